@@ -1,0 +1,2 @@
+export { Btf } from './btf.js'
+export * from './types.js'

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs'
+import { BtfError } from '../errors.js'
+
+/** Where the running kernel offers its own BTF. Needs Linux 5.4. */
+export const KERNEL_BTF_PATH = '/sys/kernel/btf/vmlinux'
+
+/**
+ * Reads a whole file that should hold BTF.
+ *
+ * @throws BtfError with `cause` when it cannot be read.
+ */
+export function readBtfFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw new BtfError(
+      `Cannot read BTF from "${path}": ${reasonOf(cause)} (give a raw BTF file, or an ELF file with a .BTF section)`,
+      { cause },
+    )
+  }
+}
+
+/**
+ * Reads the running kernel's BTF.
+ *
+ * @throws BtfError with `cause` when the kernel offers none or it cannot be read.
+ */
+export function readKernelBtf(path: string = KERNEL_BTF_PATH): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    const reason = reasonOf(cause)
+    throw new BtfError(
+      reason === 'ENOENT'
+        ? `This kernel has no BTF: ${path} does not exist ` +
+            '(needs Linux 5.4 or newer, built with CONFIG_DEBUG_INFO_BTF, and a mounted /sys)'
+        : `Cannot read the BTF of this kernel from ${path}: ${reason}`,
+      { cause },
+    )
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
+}

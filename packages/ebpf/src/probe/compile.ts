@@ -1,0 +1,436 @@
+/** One declaration → one program: the frame around loads and tails. */
+
+import {
+  Assembler,
+  type AssembledCode,
+  BPF_FUNC_get_smp_processor_id,
+  BPF_FUNC_ktime_get_boot_ns,
+  BPF_FUNC_ringbuf_output,
+  BPF_FUNC_ringbuf_query,
+  BPF_FUNC_skb_load_bytes,
+  type JumpOp,
+  R0,
+  R1,
+  R2,
+  R3,
+  R4,
+  R6,
+  R7,
+  R8,
+  R9,
+  R10,
+  type Register,
+} from '../asm/index.js'
+import type { Btf } from '../btf/index.js'
+import { BuildError } from '../errors.js'
+import { isTail } from './fields.js'
+import type { TailField } from './layout.js'
+import { HEADER_CPU, HEADER_SEQ, HEADER_TIME, HEADER_TYPE, TAIL_FAILED } from './layout.js'
+import { type Flavor, type LoadFrame, LoadTree } from './loads.js'
+import { describeProbe, type Probe } from './probe.js'
+import { presentArguments } from './prototype.js'
+import { type ResolvedExpr, Resolver, Unresolved } from './resolve.js'
+import {
+  FREE_TEMPORARY,
+  RECORD_OFFSET,
+  RING_MAP,
+  SCRATCH_MAP,
+  STATE_CPU_OFFSET,
+  STATE_LOST,
+  STATE_MAP,
+  STATE_PRODUCED,
+  STATE_SEQ,
+  STATE_SLOT_BYTES,
+  STATE_WAKE,
+  TEMP_CURSOR,
+  TEMPORARY_COUNT,
+  WAKE_NEVER,
+  WAKE_ON_RECORD,
+} from './scratch.js'
+import {
+  emitKernelString,
+  emitPath,
+  emitPathCallback,
+  emitUserBytes,
+  emitWords,
+  type PathOffsets,
+  type TailFrame,
+} from './tails.js'
+import { pathOffsets } from './path-offsets.js'
+
+/** `flags` of bpf_ringbuf_output (include/uapi/linux/bpf.h). */
+const BPF_RB_NO_WAKEUP = 1
+const BPF_RB_FORCE_WAKEUP = 2
+/** `flags` of bpf_ringbuf_query. */
+const BPF_RB_AVAIL_DATA = 0
+
+/** What a program is generated for. */
+export interface Target {
+  readonly btf: Btf
+  readonly flavor: Flavor
+  readonly loop: 'helper' | 'bounded'
+  readonly architecture: 'x64' | 'arm64'
+  /** Possible CPUs: slots of the scratch and state maps. */
+  readonly cpus: number
+  /** Bytes of one scratch slot: the same for all programs that share the map. */
+  readonly scratchSlotBytes: number
+  readonly ringSizeBytes: number
+}
+
+export interface CompiledProbe {
+  readonly probe: Probe
+  readonly code: AssembledCode
+  /** Fields that this kernel cannot supply, each with the reason. They are 0 in every record. */
+  readonly missing: readonly MissingField[]
+  readonly declaration: string
+}
+
+export interface MissingField {
+  readonly field: string
+  readonly reason: string
+}
+
+/** Offsets of the arguments within `struct pt_regs`, in order of the calling convention. */
+const PT_REGS: Record<Target['architecture'], readonly number[]> = {
+  x64: [112, 104, 96, 88, 72, 64],
+  arm64: [0, 8, 16, 24, 32, 40, 48, 56],
+}
+
+/**
+ * Generates the program of a probe.
+ *
+ * @throws {PrototypeError} when the hook's prototype is not the declared one
+ * @throws {BuildError} when the condition cannot be resolved, or the program cannot be encoded
+ */
+export function compileProbe(probe: Probe, target: Target): CompiledProbe {
+  const present = presentArguments(probe.hook, target.btf)
+  return new Compiler(probe, target, new Resolver(target.btf, probe.hook, present)).compile()
+}
+
+interface Computed {
+  readonly offset: number
+  readonly sizeBytes: number
+  readonly expr: ResolvedExpr
+}
+
+class Compiler implements LoadFrame {
+  readonly asm = new Assembler()
+  readonly flavor: Flavor
+  readonly recordOffset = RECORD_OFFSET
+  readonly #probe: Probe
+  readonly #target: Target
+  readonly #resolver: Resolver
+  readonly #missing: MissingField[] = []
+  /** Temporaries of expressions, by the expression that was loaded into them. */
+  readonly #slots = new Map<ResolvedExpr, number>()
+  #nextTemporary = FREE_TEMPORARY
+  readonly #preemption: { disable: number; enable: number } | undefined
+
+  constructor(probe: Probe, target: Target, resolver: Resolver) {
+    this.#probe = probe
+    this.#target = target
+    this.#resolver = resolver
+    // The tracing flavours of a program only; a filter's context never migrates.
+    this.flavor = probe.hook.kind === 'socketFilter' || probe.hook.kind === 'kprobe' ? 'probeRead' : target.flavor
+    // Later kernels run tracing programs preemptibly, and the scratch belongs to the CPU (Linux 6.10).
+    const disable = target.btf.findFunction('bpf_preempt_disable')
+    const enable = target.btf.findFunction('bpf_preempt_enable')
+    this.#preemption =
+      disable === undefined || enable === undefined || probe.hook.kind === 'socketFilter'
+        ? undefined
+        : { disable: disable.id, enable: enable.id }
+  }
+
+  compile(): CompiledProbe {
+    const { asm } = this
+    asm.mov(R6, R1)
+    this.#emitScratch()
+    this.#emitCondition()
+    this.#emitHeader()
+    this.#emitFields()
+    this.#emitOutput()
+    asm.label('out')
+    if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_enable', this.#preemption.enable)
+    asm.label('exit').movImm(R0, 0).exit()
+    if (this.#usesPathCallback()) emitPathCallback(this.#tailFrame(), this.#pathOffsets() as PathOffsets)
+    return {
+      probe: this.#probe,
+      code: asm.assemble(),
+      missing: this.#missing,
+      declaration: describeProbe(this.#probe),
+    }
+  }
+
+  argument(dst: Register, index: number): void {
+    if (this.#probe.hook.kind !== 'kprobe' && this.#probe.hook.kind !== 'kretprobe') {
+      this.asm.load(8, dst, R6, index * 8)
+      return
+    }
+    const offset = PT_REGS[this.#target.architecture][index]
+    if (offset === undefined) throw new BuildError(`Cannot read argument ${index} of ${this.#probe.hook.target}`)
+    this.asm.load(8, dst, R6, offset)
+  }
+
+  /** R9 = this CPU's scratch slot, R8 = its counters. */
+  #emitScratch(): void {
+    const { asm } = this
+    const { cpus, scratchSlotBytes } = this.#target
+    if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_disable', this.#preemption.disable)
+    asm.call(BPF_FUNC_get_smp_processor_id).jumpIfImm('>=', R0, cpus, 'out')
+    asm.mov(R1, R0).aluImm('mul', R1, STATE_SLOT_BYTES)
+    asm.loadMapValue(R8, STATE_MAP, STATE_CPU_OFFSET).alu('add', R8, R1)
+    asm.mov(R7, R0).aluImm('mul', R0, scratchSlotBytes)
+    asm.loadMapValue(R9, SCRATCH_MAP, 0).alu('add', R9, R0)
+    asm.store(2, R9, RECORD_OFFSET + HEADER_CPU, R7)
+  }
+
+  #emitCondition(): void {
+    const { when } = this.#probe
+    if (when === undefined) return
+    const expr = this.#resolver.expr(when)
+    if (expr instanceof Unresolved) {
+      throw new BuildError(`Cannot resolve the condition of probe "${this.#probe.name}": ${expr.reason}`)
+    }
+    const tree = new LoadTree()
+    this.#prepare(expr, tree)
+    tree.emit(this)
+    this.#evaluate(expr)
+    this.asm.jumpIfImm('==', R0, 0, 'out')
+  }
+
+  #emitHeader(): void {
+    const { asm } = this
+    asm.storeImm(2, R9, RECORD_OFFSET + HEADER_TYPE, this.#probe.layout.type)
+    // The number advances whether or not the record finds room: a gap is a loss, seen where it happened.
+    asm.load(8, R1, R8, STATE_SEQ).aluImm('add', R1, 1).store(8, R8, STATE_SEQ, R1)
+    asm.store(4, R9, RECORD_OFFSET + HEADER_SEQ, R1)
+    asm.call(BPF_FUNC_ktime_get_boot_ns).store(8, R9, RECORD_OFFSET + HEADER_TIME, R0)
+  }
+
+  #emitFields(): void {
+    const { layout } = this.#probe
+    const tree = new LoadTree()
+    const computed: Computed[] = []
+    for (const { name, spec, offset, sizeBytes } of layout.fixed) {
+      if (isTail(spec)) continue
+      const expr = this.#resolver.expr(spec.value)
+      if (expr instanceof Unresolved) {
+        this.#miss(name, expr)
+        for (let at = 0; at < sizeBytes; at += Math.min(sizeBytes, 8)) {
+          this.asm.storeImm(Math.min(sizeBytes, 8) as 1 | 2 | 4 | 8, R9, RECORD_OFFSET + offset + at, 0)
+        }
+      } else if (expr.kind === 'load') {
+        tree.add(expr.path, { area: 'record', offset, sizeBytes })
+      } else {
+        this.#prepare(expr, tree)
+        computed.push({ offset, sizeBytes, expr })
+      }
+    }
+    const tails = layout.tails.map((tail) => ({ tail, inputs: this.#prepareTail(tail, tree) }))
+    tree.emit(this)
+    for (const { expr, offset, sizeBytes } of computed) {
+      this.#evaluate(expr)
+      this.asm.store(sizeBytes as 1 | 2 | 4 | 8, R9, RECORD_OFFSET + offset, R0)
+    }
+    this.asm.storeImm(8, R9, TEMP_CURSOR, 0)
+    let before = 0
+    for (const { tail, inputs } of tails) {
+      this.#emitTail(tail, inputs, before)
+      before += tail.maxBytes
+    }
+  }
+
+  #miss(field: string, { reason }: Unresolved): void {
+    this.#missing.push({ field, reason })
+  }
+
+  #temporary(): number {
+    const offset = this.#nextTemporary
+    if (offset >= TEMPORARY_COUNT * 8) {
+      throw new BuildError(`Cannot compile probe "${this.#probe.name}": more than ${TEMPORARY_COUNT} temporaries`)
+    }
+    this.#nextTemporary += 8
+    return offset
+  }
+
+  /** Arranges for every load and packet read of an expression to be in a temporary. */
+  #prepare(expr: ResolvedExpr, tree: LoadTree): void {
+    if (expr.kind === 'binary') {
+      this.#prepare(expr.left, tree)
+      this.#prepare(expr.right, tree)
+    } else if (expr.kind === 'load') {
+      tree.add(expr.path, { area: 'slot', offset: this.#slotOf(expr), sizeBytes: 8 })
+    } else if (expr.kind === 'packet') {
+      const { asm } = this
+      asm.storeImm(8, R10, -8, 0)
+      asm.mov(R1, R6).movImm(R2, expr.offset).mov(R3, R10).aluImm('add', R3, -8).movImm(R4, expr.size)
+      asm.call(BPF_FUNC_skb_load_bytes).load(8, R0, R10, -8).store(8, R9, this.#slotOf(expr), R0)
+    }
+  }
+
+  #slotOf(expr: ResolvedExpr): number {
+    let slot = this.#slots.get(expr)
+    if (slot === undefined) {
+      slot = this.#temporary()
+      this.#slots.set(expr, slot)
+    }
+    return slot
+  }
+
+  /** R0 = the value. Operands of nested expressions wait in temporaries. */
+  #evaluate(expr: ResolvedExpr): void {
+    const { asm } = this
+    if (expr.kind === 'constant') {
+      asm.movImm(R0, expr.value)
+      return
+    }
+    if (expr.kind !== 'binary') {
+      asm.load(8, R0, R9, this.#slotOf(expr))
+      return
+    }
+    this.#evaluate(expr.right)
+    const right = this.#temporary()
+    asm.store(8, R9, right, R0)
+    this.#evaluate(expr.left)
+    asm.load(8, R1, R9, right)
+    switch (expr.op) {
+      case '+':
+        asm.alu('add', R0, R1)
+        return
+      case '-':
+        asm.alu('sub', R0, R1)
+        return
+      case '&':
+        asm.alu('and', R0, R1)
+        return
+      case '|':
+        asm.alu('or', R0, R1)
+        return
+      case '<<':
+        asm.alu('lsh', R0, R1)
+        return
+      case '>>':
+        asm.alu('rsh', R0, R1)
+        return
+      default:
+        this.#emitCompare(expr.op)
+    }
+  }
+
+  #emitCompare(op: JumpOp): void {
+    const { asm } = this
+    const yes = asm.uniqueLabel('yes')
+    asm.mov(R2, R0).movImm(R0, 1).jumpIf(op, R2, R1, yes).movImm(R0, 0).label(yes)
+  }
+
+  /** Temporaries with the tail's inputs, or undefined when the kernel lacks one of them. */
+  #prepareTail(tail: TailField, tree: LoadTree): number[] | undefined {
+    if (!isTail(tail.spec)) return undefined
+    if (tail.maxBytes === 0) return undefined
+    if (tail.kind === 'path' && this.#pathOffsets() instanceof Unresolved) {
+      this.#miss(tail.name, this.#pathOffsets() as Unresolved)
+      return undefined
+    }
+    const slots: number[] = []
+    for (const input of tail.spec.inputs) {
+      const expr = this.#resolver.expr(input)
+      if (expr instanceof Unresolved || expr.kind !== 'load') {
+        this.#miss(tail.name, expr instanceof Unresolved ? expr : new Unresolved('not a path'))
+        return undefined
+      }
+      const slot = this.#temporary()
+      tree.add(expr.path, { area: 'slot', offset: slot, sizeBytes: 8 })
+      slots.push(slot)
+    }
+    return slots
+  }
+
+  #emitTail(tail: TailField, inputs: number[] | undefined, before: number): void {
+    if (inputs === undefined || !isTail(tail.spec)) {
+      this.asm.storeImm(4, R9, RECORD_OFFSET + tail.offset, TAIL_FAILED)
+      return
+    }
+    const frame = this.#tailFrame()
+    const [first = 0, second = 0, third = 0, fourth = 0] = inputs
+    switch (tail.kind) {
+      case 'path':
+        emitPath(
+          frame,
+          tail,
+          { dentry: first, mount: second, rootDentry: third, rootMount: fourth },
+          this.#pathOffsets() as PathOffsets,
+        )
+        return
+      case 'userBytes':
+        emitUserBytes(frame, tail, before, first, second)
+        return
+      case 'kernelString':
+        emitKernelString(frame, tail, before, first)
+        return
+      case 'words':
+        emitWords(frame, tail, before, first, second, tail.spec.elementBytes ?? 8)
+        return
+    }
+  }
+
+  #tailFrame(): TailFrame {
+    const { tails, fixedSizeBytes } = this.#probe.layout
+    let before = 0
+    let maxCursorBeforePath = 0
+    for (const tail of tails) {
+      if (tail.kind === 'path') maxCursorBeforePath = before
+      before += tail.maxBytes
+    }
+    return {
+      asm: this.asm,
+      flavor: this.flavor,
+      loop: this.#target.loop,
+      castId: this.#target.btf.findFunction('bpf_rdonly_cast')?.id ?? 0,
+      fixedSizeBytes,
+      maxCursorBeforePath,
+    }
+  }
+
+  #pathOffsets(): PathOffsets | Unresolved {
+    return pathOffsets(this.#target.btf)
+  }
+
+  #usesPathCallback(): boolean {
+    return (
+      this.#target.loop === 'helper' &&
+      this.#probe.layout.tails.some(({ kind, maxBytes }) => kind === 'path' && maxBytes > 0) &&
+      !(this.#pathOffsets() instanceof Unresolved)
+    )
+  }
+
+  /** Sends the record, wakes the reader if it asked for that, and counts. */
+  #emitOutput(): void {
+    const { asm } = this
+    const { layout } = this.#probe
+    const tailBytes = layout.maxSizeBytes - layout.fixedSizeBytes
+    const wake = asm.uniqueLabel('wake')
+    const output = asm.uniqueLabel('output')
+    const lost = asm.uniqueLabel('lost')
+    asm.movImm(R7, BPF_RB_NO_WAKEUP)
+    asm.loadMapValue(R6, STATE_MAP, STATE_WAKE).load(4, R1, R6, 0).jumpIfImm('==', R1, WAKE_NEVER, output)
+    asm.jumpIfImm('==', R1, WAKE_ON_RECORD, wake)
+    asm.loadMap(R1, RING_MAP).movImm(R2, BPF_RB_AVAIL_DATA).call(BPF_FUNC_ringbuf_query)
+    asm.jumpIfImm('<', R0, this.#target.ringSizeBytes / 2, output)
+    // The reader is woken once: it sets the word again when it goes back to sleep.
+    asm.label(wake).storeImm(4, R6, 0, WAKE_NEVER).movImm(R7, BPF_RB_FORCE_WAKEUP)
+    asm.label(output)
+    asm.load(8, R3, R9, TEMP_CURSOR).jumpIfImm('>', R3, tailBytes, 'out').aluImm('add', R3, layout.fixedSizeBytes)
+    asm.loadMap(R1, RING_MAP).mov(R2, R9).aluImm('add', R2, RECORD_OFFSET).mov(R4, R7)
+    asm.call(BPF_FUNC_ringbuf_output)
+    asm.jumpIfImm('!=', R0, 0, lost)
+    this.#emitCount(STATE_PRODUCED)
+    asm.jump('out')
+    asm.label(lost)
+    this.#emitCount(STATE_LOST)
+  }
+
+  #emitCount(counters: number): void {
+    const at = counters + this.#probe.layout.type * 8
+    this.asm.load(8, R1, R8, at).aluImm('add', R1, 1).store(8, R8, at, R1)
+  }
+}

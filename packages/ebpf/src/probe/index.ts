@@ -1,0 +1,78 @@
+/** Declaring probes and what they record. Pure: nothing here touches the kernel. */
+
+export {
+  add,
+  and,
+  at,
+  type BinaryOp,
+  type Chars,
+  constant,
+  currentTask,
+  type Elements,
+  enumValue,
+  eq,
+  firstOf,
+  gt,
+  lt,
+  ne,
+  or,
+  packet,
+  type Scalar,
+  shiftLeft,
+  shiftRight,
+  sub,
+  type Value,
+} from './expr.js'
+export {
+  chars,
+  type DecodedPath,
+  type Field,
+  kernelString,
+  MAX_TAIL_BYTES,
+  path,
+  type PathStruct,
+  s32,
+  s64,
+  u8,
+  u16,
+  u32,
+  u64,
+  userBytes,
+  words,
+} from './fields.js'
+export {
+  type ArgumentsOf,
+  type ArgumentType,
+  cstring,
+  describePrototype,
+  fentry,
+  fexit,
+  type Hook,
+  type HookKind,
+  int,
+  kprobe,
+  optional,
+  socketFilter,
+  struct,
+  tracepoint,
+} from './hooks.js'
+export {
+  describeLayout,
+  type FixedField,
+  HEADER_CPU,
+  HEADER_SEQ,
+  HEADER_SIZE_BYTES,
+  HEADER_TIME,
+  HEADER_TYPE,
+  type RecordLayout,
+  TAIL_DELETED,
+  TAIL_FAILED,
+  TAIL_LENGTH_MASK,
+  TAIL_PSEUDO,
+  TAIL_TRUNCATED,
+  type TailField,
+} from './layout.js'
+export { describeProbe, MAX_RECORD_TYPE, type Probe, probe, type ProbeBody, type RecordOf } from './probe.js'
+export { decodePath, decodeRecord, encodeRecord, type FieldsOf, type RecordHeader } from './codec.js'
+export { type CompiledProbe, compileProbe, type MissingField, type Target } from './compile.js'
+export type { Flavor } from './loads.js'

@@ -1,0 +1,202 @@
+/**
+ * Loads: all paths of a record merged into one tree, so that every pointer is loaded once, and the code
+ * for it in both flavours. Direct loads rely on BTF pointers, which read 0 through NULL or a bad address;
+ * the other flavour calls probe_read_kernel, which zeroes what it could not read.
+ */
+
+import {
+  type Assembler,
+  BPF_FUNC_get_current_task,
+  BPF_FUNC_get_current_task_btf,
+  BPF_FUNC_probe_read_kernel,
+  R0,
+  R1,
+  R2,
+  R3,
+  R4,
+  R5,
+  R7,
+  R9,
+  R10,
+  type Register,
+} from '../asm/index.js'
+import { BuildError } from '../errors.js'
+import type { ResolvedPath } from './resolve.js'
+
+export type Flavor = 'direct' | 'probeRead'
+
+/**
+ * Where a loaded value goes. `record` counts from the record's start, `slot` from the scratch's. Of memory
+ * that lies in place (an array, a structure), a record gets the bytes and a slot the address.
+ */
+export interface Destination {
+  readonly area: 'record' | 'slot'
+  readonly offset: number
+  readonly sizeBytes: number
+}
+
+interface Leaf {
+  readonly path: ResolvedPath
+  readonly to: Destination
+}
+
+interface TreeNode {
+  readonly leaves: Leaf[]
+  readonly pointers: Map<number, TreeNode>
+}
+
+/** What the emitters need to know about the program that they write into. */
+export interface LoadFrame {
+  readonly asm: Assembler
+  readonly flavor: Flavor
+  /** Emits `dst = argument index` from the context in R6. */
+  argument(dst: Register, index: number): void
+  /** Offset of the record within the scratch that R9 points to. */
+  readonly recordOffset: number
+}
+
+/** Registers that hold the pointers of one branch, by depth; R6 is the context, R8 and R9 are taken. */
+const POINTER_REGISTERS: readonly Register[] = [R1, R2, R3, R4, R5, R7]
+
+/** Stack slots that hold the pointers of one branch in the probeRead flavour, by depth. */
+const POINTER_SLOTS = [-8, -16, -24, -32, -40, -48, -56, -64] as const
+/** A value on its way through probe_read_kernel. */
+const VALUE_SLOT = -72
+
+export class LoadTree {
+  readonly #roots = new Map<string, { path: ResolvedPath; node: TreeNode }>()
+
+  add(path: ResolvedPath, to: Destination): void {
+    const key = path.root.kind === 'current' ? 'current' : String(path.root.index)
+    let root = this.#roots.get(key)
+    if (root === undefined) {
+      root = { path, node: { leaves: [], pointers: new Map() } }
+      this.#roots.set(key, root)
+    }
+    let node = root.node
+    for (const offset of path.derefs) {
+      let next = node.pointers.get(offset)
+      if (next === undefined) {
+        next = { leaves: [], pointers: new Map() }
+        node.pointers.set(offset, next)
+      }
+      node = next
+    }
+    node.leaves.push({ path, to })
+  }
+
+  emit(frame: LoadFrame): void {
+    for (const { path, node } of this.#roots.values()) {
+      if (frame.flavor === 'direct') emitDirectRoot(frame, path, node)
+      else emitProbeReadRoot(frame, path, node)
+    }
+  }
+}
+
+function destination(frame: LoadFrame, to: Destination): number {
+  return to.area === 'record' ? frame.recordOffset + to.offset : to.offset
+}
+
+function pointerRegister(depth: number): Register {
+  const register = POINTER_REGISTERS[depth]
+  if (register === undefined) throw new BuildError(`Cannot follow more than ${POINTER_REGISTERS.length} pointers`)
+  return register
+}
+
+function pointerSlot(depth: number): number {
+  const slot = POINTER_SLOTS[depth]
+  if (slot === undefined) throw new BuildError(`Cannot follow more than ${POINTER_SLOTS.length} pointers`)
+  return slot
+}
+
+function emitDirectRoot(frame: LoadFrame, { root }: ResolvedPath, node: TreeNode): void {
+  const register = pointerRegister(0)
+  if (root.kind === 'current') frame.asm.call(BPF_FUNC_get_current_task_btf).mov(register, R0)
+  else frame.argument(register, root.index)
+  emitDirectNode(frame, node, 0)
+}
+
+function emitDirectNode(frame: LoadFrame, node: TreeNode, depth: number): void {
+  const { asm } = frame
+  const base = pointerRegister(depth)
+  for (const { path, to } of node.leaves) {
+    const target = destination(frame, to)
+    if (path.bare) {
+      asm.store(storeSize(to), R9, target, base)
+    } else if (path.address && to.area === 'record') {
+      for (let i = 0; i < to.sizeBytes; i += 8) {
+        asm.load(8, R0, base, path.offset + i).store(8, R9, target + i, R0)
+      }
+    } else if (path.address) {
+      asm.mov(R0, base).aluImm('add', R0, path.offset).store(8, R9, target, R0)
+    } else {
+      asm.load(loadSize(path), R0, base, path.offset)
+      emitWiden(asm, path, to)
+      asm.store(storeSize(to), R9, target, R0)
+    }
+  }
+  for (const [offset, child] of node.pointers) {
+    asm.load(8, pointerRegister(depth + 1), base, offset)
+    emitDirectNode(frame, child, depth + 1)
+  }
+}
+
+function emitProbeReadRoot(frame: LoadFrame, { root }: ResolvedPath, node: TreeNode): void {
+  const { asm } = frame
+  if (root.kind === 'current') asm.call(BPF_FUNC_get_current_task)
+  else frame.argument(R0, root.index)
+  asm.store(8, R10, pointerSlot(0), R0)
+  emitProbeReadNode(frame, node, 0)
+}
+
+function emitProbeReadNode(frame: LoadFrame, node: TreeNode, depth: number): void {
+  const { asm } = frame
+  const slot = pointerSlot(depth)
+  for (const { path, to } of node.leaves) {
+    const target = destination(frame, to)
+    if (path.bare) {
+      asm.load(8, R0, R10, slot).store(storeSize(to), R9, target, R0)
+    } else if (path.address && to.area === 'slot') {
+      asm.load(8, R0, R10, slot).aluImm('add', R0, path.offset).store(8, R9, target, R0)
+    } else if (path.address || isPlainCopy(path, to)) {
+      asm.mov(R1, R9).aluImm('add', R1, target).movImm(R2, to.sizeBytes)
+      asm.load(8, R3, R10, slot).aluImm('add', R3, path.offset).call(BPF_FUNC_probe_read_kernel)
+    } else {
+      asm.mov(R1, R10).aluImm('add', R1, VALUE_SLOT).movImm(R2, path.sizeBytes)
+      asm.load(8, R3, R10, slot).aluImm('add', R3, path.offset).call(BPF_FUNC_probe_read_kernel)
+      asm.load(loadSize(path), R0, R10, VALUE_SLOT)
+      emitWiden(asm, path, to)
+      asm.store(storeSize(to), R9, target, R0)
+    }
+  }
+  for (const [offset, child] of node.pointers) {
+    asm.mov(R1, R10).aluImm('add', R1, pointerSlot(depth + 1)).movImm(R2, 8)
+    asm.load(8, R3, R10, slot).aluImm('add', R3, offset).call(BPF_FUNC_probe_read_kernel)
+    emitProbeReadNode(frame, child, depth + 1)
+  }
+}
+
+/** Whether the bytes in kernel memory are the bytes of the record. */
+function isPlainCopy(path: ResolvedPath, to: Destination): boolean {
+  return path.bits === undefined && path.sizeBytes === to.sizeBytes
+}
+
+/** R0 holds the loaded word: cuts out a bit-field, or carries the sign of a narrow number. */
+function emitWiden(asm: Assembler, path: ResolvedPath, to: Destination): void {
+  if (path.bits !== undefined) {
+    const { shift, width } = path.bits
+    asm.aluImm('lsh', R0, 64 - shift - width)
+    asm.aluImm(path.signed ? 'arsh' : 'rsh', R0, 64 - width)
+  } else if (path.signed && path.sizeBytes < to.sizeBytes) {
+    const shift = 64 - path.sizeBytes * 8
+    asm.aluImm('lsh', R0, shift).aluImm('arsh', R0, shift)
+  }
+}
+
+function loadSize(path: ResolvedPath): 1 | 2 | 4 | 8 {
+  return path.sizeBytes as 1 | 2 | 4 | 8
+}
+
+function storeSize(to: Destination): 1 | 2 | 4 | 8 {
+  return to.sizeBytes as 1 | 2 | 4 | 8
+}

@@ -1,0 +1,53 @@
+/** What a path walk needs of a kernel, looked up once per BTF. */
+
+import type { Btf } from '../btf/index.js'
+import { Unresolved } from './resolve.js'
+import type { PathOffsets } from './tails.js'
+
+const CACHE = new WeakMap<Btf, PathOffsets | Unresolved>()
+
+export function pathOffsets(btf: Btf): PathOffsets | Unresolved {
+  let offsets = CACHE.get(btf)
+  if (offsets === undefined) {
+    offsets = lookUp(btf)
+    CACHE.set(btf, offsets)
+  }
+  return offsets
+}
+
+function lookUp(btf: Btf): PathOffsets | Unresolved {
+  const lacking: string[] = []
+  const type = (struct: string): number => {
+    const id = btf.findStruct(struct)
+    if (id === undefined) lacking.push(`no struct ${struct}`)
+    return id ?? 0
+  }
+  const offset = (struct: string, ...members: string[]): number => {
+    let at = 0
+    let id = type(struct)
+    for (const name of members) {
+      const member = btf.member(id, name)
+      if (member === undefined) {
+        lacking.push(`no ${struct}.${members.join('.')}`)
+        return 0
+      }
+      at += member.bitOffset / 8
+      id = btf.resolve(member.type)
+    }
+    return at
+  }
+  const offsets: PathOffsets = {
+    dentryParent: offset('dentry', 'd_parent'),
+    dentryNameLength: offset('dentry', 'd_name', 'len'),
+    dentryName: offset('dentry', 'd_name', 'name'),
+    dentryHashed: offset('dentry', 'd_hash', 'pprev'),
+    vfsmountRoot: offset('vfsmount', 'mnt_root'),
+    mountVfsmount: offset('mount', 'mnt'),
+    mountParent: offset('mount', 'mnt_parent'),
+    mountPoint: offset('mount', 'mnt_mountpoint'),
+    dentryType: type('dentry'),
+    vfsmountType: type('vfsmount'),
+    mountType: type('mount'),
+  }
+  return lacking.length > 0 ? new Unresolved(lacking.join(', ')) : offsets
+}

@@ -1,0 +1,79 @@
+/** A probe: where it hooks, when it fires, and what its record holds. One declaration, no code. */
+
+import { describe, type ExprNode, nodeOf, type Scalar, type Value } from './expr.js'
+import { type Field, isTail } from './fields.js'
+import { type ArgumentsOf, type ArgumentType, argumentValues, describePrototype, type Hook } from './hooks.js'
+import { layoutOf, type RecordLayout } from './layout.js'
+
+/** What the body of a declaration returns. */
+export interface ProbeBody<F extends Record<string, Field>> {
+  /** The record is written only when this is not 0. */
+  readonly when?: Scalar
+  readonly record: F
+}
+
+export interface ProbeOptions<A extends readonly ArgumentType<Value>[]> {
+  /** Name of the program in the kernel; at most 15 characters of [A-Za-z0-9_.]. */
+  readonly name: string
+  /** Record type: unique among the probes that share a ring, 1 to 31. */
+  readonly type: number
+  readonly hook: Hook<A>
+}
+
+/** A frozen declaration. */
+export interface Probe<F extends Record<string, Field> = Record<string, Field>> {
+  readonly name: string
+  readonly hook: Hook
+  readonly when: ExprNode | undefined
+  readonly layout: RecordLayout<F>
+}
+
+/** The TypeScript type of a probe's record. */
+export type RecordOf<P> =
+  P extends Probe<infer F>
+    ? { readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never } & {
+        readonly type: number
+        readonly cpu: number
+        readonly seq: number
+        readonly timeNs: bigint
+      }
+    : never
+
+/** Largest record type: counters are kept per type. */
+export const MAX_RECORD_TYPE = 31
+
+/**
+ * Declares a probe. The body is called once, here, with values that record which members it touches.
+ *
+ * @throws {RangeError} for a record type or name out of range
+ */
+export function probe<
+  const A extends readonly ArgumentType<Value>[],
+  F extends Record<string, Field>,
+>(options: ProbeOptions<A>, body: (...args: ArgumentsOf<A>) => ProbeBody<F>): Probe<F> {
+  const { name, type, hook } = options
+  if (!/^[A-Za-z0-9_.]{1,15}$/.test(name)) {
+    throw new RangeError(`Cannot declare a probe named "${name}": use 1 to 15 of A-Z a-z 0-9 _ .`)
+  }
+  if (!Number.isInteger(type) || type < 1 || type > MAX_RECORD_TYPE) {
+    throw new RangeError(`Cannot declare probe "${name}" with record type ${type}: use 1 to ${MAX_RECORD_TYPE}`)
+  }
+  const { when, record } = body(...argumentValues(hook))
+  return Object.freeze({
+    name,
+    hook,
+    when: when === undefined ? undefined : nodeOf(when),
+    layout: layoutOf(type, name, record),
+  })
+}
+
+/** A declaration as text: what error messages and the documentation of captured facts print. */
+export function describeProbe({ name, hook, when, layout }: Probe): string {
+  const names = hook.arguments.map((argument) => argument.name)
+  const condition = when === undefined ? '' : ` when ${describe(when, names)}`
+  const fields = [...layout.fixed, ...layout.tails].map(({ name: field, spec }) => {
+    const inputs = isTail(spec) ? spec.inputs : [spec.value]
+    return `${field} = ${spec.kind}(${inputs.map((input) => describe(input, names)).join(', ')})`
+  })
+  return `${name}: ${hook.kind} ${hook.target}${describePrototype(hook)}${condition} { ${fields.join('; ')} }`
+}

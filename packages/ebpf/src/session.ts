@@ -1,0 +1,369 @@
+/** A session: probes compiled for this kernel, loaded, attached, and one ring that they all write to. */
+
+import {
+  attachRawTracepoint,
+  attachSocketFilter,
+  attachTracing,
+  type Link,
+  openProcConnector,
+  type ProcConnector,
+} from './attach/index.js'
+import { resolveMaps } from './asm/index.js'
+import type { Btf } from './btf/index.js'
+import { BuildError, ClosedError, EbpfError, VerifierError } from './errors.js'
+import { probeFeature } from './features.js'
+import { BpfMap, possibleCpuCount } from './map.js'
+import {
+  type CompiledProbe,
+  compileProbe,
+  type Flavor,
+  type MissingField,
+  type Probe,
+  type Target,
+} from './probe/index.js'
+import { findPrototype } from './probe/prototype.js'
+import {
+  RING_MAP,
+  scratchMap,
+  scratchSlotBytes,
+  STATE_CPU_OFFSET,
+  STATE_LOST,
+  STATE_PRODUCED,
+  STATE_SLOT_BYTES,
+  STATE_WAKE,
+  stateMap,
+  WAKE_NEVER,
+  WAKE_ON_BACKLOG,
+  WAKE_ON_RECORD,
+} from './probe/scratch.js'
+import { Program, type ProgramInfo } from './program.js'
+import {
+  BPF_PROG_TYPE_RAW_TRACEPOINT,
+  BPF_PROG_TYPE_SOCKET_FILTER,
+  BPF_PROG_TYPE_TRACING,
+  BPF_TRACE_FENTRY,
+  BPF_TRACE_FEXIT,
+  BPF_TRACE_RAW_TP,
+} from './program-type.js'
+import type { RecordSink } from './ring-cursor.js'
+import { RingReader } from './ringbuf.js'
+import type { MappedMemory } from './sys/memory.js'
+import { Poller } from './sys/poller.js'
+
+export interface SessionOptions {
+  readonly btf: Btf
+  /** Bytes of the ring: a power of two and a multiple of the page size. */
+  readonly ringSizeBytes: number
+  /** Flavours to try for tracing hooks, in this order. Default: direct, then probeRead. */
+  readonly flavors?: readonly Flavor[]
+  /** How path walks loop. Default: bpf_loop where the kernel has it. */
+  readonly loop?: 'helper' | 'bounded'
+}
+
+/** A probe that runs. */
+export interface AttachedProbe {
+  readonly probe: Probe
+  /** For example `tp_btf/sched_process_exec`. */
+  readonly hook: string
+  readonly flavor: Flavor
+  readonly missing: readonly MissingField[]
+  info(): ProgramInfo
+}
+
+/** Counters of the kernel side, summed over CPUs, by record type. */
+export interface SessionCounters {
+  /** Records that reached the ring. */
+  readonly produced: Float64Array
+  /** Records that found no room in it. */
+  readonly lost: Float64Array
+}
+
+/** Types of records that counters are kept for. */
+const TYPES = 32
+
+/** How long a sleep on the ring may last before the reader looks by itself. */
+export type Sleep = 'untilRecord' | 'untilBacklog'
+
+interface Running {
+  readonly attached: AttachedProbe
+  readonly program: Program
+  readonly link: Link | ProcConnector
+}
+
+/**
+ * Loads and attaches probes one by one. A probe that this kernel cannot run is an error of `attach`, and the
+ * session stays as it was, so that the caller can go down its own ladder.
+ */
+export class ProbeSession implements Disposable {
+  readonly ringSizeBytes: number
+  readonly #options: SessionOptions
+  readonly #cpus = possibleCpuCount()
+  readonly #slotBytes: number
+  readonly #maps: ReadonlyMap<string, BpfMap>
+  readonly #state: MappedMemory
+  readonly #wake: Int32Array
+  readonly #counters: BigUint64Array
+  readonly #reader: RingReader
+  readonly #poller: Poller
+  readonly #running: Running[] = []
+  #closed = false
+
+  private constructor(options: SessionOptions, slotBytes: number, resources: Resources) {
+    this.ringSizeBytes = options.ringSizeBytes
+    this.#options = options
+    this.#slotBytes = slotBytes
+    this.#maps = resources.maps
+    this.#state = resources.state
+    this.#wake = new Int32Array(resources.state.buffer, STATE_WAKE, 1)
+    this.#counters = new BigUint64Array(resources.state.buffer)
+    this.#reader = resources.reader
+    this.#poller = resources.poller
+  }
+
+  /**
+   * Creates the maps. `maxRecordBytes` is the size of the largest record that any probe will write
+   * (`probe.layout.maxSizeBytes`).
+   *
+   * @throws {KernelError} when the kernel refuses; refusals for want of rights carry advice
+   */
+  static open(options: SessionOptions, maxRecordBytes: number): ProbeSession {
+    const slotBytes = scratchSlotBytes(maxRecordBytes)
+    const cpus = possibleCpuCount()
+    const opened: Disposable[] = []
+    const own = <T extends Disposable>(resource: T): T => {
+      opened.push(resource)
+      return resource
+    }
+    try {
+      const ring = own(BpfMap.create({ name: RING_MAP, type: 'ringbuf', maxEntries: options.ringSizeBytes }))
+      const scratch = own(BpfMap.create(scratchMap(cpus, slotBytes)))
+      const state = own(BpfMap.create(stateMap(cpus)))
+      const memory = own(state.mmap())
+      const reader = own(RingReader.open(ring))
+      const poller = own(new Poller([reader.fd]))
+      const maps = new Map([ring, scratch, state].map((map) => [map.spec.name, map]))
+      return new ProbeSession(options, slotBytes, { maps, state: memory, reader, poller })
+    } catch (error) {
+      for (const resource of opened.reverse()) resource[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  /** Probes that run, in the order in which they were attached. */
+  get attached(): readonly AttachedProbe[] {
+    return this.#running.map(({ attached }) => attached)
+  }
+
+  /** Bytes that wait in the ring. @throws {ClosedError} */
+  get backlogBytes(): number {
+    return this.#reader.backlogBytes
+  }
+
+  /**
+   * Compiles, loads and attaches a probe, in the first flavour that the verifier accepts.
+   *
+   * @throws {PrototypeError | BuildError | NotSupportedError} when the declaration does not fit this kernel
+   * @throws {VerifierError | KernelError} when the kernel refuses
+   */
+  attach(probe: Probe): AttachedProbe {
+    this.#check()
+    const flavors = this.#options.flavors ?? ['direct', 'probeRead']
+    let refusal: VerifierError | undefined
+    for (const flavor of flavors) {
+      try {
+        return this.#attachAs(probe, flavor)
+      } catch (error) {
+        // Only the verifier's verdict depends on how memory is read.
+        if (!(error instanceof VerifierError)) throw error
+        refusal ??= error
+      }
+    }
+    throw refusal ?? new BuildError(`Cannot attach probe "${probe.name}": no flavour to try`)
+  }
+
+  #attachAs(probe: Probe, flavor: Flavor): AttachedProbe {
+    const compiled = compileProbe(probe, this.#target(flavor))
+    const program = this.#load(compiled, flavor)
+    try {
+      const link = this.#link(probe, program, flavor)
+      const attached: AttachedProbe = {
+        probe,
+        hook: hookName(probe, flavor),
+        flavor: probe.hook.kind === 'socketFilter' ? 'probeRead' : flavor,
+        missing: compiled.missing,
+        info: () => program.info(),
+      }
+      this.#running.push({ attached, program, link })
+      return attached
+    } catch (error) {
+      program.close()
+      throw error
+    }
+  }
+
+  #target(flavor: Flavor): Target {
+    const { btf, loop } = this.#options
+    return {
+      btf,
+      flavor,
+      loop: loop ?? (probeFeature('bpfLoop').supported ? 'helper' : 'bounded'),
+      architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
+      cpus: this.#cpus,
+      scratchSlotBytes: this.#slotBytes,
+      ringSizeBytes: this.ringSizeBytes,
+    }
+  }
+
+  #load({ probe, code, declaration }: CompiledProbe, flavor: Flavor): Program {
+    const bytes = resolveMaps(code, (name) => {
+      const map = this.#maps.get(name)
+      if (map === undefined) throw new BuildError(`Cannot load probe "${probe.name}": no map "${name}"`)
+      return map.fd.number
+    })
+    return Program.load({
+      name: probe.name,
+      code: bytes,
+      declaration,
+      functions: code.functions,
+      ...programKind(probe, flavor, this.#options.btf),
+    })
+  }
+
+  #link({ hook }: Probe, program: Program, flavor: Flavor): Link | ProcConnector {
+    if (hook.kind === 'socketFilter') return attachToProcConnector(program)
+    if (hook.kind === 'tracepoint' && flavor === 'probeRead') return attachRawTracepoint(program, hook.target)
+    return attachTracing(program, hook.target)
+  }
+
+  /**
+   * Hands the finished records to `sink`; see `RingReader.drain`.
+   *
+   * @returns how many there were
+   * @throws {ClosedError}
+   */
+  drain(sink: RecordSink, max?: number): number {
+    this.#check()
+    return this.#reader.drain(sink, max)
+  }
+
+  /**
+   * Sleeps until a record comes (`untilRecord`) or half the ring is full (`untilBacklog`), but at most
+   * `timeoutMs`. One thread of libuv's pool sleeps meanwhile.
+   *
+   * @throws {ClosedError}
+   */
+  async wait(sleep: Sleep, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    this.#check()
+    Atomics.store(this.#wake, 0, sleep === 'untilRecord' ? WAKE_ON_RECORD : WAKE_ON_BACKLOG)
+    // What came before the word was set has woken nobody.
+    const enough = sleep === 'untilRecord' ? this.#reader.backlogBytes > 0 : this.#isHalfFull()
+    try {
+      if (!enough) await this.#poller.wait(timeoutMs, signal)
+    } finally {
+      if (!this.#closed) Atomics.store(this.#wake, 0, WAKE_NEVER)
+    }
+  }
+
+  #isHalfFull(): boolean {
+    return this.#reader.backlogBytes > this.ringSizeBytes / 2
+  }
+
+  /** Ends a sleep at hand. */
+  wake(): void {
+    this.#poller.wake()
+  }
+
+  /** @throws {ClosedError} */
+  counters(): SessionCounters {
+    this.#check()
+    const produced = new Float64Array(TYPES)
+    const lost = new Float64Array(TYPES)
+    for (let cpu = 0; cpu < this.#cpus; cpu += 1) {
+      const slot = STATE_CPU_OFFSET + cpu * STATE_SLOT_BYTES
+      for (let type = 0; type < TYPES; type += 1) {
+        produced[type]! += Number(this.#counters[(slot + STATE_PRODUCED) / 8 + type])
+        lost[type]! += Number(this.#counters[(slot + STATE_LOST) / 8 + type])
+      }
+    }
+    return { produced, lost }
+  }
+
+  /** Runs that the kernel skipped because the program was already running on that CPU. Needs Linux 5.12. */
+  recursionMisses(): number {
+    this.#check()
+    return this.#running.reduce((sum, { program }) => sum + program.info().recursionMisses, 0)
+  }
+
+  /** Detaches everything and frees the maps. Records that were not drained are gone. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const { link, program } of this.#running) {
+      link.close()
+      program.close()
+    }
+    this.#poller.close()
+    this.#reader.close()
+    this.#state.close()
+    for (const map of this.#maps.values()) map.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #check(): void {
+    if (this.#closed) throw new ClosedError('Probe session')
+  }
+}
+
+interface Resources {
+  readonly maps: ReadonlyMap<string, BpfMap>
+  readonly state: MappedMemory
+  readonly reader: RingReader
+  readonly poller: Poller
+}
+
+interface ProgramKind {
+  readonly type: number
+  readonly expectedAttachType?: number
+  readonly attachBtfId?: number
+}
+
+function programKind({ hook }: Probe, flavor: Flavor, btf: Btf): ProgramKind {
+  switch (hook.kind) {
+    case 'socketFilter':
+      return { type: BPF_PROG_TYPE_SOCKET_FILTER }
+    case 'tracepoint':
+      if (flavor === 'probeRead') return { type: BPF_PROG_TYPE_RAW_TRACEPOINT }
+      return tracing(BPF_TRACE_RAW_TP)
+    case 'fentry':
+      return tracing(BPF_TRACE_FENTRY)
+    case 'fexit':
+      return tracing(BPF_TRACE_FEXIT)
+    default:
+      throw new BuildError(`Cannot load a probe for a ${hook.kind} in a session`)
+  }
+  function tracing(expectedAttachType: number): ProgramKind {
+    return { type: BPF_PROG_TYPE_TRACING, expectedAttachType, attachBtfId: findPrototype(hook, btf)?.id ?? 0 }
+  }
+}
+
+function hookName({ hook }: Probe, flavor: Flavor): string {
+  if (hook.kind === 'tracepoint') return `${flavor === 'direct' ? 'tp_btf' : 'raw_tp'}/${hook.target}`
+  return `${hook.kind === 'socketFilter' ? 'socket_filter' : hook.kind}/${hook.target}`
+}
+
+/** Lets the filter see the connector's messages; it drops them all, so nothing queues up on the socket. */
+function attachToProcConnector(program: Program): ProcConnector {
+  const connector = openProcConnector()
+  try {
+    attachSocketFilter(program, connector.fd)
+    connector.listen()
+    return connector
+  } catch (error) {
+    connector.close()
+    if (error instanceof EbpfError) throw error
+    throw new EbpfError('ERR_EBPF_KERNEL', 'Cannot listen to the proc connector', { cause: error })
+  }
+}

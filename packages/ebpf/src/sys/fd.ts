@@ -1,0 +1,61 @@
+import { ClosedError } from '../errors.js'
+import { close } from './libc.js'
+
+/** How many `Fd`s of this process are open. */
+let open = 0
+
+/** An open file descriptor that this object alone owns: closing it twice is fine, using it afterwards is not. */
+export class Fd implements Disposable {
+  #number: number
+  readonly #what: string
+
+  /**
+   * Takes ownership of an open descriptor.
+   *
+   * @param what names it in errors, such as `map "events"`
+   */
+  constructor(number: number, what: string) {
+    if (!Number.isInteger(number) || number < 0) {
+      throw new RangeError(`Not a file descriptor: ${number}`)
+    }
+    this.#number = number
+    this.#what = what
+    open += 1
+  }
+
+  /** How many `Fd`s are open now; a test that ends with another count than it began with has a leak. */
+  static openCount(): number {
+    return open
+  }
+
+  /**
+   * The descriptor's number, valid until `close()`.
+   *
+   * @throws {ClosedError} after `close()`
+   */
+  get number(): number {
+    if (this.#number === -1) {
+      throw new ClosedError(this.#what)
+    }
+    return this.#number
+  }
+
+  /** Whether `close()` was called. */
+  get closed(): boolean {
+    return this.#number === -1
+  }
+
+  /** Closes the descriptor. Linux frees the number even when close(2) fails, so a failure is not reported. */
+  close(): void {
+    if (this.#number !== -1) {
+      const number = this.#number
+      this.#number = -1
+      open -= 1
+      close(number)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}

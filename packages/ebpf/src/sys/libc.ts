@@ -1,0 +1,227 @@
+import { createRequire } from 'node:module'
+import type * as Koffi from 'koffi'
+import { PlatformError } from '../errors.js'
+import { syscallNumbers } from './platform.js'
+
+/** The address of memory that JavaScript does not own. */
+export type Address = bigint
+
+/** What a call answers: its result, or the negative errno, as system calls answer inside the kernel. */
+export type Result = number
+
+type NativeFunction = ((...values: unknown[]) => unknown) & {
+  async: (...values: unknown[]) => void
+}
+
+/*
+ * koffi is loaded at the first call and not at import: the parts of this package that only compute (BTF,
+ * assembler, declarations) then work on every operating system, and importing them costs nothing.
+ */
+let koffi: typeof Koffi | undefined
+let library: Koffi.LibraryHandle | undefined
+const functions = new Map<string, NativeFunction>()
+
+function loadKoffi(): typeof Koffi {
+  if (koffi === undefined) {
+    syscallNumbers()
+    try {
+      koffi = createRequire(import.meta.url)('koffi') as typeof Koffi
+    } catch (cause) {
+      throw new PlatformError('Cannot load koffi, which calls libc: install it for this platform', { cause })
+    }
+  }
+  return koffi
+}
+
+/** One C function of the C library that Node itself runs on, whichever that is (glibc or musl). */
+function native(name: string, result: string, parameters: readonly string[]): NativeFunction {
+  // syscall(2) is declared several times with other parameter types, so the name alone is not the key.
+  const key = `${name}(${parameters.join()})`
+  let found = functions.get(key)
+  if (found === undefined) {
+    library ??= loadKoffi().load(null)
+    found = library.func(name, result, [...parameters]) as NativeFunction
+    functions.set(key, found)
+  }
+  return found
+}
+
+/** Runs a function that answers -1 and sets errno; errno must be read before anything else runs. */
+function call(name: string, parameters: readonly string[], ...values: unknown[]): Result {
+  const result = Number(native(name, 'long', parameters)(...values))
+  return result === -1 ? -loadKoffi().errno() : result
+}
+
+/** As `call`, for functions whose C result is an int: the upper half of the register is not defined. */
+function callInt(name: string, parameters: readonly string[], ...values: unknown[]): Result {
+  const result = Number(native(name, 'int', parameters)(...values))
+  return result === -1 ? -loadKoffi().errno() : result
+}
+
+/**
+ * The address of the first byte of `bytes`. It does not keep `bytes` alive: the caller must.
+ *
+ * @throws {RangeError} when `bytes` is empty, since there is no such byte
+ */
+export function addressOf(bytes: Uint8Array): Address {
+  if (bytes.byteLength === 0) {
+    throw new RangeError('An empty buffer has no address')
+  }
+  return BigInt(loadKoffi().address(bytes))
+}
+
+/**
+ * A view of `lengthBytes` bytes at `address`. Touching it after the memory is gone, or writing to memory that
+ * was mapped for reading, kills the process.
+ */
+export function viewMemory(address: Address, lengthBytes: number): ArrayBuffer {
+  return loadKoffi().view(address, lengthBytes)
+}
+
+/** bpf(2). `attr` is a `union bpf_attr` of any length; bytes that the kernel does not know must be 0. */
+export function bpfSyscall(command: number, attr: Uint8Array): Result {
+  const parameters = ['long', 'int', 'void *', 'uint']
+  return call('syscall', parameters, syscallNumbers().bpf, command, attr, attr.byteLength)
+}
+
+/** perf_event_open(2). */
+export function perfEventOpen(attr: Uint8Array, pid: number, cpu: number, flags: number): Result {
+  const parameters = ['long', 'void *', 'int', 'int', 'int', 'ulong']
+  return call('syscall', parameters, syscallNumbers().perfEventOpen, attr, pid, cpu, -1, flags)
+}
+
+/** mmap(2) of a descriptor at an address of the kernel's choice. Answers the address or the negative errno. */
+export function mmap(
+  lengthBytes: number,
+  protection: number,
+  fd: number,
+  offsetBytes: number,
+): Address | Result {
+  const MAP_SHARED = 1
+  const parameters = ['void *', 'size_t', 'int', 'int', 'int', 'int64']
+  const address = native('mmap', 'void *', parameters)(
+    null,
+    lengthBytes,
+    protection,
+    MAP_SHARED,
+    fd,
+    offsetBytes,
+  )
+  const signed = BigInt.asIntN(64, BigInt(address as bigint))
+  return signed === -1n ? -loadKoffi().errno() : BigInt.asUintN(64, signed)
+}
+
+/** munmap(2). No view of the memory may be touched afterwards. */
+export function munmap(address: Address, lengthBytes: number): Result {
+  return callInt('munmap', ['void *', 'size_t'], address, lengthBytes)
+}
+
+/** The size of a page in bytes: 4 KiB on x64; 4, 16 or 64 KiB on arm64. */
+export function pageSizeBytes(): number {
+  return Number(native('getpagesize', 'int', [])())
+}
+
+/** close(2). */
+export function close(fd: number): Result {
+  return callInt('close', ['int'], fd)
+}
+
+/** ioctl(2) with an integer argument. */
+export function ioctl(fd: number, request: number, argument: number): Result {
+  return callInt('ioctl', ['int', 'ulong', 'long'], fd, request, argument)
+}
+
+/** eventfd(2). */
+export function eventfd(initial: number, flags: number): Result {
+  return callInt('eventfd', ['uint', 'int'], initial, flags)
+}
+
+/** epoll_create1(2). */
+export function epollCreate(flags: number): Result {
+  return callInt('epoll_create1', ['int'], flags)
+}
+
+/** epoll_ctl(2). */
+export function epollControl(epollFd: number, operation: number, fd: number, event: Uint8Array): Result {
+  return callInt('epoll_ctl', ['int', 'int', 'int', 'void *'], epollFd, operation, fd, event)
+}
+
+/**
+ * epoll_wait(2) on a thread of libuv's pool, which it occupies until it returns. `events` is written in place.
+ */
+export function epollWait(
+  fd: number,
+  events: Uint8Array,
+  maxEvents: number,
+  timeoutMs: number,
+): Promise<Result> {
+  const wait = native('epoll_wait', 'int', ['int', 'void *', 'int', 'int'])
+  return new Promise((resolve, reject) => {
+    wait.async(fd, events, maxEvents, timeoutMs, (error: Error | null, result: number) => {
+      // koffi keeps the thread's errno for this callback, as long as nothing else runs first.
+      const answer = result === -1 ? -loadKoffi().errno() : result
+      if (error === null || error === undefined) {
+        resolve(answer)
+      } else {
+        reject(error)
+      }
+    })
+  })
+}
+
+/** read(2). */
+export function read(fd: number, bytes: Uint8Array): Result {
+  return call('read', ['int', 'void *', 'size_t'], fd, bytes, bytes.byteLength)
+}
+
+/** write(2). */
+export function write(fd: number, bytes: Uint8Array): Result {
+  return call('write', ['int', 'void *', 'size_t'], fd, bytes, bytes.byteLength)
+}
+
+/** socket(2). */
+export function socket(domain: number, type: number, protocol: number): Result {
+  return callInt('socket', ['int', 'int', 'int'], domain, type, protocol)
+}
+
+/** bind(2). */
+export function bind(fd: number, address: Uint8Array): Result {
+  return callInt('bind', ['int', 'void *', 'uint'], fd, address, address.byteLength)
+}
+
+/** setsockopt(2). */
+export function setSocketOption(fd: number, level: number, option: number, value: Uint8Array): Result {
+  const parameters = ['int', 'int', 'int', 'void *', 'uint']
+  return callInt('setsockopt', parameters, fd, level, option, value, value.byteLength)
+}
+
+/** send(2). */
+export function send(fd: number, bytes: Uint8Array, flags: number): Result {
+  return call('send', ['int', 'void *', 'size_t', 'int'], fd, bytes, bytes.byteLength, flags)
+}
+
+/** recv(2). */
+export function receive(fd: number, bytes: Uint8Array, flags: number): Result {
+  return call('recv', ['int', 'void *', 'size_t', 'int'], fd, bytes, bytes.byteLength, flags)
+}
+
+/** prlimit(2) of this process: sets the limit of `resource` to `limit` (two u64: soft, hard). */
+export function setResourceLimit(resource: number, limit: Uint8Array): Result {
+  return callInt('prlimit', ['int', 'int', 'void *', 'void *'], 0, resource, limit, null)
+}
+
+const SIG_BLOCK = 0
+const SIG_SETMASK = 2
+const SIGSET_SIZE_BYTES = 128
+
+/** Runs `action` with every signal of this thread held back; they are delivered afterwards. */
+export function withSignalsBlocked<T>(action: () => T): T {
+  const change = native('pthread_sigmask', 'int', ['int', 'void *', 'void *'])
+  const before = new Uint8Array(SIGSET_SIZE_BYTES)
+  change(SIG_BLOCK, new Uint8Array(SIGSET_SIZE_BYTES).fill(0xff), before)
+  try {
+    return action()
+  } finally {
+    change(SIG_SETMASK, before, null)
+  }
+}

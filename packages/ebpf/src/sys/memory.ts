@@ -1,0 +1,97 @@
+import { ClosedError } from '../errors.js'
+import { type Address, mmap, munmap, viewMemory } from './libc.js'
+import { checked } from './permission.js'
+import type { Fd } from './fd.js'
+
+const PROT_READ = 1
+const PROT_WRITE = 2
+
+/**
+ * Memory shared with the kernel through a descriptor, which may be closed while the mapping lives on. Views are
+ * valid until `close()`: touching one later, or writing to a read-only mapping, kills the process.
+ */
+export class MappedMemory implements Disposable {
+  readonly sizeBytes: number
+  readonly #what: string
+  readonly #address: Address
+  #buffer: ArrayBuffer | undefined
+  #bytes: Uint8Array | undefined
+  #words: Uint32Array | undefined
+
+  private constructor(what: string, address: Address, sizeBytes: number) {
+    this.sizeBytes = sizeBytes
+    this.#what = what
+    this.#address = address
+    this.#buffer = viewMemory(address, sizeBytes)
+  }
+
+  /**
+   * Maps `sizeBytes` bytes of `fd`.
+   *
+   * @throws {KernelError} when mmap(2) refuses
+   */
+  static map(
+    fd: Fd,
+    sizeBytes: number,
+    options: { readonly what: string; readonly writable: boolean; readonly offsetBytes?: number },
+  ): MappedMemory {
+    const protection = options.writable ? PROT_READ | PROT_WRITE : PROT_READ
+    const address = mmap(sizeBytes, protection, fd.number, options.offsetBytes ?? 0)
+    if (typeof address === 'number') {
+      checked(`Cannot map ${options.what}`, 'mmap', address)
+      throw new TypeError('mmap answered neither an address nor an error')
+    }
+    return new MappedMemory(options.what, address, sizeBytes)
+  }
+
+  /**
+   * The memory itself.
+   *
+   * @throws {ClosedError} after `close()`
+   */
+  get buffer(): ArrayBuffer {
+    if (this.#buffer === undefined) {
+      throw new ClosedError(this.#what)
+    }
+    return this.#buffer
+  }
+
+  /**
+   * The memory as bytes.
+   *
+   * @throws {ClosedError} after `close()`
+   */
+  get bytes(): Uint8Array {
+    this.#bytes ??= new Uint8Array(this.buffer)
+    return this.#bytes
+  }
+
+  /**
+   * The memory as 32-bit words.
+   *
+   * @throws {ClosedError} after `close()`
+   */
+  get words(): Uint32Array {
+    this.#words ??= new Uint32Array(this.buffer)
+    return this.#words
+  }
+
+  /** Whether `close()` was called. */
+  get closed(): boolean {
+    return this.#buffer === undefined
+  }
+
+  /** Unmaps the memory. Every view taken from it must be forgotten first. */
+  close(): void {
+    if (this.#buffer !== undefined) {
+      this.#buffer = undefined
+      this.#bytes = undefined
+      this.#words = undefined
+      munmap(this.#address, this.sizeBytes)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}

@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs'
+import { test } from 'node:test'
+import { EbpfError, KernelError } from '../errors.js'
+import type { FeatureResult } from '../features.js'
+import { kernelAtLeast } from '../sys/platform.js'
+
+/**
+ * A test against the running kernel. It is left out only on kernels older than `minKernel`: on every other, what
+ * is missing is a failure.
+ */
+export function kernelTest(name: string, minKernel: string, body: () => void | Promise<void>): void {
+  const skip = kernelAtLeast(minKernel) ? false : `needs Linux ${minKernel}`
+  test(name, { skip }, async () => {
+    if (process.getuid?.() !== 0) {
+      throw new Error('Kernel tests need root: run npm run test:kernel as root')
+    }
+    await body()
+  })
+}
+
+const ENOTSUPP = 524
+
+/**
+ * Why a feature may be missing although the kernel is new enough: a policy refuses it, or it was not compiled in.
+ * `undefined` means that there is no excuse.
+ */
+export function excuseFor(result: FeatureResult): string | undefined {
+  const { reason, feature, minKernel } = result
+  if (result.supported || !kernelAtLeast(minKernel)) {
+    return 'none needed'
+  }
+  if (reason instanceof KernelError && (reason.code === 'ERR_EBPF_PERMISSION' || reason.errno === ENOTSUPP)) {
+    return reason.message
+  }
+  const absent: Partial<Record<typeof feature, boolean>> = {
+    kprobe: !existsSync('/sys/bus/event_source/devices/kprobe'),
+    kretprobe: !existsSync('/sys/bus/event_source/devices/kprobe'),
+    tracepoint: !existsSync('/sys/kernel/tracing/events') && !existsSync('/sys/kernel/debug/tracing/events'),
+    lsm: reason instanceof EbpfError && reason.code === 'ERR_EBPF_NOT_SUPPORTED',
+  }
+  return absent[feature] === true ? reason?.message : undefined
+}

@@ -1,0 +1,77 @@
+/**
+ * A process as it was when an event happened. Objects are not changed after they were delivered: a later
+ * event carries a later object. A field that is not known is undefined, never guessed.
+ */
+export interface Process {
+  /** The kernel's tgid, in the initial pid namespace. */
+  readonly pid: number
+  /** Epoch ns. Exact when the fork or exec was seen; from /proc it is cut to clock ticks (10 ms). */
+  readonly startTimeNs: bigint | undefined
+  /** 16 characters of Base64 over pid and start time in clock ticks; the same for scraped and seen processes. */
+  readonly entityId: string | undefined
+  readonly ppid: number | undefined
+  readonly pgid: number | undefined
+  readonly sid: number | undefined
+  readonly uid: number | undefined
+  readonly euid: number | undefined
+  readonly suid: number | undefined
+  readonly gid: number | undefined
+  readonly egid: number | undefined
+  readonly sgid: number | undefined
+  readonly capInheritable: bigint | undefined
+  readonly capPermitted: bigint | undefined
+  readonly capEffective: bigint | undefined
+  readonly capBounding: bigint | undefined
+  readonly capAmbient: bigint | undefined
+  /** Controlling terminal; 0 and 0 when there is none. */
+  readonly ttyMajor: number | undefined
+  readonly ttyMinor: number | undefined
+  /** Inode numbers of the namespaces. */
+  readonly utsNs: number | undefined
+  readonly ipcNs: number | undefined
+  readonly mntNs: number | undefined
+  readonly netNs: number | undefined
+  /** At most 15 bytes; invalid UTF-8 is replaced by U+FFFD. */
+  readonly comm: string | undefined
+  /** From `root`; `memfd:name` for files without a place. */
+  readonly exe: string | undefined
+  /** The file was unlinked when it was executed. */
+  readonly exeDeleted: boolean
+  /** From `root`. */
+  readonly cwd: string | undefined
+  /** The process's root directory in its mount namespace: `/` unless it is in a chroot. */
+  readonly root: string | undefined
+  readonly argv: readonly string[] | undefined
+  /** argv as the kernel has it: NUL-terminated strings, maybe cut. A new copy. */
+  readonly argvBytes: Uint8Array | undefined
+  /** argv is longer than the limit; `argvSizeBytes` is its real size. */
+  readonly argvTruncated: boolean
+  readonly argvSizeBytes: number | undefined
+  /** `NAME=value` strings; captured only when asked for. */
+  readonly env: readonly string[] | undefined
+  readonly envTruncated: boolean
+  readonly envSizeBytes: number | undefined
+  /** Path within the hierarchy, beginning with `/`. */
+  readonly cgroup: string | undefined
+  /** Exit status as in exit(3), 0 to 255; undefined while it runs and when a signal ended it. */
+  readonly exitCode: number | undefined
+  /** Number of the signal that ended it. */
+  readonly exitSignal: number | undefined
+  readonly coreDumped: boolean
+  /** Epoch ns. */
+  readonly exitTimeNs: bigint | undefined
+  /** From start to exit, in ns of CLOCK_BOOTTIME. */
+  readonly durationNs: bigint | undefined
+  /** Captured only when asked for. */
+  readonly usage: ProcessUsage | undefined
+}
+
+/** What a process and its threads used, at its end. */
+export interface ProcessUsage {
+  readonly userTimeNs: bigint
+  readonly systemTimeNs: bigint
+  readonly peakRssBytes: number
+  /** Bytes fetched from and sent to storage. */
+  readonly readBytes: bigint
+  readonly writeBytes: bigint
+}

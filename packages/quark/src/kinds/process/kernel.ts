@@ -1,0 +1,334 @@
+/**
+ * What the kernel tells about processes: one declaration per record. Everything else (programs, layouts,
+ * decoders, types) follows from these.
+ *
+ * `pid` is the kernel's tgid and `tid` its pid, as user space says; all ids are those of the initial
+ * namespaces.
+ */
+
+import {
+  and,
+  at,
+  chars,
+  constant,
+  cstring,
+  currentTask,
+  enumValue,
+  eq,
+  firstOf,
+  int,
+  kernelString,
+  ne,
+  optional,
+  packet,
+  path,
+  probe,
+  type Scalar,
+  socketFilter,
+  struct,
+  sub,
+  tracepoint,
+  u32,
+  u64,
+  userBytes,
+} from '@quark/ebpf/probe'
+import type { Bprm, Cgroup, Task } from './kernel-types.js'
+
+/** Record types: unique within quark, and part of the recording format. */
+export const RECORD_FORK = 1
+export const RECORD_EXEC = 2
+export const RECORD_EXIT = 3
+export const RECORD_ID_CHANGE = 4
+export const RECORD_COMM = 5
+export const RECORD_CGROUP_MKDIR = 6
+export const RECORD_CGROUP_RENAME = 7
+export const RECORD_THREAD_FORK = 8
+export const RECORD_THREAD_EXIT = 9
+export const RECORD_EXEC_FAILED = 10
+/** As RECORD_EXIT, with what the process used. */
+export const RECORD_EXIT_USAGE = 12
+/** Written by quark itself, from /proc. */
+export const RECORD_SNAPSHOT = 11
+
+/** `task_struct.flags` of kernel threads (include/linux/sched.h). */
+const PF_KTHREAD = 0x00200000
+
+/** What the declarations depend on; layouts do not. */
+export interface ProcessProbeSettings {
+  /** Most bytes of argv that are captured; 0 for none. */
+  readonly maxArgvBytes: number
+  /** Most bytes of the environment that are captured; 0 for none. */
+  readonly maxEnvBytes: number
+  /** Which hierarchy a process's cgroup is taken from: v2, or v1's pids controller. */
+  readonly cgroupHierarchy: 'unified' | 'pids'
+  /** Also records of kernel threads. */
+  readonly kernelThreads: boolean
+}
+
+function startBootNs(task: Task): Scalar {
+  // Renamed in 5.5.
+  return firstOf(task.start_boottime, task.real_start_time)
+}
+
+function cgroupOf(task: Task, hierarchy: 'unified' | 'pids'): Cgroup {
+  return hierarchy === 'unified'
+    ? task.cgroups.dfl_cgrp
+    : at(task.cgroups.subsys, enumValue('cgroup_subsys_id', 'pids_cgrp_id')).cgroup
+}
+
+/** Everything that identifies a process and its rights. */
+function identity(task: Task, { cgroupHierarchy }: ProcessProbeSettings) {
+  const { cred, signal, nsproxy } = task
+  const tty = signal.tty
+  return {
+    pid: u32(task.tgid),
+    tid: u32(task.pid),
+    startBootNs: u64(startBootNs(task)),
+    ppid: u32(task.group_leader.real_parent.tgid),
+    pgid: u32(at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_PGID')).numbers, 0).nr),
+    sid: u32(at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_SID')).numbers, 0).nr),
+    uid: u32(cred.uid.val),
+    gid: u32(cred.gid.val),
+    suid: u32(cred.suid.val),
+    sgid: u32(cred.sgid.val),
+    euid: u32(cred.euid.val),
+    egid: u32(cred.egid.val),
+    // Structures of eight bytes: one u64 since 6.3, two u32 before.
+    capInheritable: u64(cred.cap_inheritable),
+    capPermitted: u64(cred.cap_permitted),
+    capEffective: u64(cred.cap_effective),
+    capBounding: u64(cred.cap_bset),
+    capAmbient: u64(cred.cap_ambient),
+    ttyMajor: u32(tty.driver.major),
+    ttyMinorStart: u32(tty.driver.minor_start),
+    ttyIndex: u32(tty.index),
+    utsNs: u32(nsproxy.uts_ns.ns.inum),
+    ipcNs: u32(nsproxy.ipc_ns.ns.inum),
+    mntNs: u32(nsproxy.mnt_ns.ns.inum),
+    netNs: u32(nsproxy.net_ns.ns.inum),
+    cgroupId: u64(cgroupOf(task, cgroupHierarchy).kn.id),
+    comm: chars(16, task.comm),
+  }
+}
+
+/** A thread group was made. `ppid` is the tgid of the child's parent, which CLONE_PARENT makes another one. */
+export function forkProbe(settings: ProcessProbeSettings) {
+  return probe(
+    {
+      name: 'quark_fork',
+      type: RECORD_FORK,
+      hook: tracepoint('sched_process_fork', [struct<Task>('task_struct', 'parent'), struct<Task>('task_struct', 'child')]),
+    },
+    (_parent, child) => ({
+      when: and(eq(child.pid, child.tgid), userTask(child, settings)),
+      record: { ...identity(child, settings), cwd: path(child.fs.pwd, child.fs.root) },
+    }),
+  )
+}
+
+/** An execve(2) succeeded; the new image is in place and all other threads are gone. */
+export function execProbe(settings: ProcessProbeSettings) {
+  return probe(
+    {
+      name: 'quark_exec',
+      type: RECORD_EXEC,
+      hook: tracepoint('sched_process_exec', [
+        struct<Task>('task_struct', 'task'),
+        int('old_pid', 4),
+        struct<Bprm>('linux_binprm', 'bprm'),
+      ]),
+    },
+    (task, _oldPid, bprm) => ({
+      record: {
+        ...identity(task, settings),
+        /** Real sizes, to tell how much was cut. */
+        argvBytes: u32(sub(task.mm.arg_end, task.mm.arg_start)),
+        envBytes: u32(sub(task.mm.env_end, task.mm.env_start)),
+        cwd: path(task.fs.pwd, task.fs.root),
+        exe: path(bprm.file.f_path, task.fs.root),
+        argv: userBytes(task.mm.arg_start, task.mm.arg_end, settings.maxArgvBytes),
+        env: userBytes(task.mm.env_start, task.mm.env_end, settings.maxEnvBytes),
+      },
+    }),
+  )
+}
+
+/** What tells how a process ended. wait(2) reports the group's code if it has one, else the leader's. */
+function ending(task: Task) {
+  return {
+    pid: u32(task.tgid),
+    tid: u32(task.pid),
+    startBootNs: u64(startBootNs(task.group_leader)),
+    ppid: u32(task.group_leader.real_parent.tgid),
+    pgid: u32(at(at(task.signal.pids, enumValue('pid_type', 'PIDTYPE_PGID')).numbers, 0).nr),
+    sid: u32(at(at(task.signal.pids, enumValue('pid_type', 'PIDTYPE_SID')).numbers, 0).nr),
+    leaderExitCode: u32(task.group_leader.exit_code),
+    groupExitCode: u32(task.signal.group_exit_code),
+    signalFlags: u32(task.signal.flags),
+  }
+}
+
+/** What a process used. Times of threads that ended before are in `signal`; pages are the kernel's. */
+function usage(task: Task) {
+  const { signal, group_leader: leader } = task
+  return {
+    groupRunNs: u64(signal.sum_sched_runtime),
+    taskRunNs: u64(task.se.sum_exec_runtime),
+    leaderRunNs: u64(leader.se.sum_exec_runtime),
+    groupUserNs: u64(signal.utime),
+    groupSystemNs: u64(signal.stime),
+    taskUserNs: u64(task.utime),
+    taskSystemNs: u64(task.stime),
+    leaderUserNs: u64(leader.utime),
+    leaderSystemNs: u64(leader.stime),
+    peakRssPages: u64(signal.maxrss),
+    groupReadBytes: u64(signal.ioac.read_bytes),
+    groupWriteBytes: u64(signal.ioac.write_bytes),
+    taskReadBytes: u64(task.ioac.read_bytes),
+    taskWriteBytes: u64(task.ioac.write_bytes),
+    leaderReadBytes: u64(leader.ioac.read_bytes),
+    leaderWriteBytes: u64(leader.ioac.write_bytes),
+  }
+}
+
+const exitHook = tracepoint('sched_process_exit', [struct<Task>('task_struct', 'task'), optional(int('group_dead', 1))])
+
+/** The last thread is gone. Older kernels do not say so: there the count of live threads is 0. */
+function groupIsDead(task: Task, groupDead: Scalar): Scalar {
+  return firstOf(ne(groupDead, 0), eq(task.signal.live.counter, 0))
+}
+
+/** A process ended. */
+export function exitProbe(settings: ProcessProbeSettings) {
+  return probe({ name: 'quark_exit', type: RECORD_EXIT, hook: exitHook }, (task, groupDead) => ({
+    when: and(groupIsDead(task, groupDead), userTask(task, settings)),
+    record: ending(task),
+  }))
+}
+
+/** A process ended, with what it used. */
+export function exitUsageProbe(settings: ProcessProbeSettings) {
+  return probe({ name: 'quark_exit', type: RECORD_EXIT_USAGE, hook: exitHook }, (task, groupDead) => ({
+    when: and(groupIsDead(task, groupDead), userTask(task, settings)),
+    record: { ...ending(task), ...usage(task) },
+  }))
+}
+
+/** A thread other than the first was made. */
+export function threadForkProbe(settings: ProcessProbeSettings) {
+  return probe(
+    {
+      name: 'quark_tfork',
+      type: RECORD_THREAD_FORK,
+      hook: tracepoint('sched_process_fork', [struct<Task>('task_struct', 'parent'), struct<Task>('task_struct', 'child')]),
+    },
+    (_parent, child) => ({
+      when: and(ne(child.pid, child.tgid), userTask(child, settings)),
+      record: threadIdentity(child),
+    }),
+  )
+}
+
+/** A thread ended, and others of its process go on. */
+export function threadExitProbe(settings: ProcessProbeSettings) {
+  return probe({ name: 'quark_texit', type: RECORD_THREAD_EXIT, hook: exitHook }, (task, groupDead) => ({
+    when: and(eq(groupIsDead(task, groupDead), 0), userTask(task, settings)),
+    record: { ...threadIdentity(task), exitCode: u32(task.exit_code) },
+  }))
+}
+
+function threadIdentity(task: Task) {
+  return {
+    pid: u32(task.tgid),
+    tid: u32(task.pid),
+    startBootNs: u64(startBootNs(task.group_leader)),
+    threadStartBootNs: u64(startBootNs(task)),
+    comm: chars(16, task.comm),
+  }
+}
+
+/** A process renamed itself. Names that execve(2) gives are in the exec record. */
+export function commProbe(settings: ProcessProbeSettings) {
+  return probe(
+    {
+      name: 'quark_comm',
+      type: RECORD_COMM,
+      hook: tracepoint('task_rename', [struct<Task>('task_struct', 'task'), cstring('comm')]),
+    },
+    (task, comm) => ({
+      when: and(
+        and(eq(task.pid, task.tgid), userTask(task, settings)),
+        eq(task.in_execve, 0),
+      ),
+      record: {
+        pid: u32(task.tgid),
+        tid: u32(task.pid),
+        startBootNs: u64(startBootNs(task)),
+        comm: kernelString(comm, 16),
+      },
+    }),
+  )
+}
+
+/** `struct proc_event` in a connector message: after nlmsghdr and cn_msg (include/uapi/linux/cn_proc.h). */
+const PROC_EVENT_WHAT = 36
+/** The ids of a process changed. The values are those of `enum proc_cn_event`. */
+export const PROC_EVENT_UID = 0x4
+export const PROC_EVENT_GID = 0x40
+export const PROC_EVENT_SID = 0x80
+
+/**
+ * A process changed its user, group or session ids. The proc connector sends its message from within the
+ * system call, after the change; the filter on its socket runs right there, writes the record into the
+ * shared ring, and drops the message. No system call is slowed but those that change ids.
+ */
+export function idChangeProbe(settings: ProcessProbeSettings) {
+  return probe(
+    { name: 'quark_ids', type: RECORD_ID_CHANGE, hook: socketFilter('proc connector') },
+    () => ({
+      when: ne(and(packet(PROC_EVENT_WHAT, 4), PROC_EVENT_UID | PROC_EVENT_GID | PROC_EVENT_SID), 0),
+      record: { what: u32(packet(PROC_EVENT_WHAT, 4)), ...identity(currentTask<Task>(), settings) },
+    }),
+  )
+}
+
+/** A cgroup was made: its name is told here once, and records carry its id. */
+export function cgroupMkdirProbe() {
+  return probe(
+    {
+      name: 'quark_cgmkdir',
+      type: RECORD_CGROUP_MKDIR,
+      hook: tracepoint('cgroup_mkdir', [struct<Cgroup>('cgroup'), cstring('path')]),
+    },
+    (cgroup, name) => ({
+      record: {
+        id: u64(cgroup.kn.id),
+        hierarchy: u32(cgroup.root.hierarchy_id),
+        path: kernelString(name, 4096),
+      },
+    }),
+  )
+}
+
+/** A cgroup was renamed (v1 only); `path` is its new name. */
+export function cgroupRenameProbe() {
+  return probe(
+    {
+      name: 'quark_cgrename',
+      type: RECORD_CGROUP_RENAME,
+      hook: tracepoint('cgroup_rename', [struct<Cgroup>('cgroup'), cstring('path')]),
+    },
+    (cgroup, name) => ({
+      record: {
+        id: u64(cgroup.kn.id),
+        hierarchy: u32(cgroup.root.hierarchy_id),
+        path: kernelString(name, 4096),
+      },
+    }),
+  )
+}
+
+/** Kernel threads are left out unless asked for. */
+function userTask(task: Task, { kernelThreads }: ProcessProbeSettings): Scalar {
+  return kernelThreads ? constant(1) : eq(and(task.flags, PF_KTHREAD), 0)
+}

@@ -1,0 +1,55 @@
+/** Counters of one queue. All are totals since it was opened. */
+export interface QuarkStats {
+  readonly backend: string
+  /** Records put into the buffer, and taken out of it again. */
+  readonly insertions: number
+  readonly removals: number
+  /** Records held now: insertions less removals. */
+  readonly buffered: number
+  /** Events made of several records, and of one. */
+  readonly aggregations: number
+  readonly nonAggregations: number
+  /** Processes removed from the table after their grace time. */
+  readonly garbageCollections: number
+  /** Processes in the table now, ended ones within their grace time included. */
+  readonly processes: number
+  /** Records that the kernel side made, by record name; includes lost ones. */
+  readonly produced: Readonly<Record<string, number>>
+  /** Sum of the losses below. */
+  readonly lost: number
+  /** Records that found the ring full, by record name. */
+  readonly lostRingFull: Readonly<Record<string, number>>
+  /** Records that could not be decoded. */
+  readonly lostRejected: number
+  /** Runs of a program that the kernel skipped because one was already running on that CPU. */
+  readonly lostRecursion: number
+  /** Processes that the table had to give up before their grace time ended. */
+  readonly evicted: number
+  /** Strings cut at their limit. */
+  readonly truncatedArgv: number
+  readonly truncatedEnv: number
+  readonly truncatedPaths: number
+}
+
+/** Through which hook each fact is learnt on this machine, and which facts are missing. */
+export interface Capabilities {
+  readonly backend: string
+  readonly kernel: string
+  readonly attached: readonly AttachedFact[]
+  readonly missing: readonly MissingFact[]
+}
+
+export interface AttachedFact {
+  /** `fork`, `exec`, `exit`, `idChange`, `commChange`, `cgroupNames` … */
+  readonly fact: string
+  /** For example `tp_btf/sched_process_exec`. */
+  readonly hook: string
+  /** How kernel memory is read: `direct` or `probe_read`. */
+  readonly flavor: string
+}
+
+export interface MissingFact {
+  readonly fact: string
+  /** What was tried, and why it failed; what to do about it. */
+  readonly reason: string
+}
