@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { Session } from 'node:inspector/promises'
 import { constants } from 'node:os'
 import { ClosedError, KernelError, VerifierError } from './errors.js'
 import { Program } from './program.js'
@@ -68,7 +69,7 @@ kernelTest('a refusal of another kind is a KernelError with the command', '4.18'
     () => Program.load({ name: 'unknown', type: 9999, code: b.returns(0) }),
     (error) =>
       error instanceof KernelError &&
-      /^Cannot load program "unknown": bpf\(BPF_PROG_LOAD\)/.test(error.message),
+      error.message.startsWith('Cannot load program "unknown": bpf(BPF_PROG_LOAD) failed with'),
   )
 })
 
@@ -91,4 +92,23 @@ kernelTest('every method of a closed program throws ClosedError', '4.18', () => 
   program.close()
   assert.throws(() => program.info(), ClosedError)
   assert.throws(() => program.testRun({ packet }), ClosedError)
+})
+
+kernelTest('a program loads while a profiler interrupts this thread all the time', '4.18', async () => {
+  // Long enough to be interrupted many times while the verifier walks through it.
+  const filler = Array.from({ length: 60_000 }, (_, i) => b.move(i % 6, i))
+  const code = b.program(...filler, b.move(0, 0), b.exit())
+  const profiler = new Session()
+  profiler.connect()
+  await profiler.post('Profiler.enable')
+  await profiler.post('Profiler.setSamplingInterval', { interval: 50 })
+  await profiler.post('Profiler.start')
+  try {
+    for (let i = 0; i < 5; i += 1) {
+      Program.load({ name: 'profiled', type, code }).close()
+    }
+  } finally {
+    await profiler.post('Profiler.stop')
+    profiler.disconnect()
+  }
 })

@@ -23,15 +23,13 @@ import {
 } from './probe/index.js'
 import { findPrototype } from './probe/prototype.js'
 import {
+  FIRST_TEMPORARY,
   RING_MAP,
   scratchMap,
   scratchSlotBytes,
-  STATE_CPU_OFFSET,
-  STATE_LOST,
-  STATE_PRODUCED,
-  STATE_SLOT_BYTES,
-  STATE_WAKE,
-  stateMap,
+  SLOT_LOST,
+  SLOT_PRODUCED,
+  SLOT_WAKE,
   WAKE_NEVER,
   WAKE_ON_BACKLOG,
   WAKE_ON_RECORD,
@@ -47,7 +45,9 @@ import {
 } from './program-type.js'
 import type { RecordSink } from './ring-cursor.js'
 import { RingReader } from './ringbuf.js'
-import type { MappedMemory } from './sys/memory.js'
+import { pageSizeBytes } from './sys/libc.js'
+import { MappedMemory } from './sys/memory.js'
+import { kernelAtLeast } from './sys/platform.js'
 import { Poller } from './sys/poller.js'
 
 export interface SessionOptions {
@@ -100,9 +100,9 @@ export class ProbeSession implements Disposable {
   readonly #cpus = possibleCpuCount()
   readonly #slotBytes: number
   readonly #maps: ReadonlyMap<string, BpfMap>
-  readonly #state: MappedMemory
-  readonly #wake: Int32Array
-  readonly #counters: BigUint64Array
+  /** The first page of each CPU's slot. */
+  readonly #slots: readonly MappedMemory[]
+  readonly #wakes: readonly Int32Array[]
   readonly #reader: RingReader
   readonly #poller: Poller
   readonly #running: Running[] = []
@@ -113,9 +113,8 @@ export class ProbeSession implements Disposable {
     this.#options = options
     this.#slotBytes = slotBytes
     this.#maps = resources.maps
-    this.#state = resources.state
-    this.#wake = new Int32Array(resources.state.buffer, STATE_WAKE, 1)
-    this.#counters = new BigUint64Array(resources.state.buffer)
+    this.#slots = resources.slots
+    this.#wakes = resources.slots.map(({ buffer }) => new Int32Array(buffer, SLOT_WAKE, 1))
     this.#reader = resources.reader
     this.#poller = resources.poller
   }
@@ -127,7 +126,7 @@ export class ProbeSession implements Disposable {
    * @throws {KernelError} when the kernel refuses; refusals for want of rights carry advice
    */
   static open(options: SessionOptions, maxRecordBytes: number): ProbeSession {
-    const slotBytes = scratchSlotBytes(maxRecordBytes)
+    const slotBytes = scratchSlotBytes(maxRecordBytes, pageSizeBytes())
     const cpus = possibleCpuCount()
     const opened: Disposable[] = []
     const own = <T extends Disposable>(resource: T): T => {
@@ -137,12 +136,19 @@ export class ProbeSession implements Disposable {
     try {
       const ring = own(BpfMap.create({ name: RING_MAP, type: 'ringbuf', maxEntries: options.ringSizeBytes }))
       const scratch = own(BpfMap.create(scratchMap(cpus, slotBytes)))
-      const state = own(BpfMap.create(stateMap(cpus)))
-      const memory = own(state.mmap())
+      const slots = Array.from({ length: cpus }, (_, cpu) =>
+        own(
+          MappedMemory.map(scratch.fd, pageSizeBytes(), {
+            what: `counters of CPU ${cpu}`,
+            writable: true,
+            offsetBytes: cpu * slotBytes,
+          }),
+        ),
+      )
       const reader = own(RingReader.open(ring))
       const poller = own(new Poller([reader.fd]))
-      const maps = new Map([ring, scratch, state].map((map) => [map.spec.name, map]))
-      return new ProbeSession(options, slotBytes, { maps, state: memory, reader, poller })
+      const maps = new Map([ring, scratch].map((map) => [map.spec.name, map]))
+      return new ProbeSession(options, slotBytes, { maps, slots, reader, poller })
     } catch (error) {
       for (const resource of opened.reverse()) resource[Symbol.dispose]()
       throw error
@@ -211,6 +217,7 @@ export class ProbeSession implements Disposable {
       cpus: this.#cpus,
       scratchSlotBytes: this.#slotBytes,
       ringSizeBytes: this.ringSizeBytes,
+      preemptible: kernelAtLeast('6.19'),
     }
   }
 
@@ -230,7 +237,7 @@ export class ProbeSession implements Disposable {
   }
 
   #link({ hook }: Probe, program: Program, flavor: Flavor): Link | ProcConnector {
-    if (hook.kind === 'socketFilter') return attachToProcConnector(program)
+    if (hook.kind === 'socketFilter') return attachToProcConnector(program, hook.events)
     if (hook.kind === 'tracepoint' && flavor === 'probeRead') return attachRawTracepoint(program, hook.target)
     return attachTracing(program, hook.target)
   }
@@ -254,14 +261,18 @@ export class ProbeSession implements Disposable {
    */
   async wait(sleep: Sleep, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     this.#check()
-    Atomics.store(this.#wake, 0, sleep === 'untilRecord' ? WAKE_ON_RECORD : WAKE_ON_BACKLOG)
+    this.#setWake(sleep === 'untilRecord' ? WAKE_ON_RECORD : WAKE_ON_BACKLOG)
     // What came before the word was set has woken nobody.
     const enough = sleep === 'untilRecord' ? this.#reader.backlogBytes > 0 : this.#isHalfFull()
     try {
       if (!enough) await this.#poller.wait(timeoutMs, signal)
     } finally {
-      if (!this.#closed) Atomics.store(this.#wake, 0, WAKE_NEVER)
+      if (!this.#closed) this.#setWake(WAKE_NEVER)
     }
+  }
+
+  #setWake(wake: number): void {
+    for (const word of this.#wakes) Atomics.store(word, 0, wake)
   }
 
   #isHalfFull(): boolean {
@@ -278,11 +289,11 @@ export class ProbeSession implements Disposable {
     this.#check()
     const produced = new Float64Array(TYPES)
     const lost = new Float64Array(TYPES)
-    for (let cpu = 0; cpu < this.#cpus; cpu += 1) {
-      const slot = STATE_CPU_OFFSET + cpu * STATE_SLOT_BYTES
+    for (const { buffer } of this.#slots) {
+      const counters = new BigUint64Array(buffer, 0, FIRST_TEMPORARY / 8)
       for (let type = 0; type < TYPES; type += 1) {
-        produced[type]! += Number(this.#counters[(slot + STATE_PRODUCED) / 8 + type])
-        lost[type]! += Number(this.#counters[(slot + STATE_LOST) / 8 + type])
+        produced[type]! += Number(counters[SLOT_PRODUCED / 8 + type])
+        lost[type]! += Number(counters[SLOT_LOST / 8 + type])
       }
     }
     return { produced, lost }
@@ -304,7 +315,7 @@ export class ProbeSession implements Disposable {
     }
     this.#poller.close()
     this.#reader.close()
-    this.#state.close()
+    for (const slot of this.#slots) slot.close()
     for (const map of this.#maps.values()) map.close()
   }
 
@@ -319,7 +330,7 @@ export class ProbeSession implements Disposable {
 
 interface Resources {
   readonly maps: ReadonlyMap<string, BpfMap>
-  readonly state: MappedMemory
+  readonly slots: readonly MappedMemory[]
   readonly reader: RingReader
   readonly poller: Poller
 }
@@ -355,11 +366,11 @@ function hookName({ hook }: Probe, flavor: Flavor): string {
 }
 
 /** Lets the filter see the connector's messages; it drops them all, so nothing queues up on the socket. */
-function attachToProcConnector(program: Program): ProcConnector {
+function attachToProcConnector(program: Program, events: number | undefined): ProcConnector {
   const connector = openProcConnector()
   try {
     attachSocketFilter(program, connector.fd)
-    connector.listen()
+    connector.listen(events)
     return connector
   } catch (error) {
     connector.close()

@@ -44,4 +44,11 @@ export interface QuarkOptions {
   readonly signal?: AbortSignal
 }
 
+/** Where records can come from. */
 export type BackendName = 'ebpf'
+
+/** What `Quark.replay` takes. Options that are left out are those of the recorded queue. */
+export type ReplayOptions = Pick<
+  QuarkOptions,
+  'aggregation' | 'maxLength' | 'maxBufferBytes' | 'holdMs' | 'graceMs' | 'maxProcesses' | 'snapshot' | 'signal'
+>

@@ -95,6 +95,7 @@ function readTail(tail: TailField, descriptor: number, bytes: Buffer): unknown {
     case 'userBytes':
       return Uint8Array.from(bytes)
     case 'kernelString':
+    case 'userString':
       return untilNul(bytes).toString('utf8')
     case 'words': {
       const size = isTail(tail.spec) ? (tail.spec.elementBytes ?? 8) : 8
@@ -129,11 +130,26 @@ export function decodePath(descriptor: number, components: string): DecodedPath 
 }
 
 function joined(names: string[]): string {
-  return `/${names.reverse().join('/')}`
+  return `/${names.toReversed().join('/')}`
 }
 
 function utf8(latin1: string): string {
   return Buffer.from(latin1, 'latin1').toString('utf8')
+}
+
+/** A path to be encoded; bytes keep what is not UTF-8. */
+export interface EncodablePath {
+  readonly path: string | Uint8Array
+  readonly root?: string | Uint8Array | undefined
+  readonly truncated?: boolean
+  readonly deleted?: boolean
+}
+
+type Encodable<T> = T extends DecodedPath ? EncodablePath : T extends string ? string | Uint8Array : T
+
+/** The fields of a layout as `encodeRecord` takes them. */
+export type EncodableFieldsOf<F extends Record<string, Field>> = {
+  readonly [K in keyof F]: F[K] extends Field<infer T> ? Encodable<T> : never
 }
 
 /**
@@ -145,7 +161,7 @@ function utf8(latin1: string): string {
 export function encodeRecord<F extends Record<string, Field>>(
   layout: RecordLayout<F>,
   header: RecordHeader,
-  values: Partial<FieldsOf<F>>,
+  values: Partial<EncodableFieldsOf<F>>,
 ): Uint8Array {
   const given = values as Record<string, unknown>
   const tails = layout.tails.map((tail) => writeTail(tail, given[tail.name]))
@@ -157,7 +173,7 @@ export function encodeRecord<F extends Record<string, Field>>(
   buffer.writeBigUInt64LE(header.timeNs, HEADER_TIME)
   for (const { name, offset, sizeBytes: size, spec } of layout.fixed) {
     const value = given[name]
-    if (value !== undefined) writeFixed(buffer, offset, size, spec.kind, value as number | bigint | string)
+    if (value !== undefined) writeFixed(buffer, offset, size, spec.kind, value as number | bigint | string | Uint8Array)
   }
   let start = layout.fixedSizeBytes
   for (const [index, tail] of layout.tails.entries()) {
@@ -174,7 +190,7 @@ function writeFixed(
   offset: number,
   sizeBytes: number,
   kind: string,
-  value: number | bigint | string,
+  value: number | bigint | string | Uint8Array,
 ): void {
   switch (kind) {
     case 'u8':
@@ -196,7 +212,7 @@ function writeFixed(
       buffer.writeBigInt64LE(value as bigint, offset)
       return
     default:
-      Buffer.from(value as string).copy(buffer, offset, 0, sizeBytes)
+      bytesOf(value as string | Uint8Array).copy(buffer, offset, 0, sizeBytes)
   }
 }
 
@@ -211,16 +227,20 @@ function writeTail(tail: TailField, value: unknown): EncodedTail {
     case 'userBytes':
       return cut(tail, Buffer.from(value as Uint8Array))
     case 'kernelString':
-      return cut(tail, Buffer.from(`${value as string}\0`))
+    case 'userString':
+      return terminated(tail, bytesOf(value as string | Uint8Array))
     case 'words': {
       const size = isTail(tail.spec) ? (tail.spec.elementBytes ?? 8) : 8
       const numbers = value as number[]
       const bytes = Buffer.alloc(numbers.length * size)
-      for (const [i, number] of numbers.entries()) bytes.writeUIntLE(number, i * size, Math.min(size, 6))
+      for (const [i, number] of numbers.entries()) {
+        if (size === 4) bytes.writeUInt32LE(number, i * 4)
+        else bytes.writeBigUInt64LE(BigInt(number), i * 8)
+      }
       return cut(tail, bytes)
     }
     case 'path':
-      return encodePath(tail, value as DecodedPath)
+      return encodePath(tail, value as EncodablePath)
   }
 }
 
@@ -229,18 +249,29 @@ function cut(tail: TailField, bytes: Buffer): EncodedTail {
   return { bytes: bytes.subarray(0, tail.maxBytes), flags: TAIL_TRUNCATED }
 }
 
-function encodePath(tail: TailField, { path, root, truncated, deleted }: DecodedPath): EncodedTail {
-  const flags = (truncated ? TAIL_TRUNCATED : 0) | (deleted ? TAIL_DELETED : 0)
-  if (!path.startsWith('/')) {
-    return { bytes: Buffer.from(`${path}\0`), flags: flags | TAIL_PSEUDO }
+/** A string that fills its tail counts as cut, since the kernel cannot tell. */
+function terminated(tail: TailField, text: Buffer): EncodedTail {
+  const bytes = Buffer.concat([text.subarray(0, Math.max(tail.maxBytes - 1, 0)), Buffer.alloc(1)])
+  return { bytes, flags: bytes.length < tail.maxBytes ? 0 : TAIL_TRUNCATED }
+}
+
+function bytesOf(text: string | Uint8Array): Buffer {
+  return typeof text === 'string' ? Buffer.from(text) : Buffer.from(text.buffer, text.byteOffset, text.length)
+}
+
+function encodePath(tail: TailField, { path, root, truncated, deleted }: EncodablePath): EncodedTail {
+  const flags = (truncated === true ? TAIL_TRUNCATED : 0) | (deleted === true ? TAIL_DELETED : 0)
+  const text = bytesOf(path).toString('latin1')
+  if (!text.startsWith('/')) {
+    return { bytes: Buffer.from(`${text}\0`, 'latin1'), flags: flags | TAIL_PSEUDO }
   }
-  const reversed = (text: string): string =>
-    text
-      .split('/')
-      .filter((name) => name !== '')
-      .reverse()
-      .map((name) => `${name}\0`)
-      .join('')
-  const bytes = cut(tail, Buffer.from(reversed(path) + (root === undefined ? '' : `\0${reversed(root)}`)))
-  return { bytes: bytes.bytes, flags: flags | bytes.flags }
+  const above = root === undefined ? '' : `\0${upwards(bytesOf(root).toString('latin1'))}`
+  const { bytes, flags: cutFlags } = cut(tail, Buffer.from(upwards(text) + above, 'latin1'))
+  return { bytes, flags: flags | cutFlags }
+}
+
+/** The components of a path from the leaf upwards, each with its terminator. */
+function upwards(path: string): string {
+  const names = path.split('/').filter((name) => name !== '')
+  return names.toReversed().map((name) => `${name}\0`).join('')
 }

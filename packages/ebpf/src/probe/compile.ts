@@ -4,6 +4,8 @@ import {
   Assembler,
   type AssembledCode,
   BPF_FUNC_get_smp_processor_id,
+  BPF_FUNC_probe_read_kernel_str,
+  BPF_FUNC_probe_read_user_str,
   BPF_FUNC_ktime_get_boot_ns,
   BPF_FUNC_ringbuf_output,
   BPF_FUNC_ringbuf_query,
@@ -16,17 +18,17 @@ import {
   R4,
   R6,
   R7,
-  R8,
   R9,
   R10,
   type Register,
 } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
 import { BuildError } from '../errors.js'
+import type { ExprNode } from './expr.js'
 import { isTail } from './fields.js'
 import type { TailField } from './layout.js'
 import { HEADER_CPU, HEADER_SEQ, HEADER_TIME, HEADER_TYPE, TAIL_FAILED } from './layout.js'
-import { type Flavor, type LoadFrame, LoadTree } from './loads.js'
+import { type Destination, type Flavor, type LoadFrame, LoadTree } from './loads.js'
 import { describeProbe, type Probe } from './probe.js'
 import { presentArguments } from './prototype.js'
 import { type ResolvedExpr, Resolver, Unresolved } from './resolve.js'
@@ -35,20 +37,16 @@ import {
   RECORD_OFFSET,
   RING_MAP,
   SCRATCH_MAP,
-  STATE_CPU_OFFSET,
-  STATE_LOST,
-  STATE_MAP,
-  STATE_PRODUCED,
-  STATE_SEQ,
-  STATE_SLOT_BYTES,
-  STATE_WAKE,
+  SLOT_LOST,
+  SLOT_PRODUCED,
+  SLOT_SEQ,
+  SLOT_WAKE,
   TEMP_CURSOR,
-  TEMPORARY_COUNT,
   WAKE_NEVER,
   WAKE_ON_RECORD,
 } from './scratch.js'
 import {
-  emitKernelString,
+  emitString,
   emitPath,
   emitPathCallback,
   emitUserBytes,
@@ -75,6 +73,8 @@ export interface Target {
   /** Bytes of one scratch slot: the same for all programs that share the map. */
   readonly scratchSlotBytes: number
   readonly ringSizeBytes: number
+  /** The kernel may preempt tracing programs (since 6.19), and the scratch belongs to the CPU. */
+  readonly preemptible: boolean
 }
 
 export interface CompiledProbe {
@@ -107,9 +107,7 @@ export function compileProbe(probe: Probe, target: Target): CompiledProbe {
   return new Compiler(probe, target, new Resolver(target.btf, probe.hook, present)).compile()
 }
 
-interface Computed {
-  readonly offset: number
-  readonly sizeBytes: number
+interface Computed extends Destination {
   readonly expr: ResolvedExpr
 }
 
@@ -130,13 +128,11 @@ class Compiler implements LoadFrame {
     this.#probe = probe
     this.#target = target
     this.#resolver = resolver
-    // The tracing flavours of a program only; a filter's context never migrates.
     this.flavor = probe.hook.kind === 'socketFilter' || probe.hook.kind === 'kprobe' ? 'probeRead' : target.flavor
-    // Later kernels run tracing programs preemptibly, and the scratch belongs to the CPU (Linux 6.10).
     const disable = target.btf.findFunction('bpf_preempt_disable')
     const enable = target.btf.findFunction('bpf_preempt_enable')
     this.#preemption =
-      disable === undefined || enable === undefined || probe.hook.kind === 'socketFilter'
+      disable === undefined || enable === undefined || !target.preemptible || probe.hook.kind === 'socketFilter'
         ? undefined
         : { disable: disable.id, enable: enable.id }
   }
@@ -171,14 +167,12 @@ class Compiler implements LoadFrame {
     this.asm.load(8, dst, R6, offset)
   }
 
-  /** R9 = this CPU's scratch slot, R8 = its counters. */
+  /** R9 = this CPU's scratch slot. */
   #emitScratch(): void {
     const { asm } = this
     const { cpus, scratchSlotBytes } = this.#target
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_disable', this.#preemption.disable)
     asm.call(BPF_FUNC_get_smp_processor_id).jumpIfImm('>=', R0, cpus, 'out')
-    asm.mov(R1, R0).aluImm('mul', R1, STATE_SLOT_BYTES)
-    asm.loadMapValue(R8, STATE_MAP, STATE_CPU_OFFSET).alu('add', R8, R1)
     asm.mov(R7, R0).aluImm('mul', R0, scratchSlotBytes)
     asm.loadMapValue(R9, SCRATCH_MAP, 0).alu('add', R9, R0)
     asm.store(2, R9, RECORD_OFFSET + HEADER_CPU, R7)
@@ -202,15 +196,18 @@ class Compiler implements LoadFrame {
     const { asm } = this
     asm.storeImm(2, R9, RECORD_OFFSET + HEADER_TYPE, this.#probe.layout.type)
     // The number advances whether or not the record finds room: a gap is a loss, seen where it happened.
-    asm.load(8, R1, R8, STATE_SEQ).aluImm('add', R1, 1).store(8, R8, STATE_SEQ, R1)
+    asm.load(8, R1, R9, SLOT_SEQ).aluImm('add', R1, 1).store(8, R9, SLOT_SEQ, R1)
     asm.store(4, R9, RECORD_OFFSET + HEADER_SEQ, R1)
-    asm.call(BPF_FUNC_ktime_get_boot_ns).store(8, R9, RECORD_OFFSET + HEADER_TIME, R0)
+    if (this.#probe.time === undefined) {
+      asm.call(BPF_FUNC_ktime_get_boot_ns).store(8, R9, RECORD_OFFSET + HEADER_TIME, R0)
+    }
   }
 
   #emitFields(): void {
     const { layout } = this.#probe
     const tree = new LoadTree()
     const computed: Computed[] = []
+    if (this.#probe.time !== undefined) this.#addTime(this.#probe.time, tree)
     for (const { name, spec, offset, sizeBytes } of layout.fixed) {
       if (isTail(spec)) continue
       const expr = this.#resolver.expr(spec.value)
@@ -223,14 +220,14 @@ class Compiler implements LoadFrame {
         tree.add(expr.path, { area: 'record', offset, sizeBytes })
       } else {
         this.#prepare(expr, tree)
-        computed.push({ offset, sizeBytes, expr })
+        computed.push({ area: 'record', offset, sizeBytes, expr })
       }
     }
-    const tails = layout.tails.map((tail) => ({ tail, inputs: this.#prepareTail(tail, tree) }))
+    const tails = layout.tails.map((tail) => ({ tail, inputs: this.#prepareTail(tail, tree, computed) }))
     tree.emit(this)
-    for (const { expr, offset, sizeBytes } of computed) {
+    for (const { expr, area, offset, sizeBytes } of computed) {
       this.#evaluate(expr)
-      this.asm.store(sizeBytes as 1 | 2 | 4 | 8, R9, RECORD_OFFSET + offset, R0)
+      this.asm.store(sizeBytes as 1 | 2 | 4 | 8, R9, area === 'record' ? RECORD_OFFSET + offset : offset, R0)
     }
     this.asm.storeImm(8, R9, TEMP_CURSOR, 0)
     let before = 0
@@ -240,14 +237,23 @@ class Compiler implements LoadFrame {
     }
   }
 
+  #addTime(time: ExprNode, tree: LoadTree): void {
+    const expr = this.#resolver.expr(time)
+    if (expr instanceof Unresolved || expr.kind !== 'load') {
+      const reason = expr instanceof Unresolved ? expr.reason : 'it is not a path'
+      throw new BuildError(`Cannot resolve the time of probe "${this.#probe.name}": ${reason}`)
+    }
+    tree.add(expr.path, { area: 'record', offset: HEADER_TIME, sizeBytes: 8 })
+  }
+
   #miss(field: string, { reason }: Unresolved): void {
     this.#missing.push({ field, reason })
   }
 
   #temporary(): number {
     const offset = this.#nextTemporary
-    if (offset >= TEMPORARY_COUNT * 8) {
-      throw new BuildError(`Cannot compile probe "${this.#probe.name}": more than ${TEMPORARY_COUNT} temporaries`)
+    if (offset >= RECORD_OFFSET) {
+      throw new BuildError(`Cannot compile probe "${this.#probe.name}": more values than there are temporaries`)
     }
     this.#nextTemporary += 8
     return offset
@@ -300,6 +306,9 @@ class Compiler implements LoadFrame {
       case '-':
         asm.alu('sub', R0, R1)
         return
+      case '*':
+        asm.alu('mul', R0, R1)
+        return
       case '&':
         asm.alu('and', R0, R1)
         return
@@ -324,7 +333,7 @@ class Compiler implements LoadFrame {
   }
 
   /** Temporaries with the tail's inputs, or undefined when the kernel lacks one of them. */
-  #prepareTail(tail: TailField, tree: LoadTree): number[] | undefined {
+  #prepareTail(tail: TailField, tree: LoadTree, computed: Computed[]): number[] | undefined {
     if (!isTail(tail.spec)) return undefined
     if (tail.maxBytes === 0) return undefined
     if (tail.kind === 'path' && this.#pathOffsets() instanceof Unresolved) {
@@ -334,13 +343,18 @@ class Compiler implements LoadFrame {
     const slots: number[] = []
     for (const input of tail.spec.inputs) {
       const expr = this.#resolver.expr(input)
-      if (expr instanceof Unresolved || expr.kind !== 'load') {
-        this.#miss(tail.name, expr instanceof Unresolved ? expr : new Unresolved('not a path'))
+      if (expr instanceof Unresolved) {
+        this.#miss(tail.name, expr)
         return undefined
       }
       const slot = this.#temporary()
-      tree.add(expr.path, { area: 'slot', offset: slot, sizeBytes: 8 })
       slots.push(slot)
+      if (expr.kind === 'load') {
+        tree.add(expr.path, { area: 'slot', offset: slot, sizeBytes: 8 })
+      } else {
+        this.#prepare(expr, tree)
+        computed.push({ area: 'slot', offset: slot, sizeBytes: 8, expr })
+      }
     }
     return slots
   }
@@ -365,7 +379,10 @@ class Compiler implements LoadFrame {
         emitUserBytes(frame, tail, before, first, second)
         return
       case 'kernelString':
-        emitKernelString(frame, tail, before, first)
+        emitString(frame, tail, before, first, BPF_FUNC_probe_read_kernel_str)
+        return
+      case 'userString':
+        emitString(frame, tail, before, first, BPF_FUNC_probe_read_user_str)
         return
       case 'words':
         emitWords(frame, tail, before, first, second, tail.spec.elementBytes ?? 8)
@@ -381,11 +398,13 @@ class Compiler implements LoadFrame {
       if (tail.kind === 'path') maxCursorBeforePath = before
       before += tail.maxBytes
     }
+    const castId = this.#target.btf.findFunction('bpf_rdonly_cast')?.id
     return {
       asm: this.asm,
-      flavor: this.flavor,
+      // A walk goes through addresses that the verifier knows nothing of; before 6.2 it cannot be told.
+      flavor: castId === undefined ? 'probeRead' : this.flavor,
       loop: this.#target.loop,
-      castId: this.#target.btf.findFunction('bpf_rdonly_cast')?.id ?? 0,
+      castId: castId ?? 0,
       fixedSizeBytes,
       maxCursorBeforePath,
     }
@@ -412,25 +431,25 @@ class Compiler implements LoadFrame {
     const output = asm.uniqueLabel('output')
     const lost = asm.uniqueLabel('lost')
     asm.movImm(R7, BPF_RB_NO_WAKEUP)
-    asm.loadMapValue(R6, STATE_MAP, STATE_WAKE).load(4, R1, R6, 0).jumpIfImm('==', R1, WAKE_NEVER, output)
+    asm.load(4, R1, R9, SLOT_WAKE).jumpIfImm('==', R1, WAKE_NEVER, output)
     asm.jumpIfImm('==', R1, WAKE_ON_RECORD, wake)
     asm.loadMap(R1, RING_MAP).movImm(R2, BPF_RB_AVAIL_DATA).call(BPF_FUNC_ringbuf_query)
     asm.jumpIfImm('<', R0, this.#target.ringSizeBytes / 2, output)
-    // The reader is woken once: it sets the word again when it goes back to sleep.
-    asm.label(wake).storeImm(4, R6, 0, WAKE_NEVER).movImm(R7, BPF_RB_FORCE_WAKEUP)
+    // Each CPU wakes the reader once: it sets the words again when it goes back to sleep.
+    asm.label(wake).storeImm(4, R9, SLOT_WAKE, WAKE_NEVER).movImm(R7, BPF_RB_FORCE_WAKEUP)
     asm.label(output)
     asm.load(8, R3, R9, TEMP_CURSOR).jumpIfImm('>', R3, tailBytes, 'out').aluImm('add', R3, layout.fixedSizeBytes)
     asm.loadMap(R1, RING_MAP).mov(R2, R9).aluImm('add', R2, RECORD_OFFSET).mov(R4, R7)
     asm.call(BPF_FUNC_ringbuf_output)
     asm.jumpIfImm('!=', R0, 0, lost)
-    this.#emitCount(STATE_PRODUCED)
+    this.#emitCount(SLOT_PRODUCED)
     asm.jump('out')
     asm.label(lost)
-    this.#emitCount(STATE_LOST)
+    this.#emitCount(SLOT_LOST)
   }
 
   #emitCount(counters: number): void {
     const at = counters + this.#probe.layout.type * 8
-    this.asm.load(8, R1, R8, at).aluImm('add', R1, 1).store(8, R8, at, R1)
+    this.asm.load(8, R1, R9, at).aluImm('add', R1, 1).store(8, R9, at, R1)
   }
 }

@@ -4,7 +4,7 @@
  */
 
 /** Operators that numbers can be combined with. Comparisons give 0 or 1 and are unsigned. */
-export type BinaryOp = '+' | '-' | '&' | '|' | '>>' | '<<' | '==' | '!=' | '<' | '<=' | '>' | '>='
+export type BinaryOp = '+' | '-' | '*' | '&' | '|' | '>>' | '<<' | '==' | '!=' | '<' | '<=' | '>' | '>='
 
 /** Where a path begins. */
 export type Root =
@@ -144,6 +144,10 @@ export function add(left: Operand, right: Operand): Scalar {
 /** `left - right`, in 64 bits. */
 export function sub(left: Operand, right: Operand): Scalar {
   return binary('-', left, right)
+}
+/** `left * right`, in 64 bits. */
+export function mul(left: Operand, right: Operand): Scalar {
+  return binary('*', left, right)
 }
 /** Bitwise and. */
 export function and(left: Operand, right: Operand): Scalar {

@@ -5,7 +5,7 @@ import { type Chars, type ExprNode, nodeOf, type Scalar, type Value } from './ex
 declare const DECODED: unique symbol
 
 export type FixedKind = 'u8' | 'u16' | 'u32' | 'u64' | 's32' | 's64' | 'chars'
-export type TailKind = 'path' | 'userBytes' | 'kernelString' | 'words'
+export type TailKind = 'path' | 'userBytes' | 'kernelString' | 'userString' | 'words'
 
 export interface FixedSpec {
   readonly kind: FixedKind
@@ -119,6 +119,11 @@ export function userBytes(start: Scalar, end: Scalar, maxBytes: number): Field<U
 /** A NUL-terminated string in kernel memory, cut at `maxBytes` with its terminator. */
 export function kernelString(address: Scalar, maxBytes: number): Field<string | undefined> {
   return tail({ kind: 'kernelString', maxBytes, inputs: [nodeOf(address)] })
+}
+
+/** A NUL-terminated string in the user memory of the current task, cut at `maxBytes` with its terminator. */
+export function userString(address: Scalar, maxBytes: number): Field<string | undefined> {
+  return tail({ kind: 'userString', maxBytes, inputs: [nodeOf(address)] })
 }
 
 /** `count` numbers of `elementBytes` bytes from kernel memory at `address`, cut at `maxBytes`. */

@@ -51,6 +51,8 @@ export interface Hook<A extends readonly ArgumentType<Value>[] = readonly Argume
   /** Tracepoint or function; for a socket filter, what is listened to. */
   readonly target: string
   readonly arguments: A
+  /** Of the proc connector: which events are wanted. */
+  readonly events?: number
 }
 
 /**
@@ -76,9 +78,14 @@ export function kprobe<const A extends readonly ArgumentType<Value>[]>(target: s
   return { kind: 'kprobe', target, arguments: args }
 }
 
-/** A filter on a socket: it sees `packet(…)` and the task that sends. Needs Linux 3.19. */
-export function socketFilter(target: string): Hook<readonly []> {
-  return { kind: 'socketFilter', target, arguments: [] }
+/**
+ * A filter on a socket that listens to the proc connector: it sees each message as `packet(…)`, in the task
+ * that the message is about. Needs Linux 4.17 (bpf_ringbuf_output: 5.8) and CONFIG_PROC_EVENTS.
+ *
+ * @param events `PROC_EVENT_*` bits that are wanted; kernels before 6.6 send all of them
+ */
+export function procConnector(events: number): Hook<readonly []> {
+  return { kind: 'socketFilter', target: 'proc_connector', arguments: [], events }
 }
 
 /** The typed values behind a hook's arguments. */

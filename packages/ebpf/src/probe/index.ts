@@ -14,6 +14,7 @@ export {
   firstOf,
   gt,
   lt,
+  mul,
   ne,
   or,
   packet,
@@ -38,6 +39,7 @@ export {
   u32,
   u64,
   userBytes,
+  userString,
   words,
 } from './fields.js'
 export {
@@ -52,7 +54,7 @@ export {
   int,
   kprobe,
   optional,
-  socketFilter,
+  procConnector,
   struct,
   tracepoint,
 } from './hooks.js'
@@ -64,6 +66,7 @@ export {
   HEADER_SIZE_BYTES,
   HEADER_TIME,
   HEADER_TYPE,
+  layoutOf,
   type RecordLayout,
   TAIL_DELETED,
   TAIL_FAILED,
@@ -73,6 +76,14 @@ export {
   type TailField,
 } from './layout.js'
 export { describeProbe, MAX_RECORD_TYPE, type Probe, probe, type ProbeBody, type RecordOf } from './probe.js'
-export { decodePath, decodeRecord, encodeRecord, type FieldsOf, type RecordHeader } from './codec.js'
+export {
+  decodePath,
+  decodeRecord,
+  type EncodableFieldsOf,
+  type EncodablePath,
+  encodeRecord,
+  type FieldsOf,
+  type RecordHeader,
+} from './codec.js'
 export { type CompiledProbe, compileProbe, type MissingField, type Target } from './compile.js'
 export type { Flavor } from './loads.js'

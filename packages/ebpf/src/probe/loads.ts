@@ -16,6 +16,7 @@ import {
   R4,
   R5,
   R7,
+  R8,
   R9,
   R10,
   type Register,
@@ -55,8 +56,8 @@ export interface LoadFrame {
   readonly recordOffset: number
 }
 
-/** Registers that hold the pointers of one branch, by depth; R6 is the context, R8 and R9 are taken. */
-const POINTER_REGISTERS: readonly Register[] = [R1, R2, R3, R4, R5, R7]
+/** Registers that hold the pointers of one branch, by depth; R6 is the context, R9 the scratch. */
+const POINTER_REGISTERS: readonly Register[] = [R1, R2, R3, R4, R5, R7, R8]
 
 /** Stack slots that hold the pointers of one branch in the probeRead flavour, by depth. */
 const POINTER_SLOTS = [-8, -16, -24, -32, -40, -48, -56, -64] as const
@@ -122,7 +123,9 @@ function emitDirectNode(frame: LoadFrame, node: TreeNode, depth: number): void {
   for (const { path, to } of node.leaves) {
     const target = destination(frame, to)
     if (path.bare) {
-      asm.store(storeSize(to), R9, target, base)
+      asm.mov(R0, base)
+      emitWiden(asm, path, to)
+      asm.store(storeSize(to), R9, target, R0)
     } else if (path.address && to.area === 'record') {
       for (let i = 0; i < to.sizeBytes; i += 8) {
         asm.load(8, R0, base, path.offset + i).store(8, R9, target + i, R0)
@@ -155,7 +158,9 @@ function emitProbeReadNode(frame: LoadFrame, node: TreeNode, depth: number): voi
   for (const { path, to } of node.leaves) {
     const target = destination(frame, to)
     if (path.bare) {
-      asm.load(8, R0, R10, slot).store(storeSize(to), R9, target, R0)
+      asm.load(8, R0, R10, slot)
+      emitWiden(asm, path, to)
+      asm.store(storeSize(to), R9, target, R0)
     } else if (path.address && to.area === 'slot') {
       asm.load(8, R0, R10, slot).aluImm('add', R0, path.offset).store(8, R9, target, R0)
     } else if (path.address || isPlainCopy(path, to)) {
@@ -181,15 +186,18 @@ function isPlainCopy(path: ResolvedPath, to: Destination): boolean {
   return path.bits === undefined && path.sizeBytes === to.sizeBytes
 }
 
-/** R0 holds the loaded word: cuts out a bit-field, or carries the sign of a narrow number. */
+/**
+ * R0 holds the loaded word: cuts out a bit-field, or carries the sign of a narrow number. The upper bits of an
+ * argument that was not loaded from memory may be anything.
+ */
 function emitWiden(asm: Assembler, path: ResolvedPath, to: Destination): void {
   if (path.bits !== undefined) {
     const { shift, width } = path.bits
     asm.aluImm('lsh', R0, 64 - shift - width)
     asm.aluImm(path.signed ? 'arsh' : 'rsh', R0, 64 - width)
-  } else if (path.signed && path.sizeBytes < to.sizeBytes) {
+  } else if ((path.signed || path.bare) && path.sizeBytes < to.sizeBytes) {
     const shift = 64 - path.sizeBytes * 8
-    asm.aluImm('lsh', R0, shift).aluImm('arsh', R0, shift)
+    asm.aluImm('lsh', R0, shift).aluImm(path.signed ? 'arsh' : 'rsh', R0, shift)
   }
 }
 

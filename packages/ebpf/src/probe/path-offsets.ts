@@ -36,16 +36,22 @@ function lookUp(btf: Btf): PathOffsets | Unresolved {
     }
     return at
   }
+  // Renamed in 6.14, when it became a union.
+  const dentry = type('dentry')
+  const inline = btf.member(dentry, 'd_shortname') ?? btf.member(dentry, 'd_iname')
+  if (inline === undefined) lacking.push('no dentry.d_shortname')
   const offsets: PathOffsets = {
     dentryParent: offset('dentry', 'd_parent'),
     dentryNameLength: offset('dentry', 'd_name', 'len'),
     dentryName: offset('dentry', 'd_name', 'name'),
+    dentryInline: inline === undefined ? 0 : inline.bitOffset / 8,
+    dentryInlineBytes: inline === undefined ? 0 : (btf.sizeOf(inline.type) ?? 0),
     dentryHashed: offset('dentry', 'd_hash', 'pprev'),
     vfsmountRoot: offset('vfsmount', 'mnt_root'),
     mountVfsmount: offset('mount', 'mnt'),
     mountParent: offset('mount', 'mnt_parent'),
     mountPoint: offset('mount', 'mnt_mountpoint'),
-    dentryType: type('dentry'),
+    dentryType: dentry,
     vfsmountType: type('vfsmount'),
     mountType: type('mount'),
   }

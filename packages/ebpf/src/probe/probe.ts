@@ -9,6 +9,8 @@ import { layoutOf, type RecordLayout } from './layout.js'
 export interface ProbeBody<F extends Record<string, Field>> {
   /** The record is written only when this is not 0. */
   readonly when?: Scalar
+  /** ns of CLOCK_BOOTTIME that the record is stamped with; the time of the hook when absent. */
+  readonly time?: Scalar
   readonly record: F
 }
 
@@ -25,6 +27,7 @@ export interface Probe<F extends Record<string, Field> = Record<string, Field>> 
   readonly name: string
   readonly hook: Hook
   readonly when: ExprNode | undefined
+  readonly time: ExprNode | undefined
   readonly layout: RecordLayout<F>
 }
 
@@ -58,22 +61,24 @@ export function probe<
   if (!Number.isInteger(type) || type < 1 || type > MAX_RECORD_TYPE) {
     throw new RangeError(`Cannot declare probe "${name}" with record type ${type}: use 1 to ${MAX_RECORD_TYPE}`)
   }
-  const { when, record } = body(...argumentValues(hook))
+  const { when, time, record } = body(...argumentValues(hook))
   return Object.freeze({
     name,
     hook,
     when: when === undefined ? undefined : nodeOf(when),
+    time: time === undefined ? undefined : nodeOf(time),
     layout: layoutOf(type, name, record),
   })
 }
 
 /** A declaration as text: what error messages and the documentation of captured facts print. */
-export function describeProbe({ name, hook, when, layout }: Probe): string {
+export function describeProbe({ name, hook, when, time, layout }: Probe): string {
   const names = hook.arguments.map((argument) => argument.name)
   const condition = when === undefined ? '' : ` when ${describe(when, names)}`
+  const stamp = time === undefined ? '' : ` at ${describe(time, names)}`
   const fields = [...layout.fixed, ...layout.tails].map(({ name: field, spec }) => {
     const inputs = isTail(spec) ? spec.inputs : [spec.value]
     return `${field} = ${spec.kind}(${inputs.map((input) => describe(input, names)).join(', ')})`
   })
-  return `${name}: ${hook.kind} ${hook.target}${describePrototype(hook)}${condition} { ${fields.join('; ')} }`
+  return `${name}: ${hook.kind} ${hook.target}${describePrototype(hook)}${condition}${stamp} { ${fields.join('; ')} }`
 }

@@ -5,6 +5,7 @@ import { BTF_KIND_STRUCT, BTF_KIND_UNION } from '../btf/index.js'
 import { BuildError } from '../errors.js'
 import type { BinaryOp, EnumNode, ExprNode, PathNode, Root } from './expr.js'
 import type { Hook } from './hooks.js'
+import { findPrototype } from './prototype.js'
 
 /** Where a value lies: follow `derefs` (offsets of pointers) from the root, then look at `offset`. */
 export interface ResolvedPath {
@@ -17,7 +18,7 @@ export interface ResolvedPath {
   readonly bits?: { readonly shift: number; readonly width: number }
   /** The value is the address itself: an array, or a structure that lies in place. */
   readonly address: boolean
-  /** The value is a root: argument or task pointer, with nothing to load. */
+  /** The value is a root: argument or task pointer, with nothing to load. Only `sizeBytes` of it are valid. */
   readonly bare: boolean
 }
 
@@ -103,8 +104,7 @@ export class Resolver {
   #path({ root, steps }: PathNode): ResolvedPath | Unresolved {
     const structName = this.#rootStruct(root)
     if (structName instanceof Unresolved) return structName
-    const bare = { root, derefs: [], offset: 0, sizeBytes: 8, signed: false, address: false, bare: true }
-    if (steps.length === 0) return bare
+    if (steps.length === 0) return this.#bare(root)
     if (structName === undefined) return new Unresolved('a number has no members')
     const struct = this.#btf.findStruct(structName)
     if (struct === undefined) return new Unresolved(`no struct ${structName}`)
@@ -117,6 +117,14 @@ export class Resolver {
       if (failed !== undefined) return failed
     }
     return walk.finish(root)
+  }
+
+  #bare(root: Root): ResolvedPath {
+    const place = { root, derefs: [], offset: 0, address: false, bare: true }
+    const sizeBytes = root.kind === 'argument' ? this.#hook.arguments[root.index]?.sizeBytes : undefined
+    if (root.kind === 'current' || sizeBytes === undefined) return { ...place, sizeBytes: 8, signed: false }
+    const type = findPrototype(this.#hook, this.#btf)?.parameters[root.index]?.type
+    return { ...place, sizeBytes, signed: type !== undefined && this.#btf.integer(type)?.signed === true }
   }
 
   #index(walk: Walk, index: number | EnumNode): Unresolved | undefined {

@@ -1,48 +1,27 @@
 /**
- * Memory that the generated programs work in. Each map has one entry, so its address is a constant of the
- * program and no lookup happens at run time; CPUs take disjoint slots of it.
+ * Memory that the generated programs work in: one map with one entry, so that its address is a constant of
+ * each program and no lookup happens at run time. Each CPU has a slot of its own, made of whole pages:
  *
- * Scratch, one slot per CPU (values of the walk live here and not in registers, so that the verifier sees
- * an unknown number where it would otherwise follow a new range in every iteration):
  * ```
- *  0            TEMPORARY_COUNT * 8        RECORD_OFFSET
- *  ┌────────────┬───────────────────────────┬────────────────────────────────┐
- *  │ temporaries│ (to the next 64 bytes)    │ the record being written       │
- *  └────────────┴───────────────────────────┴────────────────────────────────┘
+ *  0       8     64            320        576           1088
+ *  ┌───────┬─────┬─────────────┬──────────┬─────────────┬──────────────────────────────┐
+ *  │ wake  │ seq │ produced[32]│ lost[32] │ temporaries │ the record being written     │
+ *  └───────┴─────┴─────────────┴──────────┴─────────────┴──────────────────────────────┘
+ *   the first page is mapped into user space
  * ```
- * State, mapped into user space:
- * ```
- *  0       64                    64 + STATE_SLOT_BYTES
- *  ┌───────┬─────────────────────┬──────────────────────┬───
- *  │ wake  │ CPU 0: seq, produced│ CPU 1 …              │
- *  │       │ [32], lost[32]      │                      │
- *  └───────┴─────────────────────┴──────────────────────┴───
- * ```
+ *
+ * All of it lies together because the first touch of a page or line is what a short program pays for. Values
+ * of a walk live in temporaries and not in registers, so that the verifier sees an unknown number where it
+ * would otherwise follow a new range in every iteration.
  */
 
 import type { MapSpec } from '../map.js'
 
 export const SCRATCH_MAP = 'scratch'
-export const STATE_MAP = 'state'
 export const RING_MAP = 'ring'
 
-/** 8-byte temporaries at the start of a scratch slot. */
-export const TEMPORARY_COUNT = 64
-export const RECORD_OFFSET = TEMPORARY_COUNT * 8
-
-/** Temporaries with a fixed meaning; those from `FREE_TEMPORARY` on are handed out by the compiler. */
-export const TEMP_CURSOR = 0
-export const TEMP_DENTRY = 8
-export const TEMP_MOUNT = 16
-export const TEMP_ROOT_DENTRY = 24
-export const TEMP_ROOT_MOUNT = 32
-export const TEMP_NEXT = 40
-export const TEMP_PATH_LENGTH = 48
-export const TEMP_FLAGS = 56
-export const FREE_TEMPORARY = 64
-
-/** u32 in the state map that tells the kernel side whether the reader sleeps. */
-export const STATE_WAKE = 0
+/** u32 that tells the programs on this CPU whether the reader sleeps. */
+export const SLOT_WAKE = 0
 /** The reader will poll again by itself: never wake it. */
 export const WAKE_NEVER = 0
 /** The reader sleeps until something comes: wake it for the next record. */
@@ -50,30 +29,39 @@ export const WAKE_ON_RECORD = 1
 /** The reader sleeps for a short, fixed time: wake it early once half the ring is filled. */
 export const WAKE_ON_BACKLOG = 2
 
-export const STATE_CPU_OFFSET = 64
-export const STATE_SLOT_BYTES = 576
-/** u64 within a CPU's slot: records written or lost so far. */
-export const STATE_SEQ = 0
-/** u64[32] within a CPU's slot: records that reached the ring, by type. */
-export const STATE_PRODUCED = 64
-/** u64[32] within a CPU's slot: records that found no room, by type. */
-export const STATE_LOST = STATE_PRODUCED + 256
+/** u64: records written or lost so far on this CPU. */
+export const SLOT_SEQ = 8
+/** u64[32]: records that reached the ring, by type. */
+export const SLOT_PRODUCED = 64
+/** u64[32]: records that found no room, by type. */
+export const SLOT_LOST = 320
 
-/** Bytes of one CPU's scratch slot for records of up to `maxRecordBytes`. */
-export function scratchSlotBytes(maxRecordBytes: number): number {
-  return Math.ceil((RECORD_OFFSET + maxRecordBytes) / 64) * 64
+/** First of the 8-byte temporaries, and the end of them. */
+export const FIRST_TEMPORARY = 576
+export const RECORD_OFFSET = 1088
+
+/** Temporaries with a fixed meaning; those from `FREE_TEMPORARY` on are handed out by the compiler. */
+export const TEMP_CURSOR = 576
+export const TEMP_DENTRY = 584
+export const TEMP_MOUNT = 592
+export const TEMP_ROOT_DENTRY = 600
+export const TEMP_ROOT_MOUNT = 608
+export const TEMP_NEXT = 616
+export const TEMP_PATH_LENGTH = 624
+export const TEMP_FLAGS = 632
+export const FREE_TEMPORARY = 640
+
+/** Bytes of one CPU's slot for records of up to `maxRecordBytes`. */
+export function scratchSlotBytes(maxRecordBytes: number, pageBytes: number): number {
+  return Math.ceil((RECORD_OFFSET + maxRecordBytes) / pageBytes) * pageBytes
 }
 
 export function scratchMap(cpus: number, slotBytes: number): MapSpec {
-  return { name: SCRATCH_MAP, type: 'array', keySizeBytes: 4, valueSizeBytes: cpus * slotBytes, maxEntries: 1 }
-}
-
-export function stateMap(cpus: number): MapSpec {
   return {
-    name: STATE_MAP,
+    name: SCRATCH_MAP,
     type: 'array',
     keySizeBytes: 4,
-    valueSizeBytes: STATE_CPU_OFFSET + cpus * STATE_SLOT_BYTES,
+    valueSizeBytes: cpus * slotBytes,
     maxEntries: 1,
     mmapable: true,
   }

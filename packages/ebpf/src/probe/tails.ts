@@ -4,7 +4,6 @@ import {
   type Assembler,
   BPF_FUNC_loop,
   BPF_FUNC_probe_read_kernel,
-  BPF_FUNC_probe_read_kernel_str,
   BPF_FUNC_probe_read_user,
   R0,
   R1,
@@ -13,6 +12,7 @@ import {
   R4,
   R6,
   R7,
+  R8,
   R9,
   R10,
 } from '../asm/index.js'
@@ -36,6 +36,9 @@ export interface PathOffsets {
   readonly dentryParent: number
   readonly dentryNameLength: number
   readonly dentryName: number
+  /** Where a short name lies within the dentry itself, and the room that it has there. */
+  readonly dentryInline: number
+  readonly dentryInlineBytes: number
   /** `d_hash.pprev`: 0 in a dentry that was unlinked. */
   readonly dentryHashed: number
   readonly vfsmountRoot: number
@@ -117,14 +120,24 @@ export function emitUserBytes(
   emitTailEnd(frame, tail)
 }
 
-/** A NUL-terminated string at the address in a temporary; its terminator is part of the tail. */
-export function emitKernelString(frame: TailFrame, tail: TailField, before: number, address: number): void {
+/**
+ * A NUL-terminated string at the address in a temporary; its terminator is part of the tail.
+ *
+ * @param helper probe_read_kernel_str or probe_read_user_str
+ */
+export function emitString(
+  frame: TailFrame,
+  tail: TailField,
+  before: number,
+  address: number,
+  helper: number,
+): void {
   const { asm } = frame
   const failed = asm.uniqueLabel('failed')
   const done = asm.uniqueLabel('done')
   asm.storeImm(8, R9, TEMP_FLAGS, 0)
   emitTailStart(frame, before, failed)
-  asm.movImm(R2, tail.maxBytes).load(8, R3, R9, address).call(BPF_FUNC_probe_read_kernel_str)
+  asm.movImm(R2, tail.maxBytes).load(8, R3, R9, address).call(helper)
   asm.jumpIfImm('s<=', R0, 0, failed)
   asm.mov(R7, R0)
   // The helper cuts silently: a string that fills its room may go on.
@@ -241,7 +254,7 @@ function emitMember(
   store(R1)
 }
 
-/** One step: across a mount, or one component upwards. Uses R0 to R7; state is in the temporaries. */
+/** One step: across a mount, or one component upwards. Uses R0 to R8; state is in the temporaries. */
 function emitPathStep(frame: TailFrame, offsets: PathOffsets, next: string, done: string): void {
   const { asm } = frame
   const below = asm.uniqueLabel('below')
@@ -284,28 +297,46 @@ function emitPathRoom({ asm, fixedSizeBytes, maxCursorBeforePath }: TailFrame, f
 
 /** Appends the name of the dentry in R7 and goes to its parent. */
 function emitPathComponent(frame: TailFrame, offsets: PathOffsets, next: string, done: string): void {
-  const { asm } = frame
+  const { asm, flavor } = frame
   const short = asm.uniqueLabel('short')
   const pseudo = asm.uniqueLabel('pseudo')
+  const appended = asm.uniqueLabel('appended')
   asm.mov(R1, R7)
   emitCast(frame, offsets.dentryType)
   asm.mov(R6, R0)
   emitMember(frame, 8, offsets.dentryParent, (parent) => asm.store(8, R9, TEMP_NEXT, parent))
   emitMember(frame, 8, offsets.dentryName, (name) => asm.store(8, R9, TEMP_DENTRY, name))
-  emitMember(frame, 4, offsets.dentryNameLength, (length) => asm.mov(R6, length))
-  asm.jumpIfImm('<=', R6, NAME_MAX, short).movImm(R6, NAME_MAX).label(short)
+  emitMember(frame, 4, offsets.dentryNameLength, (length) => asm.mov(R8, length))
+  asm.jumpIfImm('<=', R8, NAME_MAX, short).movImm(R8, NAME_MAX).label(short)
 
   emitPathRoom(frame, done)
   // The length is bounded twice: R2 by emitPathRoom, what is added to it by NAME_MAX.
-  asm.alu('add', R2, R6).aluImm('add', R2, 1).store(8, R9, TEMP_PATH_LENGTH, R2)
+  asm.alu('add', R2, R8).aluImm('add', R2, 1).store(8, R9, TEMP_PATH_LENGTH, R2)
   asm.load(8, R3, R9, TEMP_DENTRY)
-  asm.mov(R2, R6).alu('add', R6, R1)
+  if (flavor === 'direct') emitInlineName(asm, offsets, appended)
+  asm.mov(R2, R8).alu('add', R8, R1)
   asm.call(BPF_FUNC_probe_read_kernel)
-  asm.storeImm(1, R6, 0, 0)
+  asm.storeImm(1, R8, 0, 0)
+  asm.label(appended)
   asm.load(8, R1, R9, TEMP_NEXT).jumpIf('==', R1, R7, pseudo)
   asm.store(8, R9, TEMP_DENTRY, R1).jump(next)
   // Its own parent, and not the root of a mount: a file without a place.
   asm.label(pseudo).storeImm(8, R9, TEMP_FLAGS, TAIL_PSEUDO).jump(done)
+}
+
+/**
+ * Copies a name that lies in the dentry (R6, address R7) to R1 by words and jumps to `appended`: calls are
+ * what a walk pays for. Names end with a NUL there, and the room behind the longest path takes the rest of
+ * the last word.
+ */
+function emitInlineName(asm: Assembler, offsets: PathOffsets, appended: string): void {
+  const elsewhere = asm.uniqueLabel('elsewhere')
+  asm.mov(R4, R7).aluImm('add', R4, offsets.dentryInline).jumpIf('!=', R3, R4, elsewhere)
+  for (let at = 0; at + 8 <= offsets.dentryInlineBytes; at += 8) {
+    asm.load(8, R4, R6, offsets.dentryInline + at).store(8, R1, at, R4)
+    asm.jumpIfImm('<', R8, at + 8, appended)
+  }
+  asm.label(elsewhere)
 }
 
 /** Adds TAIL_DELETED to the flags when the file was unhashed; not for files without a place. */

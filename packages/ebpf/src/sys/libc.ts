@@ -210,6 +210,11 @@ export function setResourceLimit(resource: number, limit: Uint8Array): Result {
   return callInt('prlimit', ['int', 'int', 'void *', 'void *'], 0, resource, limit, null)
 }
 
+/** clock_gettime(2). `timespec` is written: seconds and nanoseconds, 8 bytes each. */
+export function clockGetTime(clockId: number, timespec: BigInt64Array): Result {
+  return callInt('clock_gettime', ['int', 'void *'], clockId, timespec)
+}
+
 const SIG_BLOCK = 0
 const SIG_SETMASK = 2
 const SIGSET_SIZE_BYTES = 128
@@ -224,4 +229,9 @@ export function withSignalsBlocked<T>(action: () => T): T {
   } finally {
     change(SIG_SETMASK, before, null)
   }
+}
+
+/** chroot(2). */
+export function chroot(path: string): Result {
+  return callInt('chroot', ['str'], path)
 }

@@ -1,4 +1,5 @@
 import type { Process } from './process.js'
+import type { RawEvent } from './raw-event.js'
 
 /** What happened to a process, in the order in which an event lists it. */
 export type ProcessAction = 'fork' | 'exec' | 'exit' | 'idChange' | 'commChange'
@@ -81,4 +82,4 @@ export interface LostEvent {
 
 export type LostCause = 'ringFull' | 'rejected' | 'recursion' | 'evicted'
 
-export type QuarkEvent = ProcessEvent | SnapshotEvent | ThreadEvent | ExecFailedEvent | LostEvent
+export type QuarkEvent = ProcessEvent | SnapshotEvent | ThreadEvent | ExecFailedEvent | LostEvent | RawEvent

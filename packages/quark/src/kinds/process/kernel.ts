@@ -7,30 +7,36 @@
  */
 
 import {
+  add,
   and,
   at,
   chars,
   constant,
   cstring,
   currentTask,
+  type Elements,
   enumValue,
   eq,
   firstOf,
   int,
   kernelString,
+  mul,
   ne,
+  or,
   optional,
   packet,
   path,
   probe,
+  procConnector,
+  s32,
   type Scalar,
-  socketFilter,
   struct,
   sub,
   tracepoint,
   u32,
   u64,
   userBytes,
+  userString,
 } from '@quark/ebpf/probe'
 import type { Bprm, Cgroup, Task } from './kernel-types.js'
 
@@ -77,7 +83,7 @@ function cgroupOf(task: Task, hierarchy: 'unified' | 'pids'): Cgroup {
 }
 
 /** Everything that identifies a process and its rights. */
-function identity(task: Task, { cgroupHierarchy }: ProcessProbeSettings) {
+export function identity(task: Task, { cgroupHierarchy }: ProcessProbeSettings) {
   const { cred, signal, nsproxy } = task
   const tty = signal.tty
   return {
@@ -121,6 +127,8 @@ export function forkProbe(settings: ProcessProbeSettings) {
     },
     (_parent, child) => ({
       when: and(eq(child.pid, child.tgid), userTask(child, settings)),
+      // The kernel read the clock for this a moment ago, and reading it is a good part of a record's price.
+      time: startBootNs(child),
       record: { ...identity(child, settings), cwd: path(child.fs.pwd, child.fs.root) },
     }),
   )
@@ -284,7 +292,7 @@ export const PROC_EVENT_SID = 0x80
  */
 export function idChangeProbe(settings: ProcessProbeSettings) {
   return probe(
-    { name: 'quark_ids', type: RECORD_ID_CHANGE, hook: socketFilter('proc connector') },
+    { name: 'quark_ids', type: RECORD_ID_CHANGE, hook: procConnector(PROC_EVENT_UID | PROC_EVENT_GID | PROC_EVENT_SID) },
     () => ({
       when: ne(and(packet(PROC_EVENT_WHAT, 4), PROC_EVENT_UID | PROC_EVENT_GID | PROC_EVENT_SID), 0),
       record: { what: u32(packet(PROC_EVENT_WHAT, 4)), ...identity(currentTask<Task>(), settings) },
@@ -325,6 +333,58 @@ export function cgroupRenameProbe() {
         path: kernelString(name, 4096),
       },
     }),
+  )
+}
+
+/** `struct pt_regs` at the end of a system call: x86-64 has the first names, arm64 the second. */
+interface Registers {
+  readonly orig_ax: Scalar
+  readonly cs: Scalar
+  readonly di: Scalar
+  readonly si: Scalar
+  readonly syscallno: Scalar
+  readonly orig_x0: Scalar
+  readonly regs: Elements<Scalar>
+}
+
+/** Numbers of execve and execveat (arch/x86/entry/syscalls/syscall_64.tbl, asm-generic/unistd.h). */
+const X64_EXECVE = 59
+const X64_EXECVEAT = 322
+const ARM64_EXECVE = 221
+const ARM64_EXECVEAT = 281
+/** Code segment of 64-bit user programs on x86-64: 32-bit ones have other numbers. */
+const X64_USER_CS = 0x33
+
+/**
+ * An execve(2) or execveat(2) failed. Enabling this tracepoint puts every system call of the machine on the
+ * kernel's slower path; there is no other hook that sees all failures.
+ */
+export function execFailedProbe() {
+  return probe(
+    {
+      name: 'quark_execfail',
+      type: RECORD_EXEC_FAILED,
+      hook: tracepoint('sys_exit', [struct<Registers>('pt_regs', 'regs'), int('ret', 8)]),
+    },
+    (regs, ret) => {
+      const isExecve = firstOf(eq(regs.orig_ax, X64_EXECVE), eq(regs.syscallno, ARM64_EXECVE))
+      const isExecveat = firstOf(eq(regs.orig_ax, X64_EXECVEAT), eq(regs.syscallno, ARM64_EXECVEAT))
+      const is64Bit = firstOf(eq(regs.cs, X64_USER_CS), ne(regs.syscallno, -1))
+      const first = firstOf(regs.di, regs.orig_x0)
+      const second = firstOf(regs.si, at(regs.regs, 1))
+      const task = currentTask<Task>()
+      return {
+        when: and(and(or(isExecve, isExecveat), is64Bit), ne(ret, 0)),
+        record: {
+          pid: u32(task.tgid),
+          tid: u32(task.pid),
+          startBootNs: u64(startBootNs(task.group_leader)),
+          /** Negative errno. */
+          result: s32(ret),
+          filename: userString(add(mul(isExecve, first), mul(isExecveat, second)), 4096),
+        },
+      }
+    },
   )
 }
 

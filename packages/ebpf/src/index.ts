@@ -1,0 +1,50 @@
+/** eBPF from TypeScript. Subpaths: `./probe` to declare, `./btf`, `./asm`. */
+
+export {
+  BtfError,
+  BuildError,
+  ClosedError,
+  EbpfError,
+  type EbpfErrorCode,
+  errnoName,
+  KernelError,
+  NotSupportedError,
+  PlatformError,
+  PrototypeError,
+  VerifierError,
+} from './errors.js'
+export { Btf } from './btf/index.js'
+export * from './attach/index.js'
+export { FEATURE_NAMES, type FeatureName, type FeatureResult, probeFeature } from './features.js'
+export {
+  BPF_ANY,
+  BPF_EXIST,
+  BPF_F_MMAPABLE,
+  BPF_F_NO_PREALLOC,
+  BPF_F_RDONLY_PROG,
+  BPF_NOEXIST,
+  BpfMap,
+  type MapKey,
+  type MapSpec,
+  type MapType,
+  possibleCpuCount,
+} from './map.js'
+export * from './program-type.js'
+export { Program, type ProgramInfo, type ProgramSpec, type TestRunInput } from './program.js'
+export type { Probe } from './probe/index.js'
+export { type RecordSink } from './ring-cursor.js'
+export { type LeasedRecord, RingLease } from './ring-lease.js'
+export { RingReader } from './ringbuf.js'
+export {
+  type AttachedProbe,
+  ProbeSession,
+  type SessionCounters,
+  type SessionOptions,
+  type Sleep,
+} from './session.js'
+export { type ClockName, clockNs } from './sys/clock.js'
+export { Fd } from './sys/fd.js'
+export { MappedMemory } from './sys/memory.js'
+export { type KernelVersion, kernelAtLeast, kernelVersion, parseKernelVersion } from './sys/platform.js'
+export { chroot } from './sys/process.js'
+export { Poller } from './sys/poller.js'

@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { disassemble } from '../asm/index.js'
+import { BuildError, PrototypeError } from '../errors.js'
+import { type CompiledProbe, compileProbe, type Target } from './compile.js'
+import { add, at, currentTask, eq, firstOf, ne, packet, type Scalar } from './expr.js'
+import { chars, kernelString, path, s64, u16, u32, u64, userBytes, userString, words } from './fields.js'
+import { cstring, fentry, int, optional, procConnector, struct, tracepoint } from './hooks.js'
+import { type Probe, probe } from './probe.js'
+import { RECORD_OFFSET, scratchSlotBytes } from './scratch.js'
+import { expectGolden } from './testing/golden.js'
+import { smallBtf } from './testing/small-btf.js'
+import type { SmallTask } from './testing/small-kernel.js'
+
+const CPUS = 2
+const task = struct<SmallTask>('task_struct', 'task')
+const execHook = tracepoint('sched_process_exec', [task, int('old_pid', 4), cstring('name')])
+
+function target(given: Partial<Target> = {}): Target {
+  return {
+    btf: smallBtf(),
+    flavor: 'direct',
+    loop: 'helper',
+    architecture: 'x64',
+    cpus: CPUS,
+    scratchSlotBytes: scratchSlotBytes(8192, 4096),
+    ringSizeBytes: 1 << 20,
+    preemptible: false,
+    ...given,
+  }
+}
+
+function textOf({ code, declaration, missing }: CompiledProbe, { btf }: Target): string {
+  const kfuncs = new Map(
+    ['bpf_preempt_disable', 'bpf_preempt_enable', 'bpf_rdonly_cast'].map((name) => [
+      btf.findFunction(name)?.id,
+      name,
+    ]),
+  )
+  const maps = new Map(code.maps.map(({ slot, map }) => [slot, map]))
+  const lines = disassemble(code.bytes, {
+    mapName: (_fd, slot) => maps.get(slot),
+    kfuncName: (id) => kfuncs.get(id),
+  })
+  const lost = missing.map(({ field, reason }) => `# ${field}: ${reason}`)
+  return [`# ${declaration}`, ...lost, ...lines].join('\n')
+}
+
+const sample = probe({ name: 'sample', type: 5, hook: execHook }, (p, oldPid, name) => ({
+  when: ne(p.pid, oldPid),
+  record: {
+    pid: u32(p.tgid),
+    leader: u32(p.group_leader.pid),
+    inExecve: u32(p.in_execve),
+    policy: s64(p.policy),
+    startNs: u64(firstOf(p.real_start_time, p.start_boottime)),
+    sum: u64(add(p.nice, 7)),
+    gone: u32(p.no_such_member),
+    comm: chars(16, p.comm),
+    cwd: path(p.fs.pwd, p.fs.root),
+    name: kernelString(name, 32),
+    argv: userBytes(p.arg_start, add(p.arg_start, 1), 64),
+    user: userString(p.arg_start, 32),
+    numbers: words(at(p.signal.pids, 0).numbers, at(p.signal.pids, 0).level, 8, 64),
+  },
+}))
+
+const rename = probe({ name: 'small', type: 6, hook: execHook }, (p) => ({
+  time: p.arg_start,
+  record: { pid: u32(p.tgid) },
+}))
+
+test('a program is what it was', async (t) => {
+  for (const flavor of ['direct', 'probeRead'] as const) {
+    for (const loop of ['helper', 'bounded'] as const) {
+      await t.test(`${flavor} ${loop}`, () => {
+        const goal = target({ flavor, loop })
+        expectGolden(`sample-${flavor}-${loop}`, textOf(compileProbe(sample, goal), goal))
+      })
+    }
+  }
+  await t.test('a kernel without kfuncs', () => {
+    const goal = target({ btf: smallBtf({ kfuncs: false }) })
+    expectGolden('sample-without-kfuncs', textOf(compileProbe(sample, goal), goal))
+  })
+  await t.test('a kernel that preempts tracing programs', () => {
+    const goal = target({ preemptible: true })
+    expectGolden('preemptible', textOf(compileProbe(rename, goal), goal))
+  })
+  await t.test('a socket filter', () => {
+    const filter = probe({ name: 'filter', type: 2, hook: procConnector(4) }, () => ({
+      when: eq(packet(36, 4), 4),
+      record: { what: u32(packet(36, 4)), pid: u32(currentTask<SmallTask>().tgid) },
+    }))
+    expectGolden('filter', textOf(compileProbe(filter, target()), target()))
+  })
+})
+
+test('what the kernel lacks is reported once, and is 0 in the record', () => {
+  const declared = probe({ name: 'lacking', type: 1, hook: execHook }, (p) => ({
+    record: { wide: u64(p.no_such_member), pid: u32(p.tgid), half: u16(add(p.real_start_time, 1)) },
+  }))
+  const { missing, code } = compileProbe(declared, target())
+  assert.deepEqual(missing, [
+    { field: 'wide', reason: 'no struct task_struct.no_such_member' },
+    { field: 'half', reason: 'no struct task_struct.real_start_time' },
+  ])
+  const lines = disassemble(code.bytes)
+  assert.ok(lines.includes(`*(u64 *)(r9 +${RECORD_OFFSET + declared.layout.at.wide}) = 0`), lines.join('\n'))
+  assert.ok(lines.includes(`*(u16 *)(r9 +${RECORD_OFFSET + declared.layout.at.half}) = 0`))
+})
+
+test('a tail whose input the kernel lacks is marked as unreadable', () => {
+  const declared = probe({ name: 'lacking', type: 1, hook: execHook }, (p) => ({
+    record: { text: kernelString(p.no_such_member, 16), cwd: path(p.fs.pwd, p.fs.root) },
+  }))
+  const { missing, code } = compileProbe(declared, target({ btf: smallBtf({ dentry: false }) }))
+  assert.deepEqual(
+    missing.map(({ field }) => field),
+    ['text', 'cwd'],
+  )
+  assert.match(missing[1]?.reason ?? '', /^no struct dentry/)
+  const stores = disassemble(code.bytes).filter((line) => line.endsWith(' = 33554432'))
+  assert.deepEqual(
+    stores,
+    ['text', 'cwd'].map(
+      (name) =>
+        `*(u32 *)(r9 +${RECORD_OFFSET + (declared.layout.at as Record<string, number>)[name]!}) = 33554432`,
+    ),
+  )
+})
+
+test('an argument that the kernel does not pass is missing, unless there is another choice', () => {
+  const exitHook = tracepoint('sched_process_exit', [task, optional(int('dead', 1))])
+  const declared = probe({ name: 'exit', type: 1, hook: exitHook }, (p, dead) => ({
+    record: { dead: u32(dead), either: u32(firstOf(dead, p.pid)) },
+  }))
+  const compiled = compileProbe(declared, target({ btf: smallBtf({ groupDead: false }) }))
+  assert.deepEqual(compiled.missing, [{ field: 'dead', reason: 'no argument dead' }])
+  assert.deepEqual(compileProbe(declared, target()).missing, [])
+})
+
+test('a probe that cannot be compiled says which and why', async (t) => {
+  const pointers = (p: SmallTask, count: number): SmallTask =>
+    count === 0 ? p : pointers(p.group_leader, count - 1)
+  const sumOf = (p: SmallTask, count: number): Scalar =>
+    count === 0 ? p.pid : add(p.pid, sumOf(p, count - 1))
+  const withPid = (pid: (p: SmallTask) => Scalar): Probe =>
+    probe({ name: 'broken', type: 1, hook: execHook }, (p) => ({ record: { pid: u32(pid(p)) } }))
+  const cases: { name: string; declared: Probe; error: object; flavor?: 'direct' | 'probeRead' }[] = [
+    {
+      name: 'a condition that cannot be resolved',
+      declared: probe({ name: 'broken', type: 1, hook: execHook }, (p) => ({
+        when: eq(p.no_such_member, 1),
+        record: {},
+      })),
+      error: {
+        name: 'BuildError',
+        message: 'Cannot resolve the condition of probe "broken": no struct task_struct.no_such_member',
+      },
+    },
+    {
+      name: 'a time that cannot be resolved',
+      declared: probe({ name: 'broken', type: 1, hook: execHook }, (p) => ({
+        time: p.real_start_time,
+        record: {},
+      })),
+      error: {
+        name: 'BuildError',
+        message: 'Cannot resolve the time of probe "broken": no struct task_struct.real_start_time',
+      },
+    },
+    {
+      name: 'a time that is no number in kernel memory',
+      declared: probe({ name: 'broken', type: 1, hook: execHook }, (p) => ({
+        time: add(p.pid, 1),
+        record: {},
+      })),
+      error: { name: 'BuildError', message: 'Cannot resolve the time of probe "broken": it is not a path' },
+    },
+    {
+      name: 'too many temporaries',
+      declared: withPid((p) => sumOf(p, 40)),
+      error: {
+        name: 'BuildError',
+        message: 'Cannot compile probe "broken": more values than there are temporaries',
+      },
+    },
+    {
+      name: 'too many pointers for registers',
+      declared: withPid((p) => pointers(p, 7).pid),
+      error: { name: 'BuildError', message: 'Cannot follow more than 7 pointers' },
+    },
+    {
+      name: 'too many pointers for the stack',
+      flavor: 'probeRead',
+      declared: withPid((p) => pointers(p, 8).pid),
+      error: { name: 'BuildError', message: 'Cannot follow more than 8 pointers' },
+    },
+  ]
+  for (const { name, declared, error, flavor = 'direct' } of cases) {
+    await t.test(name, () => assert.throws(() => compileProbe(declared, target({ flavor })), error))
+  }
+  await t.test('another prototype', () => {
+    const hook = fentry('wake_up_new_task', [struct('file')])
+    const declared = probe({ name: 'broken', type: 1, hook }, () => ({ record: {} }))
+    assert.throws(() => compileProbe(declared, target()), PrototypeError)
+    assert.throws(
+      () =>
+        compileProbe(
+          withPid((p) => pointers(p, 9).pid),
+          target(),
+        ),
+      BuildError,
+    )
+  })
+})

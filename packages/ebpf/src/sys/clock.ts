@@ -1,0 +1,25 @@
+import { clockGetTime } from './libc.js'
+import { checked } from './permission.js'
+
+/** The kernel's clocks that telemetry needs; `boottime` is `monotonic` and the time spent suspended. */
+export type ClockName = 'realtime' | 'monotonic' | 'boottime'
+
+/** `CLOCK_*` of include/uapi/linux/time.h. */
+const CLOCK_IDS: Readonly<Record<ClockName, number>> = { realtime: 0, monotonic: 1, boottime: 7 }
+
+const NS_PER_S = 1_000_000_000n
+
+/** seconds | nanoseconds: `struct timespec` of 64-bit user space. */
+const timespec = new BigInt64Array(2)
+
+/**
+ * What a clock shows now, in ns. BPF programs read the same clocks, so that the values compare; a process in a
+ * time namespace sees `monotonic` and `boottime` shifted against them.
+ *
+ * @throws {PlatformError} when this is not Linux on x64 or arm64
+ * @throws {KernelError} when the kernel refuses
+ */
+export function clockNs(clock: ClockName): bigint {
+  checked(`Cannot read the ${clock} clock`, 'clock_gettime', clockGetTime(CLOCK_IDS[clock], timespec))
+  return (timespec[0] ?? 0n) * NS_PER_S + (timespec[1] ?? 0n)
+}

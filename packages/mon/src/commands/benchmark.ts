@@ -1,0 +1,30 @@
+import type { Quark } from 'quark'
+import type { Io } from '../io.js'
+import { statsText } from '../report.js'
+import type { Settings } from '../settings.js'
+
+const PERIOD_MS = 1000
+
+/**
+ * Only takes events, and writes the counters when events come and a second is over.
+ *
+ * @param now a clock, in ms
+ */
+export async function benchmark(
+  quark: Pick<Quark, 'batches' | 'stats'>,
+  settings: Settings,
+  io: Io,
+  now: () => number = () => performance.now(),
+): Promise<void> {
+  let left = settings.count ?? Infinity
+  let writtenMs = now()
+  for await (const batch of quark.batches()) {
+    left -= batch.length
+    const nowMs = now()
+    if (batch.length > 0 && nowMs - writtenMs >= PERIOD_MS) {
+      writtenMs = nowMs
+      io.note(statsText(quark.stats()))
+    }
+    if (left <= 0) return
+  }
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import type { QuarkEvent } from 'quark'
+import { defaultSettings } from '../settings.js'
+import { execOf, FakeIo, FakeQuark } from '../testing/fakes.js'
+import { watch } from './watch.js'
+
+const lost: QuarkEvent = {
+  kind: 'lost',
+  timeNs: 1n,
+  cause: 'ringFull',
+  count: 1,
+  cpu: undefined,
+  process: undefined,
+}
+
+/** The pids of what is written as JSON; 0 for an event without a process. */
+async function pidsOf(
+  batches: QuarkEvent[][],
+  change: Partial<ReturnType<typeof defaultSettings>>,
+): Promise<number[]> {
+  const io = new FakeIo()
+  await watch(new FakeQuark(batches), { ...defaultSettings(), format: 'json', ...change }, io)
+  return io.written
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => (JSON.parse(line) as { process?: { pid: number } }).process?.pid ?? 0)
+}
+
+test('watch() writes every event on a line of its own, in order', async () => {
+  const batches = [[execOf({ pid: 3 }), execOf({ pid: 1 })], [], [lost, execOf({ pid: 2 })]]
+  assert.deepEqual(await pidsOf(batches, {}), [3, 1, 0, 2])
+})
+
+test('watch() ends after the given number of events, and takes no batch after it', async () => {
+  const quark = new FakeQuark([[execOf({ pid: 1 }), execOf({ pid: 2 })], [execOf({ pid: 3 })]])
+  const io = new FakeIo()
+  await watch(quark, { ...defaultSettings(), count: 1 }, io)
+  assert.equal(io.written.match(/^->/gm)?.length, 1)
+  assert.equal(quark.taken, 1)
+})
+
+test('watch() leaves out other parents, but not unknown ones, and counts only what it writes', async () => {
+  const batch = [
+    execOf({ pid: 1, ppid: 7 }),
+    execOf({ pid: 2, ppid: 8 }),
+    execOf({ pid: 3 }),
+    lost,
+    execOf({ pid: 4, ppid: 7 }),
+  ]
+  assert.deepEqual(await pidsOf([batch], { ppid: 7 }), [1, 3, 0, 4])
+  assert.deepEqual(await pidsOf([batch], { ppid: 8, count: 2 }), [2, 3])
+})
+
+test('watch() writes what comes after the run was ended: what was still held', async () => {
+  const io = new FakeIo()
+  io.ending.abort()
+  await watch(new FakeQuark([[execOf({ pid: 1 })], [execOf({ pid: 2 })]]), defaultSettings(), io)
+  assert.match(io.written, /^->2 /m)
+})
+
+test('watch() writes ECS with the names of users', async () => {
+  const io = new FakeIo()
+  await watch(new FakeQuark([[execOf({ pid: 1, euid: 0 })]]), { ...defaultSettings(), format: 'ecs' }, io)
+  const document = JSON.parse(io.written) as { user: { name: string }; host: { hostname: string } }
+  assert.equal(document.user.name, 'root')
+  assert.equal(document.host.hostname, 'here')
+})
+
+test('watch() writes an asterisk per record in bypass mode', async () => {
+  const io = new FakeIo()
+  const settings = { ...defaultSettings(), quark: { bypass: true } }
+  await watch(new FakeQuark([[execOf({ pid: 1 }), execOf({ pid: 1 })]]), settings, io)
+  assert.equal(io.written, '**')
+})

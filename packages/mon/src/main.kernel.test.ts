@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type TestContext } from 'node:test'
+import { COMMAND, runCommand, Running } from './testing/command.js'
+
+const NOBODY = 65_534
+/** The first event of the snapshot: from then on nothing is missed. */
+const SNAPSHOT = /"kind":"snapshot"/
+
+interface JsonEvent {
+  readonly kind: string
+  readonly actions?: readonly string[]
+  readonly process?: { readonly pid: number; readonly argv?: readonly string[]; readonly exitCode?: number }
+}
+
+let markers = 0
+
+/** Runs true(1) with an argument that nothing else on the machine has. */
+function runMarked(): string {
+  markers += 1
+  const marker = `quark-mon-test-${process.pid}-${markers}`
+  spawnSync('true', [marker])
+  return marker
+}
+
+function eventsOf(out: string): JsonEvent[] {
+  return out
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as JsonEvent)
+}
+
+function marked(events: readonly JsonEvent[], marker: string): JsonEvent[] {
+  return events.filter(({ process }) => process?.argv?.includes(marker))
+}
+
+function temporaryDirectory(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'quark-mon-test-'))
+  t.after(() => rmSync(path, { recursive: true }))
+  return path
+}
+
+test('a command is one line of JSON, and Ctrl-C ends with the counters and exit code 0', async () => {
+  const running = new Running(['--json', '--hold=200'])
+  await running.seen(SNAPSHOT)
+  const marker = runMarked()
+  await running.seen(new RegExp(marker))
+  running.child.kill('SIGINT')
+  const { code, out, err } = await running.ended()
+
+  assert.equal(code, 0, err)
+  const events = eventsOf(out)
+  assert.ok(events.some(({ kind, process }) => kind === 'snapshot' && process?.pid === 1))
+  const [event, ...others] = marked(events, marker)
+  assert.deepEqual(others, [])
+  assert.deepEqual(event?.actions, ['fork', 'exec', 'exit'])
+  assert.deepEqual(event?.process?.argv, ['true', marker])
+  assert.equal(event?.process?.exitCode, 0)
+  assert.match(err, /\n {4}insertions {6}removals {10}aggs {6}non-aggs {10}lost {7}gc-cols\n( +\d+){6}\n/)
+})
+
+test('SIGTERM ends it like Ctrl-C, and --quiet writes no counters', async () => {
+  const running = new Running(['--json', '-q'])
+  await running.seen(SNAPSHOT)
+  running.child.kill('SIGTERM')
+  const { code, err } = await running.ended()
+  assert.deepEqual({ code, err }, { code: 0, err: '' })
+})
+
+test('it ends quietly when the reader goes away', () => {
+  const script = '{ "$0" "$@"; echo "code $?" >&2; } | head -n 1'
+  const run = spawnSync('sh', ['-c', script, process.execPath, COMMAND, '--json', '-q', '--hold=10'], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
+  assert.equal(run.stderr, 'code 0\n')
+  assert.equal(eventsOf(run.stdout).length, 1)
+})
+
+test('with -D it is nobody in an empty directory, and still sees processes', async () => {
+  const running = new Running(['-D', '--json', '--hold=10'])
+  await running.seen(SNAPSHOT)
+  const status = readFileSync(`/proc/${running.pid}/status`, 'utf8')
+  assert.match(status, /^Uid:\t65534\t65534\t65534\t65534$/m)
+  assert.match(status, /^Gid:\t65534\t65534\t65534\t65534$/m)
+  assert.match(status, /^Groups:\t65534 $/m)
+  assert.match(status, /^CapPrm:\t0+$/m)
+  assert.match(status, /^CapEff:\t0+$/m)
+  const root = readlinkSync(`/proc/${running.pid}/root`)
+  assert.match(root, / \(deleted\)$/)
+  assert.ok(!existsSync(root.replace(' (deleted)', '')))
+
+  const marker = runMarked()
+  await running.seen(new RegExp(marker))
+  running.child.kill('SIGINT')
+  const { code, err } = await running.ended()
+  assert.equal(code, 0, err)
+  assert.match(err, /insertions/)
+})
+
+test('with -D users still have names', () => {
+  const { code, out, err } = runCommand(['-D', '-q', '--ecs', '--count=1'])
+  assert.equal(code, 0, err)
+  const { user } = JSON.parse(out) as { user: { id: string; name?: string; group?: unknown } }
+  assert.deepEqual(user, { id: '0', name: 'root', group: { id: '0', name: 'root' } })
+})
+
+test('without privileges it says what it needs, and exits 1', () => {
+  const { code, out, err } = runCommand([], NOBODY)
+  assert.deepEqual({ code, out }, { code: 1, out: '' })
+  assert.match(err, /^quark-mon: .*root/)
+  assert.doesNotMatch(err, /^ {4}at /m)
+})
+
+test('--count and --duration end it', () => {
+  const counted = runCommand(['--json', '-q', '--count=1'])
+  assert.equal(counted.code, 0, counted.err)
+  assert.equal(eventsOf(counted.out).length, 1)
+  const timed = runCommand(['-s', '-q', '--duration=0.2'])
+  assert.deepEqual({ code: timed.code, err: timed.err }, { code: 0, err: '' })
+})
+
+test('--ppid shows only children of that process', async () => {
+  const running = new Running(['--json', '-s', '--hold=10', '--ppid', `${process.pid}`, '--count=1'])
+  // Without a snapshot nothing tells when it watches, so that children are made until it has seen one.
+  const timer = setInterval(runMarked, 50)
+  const { code, out } = await running.ended().finally(() => clearInterval(timer))
+  assert.equal(code, 0)
+  assert.match(out, new RegExp(`"ppid":${process.pid},`))
+})
+
+test('-C writes the process table, also after -D', async (t) => {
+  const file = join(temporaryDirectory(t), 'table.dot')
+  const { code, err } = runCommand(['-D', '-q', '--json', '--count=1', '-C', file])
+  assert.equal(code, 0, err)
+  assert.match(readFileSync(file, 'utf8'), /^digraph [^]*\bpid 1\b[^]*\}\n$/)
+})
+
+test('-m fills the buffer and writes its graphs', async (t) => {
+  const directory = temporaryDirectory(t)
+  const running = new Running(['-m', '20'], directory)
+  const timer = setInterval(runMarked, 50)
+  const { code, out, err } = await running.ended().finally(() => clearInterval(timer))
+  assert.equal(code, 0, err)
+  assert.equal(out, '')
+  for (const name of ['quark_by_time.dot', 'quark_by_pidtime.dot']) {
+    const graph = readFileSync(join(directory, name), 'utf8')
+    assert.match(graph, /^digraph /)
+    assert.equal(graph.match(/label=/g)?.length, 20)
+  }
+})
+
+test('-M writes counters and no events', () => {
+  const { code, out, err } = runCommand(['-M', '--duration=0.2'])
+  assert.equal(code, 0, err)
+  assert.equal(out, '')
+  assert.match(err, /insertions/)
+})
+
+test('-B writes asterisks', async () => {
+  const running = new Running(['-B', '--count=5'])
+  const timer = setInterval(runMarked, 50)
+  const { code, out, err } = await running.ended().finally(() => clearInterval(timer))
+  assert.equal(code, 0, err)
+  assert.equal(out, '*****')
+})
+
+test('what --record keeps is what --replay shows, without privileges', async (t) => {
+  const file = join(temporaryDirectory(t), 'recording')
+  const running = new Running(['--json', '--hold=200', '--record', file])
+  await running.seen(SNAPSHOT)
+  const marker = runMarked()
+  await running.seen(new RegExp(marker))
+  running.child.kill('SIGINT')
+  const live = await running.ended()
+  assert.equal(live.code, 0, live.err)
+
+  const replayed = runCommand(['--json', '--hold=200', '--replay', file])
+  assert.equal(replayed.code, 0, replayed.err)
+  assert.deepEqual(marked(eventsOf(replayed.out), marker), marked(eventsOf(live.out), marker))
+})
+
+test('-v says how each fact is learnt', () => {
+  const { code, err } = runCommand(['-v', '-s', '--duration=0.1'])
+  assert.equal(code, 0, err)
+  assert.match(err, /^quark-mon: backend ebpf on kernel \d/m)
+  assert.match(err, /^quark-mon: execs: \S+ \(\S+\)$/m)
+})
+
+test('--output takes the events, and says when there is no room', async (t) => {
+  const file = join(temporaryDirectory(t), 'events')
+  const written = runCommand(['--json', '-q', '--count=1', '-o', file])
+  assert.deepEqual({ code: written.code, out: written.out }, { code: 0, out: '' })
+  assert.equal(eventsOf(readFileSync(file, 'utf8')).length, 1)
+
+  const full = runCommand(['--json', '-q', '--count=1', '-o', '/dev/full'])
+  assert.equal(full.code, 1)
+  assert.match(full.err, /^quark-mon: Cannot write events\n {2}because: ENOSPC/m)
+})
+
+test('a reader that reads nothing does not keep Ctrl-C from ending it', async () => {
+  // Nobody reads the pipe: once it is full, the command waits for room.
+  const child = spawn(process.execPath, [COMMAND, '--json', '--hold=10'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let err = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
+  const exit = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })))
+  await new Promise((resolve) => child.stdout.once('readable', resolve))
+  child.kill('SIGINT')
+  while (!err.includes('gc-cols')) await new Promise((resolve) => setTimeout(resolve, 20))
+  child.stdout.destroy()
+  assert.deepEqual(await exit, { code: 0, signal: null })
+})

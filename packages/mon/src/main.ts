@@ -1,0 +1,110 @@
+import { openSync, readFileSync, writeFileSync } from 'node:fs'
+import { processGraph, Quark } from 'quark'
+import { benchmark } from './commands/benchmark.js'
+import { BUFFER_GRAPH_FILES, drawBuffer, holdingOptions } from './commands/buffer-graph.js'
+import { watch } from './commands/watch.js'
+import { helpText } from './help.js'
+import { type Io, openOutput, Output, wantsColour } from './io.js'
+import { parseCommandLine } from './parse.js'
+import { becomeNobody } from './privileges.js'
+import { capabilitiesText, errorText, lossText, missingText, statsText } from './report.js'
+import type { Settings } from './settings.js'
+
+/** From this verbosity on, errors tell where they come from. */
+const STACK_VERBOSITY = 2
+
+/**
+ * Runs the command.
+ *
+ * @param args what follows the name of the command
+ * @returns the exit code
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  // A closed standard error cannot be reported anywhere.
+  process.stderr.on('error', () => {})
+  let verbosity = 0
+  try {
+    const invocation = parseCommandLine(args)
+    if (invocation.show !== 'events') {
+      process.stdout.on('error', () => {})
+      process.stdout.write(
+        invocation.show === 'help' ? helpText(process.stdout.columns ?? 80) : `${version()}\n`,
+      )
+      return 0
+    }
+    verbosity = invocation.settings.verbosity
+    await run(invocation.settings)
+    return 0
+  } catch (error) {
+    process.stderr.write(errorText(error, verbosity >= STACK_VERBOSITY))
+    return 1
+  }
+}
+
+async function run(settings: Settings): Promise<void> {
+  const ending = new AbortController()
+  const { signal } = ending
+  const end = (): void => ending.abort()
+  // The first signal ends the run in good order; as the handlers are gone then, the second one kills.
+  const onSignal = (): void => {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+    end()
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  const stream = openOutput(settings)
+  const output = new Output(stream, end)
+  const io: Io = {
+    write: (text) => output.write(text, signal),
+    note: (text) => void process.stderr.write(text),
+    colour: wantsColour(settings.colour, process.env, settings.output === undefined && process.stdout.isTTY),
+    signal,
+  }
+  // Files are opened here: afterwards there may be neither the directory nor the right to.
+  const graphFile = settings.processGraph === undefined ? undefined : openSync(settings.processGraph, 'w')
+  const command = prepare(settings, io)
+  let timer: NodeJS.Timeout | undefined
+  try {
+    await using quark = await openQuark(settings, signal)
+    if (settings.dropPrivileges) becomeNobody()
+    if (settings.verbosity > 0) io.note(capabilitiesText(quark.capabilities))
+    if (!settings.quiet) io.note(missingText(quark.capabilities))
+    if (settings.durationMs !== undefined) timer = setTimeout(end, settings.durationMs)
+
+    await command(quark)
+    if (graphFile !== undefined) writeFileSync(graphFile, processGraph(quark.processes()))
+    const stats = quark.stats()
+    if (!settings.quiet) io.note(statsText(stats) + lossText(stats, settings.quark))
+  } catch (error) {
+    if (!signal.aborted || !(error instanceof Error) || error.name !== 'AbortError') throw error
+  } finally {
+    clearTimeout(timer)
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+  }
+  await output.flush()
+  if (output.failure !== undefined) throw new Error('Cannot write events', { cause: output.failure })
+}
+
+/** What to do with an open queue; opens the files that it will need. */
+function prepare(settings: Settings, io: Io): (quark: Quark) => Promise<void> {
+  const { bufferGraph } = settings
+  if (bufferGraph !== undefined) {
+    Object.assign(settings.quark, holdingOptions(bufferGraph))
+    const files = BUFFER_GRAPH_FILES.map((name) => openSync(name, 'w'))
+    return (quark) => drawBuffer(quark, bufferGraph, files, io)
+  }
+  if (settings.benchmark) return (quark) => benchmark(quark, settings, io)
+  return (quark) => watch(quark, settings, io)
+}
+
+function openQuark({ replay, quark }: Settings, signal: AbortSignal): Promise<Quark> {
+  return replay === undefined
+    ? Quark.open({ snapshot: true, ...quark, signal })
+    : Quark.replay(replay, { ...quark, signal })
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return `quark-mon ${version}`
+}

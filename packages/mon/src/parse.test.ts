@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import * as fc from 'fast-check'
+import { missingOptions, options, optionName } from './options.js'
+import { parseCommandLine, UsageError } from './parse.js'
+import { defaultSettings, type Settings } from './settings.js'
+
+function settingsOf(...args: string[]): Settings {
+  const invocation = parseCommandLine(args)
+  assert.equal(invocation.show, 'events')
+  return invocation.show === 'events' ? invocation.settings : assert.fail()
+}
+
+function messageOf(...args: string[]): string {
+  try {
+    parseCommandLine(args)
+  } catch (error) {
+    assert.ok(error instanceof UsageError, String(error))
+    return error.message
+  }
+  return assert.fail(`accepted ${args.join(' ')}`)
+}
+
+test('parseCommandLine() without arguments gives the defaults', () => {
+  assert.deepEqual(settingsOf(), defaultSettings())
+})
+
+test('parseCommandLine() sets what each option says', async (t) => {
+  const cases: { args: string[]; changes: Partial<Omit<Settings, 'quark'>>; quark?: Settings['quark'] }[] = [
+    { args: ['-b'], changes: {}, quark: { backends: ['ebpf'] } },
+    { args: ['--backend', 'ebpf'], changes: {}, quark: { backends: ['ebpf'] } },
+    { args: ['-B'], changes: {}, quark: { bypass: true, snapshot: false } },
+    { args: ['-C', 'table.dot'], changes: { processGraph: 'table.dot' } },
+    { args: ['-D'], changes: { dropPrivileges: true } },
+    { args: ['-E'], changes: { format: 'ecs' } },
+    { args: ['-j'], changes: { format: 'json' } },
+    { args: ['--text'], changes: { format: 'text' } },
+    { args: ['-g'], changes: {}, quark: { aggregation: 'minimal' } },
+    { args: ['--no-aggregation'], changes: {}, quark: { aggregation: 'none' } },
+    { args: ['-l', '500'], changes: {}, quark: { maxLength: 500 } },
+    { args: ['-m100'], changes: { bufferGraph: 100 }, quark: { snapshot: false } },
+    { args: ['-M'], changes: { benchmark: true }, quark: { snapshot: false } },
+    { args: ['-P', '1'], changes: { ppid: 1 } },
+    { args: ['-s'], changes: {}, quark: { snapshot: false } },
+    { args: ['-t'], changes: {}, quark: { threads: true } },
+    { args: ['-vv'], changes: { verbosity: 2 } },
+    { args: ['-q'], changes: { quiet: true } },
+    { args: ['--env'], changes: {}, quark: { maxEnvBytes: 32_768 } },
+    { args: ['--env=1K'], changes: {}, quark: { maxEnvBytes: 1024 } },
+    { args: ['--max-argv=4K'], changes: {}, quark: { maxArgvBytes: 4096 } },
+    { args: ['--usage'], changes: {}, quark: { usage: true } },
+    { args: ['--failed-execs'], changes: {}, quark: { failedExecs: true } },
+    { args: ['--kernel-threads'], changes: {}, quark: { kernelThreads: true } },
+    { args: ['--hold', '0'], changes: {}, quark: { holdMs: 0 } },
+    { args: ['--grace', '10'], changes: {}, quark: { graceMs: 10 } },
+    { args: ['--ring-size=1M'], changes: {}, quark: { ringSizeBytes: 1_048_576 } },
+    { args: ['--max-buffer=1M'], changes: {}, quark: { maxBufferBytes: 1_048_576 } },
+    { args: ['--max-processes=99'], changes: {}, quark: { maxProcesses: 99 } },
+    { args: ['--record', 'r'], changes: {}, quark: { record: 'r' } },
+    { args: ['--replay', 'r'], changes: { replay: 'r' } },
+    { args: ['--btf', 'f'], changes: {}, quark: { btf: 'f' } },
+    { args: ['--poll', '5'], changes: {}, quark: { pollMs: 5 } },
+    { args: ['--count', '3'], changes: { count: 3 } },
+    { args: ['--duration', '1.5'], changes: { durationMs: 1500 } },
+    { args: ['-o', '-x'.slice(1)], changes: { output: 'x' } },
+    { args: ['--output=-x'], changes: { output: '-x' } },
+    { args: ['--colour=never'], changes: { colour: 'never' } },
+    { args: ['-stvl7'], changes: { verbosity: 1 }, quark: { snapshot: false, threads: true, maxLength: 7 } },
+    { args: ['-l', '5', '-l', '6'], changes: {}, quark: { maxLength: 6 } },
+  ]
+  for (const { args, changes, quark } of cases) {
+    await t.test(args.join(' '), () => {
+      const expected = { ...defaultSettings(), ...changes, quark: { ...quark } }
+      assert.deepEqual(settingsOf(...args), expected)
+    })
+  }
+  const tested = new Set(cases.flatMap(({ args }) => args.map((arg) => arg.replace(/=.*/, ''))))
+  const untested = options.filter(
+    ({ long, short }) =>
+      !tested.has(`--${long}`) &&
+      ![...tested].some((arg) => /^-[a-zA-Z]/.test(arg) && arg.includes(short ?? '-')),
+  )
+  assert.deepEqual(untested.map(optionName), ['--version', '--help'])
+})
+
+test('parseCommandLine() asks for help and version whatever else is given', () => {
+  for (const args of [['-h'], ['--help'], ['help'], ['-E', '-j', '--help'], ['--nonsense', '-h']]) {
+    assert.deepEqual(parseCommandLine(args), { show: 'help' })
+  }
+  for (const args of [['-V'], ['--version'], ['-E', '-j', '-V']]) {
+    assert.deepEqual(parseCommandLine(args), { show: 'version' })
+  }
+})
+
+test('parseCommandLine() says what is wrong and what to give instead', async (t) => {
+  const cases: [string[], string][] = [
+    [['--jsn'], 'Unknown option "--jsn": did you mean --json?'],
+    [['--max-lenght=5'], 'Unknown option "--max-lenght": did you mean --max-length?'],
+    [['--color=never'], 'Unknown option "--color": did you mean --colour?'],
+    [['--xyzzy'], 'Unknown option "--xyzzy": see quark-mon --help'],
+    [['-z'], 'Unknown option "-z": see quark-mon --help'],
+    [['-bz'], 'Unknown option "-z": see quark-mon --help'],
+    [['--\u001b[2J'], 'Unknown option "--\\x1b[2J": see quark-mon --help'],
+    [['ps'], 'Unexpected argument "ps": quark-mon takes options only, see quark-mon --help'],
+    [['-s', 'help'], 'Unexpected argument "help": quark-mon takes options only, see quark-mon --help'],
+    [['-l'], '-l needs a value: give -l N'],
+    [['--btf', '--json'], '--btf needs a value, and "--json" looks like an option: give --btf=FILE'],
+    [['-l', '-5'], '-l needs a value, and "-5" looks like an option: give --max-length=N'],
+    [['--json=yes'], '--json takes no value: remove "=yes"'],
+    [['-l', 'many'], '-l cannot be "many": give a whole number from 1 to 10000000'],
+    [['--count', '0'], '--count cannot be "0": give a whole number of 1 or more'],
+    [['-m', '0'], '-m cannot be "0": give a whole number from 1 to 2000000'],
+    [['-m', '2000001', '-l', '3000000'], '-m cannot be "2000001": give a whole number from 1 to 2000000'],
+    [
+      ['--ring-size=1G'],
+      '--ring-size cannot be "1G": give a number of bytes from 4K to 1024M, such as 64K or 2M',
+    ],
+    [['--ring-size=3M'], '--ring-size cannot be "3M": give a power of two, such as 2M or 4M'],
+    [['--backend=kprobe'], '--backend cannot be "kprobe": give ebpf'],
+    [['--colour=red'], '--colour cannot be "red": give auto or always or never'],
+    [['-C', ''], '-C cannot be "": give the name of a file'],
+    [['-S'], '-S cannot be used: watching connections is not supported yet (remove -S)'],
+    [['-K', 'config'], '-K cannot be used: asking Kubernetes is not supported yet (remove -K)'],
+    [
+      ['-m', '20000'],
+      '--buffer-graph cannot hold 20000 records when --max-length is 10000: give --max-length 20000 or more',
+    ],
+    [
+      ['-m', '11', '-l', '10'],
+      '--buffer-graph cannot hold 11 records when --max-length is 10: give --max-length 11 or more',
+    ],
+  ]
+  for (const [args, message] of cases) {
+    await t.test(args.join(' '), () => assert.equal(messageOf(...args), message))
+  }
+})
+
+test('parseCommandLine() refuses options that contradict each other, in either order', async (t) => {
+  const values: Record<string, string> = {
+    '-C': 'f',
+    '-l': '5',
+    '-m': '5',
+    '-P': '1',
+    '--replay': 'f',
+    '--record': 'g',
+  }
+  const pairs: [string, string[]][] = [
+    ['-E', ['-j', '--text']],
+    ['-B', ['-C', '-E', '-g', '-l', '-m', '-P', '-s', '-t', '-j', '-M']],
+    ['--replay', ['--record', '-D', '-b', '-B']],
+    ['-g', ['--no-aggregation']],
+    ['-M', ['-j', '-E', '-m']],
+    ['-v', ['-q']],
+  ]
+  for (const [one, others] of pairs) {
+    for (const other of others) {
+      await t.test(`${one} ${other}`, () => {
+        const withValue = (name: string): string[] =>
+          values[name] === undefined ? [name] : [name, values[name]]
+        for (const args of [
+          [...withValue(one), ...withValue(other)],
+          [...withValue(other), ...withValue(one)],
+        ]) {
+          assert.match(messageOf(...args), / contradict each other: give one of them$/)
+        }
+      })
+    }
+  }
+})
+
+test('every option of the C tool is either there or refused by name', () => {
+  for (const letter of 'BbCDEeFGgHhKkLlMmNnPrSsTtVv') {
+    assert.ok(
+      [...options, ...missingOptions].some(({ short }) => short === letter),
+      letter,
+    )
+  }
+  for (const { short, long, argument } of missingOptions) {
+    for (const name of [`-${short}`, `--${long}`]) {
+      assert.match(messageOf(name, ...(argument === undefined ? [] : ['x'])), /is not supported yet/)
+    }
+  }
+})
+
+test('names are unique, and contradictions name options that exist', () => {
+  const all = [...options, ...missingOptions]
+  const names = all.flatMap(({ long, short }) => (short === undefined ? [long] : [long, short]))
+  assert.equal(new Set(names).size, names.length)
+  const longs = new Set(options.map(({ long }) => long))
+  for (const { conflicts = [] } of options) {
+    assert.deepEqual(
+      conflicts.filter((name) => !longs.has(name)),
+      [],
+    )
+  }
+})
+
+test('parseCommandLine() never fails otherwise than by a UsageError', () => {
+  const word = fc.oneof(
+    fc.constantFrom(...options.map(optionName), '-bDM', '--', '-', '-m', '5', '--env'),
+    fc.string({ unit: 'binary' }),
+  )
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 5 }), (args) => {
+      try {
+        parseCommandLine(args)
+      } catch (error) {
+        assert.ok(error instanceof UsageError, String(error))
+      }
+    }),
+  )
+})

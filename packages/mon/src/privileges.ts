@@ -1,0 +1,22 @@
+import { mkdtempSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { dropPrivileges } from 'quark'
+
+/** Who owns nothing and may do nothing, by custom. */
+const NOBODY = 'nobody'
+
+/**
+ * Becomes nobody in an empty root directory, for good. Whatever needs a file, a capability or a module has to
+ * be open and loaded before.
+ *
+ * @throws when a step is refused; the process must then end, as it may have made some of them
+ */
+export function becomeNobody(): void {
+  // An unlinked directory is as good a root as any, and better than /var/empty: it always exists, nothing can
+  // be made in it any more, and it is gone when the process ends.
+  const path = mkdtempSync(join(tmpdir(), 'quark-mon-'))
+  process.chdir(path)
+  rmdirSync(path)
+  dropPrivileges(NOBODY, '.')
+}

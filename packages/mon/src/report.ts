@@ -1,0 +1,105 @@
+import { type Capabilities, type QuarkOptions, type QuarkStats, sanitise } from 'quark'
+import { byteText } from './values.js'
+
+const COLUMN = 14
+const DEFAULT_RING_BYTES = 2 * 1024 ** 2
+
+/** What facts are called in a sentence; others keep their names. */
+const FACT_NAMES: Readonly<Record<string, string>> = {
+  fork: 'forks',
+  exec: 'execs',
+  exit: 'exits',
+  idChange: 'id changes',
+  commChange: 'name changes',
+  cgroupNames: 'cgroup names',
+}
+
+/** The counters of a run: a blank line, a heading, and the numbers below it. */
+export function statsText(stats: QuarkStats): string {
+  const columns: [string, number][] = [
+    ['insertions', stats.insertions],
+    ['removals', stats.removals],
+    ['aggs', stats.aggregations],
+    ['non-aggs', stats.nonAggregations],
+    ['lost', stats.lost],
+    ['gc-cols', stats.garbageCollections],
+  ]
+  const heading = columns.map(([name]) => name.padStart(COLUMN)).join('')
+  const numbers = columns.map(([, value]) => `${value}`.padStart(COLUMN)).join('')
+  return `\n${heading}\n${numbers}\n`
+}
+
+/** One line for every kind of loss that occurred, with what to do about it. */
+export function lossText(stats: QuarkStats, options: QuarkOptions): string {
+  const ringSize = byteText(options.ringSizeBytes ?? DEFAULT_RING_BYTES)
+  const ringFull = Object.entries(stats.lostRingFull)
+    .filter(([, count]) => count > 0)
+    .map(
+      ([record, count]) =>
+        `lost ${count} ${record} records to a full ring: raise --ring-size (now ${ringSize})`,
+    )
+  const others: [number, string][] = [
+    [stats.lostRejected, 'records could not be decoded: please report it, with a file made by --record'],
+    [stats.lostRecursion, 'records lost because a program interrupted itself: nothing can be done'],
+    [stats.evicted, 'processes were forgotten too early: raise --max-processes'],
+    [stats.truncatedArgv, 'argument lists were cut: raise --max-argv'],
+    [stats.truncatedEnv, 'environments were cut: raise --env'],
+    [stats.truncatedPaths, 'paths were cut: they are longer than a record has room for'],
+  ]
+  return messages([...ringFull, ...others.flatMap(([count, text]) => (count > 0 ? `${count} ${text}` : []))])
+}
+
+/** How each fact is learnt. */
+export function capabilitiesText({ backend, kernel, attached }: Capabilities): string {
+  return messages([
+    `backend ${backend} on kernel ${kernel}`,
+    ...attached.map(({ fact, hook, flavor }) => `${factName(fact)}: ${hook} (${flavor})`),
+  ])
+}
+
+/** One line for every fact that cannot be learnt. */
+export function missingText({ missing }: Capabilities): string {
+  return messages(missing.map(({ fact, reason }) => `no ${factName(fact)}: ${reason}`))
+}
+
+/**
+ * An error as lines for a terminal, with the causes that its message does not tell already.
+ *
+ * @param withStack also where each error was made
+ */
+export function errorText(error: unknown, withStack: boolean): string {
+  const lines: string[] = []
+  let told = ''
+  for (let depth = 0, at = error; at !== undefined && depth < 8; depth += 1) {
+    const { message, stack, cause } = at instanceof Error ? at : new Error(String(at))
+    if (!told.includes(message)) {
+      lines.push(
+        depth === 0 ? `quark-mon: ${sanitiseLines(message)}` : `  because: ${sanitiseLines(message)}`,
+      )
+      told += message
+    }
+    if (withStack && stack !== undefined) lines.push(...stackFrames(stack))
+    at = cause
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function stackFrames(stack: string): string[] {
+  return stack
+    .split('\n')
+    .filter((line) => line.startsWith('    at '))
+    .map((line) => sanitise(line))
+}
+
+/** A verifier log has several lines, which stay lines. */
+function sanitiseLines(text: string): string {
+  return text.split('\n').map(sanitise).join('\n    ')
+}
+
+function factName(fact: string): string {
+  return FACT_NAMES[fact] ?? fact
+}
+
+function messages(texts: readonly string[]): string {
+  return texts.map((text) => `quark-mon: ${sanitiseLines(text)}\n`).join('')
+}

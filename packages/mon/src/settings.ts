@@ -1,0 +1,48 @@
+import type { QuarkOptions } from 'quark'
+
+/** How an event is written. */
+export type Format = 'text' | 'json' | 'ecs'
+
+/** What a command line asks for; the options of `Quark.open` are filled in directly. */
+export interface Settings {
+  readonly quark: { -readonly [Name in keyof QuarkOptions]: QuarkOptions[Name] }
+  format: Format
+  /** Recording that events come from, in place of this kernel. */
+  replay: string | undefined
+  /** File for the graph of the process table. */
+  processGraph: string | undefined
+  /** How many records to buffer and draw. */
+  bufferGraph: number | undefined
+  benchmark: boolean
+  dropPrivileges: boolean
+  /** Only events of processes with this parent. */
+  ppid: number | undefined
+  /** How many events end the run. */
+  count: number | undefined
+  durationMs: number | undefined
+  /** File in place of standard output. */
+  output: string | undefined
+  colour: 'auto' | 'always' | 'never'
+  verbosity: number
+  quiet: boolean
+}
+
+/** What a command line without options asks for. A live kernel's events begin with a snapshot unless told otherwise. */
+export function defaultSettings(): Settings {
+  return {
+    quark: {},
+    format: 'text',
+    replay: undefined,
+    processGraph: undefined,
+    bufferGraph: undefined,
+    benchmark: false,
+    dropPrivileges: false,
+    ppid: undefined,
+    count: undefined,
+    durationMs: undefined,
+    output: undefined,
+    colour: 'auto',
+    verbosity: 0,
+    quiet: false,
+  }
+}

@@ -1,0 +1,78 @@
+/** Runs the command itself, as a person at a shell does. */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+/** The file that the package installs as quark-mon. */
+export const COMMAND = fileURLToPath(new URL('../../bin/quark-mon.js', import.meta.url))
+
+/** Most time that a run may take. It only ends runs that would hang; it decides nothing. */
+const LIMIT_MS = 60_000
+
+/** What a run wrote, and how it ended. */
+export interface Run {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly out: string
+  readonly err: string
+}
+
+/** A run that goes on. */
+export class Running {
+  readonly child: ChildProcess
+  #out = ''
+  #err = ''
+  readonly #exit: Promise<Run>
+
+  constructor(args: readonly string[], cwd?: string) {
+    this.child = spawn(process.execPath, [COMMAND, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: LIMIT_MS,
+      killSignal: 'SIGKILL',
+      ...(cwd === undefined ? {} : { cwd }),
+    })
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.#out += text))
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#err += text))
+    this.#exit = new Promise((resolve, reject) => {
+      this.child.on('error', reject)
+      this.child.on('close', (code, signal) => resolve({ code, signal, out: this.#out, err: this.#err }))
+    })
+  }
+
+  get pid(): number {
+    const { pid } = this.child
+    if (pid === undefined) throw new Error('The command did not start')
+    return pid
+  }
+
+  /**
+   * Waits until standard output matches.
+   *
+   * @throws when the run ends before
+   */
+  async seen(pattern: RegExp): Promise<void> {
+    let ended: Run | undefined
+    void this.#exit.then((run) => (ended = run))
+    while (!pattern.test(this.#out)) {
+      if (ended !== undefined) throw new Error(`The command ended without ${pattern}: ${ended.err}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
+  /** Waits for the end. */
+  ended(): Promise<Run> {
+    return this.#exit
+  }
+}
+
+/** Runs the command to its end, as another user when there is one. */
+export function runCommand(args: readonly string[], uid?: number): Run {
+  const { error, status, signal, stdout, stderr } = spawnSync(process.execPath, [COMMAND, ...args], {
+    encoding: 'utf8',
+    timeout: LIMIT_MS,
+    killSignal: 'SIGKILL',
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  })
+  if (error !== undefined) throw error
+  return { code: status, signal, out: stdout, err: stderr }
+}

@@ -1,0 +1,106 @@
+/** A queue and an Io without a kernel, for tests of commands. */
+
+import type { Process, ProcessEvent, Quark, QuarkEvent, QuarkStats } from 'quark'
+import type { Io } from '../io.js'
+
+/** Counters of a run in which nothing happened, but for the given ones. */
+export function statsOf(counted: Partial<QuarkStats> = {}): QuarkStats {
+  return {
+    backend: 'ebpf',
+    insertions: 0,
+    removals: 0,
+    buffered: 0,
+    aggregations: 0,
+    nonAggregations: 0,
+    garbageCollections: 0,
+    processes: 0,
+    produced: {},
+    lost: 0,
+    lostRingFull: {},
+    lostRejected: 0,
+    lostRecursion: 0,
+    evicted: 0,
+    truncatedArgv: 0,
+    truncatedEnv: 0,
+    truncatedPaths: 0,
+    ...counted,
+  }
+}
+
+/** An exec of a process of which only this is known. */
+export function execOf(known: Partial<Process> & Pick<Process, 'pid'>): ProcessEvent {
+  const process = {
+    exeDeleted: false,
+    argvTruncated: false,
+    envTruncated: false,
+    coreDumped: false,
+    ...known,
+  }
+  return { kind: 'process', actions: ['exec'], timeNs: 1n, process: process as Process, idChange: undefined }
+}
+
+/** A queue that delivers these batches, and keeps how many were taken. */
+export class FakeQuark {
+  readonly host: Quark['host'] = {
+    hostname: 'here',
+    architecture: undefined,
+    bootId: undefined,
+    kernelRelease: undefined,
+    osName: undefined,
+    osVersion: undefined,
+    osFull: undefined,
+    osReleaseType: undefined,
+    ips: [],
+    macs: [],
+  }
+  taken = 0
+  readonly #batches: readonly (readonly QuarkEvent[])[]
+
+  constructor(batches: readonly (readonly QuarkEvent[])[]) {
+    this.#batches = batches
+  }
+
+  async *batches(): AsyncGenerator<readonly QuarkEvent[]> {
+    for (const batch of this.#batches) {
+      this.taken += 1
+      yield batch
+    }
+  }
+
+  stats(): QuarkStats {
+    return statsOf({ insertions: this.taken })
+  }
+
+  lookup(): undefined {
+    return undefined
+  }
+
+  userName(uid: number): string | undefined {
+    return uid === 0 ? 'root' : undefined
+  }
+
+  groupName(): undefined {
+    return undefined
+  }
+}
+
+/** An Io that keeps what is written. */
+export class FakeIo implements Io {
+  readonly colour = false
+  readonly ending = new AbortController()
+  written = ''
+  notes = ''
+
+  readonly write = (text: string): Promise<void> => {
+    this.written += text
+    return Promise.resolve()
+  }
+
+  readonly note = (text: string): void => {
+    this.notes += text
+  }
+
+  get signal(): AbortSignal {
+    return this.ending.signal
+  }
+}

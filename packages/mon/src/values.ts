@@ -1,0 +1,98 @@
+/** What an option's argument was expected to be, when it is not that. The parser adds the option and the value. */
+export class ValueError extends Error {
+  override readonly name = 'ValueError'
+}
+
+/**
+ * A decimal number without sign.
+ *
+ * @throws {ValueError} for anything else, and outside `min` to `max`
+ */
+export function wholeNumber(text: string, min: number, max: number = Number.MAX_SAFE_INTEGER): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < min || value > max) {
+    const range = max === Number.MAX_SAFE_INTEGER ? `of ${min} or more` : `from ${min} to ${max}`
+    throw new ValueError(`give a whole number ${range}`)
+  }
+  return value
+}
+
+/**
+ * A number of bytes; a suffix K or M means KiB or MiB.
+ *
+ * @throws {ValueError} for anything else, and outside `min` to `max`
+ */
+export function byteCount(text: string, min: number, max: number): number {
+  const match = /^(\d+)([KkMm]?)$/.exec(text)
+  const unit = { '': 1, k: 1024, m: 1024 ** 2 }[(match?.[2] ?? '').toLowerCase()] ?? 1
+  const bytes = Number(match?.[1]) * unit
+  if (!(bytes >= min && bytes <= max)) {
+    throw new ValueError(
+      `give a number of bytes from ${byteText(min)} to ${byteText(max)}, such as 64K or 2M`,
+    )
+  }
+  return bytes
+}
+
+/**
+ * Only a power of two.
+ *
+ * @throws {ValueError} for other numbers
+ */
+export function powerOfTwo(bytes: number): number {
+  const exponent = Math.floor(Math.log2(bytes))
+  if (bytes === 2 ** exponent) return bytes
+  throw new ValueError(
+    `give a power of two, such as ${byteText(2 ** exponent)} or ${byteText(2 ** (exponent + 1))}`,
+  )
+}
+
+/** A number of bytes in the form that `byteCount` reads. */
+export function byteText(bytes: number): string {
+  if (bytes > 0 && bytes % 1024 ** 2 === 0) return `${bytes / 1024 ** 2}M`
+  if (bytes > 0 && bytes % 1024 === 0) return `${bytes / 1024}K`
+  return `${bytes}`
+}
+
+/**
+ * A time in seconds, maybe with a fraction, as milliseconds.
+ *
+ * @throws {ValueError} for anything else, and for more than 24 days, which a timer cannot hold
+ */
+export function secondsAsMs(text: string): number {
+  const ms = Math.round(Number(text) * 1000)
+  if (!/^\d+(\.\d+)?$/.test(text) || ms < 1 || ms > 0x7fffffff) {
+    throw new ValueError('give a number of seconds from 0.001 to 2147483, such as 10 or 0.5')
+  }
+  return ms
+}
+
+/**
+ * One of a list of words.
+ *
+ * @throws {ValueError} for any other word
+ */
+export function oneOf<Word extends string>(text: string, words: readonly Word[]): Word {
+  const word = words.find((candidate) => candidate === text)
+  if (word === undefined) throw new ValueError(`give ${words.join(' or ')}`)
+  return word
+}
+
+/**
+ * Words of a list, separated by commas.
+ *
+ * @throws {ValueError} for a word that is not in the list
+ */
+export function someOf<Word extends string>(text: string, words: readonly Word[]): readonly Word[] {
+  return text.split(',').map((word) => oneOf(word, words))
+}
+
+/**
+ * A file name.
+ *
+ * @throws {ValueError} when it is empty
+ */
+export function fileName(text: string): string {
+  if (text === '') throw new ValueError('give the name of a file')
+  return text
+}

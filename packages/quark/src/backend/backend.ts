@@ -1,0 +1,28 @@
+import type { RecordSink } from '@quark/ebpf'
+import type { AttachedFact, MissingFact } from '../stats.js'
+
+/** Where records come from. `drain` never blocks; `wait` ends when there may be more. */
+export interface Backend extends Disposable {
+  readonly name: string
+  readonly attached: readonly AttachedFact[]
+  readonly missing: readonly MissingFact[]
+  /** Share of the buffer between kernel and user space that is filled, 0 to 1. */
+  readonly fullness: number
+  /** Hands over at most `max` records, oldest first, and returns how many. */
+  drain(sink: RecordSink, max: number): number
+  /**
+   * Sleeps at most `timeoutMs`: until the next record, or, with `untilBacklog`, until the buffer is half full.
+   */
+  wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void>
+  /** Ends a sleep at hand. */
+  wake(): void
+  counters(): BackendCounters
+}
+
+/** Counters since the backend was opened, by record type. */
+export interface BackendCounters {
+  readonly produced: Float64Array
+  readonly lost: Float64Array
+  /** Runs of a program that the kernel skipped. */
+  readonly recursionMisses: number
+}

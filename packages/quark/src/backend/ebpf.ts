@@ -1,0 +1,121 @@
+/** The eBPF backend: generated programs and one shared ring. */
+
+import {
+  type AttachedProbe,
+  Btf,
+  EbpfError,
+  ProbeSession,
+  type RecordSink,
+  type SessionOptions,
+} from '@quark/ebpf'
+import { BackendError } from '../errors.js'
+import type { FactProbes } from '../event/fact.js'
+import type { AttachedFact, MissingFact } from '../stats.js'
+import type { Backend, BackendCounters } from './backend.js'
+
+export interface EbpfBackendOptions {
+  readonly facts: readonly FactProbes[]
+  readonly ringSizeBytes: number
+  /** BTF file; the running kernel's own when absent. */
+  readonly btf?: string | undefined
+  readonly flavors?: SessionOptions['flavors']
+  readonly loop?: SessionOptions['loop']
+}
+
+export class EbpfBackend implements Backend {
+  readonly name = 'ebpf'
+  readonly attached: readonly AttachedFact[]
+  readonly missing: readonly MissingFact[]
+  readonly #session: ProbeSession
+  #counters: BackendCounters | undefined
+
+  private constructor(session: ProbeSession, attached: AttachedFact[], missing: MissingFact[]) {
+    this.#session = session
+    this.attached = attached
+    this.missing = missing
+  }
+
+  /**
+   * Attaches the probes of every fact. A fact that this kernel cannot supply is reported in `missing`.
+   *
+   * @throws {BackendError} when the kernel refuses altogether, or a required fact cannot be had
+   */
+  static open(options: EbpfBackendOptions): EbpfBackend {
+    const { facts, ringSizeBytes, flavors, loop } = options
+    try {
+      const btf = options.btf === undefined ? Btf.kernel() : Btf.fromFile(options.btf)
+      const probes = facts.flatMap((fact) => fact.probes)
+      const session = ProbeSession.open(
+        {
+          btf,
+          ringSizeBytes,
+          ...(flavors === undefined ? {} : { flavors }),
+          ...(loop === undefined ? {} : { loop }),
+        },
+        Math.max(...probes.map((probe) => probe.layout.maxSizeBytes)),
+      )
+      try {
+        const attached: AttachedFact[] = []
+        const missing: MissingFact[] = []
+        for (const fact of facts) attachFact(session, fact, attached, missing)
+        return new EbpfBackend(session, attached, missing)
+      } catch (error) {
+        session.close()
+        throw error
+      }
+    } catch (error) {
+      if (error instanceof EbpfError) throw new BackendError([{ backend: 'ebpf', error }])
+      throw error
+    }
+  }
+
+  get fullness(): number {
+    return this.#session.backlogBytes / this.#session.ringSizeBytes
+  }
+
+  drain(sink: RecordSink, max: number): number {
+    return this.#session.drain(sink, max)
+  }
+
+  wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    return this.#session.wait(sleep, timeoutMs, signal)
+  }
+
+  wake(): void {
+    this.#session.wake()
+  }
+
+  counters(): BackendCounters {
+    // The last counts stay readable after close.
+    if (this.#counters !== undefined) return this.#counters
+    return { ...this.#session.counters(), recursionMisses: this.#session.recursionMisses() }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#counters !== undefined) return
+    this.#counters = this.counters()
+    this.#session.close()
+  }
+}
+
+function attachFact(
+  session: ProbeSession,
+  { fact, probes, required }: FactProbes,
+  attached: AttachedFact[],
+  missing: MissingFact[],
+): void {
+  for (const probe of probes) {
+    try {
+      const running = session.attach(probe)
+      attached.push({ fact, hook: running.hook, flavor: running.flavor === 'direct' ? 'direct' : 'probe_read' })
+      missing.push(...missingFields(fact, running))
+    } catch (error) {
+      if (required || !(error instanceof EbpfError)) throw error
+      missing.push({ fact, reason: error.message })
+    }
+  }
+}
+
+function missingFields(fact: string, { missing }: AttachedProbe): MissingFact[] {
+  return missing.map(({ field, reason }) => ({ fact: `${fact}.${field}`, reason }))
+}

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { hostname, release } from 'node:os'
+import { test } from 'node:test'
+import { addressesOf, parseOsRelease, readHost } from './host.js'
+
+test('parseOsRelease() reads assignments as a shell does', () => {
+  const text = [
+    '# comment',
+    '',
+    'NAME="Some Linux"',
+    'PRETTY_NAME=\'Some "Linux" 3\'',
+    'VERSION_ID=3.1',
+    'ID_LIKE="a\\"b \\$c \\\\ \\`d \\e"',
+    'MIXED=a\'b c\'"d"\\ e',
+    'EMPTY=',
+    'TWICE=1',
+    'TWICE=2',
+    'not an assignment',
+    '  INDENTED=x  ',
+    'CRLF=y\r',
+    'RELEASE_TYPE=stable',
+  ].join('\n')
+  assert.deepEqual(Object.fromEntries(parseOsRelease(text)), {
+    NAME: 'Some Linux',
+    PRETTY_NAME: 'Some "Linux" 3',
+    VERSION_ID: '3.1',
+    ID_LIKE: 'a"b $c \\ `d \\e',
+    MIXED: 'ab cd e',
+    EMPTY: '',
+    TWICE: '2',
+    INDENTED: 'x',
+    CRLF: 'y',
+    RELEASE_TYPE: 'stable',
+  })
+})
+
+test('addressesOf() lists each address once and leaves out MACs that are none', () => {
+  assert.deepEqual(
+    addressesOf([
+      { address: '127.0.0.1', mac: '00:00:00:00:00:00' },
+      { address: '::1', mac: '00:00:00:00:00:00' },
+      { address: '10.0.0.1', mac: '02:0A:00:00:00:01' },
+      { address: 'fe80::1', mac: '02:0a:00:00:00:01' },
+      { address: '10.0.0.1', mac: '02:0a:00:00:00:02' },
+      { address: '10.0.0.3', mac: '' },
+    ]),
+    {
+      ips: ['127.0.0.1', '::1', '10.0.0.1', 'fe80::1', '10.0.0.3'],
+      macs: ['02:0a:00:00:00:01', '02:0a:00:00:00:02'],
+    },
+  )
+})
+
+test('readHost() tells about this machine', () => {
+  const host = readHost()
+  assert.equal(host.hostname, hostname())
+  assert.equal(host.kernelRelease, release())
+  assert.equal(host.bootId, readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, -1))
+  assert.match(host.architecture ?? '', /^(x86_64|aarch64)$/)
+  for (const [name, fact] of Object.entries(host)) assert.notEqual(fact, '', name)
+})

@@ -1,0 +1,102 @@
+/** Facts about the machine, which are the same for all its events. */
+
+import { readFileSync } from 'node:fs'
+import { hostname, machine, networkInterfaces, release } from 'node:os'
+
+/** The machine that events come from, as it was when the queue was opened. What is not known is undefined. */
+export interface Host {
+  readonly hostname: string | undefined
+  /** As uname(2) says: `x86_64`, `aarch64` … */
+  readonly architecture: string | undefined
+  /** Changes with every boot. */
+  readonly bootId: string | undefined
+  /** As uname(2) says. */
+  readonly kernelRelease: string | undefined
+  /** `NAME` of os-release(5), such as `Debian GNU/Linux`. */
+  readonly osName: string | undefined
+  /** `VERSION_ID`, such as `12`. */
+  readonly osVersion: string | undefined
+  /** `PRETTY_NAME`, such as `Debian GNU/Linux 12 (bookworm)`. */
+  readonly osFull: string | undefined
+  /** `RELEASE_TYPE`, such as `stable`. */
+  readonly osReleaseType: string | undefined
+  /** Addresses of all interfaces that are up, each once; IPv6 without zone. */
+  readonly ips: readonly string[]
+  /** Link addresses, each once: six pairs of lower case hexadecimal digits with colons between. */
+  readonly macs: readonly string[]
+}
+
+/** One interface as `os.networkInterfaces` lists it. */
+export interface InterfaceAddress {
+  readonly address: string
+  readonly mac: string
+}
+
+/** Files that os-release(5) names, in order of precedence. */
+const OS_RELEASE_PATHS = ['/etc/os-release', '/usr/lib/os-release']
+
+/** Reads the facts about this machine. Never throws. */
+export function readHost(): Host {
+  const osRelease = parseOsRelease(OS_RELEASE_PATHS.map(readText).find((text) => text !== undefined) ?? '')
+  const fact = (name: string): string | undefined => nonEmpty(osRelease.get(name))
+  return {
+    hostname: nonEmpty(hostname()),
+    architecture: nonEmpty(machine()),
+    bootId: nonEmpty(readText('/proc/sys/kernel/random/boot_id')?.trim()),
+    kernelRelease: nonEmpty(release()),
+    osName: fact('NAME'),
+    osVersion: fact('VERSION_ID'),
+    osFull: fact('PRETTY_NAME'),
+    osReleaseType: fact('RELEASE_TYPE'),
+    ...addressesOf(interfaceAddresses()),
+  }
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+function interfaceAddresses(): InterfaceAddress[] {
+  try {
+    return Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  } catch {
+    return []
+  }
+}
+
+/** The addresses of all interfaces, in their order and each once; MACs of zeros are none. */
+export function addressesOf(interfaces: readonly InterfaceAddress[]): { ips: string[]; macs: string[] } {
+  const isMac = (mac: string): boolean => /^(?:[0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac) && /[1-9a-f]/.test(mac)
+  return {
+    ips: [...new Set(interfaces.map(({ address }) => address))],
+    macs: [...new Set(interfaces.map(({ mac }) => mac.toLowerCase()).filter(isMac))],
+  }
+}
+
+/** Reads the assignments of os-release(5), which are quoted as in a shell. Of several the last counts. */
+export function parseOsRelease(text: string): Map<string, string> {
+  const assignments = new Map<string, string>()
+  for (const line of text.split('\n')) {
+    const match = /^\s*([A-Za-z_][A-Za-z0-9_]*)=(.*?)\s*$/.exec(line)
+    const [, name, value] = match ?? []
+    if (name !== undefined && value !== undefined) assignments.set(name, unquoted(value))
+  }
+  return assignments
+}
+
+/** One shell word: parts in double quotes, in single quotes and without quotes may follow each other. */
+function unquoted(word: string): string {
+  return word.replace(
+    /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/g,
+    (_, double: string | undefined, single: string | undefined, escaped: string | undefined) =>
+      double?.replace(/\\(["$\\`])/g, '$1') ?? single ?? escaped ?? '',
+  )
+}

@@ -1,0 +1,50 @@
+import type { LostCause, LostEvent } from './event.js'
+import type { RecordPlace } from './raw.js'
+import { u64Of } from './time-base.js'
+
+/** Type of the records that stand for lost ones; no kind has it. */
+export const RECORD_LOSS = 0
+
+/*
+ * A loss as a record, so that it takes its place among the others:
+ *
+ *  0      4      8        16      20      24
+ *  │ 0    │ 0    │ timeNs │ cause │ count │ cpu │
+ */
+const TIME_LO = 2
+const TIME_HI = 3
+const CAUSE = 4
+const COUNT = 5
+const CPU = 6
+const WORDS = 8
+
+const CAUSES: readonly LostCause[] = ['ringFull', 'rejected', 'recursion', 'evicted']
+const NO_CPU = 0xffffffff
+
+/** The memory in which a loss is written before the buffer copies it. */
+export class LossRecord {
+  readonly words = new Uint32Array(WORDS)
+  readonly bytes = Buffer.from(this.words.buffer)
+
+  set(timeLo: number, timeHi: number, cause: LostCause, count: number, cpu: number | undefined): void {
+    this.words[TIME_LO] = timeLo
+    this.words[TIME_HI] = timeHi
+    this.words[CAUSE] = CAUSES.indexOf(cause)
+    this.words[COUNT] = Math.min(count, 0xffffffff)
+    this.words[CPU] = cpu ?? NO_CPU
+  }
+}
+
+/** The event of a loss. */
+export function lostEventOf({ words, offsetBytes }: RecordPlace, bootEpochNs: bigint): LostEvent {
+  const w = offsetBytes >> 2
+  const cpu = words[w + CPU] as number
+  return {
+    kind: 'lost',
+    timeNs: u64Of(words[w + TIME_LO] as number, words[w + TIME_HI] as number) + bootEpochNs,
+    cause: CAUSES[words[w + CAUSE] as number] as LostCause,
+    count: words[w + COUNT] as number,
+    cpu: cpu === NO_CPU ? undefined : cpu,
+    process: undefined,
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Views of records whose bytes are held elsewhere. A record is what the kernel wrote; an event is what it
+ * means. `pid` is the kernel's tgid and `tid` its pid, as user space says.
+ */
+
+/** Where a record's bytes are. Both views show the same memory; the record begins at `offsetBytes`. */
+export interface RecordPlace {
+  type: number
+  words: Uint32Array
+  bytes: Buffer
+  /** A multiple of 8. */
+  offsetBytes: number
+  lengthBytes: number
+}
+
+/** Held records, by the index that the buffer gave them; those of one pid are chained in order of time. */
+export interface HeldRecords {
+  typeOf(index: number): number
+  pidOf(index: number): number
+  /** ns since some moment of this queue. */
+  timeOf(index: number): number
+  /** The next record of the same pid, or -1. */
+  nextOf(index: number): number
+  locate(index: number, place: RecordPlace): void
+}
+
+const NO_WORDS = new Uint32Array(0)
+const NO_BYTES = Buffer.alloc(0)
+const FIRST_INDICES = 16
+
+/**
+ * The records that make one event, oldest first; as a place it shows one of them at a time.
+ *
+ * ```ts
+ * while (group.next()) read(group.words, group.offsetBytes >> 2)
+ * ```
+ */
+export class RecordGroup implements RecordPlace {
+  type = 0
+  words = NO_WORDS
+  bytes = NO_BYTES
+  offsetBytes = 0
+  lengthBytes = 0
+  count = 0
+  readonly #held: HeldRecords
+  #indices = new Int32Array(FIRST_INDICES)
+  #at = 0
+
+  constructor(held: HeldRecords) {
+    this.#held = held
+  }
+
+  /** Begins a new group. */
+  begin(index: number): void {
+    this.#indices[0] = index
+    this.count = 1
+    this.#at = 0
+  }
+
+  add(index: number): void {
+    if (this.count === this.#indices.length) {
+      const grown = new Int32Array(this.count * 2)
+      grown.set(this.#indices)
+      this.#indices = grown
+    }
+    this.#indices[this.count] = index
+    this.count += 1
+  }
+
+  indexAt(at: number): number {
+    return this.#indices[at] as number
+  }
+
+  /** Shows the next record; false after the last one. */
+  next(): boolean {
+    if (this.#at >= this.count) return false
+    this.#held.locate(this.#indices[this.#at] as number, this)
+    this.#at += 1
+    return true
+  }
+}
+
+/** What a predicate of an aggregation table sees of a record. Valid only during the call. */
+export interface RawRecord {
+  /** `fork`, `exec`, `exit`, `idChange`, `comm` … */
+  readonly name: string
+  readonly pid: number
+  /** ns since some moment of this queue: only differences mean something. */
+  readonly timeNs: number
+  /** Records that have joined this one. */
+  readonly childCount: number
+  /** Whether a record of that name has joined this one. */
+  has(name: string): boolean
+}

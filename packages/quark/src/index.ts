@@ -1,0 +1,40 @@
+/** Process telemetry for Linux: every process, from fork to exit. */
+
+export { type AggregationRow, AggregationTable, type Join, type JoinPredicate } from './aggregate/table.js'
+export type { Host } from './enrich/host.js'
+export {
+  BackendError,
+  type BackendFailure,
+  OptionError,
+  QuarkError,
+  type QuarkErrorCode,
+  RecordingError,
+} from './errors.js'
+export type {
+  ExecFailedEvent,
+  IdChange,
+  Ids,
+  LostCause,
+  LostEvent,
+  ProcessAction,
+  ProcessEvent,
+  QuarkEvent,
+  SnapshotEvent,
+  ThreadEvent,
+} from './event/event.js'
+export type { Process, ProcessUsage } from './event/process.js'
+export type { RawRecord } from './event/raw.js'
+export { RawEvent } from './event/raw-event.js'
+export { defaultAggregation, minimalAggregation, noAggregation } from './kinds/index.js'
+export type { BackendName, QuarkOptions, ReplayOptions } from './options.js'
+export { bufferGraph, processGraph } from './output/dot.js'
+export { createEcs, ECS_VERSION } from './output/ecs.js'
+export type { EcsHost } from './output/ecs-host.js'
+export type { EcsContext } from './output/ecs-process.js'
+export { jsonOf } from './output/json.js'
+export { sanitise } from './output/sanitise.js'
+export { textOf, type TextOptions } from './output/text.js'
+export type { BufferedRecord } from './pipeline.js'
+export { dropPrivileges } from './privileges.js'
+export { Quark } from './quark.js'
+export type { AttachedFact, Capabilities, MissingFact, QuarkStats } from './stats.js'

@@ -1,0 +1,184 @@
+/** What process records mean: how they change the table, and the event that they make. */
+
+import type { IdChange, Ids, ProcessEvent } from '../../event/event.js'
+import type { Tables } from '../../event/kind.js'
+import type { RecordGroup } from '../../event/raw.js'
+import type { ProcessRecord } from '../../state/process-record.js'
+import {
+  cgroupIdOf,
+  commLayout,
+  EXEC_SHIFT,
+  execLayout,
+  exitLayout,
+  forkLayout,
+  ID_CHANGE_SHIFT,
+  idChangeLayout,
+  readCommTail,
+  readEnding,
+  readExecTails,
+  readForkTails,
+  readIdentity,
+  readIdentityComm,
+  readStart,
+  readUsage,
+  startWord,
+  TIME_HI,
+  TIME_LO,
+} from './decode.js'
+import {
+  ACTION_COMM_CHANGE,
+  ACTION_EXEC,
+  ACTION_EXIT,
+  ACTION_FORK,
+  ACTION_ID_CHANGE,
+  ProcessChange,
+} from './events.js'
+import {
+  PROC_EVENT_GID,
+  PROC_EVENT_SID,
+  PROC_EVENT_UID,
+  RECORD_COMM,
+  RECORD_EXEC,
+  RECORD_EXIT,
+  RECORD_EXIT_USAGE,
+  RECORD_FORK,
+  RECORD_ID_CHANGE,
+} from './kernel.js'
+
+const FORK_PID = forkLayout.at.pid >> 2
+const EXEC_PID = execLayout.at.pid >> 2
+const ID_CHANGE_PID = idChangeLayout.at.pid >> 2
+const ID_CHANGE_TID = idChangeLayout.at.tid >> 2
+const ID_CHANGE_WHAT = idChangeLayout.at.what >> 2
+const COMM_PID = commLayout.at.pid >> 2
+const COMM_START = commLayout.at.startBootNs >> 2
+const EXIT_PID = exitLayout.at.pid >> 2
+const EXIT_START = exitLayout.at.startBootNs >> 2
+
+/** Applies the records of a group, all of one pid and of the types below. */
+export function applyProcessChanges(group: RecordGroup, tables: Tables): ProcessEvent | undefined {
+  let actions = 0
+  let process: ProcessRecord | undefined
+  let changed = 0
+  let idsBefore: Partial<Ids> | undefined
+  let timeLo = 0
+  let timeHi = 0
+  while (group.next()) {
+    const { words } = group
+    const w = group.offsetBytes >> 2
+    if (process === undefined) {
+      timeLo = words[w + TIME_LO] as number
+      timeHi = words[w + TIME_HI] as number
+    }
+    switch (group.type) {
+      case RECORD_FORK:
+        process = applyFork(group, words, w, tables)
+        actions |= ACTION_FORK
+        break
+      case RECORD_EXEC:
+        process = applyExec(group, words, w, tables)
+        actions |= ACTION_EXEC
+        break
+      case RECORD_EXIT:
+      case RECORD_EXIT_USAGE:
+        process = applyExit(group, words, w, tables)
+        actions |= ACTION_EXIT
+        break
+      case RECORD_COMM:
+        process = entryAt(words, w + COMM_PID, w + COMM_START, tables)
+        readCommTail(process, group)
+        actions |= ACTION_COMM_CHANGE
+        break
+      case RECORD_ID_CHANGE:
+        process = idChangeEntry(words, w, tables)
+        idsBefore ??= process.knownIds
+        applyIdChange(process, words, w, tables)
+        changed |= words[w + ID_CHANGE_WHAT] as number
+        actions |= ACTION_ID_CHANGE
+        break
+      default:
+    }
+  }
+  if (process === undefined) return undefined
+  process.isDelivered = true
+  const idChange = idsBefore === undefined ? undefined : idChangeOf(changed, idsBefore, process)
+  const { bootEpochNs } = tables.timeBase
+  return new ProcessChange(actions, process, idChange, timeLo, timeHi, bootEpochNs)
+}
+
+/** The entry for the process whose pid and start are at these words. */
+function entryAt(words: Uint32Array, pid: number, start: number, { processes }: Tables): ProcessRecord {
+  const lo = (words[start] as number) | 0
+  const hi = (words[start + 1] as number) | 0
+  const entry = processes.entryOf(words[pid] as number, lo, hi)
+  readStart(entry, words, start)
+  return entry
+}
+
+function applyFork(group: RecordGroup, words: Uint32Array, w: number, tables: Tables): ProcessRecord {
+  const process = entryAt(words, w + FORK_PID, startWord(w, 0), tables)
+  // Nothing but the start is known of a new entry; its identity comes with this record.
+  const isNew = process.uid === undefined
+  readIdentity(process, words, w, 0)
+  const parent = isNew ? tables.processes.peek(process.ppid as number) : undefined
+  if (parent !== undefined && parent !== process) process.inherit(parent)
+  readIdentityComm(process, words, w, 0)
+  readCgroup(process, words, w, 0, tables)
+  readForkTails(process, group, tables.processes)
+  return process
+}
+
+function applyExec(group: RecordGroup, words: Uint32Array, w: number, tables: Tables): ProcessRecord {
+  const process = entryAt(words, w + EXEC_PID, startWord(w, EXEC_SHIFT), tables)
+  readIdentity(process, words, w, EXEC_SHIFT)
+  readIdentityComm(process, words, w, EXEC_SHIFT)
+  readCgroup(process, words, w, EXEC_SHIFT, tables)
+  readExecTails(process, group, tables.processes)
+  return process
+}
+
+function applyExit(group: RecordGroup, words: Uint32Array, w: number, tables: Tables): ProcessRecord {
+  const process = entryAt(words, w + EXIT_PID, w + EXIT_START, tables)
+  readEnding(process, words, w)
+  if (group.type === RECORD_EXIT_USAGE) readUsage(process, group)
+  tables.processes.markEnded(process)
+  return process
+}
+
+/** A thread says when it began itself, not when its process did. */
+function idChangeEntry(words: Uint32Array, w: number, tables: Tables): ProcessRecord {
+  const pid = words[w + ID_CHANGE_PID] as number
+  if (pid !== words[w + ID_CHANGE_TID]) return tables.processes.presentEntryOf(pid)
+  return entryAt(words, w + ID_CHANGE_PID, startWord(w, ID_CHANGE_SHIFT), tables)
+}
+
+function applyIdChange(process: ProcessRecord, words: Uint32Array, w: number, tables: Tables): void {
+  readIdentity(process, words, w, ID_CHANGE_SHIFT)
+  readCgroup(process, words, w, ID_CHANGE_SHIFT, tables)
+  // A thread's name is not the process's.
+  if (process.pid === words[w + ID_CHANGE_TID]) readIdentityComm(process, words, w, ID_CHANGE_SHIFT)
+}
+
+function readCgroup(
+  process: ProcessRecord,
+  words: Uint32Array,
+  w: number,
+  shift: number,
+  tables: Tables,
+): void {
+  const id = cgroupIdOf(words, w, shift)
+  if (id === 0) return
+  process.cgroup = tables.cgroups.pathOf(id) ?? process.cgroup
+}
+
+function idChangeOf(changed: number, from: Partial<Ids>, process: ProcessRecord): IdChange {
+  return {
+    changed: [
+      ...((changed & PROC_EVENT_SID) === 0 ? [] : (['sid'] as const)),
+      ...((changed & PROC_EVENT_UID) === 0 ? [] : (['uid'] as const)),
+      ...((changed & PROC_EVENT_GID) === 0 ? [] : (['gid'] as const)),
+    ],
+    from,
+    to: process.ids,
+  }
+}

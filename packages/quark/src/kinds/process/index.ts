@@ -1,0 +1,69 @@
+import type { Kind } from '../../event/kind.js'
+import { applyProcessChanges } from './apply.js'
+import { processFacts } from './facts.js'
+import { scanRecords } from './scrape.js'
+import {
+  applyCgroupMkdir,
+  applyCgroupRename,
+  applyExecFailed,
+  applySnapshot,
+  applyThread,
+} from './apply-others.js'
+import {
+  cgroupMkdirLayout,
+  cgroupRenameLayout,
+  commLayout,
+  execFailedLayout,
+  execLayout,
+  exitLayout,
+  exitUsageLayout,
+  forkLayout,
+  idChangeLayout,
+  snapshotLayout,
+  threadExitLayout,
+  threadForkLayout,
+} from './decode.js'
+
+/** What processes do: from fork over exec to exit. */
+export const processKind: Kind = {
+  name: 'process',
+  facts: processFacts,
+  scan: scanRecords,
+  records: [
+    { name: 'fork', layout: forkLayout, apply: applyProcessChanges },
+    { name: 'exec', layout: execLayout, apply: applyProcessChanges },
+    { name: 'exit', layout: exitLayout, apply: applyProcessChanges, isLast: true },
+    { name: 'exitUsage', column: 'exit', layout: exitUsageLayout, apply: applyProcessChanges, isLast: true },
+    { name: 'idChange', layout: idChangeLayout, apply: applyProcessChanges },
+    { name: 'comm', layout: commLayout, apply: applyProcessChanges },
+    { name: 'snapshot', layout: snapshotLayout, apply: applySnapshot, isOwn: true },
+    { name: 'threadFork', layout: threadForkLayout, apply: applyThread },
+    { name: 'threadExit', layout: threadExitLayout, apply: applyThread },
+    { name: 'execFailed', layout: execFailedLayout, apply: applyExecFailed },
+    { name: 'cgroupMkdir', layout: cgroupMkdirLayout, apply: applyCgroupMkdir },
+    { name: 'cgroupRename', layout: cgroupRenameLayout, apply: applyCgroupRename },
+  ],
+  aggregation: {
+    // An exec does not join a fork across an id change: the credentials in between would be lost.
+    // oxfmt-ignore
+    default: [
+      // parent    child       joins
+      ['fork',     'exec',     ['exec', 'idChange']],
+      ['fork',     'comm',     'always'],
+      ['fork',     'idChange', 'always'],
+      ['fork',     'exit',     'once'],
+      ['exec',     'comm',     'always'],
+      ['exec',     'exit',     'once'],
+      ['comm',     'comm',     'always'],
+      ['comm',     'exit',     'once'],
+      ['idChange', 'idChange', 'always'],
+    ],
+    // oxfmt-ignore
+    minimal: [
+      ['fork',     'comm',     'always'],
+      ['exec',     'comm',     'always'],
+      ['comm',     'comm',     'always'],
+      ['idChange', 'idChange', 'always'],
+    ],
+  },
+}

@@ -1,0 +1,97 @@
+/** Size of the chunks that small records share. */
+const CHUNK_BYTES = 256 << 10
+/** Records above this have a chunk of their own, so that they do not waste the rest of a shared one. */
+const LARGE_BYTES = CHUNK_BYTES / 4
+/** Empty chunks that are kept for later. */
+const MAX_SPARE_CHUNKS = 16
+/** Below this a loop over words is faster than a call of `Buffer.copy`. */
+const LOOP_BYTES = 768
+
+class Chunk {
+  readonly words: Uint32Array
+  readonly bytes: Buffer
+  usedBytes = 0
+  liveRecords = 0
+
+  constructor(sizeBytes: number) {
+    const memory = new ArrayBuffer(sizeBytes)
+    this.words = new Uint32Array(memory)
+    this.bytes = Buffer.from(memory)
+  }
+}
+
+/**
+ * Memory for the bytes of held records. Records leave in nearly the order in which they came, so memory is
+ * reused a chunk at a time, once all records in it are gone.
+ */
+export class Slab {
+  /** Where the last record was put: a chunk and an offset in it, a multiple of 8. */
+  chunkId = 0
+  offsetBytes = 0
+  readonly #chunks: (Chunk | undefined)[] = [new Chunk(CHUNK_BYTES)]
+  readonly #freeIds: number[] = []
+  readonly #spare: Chunk[] = []
+  #currentId = 0
+
+  /** Copies a record; `chunkId` and `offsetBytes` say where it is. */
+  put(words: Uint32Array, bytes: Uint8Array, offsetBytes: number, lengthBytes: number): void {
+    const sizeBytes = (lengthBytes + 7) & ~7
+    const chunk = sizeBytes > LARGE_BYTES ? this.#ownChunk(sizeBytes) : this.#sharedChunk(sizeBytes)
+    const start = chunk.usedBytes
+    chunk.usedBytes += sizeBytes
+    chunk.liveRecords += 1
+    this.offsetBytes = start
+    if (lengthBytes > LOOP_BYTES) {
+      chunk.bytes.set(bytes.subarray(offsetBytes, offsetBytes + lengthBytes), start)
+      return
+    }
+    const target = chunk.words
+    const end = (start + lengthBytes + 3) >> 2
+    for (let to = start >> 2, from = offsetBytes >> 2; to < end; to++, from++) {
+      target[to] = words[from] as number
+    }
+  }
+
+  wordsOf(chunkId: number): Uint32Array {
+    return (this.#chunks[chunkId] as Chunk).words
+  }
+
+  bytesOf(chunkId: number): Buffer {
+    return (this.#chunks[chunkId] as Chunk).bytes
+  }
+
+  /** Gives back one record of a chunk. */
+  release(chunkId: number): void {
+    const chunk = this.#chunks[chunkId] as Chunk
+    chunk.liveRecords -= 1
+    if (chunk.liveRecords !== 0) return
+    chunk.usedBytes = 0
+    if (chunkId === this.#currentId) return
+    this.#chunks[chunkId] = undefined
+    this.#freeIds.push(chunkId)
+    if (chunk.bytes.length === CHUNK_BYTES && this.#spare.length < MAX_SPARE_CHUNKS) this.#spare.push(chunk)
+  }
+
+  #sharedChunk(sizeBytes: number): Chunk {
+    const current = this.#chunks[this.#currentId] as Chunk
+    this.chunkId = this.#currentId
+    if (current.usedBytes + sizeBytes <= CHUNK_BYTES) return current
+    // It is full, so it holds records and is released by the last of them.
+    const chunk = this.#spare.pop() ?? new Chunk(CHUNK_BYTES)
+    this.#currentId = this.#place(chunk)
+    return chunk
+  }
+
+  #ownChunk(sizeBytes: number): Chunk {
+    const chunk = new Chunk(sizeBytes)
+    this.#place(chunk)
+    return chunk
+  }
+
+  #place(chunk: Chunk): number {
+    const id = this.#freeIds.pop() ?? this.#chunks.length
+    this.#chunks[id] = chunk
+    this.chunkId = id
+    return id
+  }
+}

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as fc from 'fast-check'
+import { bufferGraph, processGraph } from './dot.js'
+import { anyProcess } from './testing/arbitraries.js'
+import { matchGolden } from './testing/golden.js'
+import { INIT, KILLED_SHELL, processOf } from './testing/processes.js'
+
+test('processGraph() draws a box per process and an edge per parent', () => {
+  matchGolden('processes.dot', processGraph([INIT, KILLED_SHELL, processOf({ pid: 5000, ppid: 4242 })]))
+})
+
+test('bufferGraph() chains the records of a process in the order of time', () => {
+  const records = [
+    { pid: 7, timeNs: 30, type: 'exec' },
+    { pid: 7, timeNs: 10, type: 'fork' },
+    { pid: 8, timeNs: 20n, type: 'cgroupMkdir' },
+    { pid: 7, timeNs: 40, type: 'exit' },
+  ]
+  matchGolden('buffer.dot', bufferGraph(records))
+})
+
+test('processGraph() lets no string end its label', () => {
+  fc.assert(
+    fc.property(anyProcess, (process) => {
+      const lines = processGraph([process]).split('\n')
+      const nodes = lines.filter((line) => line.includes('label='))
+      assert.equal(nodes.length, 1)
+      assert.match(nodes[0] ?? '', /^ {2}\d+ \[label="(?:[^"\\]|\\.)*", fillcolor=\w+\];$/)
+    }),
+  )
+})

@@ -1,0 +1,53 @@
+import { obj, str, strs } from './fragments.js'
+
+/** What ECS says about the machine; unknown members are undefined, unknown addresses an empty list. */
+export interface EcsHost {
+  readonly hostname: string | undefined
+  /** From machine-id(5). */
+  readonly machineId?: string | undefined
+  /** As `uname -m` says. */
+  readonly architecture: string | undefined
+  readonly bootId: string | undefined
+  /** As `uname -r` says. */
+  readonly kernelRelease: string | undefined
+  /** `NAME` of os-release(5). */
+  readonly osName: string | undefined
+  /** `VERSION_ID` of os-release(5). */
+  readonly osVersion: string | undefined
+  /** `PRETTY_NAME` of os-release(5). */
+  readonly osFull: string | undefined
+  /** `ID` of os-release(5). */
+  readonly osId?: string | undefined
+  readonly ips: readonly string[]
+  /** Octets in hexadecimal, with any separators. */
+  readonly macs: readonly string[]
+}
+
+/** The `host` member of every document, as a fragment. */
+export function hostFields(host: EcsHost): string {
+  return obj(
+    'host',
+    str('hostname', host.hostname) +
+      str('name', host.hostname) +
+      str('id', host.machineId) +
+      str('architecture', host.architecture) +
+      obj('boot', str('id', host.bootId)) +
+      strs('ip', host.ips) +
+      strs('mac', host.macs.map(macAddress)) +
+      obj(
+        'os',
+        str('type', 'linux') +
+          str('kernel', host.kernelRelease) +
+          str('name', host.osName) +
+          str('version', host.osVersion) +
+          str('full', host.osFull) +
+          str('platform', host.osId),
+      ),
+  )
+}
+
+/** The notation of RFC 7042: `00-00-5E-00-53-23`. */
+function macAddress(mac: string): string {
+  const octets = mac.replace(/[^\da-f]/gi, '').toUpperCase()
+  return octets.match(/../g)?.join('-') ?? octets
+}

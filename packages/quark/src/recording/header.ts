@@ -1,0 +1,61 @@
+import { arch } from 'node:os'
+import { describeLayout } from '@quark/ebpf/probe'
+import type { Backend } from '../backend/backend.js'
+import { checkOptions, type Settings } from '../check-options.js'
+import type { Clock } from '../clock.js'
+import { OptionError, RecordingError } from '../errors.js'
+import { recordTypes } from '../kinds/index.js'
+import type { QuarkOptions, ReplayOptions } from '../options.js'
+import type { RecordingHeader } from './format.js'
+import type { RecordingReader } from './reader.js'
+
+/** Options that decide which events come out. */
+const RECORDED = ['maxLength', 'maxBufferBytes', 'holdMs', 'graceMs', 'maxProcesses', 'snapshot'] as const
+
+/** Stands for an aggregation table that the caller made: its predicates cannot be recorded. */
+const CUSTOM = 'custom'
+
+/** The header of a recording that begins now. */
+export function recordingHeader(parts: {
+  settings: Settings
+  clock: Clock
+  kernel: string
+  backend: Backend
+}): RecordingHeader {
+  const { settings, clock, kernel, backend } = parts
+  const { aggregation } = settings
+  return {
+    openBootNs: String(clock.openBootNs),
+    bootEpochNs: String(clock.bootEpochNs),
+    kernel,
+    architecture: arch(),
+    backend: backend.name,
+    attached: backend.attached,
+    missing: backend.missing,
+    layouts: recordTypes.map(({ layout }) => describeLayout(layout)),
+    options: {
+      ...Object.fromEntries(RECORDED.map((name) => [name, settings[name]])),
+      aggregation: typeof aggregation === 'string' ? aggregation : CUSTOM,
+    },
+  }
+}
+
+/**
+ * The settings of a replay: those of the recording, unless told otherwise.
+ *
+ * @throws {RecordingError} when the recording has other layouts than this version
+ * @throws {OptionError} for unusable options, or when the recorded queue had an aggregation table of its own
+ */
+export function replaySettings(reader: RecordingReader, options: ReplayOptions): Settings {
+  const { layouts, options: recorded } = reader.header
+  for (const { name, layout } of recordTypes) {
+    if (!Array.isArray(layouts) || !layouts.includes(describeLayout(layout))) {
+      throw new RecordingError(reader.path, 0, `it has another layout of "${name}" records, from another version;`)
+    }
+  }
+  const merged: QuarkOptions = { ...(recorded as QuarkOptions), ...options }
+  if ((merged.aggregation as string) === CUSTOM) {
+    throw new OptionError('aggregation', 'The recorded queue had its own aggregation table: give it to the replay too')
+  }
+  return checkOptions(merged)
+}

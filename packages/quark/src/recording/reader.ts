@@ -1,0 +1,135 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { crc32 } from 'node:zlib'
+import { RecordingError } from '../errors.js'
+import {
+  FILE_HEADER_BYTES,
+  FRAME_HEADER_BYTES,
+  MAGIC,
+  MAX_FRAME_BYTES,
+  padded,
+  RECORD_HEADER_BYTES,
+  type RecordingHeader,
+  VERSION,
+} from './format.js'
+
+/** One frame. `payload` belongs to the caller; its bytes begin at a multiple of 8 of their buffer. */
+export interface Frame {
+  readonly kind: number
+  readonly payload: Buffer
+  /** Where the payload begins in the file. */
+  readonly offset: number
+}
+
+/** Reads a recording frame by frame; memory is bounded by the largest frame. */
+export class RecordingReader implements Disposable {
+  readonly path: string
+  readonly header: RecordingHeader
+  readonly #fd: number
+  #offset = 0
+  #closed = false
+
+  /** @throws {RecordingError} when the file is missing, not a recording, or of another version */
+  constructor(path: string) {
+    this.path = path
+    try {
+      this.#fd = openSync(path, 'r')
+    } catch (error) {
+      throw new RecordingError(path, 0, (error as Error).message, { cause: error })
+    }
+    try {
+      this.header = this.#readHeader()
+    } catch (error) {
+      closeSync(this.#fd)
+      throw error
+    }
+  }
+
+  /** Where the next frame begins, in bytes. */
+  get offset(): number {
+    return this.#offset
+  }
+
+  #readHeader(): RecordingHeader {
+    const start = this.#read(FILE_HEADER_BYTES)
+    if (start === undefined || start.toString('latin1', 0, 8) !== MAGIC) {
+      throw this.#broken(0, 'it is not a quark recording')
+    }
+    const version = start.readUInt32LE(8)
+    if (version !== VERSION) throw this.#broken(8, `its version is ${version}, this quark reads ${VERSION}`)
+    const length = start.readUInt32LE(12)
+    const json = length > MAX_FRAME_BYTES ? undefined : this.#read(padded(length))
+    if (json === undefined) throw this.#broken(12, 'its header is cut short')
+    return this.#parse(json.subarray(0, length), FILE_HEADER_BYTES) as RecordingHeader
+  }
+
+  /**
+   * The next frame, or undefined at the end of the file.
+   *
+   * @throws {RecordingError} when the frame is cut short or its checksum is wrong
+   */
+  next(): Frame | undefined {
+    const at = this.#offset
+    const header = this.#read(FRAME_HEADER_BYTES)
+    if (header === undefined) {
+      if (this.#offset === at) return undefined
+      throw this.#broken(at, 'a frame is cut short')
+    }
+    const length = header.readUInt32LE(4)
+    if (length > MAX_FRAME_BYTES) throw this.#broken(at + 4, `a frame claims ${length} bytes`)
+    const payload = this.#read(padded(length))
+    if (payload === undefined) throw this.#broken(at, 'a frame is cut short')
+    const bytes = payload.subarray(0, length)
+    if (crc32(bytes) !== header.readUInt32LE(8)) throw this.#broken(at, 'a frame has a wrong checksum')
+    return { kind: header.readUInt32LE(0), payload: bytes, offset: at + FRAME_HEADER_BYTES }
+  }
+
+  /** The JSON value of a frame. @throws {RecordingError} */
+  json({ payload, offset }: Frame): unknown {
+    return this.#parse(payload, offset)
+  }
+
+  /** Calls `sink` with each record of a step; returns the step's time. @throws {RecordingError} */
+  records({ payload, offset }: Frame, sink: (words: Uint32Array, bytes: Buffer, at: number, length: number) => void): number {
+    if (payload.length < 8) throw this.#broken(offset, 'a step has no time')
+    const words = new Uint32Array(payload.buffer, payload.byteOffset, payload.length >> 2)
+    for (let at = 8; at < payload.length; ) {
+      const length = at + RECORD_HEADER_BYTES > payload.length ? Infinity : payload.readUInt32LE(at)
+      at += RECORD_HEADER_BYTES
+      if (at + length > payload.length) throw this.#broken(offset + at, 'a record is longer than its frame')
+      sink(words, payload, at, length)
+      at += padded(length)
+    }
+    return Number(payload.readBigUInt64LE(0))
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#closed) return
+    this.#closed = true
+    closeSync(this.#fd)
+  }
+
+  /** Exactly `length` bytes in a buffer of their own, or undefined when the file ends before. */
+  #read(length: number): Buffer | undefined {
+    const buffer = Buffer.from(new ArrayBuffer(length))
+    let got = 0
+    while (got < length) {
+      const count = readSync(this.#fd, buffer, got, length - got, this.#offset)
+      if (count === 0) return undefined
+      got += count
+      this.#offset += count
+    }
+    return buffer
+  }
+
+  #parse(json: Buffer, offset: number): unknown {
+    try {
+      return JSON.parse(json.toString('utf8'))
+    } catch (error) {
+      throw new RecordingError(this.path, offset, 'it has broken JSON', { cause: error })
+    }
+  }
+
+  #broken(offset: number, problem: string): RecordingError {
+    return new RecordingError(this.path, offset, problem)
+  }
+}

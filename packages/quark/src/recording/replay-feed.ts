@@ -1,0 +1,116 @@
+/** The replay feed: gives the pipeline what a live feed gave it, step by step. */
+
+import type { BackendCounters } from '../backend/backend.js'
+import type { LostCause, QuarkEvent } from '../event/event.js'
+import { RecordingError } from '../errors.js'
+import type { Feed } from '../feed.js'
+import type { Pipeline } from '../pipeline.js'
+import type { AttachedFact, MissingFact } from '../stats.js'
+import {
+  FRAME_CGROUPS,
+  FRAME_CLOCK,
+  FRAME_END,
+  FRAME_LOST,
+  FRAME_SNAPSHOT,
+  FRAME_STEP,
+} from './format.js'
+import type { Frame, RecordingReader } from './reader.js'
+
+const TYPES = 32
+
+export class ReplayFeed implements Feed {
+  readonly backend = 'replay'
+  readonly kernel: string
+  readonly attached: readonly AttachedFact[]
+  readonly missing: readonly MissingFact[]
+  readonly #reader: RecordingReader
+  readonly #pipeline: Pipeline
+  readonly #produced = new Float64Array(TYPES)
+  #ended = false
+
+  constructor(reader: RecordingReader, pipeline: Pipeline) {
+    this.#reader = reader
+    this.#pipeline = pipeline
+    const { kernel, attached, missing } = reader.header
+    this.kernel = kernel
+    this.attached = attached
+    this.missing = missing
+  }
+
+  /** One step of the recording. */
+  pump(out: QuarkEvent[]): boolean {
+    while (!this.#ended) {
+      const frame = this.#reader.next()
+      if (frame === undefined) {
+        throw new RecordingError(this.#reader.path, this.#reader.offset, 'it was cut short: it has no end mark')
+      }
+      if (this.#apply(frame, out)) break
+    }
+    return !this.#ended
+  }
+
+  /** True when the frame was a step. */
+  #apply(frame: Frame, out: QuarkEvent[]): boolean {
+    const pipeline = this.#pipeline
+    switch (frame.kind) {
+      case FRAME_STEP:
+        pipeline.pump(this.#insert(frame), out)
+        return true
+      case FRAME_SNAPSHOT:
+        this.#insert(frame)
+        pipeline.flush(out)
+        return true
+      case FRAME_CGROUPS:
+        for (const [id, path] of this.#reader.json(frame) as [string, string][]) {
+          pipeline.tables.cgroups.set(BigInt(id), path)
+        }
+        return false
+      case FRAME_LOST: {
+        const loss = this.#reader.json(frame) as { cause: LostCause; count: number; cpu?: number }
+        pipeline.noteLost(loss.cause, loss.count, loss.cpu)
+        return false
+      }
+      case FRAME_CLOCK: {
+        const { bootEpochNs } = this.#reader.json(frame) as { bootEpochNs: string }
+        pipeline.tables.timeBase.bootEpochNs = BigInt(bootEpochNs)
+        return false
+      }
+      case FRAME_END:
+        pipeline.flush(out)
+        this.#ended = true
+        return true
+      default:
+        throw new RecordingError(this.#reader.path, frame.offset, `a frame has the unknown kind ${frame.kind}`)
+    }
+  }
+
+  #insert(frame: Frame): number {
+    return this.#reader.records(frame, (words, bytes, at, length) => {
+      const type = bytes.readUInt16LE(at)
+      if (type < TYPES) this.#produced[type]! += 1
+      this.#pipeline.insert(words, bytes, at, length)
+    })
+  }
+
+  finish(out: QuarkEvent[]): void {
+    if (!this.#ended) this.#pipeline.flush(out)
+    this.#ended = true
+  }
+
+  /** A replay never has to wait, but lets others run. */
+  async wait(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  wake(): void {
+    // Nothing sleeps here.
+  }
+
+  counters(): BackendCounters {
+    return { produced: this.#produced, lost: new Float64Array(TYPES), recursionMisses: 0 }
+  }
+
+  close(): void {
+    this.#reader[Symbol.dispose]()
+  }
+}

@@ -1,0 +1,139 @@
+import { closeSync, openSync, writeSync } from 'node:fs'
+import { crc32 } from 'node:zlib'
+import { QuarkError } from '../errors.js'
+import {
+  FILE_HEADER_BYTES,
+  FRAME_CGROUPS,
+  FRAME_CLOCK,
+  FRAME_END,
+  FRAME_HEADER_BYTES,
+  FRAME_LOST,
+  FRAME_SNAPSHOT,
+  FRAME_STEP,
+  MAGIC,
+  padded,
+  RECORD_HEADER_BYTES,
+  type RecordingHeader,
+  VERSION,
+} from './format.js'
+
+/** Frames are written out when this much has gathered; a crash loses no more. */
+const WRITE_BYTES = 256 << 10
+
+/** Writes a recording. Every method throws a `QuarkError` when the file cannot be written. */
+export class RecordingWriter implements Disposable {
+  readonly #path: string
+  readonly #fd: number
+  #chunks: Uint8Array[] = []
+  #chunkBytes = 0
+  #records: Uint8Array[] = []
+  #closed = false
+
+  /** Creates or truncates the file. */
+  constructor(path: string, header: RecordingHeader) {
+    this.#path = path
+    this.#fd = this.#system(() => openSync(path, 'w', 0o600))
+    const json = Buffer.from(JSON.stringify(header))
+    const start = Buffer.alloc(FILE_HEADER_BYTES)
+    start.write(MAGIC, 0, 'latin1')
+    start.writeUInt32LE(VERSION, 8)
+    start.writeUInt32LE(json.length, 12)
+    this.#append(start)
+    this.#append(pad(json))
+    this.#flush()
+  }
+
+  /** Keeps a copy of a record for the step at hand. */
+  record(bytes: Uint8Array, offset: number, length: number): void {
+    const copy = Buffer.alloc(RECORD_HEADER_BYTES + padded(length))
+    copy.writeUInt32LE(length, 0)
+    copy.set(bytes.subarray(offset, offset + length), RECORD_HEADER_BYTES)
+    this.#records.push(copy)
+  }
+
+  /** The records since the last step were inserted, and the pipeline was asked for what is due at `nowNs`. */
+  step(nowNs: number): void {
+    this.#recordFrame(FRAME_STEP, nowNs)
+  }
+
+  /** The records since the last step came from a scan of /proc. */
+  snapshot(nowNs: number): void {
+    this.#recordFrame(FRAME_SNAPSHOT, nowNs)
+  }
+
+  cgroups(names: readonly (readonly [id: string, path: string])[]): void {
+    this.#json(FRAME_CGROUPS, names)
+  }
+
+  lost(loss: { cause: string; count: number; cpu?: number | undefined }): void {
+    this.#json(FRAME_LOST, loss)
+  }
+
+  clock(bootEpochNs: bigint): void {
+    this.#json(FRAME_CLOCK, { bootEpochNs: String(bootEpochNs) })
+  }
+
+  /** Writes the end mark and closes the file. */
+  end(nowNs: number): void {
+    if (this.#closed) return
+    this.#json(FRAME_END, { nowNs })
+    this.#flush()
+    this[Symbol.dispose]()
+  }
+
+  /** Closes the file as it is, without an end mark. */
+  [Symbol.dispose](): void {
+    if (this.#closed) return
+    this.#closed = true
+    closeSync(this.#fd)
+  }
+
+  #recordFrame(kind: number, nowNs: number): void {
+    const now = Buffer.alloc(8)
+    now.writeBigUInt64LE(BigInt(nowNs))
+    this.#frame(kind, Buffer.concat([now, ...this.#records]))
+    this.#records = []
+  }
+
+  #json(kind: number, value: unknown): void {
+    this.#frame(kind, Buffer.from(JSON.stringify(value)))
+  }
+
+  #frame(kind: number, payload: Buffer): void {
+    const header = Buffer.alloc(FRAME_HEADER_BYTES)
+    header.writeUInt32LE(kind, 0)
+    header.writeUInt32LE(payload.length, 4)
+    header.writeUInt32LE(crc32(payload), 8)
+    this.#append(header)
+    this.#append(pad(payload))
+    if (this.#chunkBytes >= WRITE_BYTES) this.#flush()
+  }
+
+  #append(bytes: Uint8Array): void {
+    this.#chunks.push(bytes)
+    this.#chunkBytes += bytes.length
+  }
+
+  #flush(): void {
+    const bytes = Buffer.concat(this.#chunks)
+    this.#chunks = []
+    this.#chunkBytes = 0
+    this.#system(() => {
+      for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written)
+    })
+  }
+
+  #system<T>(action: () => T): T {
+    try {
+      return action()
+    } catch (error) {
+      const { message } = error as Error
+      throw new QuarkError('ERR_QUARK_SYSTEM', `Cannot write recording "${this.#path}": ${message}`, { cause: error })
+    }
+  }
+}
+
+function pad(bytes: Buffer): Buffer {
+  const extra = padded(bytes.length) - bytes.length
+  return extra === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(extra)])
+}

@@ -1,0 +1,182 @@
+import { type TimeBase, ticksOf } from '../event/time-base.js'
+import { MarkQueue } from './mark-queue.js'
+import { KNOWN_EXIT, KNOWN_START, KNOWN_START_TICKS, ProcessRecord } from './process-record.js'
+
+export interface ProcessTableOptions {
+  /** How long an ended process can still be looked up, on the clock of `now`. */
+  readonly graceMs: number
+  /** Most processes; beyond it ended ones go first, then the oldest. */
+  readonly maxProcesses: number
+}
+
+/**
+ * The processes that run, and those that ended within the grace time. A process is its pid and its start
+ * time, so a pid that is used again is another process. What was given out never changes.
+ */
+export class ProcessTable {
+  /** Processes removed after their grace time. */
+  collected = 0
+  /** Processes removed because there were too many. */
+  evicted = 0
+  /** Strings that were cut at their limit. */
+  truncatedArgv = 0
+  truncatedEnv = 0
+  truncatedPaths = 0
+  /** Time of the call at hand, ns of CLOCK_BOOTTIME. */
+  #nowNs = 0
+  readonly #options: ProcessTableOptions
+  readonly #timeBase: TimeBase
+  readonly #entries = new Map<number, ProcessRecord>()
+  readonly #marks = new MarkQueue()
+
+  constructor(options: ProcessTableOptions, timeBase: TimeBase) {
+    this.#options = options
+    this.#timeBase = timeBase
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** The entry of a pid, not to be changed or given out. */
+  peek(pid: number): ProcessRecord | undefined {
+    return this.#entries.get(pid)
+  }
+
+  /** The process that has or last had this pid, to be given out. */
+  lookup(pid: number): ProcessRecord | undefined {
+    const entry = this.#entries.get(pid)
+    if (entry !== undefined) entry.isDelivered = true
+    return entry
+  }
+
+  /** All processes by ascending pid, to be given out. */
+  *all(): IterableIterator<ProcessRecord> {
+    const pids = [...this.#entries.keys()].sort((a, b) => a - b)
+    for (const pid of pids) {
+      const entry = this.lookup(pid)
+      if (entry !== undefined) yield entry
+    }
+  }
+
+  /** Parent, its parent and so on, as far as they are known, to be given out. */
+  ancestors(pid: number): ProcessRecord[] {
+    const found: ProcessRecord[] = []
+    const seen = new Set([pid])
+    let child = this.#entries.get(pid)
+    while (child?.ppid !== undefined && !seen.has(child.ppid)) {
+      seen.add(child.ppid)
+      const parent = this.lookup(child.ppid)
+      // A parent that began later is another process that got the pid of the real one.
+      if (parent === undefined || parent.startTicks > child.startTicks) break
+      found.push(parent)
+      child = parent
+    }
+    return found
+  }
+
+  /**
+   * The record of a process to write into, new (`known` is 0) if the table did not have it. A record about an
+   * older process than the pid's present one gets an object that the table does not keep.
+   */
+  entryOf(pid: number, startLo: number, startHi: number): ProcessRecord {
+    const entry = this.#entries.get(pid)
+    if (entry === undefined) return this.#add(pid)
+    if (startLo === entry.startLo && startHi === entry.startHi) return this.#writable(entry)
+    if ((entry.known & KNOWN_START) === 0) return this.#writable(entry)
+    if ((startLo | startHi) === 0) return this.#writable(entry)
+    const difference = ticksOf(startLo, startHi) - entry.startTicks
+    if (difference === 0 && (entry.known & KNOWN_START_TICKS) !== 0) return this.#writable(entry)
+    const isOlder = difference < 0 || (difference === 0 && startLo >>> 0 < entry.startLo >>> 0)
+    return isOlder ? new ProcessRecord(pid, this.#timeBase) : this.#add(pid)
+  }
+
+  /** As `entryOf`, for records that do not say when the process began: the pid's present process. */
+  presentEntryOf(pid: number): ProcessRecord {
+    const entry = this.#entries.get(pid)
+    return entry === undefined ? this.#add(pid) : this.#writable(entry)
+  }
+
+  /** Notes that a process ended: it goes after its grace time. */
+  markEnded(process: ProcessRecord): void {
+    if (process.hasExited) return
+    process.known |= KNOWN_EXIT
+    this.#marks.push(process.pid, process.startLo, process.startHi, this.#nowNs)
+  }
+
+  /**
+   * Takes in a process as found in /proc. Of a process that is already known only the gaps are filled, as
+   * what is known may be newer; an ended process, or one that began later, is left alone.
+   *
+   * @param found with all that was found, its start cut to ticks; the table takes it over
+   * @returns the process as it now is
+   */
+  applySnapshot(found: ProcessRecord): ProcessRecord {
+    const entry = this.#entries.get(found.pid)
+    if (entry === undefined) {
+      this.#makeRoom()
+      this.#entries.set(found.pid, found)
+      return found
+    }
+    const isKnown = (entry.known & KNOWN_START) !== 0
+    const difference = isKnown ? found.startTicks - entry.startTicks : 0
+    if (difference < 0) return found
+    if (difference > 0) {
+      this.#entries.set(found.pid, found)
+      return found
+    }
+    const target = this.#writable(entry)
+    if (!isKnown) {
+      target.startLo = found.startLo
+      target.startHi = found.startHi
+      target.known |= found.known & (KNOWN_START | KNOWN_START_TICKS)
+    }
+    target.complete(found)
+    return target
+  }
+
+  /** Removes the processes whose grace time is over at `nowNs`, which must not fall. */
+  collect(nowNs: number): void {
+    this.#nowNs = nowNs
+    const graceNs = this.#options.graceMs * 1e6
+    while (this.#marks.count > 0 && nowNs - this.#marks.first.timeNs >= graceNs) {
+      if (this.#removeFirstMarked()) this.collected += 1
+    }
+  }
+
+  /** Drops the first mark; false when its process has made way for another one before. */
+  #removeFirstMarked(): boolean {
+    const { pid, startLo, startHi } = this.#marks.first
+    this.#marks.shift()
+    const entry = this.#entries.get(pid)
+    if (entry === undefined || !entry.hasExited) return false
+    if (entry.startLo !== startLo || entry.startHi !== startHi) return false
+    return this.#entries.delete(pid)
+  }
+
+  #writable(entry: ProcessRecord): ProcessRecord {
+    if (!entry.isDelivered) return entry
+    const copy = entry.clone()
+    this.#entries.set(entry.pid, copy)
+    return copy
+  }
+
+  #add(pid: number): ProcessRecord {
+    const entry = new ProcessRecord(pid, this.#timeBase)
+    if (!this.#entries.has(pid)) this.#makeRoom()
+    this.#entries.set(pid, entry)
+    return entry
+  }
+
+  #makeRoom(): void {
+    if (this.#entries.size < this.#options.maxProcesses) return
+    this.evicted += 1
+    while (this.#marks.count > 0) {
+      if (this.#removeFirstMarked()) return
+    }
+    for (const pid of this.#entries.keys()) {
+      this.#entries.delete(pid)
+      return
+    }
+  }
+}

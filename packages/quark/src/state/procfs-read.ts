@@ -1,0 +1,91 @@
+/** Reading /proc without throwing: a process may end, or be hidden, between any two calls. */
+
+import { closeSync, openSync, readlinkSync, readSync, statSync } from 'node:fs'
+
+/** One buffer for all reads: they are synchronous, and results are copied out. */
+const chunk = Buffer.allocUnsafeSlow(64 * 1024)
+
+/** The beginning of a file. */
+export interface ReadBytes {
+  /** A copy of at most as many bytes as were asked for. */
+  readonly bytes: Uint8Array
+  /** Length of the whole file. */
+  readonly sizeBytes: number
+}
+
+/**
+ * Reads a file whose size no call tells, as those in /proc are.
+ *
+ * @returns undefined when it cannot be opened or read
+ */
+export function readBytes(path: string, maxBytes: number): ReadBytes | undefined {
+  const pieces: Uint8Array[] = []
+  let sizeBytes = 0
+  const complete = eachChunk(path, (length) => {
+    const wanted = Math.min(length, maxBytes - sizeBytes)
+    if (wanted > 0) pieces.push(new Uint8Array(chunk.subarray(0, wanted)))
+    sizeBytes += length
+  })
+  if (!complete) return undefined
+  const [first] = pieces
+  // Most files fit into the chunk and need no second copy.
+  const bytes = pieces.length === 1 && first !== undefined ? first : new Uint8Array(Buffer.concat(pieces))
+  return { bytes, sizeBytes }
+}
+
+/**
+ * Reads a file as latin1: one character per byte.
+ *
+ * @returns undefined when it cannot be opened or read
+ */
+export function readLatin1(path: string): string | undefined {
+  let text = ''
+  const complete = eachChunk(path, (length) => {
+    text += chunk.toString('latin1', 0, length)
+  })
+  return complete ? text : undefined
+}
+
+/** Fills the chunk until the file ends; tells whether it was read to the end. */
+function eachChunk(path: string, filled: (length: number) => void): boolean {
+  let fd: number | undefined
+  try {
+    fd = openSync(path, 'r')
+    for (;;) {
+      const length = readSync(fd, chunk, 0, chunk.length, null)
+      if (length === 0) return true
+      filled(length)
+    }
+  } catch {
+    return false
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+/** The target of a symbolic link as latin1: one character per byte. */
+export function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path, 'latin1')
+  } catch {
+    return undefined
+  }
+}
+
+/** What two names of one file have in common. */
+export interface FileIdentity {
+  readonly device: bigint
+  readonly inode: bigint
+  /** How many directory entries it has: 0 when it was unlinked everywhere. */
+  readonly linkCount: bigint
+}
+
+/** Identifies the file that `path` leads to. Invalid UTF-8 is possible with a `Buffer` only. */
+export function fileIdentity(path: string | Buffer): FileIdentity | undefined {
+  try {
+    const { dev, ino, nlink } = statSync(path, { bigint: true })
+    return { device: dev, inode: ino, linkCount: nlink }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import type { QuarkEvent } from './event/event.js'
+import { Quark } from './quark.js'
+import type { QuarkStats } from './stats.js'
+import { makeDirectory } from './testing/scenario.js'
+import {
+  deliverStorms,
+  lostRecords,
+  settle,
+  startStorm,
+  STORM_STATUS,
+  type Storm,
+  StormTally,
+  sum,
+} from './testing/storm.js'
+
+/** Processes of the big storm; `npm run storm` makes it 200,000. */
+const COUNT = Number(process.env['QUARK_STORM'] ?? 20_000)
+
+let directory = ''
+before(() => {
+  directory = makeDirectory('storm')
+})
+after(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+test('storms are delivered whole: nothing is lost, doubled or mixed up', async (t) => {
+  const quarter = Math.floor(COUNT / 4)
+  await using quark = await Quark.open({ holdMs: 200 })
+  const storms = [
+    startStorm(directory, 'fork', quarter),
+    startStorm(directory, 'exec', quarter),
+    startStorm(directory, 'exec', quarter),
+    startStorm(directory, 'script', quarter),
+  ]
+  const tally = new StormTally(storms)
+  const started = performance.now()
+  const made = await deliverStorms(quark, { directory, storms }, (event) => tally.add(event))
+  const seconds = (performance.now() - started) / 1000
+  const { lost, evicted } = quark.stats()
+  t.diagnostic(
+    `created ${made.length}, delivered ${tally.pids.length}, lost ${lost}, in ${seconds.toFixed(1)} s, ` +
+      `RSS ${(process.memoryUsage.rss() / 2 ** 20).toFixed(0)} MB`,
+  )
+  assert.equal(made.length, 4 * quarter)
+  assert.deepEqual({ lost, evicted, open: tally.open }, { lost: 0, evicted: 0, open: 0 })
+  assert.deepEqual(Object.fromEntries(tally.actions), {
+    fork: 4 * quarter,
+    exec: 3 * quarter,
+    exit: 4 * quarter,
+  })
+  assert.deepEqual(Object.fromEntries(tally.lives), {
+    [`fork,exit ${STORM_STATUS}`]: quarter,
+    [`fork,exec,exit ${STORM_STATUS}`]: 3 * quarter,
+  })
+  assert.deepEqual(sorted(tally.pids), sorted(made.map(({ pid }) => pid)))
+})
+
+test('with a ring of one page, delivered and declared lost records make up the produced ones', async (t) => {
+  await using quark = await Quark.open({ ringSizeBytes: 4096, holdMs: 0 })
+  const delivered = new Delivered()
+  const storms = [startStorm(directory, 'fork', 5000), startStorm(directory, 'exec', 5000)]
+  for (let running = storms.length; running > 0;) {
+    await quark.wait(5)
+    delivered.take(quark.poll())
+    running = await stillRunning(storms)
+  }
+  const stats = await delivered.settle(quark)
+  t.diagnostic(`produced ${sum(stats.produced)}, delivered ${stats.removals}, lost ${lostRecords(stats)}`)
+  assert.ok(lostRecords(stats) > 0, 'a ring of one page must lose records in a storm')
+  assert.equal(stats.lost, lostRecords(stats) + stats.lostRecursion + stats.evicted)
+  for (const action of ['fork', 'exec', 'exit'] as const) {
+    assert.equal(
+      delivered.actions[action],
+      (stats.produced[action] ?? 0) - (stats.lostRingFull[action] ?? 0),
+      `delivered ${action}`,
+    )
+  }
+})
+
+test('a consumer that stops reading costs bounded memory and a count, and can go on', async (t) => {
+  const maxLength = 1000
+  await using quark = await Quark.open({ ringSizeBytes: 65_536, holdMs: 0, maxLength })
+  const rssBytes = process.memoryUsage.rss()
+  await Promise.all([startStorm(directory, 'exec', 5000).ended, startStorm(directory, 'fork', 5000).ended])
+  const grownMb = (process.memoryUsage.rss() - rssBytes) / 2 ** 20
+  const idle = quark.stats()
+  t.diagnostic(`held ${idle.buffered}, lost ${idle.lost}, RSS grew by ${grownMb.toFixed(1)} MB`)
+  assert.ok(idle.buffered <= maxLength)
+  assert.ok(grownMb < 50, `RSS grew by ${grownMb} MB`)
+  assert.ok(idle.lost > 0, 'the ring must have been full')
+
+  const delivered = new Delivered()
+  await delivered.settle(quark)
+  assert.ok(delivered.declaredLost > 0)
+  const storms = [startStorm(directory, 'exec', 100)]
+  const tally = new StormTally(storms)
+  await deliverStorms(quark, { directory, storms }, (event) => tally.add(event))
+  assert.deepEqual(Object.fromEntries(tally.lives), { [`fork,exec,exit ${STORM_STATUS}`]: 100 })
+})
+
+/** Counts of what came out of a queue. */
+class Delivered {
+  readonly actions = { fork: 0, exec: 0, exit: 0, idChange: 0, commChange: 0 }
+  declaredLost = 0
+
+  /** Takes all that is left, until the stream has told of every loss. */
+  settle(quark: Quark): Promise<QuarkStats> {
+    return settle(
+      quark,
+      (event) => this.take([event]),
+      ({ lost }) => this.declaredLost === lost,
+    )
+  }
+
+  take(events: readonly QuarkEvent[]): void {
+    for (const event of events) {
+      if (event.kind === 'lost') {
+        this.declaredLost += event.count
+      } else if (event.kind === 'process') {
+        for (const action of event.actions) {
+          this.actions[action] += 1
+        }
+      }
+    }
+  }
+}
+
+async function stillRunning(storms: readonly Storm[]): Promise<number> {
+  const pending = Symbol('pending')
+  const states = await Promise.all(storms.map(({ ended }) => Promise.race([ended, Promise.resolve(pending)])))
+  return states.filter((state) => state === pending).length
+}
+
+function sorted(pids: readonly number[]): number[] {
+  return [...pids].sort((a, b) => a - b)
+}

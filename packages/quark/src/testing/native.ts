@@ -1,0 +1,116 @@
+/** The few C library functions that test programs need and Node does not offer. They act on this process. */
+
+import { closeSync, writeSync } from 'node:fs'
+import koffi from 'koffi'
+
+/** Bytes of a string or path without the final NUL; text is taken as UTF-8. */
+export type Bytes = string | Uint8Array
+
+/** What execve(2) takes. */
+export interface Image {
+  readonly argv: readonly Bytes[]
+  readonly env: readonly Bytes[]
+}
+
+type Func = ReturnType<ReturnType<typeof koffi.load>['func']>
+
+const functions = new Map<string, Func>()
+
+function func(name: string, parameters: readonly string[]): Func {
+  let found = functions.get(name)
+  if (found === undefined) {
+    found = koffi.load(null).func(name, 'int', [...parameters])
+    functions.set(name, found)
+  }
+  return found
+}
+
+/** Calls a function that answers -1 and sets errno. */
+function call(name: string, parameters: readonly string[], ...values: unknown[]): number {
+  const result = Number(func(name, parameters)(...values))
+  if (result === -1) {
+    throw new Error(`${name} failed: errno ${koffi.errno()}`)
+  }
+  return result
+}
+
+function terminated(bytes: Bytes): Buffer {
+  return Buffer.concat([Buffer.from(bytes as Uint8Array), Buffer.alloc(1)])
+}
+
+/** A `char *const[]` and the memory that it points into, which must outlive it. */
+interface Vector {
+  readonly pointers: BigUint64Array
+  readonly strings: Buffer
+}
+
+function vector(items: readonly Bytes[]): Vector {
+  const parts = items.map(terminated)
+  const strings = Buffer.concat([...parts, Buffer.alloc(1)])
+  const pointers = new BigUint64Array(items.length + 1)
+  let address = BigInt(koffi.address(strings))
+  for (const [index, part] of parts.entries()) {
+    pointers[index] = address
+    address += BigInt(part.byteLength)
+  }
+  return { pointers, strings }
+}
+
+/**
+ * Replaces this process. Never answers.
+ *
+ * @throws {Error} when the kernel refuses
+ */
+export function execve(path: Bytes, { argv, env }: Image): never {
+  const [argvVector, envVector] = [vector(argv), vector(env)]
+  call('execve', ['void *', 'void *', 'void *'], terminated(path), argvVector.pointers, envVector.pointers)
+  throw new Error(`Cannot reach this line: execve answered, with ${argvVector.strings.length} bytes of argv`)
+}
+
+/**
+ * Replaces this process by a call from another thread than the first. Answers only when the kernel refuses.
+ *
+ * @throws {Error} when the kernel refuses
+ */
+export async function execveOnThread(path: Bytes, { argv, env }: Image): Promise<never> {
+  const [argvVector, envVector] = [vector(argv), vector(env)]
+  const call = func('execve', ['void *', 'void *', 'void *'])
+  await new Promise<void>((resolve) => {
+    call.async(terminated(path), argvVector.pointers, envVector.pointers, () => resolve())
+  })
+  throw new Error(`execve failed on a thread, with ${argvVector.strings.length} bytes of argv`)
+}
+
+/**
+ * Replaces this process with the open file, which may have no name.
+ *
+ * @throws {Error} when the kernel refuses
+ */
+export function fexecve(fd: number, { argv, env }: Image): never {
+  const [argvVector, envVector] = [vector(argv), vector(env)]
+  call('fexecve', ['int', 'void *', 'void *'], fd, argvVector.pointers, envVector.pointers)
+  throw new Error(`Cannot reach this line: fexecve answered, with ${argvVector.strings.length} bytes of argv`)
+}
+
+/** Makes a memfd that holds `contents`, and answers its descriptor, which the caller owns. */
+export function memfd(name: string, contents: Uint8Array): number {
+  const MFD_CLOEXEC = 1
+  const fd = call('memfd_create', ['void *', 'unsigned int'], terminated(name), MFD_CLOEXEC)
+  try {
+    writeSync(fd, contents)
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+  return fd
+}
+
+/** Sets the ids of all threads. */
+export function setresuid(uid: number, euid: number, suid: number): void {
+  call('setresuid', ['unsigned int', 'unsigned int', 'unsigned int'], uid, euid, suid)
+}
+
+/** Sets the ids of all threads. */
+export function setresgid(gid: number, egid: number, sgid: number): void {
+  call('setresgid', ['unsigned int', 'unsigned int', 'unsigned int'], gid, egid, sgid)
+}

@@ -1,0 +1,85 @@
+// Builds, checks and tests everything; the last line says "N passed, N failed".
+//   node scripts/test.mjs [--unit | --kernel] [--no-checks] [file filter…]
+import { spawnSync } from 'node:child_process'
+import { globSync } from './glob.mjs'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    unit: { type: 'boolean', default: false },
+    kernel: { type: 'boolean', default: false },
+    'no-checks': { type: 'boolean', default: false },
+  },
+})
+const everything = !values.unit && !values.kernel && positionals.length === 0
+
+let passed = 0
+let failed = 0
+let skipped = 0
+
+function check(name, command, args) {
+  const started = performance.now()
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 64 << 20 })
+  const seconds = ((performance.now() - started) / 1000).toFixed(1)
+  if (status === 0) {
+    passed += 1
+    console.log(`✔ ${name} (${seconds} s)`)
+  } else {
+    failed += 1
+    console.log(`✖ ${name} (${seconds} s)\n${stdout}${stderr}`)
+  }
+  return status === 0
+}
+
+const node = process.execPath
+const built = check('build', node, ['node_modules/typescript/bin/tsc', '-b'])
+if (everything && !values['no-checks']) {
+  check('format', node, ['node_modules/oxfmt/bin/oxfmt', '--check', 'packages', 'scripts', 'examples', 'bench'])
+  check('lint', node, ['node_modules/oxlint/bin/oxlint', '--deny-warnings', 'packages', 'scripts', 'examples', 'bench'])
+  if (built) check('public API is as recorded in api/', node, ['scripts/api.mjs', '--check'])
+  if (built) check('examples run', node, ['scripts/examples.mjs'])
+}
+
+/** Runs test files and counts their tests; suites are not tests. */
+async function runFiles(files, concurrency) {
+  const stream = run({ files, concurrency, timeout: 600_000 })
+  stream.on('test:pass', (data) => {
+    if (data.details?.type === 'suite') return
+    if (data.skip !== undefined) {
+      skipped += 1
+      console.log(`- skipped: ${data.name} (${data.skip})`)
+    } else {
+      passed += 1
+    }
+  })
+  stream.on('test:fail', (data) => {
+    if (data.details?.error?.failureType !== 'subtestsFailed') failed += 1
+  })
+  await new Promise((resolve, reject) => {
+    stream.compose(new spec()).on('error', reject).on('end', resolve).pipe(process.stdout, { end: false })
+  })
+}
+
+if (built) {
+  const wanted = (file) => positionals.length === 0 || positionals.some((part) => file.includes(part))
+  const files = globSync('packages', /dist\/.*\.test\.js$/).filter(wanted)
+  const kernel = files.filter((file) => file.includes('kernel'))
+  const unit = files.filter((file) => !file.includes('kernel'))
+  if (!values.kernel) await runFiles(unit, availableParallelism())
+  if (!values.unit) {
+    if (process.getuid() === 0) {
+      // One at a time: these look at everything that runs on the machine.
+      await runFiles(kernel, 1)
+    } else {
+      console.log(`✖ ${kernel.length} files of kernel tests need root: run as root, or with --unit`)
+      failed += 1
+    }
+  }
+}
+
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1
