@@ -107,6 +107,7 @@ export class ProbeSession implements Disposable {
   readonly #poller: Poller
   readonly #running: Running[] = []
   #closed = false
+  #isWaiting = false
 
   private constructor(options: SessionOptions, slotBytes: number, resources: Resources) {
     this.ringSizeBytes = options.ringSizeBytes
@@ -150,7 +151,7 @@ export class ProbeSession implements Disposable {
       const maps = new Map([ring, scratch].map((map) => [map.spec.name, map]))
       return new ProbeSession(options, slotBytes, { maps, slots, reader, poller })
     } catch (error) {
-      for (const resource of opened.reverse()) resource[Symbol.dispose]()
+      for (const resource of opened.toReversed()) resource[Symbol.dispose]()
       throw error
     }
   }
@@ -261,12 +262,15 @@ export class ProbeSession implements Disposable {
    */
   async wait(sleep: Sleep, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     this.#check()
+    if (this.#isWaiting) throw new TypeError('Cannot wait: an earlier wait of this session is not over')
+    this.#isWaiting = true
     this.#setWake(sleep === 'untilRecord' ? WAKE_ON_RECORD : WAKE_ON_BACKLOG)
     // What came before the word was set has woken nobody.
     const enough = sleep === 'untilRecord' ? this.#reader.backlogBytes > 0 : this.#isHalfFull()
     try {
       if (!enough) await this.#poller.wait(timeoutMs, signal)
     } finally {
+      this.#isWaiting = false
       if (!this.#closed) this.#setWake(WAKE_NEVER)
     }
   }

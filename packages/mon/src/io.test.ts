@@ -19,7 +19,9 @@ class Slow extends Writable {
 }
 
 function failing(code: string): Writable {
-  return new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code })) })
+  return new Writable({
+    write: (_chunk, _encoding, done) => setImmediate(done, Object.assign(new Error(code), { code })),
+  })
 }
 
 test('Output.write() waits until there is room', async () => {
@@ -60,6 +62,13 @@ test('Output keeps any other failure', async () => {
   await output.write('a'.repeat(100_000), new AbortController().signal)
   await output.flush()
   assert.equal(ended, 1)
+  assert.equal(output.failure?.message, 'ENOSPC')
+})
+
+test('Output.flush() finds the failure of a short text', async () => {
+  const output = new Output(failing('ENOSPC'), () => {})
+  await output.write('a', new AbortController().signal)
+  await output.flush()
   assert.equal(output.failure?.message, 'ENOSPC')
 })
 

@@ -48,7 +48,13 @@ export class Output {
   /** Waits until all text is written, or cannot be. */
   async flush(): Promise<void> {
     if (this.#error !== undefined) return
-    await new Promise<void>((resolve) => this.#stream.write('', () => resolve()))
+    await new Promise<void>((resolve) => {
+      // The callback comes before the error event.
+      this.#stream.write('', (error) => {
+        if (error) this.#fail(error)
+        resolve()
+      })
+    })
   }
 
   /** What went wrong; a reader that went away is not an error, it is how `quark-mon | head` ends. */

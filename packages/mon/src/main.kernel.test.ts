@@ -198,7 +198,7 @@ test('--output takes the events, and says when there is no room', async (t) => {
 
   const full = runCommand(['--json', '-q', '--count=1', '-o', '/dev/full'])
   assert.equal(full.code, 1)
-  assert.match(full.err, /^quark-mon: Cannot write events\n {2}because: ENOSPC/m)
+  assert.match(full.err, /^quark-mon: Cannot write the output\n {2}because: ENOSPC/m)
 })
 
 test('a reader that reads nothing does not keep Ctrl-C from ending it', async () => {

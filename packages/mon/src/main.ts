@@ -26,10 +26,7 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     const invocation = parseCommandLine(args)
     if (invocation.show !== 'events') {
-      process.stdout.on('error', () => {})
-      process.stdout.write(
-        invocation.show === 'help' ? helpText(process.stdout.columns ?? 80) : `${version()}\n`,
-      )
+      await print(invocation.show === 'help' ? helpText(process.stdout.columns ?? 80) : `${version()}\n`)
       return 0
     }
     verbosity = invocation.settings.verbosity
@@ -80,8 +77,18 @@ async function run(settings: Settings): Promise<void> {
     clearTimeout(timer)
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
   }
+  await finish(output)
+}
+
+async function print(text: string): Promise<void> {
+  const output = new Output(process.stdout, () => {})
+  await output.write(text, new AbortController().signal)
+  await finish(output)
+}
+
+async function finish(output: Output): Promise<void> {
   await output.flush()
-  if (output.failure !== undefined) throw new Error('Cannot write events', { cause: output.failure })
+  if (output.failure !== undefined) throw new Error('Cannot write the output', { cause: output.failure })
 }
 
 /** What to do with an open queue; opens the files that it will need. */

@@ -20,9 +20,10 @@ The counters of the run are then written to standard error, with a line for ever
 A second signal ends it at once.
 .Pp
 Watching needs root, or the capabilities
-.Dv CAP_BPF
+.Dv CAP_BPF ,
+.Dv CAP_PERFMON
 and
-.Dv CAP_PERFMON .
+.Dv CAP_NET_ADMIN .
 What this kernel does not let be watched is said on standard error, and the rest is watched.
 .Pp
 When an option is given more than once, the last one counts.`

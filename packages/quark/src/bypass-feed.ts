@@ -33,7 +33,13 @@ export class BypassFeed implements Feed, RecordSink {
   #delivered = 0
   #rejected = 0
 
-  constructor(backend: Backend, clock: Clock, kernel: string, pollMs: number, records: readonly RecordName[]) {
+  constructor(
+    backend: Backend,
+    clock: Clock,
+    kernel: string,
+    pollMs: number,
+    records: readonly RecordName[],
+  ) {
     this.backend = backend.name
     this.kernel = kernel
     this.attached = backend.attached

@@ -56,14 +56,18 @@ const NOT_WITH_BYPASS = ['aggregation', 'snapshot', 'record', 'maxLength', 'hold
 export function checkOptions(options: QuarkOptions): Settings {
   const known = new Set([...Object.keys(DEFAULTS), 'record', 'btf', 'signal'])
   for (const name of Object.keys(options)) {
-    if (!known.has(name)) throw new OptionError(name, `Unknown option "${name}": use one of ${[...known].join(', ')}`)
+    if (!known.has(name))
+      throw new OptionError(name, `Unknown option "${name}": use one of ${[...known].join(', ')}`)
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const settings: Settings = { ...DEFAULTS, ...given }
   for (const [name, { min, max }] of Object.entries(RANGES)) {
     const value = settings[name as keyof Settings]
     if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
-      throw new OptionError(name, `Option "${name}" must be a whole number from ${min} to ${max}: ${String(value)}`)
+      throw new OptionError(
+        name,
+        `Option "${name}" must be a whole number from ${min} to ${max}: ${String(value)}`,
+      )
     }
   }
   if ((settings.ringSizeBytes & (settings.ringSizeBytes - 1)) !== 0) {
@@ -71,9 +75,11 @@ export function checkOptions(options: QuarkOptions): Settings {
     throw new OptionError('ringSizeBytes', message)
   }
   for (const backend of settings.backends) {
-    if (backend !== 'ebpf') throw new OptionError('backends', `Unknown backend "${String(backend)}": use ebpf`)
+    if (backend !== 'ebpf')
+      throw new OptionError('backends', `Unknown backend "${String(backend)}": use ebpf`)
   }
-  if (settings.backends.length === 0) throw new OptionError('backends', 'Option "backends" must name one: use ebpf')
+  if (settings.backends.length === 0)
+    throw new OptionError('backends', 'Option "backends" must name one: use ebpf')
   if (settings.bypass) {
     const clash = NOT_WITH_BYPASS.find((name) => given[name] !== undefined && given[name] !== false)
     if (clash !== undefined) {

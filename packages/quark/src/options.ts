@@ -50,5 +50,12 @@ export type BackendName = 'ebpf'
 /** What `Quark.replay` takes. Options that are left out are those of the recorded queue. */
 export type ReplayOptions = Pick<
   QuarkOptions,
-  'aggregation' | 'maxLength' | 'maxBufferBytes' | 'holdMs' | 'graceMs' | 'maxProcesses' | 'snapshot' | 'signal'
+  | 'aggregation'
+  | 'maxLength'
+  | 'maxBufferBytes'
+  | 'holdMs'
+  | 'graceMs'
+  | 'maxProcesses'
+  | 'snapshot'
+  | 'signal'
 >

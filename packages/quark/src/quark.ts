@@ -100,13 +100,27 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
           : new RecordingWriter(settings.record, recordingHeader({ settings, clock, kernel, backend }))
       recorder?.cgroups(tables.cgroups.names())
       const first: QuarkEvent[] = []
-      for (const bytes of kinds.flatMap((kind) => [...(kind.scan?.({ settings, hierarchy }, clock) ?? [])])) {
-        recorder?.record(bytes, 0, bytes.length)
-        pipeline.insert(new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2), bytes, 0, bytes.length)
+      const takeIn = (): void => {
+        recorder?.snapshot(clock.bootNowNs())
+        pipeline.flush(first)
       }
-      recorder?.snapshot(clock.bootNowNs())
-      pipeline.flush(first)
-      const feed = new LiveFeed({ backend, pipeline, clock, recorder, pollMs: settings.pollMs, kernel, first })
+      for (const kind of kinds) {
+        for (const bytes of kind.scan?.({ settings, hierarchy }, clock) ?? []) {
+          recorder?.record(bytes, 0, bytes.length)
+          pipeline.insert(new Uint32Array(bytes.buffer, bytes.byteOffset), bytes, 0, bytes.length)
+          if (pipeline.room() === 0) takeIn()
+        }
+      }
+      takeIn()
+      const feed = new LiveFeed({
+        backend,
+        pipeline,
+        clock,
+        recorder,
+        pollMs: settings.pollMs,
+        kernel,
+        first,
+      })
       return new Quark({ feed, pipeline, signal, graceMs: settings.graceMs })
     } catch (error) {
       backend[Symbol.dispose]()
@@ -327,7 +341,10 @@ function tablesOf(settings: Settings, bootEpochNs: bigint, hierarchy: CgroupHier
 
 function pipelineOf(settings: Settings, tables: ReturnType<typeof tablesOf>): Pipeline {
   const { maxLength, maxBufferBytes, holdMs } = settings
-  return new Pipeline({ kinds, aggregation: aggregationOf(settings), maxLength, maxBufferBytes, holdMs }, tables)
+  return new Pipeline(
+    { kinds, aggregation: aggregationOf(settings), maxLength, maxBufferBytes, holdMs },
+    tables,
+  )
 }
 
 function aggregationOf({ aggregation }: Settings): AggregationTable {

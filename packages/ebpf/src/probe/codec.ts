@@ -154,7 +154,8 @@ export type EncodableFieldsOf<F extends Record<string, Field>> = {
 
 /**
  * Writes a record as the kernel side would: for tests, and for facts that come from elsewhere. Numbers that
- * are left out are 0, tails that are left out are marked as unreadable.
+ * are left out are 0, tails that are left out are marked as unreadable. As in a ring, the record begins at a
+ * multiple of 8 of its memory, which goes on to the next one: it can be seen as words.
  *
  * @throws {RangeError} when a value does not fit its field
  */
@@ -166,14 +167,15 @@ export function encodeRecord<F extends Record<string, Field>>(
   const given = values as Record<string, unknown>
   const tails = layout.tails.map((tail) => writeTail(tail, given[tail.name]))
   const sizeBytes = tails.reduce((sum, { bytes }) => sum + bytes.length, layout.fixedSizeBytes)
-  const buffer = Buffer.alloc(sizeBytes)
+  const buffer = Buffer.alloc(Math.ceil(sizeBytes / 8) * 8).subarray(0, sizeBytes)
   buffer.writeUInt16LE(layout.type, HEADER_TYPE)
   buffer.writeUInt16LE(header.cpu, HEADER_CPU)
   buffer.writeUInt32LE(header.seq, HEADER_SEQ)
   buffer.writeBigUInt64LE(header.timeNs, HEADER_TIME)
   for (const { name, offset, sizeBytes: size, spec } of layout.fixed) {
     const value = given[name]
-    if (value !== undefined) writeFixed(buffer, offset, size, spec.kind, value as number | bigint | string | Uint8Array)
+    if (value !== undefined)
+      writeFixed(buffer, offset, size, spec.kind, value as number | bigint | string | Uint8Array)
   }
   let start = layout.fixedSizeBytes
   for (const [index, tail] of layout.tails.entries()) {
@@ -273,5 +275,8 @@ function encodePath(tail: TailField, { path, root, truncated, deleted }: Encodab
 /** The components of a path from the leaf upwards, each with its terminator. */
 function upwards(path: string): string {
   const names = path.split('/').filter((name) => name !== '')
-  return names.toReversed().map((name) => `${name}\0`).join('')
+  return names
+    .toReversed()
+    .map((name) => `${name}\0`)
+    .join('')
 }

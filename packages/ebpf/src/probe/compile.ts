@@ -128,11 +128,15 @@ class Compiler implements LoadFrame {
     this.#probe = probe
     this.#target = target
     this.#resolver = resolver
-    this.flavor = probe.hook.kind === 'socketFilter' || probe.hook.kind === 'kprobe' ? 'probeRead' : target.flavor
+    this.flavor =
+      probe.hook.kind === 'socketFilter' || probe.hook.kind === 'kprobe' ? 'probeRead' : target.flavor
     const disable = target.btf.findFunction('bpf_preempt_disable')
     const enable = target.btf.findFunction('bpf_preempt_enable')
     this.#preemption =
-      disable === undefined || enable === undefined || !target.preemptible || probe.hook.kind === 'socketFilter'
+      disable === undefined ||
+      enable === undefined ||
+      !target.preemptible ||
+      probe.hook.kind === 'socketFilter'
         ? undefined
         : { disable: disable.id, enable: enable.id }
   }
@@ -163,7 +167,8 @@ class Compiler implements LoadFrame {
       return
     }
     const offset = PT_REGS[this.#target.architecture][index]
-    if (offset === undefined) throw new BuildError(`Cannot read argument ${index} of ${this.#probe.hook.target}`)
+    if (offset === undefined)
+      throw new BuildError(`Cannot read argument ${index} of ${this.#probe.hook.target}`)
     this.asm.load(8, dst, R6, offset)
   }
 
@@ -253,7 +258,9 @@ class Compiler implements LoadFrame {
   #temporary(): number {
     const offset = this.#nextTemporary
     if (offset >= RECORD_OFFSET) {
-      throw new BuildError(`Cannot compile probe "${this.#probe.name}": more values than there are temporaries`)
+      throw new BuildError(
+        `Cannot compile probe "${this.#probe.name}": more values than there are temporaries`,
+      )
     }
     this.#nextTemporary += 8
     return offset
@@ -438,7 +445,10 @@ class Compiler implements LoadFrame {
     // Each CPU wakes the reader once: it sets the words again when it goes back to sleep.
     asm.label(wake).storeImm(4, R9, SLOT_WAKE, WAKE_NEVER).movImm(R7, BPF_RB_FORCE_WAKEUP)
     asm.label(output)
-    asm.load(8, R3, R9, TEMP_CURSOR).jumpIfImm('>', R3, tailBytes, 'out').aluImm('add', R3, layout.fixedSizeBytes)
+    asm
+      .load(8, R3, R9, TEMP_CURSOR)
+      .jumpIfImm('>', R3, tailBytes, 'out')
+      .aluImm('add', R3, layout.fixedSizeBytes)
     asm.loadMap(R1, RING_MAP).mov(R2, R9).aluImm('add', R2, RECORD_OFFSET).mov(R4, R7)
     asm.call(BPF_FUNC_ringbuf_output)
     asm.jumpIfImm('!=', R0, 0, lost)

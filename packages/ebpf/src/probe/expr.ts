@@ -85,14 +85,16 @@ export function pathValue<T>(path: PathNode): T {
 
 function pathOf(value: Value, what: string): PathNode {
   const node = nodeOf(value)
-  if (node.kind !== 'path') throw new TypeError(`Cannot ${what}: the value is not a path through kernel memory`)
+  if (node.kind !== 'path')
+    throw new TypeError(`Cannot ${what}: the value is not a path through kernel memory`)
   return node
 }
 
 /** The element `index` of an array member; an enumerator's value is taken from the kernel's BTF. */
 export function at<T>(array: Elements<T>, index: number | Scalar): T {
   const path = pathOf(array, 'index')
-  if (typeof index === 'number') return pathValue({ ...path, steps: [...path.steps, { kind: 'index', index }] })
+  if (typeof index === 'number')
+    return pathValue({ ...path, steps: [...path.steps, { kind: 'index', index }] })
   const node = nodeOf(index)
   if (node.kind !== 'enum') throw new TypeError('Cannot index: the index must be a number or enumValue(…)')
   return pathValue({ ...path, steps: [...path.steps, { kind: 'index', index: node }] })
@@ -199,7 +201,7 @@ export function describe(node: ExprNode, argumentNames: readonly string[]): stri
       const root = node.root.kind === 'current' ? 'current' : (argumentNames[node.root.index] ?? '?')
       return node.steps.reduce((text, step) => {
         if (step.kind === 'member') return `${text}.${step.name}`
-          return `${text}[${typeof step.index === 'number' ? step.index : step.index.valueName}]`
+        return `${text}[${typeof step.index === 'number' ? step.index : step.index.valueName}]`
       }, root)
     }
   }

@@ -100,7 +100,8 @@ function destination(frame: LoadFrame, to: Destination): number {
 
 function pointerRegister(depth: number): Register {
   const register = POINTER_REGISTERS[depth]
-  if (register === undefined) throw new BuildError(`Cannot follow more than ${POINTER_REGISTERS.length} pointers`)
+  if (register === undefined)
+    throw new BuildError(`Cannot follow more than ${POINTER_REGISTERS.length} pointers`)
   return register
 }
 
@@ -175,7 +176,10 @@ function emitProbeReadNode(frame: LoadFrame, node: TreeNode, depth: number): voi
     }
   }
   for (const [offset, child] of node.pointers) {
-    asm.mov(R1, R10).aluImm('add', R1, pointerSlot(depth + 1)).movImm(R2, 8)
+    asm
+      .mov(R1, R10)
+      .aluImm('add', R1, pointerSlot(depth + 1))
+      .movImm(R2, 8)
     asm.load(8, R3, R10, slot).aluImm('add', R3, offset).call(BPF_FUNC_probe_read_kernel)
     emitProbeReadNode(frame, child, depth + 1)
   }

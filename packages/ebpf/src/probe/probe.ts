@@ -50,16 +50,18 @@ export const MAX_RECORD_TYPE = 31
  *
  * @throws {RangeError} for a record type or name out of range
  */
-export function probe<
-  const A extends readonly ArgumentType<Value>[],
-  F extends Record<string, Field>,
->(options: ProbeOptions<A>, body: (...args: ArgumentsOf<A>) => ProbeBody<F>): Probe<F> {
+export function probe<const A extends readonly ArgumentType<Value>[], F extends Record<string, Field>>(
+  options: ProbeOptions<A>,
+  body: (...args: ArgumentsOf<A>) => ProbeBody<F>,
+): Probe<F> {
   const { name, type, hook } = options
   if (!/^[A-Za-z0-9_.]{1,15}$/.test(name)) {
     throw new RangeError(`Cannot declare a probe named "${name}": use 1 to 15 of A-Z a-z 0-9 _ .`)
   }
   if (!Number.isInteger(type) || type < 1 || type > MAX_RECORD_TYPE) {
-    throw new RangeError(`Cannot declare probe "${name}" with record type ${type}: use 1 to ${MAX_RECORD_TYPE}`)
+    throw new RangeError(
+      `Cannot declare probe "${name}" with record type ${type}: use 1 to ${MAX_RECORD_TYPE}`,
+    )
   }
   const { when, time, record } = body(...argumentValues(hook))
   return Object.freeze({

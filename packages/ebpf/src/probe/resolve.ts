@@ -96,7 +96,8 @@ export class Resolver {
   #rootStruct(root: Root): string | undefined | Unresolved {
     if (root.kind === 'current') return root.struct
     const argument = this.#hook.arguments[root.index]
-    if (argument === undefined) throw new BuildError(`Cannot use argument ${root.index} of ${this.#hook.target}`)
+    if (argument === undefined)
+      throw new BuildError(`Cannot use argument ${root.index} of ${this.#hook.target}`)
     if (this.#present[root.index] !== true) return new Unresolved(`no argument ${argument.name}`)
     return argument.struct
   }
@@ -112,8 +113,7 @@ export class Resolver {
     // `base` walks the types; `place` is undefined while the root pointer itself is what `base` points to.
     const walk = new Walk(this.#btf, struct)
     for (const step of steps) {
-      const failed =
-        step.kind === 'member' ? walk.member(step.name) : this.#index(walk, step.index)
+      const failed = step.kind === 'member' ? walk.member(step.name) : this.#index(walk, step.index)
       if (failed !== undefined) return failed
     }
     return walk.finish(root)

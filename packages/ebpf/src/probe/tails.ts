@@ -82,13 +82,19 @@ const COUNTER_SLOT = -96
 /** R1 = where the tail begins, or a jump to `skip` if the cursor is beyond `before`, which never happens. */
 function emitTailStart({ asm, fixedSizeBytes }: TailFrame, before: number, skip: string): void {
   asm.load(8, R2, R9, TEMP_CURSOR).jumpIfImm('>', R2, before, skip)
-  asm.mov(R1, R9).alu('add', R1, R2).aluImm('add', R1, RECORD_OFFSET + fixedSizeBytes)
+  asm
+    .mov(R1, R9)
+    .alu('add', R1, R2)
+    .aluImm('add', R1, RECORD_OFFSET + fixedSizeBytes)
 }
 
 /** Adds the length in R7 to the cursor, and stores length and flags (TEMP_FLAGS) as the descriptor. */
 function emitTailEnd({ asm }: TailFrame, tail: TailField): void {
   asm.load(8, R1, R9, TEMP_CURSOR).alu('add', R1, R7).store(8, R9, TEMP_CURSOR, R1)
-  asm.load(8, R1, R9, TEMP_FLAGS).alu('or', R1, R7).store(4, R9, RECORD_OFFSET + tail.offset, R1)
+  asm
+    .load(8, R1, R9, TEMP_FLAGS)
+    .alu('or', R1, R7)
+    .store(4, R9, RECORD_OFFSET + tail.offset, R1)
 }
 
 /** Bytes of user memory between two addresses (temporaries `start` and `end`). */
@@ -292,7 +298,10 @@ function emitPathStep(frame: TailFrame, offsets: PathOffsets, next: string, done
 function emitPathRoom({ asm, fixedSizeBytes, maxCursorBeforePath }: TailFrame, full: string): void {
   asm.load(8, R1, R9, TEMP_CURSOR).jumpIfImm('>', R1, maxCursorBeforePath, full)
   asm.load(8, R2, R9, TEMP_PATH_LENGTH).jumpIfImm('>', R2, PATH_MAX, full)
-  asm.alu('add', R1, R2).alu('add', R1, R9).aluImm('add', R1, RECORD_OFFSET + fixedSizeBytes)
+  asm
+    .alu('add', R1, R2)
+    .alu('add', R1, R9)
+    .aluImm('add', R1, RECORD_OFFSET + fixedSizeBytes)
 }
 
 /** Appends the name of the dentry in R7 and goes to its parent. */

@@ -7,6 +7,8 @@ import { checked, kernelError } from './permission.js'
 const EPOLL_CLOEXEC = 0o2000000
 const EPOLL_CTL_ADD = 1
 const EPOLLIN = 1
+/** Only what comes newly ends a wait: a ring that still holds something has been looked at. */
+const EPOLLET = 0x8000_0000
 const EFD_CLOEXEC = 0o2000000
 const EFD_NONBLOCK = 0o4000
 const MAX_EVENTS = 16
@@ -113,7 +115,7 @@ export class Poller implements Disposable {
 
   #watch(fd: Fd, token: number): void {
     const event = new DataView(new ArrayBuffer(EVENT_SIZE_BYTES))
-    event.setUint32(0, EPOLLIN, true)
+    event.setUint32(0, (EPOLLIN | EPOLLET) >>> 0, true)
     event.setUint32(TOKEN_AT, token, true)
     const result = epollControl(this.#epoll.number, EPOLL_CTL_ADD, fd.number, new Uint8Array(event.buffer))
     checked('Cannot watch a descriptor', 'epoll_ctl(EPOLL_CTL_ADD)', result)

@@ -107,7 +107,11 @@ function attachFact(
   for (const probe of probes) {
     try {
       const running = session.attach(probe)
-      attached.push({ fact, hook: running.hook, flavor: running.flavor === 'direct' ? 'direct' : 'probe_read' })
+      attached.push({
+        fact,
+        hook: running.hook,
+        flavor: running.flavor === 'direct' ? 'direct' : 'probe_read',
+      })
       missing.push(...missingFields(fact, running))
     } catch (error) {
       if (required || !(error instanceof EbpfError)) throw error

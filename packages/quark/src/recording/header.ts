@@ -50,12 +50,19 @@ export function replaySettings(reader: RecordingReader, options: ReplayOptions):
   const { layouts, options: recorded } = reader.header
   for (const { name, layout } of recordTypes) {
     if (!Array.isArray(layouts) || !layouts.includes(describeLayout(layout))) {
-      throw new RecordingError(reader.path, 0, `it has another layout of "${name}" records, from another version;`)
+      throw new RecordingError(
+        reader.path,
+        0,
+        `it has another layout of "${name}" records, from another version;`,
+      )
     }
   }
   const merged: QuarkOptions = { ...(recorded as QuarkOptions), ...options }
   if ((merged.aggregation as string) === CUSTOM) {
-    throw new OptionError('aggregation', 'The recorded queue had its own aggregation table: give it to the replay too')
+    throw new OptionError(
+      'aggregation',
+      'The recorded queue had its own aggregation table: give it to the replay too',
+    )
   }
   return checkOptions(merged)
 }

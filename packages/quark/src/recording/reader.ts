@@ -89,10 +89,13 @@ export class RecordingReader implements Disposable {
   }
 
   /** Calls `sink` with each record of a step; returns the step's time. @throws {RecordingError} */
-  records({ payload, offset }: Frame, sink: (words: Uint32Array, bytes: Buffer, at: number, length: number) => void): number {
+  records(
+    { payload, offset }: Frame,
+    sink: (words: Uint32Array, bytes: Buffer, at: number, length: number) => void,
+  ): number {
     if (payload.length < 8) throw this.#broken(offset, 'a step has no time')
     const words = new Uint32Array(payload.buffer, payload.byteOffset, payload.length >> 2)
-    for (let at = 8; at < payload.length; ) {
+    for (let at = 8; at < payload.length;) {
       const length = at + RECORD_HEADER_BYTES > payload.length ? Infinity : payload.readUInt32LE(at)
       at += RECORD_HEADER_BYTES
       if (at + length > payload.length) throw this.#broken(offset + at, 'a record is longer than its frame')

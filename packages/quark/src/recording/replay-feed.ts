@@ -6,14 +6,7 @@ import { RecordingError } from '../errors.js'
 import type { Feed } from '../feed.js'
 import type { Pipeline } from '../pipeline.js'
 import type { AttachedFact, MissingFact } from '../stats.js'
-import {
-  FRAME_CGROUPS,
-  FRAME_CLOCK,
-  FRAME_END,
-  FRAME_LOST,
-  FRAME_SNAPSHOT,
-  FRAME_STEP,
-} from './format.js'
+import { FRAME_CGROUPS, FRAME_CLOCK, FRAME_END, FRAME_LOST, FRAME_SNAPSHOT, FRAME_STEP } from './format.js'
 import type { Frame, RecordingReader } from './reader.js'
 
 const TYPES = 32
@@ -42,7 +35,11 @@ export class ReplayFeed implements Feed {
     while (!this.#ended) {
       const frame = this.#reader.next()
       if (frame === undefined) {
-        throw new RecordingError(this.#reader.path, this.#reader.offset, 'it was cut short: it has no end mark')
+        throw new RecordingError(
+          this.#reader.path,
+          this.#reader.offset,
+          'it was cut short: it has no end mark',
+        )
       }
       if (this.#apply(frame, out)) break
     }
@@ -80,7 +77,11 @@ export class ReplayFeed implements Feed {
         this.#ended = true
         return true
       default:
-        throw new RecordingError(this.#reader.path, frame.offset, `a frame has the unknown kind ${frame.kind}`)
+        throw new RecordingError(
+          this.#reader.path,
+          frame.offset,
+          `a frame has the unknown kind ${frame.kind}`,
+        )
     }
   }
 

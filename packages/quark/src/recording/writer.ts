@@ -119,7 +119,7 @@ export class RecordingWriter implements Disposable {
     this.#chunks = []
     this.#chunkBytes = 0
     this.#system(() => {
-      for (let written = 0; written < bytes.length; ) written += writeSync(this.#fd, bytes, written)
+      for (let written = 0; written < bytes.length;) written += writeSync(this.#fd, bytes, written)
     })
   }
 
@@ -128,7 +128,9 @@ export class RecordingWriter implements Disposable {
       return action()
     } catch (error) {
       const { message } = error as Error
-      throw new QuarkError('ERR_QUARK_SYSTEM', `Cannot write recording "${this.#path}": ${message}`, { cause: error })
+      throw new QuarkError('ERR_QUARK_SYSTEM', `Cannot write recording "${this.#path}": ${message}`, {
+        cause: error,
+      })
     }
   }
 }

@@ -30,7 +30,7 @@ function cutOf(tails: string, start: number, descriptor: number): string {
 /** Components from the leaf upwards, each NUL-terminated, as a path. */
 function pathOfComponents(components: string): string {
   if (components === '') return '/'
-  return `/${decodeUtf8(components.slice(0, -1).split('\0').reverse().join('/'))}`
+  return `/${decodeUtf8(components.slice(0, -1).split('\0').toReversed().join('/'))}`
 }
 
 /**

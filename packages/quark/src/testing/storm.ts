@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ProcessAction, QuarkEvent } from '../event/event.js'
 import {
@@ -30,36 +30,38 @@ export interface Storm {
   readonly ended: Promise<Ended[]>
 }
 
+let storms = 0
+
 /**
  * Starts a process that makes `count` others as fast as it can.
  *
  * @throws {Error} through `ended`, when it failed to make one
  */
 export function startStorm(directory: string, sort: StormSort, count: number): Storm {
-  const end = writeProgram(directory, 'storm-end', exitingProgram(STORM_STATUS))
-  const script = writeProgram(directory, 'storm-script', `#!${end}\n`)
+  // Each storm has its own files: one that is being executed cannot be written.
+  const own = join(directory, `${sort}-${(storms += 1)}`)
+  mkdirSync(own)
+  const end = writeProgram(own, 'end', exitingProgram(STORM_STATUS))
+  const script = writeProgram(own, 'script', `#!${end}\n`)
   const programs = {
     fork: () => forkingProgram({ count }, { status: STORM_STATUS }),
     exec: () => spawningProgram({ count }, [end, 'argument']),
     script: () => spawningProgram({ count }, [script, 'argument']),
     crowd: () => crowdProgram({ count }, STORM_STATUS),
   }
-  return startReporting(directory, sort, programs[sort](), count)
+  return startReporting(own, sort, programs[sort](), count)
 }
 
-let reports = 0
-
-/** Starts a program that reports `count` processes; standard input is empty. */
+/** Starts a program that reports `count` processes, in a directory of its own; standard input is empty. */
 export function startReporting(
   directory: string,
   sort: StormSort,
   program: Uint8Array,
   count: number,
 ): Storm {
-  const name = `${sort}-${(reports += 1)}`
-  const report = join(directory, `${name}.report`)
+  const report = join(directory, 'report')
   const output = openSync(report, 'w')
-  const child = spawn(writeProgram(directory, name, program), {
+  const child = spawn(writeProgram(directory, 'storm', program), {
     stdio: ['ignore', output, 'inherit'],
     env: {},
   })
@@ -160,34 +162,55 @@ function isMarker(event: QuarkEvent): boolean {
 /** Most looks at a queue until its counters must agree. */
 const MAX_LOOKS = 500
 
-/**
- * Takes events until nothing is held, what was delivered and what was lost make up what was produced, and
- * `isSettled` agrees; other processes of the machine may keep it from that for a while. Answers the counters of
- * that moment.
- *
- * @throws {Error} when that never happens
- */
-export async function settle(
-  source: EventSource,
-  take: (event: QuarkEvent) => void,
-  isSettled: (stats: QuarkStats) => boolean,
-): Promise<QuarkStats> {
-  let stats = source.stats()
-  for (let look = 0; look < MAX_LOOKS; look += 1) {
-    for (const event of source.poll()) {
-      take(event)
+/** Counts of what came out of a queue, which was opened with `snapshot`. */
+export class DeliveryTally {
+  readonly actions = { fork: 0, exec: 0, exit: 0, idChange: 0, commChange: 0 }
+  /** Records that the stream says were lost. */
+  declaredLost = 0
+  #snapshots = 0
+
+  take(events: readonly QuarkEvent[]): void {
+    for (const event of events) {
+      if (event.kind === 'lost') {
+        this.declaredLost += event.cause === 'evicted' ? 0 : event.count
+      } else if (event.kind === 'snapshot') {
+        this.#snapshots += 1
+      } else if (event.kind === 'process') {
+        for (const action of event.actions) {
+          this.actions[action] += 1
+        }
+      }
     }
-    stats = source.stats()
-    const isWhole = stats.removals + lostRecords(stats) === sum(stats.produced)
-    if (stats.buffered === 0 && isWhole && isSettled(stats)) {
-      return stats
-    }
-    await source.wait(20)
   }
-  throw new Error(
-    `Cannot account for all records: ${sum(stats.produced)} were produced, ${stats.removals} delivered, ` +
-      `${stats.buffered} are held and ${lostRecords(stats)} were lost`,
-  )
+
+  /** Records of the kernel that were delivered: those of the snapshot are quark's own. */
+  delivered({ removals }: QuarkStats): number {
+    return removals - this.#snapshots
+  }
+
+  /**
+   * Takes events until nothing is held, what was delivered and what was lost make up what was produced, and the
+   * stream has told of no fewer losses; other processes of the machine may keep it from that for a while.
+   * Answers the counters of that moment.
+   *
+   * @throws {Error} when that never happens
+   */
+  async settle(source: EventSource): Promise<QuarkStats> {
+    let stats = source.stats()
+    for (let look = 0; look < MAX_LOOKS; look += 1) {
+      this.take(source.poll())
+      stats = source.stats()
+      const isWhole = this.delivered(stats) + lostRecords(stats) === sum(stats.produced)
+      if (stats.buffered === 0 && isWhole && this.declaredLost >= stats.lost) {
+        return stats
+      }
+      await source.wait(20)
+    }
+    throw new Error(
+      `Cannot account for all records: ${sum(stats.produced)} were produced, ${this.delivered(stats)} delivered, ` +
+        `${stats.buffered} are held, ${lostRecords(stats)} were lost and ${this.declaredLost} said to be`,
+    )
+  }
 }
 
 /** Records that were made and never delivered. */

@@ -35,7 +35,11 @@ export function processFacts({ settings, hierarchy }: Surroundings): FactProbes[
     { fact: 'idChange', probes: [idChangeProbe(probes)], required: false },
   ]
   if (threads) {
-    facts.push({ fact: 'threads', probes: [threadForkProbe(probes), threadExitProbe(probes)], required: false })
+    facts.push({
+      fact: 'threads',
+      probes: [threadForkProbe(probes), threadExitProbe(probes)],
+      required: false,
+    })
   }
   if (failedExecs) facts.push({ fact: 'failedExecs', probes: [execFailedProbe()], required: false })
   return facts

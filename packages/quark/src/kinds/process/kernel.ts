@@ -123,7 +123,10 @@ export function forkProbe(settings: ProcessProbeSettings) {
     {
       name: 'quark_fork',
       type: RECORD_FORK,
-      hook: tracepoint('sched_process_fork', [struct<Task>('task_struct', 'parent'), struct<Task>('task_struct', 'child')]),
+      hook: tracepoint('sched_process_fork', [
+        struct<Task>('task_struct', 'parent'),
+        struct<Task>('task_struct', 'child'),
+      ]),
     },
     (_parent, child) => ({
       when: and(eq(child.pid, child.tgid), userTask(child, settings)),
@@ -199,7 +202,10 @@ function usage(task: Task) {
   }
 }
 
-const exitHook = tracepoint('sched_process_exit', [struct<Task>('task_struct', 'task'), optional(int('group_dead', 1))])
+const exitHook = tracepoint('sched_process_exit', [
+  struct<Task>('task_struct', 'task'),
+  optional(int('group_dead', 1)),
+])
 
 /** The last thread is gone. Older kernels do not say so: there the count of live threads is 0. */
 function groupIsDead(task: Task, groupDead: Scalar): Scalar {
@@ -228,7 +234,10 @@ export function threadForkProbe(settings: ProcessProbeSettings) {
     {
       name: 'quark_tfork',
       type: RECORD_THREAD_FORK,
-      hook: tracepoint('sched_process_fork', [struct<Task>('task_struct', 'parent'), struct<Task>('task_struct', 'child')]),
+      hook: tracepoint('sched_process_fork', [
+        struct<Task>('task_struct', 'parent'),
+        struct<Task>('task_struct', 'child'),
+      ]),
     },
     (_parent, child) => ({
       when: and(ne(child.pid, child.tgid), userTask(child, settings)),
@@ -264,10 +273,7 @@ export function commProbe(settings: ProcessProbeSettings) {
       hook: tracepoint('task_rename', [struct<Task>('task_struct', 'task'), cstring('comm')]),
     },
     (task, comm) => ({
-      when: and(
-        and(eq(task.pid, task.tgid), userTask(task, settings)),
-        eq(task.in_execve, 0),
-      ),
+      when: and(and(eq(task.pid, task.tgid), userTask(task, settings)), eq(task.in_execve, 0)),
       record: {
         pid: u32(task.tgid),
         tid: u32(task.pid),
@@ -292,7 +298,11 @@ export const PROC_EVENT_SID = 0x80
  */
 export function idChangeProbe(settings: ProcessProbeSettings) {
   return probe(
-    { name: 'quark_ids', type: RECORD_ID_CHANGE, hook: procConnector(PROC_EVENT_UID | PROC_EVENT_GID | PROC_EVENT_SID) },
+    {
+      name: 'quark_ids',
+      type: RECORD_ID_CHANGE,
+      hook: procConnector(PROC_EVENT_UID | PROC_EVENT_GID | PROC_EVENT_SID),
+    },
     () => ({
       when: ne(and(packet(PROC_EVENT_WHAT, 4), PROC_EVENT_UID | PROC_EVENT_GID | PROC_EVENT_SID), 0),
       record: { what: u32(packet(PROC_EVENT_WHAT, 4)), ...identity(currentTask<Task>(), settings) },

@@ -4,13 +4,7 @@ import { encodeRecord } from '@quark/ebpf/probe'
 import type { Clock } from '../../clock.js'
 import type { Surroundings } from '../../event/kind.js'
 import { scanProcesses, type ScrapedProcess } from '../../state/procfs.js'
-import {
-  KNOWN_COMM,
-  KNOWN_NAMESPACES,
-  KNOWN_STAT,
-  KNOWN_STATUS,
-  snapshotLayout,
-} from './snapshot.js'
+import { KNOWN_COMM, KNOWN_NAMESPACES, KNOWN_STAT, KNOWN_STATUS, snapshotLayout } from './snapshot.js'
 
 /** Records of all processes that exist; those that only wait to be reaped have ended already. */
 export function* scanRecords({ settings, hierarchy }: Surroundings, clock: Clock): Generator<Uint8Array> {
@@ -31,7 +25,9 @@ export function snapshotRecord(found: ScrapedProcess, timeNs: bigint): Uint8Arra
     (found.netNs === undefined ? 0 : KNOWN_NAMESPACES) |
     (found.comm === undefined ? 0 : KNOWN_COMM)
   const path = (text: Uint8Array | undefined, deleted: boolean) =>
-    text === undefined ? undefined : { path: text, deleted, ...(found.root === undefined ? {} : { root: found.root }) }
+    text === undefined
+      ? undefined
+      : { path: text, deleted, ...(found.root === undefined ? {} : { root: found.root }) }
   return encodeRecord(
     snapshotLayout,
     { cpu: 0, seq: 0, timeNs },

@@ -25,7 +25,12 @@ const MAX_TAIL_BYTES = 4 << 20
 function fields() {
   // Only the places of these fields count here, not where a program would read them.
   const task = currentTask<Task>()
-  const settings = { maxArgvBytes: 0, maxEnvBytes: 0, cgroupHierarchy: 'unified', kernelThreads: false } as const
+  const settings = {
+    maxArgvBytes: 0,
+    maxEnvBytes: 0,
+    cgroupHierarchy: 'unified',
+    kernelThreads: false,
+  } as const
   return {
     known: u32(constant(0)),
     argvBytes: u32(constant(0)),
