@@ -29,6 +29,7 @@ import {
   scratchSlotBytes,
   SLOT_LOST,
   SLOT_PRODUCED,
+  SLOT_SEQ,
   SLOT_WAKE,
   WAKE_NEVER,
   WAKE_ON_BACKLOG,
@@ -301,6 +302,17 @@ export class ProbeSession implements Disposable {
       }
     }
     return { produced, lost }
+  }
+
+  /** Number of the last record that each CPU made, lost ones included. @throws {ClosedError} */
+  sequences(): Uint32Array {
+    this.#check()
+    return Uint32Array.from(this.#slots, ({ buffer }) => new Uint32Array(buffer, SLOT_SEQ, 1)[0] ?? 0)
+  }
+
+  /** Detaches all probes: no more records are made. What is in the ring can still be drained. */
+  detach(): void {
+    for (const { link } of this.#running) link.close()
   }
 
   /** Runs that the kernel skipped because the program was already running on that CPU. Needs Linux 5.12. */

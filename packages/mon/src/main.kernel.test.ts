@@ -7,6 +7,8 @@ import test, { type TestContext } from 'node:test'
 import { COMMAND, runCommand, Running } from './testing/command.js'
 
 const NOBODY = 65_534
+/** Room for what a busy machine does while the command does not get a CPU. */
+const RING = '--ring-size=16M'
 /** The first event of the snapshot: from then on nothing is missed. */
 const SNAPSHOT = /"kind":"snapshot"/
 
@@ -44,7 +46,7 @@ function temporaryDirectory(t: TestContext): string {
 }
 
 test('a command is one line of JSON, and Ctrl-C ends with the counters and exit code 0', async () => {
-  const running = new Running(['--json', '--hold=200'])
+  const running = new Running(['--json', '--hold=200', RING])
   await running.seen(SNAPSHOT)
   const marker = runMarked()
   await running.seen(new RegExp(marker))
@@ -81,7 +83,7 @@ test('it ends quietly when the reader goes away', () => {
 })
 
 test('with -D it is nobody in an empty directory, and still sees processes', async () => {
-  const running = new Running(['-D', '--json', '--hold=10'])
+  const running = new Running(['-D', '--json', '--hold=10', RING])
   await running.seen(SNAPSHOT)
   const status = readFileSync(`/proc/${running.pid}/status`, 'utf8')
   assert.match(status, /^Uid:\t65534\t65534\t65534\t65534$/m)
@@ -170,7 +172,7 @@ test('-B writes asterisks', async () => {
 
 test('what --record keeps is what --replay shows, without privileges', async (t) => {
   const file = join(temporaryDirectory(t), 'recording')
-  const running = new Running(['--json', '--hold=200', '--record', file])
+  const running = new Running(['--json', '--hold=200', RING, '--record', file])
   await running.seen(SNAPSHOT)
   const marker = runMarked()
   await running.seen(new RegExp(marker))

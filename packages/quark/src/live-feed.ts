@@ -38,8 +38,9 @@ export class LiveFeed implements Feed, RecordSink {
   #first: QuarkEvent[]
   #emptyLooks = 0
   #nextLossCheckNs = 0
-  /** Losses that were put into the stream without a gap having shown them. */
-  #toldLost = 0
+  /** What each CPU had made at the last check, and whether the ring was emptied since. */
+  #checkedSequences: Uint32Array = new Uint32Array(0)
+  #isDrained = false
   #toldRecursion = 0
   #cgroupScans: number
 
@@ -65,11 +66,13 @@ export class LiveFeed implements Feed, RecordSink {
       for (const event of this.#first) out.push(event)
       this.#first = []
     }
+    this.#checkLosses(clock.bootNowNs())
     let drained = 0
     for (let i = 0; i < MAX_DRAINS; i++) {
       const room = pipeline.room()
       const count = room === 0 ? 0 : backend.drain(this, room)
       drained += count
+      if (count < room) this.#isDrained = true
       this.#step(clock.bootNowNs(), out)
       if (count < room || out.length > 0) break
     }
@@ -79,7 +82,6 @@ export class LiveFeed implements Feed, RecordSink {
 
   #step(nowNs: number, out: QuarkEvent[]): void {
     const { pipeline, recorder } = this.#parts
-    if (nowNs >= this.#nextLossCheckNs) this.#tellLosses(nowNs)
     pipeline.pump(nowNs, out)
     if (recorder === undefined) return
     // Names that a scan found during this step must be known to a replay before it.
@@ -91,39 +93,44 @@ export class LiveFeed implements Feed, RecordSink {
     recorder.step(nowNs)
   }
 
-  /** Losses that the numbers of later records have not shown, because no record came after them. */
-  #tellLosses(nowNs: number): void {
-    const { pipeline } = this.#parts
+  /**
+   * Losses that no later record of the same CPU has revealed. A CPU that made nothing since the last check,
+   * while the ring was emptied, has no record on its way.
+   */
+  #checkLosses(nowNs: number): void {
+    if (nowNs < this.#nextLossCheckNs) return
     this.#nextLossCheckNs = nowNs + LOSS_CHECK_NS
-    const { lost, recursionMisses } = this.counters()
-    const hidden = lost.reduce((sum, count) => sum + count, 0) - pipeline.counters.missing - this.#toldLost
-    // A gap shows when the next record is drained, and a record may just now be on its way.
-    if (hidden > 0 && this.#parts.backend.fullness === 0) {
-      this.#toldLost += hidden
-      this.#noteLost('ringFull', hidden)
+    const { backend, pipeline, recorder } = this.#parts
+    const sequences = backend.sequences()
+    if (this.#isDrained) {
+      for (const [cpu, seq] of sequences.entries()) {
+        if (seq === this.#checkedSequences[cpu]) this.#tellMissing(cpu, seq)
+      }
     }
-    if (recursionMisses > this.#toldRecursion) {
-      this.#noteLost('recursion', recursionMisses - this.#toldRecursion)
+    this.#checkedSequences = sequences
+    this.#isDrained = false
+    const { recursionMisses } = this.counters()
+    const count = recursionMisses - this.#toldRecursion
+    if (count > 0) {
+      recorder?.lost({ cause: 'recursion', count })
+      pipeline.noteLost('recursion', count)
       this.#toldRecursion = recursionMisses
     }
   }
 
-  #noteLost(cause: 'ringFull' | 'recursion', count: number): void {
-    this.#parts.recorder?.lost({ cause, count })
-    this.#parts.pipeline.noteLost(cause, count)
+  #tellMissing(cpu: number, seq: number): void {
+    if (this.#parts.pipeline.noteMissingUpTo(cpu, seq) > 0) this.#parts.recorder?.missing({ cpu, seq })
   }
 
   finish(out: QuarkEvent[]): void {
     const { backend, pipeline, clock, recorder } = this.#parts
-    // At most what the ring can hold: whatever comes meanwhile is not waited for.
-    for (let i = 0; i < MAX_DRAINS; i++) {
+    backend.stop()
+    for (let isEmpty = false; !isEmpty;) {
       const room = pipeline.room()
-      const count = room === 0 ? 0 : backend.drain(this, room)
-      const nowNs = clock.bootNowNs()
-      this.#nextLossCheckNs = 0
-      this.#step(nowNs, out)
-      if (count < room) break
+      isEmpty = room > 0 && backend.drain(this, room) < room
+      this.#step(clock.bootNowNs(), out)
     }
+    for (const [cpu, seq] of backend.sequences().entries()) this.#tellMissing(cpu, seq)
     pipeline.flush(out)
     recorder?.end(clock.bootNowNs())
   }

@@ -158,6 +158,21 @@ export class Pipeline {
     )
   }
 
+  /**
+   * All records of a CPU up to number `seq` have come or are lost: tells those that are missing, which no later
+   * record has revealed yet.
+   *
+   * @returns how many
+   */
+  noteMissingUpTo(cpu: number, seq: number): number {
+    const missing = this.#sequence.missingUpTo(cpu, seq)
+    if (missing > 0) {
+      this.#missing += missing
+      this.noteLost('ringFull', missing, cpu)
+    }
+    return missing
+  }
+
   /** Puts a loss into the stream, at the time of the latest record. */
   noteLost(cause: LostCause, count: number, cpu?: number): void {
     this.#loss.set(this.#latestLo, this.#latestHi, cause, count, cpu)

@@ -9,6 +9,9 @@ export const COMMAND = fileURLToPath(new URL('../../bin/quark-mon.js', import.me
 /** Most time that a run may take. It only ends runs that would hang; it decides nothing. */
 const LIMIT_MS = 60_000
 
+/** Most characters that a pattern matches. */
+const LONGEST_MATCH = 1000
+
 /** What a run wrote, and how it ended. */
 export interface Run {
   readonly code: number | null
@@ -53,7 +56,10 @@ export class Running {
   async seen(pattern: RegExp): Promise<void> {
     let ended: Run | undefined
     void this.#exit.then((run) => (ended = run))
-    while (!pattern.test(this.#out)) {
+    // On a busy machine the output is long: only what is new is searched, and as much before as may belong to it.
+    let from = 0
+    while (!pattern.test(this.#out.slice(Math.max(0, from - LONGEST_MATCH)))) {
+      from = this.#out.length
       if (ended !== undefined) throw new Error(`The command ended without ${pattern}: ${ended.err}`)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
@@ -71,6 +77,7 @@ export function runCommand(args: readonly string[], uid?: number): Run {
     encoding: 'utf8',
     timeout: LIMIT_MS,
     killSignal: 'SIGKILL',
+    maxBuffer: 2 ** 29,
     ...(uid === undefined ? {} : { uid, gid: uid }),
   })
   if (error !== undefined) throw error

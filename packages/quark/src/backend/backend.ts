@@ -17,6 +17,10 @@ export interface Backend extends Disposable {
   /** Ends a sleep at hand. */
   wake(): void
   counters(): BackendCounters
+  /** Number of the last record that each CPU made, whether or not it found room. */
+  sequences(): Uint32Array
+  /** No more records are made; those that were can still be drained. */
+  stop(): void
 }
 
 /** Counters since the backend was opened, by record type. */

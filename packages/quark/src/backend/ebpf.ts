@@ -91,6 +91,14 @@ export class EbpfBackend implements Backend {
     return { ...this.#session.counters(), recursionMisses: this.#session.recursionMisses() }
   }
 
+  sequences(): Uint32Array {
+    return this.#session.sequences()
+  }
+
+  stop(): void {
+    this.#session.detach()
+  }
+
   [Symbol.dispose](): void {
     if (this.#counters !== undefined) return
     this.#counters = this.counters()

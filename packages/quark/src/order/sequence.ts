@@ -19,6 +19,15 @@ export class SequenceTracker {
     return missing
   }
 
+  /** As if a record with the number after `seq` had come: returns how many are missing up to `seq`. */
+  missingUpTo(cpu: number, seq: number): number {
+    if (cpu >= this.#expected.length) this.#grow(cpu)
+    const missing = (seq + 1 - (this.#expected[cpu] as number)) | 0
+    if (missing <= 0) return 0
+    this.#expected[cpu] = seq + 1
+    return missing
+  }
+
   /** Notes a broken record, whose number is believed only if it is the next one. */
   noteBroken(cpu: number, seq: number): void {
     if (cpu < this.#expected.length && this.#expected[cpu] === seq) this.#expected[cpu] = seq + 1

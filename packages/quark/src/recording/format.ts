@@ -10,9 +10,10 @@
  *  1 step      u64 nowNs (CLOCK_BOOTTIME) · { u32 length · u32 0 · record · padding to 8 }*
  *  2 snapshot  as step: records of processes found in /proc, nowNs is the time of the scan
  *  3 cgroups   JSON: [id, path][]
- *  4 lost      JSON: { cause, count, cpu? }, known to the backend but not seen as a gap between records
+ *  4 lost      JSON: { cause, count }, known to the backend alone
  *  5 clock     JSON: { bootEpochNs }: the wall clock was set
  *  6 end       JSON: { nowNs }, and everything that is still held is delivered; a file without it was cut short
+ *  7 missing   JSON: { cpu, seq }: all records of that CPU up to that number have come, or are lost
  * ```
  */
 
@@ -27,6 +28,7 @@ export const FRAME_CGROUPS = 3
 export const FRAME_LOST = 4
 export const FRAME_CLOCK = 5
 export const FRAME_END = 6
+export const FRAME_MISSING = 7
 
 /** Bytes before each record of a step. */
 export const RECORD_HEADER_BYTES = 8

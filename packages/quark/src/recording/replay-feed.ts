@@ -6,7 +6,15 @@ import { RecordingError } from '../errors.js'
 import type { Feed } from '../feed.js'
 import type { Pipeline } from '../pipeline.js'
 import type { AttachedFact, MissingFact } from '../stats.js'
-import { FRAME_CGROUPS, FRAME_CLOCK, FRAME_END, FRAME_LOST, FRAME_SNAPSHOT, FRAME_STEP } from './format.js'
+import {
+  FRAME_CGROUPS,
+  FRAME_CLOCK,
+  FRAME_END,
+  FRAME_LOST,
+  FRAME_MISSING,
+  FRAME_SNAPSHOT,
+  FRAME_STEP,
+} from './format.js'
 import type { Frame, RecordingReader } from './reader.js'
 
 const TYPES = 32
@@ -63,8 +71,13 @@ export class ReplayFeed implements Feed {
         }
         return false
       case FRAME_LOST: {
-        const loss = this.#reader.json(frame) as { cause: LostCause; count: number; cpu?: number }
-        pipeline.noteLost(loss.cause, loss.count, loss.cpu)
+        const { cause, count } = this.#reader.json(frame) as { cause: LostCause; count: number }
+        pipeline.noteLost(cause, count)
+        return false
+      }
+      case FRAME_MISSING: {
+        const { cpu, seq } = this.#reader.json(frame) as { cpu: number; seq: number }
+        pipeline.noteMissingUpTo(cpu, seq)
         return false
       }
       case FRAME_CLOCK: {

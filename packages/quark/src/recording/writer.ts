@@ -8,6 +8,7 @@ import {
   FRAME_END,
   FRAME_HEADER_BYTES,
   FRAME_LOST,
+  FRAME_MISSING,
   FRAME_SNAPSHOT,
   FRAME_STEP,
   MAGIC,
@@ -65,8 +66,12 @@ export class RecordingWriter implements Disposable {
     this.#json(FRAME_CGROUPS, names)
   }
 
-  lost(loss: { cause: string; count: number; cpu?: number | undefined }): void {
+  lost(loss: { cause: string; count: number }): void {
     this.#json(FRAME_LOST, loss)
+  }
+
+  missing(upTo: { cpu: number; seq: number }): void {
+    this.#json(FRAME_MISSING, upTo)
   }
 
   clock(bootEpochNs: bigint): void {

@@ -1,30 +1,56 @@
-import { type TimeBase, ticksOf, u64Of } from '../event/time-base.js'
+import { TAIL_FAILED } from '@quark/ebpf/probe'
 import type { Ids } from '../event/event.js'
 import type { Process, ProcessUsage } from '../event/process.js'
-import { decodeUtf8, latin1Of, type PathText, type StringsText } from './text.js'
-import type { UsageSum } from './usage.js'
+import { ticksOf, type TimeBase, u64Of } from '../event/time-base.js'
+import type { Image } from './image.js'
+import { pathAt, rootAt } from './text.js'
 
-/** Bits of `known`: which groups of fields have values. */
+/** Bits of `known`. */
 export const KNOWN_START = 1
 /** The start is cut to clock ticks, as /proc has it. */
 export const KNOWN_START_TICKS = 2
-export const KNOWN_CAPS = 4
-export const KNOWN_COMM = 8
-export const KNOWN_TTY = 16
-export const KNOWN_EXIT = 32
+export const KNOWN_EXIT = 4
 
 const SIGNAL_MASK = 0x7f
 const CORE_DUMPED = 0x80
 
-const commBytes = Buffer.alloc(16)
 const idBytes = Buffer.alloc(12)
+
+/** Facts that come together, in the record that told them last. Immutable. */
+export interface Identity extends Pick<
+  Process,
+  | 'uid'
+  | 'euid'
+  | 'suid'
+  | 'gid'
+  | 'egid'
+  | 'sgid'
+  | 'capInheritable'
+  | 'capPermitted'
+  | 'capEffective'
+  | 'capBounding'
+  | 'capAmbient'
+  | 'ttyMajor'
+  | 'ttyMinor'
+  | 'utsNs'
+  | 'ipcNs'
+  | 'mntNs'
+  | 'netNs'
+  | 'comm'
+> {}
+
+/** What a process used, summed up when it is asked for. Immutable. */
+export interface UsageSource {
+  readonly usage: ProcessUsage
+}
 
 /**
  * One process as the table has it. The table writes into it until it was delivered; afterwards it stays as it
  * is, and the table goes on with a clone.
  *
- * Halves of 64-bit numbers, and the four words of comm, are signed, so that they are small integers to the
- * engine. Text is cut and decoded when it is read.
+ * Ended processes are kept for their grace time, so what they weigh decides how much there is to do for the
+ * garbage collector: few fields, and text and identity in the strings of the records that told them. Halves
+ * of times are signed, so that they are small integers to the engine.
  */
 export class ProcessRecord implements Process {
   readonly pid: number
@@ -32,48 +58,26 @@ export class ProcessRecord implements Process {
   /** Given out; must not change any more. */
   isDelivered = false
   known = 0
-  bootEpochNs: bigint
   startLo = 0
   startHi = 0
+  bootEpochNs: bigint
   ppid: number | undefined = undefined
   pgid: number | undefined = undefined
   sid: number | undefined = undefined
-  uid: number | undefined = undefined
-  euid: number | undefined = undefined
-  suid: number | undefined = undefined
-  gid: number | undefined = undefined
-  egid: number | undefined = undefined
-  sgid: number | undefined = undefined
-  inheritableLo = 0
-  inheritableHi = 0
-  permittedLo = 0
-  permittedHi = 0
-  effectiveLo = 0
-  effectiveHi = 0
-  boundingLo = 0
-  boundingHi = 0
-  ambientLo = 0
-  ambientHi = 0
-  major = 0
-  minor = 0
-  utsNs: number | undefined = undefined
-  ipcNs: number | undefined = undefined
-  mntNs: number | undefined = undefined
-  netNs: number | undefined = undefined
-  comm0 = 0
-  comm1 = 0
-  comm2 = 0
-  comm3 = 0
-  exeText: PathText | undefined = undefined
-  cwdText: PathText | undefined = undefined
-  argvText: StringsText | undefined = undefined
-  envText: StringsText | undefined = undefined
+  identity: Identity | undefined = undefined
+  /** A name that is newer than the identity's. */
+  newComm: string | undefined = undefined
+  image: Image | undefined = undefined
+  /** The record that told cwd last, where its tail begins, and the tail's descriptor. */
+  cwdText = ''
+  cwdStart = 0
+  cwdTail = TAIL_FAILED
   cgroup: string | undefined = undefined
   exitStatus = 0
   exitLo = 0
   exitHi = 0
   exitEpochNs: bigint
-  usageSum: UsageSum | undefined = undefined
+  usageSource: UsageSource | undefined = undefined
 
   constructor(pid: number, timeBase: TimeBase) {
     this.pid = pid
@@ -86,71 +90,27 @@ export class ProcessRecord implements Process {
   clone(): ProcessRecord {
     const copy = new ProcessRecord(this.pid, this.timeBase)
     copy.known = this.known
-    copy.bootEpochNs = this.bootEpochNs
     copy.startLo = this.startLo
     copy.startHi = this.startHi
+    copy.bootEpochNs = this.bootEpochNs
     copy.ppid = this.ppid
     copy.pgid = this.pgid
     copy.sid = this.sid
-    copy.copyIds(this)
-    copy.copyCaps(this)
-    copy.major = this.major
-    copy.minor = this.minor
-    copy.utsNs = this.utsNs
-    copy.ipcNs = this.ipcNs
-    copy.mntNs = this.mntNs
-    copy.netNs = this.netNs
-    copy.copyComm(this)
-    copy.exeText = this.exeText
-    copy.cwdText = this.cwdText
-    copy.argvText = this.argvText
-    copy.envText = this.envText
-    copy.cgroup = this.cgroup
+    copy.identity = this.identity
+    copy.newComm = this.newComm
+    copy.inherit(this)
     copy.exitStatus = this.exitStatus
     copy.exitLo = this.exitLo
     copy.exitHi = this.exitHi
     copy.exitEpochNs = this.exitEpochNs
-    copy.usageSum = this.usageSum
+    copy.usageSource = this.usageSource
     return copy
   }
 
-  copyIds(from: ProcessRecord): void {
-    this.uid = from.uid
-    this.euid = from.euid
-    this.suid = from.suid
-    this.gid = from.gid
-    this.egid = from.egid
-    this.sgid = from.sgid
-  }
-
-  copyCaps(from: ProcessRecord): void {
-    this.inheritableLo = from.inheritableLo
-    this.inheritableHi = from.inheritableHi
-    this.permittedLo = from.permittedLo
-    this.permittedHi = from.permittedHi
-    this.effectiveLo = from.effectiveLo
-    this.effectiveHi = from.effectiveHi
-    this.boundingLo = from.boundingLo
-    this.boundingHi = from.boundingHi
-    this.ambientLo = from.ambientLo
-    this.ambientHi = from.ambientHi
-  }
-
-  copyComm(from: ProcessRecord): void {
-    this.comm0 = from.comm0
-    this.comm1 = from.comm1
-    this.comm2 = from.comm2
-    this.comm3 = from.comm3
-  }
-
-  /** What a new process has from the one that made it. */
+  /** Takes what a new process has from the one that made it. Its identity and name come with its own record. */
   inherit(parent: ProcessRecord): void {
-    this.copyComm(parent)
-    this.known |= parent.known & KNOWN_COMM
-    this.exeText = parent.exeText
-    this.cwdText = parent.cwdText
-    this.argvText = parent.argvText
-    this.envText = parent.envText
+    this.image = parent.image
+    this.setCwd(parent.cwdText, parent.cwdStart, parent.cwdTail)
     this.cgroup = parent.cgroup
   }
 
@@ -159,40 +119,32 @@ export class ProcessRecord implements Process {
     this.ppid ??= other.ppid
     this.pgid ??= other.pgid
     this.sid ??= other.sid
-    if (this.uid === undefined) this.copyIds(other)
-    if ((this.known & KNOWN_CAPS) === 0) this.copyCaps(other)
-    if ((this.known & KNOWN_TTY) === 0) {
-      this.major = other.major
-      this.minor = other.minor
-    }
-    if ((this.known & KNOWN_COMM) === 0) this.copyComm(other)
-    this.utsNs ??= other.utsNs
-    this.ipcNs ??= other.ipcNs
-    this.mntNs ??= other.mntNs
-    this.netNs ??= other.netNs
-    this.exeText ??= other.exeText
-    this.cwdText ??= other.cwdText
-    this.argvText ??= other.argvText
-    this.envText ??= other.envText
+    this.identity ??= other.identity
+    this.image ??= other.image
+    if ((this.cwdTail & TAIL_FAILED) !== 0) this.setCwd(other.cwdText, other.cwdStart, other.cwdTail)
     this.cgroup ??= other.cgroup
-    this.known |= other.known & (KNOWN_CAPS | KNOWN_TTY | KNOWN_COMM)
+  }
+
+  setCwd(text: string, start: number, descriptor: number): void {
+    this.cwdText = text
+    this.cwdStart = start
+    this.cwdTail = descriptor
   }
 
   /** All ids; what is not known is 0. */
   get ids(): Ids {
-    const { sid = 0, uid = 0, euid = 0, suid = 0, gid = 0, egid = 0, sgid = 0 } = this
+    const { sid = 0 } = this
+    const { uid = 0, euid = 0, suid = 0, gid = 0, egid = 0, sgid = 0 } = this.identity ?? {}
     return { sid, uid, euid, suid, gid, egid, sgid }
   }
 
   /** The ids that are known. */
   get knownIds(): Partial<Ids> {
-    const { sid, uid } = this
-    if (sid !== undefined && uid !== undefined) return this.ids
-    const { euid = 0, suid = 0, gid = 0, egid = 0, sgid = 0 } = this
-    return {
-      ...(sid === undefined ? {} : { sid }),
-      ...(uid === undefined ? {} : { uid, euid, suid, gid, egid, sgid }),
-    }
+    const { sid, uid, ids } = this
+    if (sid !== undefined && uid !== undefined) return ids
+    if (uid === undefined) return sid === undefined ? {} : { sid }
+    const { sid: _unknown, ...others } = ids
+    return others
   }
 
   get hasExited(): boolean {
@@ -211,90 +163,128 @@ export class ProcessRecord implements Process {
 
   get entityId(): string | undefined {
     if ((this.known & KNOWN_START) === 0) return undefined
+    const ticks = BigInt(this.startTicks) + this.timeBase.bootEpochTicks
     idBytes.writeUInt32LE(this.pid, 0)
-    idBytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(this.startTicks) + this.timeBase.bootEpochTicks), 4)
+    idBytes.writeBigUInt64LE(BigInt.asUintN(64, ticks), 4)
     return idBytes.toString('base64')
   }
 
+  get uid(): number | undefined {
+    return this.identity?.uid
+  }
+
+  get euid(): number | undefined {
+    return this.identity?.euid
+  }
+
+  get suid(): number | undefined {
+    return this.identity?.suid
+  }
+
+  get gid(): number | undefined {
+    return this.identity?.gid
+  }
+
+  get egid(): number | undefined {
+    return this.identity?.egid
+  }
+
+  get sgid(): number | undefined {
+    return this.identity?.sgid
+  }
+
   get capInheritable(): bigint | undefined {
-    return this.#cap(this.inheritableLo, this.inheritableHi)
+    return this.identity?.capInheritable
   }
 
   get capPermitted(): bigint | undefined {
-    return this.#cap(this.permittedLo, this.permittedHi)
+    return this.identity?.capPermitted
   }
 
   get capEffective(): bigint | undefined {
-    return this.#cap(this.effectiveLo, this.effectiveHi)
+    return this.identity?.capEffective
   }
 
   get capBounding(): bigint | undefined {
-    return this.#cap(this.boundingLo, this.boundingHi)
+    return this.identity?.capBounding
   }
 
   get capAmbient(): bigint | undefined {
-    return this.#cap(this.ambientLo, this.ambientHi)
-  }
-
-  #cap(lo: number, hi: number): bigint | undefined {
-    return (this.known & KNOWN_CAPS) === 0 ? undefined : u64Of(lo, hi)
+    return this.identity?.capAmbient
   }
 
   get ttyMajor(): number | undefined {
-    return (this.known & KNOWN_TTY) === 0 ? undefined : this.major
+    return this.identity?.ttyMajor
   }
 
   get ttyMinor(): number | undefined {
-    return (this.known & KNOWN_TTY) === 0 ? undefined : this.minor
+    return this.identity?.ttyMinor
+  }
+
+  get utsNs(): number | undefined {
+    return this.identity?.utsNs
+  }
+
+  get ipcNs(): number | undefined {
+    return this.identity?.ipcNs
+  }
+
+  get mntNs(): number | undefined {
+    return this.identity?.mntNs
+  }
+
+  get netNs(): number | undefined {
+    return this.identity?.netNs
   }
 
   get comm(): string | undefined {
-    if ((this.known & KNOWN_COMM) === 0) return undefined
-    return commOf(this.comm0, this.comm1, this.comm2, this.comm3)
+    return this.newComm ?? this.identity?.comm
   }
 
   get exe(): string | undefined {
-    return this.exeText?.path
+    return this.image?.exe
   }
 
   get exeDeleted(): boolean {
-    return this.exeText?.isDeleted ?? false
+    return this.image?.exeDeleted ?? false
   }
 
   get cwd(): string | undefined {
-    return this.cwdText?.path
+    if ((this.cwdTail & TAIL_FAILED) !== 0) return undefined
+    return pathAt(this.cwdText, this.cwdStart, this.cwdTail)
   }
 
   get root(): string | undefined {
-    return this.cwdText?.root ?? this.exeText?.root
+    const isKnown = (this.cwdTail & TAIL_FAILED) === 0
+    return (isKnown ? rootAt(this.cwdText, this.cwdStart, this.cwdTail) : undefined) ?? this.image?.root
   }
 
   get argv(): readonly string[] | undefined {
-    return this.argvText?.strings
+    return this.image?.argv
   }
 
   get argvBytes(): Uint8Array | undefined {
-    return this.argvText?.bytes
+    return this.image?.argvBytes
   }
 
   get argvTruncated(): boolean {
-    return this.argvText?.isTruncated ?? false
+    return this.image?.argvTruncated ?? false
   }
 
   get argvSizeBytes(): number | undefined {
-    return this.argvText?.realSizeBytes
+    return this.image?.argvSizeBytes
   }
 
   get env(): readonly string[] | undefined {
-    return this.envText?.strings
+    return this.image?.env
   }
 
   get envTruncated(): boolean {
-    return this.envText?.isTruncated ?? false
+    return this.image?.envTruncated ?? false
   }
 
   get envSizeBytes(): number | undefined {
-    return this.envText?.realSizeBytes
+    return this.image?.envSizeBytes
   }
 
   get exitCode(): number | undefined {
@@ -321,17 +311,6 @@ export class ProcessRecord implements Process {
   }
 
   get usage(): ProcessUsage | undefined {
-    return this.usageSum?.usage
+    return this.usageSource?.usage
   }
-}
-
-/** A comm from its words: the characters before the first NUL, at most 15. */
-export function commOf(word0: number, word1: number, word2: number, word3: number): string {
-  commBytes.writeInt32LE(word0, 0)
-  commBytes.writeInt32LE(word1, 4)
-  commBytes.writeInt32LE(word2, 8)
-  commBytes.writeInt32LE(word3, 12)
-  let end = 0
-  while (end < 15 && commBytes[end] !== 0) end += 1
-  return decodeUtf8(latin1Of(commBytes, 0, end))
 }

@@ -1,9 +1,10 @@
 /**
- * Text that came with a record, decoded when it is asked for. `tails` is the latin1 text of all tails of the
- * record, one character a byte; a tail is a cut of it and a descriptor with its length and flags.
+ * Text of a record, decoded when it is asked for. All of a record is kept as one latin1 string, a character a
+ * byte: the engine stores it in as many bytes, and has nothing to follow in it. A tail is where it begins
+ * and its descriptor, which has its length and flags.
  */
 
-import { TAIL_DELETED, TAIL_LENGTH_MASK, TAIL_PSEUDO, TAIL_TRUNCATED } from '@quark/ebpf/probe'
+import { TAIL_LENGTH_MASK, TAIL_PSEUDO, TAIL_TRUNCATED } from '@quark/ebpf/probe'
 
 // oxlint-disable-next-line no-control-regex -- ASCII is just what needs no decoding
 const ASCII = /^[\0-\x7f]*$/
@@ -23,63 +24,60 @@ export function decodeUtf8(latin1: string): string {
   return ASCII.test(latin1) ? latin1 : Buffer.from(latin1, 'latin1').toString('utf8')
 }
 
-function cutOf(tails: string, start: number, descriptor: number): string {
-  return tails.slice(start, start + (descriptor & TAIL_LENGTH_MASK))
+/** The u32 at `at`. */
+export function u32At(text: string, at: number): number {
+  return (
+    (text.charCodeAt(at) |
+      (text.charCodeAt(at + 1) << 8) |
+      (text.charCodeAt(at + 2) << 16) |
+      (text.charCodeAt(at + 3) << 24)) >>>
+    0
+  )
 }
 
-/** Components from the leaf upwards, each NUL-terminated, as a path. */
-function pathOfComponents(components: string): string {
-  if (components === '') return '/'
-  return `/${decodeUtf8(components.slice(0, -1).split('\0').toReversed().join('/'))}`
+/** The u64 at `at`. */
+export function u64At(text: string, at: number): bigint {
+  return (BigInt(u32At(text, at + 4)) << 32n) | BigInt(u32At(text, at))
+}
+
+/** What comes before the first NUL, of at most `length` characters. */
+export function cstringAt(text: string, at: number, length: number): string {
+  const cut = text.slice(at, at + length)
+  const end = cut.indexOf('\0')
+  return decodeUtf8(end === -1 ? cut : cut.slice(0, end))
+}
+
+/** A tail's bytes as text. */
+export function tailAt(text: string, start: number, descriptor: number): string {
+  return text.slice(start, start + (descriptor & TAIL_LENGTH_MASK))
 }
 
 /**
- * A file's path as the kernel side walked it: from the leaf to the root of the mount namespace, with an empty
- * component where the process's root directory lies. Immutable.
+ * The path of a file as the kernel side walked it: from the leaf to the root of the mount namespace, with an
+ * empty component where the process's root directory lies. The result is from there; from the namespace's
+ * root when the file lies outside of the process's; a bare name when it has no place.
  */
-export class PathText {
-  readonly #tails: string
-  readonly #start: number
-  readonly #descriptor: number
-  #path: string | undefined
+export function pathAt(text: string, start: number, descriptor: number): string {
+  if ((descriptor & TAIL_PSEUDO) !== 0) return cstringAt(text, start, descriptor & TAIL_LENGTH_MASK)
+  const components = tailAt(text, start, descriptor)
+  const mark = markOf(components)
+  return pathOf(mark === -1 ? components : components.slice(0, mark))
+}
 
-  constructor(tails: string, start: number, descriptor: number) {
-    this.#tails = tails
-    this.#start = start
-    this.#descriptor = descriptor
-  }
+/** The process's root directory, if the walk of a path passed it and went on to the end. */
+export function rootAt(text: string, start: number, descriptor: number): string | undefined {
+  if ((descriptor & (TAIL_PSEUDO | TAIL_TRUNCATED)) !== 0) return undefined
+  const components = tailAt(text, start, descriptor)
+  const mark = markOf(components)
+  return mark === -1 ? undefined : pathOf(components.slice(mark + 1))
+}
 
-  /** From the process's root; from that of the namespace when the file lies outside; bare without a place. */
-  get path(): string {
-    this.#path ??= this.#decode()
-    return this.#path
-  }
-
-  /** Path of the process's root directory in its mount namespace, if the walk passed it and went on to the end. */
-  get root(): string | undefined {
-    if ((this.#descriptor & (TAIL_PSEUDO | TAIL_TRUNCATED)) !== 0) return undefined
-    const components = cutOf(this.#tails, this.#start, this.#descriptor)
-    const mark = markOf(components)
-    return mark === -1 ? undefined : pathOfComponents(components.slice(mark + 1))
-  }
-
-  get isDeleted(): boolean {
-    return (this.#descriptor & TAIL_DELETED) !== 0
-  }
-
-  get isTruncated(): boolean {
-    return (this.#descriptor & TAIL_TRUNCATED) !== 0
-  }
-
-  #decode(): string {
-    const components = cutOf(this.#tails, this.#start, this.#descriptor)
-    if ((this.#descriptor & TAIL_PSEUDO) !== 0) {
-      const end = components.indexOf('\0')
-      return decodeUtf8(end === -1 ? components : components.slice(0, end))
-    }
-    const mark = markOf(components)
-    return pathOfComponents(mark === -1 ? components : components.slice(0, mark))
-  }
+/** NUL-terminated strings, the last of which may have been cut. */
+export function stringsAt(text: string, start: number, descriptor: number): readonly string[] {
+  const tail = tailAt(text, start, descriptor)
+  if (tail === '') return Object.freeze([])
+  const strings = (tail.endsWith('\0') ? tail.slice(0, -1) : tail).split('\0')
+  return Object.freeze(ASCII.test(tail) ? strings : strings.map((string) => decodeUtf8(string)))
 }
 
 /** Where the empty component is, or -1. */
@@ -89,40 +87,8 @@ function markOf(components: string): number {
   return end === -1 ? -1 : end + 1
 }
 
-/** NUL-terminated strings, as argv and the environment are in memory; maybe cut. Immutable. */
-export class StringsText {
-  /** Of the strings in the process's memory, whatever was cut. */
-  readonly realSizeBytes: number
-  readonly #tails: string
-  readonly #start: number
-  readonly #descriptor: number
-  #strings: readonly string[] | undefined
-
-  constructor(tails: string, start: number, descriptor: number, realSizeBytes: number) {
-    this.#tails = tails
-    this.#start = start
-    this.#descriptor = descriptor
-    this.realSizeBytes = realSizeBytes
-  }
-
-  get isTruncated(): boolean {
-    return (this.#descriptor & TAIL_TRUNCATED) !== 0
-  }
-
-  get strings(): readonly string[] {
-    this.#strings ??= Object.freeze(this.#split())
-    return this.#strings
-  }
-
-  /** A copy of the bytes. */
-  get bytes(): Uint8Array {
-    return Uint8Array.from(Buffer.from(cutOf(this.#tails, this.#start, this.#descriptor), 'latin1'))
-  }
-
-  #split(): string[] {
-    const text = cutOf(this.#tails, this.#start, this.#descriptor)
-    if (text === '') return []
-    const strings = (text.endsWith('\0') ? text.slice(0, -1) : text).split('\0')
-    return ASCII.test(text) ? strings : strings.map((string) => decodeUtf8(string))
-  }
+/** Components from the leaf upwards, each NUL-terminated, as a path. */
+function pathOf(components: string): string {
+  if (components === '') return '/'
+  return `/${decodeUtf8(components.slice(0, -1).split('\0').reverse().join('/'))}`
 }

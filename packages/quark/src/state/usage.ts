@@ -1,4 +1,5 @@
 import type { ProcessUsage } from '../event/process.js'
+import type { UsageSource } from './process-record.js'
 
 /** What the kernel has counted for the threads that are gone, the last thread, and the leader. */
 export interface UsageCounts {
@@ -11,7 +12,7 @@ export interface UsageCounts {
 }
 
 /** A process's usage, summed up when it is asked for. Immutable. */
-export class UsageSum {
+export class UsageSum implements UsageSource {
   readonly #counts: readonly UsageCounts[]
   readonly #pageSizeBytes: number
 

@@ -18,7 +18,7 @@ import {
   snapshotLayout,
   threadExitLayout,
   threadForkLayout,
-} from '../kinds/process/decode.js'
+} from '../kinds/process/layouts.js'
 import { Pipeline } from '../pipeline.js'
 import { CgroupNames } from '../state/cgroups.js'
 import { ProcessTable } from '../state/process-table.js'

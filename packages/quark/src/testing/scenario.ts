@@ -174,11 +174,11 @@ export async function runScenario(openQuark: OpenQuark): Promise<string> {
     const seen = seenIn(events, pid)
     const family = descendants(seen, pid).filter((one) => ended(one))
     const truths = parseTruths(truth)
+    const { lost, truncatedArgv } = source.stats()
+    assert.equal(lost, 0, 'records were lost')
     assert.deepEqual(missingSteps(truth, said), [], 'steps are missing')
     assert.deepEqual(complaints(truths, seen, { maxArgvBytes: MAX_ARGV_BYTES }), [])
     assert.deepEqual(family.flatMap(lifeComplaints), [])
-    const { lost, truncatedArgv } = source.stats()
-    assert.equal(lost, 0, 'records were lost')
     assert.ok(truncatedArgv >= 1, 'the argv of 2 MB was not counted as cut')
     return said
   } finally {

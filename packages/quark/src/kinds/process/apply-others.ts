@@ -5,20 +5,17 @@ import type { ExecFailedEvent, SnapshotEvent, ThreadEvent } from '../../event/ev
 import type { Tables } from '../../event/kind.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { u64Of } from '../../event/time-base.js'
-import { commOf, ProcessRecord } from '../../state/process-record.js'
+import { ProcessRecord } from '../../state/process-record.js'
+import { cstringAt } from '../../state/text.js'
+import { readSnapshot, stringTail, textOf, TIME_HI, TIME_LO } from './decode.js'
+import { RECORD_THREAD_EXIT } from './kernel.js'
 import {
   cgroupMkdirLayout,
   execFailedLayout,
-  readSnapshot,
   snapshotLayout,
-  stringTail,
-  tailsOf,
   threadExitLayout,
   threadForkLayout,
-  TIME_HI,
-  TIME_LO,
-} from './decode.js'
-import { RECORD_THREAD_EXIT } from './kernel.js'
+} from './layouts.js'
 
 function timeNsOf(words: Uint32Array, w: number, { timeBase }: Tables): bigint {
   return u64Of(words[w + TIME_LO] as number, words[w + TIME_HI] as number) + timeBase.bootEpochNs
@@ -26,7 +23,7 @@ function timeNsOf(words: Uint32Array, w: number, { timeBase }: Tables): bigint {
 
 const THREAD_PID = threadForkLayout.at.pid >> 2
 const THREAD_TID = threadForkLayout.at.tid >> 2
-const THREAD_COMM = threadForkLayout.at.comm >> 2
+const MAX_COMM_BYTES = 15
 const THREAD_EXIT_CODE = threadExitLayout.at.exitCode >> 2
 
 /** A thread began or ended: the records begin alike. */
@@ -42,12 +39,7 @@ export function applyThread(group: RecordGroup, tables: Tables): ThreadEvent | u
     timeNs: timeNsOf(words, w, tables),
     pid,
     tid: words[w + THREAD_TID] as number,
-    comm: commOf(
-      words[w + THREAD_COMM] as number,
-      words[w + THREAD_COMM + 1] as number,
-      words[w + THREAD_COMM + 2] as number,
-      words[w + THREAD_COMM + 3] as number,
-    ),
+    comm: cstringAt(textOf(group), threadForkLayout.at.comm, MAX_COMM_BYTES),
     exitCode: hasEnded ? ((words[w + THREAD_EXIT_CODE] as number) >> 8) & 0xff : undefined,
     process: tables.processes.lookup(pid),
   }
@@ -64,13 +56,16 @@ export function applyExecFailed(group: RecordGroup, tables: Tables): ExecFailedE
   const { words } = group
   const w = group.offsetBytes >> 2
   const pid = words[w + FAILED_PID] as number
-  const tails = tailsOf(group, execFailedLayout.fixedSizeBytes)
   return {
     kind: 'execFailed',
     timeNs: timeNsOf(words, w, tables),
     pid,
     tid: words[w + FAILED_TID] as number,
-    filename: stringTail(tails, 0, words[w + FAILED_FILENAME] as number),
+    filename: stringTail(
+      textOf(group),
+      execFailedLayout.fixedSizeBytes,
+      words[w + FAILED_FILENAME] as number,
+    ),
     errno: -((words[w + FAILED_RESULT] as number) | 0),
     process: tables.processes.lookup(pid),
   }
@@ -117,5 +112,5 @@ function cgroupIdOf({ words, offsetBytes }: RecordGroup): number {
 function cgroupPathOf(group: RecordGroup): string | undefined {
   const descriptor = group.words[(group.offsetBytes >> 2) + CGROUP_PATH] as number
   if ((descriptor & TAIL_LENGTH_MASK) === 0) return undefined
-  return stringTail(tailsOf(group, cgroupMkdirLayout.fixedSizeBytes), 0, descriptor)
+  return stringTail(textOf(group), cgroupMkdirLayout.fixedSizeBytes, descriptor)
 }

@@ -6,22 +6,15 @@ import type { RecordGroup } from '../../event/raw.js'
 import type { ProcessRecord } from '../../state/process-record.js'
 import {
   cgroupIdOf,
-  commLayout,
-  EXEC_SHIFT,
-  execLayout,
-  exitLayout,
-  forkLayout,
-  ID_CHANGE_SHIFT,
-  idChangeLayout,
-  readCommTail,
+  readComm,
   readEnding,
   readExecTails,
   readForkTails,
   readIdentity,
-  readIdentityComm,
   readStart,
   readUsage,
   startWord,
+  textOf,
   TIME_HI,
   TIME_LO,
 } from './decode.js'
@@ -44,6 +37,8 @@ import {
   RECORD_FORK,
   RECORD_ID_CHANGE,
 } from './kernel.js'
+import { EXEC_SHIFT, ID_CHANGE_SHIFT } from './identity.js'
+import { commLayout, execLayout, exitLayout, forkLayout, idChangeLayout } from './layouts.js'
 
 const FORK_PID = forkLayout.at.pid >> 2
 const EXEC_PID = execLayout.at.pid >> 2
@@ -86,13 +81,13 @@ export function applyProcessChanges(group: RecordGroup, tables: Tables): Process
         break
       case RECORD_COMM:
         process = entryAt(words, w + COMM_PID, w + COMM_START, tables)
-        readCommTail(process, group)
+        readComm(process, group)
         actions |= ACTION_COMM_CHANGE
         break
       case RECORD_ID_CHANGE:
         process = idChangeEntry(words, w, tables)
         idsBefore ??= process.knownIds
-        applyIdChange(process, words, w, tables)
+        applyIdChange(process, group, w, tables)
         changed |= words[w + ID_CHANGE_WHAT] as number
         actions |= ACTION_ID_CHANGE
         break
@@ -117,23 +112,24 @@ function entryAt(words: Uint32Array, pid: number, start: number, { processes }: 
 
 function applyFork(group: RecordGroup, words: Uint32Array, w: number, tables: Tables): ProcessRecord {
   const process = entryAt(words, w + FORK_PID, startWord(w, 0), tables)
-  // Nothing but the start is known of a new entry; its identity comes with this record.
-  const isNew = process.uid === undefined
-  readIdentity(process, words, w, 0)
+  const isNew = process.identity === undefined
+  const text = textOf(group)
+  readIdentity(process, words, w, text, 0)
   const parent = isNew ? tables.processes.peek(process.ppid as number) : undefined
   if (parent !== undefined && parent !== process) process.inherit(parent)
-  readIdentityComm(process, words, w, 0)
+  process.newComm = undefined
   readCgroup(process, words, w, 0, tables)
-  readForkTails(process, group, tables.processes)
+  readForkTails(process, words, w, text, tables.processes)
   return process
 }
 
 function applyExec(group: RecordGroup, words: Uint32Array, w: number, tables: Tables): ProcessRecord {
   const process = entryAt(words, w + EXEC_PID, startWord(w, EXEC_SHIFT), tables)
-  readIdentity(process, words, w, EXEC_SHIFT)
-  readIdentityComm(process, words, w, EXEC_SHIFT)
+  const text = textOf(group)
+  readIdentity(process, words, w, text, EXEC_SHIFT)
+  process.newComm = undefined
   readCgroup(process, words, w, EXEC_SHIFT, tables)
-  readExecTails(process, group, tables.processes)
+  readExecTails(process, words, w, text, tables.processes)
   return process
 }
 
@@ -152,11 +148,13 @@ function idChangeEntry(words: Uint32Array, w: number, tables: Tables): ProcessRe
   return entryAt(words, w + ID_CHANGE_PID, startWord(w, ID_CHANGE_SHIFT), tables)
 }
 
-function applyIdChange(process: ProcessRecord, words: Uint32Array, w: number, tables: Tables): void {
-  readIdentity(process, words, w, ID_CHANGE_SHIFT)
+function applyIdChange(process: ProcessRecord, group: RecordGroup, w: number, tables: Tables): void {
+  const { words } = group
+  // The name in the record is the thread's; the process's stays as it was.
+  const isThread = process.pid !== words[w + ID_CHANGE_TID]
+  process.newComm = isThread ? (process.newComm ?? process.identity?.comm) : undefined
+  readIdentity(process, words, w, textOf(group), ID_CHANGE_SHIFT)
   readCgroup(process, words, w, ID_CHANGE_SHIFT, tables)
-  // A thread's name is not the process's.
-  if (process.pid === words[w + ID_CHANGE_TID]) readIdentityComm(process, words, w, ID_CHANGE_SHIFT)
 }
 
 function readCgroup(

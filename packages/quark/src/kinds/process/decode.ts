@@ -1,99 +1,41 @@
 /**
- * Straight-line readers of process records. Offsets are module constants, taken once from the layouts, in
- * words: records begin at multiples of 8 bytes, and halves of 64-bit numbers are read as signed.
+ * Readers of process records into the table's. Offsets are module constants, taken once from the layouts, in
+ * words: records begin at multiples of 8 bytes, and halves of times are read as signed.
  */
 
-import { MAX_TAIL_BYTES, TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_TRUNCATED } from '@quark/ebpf/probe'
+import { TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_TRUNCATED } from '@quark/ebpf/probe'
 import type { RecordPlace } from '../../event/raw.js'
-import {
-  KNOWN_CAPS,
-  KNOWN_COMM,
-  KNOWN_START,
-  KNOWN_START_TICKS,
-  KNOWN_TTY,
-  type ProcessRecord,
-} from '../../state/process-record.js'
+import { Image } from '../../state/image.js'
+import { KNOWN_START, KNOWN_START_TICKS, type ProcessRecord } from '../../state/process-record.js'
 import type { ProcessTable } from '../../state/process-table.js'
-import { decodeUtf8, latin1Of, PathText, StringsText } from '../../state/text.js'
+import { cstringAt, decodeUtf8, latin1Of } from '../../state/text.js'
 import { UsageSum } from '../../state/usage.js'
-import {
-  cgroupMkdirProbe,
-  cgroupRenameProbe,
-  commProbe,
-  execFailedProbe,
-  execProbe,
-  exitProbe,
-  exitUsageProbe,
-  forkProbe,
-  idChangeProbe,
-  threadExitProbe,
-  threadForkProbe,
-} from './kernel.js'
-import * as snapshot from './snapshot.js'
-
-// Where fields lie does not depend on settings; how much of a tail may be captured does, and is all of it here.
-const settings = {
-  maxArgvBytes: MAX_TAIL_BYTES,
-  maxEnvBytes: MAX_TAIL_BYTES,
-  cgroupHierarchy: 'unified',
-  kernelThreads: false,
-} as const
-export const forkLayout = forkProbe(settings).layout
-export const execLayout = execProbe(settings).layout
-export const exitLayout = exitProbe(settings).layout
-export const exitUsageLayout = exitUsageProbe(settings).layout
-export const idChangeLayout = idChangeProbe(settings).layout
-export const commLayout = commProbe(settings).layout
-export const threadForkLayout = threadForkProbe(settings).layout
-export const threadExitLayout = threadExitProbe(settings).layout
-export const execFailedLayout = execFailedProbe().layout
-export const cgroupMkdirLayout = cgroupMkdirProbe().layout
-export const cgroupRenameLayout = cgroupRenameProbe().layout
-export const { snapshotLayout } = snapshot
+import { RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
+import { commLayout, execLayout, exitLayout, exitUsageLayout, forkLayout, snapshotLayout } from './layouts.js'
+import { KNOWN_STAT, KNOWN_STATUS } from './snapshot.js'
 
 /** Words of the header. */
 export const TIME_LO = 2
 export const TIME_HI = 3
 
+/** Words of the identity in a fork record. */
 const START = forkLayout.at.startBootNs >> 2
 const PPID = forkLayout.at.ppid >> 2
 const PGID = forkLayout.at.pgid >> 2
 const SID = forkLayout.at.sid >> 2
-const UID = forkLayout.at.uid >> 2
-const GID = forkLayout.at.gid >> 2
-const SUID = forkLayout.at.suid >> 2
-const SGID = forkLayout.at.sgid >> 2
-const EUID = forkLayout.at.euid >> 2
-const EGID = forkLayout.at.egid >> 2
-const INHERITABLE = forkLayout.at.capInheritable >> 2
-const PERMITTED = forkLayout.at.capPermitted >> 2
-const EFFECTIVE = forkLayout.at.capEffective >> 2
-const BOUNDING = forkLayout.at.capBounding >> 2
-const AMBIENT = forkLayout.at.capAmbient >> 2
-const TTY_MAJOR = forkLayout.at.ttyMajor >> 2
-const TTY_MINOR_START = forkLayout.at.ttyMinorStart >> 2
-const TTY_INDEX = forkLayout.at.ttyIndex >> 2
-const UTS_NS = forkLayout.at.utsNs >> 2
-const IPC_NS = forkLayout.at.ipcNs >> 2
-const MNT_NS = forkLayout.at.mntNs >> 2
-const NET_NS = forkLayout.at.netNs >> 2
 const CGROUP = forkLayout.at.cgroupId >> 2
-const COMM = forkLayout.at.comm >> 2
-
-/** Words by which a layout's identity lies behind that of a fork: the fields are the same, from the start on. */
-function identityShift(layout: { readonly at: { readonly startBootNs: number } }): number {
-  return (layout.at.startBootNs - forkLayout.at.startBootNs) >> 2
-}
-
-export const EXEC_SHIFT = identityShift(execLayout)
-export const ID_CHANGE_SHIFT = identityShift(idChangeLayout)
-export const SNAPSHOT_SHIFT = identityShift(snapshotLayout)
 
 /** A number of a record as a signed word. */
 function signed(words: Uint32Array, word: number): number {
   return (words[word] as number) | 0
 }
 
+/** A whole record as text, one character a byte: what a table's record keeps of it. */
+export function textOf({ bytes, offsetBytes, lengthBytes }: RecordPlace): string {
+  return latin1Of(bytes, offsetBytes, offsetBytes + lengthBytes)
+}
+
+/** The exact start time at these words; 0 is none. */
 export function readStart(process: ProcessRecord, words: Uint32Array, start: number): void {
   const lo = signed(words, start)
   const hi = signed(words, start + 1)
@@ -103,118 +45,55 @@ export function readStart(process: ProcessRecord, words: Uint32Array, start: num
   process.known = (process.known & ~KNOWN_START_TICKS) | KNOWN_START
 }
 
-/** Word of the start time in a record whose identity is shifted by `shift`. */
+/** Word of the start time in a record whose identity is `shift` bytes later than in a fork record. */
 export function startWord(record: number, shift: number): number {
-  return record + shift + START
+  return record + (shift >> 2) + START
 }
 
-/** Parent, group, session, users and groups. `w` is the record's first word, shifted. */
-function readIds(process: ProcessRecord, words: Uint32Array, w: number): void {
-  process.ppid = words[w + PPID]
-  process.pgid = words[w + PGID]
-  process.sid = words[w + SID]
-  process.uid = words[w + UID]
-  process.gid = words[w + GID]
-  process.suid = words[w + SUID]
-  process.sgid = words[w + SGID]
-  process.euid = words[w + EUID]
-  process.egid = words[w + EGID]
-}
-
-function readCaps(process: ProcessRecord, words: Uint32Array, w: number): void {
-  process.inheritableLo = signed(words, w + INHERITABLE)
-  process.inheritableHi = signed(words, w + INHERITABLE + 1)
-  process.permittedLo = signed(words, w + PERMITTED)
-  process.permittedHi = signed(words, w + PERMITTED + 1)
-  process.effectiveLo = signed(words, w + EFFECTIVE)
-  process.effectiveHi = signed(words, w + EFFECTIVE + 1)
-  process.boundingLo = signed(words, w + BOUNDING)
-  process.boundingHi = signed(words, w + BOUNDING + 1)
-  process.ambientLo = signed(words, w + AMBIENT)
-  process.ambientHi = signed(words, w + AMBIENT + 1)
-}
-
-function readTty(process: ProcessRecord, words: Uint32Array, w: number): void {
-  process.major = words[w + TTY_MAJOR] as number
-  process.minor = ((words[w + TTY_MINOR_START] as number) + (words[w + TTY_INDEX] as number)) >>> 0
-}
-
-/** 0 stands for a namespace that could not be read. */
-function readNamespaces(process: ProcessRecord, words: Uint32Array, w: number): void {
-  process.utsNs = words[w + UTS_NS] || undefined
-  process.ipcNs = words[w + IPC_NS] || undefined
-  process.mntNs = words[w + MNT_NS] || undefined
-  process.netNs = words[w + NET_NS] || undefined
-}
-
-export function readComm(process: ProcessRecord, words: Uint32Array, comm: number): void {
-  process.comm0 = signed(words, comm)
-  process.comm1 = signed(words, comm + 1)
-  process.comm2 = signed(words, comm + 2)
-  process.comm3 = signed(words, comm + 3)
-  process.known |= KNOWN_COMM
-}
-
-/** All of the identity but the start time and comm. */
+/** The identity of a record, whose text is `text`; not the start time. */
 export function readIdentity(
   process: ProcessRecord,
   words: Uint32Array,
   record: number,
+  text: string,
   shift: number,
 ): void {
-  const w = record + shift
-  readIds(process, words, w)
-  readCaps(process, words, w)
-  readTty(process, words, w)
-  readNamespaces(process, words, w)
-  process.known |= KNOWN_CAPS | KNOWN_TTY
-}
-
-export function readIdentityComm(
-  process: ProcessRecord,
-  words: Uint32Array,
-  record: number,
-  shift: number,
-): void {
-  readComm(process, words, record + shift + COMM)
+  const w = record + (shift >> 2)
+  process.ppid = words[w + PPID]
+  process.pgid = words[w + PGID]
+  process.sid = words[w + SID]
+  process.identity = new RecordIdentity(text, shift)
 }
 
 /** kernfs id of the cgroup, exact below 2^53; 0 when it could not be read. */
 export function cgroupIdOf(words: Uint32Array, record: number, shift: number): number {
-  const w = record + shift + CGROUP
+  const w = record + (shift >> 2) + CGROUP
   return (words[w] as number) + (words[w + 1] as number) * 2 ** 32
-}
-
-/** The text of all tails of a record, one character a byte. */
-export function tailsOf(place: RecordPlace, fixedSizeBytes: number): string {
-  const { bytes, offsetBytes, lengthBytes } = place
-  return latin1Of(bytes, offsetBytes + fixedSizeBytes, offsetBytes + lengthBytes)
-}
-
-function pathText(
-  table: ProcessTable,
-  tails: string,
-  start: number,
-  descriptor: number,
-): PathText | undefined {
-  if ((descriptor & TAIL_FAILED) !== 0) return undefined
-  if ((descriptor & TAIL_TRUNCATED) !== 0) table.truncatedPaths += 1
-  return new PathText(tails, start, descriptor)
-}
-
-/** A limit of 0 cuts all: then the strings were not asked for. */
-function isCaptured(descriptor: number): boolean {
-  return (
-    (descriptor & TAIL_FAILED) === 0 && (descriptor & (TAIL_TRUNCATED | TAIL_LENGTH_MASK)) !== TAIL_TRUNCATED
-  )
 }
 
 const FORK_CWD = forkLayout.at.cwd >> 2
 
-export function readForkTails(process: ProcessRecord, place: RecordPlace, table: ProcessTable): void {
-  const descriptor = place.words[(place.offsetBytes >> 2) + FORK_CWD] as number
-  const cwd = pathText(table, tailsOf(place, forkLayout.fixedSizeBytes), 0, descriptor)
-  process.cwdText = cwd ?? process.cwdText
+export function readForkTails(
+  process: ProcessRecord,
+  words: Uint32Array,
+  record: number,
+  text: string,
+  table: ProcessTable,
+): void {
+  readCwd(process, text, forkLayout.fixedSizeBytes, words[record + FORK_CWD] as number, table)
+}
+
+/** A cwd that could not be read is left as it was. */
+function readCwd(
+  process: ProcessRecord,
+  text: string,
+  start: number,
+  descriptor: number,
+  table: ProcessTable,
+): void {
+  if ((descriptor & TAIL_FAILED) !== 0) return
+  if ((descriptor & TAIL_TRUNCATED) !== 0) table.truncatedPaths += 1
+  process.setCwd(text, start, descriptor)
 }
 
 const EXEC_CWD = execLayout.at.cwd >> 2
@@ -224,69 +103,50 @@ const EXEC_ENV = execLayout.at.env >> 2
 const EXEC_ARGV_BYTES = execLayout.at.argvBytes >> 2
 const EXEC_ENV_BYTES = execLayout.at.envBytes >> 2
 
-/** What an exec replaces; a part that could not be read is unknown then. */
-export function readExecTails(process: ProcessRecord, place: RecordPlace, table: ProcessTable): void {
-  const { words } = place
-  const w = place.offsetBytes >> 2
-  const tails = tailsOf(place, execLayout.fixedSizeBytes)
-  const cwd = words[w + EXEC_CWD] as number
-  const exe = words[w + EXEC_EXE] as number
-  const argv = words[w + EXEC_ARGV] as number
-  const env = words[w + EXEC_ENV] as number
-  const exeStart = cwd & TAIL_LENGTH_MASK
-  const argvStart = exeStart + (exe & TAIL_LENGTH_MASK)
-  const envStart = argvStart + (argv & TAIL_LENGTH_MASK)
-  process.cwdText = pathText(table, tails, 0, cwd) ?? process.cwdText
-  process.exeText = pathText(table, tails, exeStart, exe)
-  process.argvText = argvText(table, tails, argvStart, argv, words[w + EXEC_ARGV_BYTES] as number)
-  process.envText = envText(table, tails, envStart, env, words[w + EXEC_ENV_BYTES] as number)
+export function readExecTails(
+  process: ProcessRecord,
+  words: Uint32Array,
+  record: number,
+  text: string,
+  table: ProcessTable,
+): void {
+  const start = execLayout.fixedSizeBytes
+  const cwd = words[record + EXEC_CWD] as number
+  readCwd(process, text, start, cwd, table)
+  const image = new Image(
+    text,
+    start + (cwd & TAIL_LENGTH_MASK),
+    words[record + EXEC_EXE] as number,
+    words[record + EXEC_ARGV] as number,
+    words[record + EXEC_ENV] as number,
+    words[record + EXEC_ARGV_BYTES] as number,
+    words[record + EXEC_ENV_BYTES] as number,
+  )
+  process.image = image
+  countCuts(image, table)
 }
 
-function argvText(
-  table: ProcessTable,
-  tails: string,
-  start: number,
-  descriptor: number,
-  realSizeBytes: number,
-): StringsText | undefined {
-  if (!isCaptured(descriptor)) return undefined
-  if ((descriptor & TAIL_TRUNCATED) !== 0) table.truncatedArgv += 1
-  return new StringsText(tails, start, descriptor, realSizeBytes)
-}
-
-function envText(
-  table: ProcessTable,
-  tails: string,
-  start: number,
-  descriptor: number,
-  realSizeBytes: number,
-): StringsText | undefined {
-  if (!isCaptured(descriptor)) return undefined
-  if ((descriptor & TAIL_TRUNCATED) !== 0) table.truncatedEnv += 1
-  return new StringsText(tails, start, descriptor, realSizeBytes)
+function countCuts(image: Image, table: ProcessTable): void {
+  if (image.exeTruncated) table.truncatedPaths += 1
+  if (image.argvTruncated) table.truncatedArgv += 1
+  if (image.envTruncated) table.truncatedEnv += 1
 }
 
 const COMM_TAIL = commLayout.at.comm >> 2
+const MAX_COMM_BYTES = 15
 
-/** The comm of a comm record, which is a tail: NUL-terminated, at most 16 bytes. */
-export function readCommTail(process: ProcessRecord, place: RecordPlace): void {
-  const { words, bytes, offsetBytes } = place
+/** The comm of a comm record, which is a tail. */
+export function readComm(process: ProcessRecord, { words, bytes, offsetBytes }: RecordPlace): void {
   const descriptor = words[(offsetBytes >> 2) + COMM_TAIL] as number
   if ((descriptor & TAIL_FAILED) !== 0) return
   const start = offsetBytes + commLayout.fixedSizeBytes
-  const end = start + Math.min(descriptor & TAIL_LENGTH_MASK, 16)
-  const parts = [0, 0, 0, 0]
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at] as number
-    if (byte === 0) break
-    const i = at - start
-    parts[i >> 2] = (parts[i >> 2] as number) | (byte << ((i & 3) * 8))
-  }
-  ;[process.comm0, process.comm1, process.comm2, process.comm3] = parts as [number, number, number, number]
-  process.known |= KNOWN_COMM
+  const limit = start + Math.min(descriptor & TAIL_LENGTH_MASK, MAX_COMM_BYTES)
+  let end = start
+  while (end < limit && bytes[end] !== 0) end += 1
+  process.newComm = decodeUtf8(latin1Of(bytes, start, end))
 }
 
-const GROUP_EXIT = 4
+const SIGNAL_GROUP_EXIT = 4
 const SIGNAL_FLAGS = exitLayout.at.signalFlags >> 2
 const GROUP_EXIT_CODE = exitLayout.at.groupExitCode >> 2
 const LEADER_EXIT_CODE = exitLayout.at.leaderExitCode >> 2
@@ -299,7 +159,7 @@ export function readEnding(process: ProcessRecord, words: Uint32Array, w: number
   process.ppid = words[w + EXIT_PPID]
   process.pgid = words[w + EXIT_PGID]
   process.sid = words[w + EXIT_SID]
-  const isGroupExit = ((words[w + SIGNAL_FLAGS] as number) & GROUP_EXIT) !== 0
+  const isGroupExit = ((words[w + SIGNAL_FLAGS] as number) & SIGNAL_GROUP_EXIT) !== 0
   process.exitStatus = signed(words, w + (isGroupExit ? GROUP_EXIT_CODE : LEADER_EXIT_CODE))
   process.exitLo = signed(words, w + TIME_LO)
   process.exitHi = signed(words, w + TIME_HI)
@@ -307,8 +167,7 @@ export function readEnding(process: ProcessRecord, words: Uint32Array, w: number
 }
 
 /** What a process used, from an exit record that has it. */
-export function readUsage(process: ProcessRecord, place: RecordPlace): void {
-  const { bytes, offsetBytes } = place
+export function readUsage(process: ProcessRecord, { bytes, offsetBytes }: RecordPlace): void {
   const { at } = exitUsageLayout
   const u64 = (field: keyof typeof at): bigint => bytes.readBigUInt64LE(offsetBytes + at[field])
   const group = {
@@ -335,12 +194,10 @@ export function readUsage(process: ProcessRecord, place: RecordPlace): void {
     readBytes: u64('leaderReadBytes'),
     writeBytes: u64('leaderWriteBytes'),
   }
-  // A leader that ended before is not counted in the group until it is reaped.
+  // A leader that ended before the last thread is not counted in the group until it is reaped.
   const isLeader = bytes.readUInt32LE(offsetBytes + at.pid) === bytes.readUInt32LE(offsetBytes + at.tid)
-  process.usageSum = new UsageSum(
-    isLeader ? [group, task] : [group, task, leader],
-    process.timeBase.pageSizeBytes,
-  )
+  const counts = isLeader ? [group, task] : [group, task, leader]
+  process.usageSource = new UsageSum(counts, process.timeBase.pageSizeBytes)
 }
 
 const SNAPSHOT_KNOWN = snapshotLayout.at.known >> 2
@@ -356,49 +213,48 @@ const SNAPSHOT_CGROUP = snapshotLayout.at.cgroup >> 2
 export function readSnapshot(process: ProcessRecord, place: RecordPlace, table: ProcessTable): void {
   const { words } = place
   const record = place.offsetBytes >> 2
-  const w = record + SNAPSHOT_SHIFT
+  const w = record + (SNAPSHOT_SHIFT >> 2)
   const known = words[record + SNAPSHOT_KNOWN] as number
-  const hasStatus = (known & snapshot.KNOWN_STATUS) !== 0
-  const hasStat = (known & snapshot.KNOWN_STAT) !== 0
-  readIds(process, words, w)
-  if (hasStatus) {
-    readCaps(process, words, w)
-    process.known |= KNOWN_CAPS
-  } else {
-    process.ppid = undefined
-    process.uid = process.euid = process.suid = undefined
-    process.gid = process.egid = process.sgid = undefined
-  }
-  if (hasStat) {
-    readTty(process, words, w)
+  const text = textOf(place)
+  process.identity = new RecordIdentity(text, SNAPSHOT_SHIFT, known)
+  if ((known & KNOWN_STATUS) !== 0) process.ppid = words[w + PPID]
+  if ((known & KNOWN_STAT) !== 0) {
+    process.pgid = words[w + PGID]
+    process.sid = words[w + SID]
     readStart(process, words, w + START)
-    process.known |= KNOWN_TTY | KNOWN_START_TICKS
-  } else {
-    process.pgid = process.sid = undefined
+    process.known |= KNOWN_START_TICKS
   }
-  if ((known & snapshot.KNOWN_NAMESPACES) !== 0) readNamespaces(process, words, w)
-  if ((known & snapshot.KNOWN_COMM) !== 0) readComm(process, words, w + COMM)
+  readSnapshotTails(process, words, record, text, table)
+}
 
-  const tails = tailsOf(place, snapshotLayout.fixedSizeBytes)
+function readSnapshotTails(
+  process: ProcessRecord,
+  words: Uint32Array,
+  record: number,
+  text: string,
+  table: ProcessTable,
+): void {
   const cwd = words[record + SNAPSHOT_CWD] as number
   const exe = words[record + SNAPSHOT_EXE] as number
   const argv = words[record + SNAPSHOT_ARGV] as number
   const env = words[record + SNAPSHOT_ENV] as number
-  const exeStart = cwd & TAIL_LENGTH_MASK
-  const argvStart = exeStart + (exe & TAIL_LENGTH_MASK)
-  const envStart = argvStart + (argv & TAIL_LENGTH_MASK)
-  const cgroupStart = envStart + (env & TAIL_LENGTH_MASK)
-  process.cwdText = pathText(table, tails, 0, cwd)
-  process.exeText = pathText(table, tails, exeStart, exe)
-  process.argvText = argvText(table, tails, argvStart, argv, words[record + SNAPSHOT_ARGV_BYTES] as number)
-  process.envText = envText(table, tails, envStart, env, words[record + SNAPSHOT_ENV_BYTES] as number)
-  process.cgroup = stringTail(tails, cgroupStart, words[record + SNAPSHOT_CGROUP] as number)
+  const cwdStart = snapshotLayout.fixedSizeBytes
+  const exeStart = cwdStart + (cwd & TAIL_LENGTH_MASK)
+  const afterExe = exeStart + (exe & TAIL_LENGTH_MASK)
+  const afterEnv = afterExe + (argv & TAIL_LENGTH_MASK) + (env & TAIL_LENGTH_MASK)
+  readCwd(process, text, cwdStart, cwd, table)
+  if ((exe & argv & TAIL_FAILED) === 0) {
+    const argvSizeBytes = words[record + SNAPSHOT_ARGV_BYTES] as number
+    const envSizeBytes = words[record + SNAPSHOT_ENV_BYTES] as number
+    const image = new Image(text, exeStart, exe, argv, env, argvSizeBytes, envSizeBytes)
+    process.image = image
+    countCuts(image, table)
+  }
+  process.cgroup = stringTail(text, afterEnv, words[record + SNAPSHOT_CGROUP] as number)
 }
 
 /** A NUL-terminated string tail; undefined when it could not be read. */
-export function stringTail(tails: string, start: number, descriptor: number): string | undefined {
+export function stringTail(text: string, start: number, descriptor: number): string | undefined {
   if ((descriptor & TAIL_FAILED) !== 0) return undefined
-  const text = tails.slice(start, start + (descriptor & TAIL_LENGTH_MASK))
-  const end = text.indexOf('\0')
-  return decodeUtf8(end === -1 ? text : text.slice(0, end))
+  return cstringAt(text, start, descriptor & TAIL_LENGTH_MASK)
 }

@@ -22,7 +22,7 @@ import {
   snapshotLayout,
   threadExitLayout,
   threadForkLayout,
-} from './decode.js'
+} from './layouts.js'
 
 /** What processes do: from fork over exec to exit. */
 export const processKind: Kind = {

@@ -1,0 +1,48 @@
+/** quark-mon as a process of its own. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+export const QUARK_MON = fileURLToPath(new URL('../packages/mon/bin/quark-mon.js', import.meta.url))
+/** The snapshot is written and garbage of the start is gone. */
+const SETTLE_MS = 500
+
+/**
+ * Starts quark-mon with its output thrown away, and waits until it watches.
+ *
+ * @returns its pid, and `stop`, which answers what it wrote to standard error
+ */
+export async function startAgent(args) {
+  const child = spawn(process.execPath, [QUARK_MON, '--verbose', ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let errors = ''
+  const watching = new Promise((resolve) => {
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      errors += text
+      resolve()
+    })
+  })
+  const ended = once(child, 'close')
+  await Promise.race([watching, ended])
+  if (child.exitCode !== null) throw new Error(`Cannot start quark-mon: ${errors}`)
+  await sleep(SETTLE_MS)
+  return {
+    pid: child.pid,
+    async stop() {
+      child.kill('SIGINT')
+      await ended
+      if (child.exitCode !== 0) throw new Error(`quark-mon failed: ${errors}`)
+      return errors
+    },
+  }
+}
+
+/** The number of lost records in what quark-mon wrote at its end. */
+export function lostOf(errors) {
+  const lines = errors.split('\n')
+  const heading = lines.findIndex((line) => line.includes('non-aggs'))
+  const names = lines[heading]?.trim().split(/\s+/) ?? []
+  return Number(lines[heading + 1]?.trim().split(/\s+/)[names.indexOf('lost')])
+}

@@ -1,0 +1,61 @@
+// Runs the benches, prints their tables, and after a whole run writes them to bench/results.md.
+//   node bench/run.mjs [--quick] [name…]
+import { writeFileSync } from 'node:fs'
+import { arch, cpus, release, totalmem } from 'node:os'
+import { parseArgs } from 'node:util'
+import { agentCpu } from './agent-cpu.mjs'
+import { bpfTime } from './bpf-time.mjs'
+import { latency } from './latency.mjs'
+import { pipeline } from './pipeline.mjs'
+import { markdown } from './report.mjs'
+import { slowdown } from './slowdown.mjs'
+import { startUp } from './start-up.mjs'
+
+const BENCHES = {
+  'bpf-time': bpfTime,
+  slowdown,
+  'agent-cpu': agentCpu,
+  'start-up': startUp,
+  latency,
+  pipeline,
+}
+const RESULTS = new URL('results.md', import.meta.url)
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: 'boolean', default: false } },
+})
+const unknown = positionals.filter((name) => BENCHES[name] === undefined)
+if (unknown.length > 0) fail(`No bench "${unknown[0]}": there are ${Object.keys(BENCHES).join(', ')}`)
+if (process.getuid?.() !== 0) fail('The benches watch the whole machine: run them as root')
+
+const names = positionals.length > 0 ? positionals : Object.keys(BENCHES)
+const results = []
+for (const name of names) {
+  const startedMs = performance.now()
+  console.error(`${name} …`)
+  const result = await BENCHES[name]({ quick: values.quick })
+  const seconds = Math.round((performance.now() - startedMs) / 1000)
+  console.error(`${name}: ${seconds} s`)
+  results.push({ name, ...result })
+}
+const text = markdown(machine(), results)
+console.log(text)
+if (positionals.length === 0) writeFileSync(RESULTS, text)
+
+function machine() {
+  const [cpu] = cpus()
+  return [
+    ['date', new Date().toISOString().slice(0, 10)],
+    ['CPUs', `${cpus().length} × ${cpu?.model ?? 'unknown'}`],
+    ['memory', `${(totalmem() / 2 ** 30).toFixed(1)} GiB`],
+    ['kernel', `${release()} ${arch()}`],
+    ['Node', process.version],
+    ['run', values.quick ? 'quick: less of everything, not for comparison' : 'full'],
+  ]
+}
+
+function fail(message) {
+  console.error(message)
+  process.exit(1)
+}

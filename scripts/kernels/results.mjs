@@ -1,0 +1,28 @@
+/** What the console of a guest says about its tests. */
+
+/**
+ * Counts tests. A file that said nothing, ended badly without a failed test, or was not reached is a failure: a
+ * guest that stops early must not look as if it had passed.
+ */
+export function readRun(said, files) {
+  const lines = said.split('\n').filter((line) => line.startsWith('@@'))
+  const values = (marker) => lines.filter((line) => line.startsWith(`@@${marker} `)).map((line) => line.slice(marker.length + 3))
+  const failures = values('fail')
+  const ends = new Map(values('end').map((line) => [line.slice(line.indexOf(' ') + 1), Number(line.split(' ')[0])]))
+  const told = [...values('pass'), ...failures, ...values('skip')]
+  for (const file of files) {
+    const end = ends.get(file)
+    if (end === undefined) failures.push(`${file}: not run to its end`)
+    else if (end !== 0 && !failures.some((failure) => failure.startsWith(`${file}: `))) {
+      failures.push(`${file}: ended with ${end === 143 ? 'the time limit' : end}`)
+    } else if (!told.some((line) => line.startsWith(`${file}: `))) failures.push(`${file}: no test ran`)
+  }
+  const support = values('support').at(-1)
+  return {
+    release: values('kernel').at(-1),
+    passed: values('pass').length,
+    skipped: values('skip').length,
+    failures,
+    support: support === undefined ? undefined : JSON.parse(support),
+  }
+}
