@@ -36,7 +36,7 @@ function probesOf(changes = {}) {
 /** The same hooks with records that are a header and nothing else. */
 function headerProbes() {
   const [fork, exec, exit, comm] = probesOf()
-  const bare = ({ name, type, hook }) => probe({ name, type, hook }, () => ({ record: {} }))
+  const bare = ({ name, layout, hook }) => probe({ name, type: layout.type, hook }, () => ({ record: {} }))
   return [bare(fork), bare(exec), bare(exit), comm]
 }
 

@@ -14,17 +14,21 @@ const LOADS = [
 /** Latencies in ms. */
 async function measure(program, marker, count) {
   const clock = Clock.system()
-  await using quark = await Quark.open()
+  const quark = await Quark.open()
   const child = spawn(program, [], { stdio: 'ignore', env: {} })
   const ended = once(child, 'exit')
   const latencies = []
-  for await (const batch of quark.batches()) {
-    const nowNs = clock.epochNs(clock.bootNowNs())
-    for (const event of batch) {
-      if (event.process?.exe !== marker || event.process.exitTimeNs === undefined) continue
-      latencies.push(Number(nowNs - event.process.exitTimeNs) / 1e6)
+  try {
+    for await (const batch of quark.batches()) {
+      const nowNs = clock.epochNs(clock.bootNowNs())
+      for (const event of batch) {
+        if (event.process?.exe !== marker || event.process.exitTimeNs === undefined) continue
+        latencies.push(Number(nowNs - event.process.exitTimeNs) / 1e6)
+      }
+      if (latencies.length >= count) break
     }
-    if (latencies.length >= count) break
+  } finally {
+    await quark.close()
   }
   await ended
   return latencies

@@ -14,7 +14,7 @@ const passes = Number(passesText)
 
 /** Everything of the recording, in memory: the records of each step, and the step's time. */
 function load() {
-  using reader = new RecordingReader(path)
+  const reader = new RecordingReader(path)
   const steps = []
   let cgroups = []
   for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
@@ -26,6 +26,7 @@ function load() {
     })
     steps.push({ nowNs, records })
   }
+  reader[Symbol.dispose]()
   return { steps, cgroups, bootEpochNs: BigInt(reader.header.bootEpochNs) }
 }
 
@@ -33,18 +34,16 @@ const { steps, cgroups, bootEpochNs } = load()
 const records = steps.reduce((sum, step) => sum + step.records.length, 0)
 const bytes = steps.flatMap((step) => step.records).reduce((sum, { length }) => sum + length, 0)
 
+let processes
+
 function openPipeline() {
   const timeBase = new TimeBase(bootEpochNs)
   const names = new CgroupNames()
-  for (const [id, name] of cgroups) names.add(BigInt(id), name)
+  for (const [id, name] of cgroups) names.set(BigInt(id), name)
+  processes = new ProcessTable({ graceMs: 4000, maxProcesses: 65_536 }, timeBase)
   return new Pipeline(
     { kinds, aggregation: defaultAggregation(), maxLength: 10_000, maxBufferBytes: 16 << 20, holdMs: 1000 },
-    {
-      timeBase,
-      processes: new ProcessTable({ graceMs: 4000, maxProcesses: 65_536 }, timeBase),
-      cgroups: names,
-      snapshotEvents: false,
-    },
+    { timeBase, processes, cgroups: names, snapshotEvents: false },
   )
 }
 
@@ -104,7 +103,7 @@ const ecsOf = createEcs({
   host: quark.host,
   userName: (uid) => quark.userName(uid),
   groupName: (gid) => quark.groupName(gid),
-  lookup: () => undefined,
+  lookup: (pid) => processes.lookup(pid),
 })
 await quark.close()
 

@@ -17,11 +17,16 @@ async function recordStorm(directory) {
   const program = spawnProgram({ count: PROCESSES / PARALLEL, argv: [writeTrue(directory), 'argument'] })
   const storm = writeProgram(directory, 'storm', program)
   const ending = new AbortController()
-  await using quark = await Quark.open({ record: path, signal: ending.signal })
-  const ended = runParallel(storm, PARALLEL).then(() => sleep(200))
-  void ended.finally(() => ending.abort())
-  for await (const batch of quark.batches()) void batch
-  await ended
+  const quark = await Quark.open({ record: path, signal: ending.signal })
+  try {
+    const ended = runParallel(storm, PARALLEL)
+      .then(() => sleep(200))
+      .finally(() => ending.abort())
+    for await (const batch of quark.batches()) void batch
+    await ended
+  } finally {
+    await quark.close()
+  }
   const { lost } = quark.stats()
   if (lost > 0) throw new Error(`Cannot replay a recording with gaps: ${lost} records were lost`)
   return path

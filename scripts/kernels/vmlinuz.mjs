@@ -38,7 +38,7 @@ export async function fetchKernel(version, arch, { cache, refresh }) {
 
 /** Images are in linux-image-*, and since 7.0 in linux-binary-*, beside which linux-image-* is empty. */
 function candidates(suite, version, arch) {
-  const numbers = version === 'newest' ? '[0-9.]+' : `${version.replaceAll('.', '\\.')}[.0-9]*`
+  const numbers = version === 'newest' ? '[0-9.]+' : `${version.replaceAll('.', '\\.')}(\\.[0-9]+)*`
   const names = ['binary', 'image'].flatMap((kind) =>
     suite.search(`^linux-${kind}-${numbers}[-+].*cloud-${debianArch(arch)}$`, arch),
   )

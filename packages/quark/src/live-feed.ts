@@ -13,8 +13,10 @@ import type { AttachedFact, MissingFact } from './stats.js'
 const EMPTY_LOOKS = 4
 /** Longest sleep: losses and clock changes are looked for at least this often. */
 const MAX_SLEEP_MS = 10_000
-/** Losses that no later record has revealed are asked of the kernel this often. */
-const LOSS_CHECK_NS = 1e9
+/** Losses that no later record has revealed, and the wall clock, are looked at this often. */
+const CHECK_INTERVAL_NS = 1e9
+/** The two clocks run at the same rate; a larger change of their distance is a wall clock that was set. */
+const CLOCK_NOISE_NS = 1_000_000n
 /** Drains of one `pump`: a storm does not keep the caller from its events. */
 const MAX_DRAINS = 8
 
@@ -37,7 +39,7 @@ export class LiveFeed implements Feed, RecordSink {
   readonly #parts: LiveFeedParts
   #first: QuarkEvent[]
   #emptyLooks = 0
-  #nextLossCheckNs = 0
+  #nextCheckNs = 0
   /** What each CPU had made at the last check, and whether the ring was emptied since. */
   #checkedSequences: Uint32Array = new Uint32Array(0)
   #isDrained = false
@@ -66,7 +68,12 @@ export class LiveFeed implements Feed, RecordSink {
       for (const event of this.#first) out.push(event)
       this.#first = []
     }
-    this.#checkLosses(clock.bootNowNs())
+    const nowNs = clock.bootNowNs()
+    if (nowNs >= this.#nextCheckNs) {
+      this.#nextCheckNs = nowNs + CHECK_INTERVAL_NS
+      this.#followWallClock()
+      this.#checkLosses()
+    }
     let drained = 0
     for (let i = 0; i < MAX_DRAINS; i++) {
       const room = pipeline.room()
@@ -93,13 +100,21 @@ export class LiveFeed implements Feed, RecordSink {
     recorder.step(nowNs)
   }
 
+  #followWallClock(): void {
+    const { clock, pipeline, recorder } = this.#parts
+    const { timeBase } = pipeline.tables
+    clock.refresh()
+    const change = clock.bootEpochNs - timeBase.bootEpochNs
+    if (change > -CLOCK_NOISE_NS && change < CLOCK_NOISE_NS) return
+    timeBase.bootEpochNs = clock.bootEpochNs
+    recorder?.clock(clock.bootEpochNs)
+  }
+
   /**
    * Losses that no later record of the same CPU has revealed. A CPU that made nothing since the last check,
    * while the ring was emptied, has no record on its way.
    */
-  #checkLosses(nowNs: number): void {
-    if (nowNs < this.#nextLossCheckNs) return
-    this.#nextLossCheckNs = nowNs + LOSS_CHECK_NS
+  #checkLosses(): void {
     const { backend, pipeline, recorder } = this.#parts
     const sequences = backend.sequences()
     if (this.#isDrained) {
