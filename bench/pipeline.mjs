@@ -46,13 +46,23 @@ export async function pipeline({ quick }) {
     tables: [
       {
         title: `${records} records of ${recordBytes.toFixed(0)} bytes on average, replayed ${none.passes} times, records/s`,
-        columns: ['work', 'median', 'best', 'first pass', 'ns/record', 'events', 'heap B/event held'],
+        columns: [
+          'work',
+          'per CPU second',
+          'median',
+          'best',
+          'first pass',
+          'CPU ns/record',
+          'events',
+          'heap B/event',
+        ],
         rows: rows.map((row) => [
           row.name,
+          rate(row.perCpuSecond),
           rate(row.median),
           rate(row.best),
           rate(row.first),
-          (1e9 / row.median).toFixed(0),
+          (1e9 / row.perCpuSecond).toFixed(0),
           row.events,
           row.heapBytesPerEvent?.toFixed(0) ?? '',
         ]),
@@ -60,15 +70,16 @@ export async function pipeline({ quick }) {
     ],
     notes: [
       'Records go in as they were drained from the ring, with the clock that they were drained at, hold time 1 s.',
+      'Per CPU second counts all threads, those of the garbage collector too, and is not disturbed by other work of the machine; median and best are by the clock.',
       'Heap is what one event keeps alive while the consumer keeps it; text and objects in it are made when asked for.',
       `After all passes the heap had grown by ${none.leakedBytesPerEvent.toFixed(2)} bytes per event.`,
     ],
     figures: [
       {
         name: 'records through ordering, aggregation and table',
-        value: `${rate(none.median)}/s (best ${rate(none.best)}/s)`,
+        value: `${rate(none.perCpuSecond)} per CPU second (${rate(none.best)} by the clock at best)`,
         aim: 'over 1.5 M/s',
-        isReached: none.median > AIM_PER_SECOND,
+        isReached: none.perCpuSecond > AIM_PER_SECOND,
       },
     ],
   }

@@ -46,6 +46,8 @@ if (everything && !values['no-checks']) {
 
 /** Runs test files and counts their tests; suites are not tests. */
 async function runFiles(files, concurrency) {
+  // Each file's process looks for leaks when its tests are done.
+  process.env.NODE_OPTIONS = `--import=${new URL('leaks.mjs', import.meta.url)}`
   const stream = run({ files, concurrency, timeout: 600_000 })
   stream.on('test:pass', (data) => {
     if (data.details?.type === 'suite') return

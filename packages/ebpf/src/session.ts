@@ -19,8 +19,10 @@ import {
   type Flavor,
   type MissingField,
   type Probe,
+  type ProbeMap,
   type Target,
 } from './probe/index.js'
+import { mapsOf } from './probe/probe.js'
 import { findPrototype } from './probe/prototype.js'
 import {
   FIRST_TEMPORARY,
@@ -100,7 +102,8 @@ export class ProbeSession implements Disposable {
   readonly #options: SessionOptions
   readonly #cpus = possibleCpuCount()
   readonly #slotBytes: number
-  readonly #maps: ReadonlyMap<string, BpfMap>
+  readonly #maps: Map<string, BpfMap>
+  readonly #declared = new Map<string, ProbeMap>()
   /** The first page of each CPU's slot. */
   readonly #slots: readonly MappedMemory[]
   readonly #wakes: readonly Int32Array[]
@@ -224,6 +227,7 @@ export class ProbeSession implements Disposable {
   }
 
   #load({ probe, code, declaration }: CompiledProbe, flavor: Flavor): Program {
+    for (const map of mapsOf(probe)) this.#create(map)
     const bytes = resolveMaps(code, (name) => {
       const map = this.#maps.get(name)
       if (map === undefined) throw new BuildError(`Cannot load probe "${probe.name}": no map "${name}"`)
@@ -236,6 +240,29 @@ export class ProbeSession implements Disposable {
       functions: code.functions,
       ...programKind(probe, flavor, this.#options.btf),
     })
+  }
+
+  #create(map: ProbeMap): void {
+    const known = this.#declared.get(map.name)
+    if (known === map) return
+    if (known !== undefined || this.#maps.has(map.name)) {
+      throw new BuildError(`Cannot create map "${map.name}": the session has another one of that name`)
+    }
+    this.#maps.set(map.name, BpfMap.create(map))
+    this.#declared.set(map.name, map)
+  }
+
+  /**
+   * The map behind a declaration, once a probe that uses it is attached. The session owns it.
+   *
+   * @throws {RangeError} when no attached probe uses it
+   * @throws {ClosedError}
+   */
+  map(declared: ProbeMap): BpfMap {
+    this.#check()
+    const map = this.#declared.get(declared.name) === declared ? this.#maps.get(declared.name) : undefined
+    if (map === undefined) throw new RangeError(`No attached probe uses the map "${declared.name}"`)
+    return map
   }
 
   #link({ hook }: Probe, program: Program, flavor: Flavor): Link | ProcConnector {
@@ -345,7 +372,7 @@ export class ProbeSession implements Disposable {
 }
 
 interface Resources {
-  readonly maps: ReadonlyMap<string, BpfMap>
+  readonly maps: Map<string, BpfMap>
   readonly slots: readonly MappedMemory[]
   readonly reader: RingReader
   readonly poller: Poller

@@ -9,8 +9,6 @@ import {
   BPF_FUNC_ktime_get_boot_ns,
   BPF_FUNC_ringbuf_output,
   BPF_FUNC_ringbuf_query,
-  BPF_FUNC_skb_load_bytes,
-  type JumpOp,
   R0,
   R1,
   R2,
@@ -19,7 +17,6 @@ import {
   R6,
   R7,
   R9,
-  R10,
   type Register,
 } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
@@ -33,7 +30,6 @@ import { describeProbe, type Probe } from './probe.js'
 import { presentArguments } from './prototype.js'
 import { type ResolvedExpr, Resolver, Unresolved } from './resolve.js'
 import {
-  FREE_TEMPORARY,
   RECORD_OFFSET,
   RING_MAP,
   SCRATCH_MAP,
@@ -55,6 +51,7 @@ import {
   type TailFrame,
 } from './tails.js'
 import { pathOffsets } from './path-offsets.js'
+import { Values } from './values.js'
 
 /** `flags` of bpf_ringbuf_output (include/uapi/linux/bpf.h). */
 const BPF_RB_NO_WAKEUP = 1
@@ -119,9 +116,7 @@ class Compiler implements LoadFrame {
   readonly #target: Target
   readonly #resolver: Resolver
   readonly #missing: MissingField[] = []
-  /** Temporaries of expressions, by the expression that was loaded into them. */
-  readonly #slots = new Map<ResolvedExpr, number>()
-  #nextTemporary = FREE_TEMPORARY
+  readonly #values: Values
   readonly #preemption: { disable: number; enable: number } | undefined
 
   constructor(probe: Probe, target: Target, resolver: Resolver) {
@@ -130,6 +125,7 @@ class Compiler implements LoadFrame {
     this.#resolver = resolver
     this.flavor =
       probe.hook.kind === 'socketFilter' || probe.hook.kind === 'kprobe' ? 'probeRead' : target.flavor
+    this.#values = new Values(this.asm, probe.name)
     const disable = target.btf.findFunction('bpf_preempt_disable')
     const enable = target.btf.findFunction('bpf_preempt_enable')
     this.#preemption =
@@ -146,9 +142,12 @@ class Compiler implements LoadFrame {
     asm.mov(R6, R1)
     this.#emitScratch()
     this.#emitCondition()
-    this.#emitHeader()
-    this.#emitFields()
-    this.#emitOutput()
+    this.#emitEffects()
+    if (this.#probe.isRecorded) {
+      this.#emitHeader()
+      this.#emitFields()
+      this.#emitOutput()
+    }
     asm.label('out')
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_enable', this.#preemption.enable)
     asm.label('exit').movImm(R0, 0).exit()
@@ -191,10 +190,33 @@ class Compiler implements LoadFrame {
       throw new BuildError(`Cannot resolve the condition of probe "${this.#probe.name}": ${expr.reason}`)
     }
     const tree = new LoadTree()
-    this.#prepare(expr, tree)
+    this.#values.prepare(expr, tree)
     tree.emit(this)
-    this.#evaluate(expr)
+    this.#values.evaluate(expr)
     this.asm.jumpIfImm('==', R0, 0, 'out')
+  }
+
+  #emitEffects(): void {
+    for (const effect of this.#probe.effects) {
+      const tree = new LoadTree()
+      const key = this.#resolved(effect.key, 'key')
+      const value = effect.kind === 'store' ? this.#resolved(effect.value, 'value') : undefined
+      this.#values.prepare(key, tree)
+      if (value !== undefined) this.#values.prepare(value, tree)
+      tree.emit(this)
+      if (value === undefined) this.#values.emitRemove(effect.map, key)
+      else this.#values.emitStore(effect.map, key, value)
+    }
+  }
+
+  #resolved(node: ExprNode, what: string): ResolvedExpr {
+    const expr = this.#resolver.expr(node)
+    if (expr instanceof Unresolved) {
+      throw new BuildError(
+        `Cannot resolve the ${what} of a map in probe "${this.#probe.name}": ${expr.reason}`,
+      )
+    }
+    return expr
   }
 
   #emitHeader(): void {
@@ -224,14 +246,14 @@ class Compiler implements LoadFrame {
       } else if (expr.kind === 'load') {
         tree.add(expr.path, { area: 'record', offset, sizeBytes })
       } else {
-        this.#prepare(expr, tree)
+        this.#values.prepare(expr, tree)
         computed.push({ area: 'record', offset, sizeBytes, expr })
       }
     }
     const tails = layout.tails.map((tail) => ({ tail, inputs: this.#prepareTail(tail, tree, computed) }))
     tree.emit(this)
     for (const { expr, area, offset, sizeBytes } of computed) {
-      this.#evaluate(expr)
+      this.#values.evaluate(expr)
       this.asm.store(sizeBytes as 1 | 2 | 4 | 8, R9, area === 'record' ? RECORD_OFFSET + offset : offset, R0)
     }
     this.asm.storeImm(8, R9, TEMP_CURSOR, 0)
@@ -255,90 +277,6 @@ class Compiler implements LoadFrame {
     this.#missing.push({ field, reason })
   }
 
-  #temporary(): number {
-    const offset = this.#nextTemporary
-    if (offset >= RECORD_OFFSET) {
-      throw new BuildError(
-        `Cannot compile probe "${this.#probe.name}": more values than there are temporaries`,
-      )
-    }
-    this.#nextTemporary += 8
-    return offset
-  }
-
-  /** Arranges for every load and packet read of an expression to be in a temporary. */
-  #prepare(expr: ResolvedExpr, tree: LoadTree): void {
-    if (expr.kind === 'binary') {
-      this.#prepare(expr.left, tree)
-      this.#prepare(expr.right, tree)
-    } else if (expr.kind === 'load') {
-      tree.add(expr.path, { area: 'slot', offset: this.#slotOf(expr), sizeBytes: 8 })
-    } else if (expr.kind === 'packet') {
-      const { asm } = this
-      asm.storeImm(8, R10, -8, 0)
-      asm.mov(R1, R6).movImm(R2, expr.offset).mov(R3, R10).aluImm('add', R3, -8).movImm(R4, expr.size)
-      asm.call(BPF_FUNC_skb_load_bytes).load(8, R0, R10, -8).store(8, R9, this.#slotOf(expr), R0)
-    }
-  }
-
-  #slotOf(expr: ResolvedExpr): number {
-    let slot = this.#slots.get(expr)
-    if (slot === undefined) {
-      slot = this.#temporary()
-      this.#slots.set(expr, slot)
-    }
-    return slot
-  }
-
-  /** R0 = the value. Operands of nested expressions wait in temporaries. */
-  #evaluate(expr: ResolvedExpr): void {
-    const { asm } = this
-    if (expr.kind === 'constant') {
-      asm.movImm(R0, expr.value)
-      return
-    }
-    if (expr.kind !== 'binary') {
-      asm.load(8, R0, R9, this.#slotOf(expr))
-      return
-    }
-    this.#evaluate(expr.right)
-    const right = this.#temporary()
-    asm.store(8, R9, right, R0)
-    this.#evaluate(expr.left)
-    asm.load(8, R1, R9, right)
-    switch (expr.op) {
-      case '+':
-        asm.alu('add', R0, R1)
-        return
-      case '-':
-        asm.alu('sub', R0, R1)
-        return
-      case '*':
-        asm.alu('mul', R0, R1)
-        return
-      case '&':
-        asm.alu('and', R0, R1)
-        return
-      case '|':
-        asm.alu('or', R0, R1)
-        return
-      case '<<':
-        asm.alu('lsh', R0, R1)
-        return
-      case '>>':
-        asm.alu('rsh', R0, R1)
-        return
-      default:
-        this.#emitCompare(expr.op)
-    }
-  }
-
-  #emitCompare(op: JumpOp): void {
-    const { asm } = this
-    const yes = asm.uniqueLabel('yes')
-    asm.mov(R2, R0).movImm(R0, 1).jumpIf(op, R2, R1, yes).movImm(R0, 0).label(yes)
-  }
-
   /** Temporaries with the tail's inputs, or undefined when the kernel lacks one of them. */
   #prepareTail(tail: TailField, tree: LoadTree, computed: Computed[]): number[] | undefined {
     if (!isTail(tail.spec)) return undefined
@@ -354,12 +292,12 @@ class Compiler implements LoadFrame {
         this.#miss(tail.name, expr)
         return undefined
       }
-      const slot = this.#temporary()
+      const slot = this.#values.temporary()
       slots.push(slot)
       if (expr.kind === 'load') {
         tree.add(expr.path, { area: 'slot', offset: slot, sizeBytes: 8 })
       } else {
-        this.#prepare(expr, tree)
+        this.#values.prepare(expr, tree)
         computed.push({ area: 'slot', offset: slot, sizeBytes: 8, expr })
       }
     }

@@ -35,6 +35,30 @@ export type ExprNode =
   | { readonly kind: 'binary'; readonly op: BinaryOp; readonly left: ExprNode; readonly right: ExprNode }
   | { readonly kind: 'firstOf'; readonly choices: readonly ExprNode[] }
   | { readonly kind: 'packet'; readonly offset: number; readonly size: 1 | 2 | 4 | 8 }
+  | {
+      readonly kind: 'lookup'
+      readonly map: ProbeMap
+      readonly key: ExprNode
+      readonly gives: 'value' | 'presence'
+    }
+
+/**
+ * A map that probes share with each other and with user space: numbers by numbers. Declaring one creates
+ * nothing; a session creates it with the first probe that uses it.
+ */
+export interface ProbeMap {
+  /** Unique among the maps of a session; at most 15 characters of [A-Za-z0-9_]. */
+  readonly name: string
+  readonly type: 'hash' | 'lruHash'
+  readonly keySizeBytes: 4 | 8
+  readonly valueSizeBytes: 4 | 8
+  readonly maxEntries: number
+}
+
+/** What a probe does to a map when its condition holds. */
+export type MapEffect =
+  | { readonly kind: 'store'; readonly map: ProbeMap; readonly key: ExprNode; readonly value: ExprNode }
+  | { readonly kind: 'remove'; readonly map: ProbeMap; readonly key: ExprNode }
 
 /** Holds the node behind a typed value. */
 export const NODE: unique symbol = Symbol('node')
@@ -184,6 +208,23 @@ export function gt(left: Operand, right: Operand): Scalar {
   return binary('>', left, right)
 }
 
+/** The value of `key` in a map, or 0 when it is not there. */
+export function lookup(map: ProbeMap, key: Operand): Scalar {
+  return fromNode({ kind: 'lookup', map, key: operand(key), gives: 'value' })
+}
+/** 1 when a map has `key`, else 0. */
+export function has(map: ProbeMap, key: Operand): Scalar {
+  return fromNode({ kind: 'lookup', map, key: operand(key), gives: 'presence' })
+}
+/** Stores a number in a map. A full map of type `hash` stays as it is. */
+export function store(map: ProbeMap, key: Operand, value: Operand): MapEffect {
+  return { kind: 'store', map, key: operand(key), value: operand(value) }
+}
+/** Removes a key from a map, if it is there. */
+export function remove(map: ProbeMap, key: Operand): MapEffect {
+  return { kind: 'remove', map, key: operand(key) }
+}
+
 /** A path or expression as a person would write it, for messages and documentation. */
 export function describe(node: ExprNode, argumentNames: readonly string[]): string {
   switch (node.kind) {
@@ -193,6 +234,10 @@ export function describe(node: ExprNode, argumentNames: readonly string[]): stri
       return node.valueName
     case 'packet':
       return `packet[${node.offset}..${node.offset + node.size - 1}]`
+    case 'lookup':
+      return node.gives === 'value'
+        ? `${node.map.name}[${describe(node.key, argumentNames)}]`
+        : `${node.map.name} has ${describe(node.key, argumentNames)}`
     case 'firstOf':
       return node.choices.map((choice) => describe(choice, argumentNames)).join(' ?? ')
     case 'binary':

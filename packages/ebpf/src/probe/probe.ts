@@ -1,6 +1,14 @@
 /** A probe: where it hooks, when it fires, and what its record holds. One declaration, no code. */
 
-import { describe, type ExprNode, nodeOf, type Scalar, type Value } from './expr.js'
+import {
+  describe,
+  type ExprNode,
+  type MapEffect,
+  nodeOf,
+  type ProbeMap,
+  type Scalar,
+  type Value,
+} from './expr.js'
 import { type Field, isTail } from './fields.js'
 import { type ArgumentsOf, type ArgumentType, argumentValues, describePrototype, type Hook } from './hooks.js'
 import { layoutOf, type RecordLayout } from './layout.js'
@@ -11,7 +19,10 @@ export interface ProbeBody<F extends Record<string, Field>> {
   readonly when?: Scalar
   /** ns of CLOCK_BOOTTIME that the record is stamped with; the time of the hook when absent. */
   readonly time?: Scalar
-  readonly record: F
+  /** What to do to maps when `when` holds, before the record is written. */
+  readonly effects?: readonly MapEffect[]
+  /** Absent for a probe that only works on maps. */
+  readonly record?: F
 }
 
 export interface ProbeOptions<A extends readonly ArgumentType<Value>[]> {
@@ -28,6 +39,9 @@ export interface Probe<F extends Record<string, Field> = Record<string, Field>> 
   readonly hook: Hook
   readonly when: ExprNode | undefined
   readonly time: ExprNode | undefined
+  readonly effects: readonly MapEffect[]
+  /** False when the probe only works on maps: its layout has no fields, and no record is ever written. */
+  readonly isRecorded: boolean
   readonly layout: RecordLayout<F>
 }
 
@@ -63,14 +77,42 @@ export function probe<const A extends readonly ArgumentType<Value>[], F extends 
       `Cannot declare probe "${name}" with record type ${type}: use 1 to ${MAX_RECORD_TYPE}`,
     )
   }
-  const { when, time, record } = body(...argumentValues(hook))
+  const { when, time, effects = [], record } = body(...argumentValues(hook))
   return Object.freeze({
     name,
     hook,
     when: when === undefined ? undefined : nodeOf(when),
     time: time === undefined ? undefined : nodeOf(time),
-    layout: layoutOf(type, name, record),
+    effects,
+    isRecorded: record !== undefined,
+    layout: layoutOf(type, name, record ?? ({} as F)),
   })
+}
+
+/** The maps that a probe looks into or changes. */
+export function mapsOf({ when, effects, layout }: Probe): ProbeMap[] {
+  const found = new Set<ProbeMap>()
+  const visit = (node: ExprNode): void => {
+    if (node.kind === 'lookup') {
+      found.add(node.map)
+      visit(node.key)
+    } else if (node.kind === 'binary') {
+      visit(node.left)
+      visit(node.right)
+    } else if (node.kind === 'firstOf') {
+      for (const choice of node.choices) visit(choice)
+    }
+  }
+  if (when !== undefined) visit(when)
+  for (const effect of effects) {
+    found.add(effect.map)
+    visit(effect.key)
+    if (effect.kind === 'store') visit(effect.value)
+  }
+  for (const { spec } of [...layout.fixed, ...layout.tails]) {
+    for (const input of isTail(spec) ? spec.inputs : [spec.value]) visit(input)
+  }
+  return [...found]
 }
 
 /** A declaration as text: what error messages and the documentation of captured facts print. */

@@ -3,7 +3,7 @@
 import type { Btf, TypeId } from '../btf/index.js'
 import { BTF_KIND_STRUCT, BTF_KIND_UNION } from '../btf/index.js'
 import { BuildError } from '../errors.js'
-import type { BinaryOp, EnumNode, ExprNode, PathNode, Root } from './expr.js'
+import type { BinaryOp, EnumNode, ExprNode, PathNode, ProbeMap, Root } from './expr.js'
 import type { Hook } from './hooks.js'
 import { findPrototype } from './prototype.js'
 
@@ -23,6 +23,12 @@ export interface ResolvedPath {
 }
 
 export type ResolvedExpr =
+  | {
+      readonly kind: 'lookup'
+      readonly map: ProbeMap
+      readonly key: ResolvedExpr
+      readonly gives: 'value' | 'presence'
+    }
   | { readonly kind: 'load'; readonly path: ResolvedPath }
   | { readonly kind: 'constant'; readonly value: number }
   | { readonly kind: 'packet'; readonly offset: number; readonly size: 1 | 2 | 4 | 8 }
@@ -75,6 +81,10 @@ export class Resolver {
         const right = this.expr(node.right)
         if (right instanceof Unresolved) return right
         return { kind: 'binary', op: node.op, left, right }
+      }
+      case 'lookup': {
+        const key = this.expr(node.key)
+        return key instanceof Unresolved ? key : { ...node, key }
       }
       case 'firstOf': {
         const reasons: string[] = []

@@ -6,6 +6,9 @@ import type { Fd } from './fd.js'
 const PROT_READ = 1
 const PROT_WRITE = 2
 
+/** How many mappings of this process are open. */
+let open = 0
+
 /**
  * Memory shared with the kernel through a descriptor, which may be closed while the mapping lives on. Views are
  * valid until `close()`: touching one later, or writing to a read-only mapping, kills the process.
@@ -23,6 +26,12 @@ export class MappedMemory implements Disposable {
     this.#what = what
     this.#address = address
     this.#buffer = viewMemory(address, sizeBytes)
+    open += 1
+  }
+
+  /** How many mappings are open now; a test that ends with another count than it began with has a leak. */
+  static openCount(): number {
+    return open
   }
 
   /**
@@ -87,6 +96,7 @@ export class MappedMemory implements Disposable {
       this.#buffer = undefined
       this.#bytes = undefined
       this.#words = undefined
+      open -= 1
       munmap(this.#address, this.sizeBytes)
     }
   }

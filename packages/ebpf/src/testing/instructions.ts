@@ -71,6 +71,11 @@ export function skipIfGreater(dst: number, immediate: number, count: number): In
   return encode(0x25, dst, 0, count, immediate)
 }
 
+/** if dst < immediate, skip `count` instructions */
+export function skipIfLess(dst: number, immediate: number, count: number): Instruction {
+  return encode(0xa5, dst, 0, count, immediate)
+}
+
 /** calls the BPF helper of that number */
 export function callHelper(number: number): Instruction {
   return encode(0x85, 0, 0, 0, number)

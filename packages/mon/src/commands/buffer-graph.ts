@@ -30,7 +30,8 @@ export async function drawBuffer(
   const records = quark.bufferedRecords().slice(0, count)
   if (records.length < count)
     io.note(`quark-mon: drew ${records.length} records, as the run ended before ${count} came\n`)
-  // Nodes follow each other by time and edges join the records of a process: one graph shows both orders.
-  const graph = bufferGraph(records)
-  for (const file of files) writeFileSync(file, graph)
+  for (const [index, order] of (['time', 'pidTime'] as const).entries()) {
+    const file = files[index]
+    if (file !== undefined) writeFileSync(file, bufferGraph(records, order))
+  }
 }

@@ -4,6 +4,7 @@ import {
   type AttachedProbe,
   Btf,
   EbpfError,
+  KernelError,
   ProbeSession,
   type RecordSink,
   type SessionOptions,
@@ -28,6 +29,7 @@ export class EbpfBackend implements Backend {
   readonly missing: readonly MissingFact[]
   readonly #session: ProbeSession
   #counters: BackendCounters | undefined
+  #lastMisses = 0
 
   private constructor(session: ProbeSession, attached: AttachedFact[], missing: MissingFact[]) {
     this.#session = session
@@ -88,7 +90,17 @@ export class EbpfBackend implements Backend {
   counters(): BackendCounters {
     // The last counts stay readable after close.
     if (this.#counters !== undefined) return this.#counters
-    return { ...this.#session.counters(), recursionMisses: this.#session.recursionMisses() }
+    return { ...this.#session.counters(), recursionMisses: this.#recursionMisses() }
+  }
+
+  /** A process that gave up its rights may not ask the kernel any more: the last answer stands. */
+  #recursionMisses(): number {
+    try {
+      this.#lastMisses = this.#session.recursionMisses()
+    } catch (error) {
+      if (!(error instanceof KernelError) || error.code !== 'ERR_EBPF_PERMISSION') throw error
+    }
+    return this.#lastMisses
   }
 
   sequences(): Uint32Array {

@@ -17,7 +17,8 @@ test('bufferGraph() chains the records of a process in the order of time', () =>
     { pid: 8, timeNs: 20n, type: 'cgroupMkdir' },
     { pid: 7, timeNs: 40, type: 'exit' },
   ]
-  matchGolden('buffer.dot', bufferGraph(records))
+  matchGolden('buffer.dot', bufferGraph(records, 'pidTime'))
+  matchGolden('buffer-by-time.dot', bufferGraph(records, 'time'))
 })
 
 test('processGraph() lets no string end its label', () => {

@@ -54,10 +54,10 @@ export function processGraph(processes: Iterable<Process>): string {
 }
 
 /**
- * A node per record in the order of their times, and an edge from each record to the next one of the same
- * process: the chains along which records can be joined.
+ * A node per record, and an edge from each to the one that follows: `time` is the order in which records are
+ * delivered, `pidTime` the chains of each process along which they can be joined.
  */
-export function bufferGraph(records: Iterable<BufferedRecord>): string {
+export function bufferGraph(records: Iterable<BufferedRecord>, order: 'time' | 'pidTime'): string {
   const sorted = [...records].sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0))
   const last = new Map<number, number>()
   let nodes = ''
@@ -65,9 +65,10 @@ export function bufferGraph(records: Iterable<BufferedRecord>): string {
   for (const [i, { pid, timeNs, type }] of sorted.entries()) {
     const colour = RECORD_COLOURS.get(type) ?? 'white'
     nodes += `  r${i} [label=${label([String(timeNs), type, `pid ${pid}`])}, fillcolor=${colour}];\n`
-    const previous = last.get(pid)
+    const chain = order === 'time' ? 0 : pid
+    const previous = last.get(chain)
     if (previous !== undefined) edges += `  r${previous} -> r${i};\n`
-    last.set(pid, i)
+    last.set(chain, i)
   }
   return `digraph buffer {\n  node [style=filled, color=black, fillcolor=white];\n${nodes}${edges}}\n`
 }

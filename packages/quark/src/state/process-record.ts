@@ -68,6 +68,10 @@ export class ProcessRecord implements Process {
   /** A name that is newer than the identity's. */
   newComm: string | undefined = undefined
   image: Image | undefined = undefined
+  /** When it got its image, if that was seen, and the one it had before: see `imageAt`. */
+  imageLo = 0
+  imageHi = 0
+  imageBefore: Image | undefined = undefined
   /** The record that told cwd last, where its tail begins, and the tail's descriptor. */
   cwdText = ''
   cwdStart = 0
@@ -98,7 +102,12 @@ export class ProcessRecord implements Process {
     copy.sid = this.sid
     copy.identity = this.identity
     copy.newComm = this.newComm
-    copy.inherit(this)
+    copy.image = this.image
+    copy.imageLo = this.imageLo
+    copy.imageHi = this.imageHi
+    copy.imageBefore = this.imageBefore
+    copy.setCwd(this.cwdText, this.cwdStart, this.cwdTail)
+    copy.cgroup = this.cgroup
     copy.exitStatus = this.exitStatus
     copy.exitLo = this.exitLo
     copy.exitHi = this.exitHi
@@ -107,11 +116,33 @@ export class ProcessRecord implements Process {
     return copy
   }
 
-  /** Takes what a new process has from the one that made it. Its identity and name come with its own record. */
-  inherit(parent: ProcessRecord): void {
-    this.image = parent.image
+  /**
+   * Takes what a new process has from the one that made it at a time (CLOCK_BOOTTIME, signed halves). Its
+   * identity and name come with its own record.
+   */
+  inherit(parent: ProcessRecord, timeLo: number, timeHi: number): void {
+    this.image = parent.imageAt(timeLo, timeHi)
     this.setCwd(parent.cwdText, parent.cwdStart, parent.cwdTail)
     this.cgroup = parent.cgroup
+  }
+
+  /** An exec gave it another image. */
+  setImage(image: Image, timeLo: number, timeHi: number): void {
+    this.imageBefore = this.image
+    this.image = image
+    this.imageLo = timeLo
+    this.imageHi = timeHi
+  }
+
+  /**
+   * The image it had at a time. An exec that joined an older record is applied with that, and so before a fork
+   * that came in between.
+   */
+  imageAt(timeLo: number, timeHi: number): Image | undefined {
+    const hi = timeHi >>> 0
+    const since = this.imageHi >>> 0
+    const isBefore = hi < since || (hi === since && timeLo >>> 0 < this.imageLo >>> 0)
+    return isBefore ? this.imageBefore : this.image
   }
 
   /** Takes what `other`, the same process, knows and this one does not. An end is not taken. */

@@ -116,7 +116,8 @@ function applyFork(group: RecordGroup, words: Uint32Array, w: number, tables: Ta
   const text = textOf(group)
   readIdentity(process, words, w, text, 0)
   const parent = isNew ? tables.processes.peek(process.ppid as number) : undefined
-  if (parent !== undefined && parent !== process) process.inherit(parent)
+  if (parent !== undefined && parent !== process)
+    process.inherit(parent, words[w + TIME_LO] as number, words[w + TIME_HI] as number)
   process.newComm = undefined
   readCgroup(process, words, w, 0, tables)
   readForkTails(process, words, w, text, tables.processes)

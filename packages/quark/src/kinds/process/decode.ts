@@ -122,7 +122,7 @@ export function readExecTails(
     words[record + EXEC_ARGV_BYTES] as number,
     words[record + EXEC_ENV_BYTES] as number,
   )
-  process.image = image
+  process.setImage(image, signed(words, record + TIME_LO), signed(words, record + TIME_HI))
   countCuts(image, table)
 }
 
