@@ -3,8 +3,7 @@ import { createEcs, defaultAggregation, jsonOf, Quark, textOf } from 'quark'
 import { TimeBase } from '../packages/quark/dist/event/time-base.js'
 import { kinds, recordTypes } from '../packages/quark/dist/kinds/index.js'
 import { Pipeline } from '../packages/quark/dist/pipeline.js'
-import { RECORD_SNAPSHOT as SNAPSHOT } from '../packages/quark/dist/kinds/process/kernel.js'
-import { FRAME_CGROUPS, FRAME_SNAPSHOT, FRAME_STEP } from '../packages/quark/dist/recording/format.js'
+import { FRAME_CGROUPS, FRAME_STEP } from '../packages/quark/dist/recording/format.js'
 import { RecordingReader } from '../packages/quark/dist/recording/reader.js'
 import { CgroupNames } from '../packages/quark/dist/state/cgroups.js'
 import { ProcessTable } from '../packages/quark/dist/state/process-table.js'
@@ -20,7 +19,7 @@ function load() {
   let cgroups = []
   for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
     if (frame.kind === FRAME_CGROUPS) cgroups = reader.json(frame)
-    if (frame.kind !== FRAME_STEP && frame.kind !== FRAME_SNAPSHOT) continue
+    if (frame.kind !== FRAME_STEP) continue
     const records = []
     const nowNs = reader.records(frame, (words, bytes, offset, length) => {
       records.push({ words, bytes, offset, length })
@@ -53,12 +52,12 @@ const PID_STEP = 1 << 17
 function advance(round) {
   const pidStep = round % PID_ROUNDS === 0 ? -PID_STEP * (PID_ROUNDS - 1) : PID_STEP
   for (const { bytes, offset } of all) {
-    const { type, at } = layouts.get(bytes.readUInt16LE(offset))
+    const { at } = layouts.get(bytes.readUInt16LE(offset))
     const cpu = bytes.readUInt16LE(offset + 2)
     const seqAt = offset + 4
     bytes.writeUInt32LE((bytes.readUInt32LE(seqAt) + perCpu.get(cpu)) >>> 0, seqAt)
     later(bytes, offset + 8)
-    if (type === SNAPSHOT || at.startBootNs === undefined) continue
+    if (at.startBootNs === undefined) continue
     later(bytes, offset + at.startBootNs)
     for (const name of ['pid', 'tid']) {
       const pidAt = offset + at[name]

@@ -82,7 +82,9 @@ export class BypassFeed implements Feed, RecordSink {
   }
 
   finish(out: QuarkEvent[]): void {
-    this.pump(out)
+    this.#backend.stop()
+    this.#out = out
+    this.#backend.drain(this, Number.POSITIVE_INFINITY)
   }
 
   async wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {

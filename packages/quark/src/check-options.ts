@@ -1,4 +1,5 @@
 import type { QuarkOptions } from './options.js'
+import { BACKEND_NAMES } from './backend/index.js'
 import { OptionError } from './errors.js'
 
 /** Options with every default filled in. */
@@ -6,7 +7,7 @@ export type Settings = Required<Omit<QuarkOptions, 'record' | 'btf' | 'signal'>>
   Pick<QuarkOptions, 'record' | 'btf' | 'signal'>
 
 const DEFAULTS = {
-  backends: ['ebpf'],
+  backends: BACKEND_NAMES,
   aggregation: 'default',
   maxLength: 10_000,
   maxBufferBytes: 16 << 20,
@@ -74,12 +75,15 @@ export function checkOptions(options: QuarkOptions): Settings {
     const message = `Option "ringSizeBytes" must be a power of two: ${settings.ringSizeBytes}`
     throw new OptionError('ringSizeBytes', message)
   }
+  const backendNames = BACKEND_NAMES.join(', ')
   for (const backend of settings.backends) {
-    if (backend !== 'ebpf')
-      throw new OptionError('backends', `Unknown backend "${String(backend)}": use ebpf`)
+    if (!BACKEND_NAMES.includes(backend)) {
+      throw new OptionError('backends', `Unknown backend "${String(backend)}": use ${backendNames}`)
+    }
   }
-  if (settings.backends.length === 0)
-    throw new OptionError('backends', 'Option "backends" must name one: use ebpf')
+  if (settings.backends.length === 0) {
+    throw new OptionError('backends', `Option "backends" must name at least one: use ${backendNames}`)
+  }
   if (settings.bypass) {
     const clash = NOT_WITH_BYPASS.find((name) => given[name] !== undefined && given[name] !== false)
     if (clash !== undefined) {

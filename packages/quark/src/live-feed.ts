@@ -64,10 +64,7 @@ export class LiveFeed implements Feed, RecordSink {
 
   pump(out: QuarkEvent[]): boolean {
     const { backend, pipeline, clock } = this.#parts
-    if (this.#first.length > 0) {
-      for (const event of this.#first) out.push(event)
-      this.#first = []
-    }
+    this.#tellFirst(out)
     const nowNs = clock.bootNowNs()
     if (nowNs >= this.#nextCheckNs) {
       this.#nextCheckNs = nowNs + CHECK_INTERVAL_NS
@@ -85,6 +82,11 @@ export class LiveFeed implements Feed, RecordSink {
     }
     this.#emptyLooks = drained === 0 ? this.#emptyLooks + 1 : 0
     return true
+  }
+
+  #tellFirst(out: QuarkEvent[]): void {
+    for (const event of this.#first) out.push(event)
+    this.#first = []
   }
 
   #step(nowNs: number, out: QuarkEvent[]): void {
@@ -115,7 +117,7 @@ export class LiveFeed implements Feed, RecordSink {
    * while the ring was emptied, has no record on its way.
    */
   #checkLosses(): void {
-    const { backend, pipeline, recorder } = this.#parts
+    const { backend } = this.#parts
     const sequences = backend.sequences()
     if (this.#isDrained) {
       for (const [cpu, seq] of sequences.entries()) {
@@ -124,6 +126,11 @@ export class LiveFeed implements Feed, RecordSink {
     }
     this.#checkedSequences = sequences
     this.#isDrained = false
+    this.#tellRecursion()
+  }
+
+  #tellRecursion(): void {
+    const { pipeline, recorder } = this.#parts
     const { recursionMisses } = this.counters()
     const count = recursionMisses - this.#toldRecursion
     if (count > 0) {
@@ -139,6 +146,7 @@ export class LiveFeed implements Feed, RecordSink {
 
   finish(out: QuarkEvent[]): void {
     const { backend, pipeline, clock, recorder } = this.#parts
+    this.#tellFirst(out)
     backend.stop()
     for (let isEmpty = false; !isEmpty;) {
       const room = pipeline.room()
@@ -146,6 +154,7 @@ export class LiveFeed implements Feed, RecordSink {
       this.#step(clock.bootNowNs(), out)
     }
     for (const [cpu, seq] of backend.sequences().entries()) this.#tellMissing(cpu, seq)
+    this.#tellRecursion()
     pipeline.flush(out)
     recorder?.end(clock.bootNowNs())
   }

@@ -1,4 +1,5 @@
 import type { AggregationTable } from './aggregate/table.js'
+import type { BackendName } from './backend/index.js'
 
 /** What `Quark.open` takes. Every member has a default, and an empty object is the usual call. */
 export interface QuarkOptions {
@@ -44,8 +45,7 @@ export interface QuarkOptions {
   readonly signal?: AbortSignal
 }
 
-/** Where records can come from. */
-export type BackendName = 'ebpf'
+export type { BackendName }
 
 /** What `Quark.replay` takes. Options that are left out are those of the recorded queue. */
 export type ReplayOptions = Pick<

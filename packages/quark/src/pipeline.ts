@@ -1,10 +1,11 @@
-import { HEADER_SIZE_BYTES, TAIL_LENGTH_MASK } from '@quark/ebpf/probe'
+import { HEADER_SEQ, HEADER_SIZE_BYTES, HEADER_TIME } from '@quark/ebpf/probe'
 import { Aggregator } from './aggregate/aggregate.js'
 import type { AggregationTable } from './aggregate/table.js'
 import type { LostCause, QuarkEvent } from './event/event.js'
-import type { Kind, RecordType, Tables } from './event/kind.js'
-import { LossRecord, lostEventOf, RECORD_LOSS } from './event/loss.js'
+import type { Kind, Tables } from './event/kind.js'
+import { LossRecord, lostEventOf } from './event/loss.js'
 import { RecordGroup } from './event/raw.js'
+import { RecordShapes } from './event/shapes.js'
 import { u64Of } from './event/time-base.js'
 import { RecordBuffer, type RecordBufferOptions } from './order/buffer.js'
 import { SequenceTracker } from './order/sequence.js'
@@ -35,20 +36,15 @@ export interface BufferedRecord {
   readonly type: string
 }
 
-/** What validation needs of a record type; `pid` and `tails` are offsets in words, `pid` 0 for none. */
-interface Shape {
-  readonly fixedSizeBytes: number
-  readonly pid: number
-  readonly tails: readonly number[]
-  readonly recordType: RecordType
-}
+const SEQ = HEADER_SEQ >> 2
+const TIME_LO = HEADER_TIME >> 2
+const TIME_HI = TIME_LO + 1
 
 /**
  * A record that no other can join waits only so long, for older ones of other CPUs. They write into one ring,
  * in nearly the order of time, so this is ample.
  */
 const ORDER_TIME_NS = 20e6
-const MAX_RECORD_TYPE = 31
 
 /**
  * The way from records to events: validate, order, aggregate, apply. It is deterministic: the same calls give
@@ -56,19 +52,16 @@ const MAX_RECORD_TYPE = 31
  */
 export class Pipeline {
   readonly tables: Tables
-  readonly #shapes: (Shape | undefined)[] = new Array(MAX_RECORD_TYPE + 1).fill(undefined)
+  readonly #shapes: RecordShapes
   readonly #table: AggregationTable
   readonly #buffer: RecordBuffer
   readonly #aggregator: Aggregator
   readonly #group: RecordGroup
   readonly #sequence = new SequenceTracker()
   readonly #loss = new LossRecord()
-  /** Of the first record. Times are relative to it, so that they are exact numbers for 104 days. */
-  #baseLo = 0
-  #baseHi = 0
+  /** Time of the latest record: losses are told at it. */
   #latestLo = 0
   #latestHi = 0
-  #hasBase = false
   #insertions = 0
   #removals = 0
   #aggregations = 0
@@ -84,15 +77,7 @@ export class Pipeline {
     this.#buffer = new RecordBuffer(options)
     this.#aggregator = new Aggregator(this.#buffer, options.aggregation)
     this.#group = new RecordGroup(this.#buffer)
-    for (const recordType of options.kinds.flatMap((kind) => kind.records)) {
-      const { type, fixedSizeBytes, at, tails } = recordType.layout
-      this.#shapes[type] = {
-        fixedSizeBytes,
-        pid: (at['pid'] ?? 0) >> 2,
-        tails: tails.map((tail) => tail.offset >> 2),
-        recordType,
-      }
-    }
+    this.#shapes = new RecordShapes(options.kinds)
   }
 
   get counters(): PipelineCounters {
@@ -113,10 +98,16 @@ export class Pipeline {
 
   /** The held records, oldest first. */
   *buffered(): IterableIterator<BufferedRecord> {
-    const base = u64Of(this.#baseLo, this.#baseHi)
-    for (const index of this.#buffer.indices()) {
-      const type = this.#shapes[this.#buffer.typeOf(index)]?.recordType.name ?? 'lost'
-      yield { pid: this.#buffer.pidOf(index), timeNs: base + BigInt(this.#buffer.timeOf(index)), type }
+    const buffer = this.#buffer
+    for (const index of buffer.indices()) {
+      buffer.locate(index, this.#group)
+      const { words, offsetBytes } = this.#group
+      const timeNs = u64Of(
+        words[(offsetBytes >> 2) + TIME_LO] as number,
+        words[(offsetBytes >> 2) + TIME_HI] as number,
+      )
+      const type = this.#shapes.of(buffer.typeOf(index))?.recordType.name ?? 'lost'
+      yield { pid: buffer.pidOf(index), timeNs, type }
     }
   }
 
@@ -126,36 +117,26 @@ export class Pipeline {
    */
   insert(words: Uint32Array, bytes: Uint8Array, offsetBytes: number, lengthBytes: number): void {
     const w = offsetBytes >> 2
-    const first = words[w] as number
-    const shape = this.#shapes[first & 0xffff]
-    if (shape === undefined || !isWhole(shape, words, w, lengthBytes)) {
+    const shape = this.#shapes.check(words, w, lengthBytes)
+    if (shape === undefined) {
       this.#reject(words, w, lengthBytes)
       return
     }
-    const timeLo = words[w + 2] as number
-    const timeHi = words[w + 3] as number
-    this.#latestLo = timeLo
-    this.#latestHi = timeHi
-    if (!this.#hasBase) this.#setBase(timeLo, timeHi)
+    this.#latestLo = words[w + TIME_LO] as number
+    this.#latestHi = words[w + TIME_HI] as number
     if (this.#rejectedUntold !== 0) this.#tellRejected()
-    if (shape.recordType.isOwn !== true) {
-      const missing = this.#sequence.missingBefore(first >>> 16, words[w + 1] as number)
-      if (missing !== 0) {
-        this.#missing += missing
-        this.noteLost('ringFull', missing, first >>> 16)
-      }
-    }
-    const pid = shape.pid === 0 ? 0 : (words[w + shape.pid] as number)
+    if (shape.recordType.isOwn !== true) this.#follow((words[w] as number) >>> 16, words[w + SEQ] as number)
     this.#insertions += 1
-    this.#buffer.insert(
-      this.#relative(timeLo, timeHi),
-      pid,
-      first & 0xffff,
-      words,
-      bytes,
-      offsetBytes,
-      lengthBytes,
-    )
+    const pid = shape.pid === 0 ? 0 : (words[w + shape.pid] as number)
+    this.#buffer.insert(words, bytes, offsetBytes, lengthBytes, pid)
+  }
+
+  /** Notes a record's number, and tells the loss of those between it and the last one. */
+  #follow(cpu: number, seq: number): void {
+    const missing = this.#sequence.missingBefore(cpu, seq)
+    if (missing === 0) return
+    this.#missing += missing
+    this.noteLost('ringFull', missing, cpu)
   }
 
   /**
@@ -176,9 +157,7 @@ export class Pipeline {
   /** Puts a loss into the stream, at the time of the latest record. */
   noteLost(cause: LostCause, count: number, cpu?: number): void {
     this.#loss.set(this.#latestLo, this.#latestHi, cause, count, cpu)
-    const { words, bytes } = this.#loss
-    const timeNs = this.#relative(this.#latestLo, this.#latestHi)
-    this.#buffer.insert(timeNs, 0, RECORD_LOSS, words, bytes, 0, bytes.length)
+    this.#buffer.insert(this.#loss.words, this.#loss.bytes, 0, this.#loss.bytes.length, 0)
   }
 
   /**
@@ -190,7 +169,7 @@ export class Pipeline {
   pump(nowBootNs: number, out: QuarkEvent[], limit = Number.POSITIVE_INFINITY): number {
     this.#tellOwnLosses()
     this.tables.processes.collect(nowBootNs)
-    const nowNs = this.#relativeNow(nowBootNs)
+    const nowNs = this.#buffer.relative(nowBootNs)
     const before = out.length
     while (out.length - before < limit) {
       const oldest = this.#buffer.oldest()
@@ -204,7 +183,7 @@ export class Pipeline {
   dueInNs(nowBootNs: number): number {
     const oldest = this.#buffer.oldest()
     if (oldest === -1) return Number.POSITIVE_INFINITY
-    return Math.max(0, this.#dueNs(oldest) - this.#relativeNow(nowBootNs))
+    return Math.max(0, this.#dueNs(oldest) - this.#buffer.relative(nowBootNs))
   }
 
   /** Appends the events of all held records to `out`, however young they are; returns how many. */
@@ -227,7 +206,7 @@ export class Pipeline {
     const last = buffer.lastOfPid(oldest)
     const isComplete =
       this.#table.isChildless(buffer.typeOf(oldest)) ||
-      this.#shapes[buffer.typeOf(last)]?.recordType.isLast === true
+      this.#shapes.of(buffer.typeOf(last))?.recordType.isLast === true
     return isComplete ? Math.min(dueNs, buffer.timeOf(last) + Math.min(holdNs, ORDER_TIME_NS)) : dueNs
   }
 
@@ -236,7 +215,7 @@ export class Pipeline {
     const group = this.#group
     const buffer = this.#buffer
     this.#aggregator.gather(oldest, group)
-    const shape = this.#shapes[buffer.typeOf(oldest)]
+    const shape = this.#shapes.of(buffer.typeOf(oldest))
     if (shape === undefined) {
       buffer.locate(oldest, group)
       out.push(lostEventOf(group, this.tables.timeBase.bootEpochNs))
@@ -254,7 +233,7 @@ export class Pipeline {
     this.#rejected += 1
     this.#rejectedUntold += 1
     if (lengthBytes < HEADER_SIZE_BYTES) return
-    this.#sequence.noteBroken((words[w] as number) >>> 16, words[w + 1] as number)
+    this.#sequence.noteBroken((words[w] as number) >>> 16, words[w + SEQ] as number)
   }
 
   #tellRejected(): void {
@@ -270,33 +249,4 @@ export class Pipeline {
     this.noteLost('evicted', evicted - this.#evictedTold)
     this.#evictedTold = evicted
   }
-
-  #setBase(lo: number, hi: number): void {
-    this.#hasBase = true
-    this.#baseLo = lo
-    this.#baseHi = hi
-  }
-
-  #relativeNow(bootNs: number): number {
-    return bootNs - (this.#baseHi * 2 ** 32 + this.#baseLo)
-  }
-
-  #relative(lo: number, hi: number): number {
-    return (hi - this.#baseHi) * 2 ** 32 + (lo - this.#baseLo)
-  }
-}
-
-/** Whether a record is as long as its layout and the lengths of its tails say. */
-function isWhole(
-  { fixedSizeBytes, tails }: Shape,
-  words: Uint32Array,
-  w: number,
-  lengthBytes: number,
-): boolean {
-  if (lengthBytes < fixedSizeBytes) return false
-  let sizeBytes = fixedSizeBytes
-  for (let i = 0; i < tails.length; i++) {
-    sizeBytes += (words[w + (tails[i] as number)] as number) & TAIL_LENGTH_MASK
-  }
-  return sizeBytes <= lengthBytes
 }

@@ -1,6 +1,8 @@
 import { release } from 'node:os'
 import { AggregationTable } from './aggregate/table.js'
-import { EbpfBackend } from './backend/ebpf.js'
+import { EbpfError } from '@quark/ebpf'
+import type { Backend } from './backend/backend.js'
+import { type BackendContext, backends } from './backend/index.js'
 import { BypassFeed } from './bypass-feed.js'
 import { checkOptions, type Settings } from './check-options.js'
 import { Clock } from './clock.js'
@@ -29,7 +31,8 @@ interface Parts {
   readonly feed: Feed
   readonly pipeline: Pipeline
   readonly signal: AbortSignal | undefined
-  readonly graceMs: number
+  /** Backends that were tried before the one that works. */
+  readonly failures: readonly BackendFailure[]
 }
 
 /**
@@ -57,8 +60,10 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   #isEnded = false
   #isClosed = false
   #isTaken = false
+  /** The rest of a batch whose consumer left its loop. */
+  #untaken: readonly QuarkEvent[] = []
 
-  private constructor({ feed, pipeline, signal }: Parts) {
+  private constructor({ feed, pipeline, signal, failures }: Parts) {
     this.#feed = feed
     this.#pipeline = pipeline
     this.#signal = signal
@@ -67,7 +72,8 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     this.#users.userName(0)
     this.#users.groupName(0)
     const { backend, kernel, attached, missing } = feed
-    this.capabilities = { backend, kernel, attached, missing }
+    const refused = failures.map(({ backend, error }) => ({ fact: `backend ${backend}`, reason: error.message }))
+    this.capabilities = { backend, kernel, attached, missing: [...refused, ...missing] }
   }
 
   /**
@@ -84,20 +90,21 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     signal?.throwIfAborted()
     const clock = Clock.system()
     const hierarchy = findCgroupHierarchy()
-    const backend = openBackend(settings, hierarchy)
+    const facts = kinds.flatMap((kind) => kind.facts({ settings, hierarchy }))
+    const { backend, failures } = openBackend({ settings, hierarchy, clock, facts })
+    let recorder: RecordingWriter | undefined
     try {
       const tables = tablesOf(settings, clock.bootEpochNs, hierarchy)
       const pipeline = pipelineOf(settings, tables)
       const kernel = release()
       if (settings.bypass) {
         const feed = new BypassFeed(backend, clock, kernel, settings.pollMs, recordTypes)
-        return new Quark({ feed, pipeline, signal, graceMs: settings.graceMs })
+        return new Quark({ feed, pipeline, signal, failures })
       }
       tables.cgroups.scan()
-      const recorder =
-        settings.record === undefined
-          ? undefined
-          : new RecordingWriter(settings.record, recordingHeader({ settings, clock, kernel, backend }))
+      if (settings.record !== undefined) {
+        recorder = new RecordingWriter(settings.record, recordingHeader({ settings, clock, kernel, backend }))
+      }
       recorder?.cgroups(tables.cgroups.names())
       const first: QuarkEvent[] = []
       const takeIn = (): void => {
@@ -121,9 +128,10 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
         kernel,
         first,
       })
-      return new Quark({ feed, pipeline, signal, graceMs: settings.graceMs })
+      return new Quark({ feed, pipeline, signal, failures })
     } catch (error) {
       backend[Symbol.dispose]()
+      recorder?.abandon()
       throw error
     }
   }
@@ -140,16 +148,26 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       const tables = tablesOf(settings, BigInt(reader.header.bootEpochNs), undefined)
       const pipeline = pipelineOf(settings, tables)
       const feed = new ReplayFeed(reader, pipeline)
-      return new Quark({ feed, pipeline, signal: options.signal, graceMs: settings.graceMs })
+      return new Quark({ feed, pipeline, signal: options.signal, failures: [] })
     } catch (error) {
       reader[Symbol.dispose]()
       throw error
     }
   }
 
-  /** Events one by one. Breaking out of the loop leaves the queue open. */
+  /** Events one by one. Breaking out of the loop leaves the queue open, and the events that follow in it. */
   async *[Symbol.asyncIterator](): AsyncGenerator<QuarkEvent, void, undefined> {
-    for await (const batch of this.batches()) yield* batch
+    for await (const batch of this.batches()) {
+      let taken = 0
+      try {
+        for (const event of batch) {
+          taken += 1
+          yield event
+        }
+      } finally {
+        if (taken < batch.length) this.#untaken = batch.slice(taken)
+      }
+    }
   }
 
   /**
@@ -165,7 +183,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     }
     this.#isTaken = true
     try {
-      while (!this.#isClosed && !this.#isEnded) {
+      while (!this.#isClosed && (!this.#isEnded || this.#untaken.length > 0)) {
         if (this.#signal?.aborted === true) {
           const rest = this.finish()
           if (rest.length > 0) yield rest
@@ -189,9 +207,9 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
    */
   poll(): readonly QuarkEvent[] {
     this.#check()
-    const events: QuarkEvent[] = []
-    if (!this.#isEnded && !this.#feed.pump(events)) this.#isEnded = true
-    return events
+    return this.#take((events) => {
+      if (!this.#isEnded && !this.#feed.pump(events)) this.#isEnded = true
+    })
   }
 
   /**
@@ -201,10 +219,10 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
    */
   finish(): readonly QuarkEvent[] {
     this.#check()
-    const events: QuarkEvent[] = []
-    if (!this.#isEnded) this.#feed.finish(events)
-    this.#isEnded = true
-    return events
+    return this.#take((events) => {
+      if (!this.#isEnded) this.#feed.finish(events)
+      this.#isEnded = true
+    })
   }
 
   /** True when a recording is at its end, or after `finish`. */
@@ -297,6 +315,15 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     return this.close()
   }
 
+  /** What is left, and what `fill` adds: when it throws, the next call has all of that. */
+  #take(fill: (events: QuarkEvent[]) => void): QuarkEvent[] {
+    const events = [...this.#untaken]
+    this.#untaken = events
+    fill(events)
+    this.#untaken = []
+    return events
+  }
+
   #check(): void {
     if (this.#isClosed) throw new QuarkError('ERR_QUARK_CLOSED', 'The queue is closed')
   }
@@ -311,22 +338,24 @@ function byName(counts: Float64Array): Record<string, number> {
   return named
 }
 
-/** Opens the first backend that works. */
-function openBackend(settings: Settings, hierarchy: CgroupHierarchy | undefined): EbpfBackend {
+/** Opens the first backend that works; what was tried before it is told with what is missing. */
+function openBackend(context: BackendContext): Opened {
   const failures: BackendFailure[] = []
-  for (const name of settings.backends) {
+  for (const name of context.settings.backends) {
     try {
-      return EbpfBackend.open({
-        facts: kinds.flatMap((kind) => kind.facts({ settings, hierarchy })),
-        ringSizeBytes: settings.ringSizeBytes,
-        btf: settings.btf,
-      })
+      const backend = backends[name](context)
+      return { backend, failures }
     } catch (error) {
-      if (!(error instanceof BackendError)) throw error
-      failures.push({ backend: name, error: error.failures[0]?.error ?? error })
+      if (!(error instanceof QuarkError || error instanceof EbpfError)) throw error
+      failures.push({ backend: name, error })
     }
   }
   throw new BackendError(failures)
+}
+
+interface Opened {
+  readonly backend: Backend
+  readonly failures: readonly BackendFailure[]
 }
 
 function tablesOf(settings: Settings, bootEpochNs: bigint, hierarchy: CgroupHierarchy | undefined) {

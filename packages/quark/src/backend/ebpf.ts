@@ -9,7 +9,6 @@ import {
   type RecordSink,
   type SessionOptions,
 } from '@quark/ebpf'
-import { BackendError } from '../errors.js'
 import type { FactProbes } from '../event/fact.js'
 import type { AttachedFact, MissingFact } from '../stats.js'
 import type { Backend, BackendCounters } from './backend.js'
@@ -40,33 +39,28 @@ export class EbpfBackend implements Backend {
   /**
    * Attaches the probes of every fact. A fact that this kernel cannot supply is reported in `missing`.
    *
-   * @throws {BackendError} when the kernel refuses altogether, or a required fact cannot be had
+   * @throws {EbpfError} when the kernel refuses altogether, or a required fact cannot be had
    */
   static open(options: EbpfBackendOptions): EbpfBackend {
     const { facts, ringSizeBytes, flavors, loop } = options
+    const btf = options.btf === undefined ? Btf.kernel() : Btf.fromFile(options.btf)
+    const probes = facts.flatMap((fact) => fact.probes)
+    const session = ProbeSession.open(
+      {
+        btf,
+        ringSizeBytes,
+        ...(flavors === undefined ? {} : { flavors }),
+        ...(loop === undefined ? {} : { loop }),
+      },
+      Math.max(...probes.map((probe) => probe.layout.maxSizeBytes)),
+    )
     try {
-      const btf = options.btf === undefined ? Btf.kernel() : Btf.fromFile(options.btf)
-      const probes = facts.flatMap((fact) => fact.probes)
-      const session = ProbeSession.open(
-        {
-          btf,
-          ringSizeBytes,
-          ...(flavors === undefined ? {} : { flavors }),
-          ...(loop === undefined ? {} : { loop }),
-        },
-        Math.max(...probes.map((probe) => probe.layout.maxSizeBytes)),
-      )
-      try {
-        const attached: AttachedFact[] = []
-        const missing: MissingFact[] = []
-        for (const fact of facts) attachFact(session, fact, attached, missing)
-        return new EbpfBackend(session, attached, missing)
-      } catch (error) {
-        session.close()
-        throw error
-      }
+      const attached: AttachedFact[] = []
+      const missing: MissingFact[] = []
+      for (const fact of facts) attachFact(session, fact, attached, missing)
+      return new EbpfBackend(session, attached, missing)
     } catch (error) {
-      if (error instanceof EbpfError) throw new BackendError([{ backend: 'ebpf', error }])
+      session.close()
       throw error
     }
   }

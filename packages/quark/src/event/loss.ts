@@ -2,11 +2,8 @@ import type { LostCause, LostEvent } from './event.js'
 import type { RecordPlace } from './raw.js'
 import { u64Of } from './time-base.js'
 
-/** Type of the records that stand for lost ones; no kind has it. */
-export const RECORD_LOSS = 0
-
 /*
- * A loss as a record, so that it takes its place among the others:
+ * A loss as a record, so that it takes its place among the others. Its type is 0, which no kind has.
  *
  *  0      4      8        16      20      24
  *  │ 0    │ 0    │ timeNs │ cause │ count │ cpu │

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { ticksOf, TICK_NS, u64Of } from './time-base.js'
 
 test('ticksOf() is exact for a year of uptime and more, whatever the signs of the halves', () => {

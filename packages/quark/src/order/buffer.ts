@@ -1,3 +1,4 @@
+import { HEADER_TIME } from '@quark/ebpf/probe'
 import type { HeldRecords, RecordPlace } from '../event/raw.js'
 import { holdTimeMs } from './hold-time.js'
 import { Slab } from './slab.js'
@@ -8,6 +9,8 @@ const TAKEN = 0xff
 /** Taken entries that are tolerated whatever the number of held records. */
 const TAKEN_SLACK = 4096
 const NONE = -1
+const TIME_LO = HEADER_TIME >> 2
+const TIME_HI = TIME_LO + 1
 
 export interface RecordBufferOptions {
   /** Most records that `room` makes place for. */
@@ -51,6 +54,10 @@ export class RecordBuffer implements HeldRecords {
   #queue = new Int32Array(FIRST_CAPACITY)
   #head = 0
   #queued = 0
+  /** Time of the first record. Times are relative to it, so that they are exact numbers for 104 days. */
+  #hasBase = false
+  #baseLo = 0
+  #baseHi = 0
 
   constructor(options: RecordBufferOptions) {
     this.#options = options
@@ -73,15 +80,12 @@ export class RecordBuffer implements HeldRecords {
   }
 
   /** Copies a record into the buffer. pid 0 stands for no process: such records are not chained. */
-  insert(
-    timeNs: number,
-    pid: number,
-    type: number,
-    words: Uint32Array,
-    bytes: Uint8Array,
-    offsetBytes: number,
-    lengthBytes: number,
-  ): void {
+  insert(words: Uint32Array, bytes: Uint8Array, offsetBytes: number, lengthBytes: number, pid: number): void {
+    const w = offsetBytes >> 2
+    const timeLo = words[w + TIME_LO] as number
+    const timeHi = words[w + TIME_HI] as number
+    if (!this.#hasBase) this.#setBase(timeLo, timeHi)
+    const timeNs = (timeHi - this.#baseHi) * 2 ** 32 + (timeLo - this.#baseLo)
     if (this.#freeCount === 0) this.#grow()
     this.#freeCount -= 1
     const index = this.#free[this.#freeCount] as number
@@ -89,7 +93,7 @@ export class RecordBuffer implements HeldRecords {
     slab.put(words, bytes, offsetBytes, lengthBytes)
     this.#time[index] = timeNs
     this.#pid[index] = pid
-    this.#type[index] = type
+    this.#type[index] = (words[w] as number) & 0xffff
     this.#chunk[index] = slab.chunkId
     this.#offset[index] = slab.offsetBytes
     this.#length[index] = lengthBytes
@@ -97,6 +101,11 @@ export class RecordBuffer implements HeldRecords {
     this.#chain(index, pid, timeNs)
     this.count += 1
     this.sizeBytes += lengthBytes
+  }
+
+  /** A time on CLOCK_BOOTTIME as `timeOf` has times. */
+  relative(bootNs: number): number {
+    return bootNs - (this.#baseHi * 2 ** 32 + this.#baseLo)
   }
 
   /** Index of the oldest record, or -1. */
@@ -164,6 +173,12 @@ export class RecordBuffer implements HeldRecords {
       const index = this.#queue[(this.#head + i) & (this.#capacity - 1)] as number
       if (this.#type[index] !== TAKEN) yield index
     }
+  }
+
+  #setBase(timeLo: number, timeHi: number): void {
+    this.#hasBase = true
+    this.#baseLo = timeLo
+    this.#baseHi = timeHi
   }
 
   #enqueue(index: number, timeNs: number): void {

@@ -28,6 +28,7 @@ export class ReplayFeed implements Feed {
   readonly #pipeline: Pipeline
   readonly #produced = new Float64Array(TYPES)
   #ended = false
+  #isCut = false
 
   constructor(reader: RecordingReader, pipeline: Pipeline) {
     this.#reader = reader
@@ -43,6 +44,11 @@ export class ReplayFeed implements Feed {
     while (!this.#ended) {
       const frame = this.#reader.next()
       if (frame === undefined) {
+        // What its records say is told before the complaint.
+        if (!this.#isCut && this.#pipeline.flush(out) > 0) {
+          this.#isCut = true
+          break
+        }
         throw new RecordingError(
           this.#reader.path,
           this.#reader.offset,

@@ -21,7 +21,10 @@ import {
 /** Frames are written out when this much has gathered; a crash loses no more. */
 const WRITE_BYTES = 256 << 10
 
-/** Writes a recording. Every method throws a `QuarkError` when the file cannot be written. */
+/**
+ * Writes a recording. A method throws a `QuarkError` when the file cannot be written; it is closed then, with a
+ * hole nowhere, and later calls do nothing.
+ */
 export class RecordingWriter implements Disposable {
   readonly #path: string
   readonly #fd: number
@@ -46,6 +49,7 @@ export class RecordingWriter implements Disposable {
 
   /** Keeps a copy of a record for the step at hand. */
   record(bytes: Uint8Array, offset: number, length: number): void {
+    if (this.#closed) return
     const copy = Buffer.alloc(RECORD_HEADER_BYTES + padded(length))
     copy.writeUInt32LE(length, 0)
     copy.set(bytes.subarray(offset, offset + length), RECORD_HEADER_BYTES)
@@ -82,12 +86,18 @@ export class RecordingWriter implements Disposable {
   end(nowNs: number): void {
     if (this.#closed) return
     this.#json(FRAME_END, { nowNs })
-    this.#flush()
     this[Symbol.dispose]()
   }
 
-  /** Closes the file as it is, without an end mark. */
+  /** Writes out what has gathered and closes the file, without an end mark. */
   [Symbol.dispose](): void {
+    if (this.#closed) return
+    this.#flush()
+    this.abandon()
+  }
+
+  /** Closes the file as it is. */
+  abandon(): void {
     if (this.#closed) return
     this.#closed = true
     closeSync(this.#fd)
@@ -105,6 +115,7 @@ export class RecordingWriter implements Disposable {
   }
 
   #frame(kind: number, payload: Buffer): void {
+    if (this.#closed) return
     const header = Buffer.alloc(FRAME_HEADER_BYTES)
     header.writeUInt32LE(kind, 0)
     header.writeUInt32LE(payload.length, 4)
@@ -123,9 +134,14 @@ export class RecordingWriter implements Disposable {
     const bytes = Buffer.concat(this.#chunks)
     this.#chunks = []
     this.#chunkBytes = 0
-    this.#system(() => {
-      for (let written = 0; written < bytes.length;) written += writeSync(this.#fd, bytes, written)
-    })
+    try {
+      this.#system(() => {
+        for (let written = 0; written < bytes.length;) written += writeSync(this.#fd, bytes, written)
+      })
+    } catch (error) {
+      this.abandon()
+      throw error
+    }
   }
 
   #system<T>(action: () => T): T {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TAIL_PSEUDO, TAIL_TRUNCATED } from '@quark/ebpf/probe'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { decodeUtf8, pathAt, rootAt, stringsAt, u32At, u64At } from './text.js'
 
 test('pathAt() and rootAt() turn components around', async (t) => {

@@ -90,5 +90,5 @@ function markOf(components: string): number {
 /** Components from the leaf upwards, each NUL-terminated, as a path. */
 function pathOf(components: string): string {
   if (components === '') return '/'
-  return `/${decodeUtf8(components.slice(0, -1).split('\0').reverse().join('/'))}`
+  return `/${decodeUtf8(components.slice(0, -1).split('\0').toReversed().join('/'))}`
 }

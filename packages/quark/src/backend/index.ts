@@ -1,0 +1,32 @@
+/** The backends: one line each. */
+
+import type { Settings } from '../check-options.js'
+import type { Clock } from '../clock.js'
+import type { FactProbes } from '../event/fact.js'
+import type { CgroupHierarchy } from '../state/cgroups-mounts.js'
+import type { Backend } from './backend.js'
+import { EbpfBackend } from './ebpf.js'
+
+/** What a backend is opened with. */
+export interface BackendContext {
+  readonly settings: Settings
+  readonly hierarchy: CgroupHierarchy | undefined
+  readonly clock: Clock
+  /** What the kinds want to learn. */
+  readonly facts: readonly FactProbes[]
+}
+
+/** Opens a backend, or throws a `QuarkError` or `EbpfError` that says why it does not work here. */
+export type OpenBackend = (context: BackendContext) => Backend
+
+/** All backends, in the order in which they are tried when none is asked for: the best first. */
+export const backends = {
+  ebpf: ({ settings, facts }) =>
+    EbpfBackend.open({ facts, ringSizeBytes: settings.ringSizeBytes, btf: settings.btf }),
+} as const satisfies Record<string, OpenBackend>
+
+/** Where records can come from. */
+export type BackendName = keyof typeof backends
+
+/** All backend names, the best first. */
+export const BACKEND_NAMES = Object.keys(backends) as readonly BackendName[]

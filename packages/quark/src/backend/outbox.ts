@@ -1,0 +1,96 @@
+import type { RecordSink } from '@quark/ebpf'
+import { type EncodableFieldsOf, encodeRecord, type Field, type RecordLayout } from '@quark/ebpf/probe'
+
+const TYPES = 32
+
+interface Waiting {
+  readonly timeNs: bigint
+  readonly bytes: Uint8Array
+}
+
+/**
+ * Records that a backend makes in user space, as if they came from a ring. They may be pushed in any order of
+ * time within one `settle`; each gets the next number of its CPU, and a number is left out for each loss, so
+ * that losses are told where they happened.
+ */
+export class Outbox {
+  readonly produced = new Float64Array(TYPES)
+  readonly lost = new Float64Array(TYPES)
+  readonly #maxRecords: number
+  readonly #sequences: Uint32Array
+  #unsettled: Waiting[] = []
+  #settled: Uint8Array[] = []
+  #first = 0
+
+  /** Holds at most `maxRecords`; what comes beyond is counted as lost. */
+  constructor(cpus: number, maxRecords: number) {
+    this.#maxRecords = maxRecords
+    this.#sequences = new Uint32Array(cpus)
+  }
+
+  /** Records that wait. */
+  get length(): number {
+    return this.#settled.length - this.#first + this.#unsettled.length
+  }
+
+  /** Share of the limit that is taken, 0 to 1. */
+  get fullness(): number {
+    return this.length / this.#maxRecords
+  }
+
+  /** Makes a record. `timeNs` is CLOCK_BOOTTIME; fields that are left out are unknown. */
+  push<F extends Record<string, Field>>(
+    layout: RecordLayout<F>,
+    at: { readonly cpu: number; readonly timeNs: bigint },
+    values: Partial<EncodableFieldsOf<F>>,
+  ): void {
+    const seq = this.#next(at.cpu)
+    if (this.length >= this.#maxRecords) {
+      this.lost[layout.type]! += 1
+      return
+    }
+    this.produced[layout.type]! += 1
+    this.#unsettled.push({ timeNs: at.timeNs, bytes: encodeRecord(layout, { ...at, seq }, values) })
+  }
+
+  /** The kernel says that it dropped `count` records on a CPU; which ones it does not say. */
+  noteLost(cpu: number, count: number): void {
+    for (let i = 0; i < count; i++) this.#next(cpu)
+    this.lost[0]! += count
+  }
+
+  /** All that was pushed so far is complete: puts it in order of time. */
+  settle(): void {
+    if (this.#unsettled.length === 0) return
+    this.#unsettled.sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0))
+    for (const { bytes } of this.#unsettled) this.#settled.push(bytes)
+    this.#unsettled = []
+  }
+
+  /** Hands over at most `max` settled records; see `Backend.drain`. */
+  drain(sink: RecordSink, max: number): number {
+    const end = Math.min(this.#settled.length, this.#first + max)
+    const count = end - this.#first
+    while (this.#first < end) {
+      const bytes = this.#settled[this.#first] as Uint8Array
+      this.#first += 1
+      sink.record(new Uint32Array(bytes.buffer, bytes.byteOffset), Buffer.from(bytes.buffer), bytes.byteOffset, bytes.length)
+    }
+    if (this.#first === this.#settled.length) {
+      this.#settled = []
+      this.#first = 0
+    }
+    return count
+  }
+
+  /** Number of the last record that each CPU made; see `Backend.sequences`. */
+  sequences(): Uint32Array {
+    return this.#sequences.slice()
+  }
+
+  #next(cpu: number): number {
+    const seq = ((this.#sequences[cpu] ?? 0) + 1) >>> 0
+    this.#sequences[cpu] = seq
+    return seq
+  }
+}
