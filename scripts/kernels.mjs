@@ -54,7 +54,8 @@ function nameOf({ version, arch, lockdown }) {
 
 async function runGuest(guest) {
   const name = nameOf(guest)
-  const vmlinuz = guest.vmlinuz ?? (await fetchKernel(guest.version, guest.arch, { cache: CACHE, refresh: values.refresh }))
+  const vmlinuz =
+    guest.vmlinuz ?? (await fetchKernel(guest.version, guest.arch, { cache: CACHE, refresh: values.refresh }))
   const image = await buildImage(guest.arch, { cache: CACHE, filter: values.test })
   const log = `${CACHE}/logs/${name.replaceAll(/[ =]/g, '-')}.log`
   const started = performance.now()
@@ -75,7 +76,9 @@ function report({ name, release, passed, failures, skipped, seconds, log }) {
 process.chdir(new URL('..', import.meta.url).pathname)
 mkdirSync(`${CACHE}/logs`, { recursive: true })
 if (!values['no-build']) {
-  const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], { stdio: 'inherit' })
+  const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], {
+    stdio: 'inherit',
+  })
   if (status !== 0) throw new Error('Cannot test kernels: the build failed')
 }
 
@@ -99,5 +102,7 @@ if (values.test === '') writeSupportTable('docs/kernels.md', runs)
 const passed = runs.reduce((sum, run) => sum + run.passed, 0)
 const failed = runs.reduce((sum, run) => sum + run.failures.length, 0)
 for (const line of notFetched) console.log(`not fetched: ${line}`)
-console.log(`${passed} passed, ${failed} failed${notFetched.length > 0 ? `, ${notFetched.length} kernels not fetched` : ''}`)
+console.log(
+  `${passed} passed, ${failed} failed${notFetched.length > 0 ? `, ${notFetched.length} kernels not fetched` : ''}`,
+)
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1

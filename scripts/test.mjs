@@ -38,8 +38,22 @@ function check(name, command, args) {
 const node = process.execPath
 const built = check('build', node, ['node_modules/typescript/bin/tsc', '-b'])
 if (everything && !values['no-checks']) {
-  check('format', node, ['node_modules/oxfmt/bin/oxfmt', '--check', 'packages', 'scripts', 'examples', 'bench'])
-  check('lint', node, ['node_modules/oxlint/bin/oxlint', '--deny-warnings', 'packages', 'scripts', 'examples', 'bench'])
+  check('format', node, [
+    'node_modules/oxfmt/bin/oxfmt',
+    '--check',
+    'packages',
+    'scripts',
+    'examples',
+    'bench',
+  ])
+  check('lint', node, [
+    'node_modules/oxlint/bin/oxlint',
+    '--deny-warnings',
+    'packages',
+    'scripts',
+    'examples',
+    'bench',
+  ])
   if (built) check('public API is as recorded in api/', node, ['scripts/api.mjs', '--check'])
   if (built) check('examples run', node, ['scripts/examples.mjs'])
 }

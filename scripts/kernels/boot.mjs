@@ -30,7 +30,12 @@ export async function bootGuest({ arch, vmlinuz, image, lockdown, log }) {
       ...machine.args,
       ...['-accel', 'tcg,thread=multi', '-smp', '1', '-m', '1024', '-display', 'none', '-monitor', 'none'],
       ...['-nodefaults', '-no-reboot', '-serial', 'stdio'],
-      ...['-drive', `file=${image},if=none,id=root,format=raw,snapshot=on`, '-device', 'nvme,drive=root,serial=root'],
+      ...[
+        '-drive',
+        `file=${image},if=none,id=root,format=raw,snapshot=on`,
+        '-device',
+        'nvme,drive=root,serial=root',
+      ],
       ...['-kernel', vmlinuz, '-append', append.join(' ')],
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS, killSignal: 'SIGKILL' },

@@ -18,8 +18,8 @@ import { NotFetched, output, Suite, unpackNpm } from './packages.mjs'
 
 const PACKAGES = { '@quark/ebpf': 'ebpf', quark: 'quark', 'quark-mon': 'mon' }
 const IMAGE_SIZE = '320M'
-/** Libraries that Node is linked with, beside the loader. */
-const ARM64_LIBRARIES = ['libc6', 'libstdc++6', 'libgcc-s1', 'busybox-static']
+/** Libraries that Node and busybox are linked with. */
+const LIBRARIES = ['libc6', 'libstdc++6', 'libgcc-s1']
 
 /** Builds the image for an architecture. `files` are the test files that it will run, as the guest names them. */
 export async function buildImage(arch, { cache, filter }) {
@@ -33,7 +33,10 @@ export async function buildImage(arch, { cache, filter }) {
   const path = join(cache, `root-${arch}.ext4`)
   rmSync(path, { force: true })
   const args = ['-q', '-F', '-O', '^has_journal', '-d', tree, path, IMAGE_SIZE]
-  if (output('mkfs.ext4', args, { env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` } }) === undefined) {
+  if (
+    output('mkfs.ext4', args, { env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` } }) ===
+    undefined
+  ) {
     throw new Error(`Cannot make the root file system of a guest: mkfs.ext4 failed on ${tree}`)
   }
   rmSync(tree, { recursive: true, force: true })
@@ -46,53 +49,80 @@ function baseTree(arch, cache) {
   const done = join(base, 'etc/passwd')
   if (existsSync(done)) return base
   rmSync(base, { recursive: true, force: true })
-  for (const folder of ['bin', 'dev', 'proc', 'sys', 'tmp', 'run', 'root', 'etc', 'mnt', 'app/node_modules']) {
+  for (const folder of [
+    'bin',
+    'dev',
+    'proc',
+    'sys',
+    'tmp',
+    'run',
+    'root',
+    'etc',
+    'mnt',
+    'app/node_modules',
+  ]) {
     mkdirSync(join(base, folder), { recursive: true })
   }
   chmodSync(join(base, 'tmp'), 0o1777)
   symlinkSync('bin', join(base, 'sbin'))
   mkdirSync(join(base, 'usr'))
   symlinkSync('../bin', join(base, 'usr/bin'))
-  if (arch === process.arch) addOwnPrograms(base)
-  else addForeignPrograms(base, arch, cache)
-  for (const applet of output('busybox', ['--list'])?.trim().split('\n') ?? []) {
-    if (applet !== 'busybox') symlinkSync('busybox', join(base, 'bin', applet))
-  }
+  addBusybox(base, arch, cache)
+  if (arch === process.arch) addOwnNode(base)
+  else addForeignNode(base, arch, cache)
   writeFileSync(join(base, 'etc/hosts'), '127.0.0.1 localhost\n')
   writeFileSync(join(base, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n')
   writeFileSync(done, 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n')
   return base
 }
 
-function addOwnPrograms(base) {
-  const busybox = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(path))
-  copyFileSync(busybox, join(base, 'bin/busybox'))
+/**
+ * Not busybox-static: its shell runs commands without executing anything, and programs that are executed are
+ * what the tests are about.
+ */
+function addBusybox(base, arch, cache) {
+  const suite = new Suite('bookworm', cache)
+  suite.update()
+  const unpacked = join(cache, `busybox-${arch}`)
+  rmSync(unpacked, { recursive: true, force: true })
+  const names = arch === process.arch ? ['busybox'] : ['busybox', ...LIBRARIES]
+  for (const name of names) {
+    if (!suite.unpack(name, arch, unpacked))
+      throw new NotFetched(`Debian bookworm has no ${name} for ${arch}`)
+  }
+  for (const folder of ['lib', 'lib64', 'usr/lib']) {
+    if (!existsSync(join(unpacked, folder))) continue
+    cpSync(join(unpacked, folder), join(base, folder), { recursive: true, verbatimSymlinks: true })
+  }
+  copyFileSync(join(unpacked, 'bin/busybox'), join(base, 'bin/busybox'))
+  const listed = readFileSync(join(import.meta.dirname, 'guest/applets'), 'utf8')
+    .trim()
+    .split(/\s+/)
+  for (const applet of listed) symlinkSync('busybox', join(base, 'bin', applet))
+  rmSync(unpacked, { recursive: true, force: true })
+}
+
+/** The libraries are this machine's, for both: those of another release may not fit together. */
+function addOwnNode(base) {
   addStripped(process.execPath, join(base, 'bin/node'))
-  const libraries = output('ldd', [process.execPath])?.match(/\/\S+(?= \(0x)/g) ?? []
-  for (const path of libraries) {
-    mkdirSync(join(base, dirname(path)), { recursive: true })
-    copyFileSync(realpathSync(path), join(base, path))
+  for (const program of [process.execPath, join(base, 'bin/busybox')]) {
+    for (const path of output('ldd', [program])?.match(/\/\S+(?= \(0x)/g) ?? []) {
+      mkdirSync(join(base, dirname(path)), { recursive: true })
+      copyFileSync(realpathSync(path), join(base, path))
+    }
   }
 }
 
-function addForeignPrograms(base, arch, cache) {
-  const suite = new Suite('bookworm', cache)
-  suite.update()
-  const unpacked = join(cache, `programs-${arch}`)
-  for (const name of ARM64_LIBRARIES) {
-    if (!suite.unpack(name, arch, unpacked)) throw new NotFetched(`Debian bookworm has no ${name} for ${arch}`)
-  }
-  cpSync(join(unpacked, 'lib'), join(base, 'lib'), { recursive: true, verbatimSymlinks: true })
-  cpSync(join(unpacked, 'usr/lib'), join(base, 'usr/lib'), { recursive: true, verbatimSymlinks: true })
-  const busybox = ['bin/busybox', 'usr/bin/busybox'].find((path) => existsSync(join(unpacked, path)))
-  copyFileSync(join(unpacked, busybox), join(base, 'bin/busybox'))
-  rmSync(unpacked, { recursive: true, force: true })
+function addForeignNode(base, arch, cache) {
   const node = join(cache, `node-${arch}`)
   unpackNpm(`node-linux-${arch}@${process.version.slice(1)}`, node)
   addStripped(join(node, 'bin/node'), join(base, 'bin/node'))
   rmSync(node, { recursive: true, force: true })
   const { version } = JSON.parse(readFileSync('node_modules/koffi/package.json', 'utf8'))
-  unpackNpm(`@koromix/koffi-linux-${arch}@${version}`, join(base, `app/node_modules/@koromix/koffi-linux-${arch}`))
+  unpackNpm(
+    `@koromix/koffi-linux-${arch}@${version}`,
+    join(base, `app/node_modules/@koromix/koffi-linux-${arch}`),
+  )
 }
 
 /** Symbols are a tenth of Node; where they cannot be stripped they stay. */
@@ -104,8 +134,9 @@ function addStripped(from, to) {
 
 function addPackages(tree, arch) {
   const app = join(tree, 'app')
-  const here = import.meta.dirname ?? dirname(new URL(import.meta.url).pathname)
-  for (const file of ['reporter.mjs', 'support.mjs', 'run.sh']) copyFileSync(join(here, 'guest', file), join(app, file))
+  const here = import.meta.dirname
+  for (const file of ['reporter.mjs', 'support.mjs', 'run.sh'])
+    copyFileSync(join(here, 'guest', file), join(app, file))
   copyFileSync(join(here, 'guest/init.sh'), join(tree, 'init'))
   chmodSync(join(tree, 'init'), 0o755)
   cpSync('scripts/scenario', join(app, 'scripts/scenario'), { recursive: true })
@@ -116,7 +147,8 @@ function addPackages(tree, arch) {
     cpSync(path, join(app, path), { recursive: true, filter: (from) => !leftOut.test(from) })
   }
   const native = arch === process.arch ? [`node_modules/@koromix/koffi-linux-${arch}`] : []
-  for (const path of ['node_modules/koffi', 'node_modules/fast-check', 'node_modules/pure-rand', ...native]) copy(path)
+  for (const path of ['node_modules/koffi', 'node_modules/fast-check', 'node_modules/pure-rand', ...native])
+    copy(path)
   mkdirSync(join(app, 'node_modules/@quark'), { recursive: true })
   for (const [name, folder] of Object.entries(PACKAGES)) {
     for (const part of ['package.json', 'dist', 'bin', 'man']) copy(join('packages', folder, part))

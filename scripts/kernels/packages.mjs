@@ -26,7 +26,6 @@ export function installTools(arch) {
   const tools = {
     'qemu-system-x86_64': arch === 'x64' ? 'qemu-system-x86' : undefined,
     'qemu-system-aarch64': arch === 'arm64' ? 'qemu-system-arm' : undefined,
-    busybox: arch === process.arch ? 'busybox-static' : undefined,
     'mkfs.ext4': 'e2fsprogs',
   }
   const missing = Object.entries(tools).filter(([tool, name]) => name !== undefined && !isInstalled(tool))
@@ -42,14 +41,20 @@ export function installTools(arch) {
 }
 
 function isInstalled(tool) {
-  return [...process.env.PATH.split(':'), '/usr/sbin', '/sbin'].some((folder) => existsSync(join(folder, tool)))
+  return [...process.env.PATH.split(':'), '/usr/sbin', '/sbin'].some((folder) =>
+    existsSync(join(folder, tool)),
+  )
 }
 
 /** URIs of Debian's archive and of its security updates, as this machine's own sources name them. */
 function debianSources() {
   const sources = {}
   for (const file of sourceFiles()) {
-    const uris = readFileSync(file, 'utf8').match(/^(?!\s*#).*$/gm)?.join('\n').match(/\bhttps?:\/\/[^\s\]]+/g) ?? []
+    const uris =
+      readFileSync(file, 'utf8')
+        .match(/^(?!\s*#).*$/gm)
+        ?.join('\n')
+        .match(/\bhttps?:\/\/[^\s\]]+/g) ?? []
     for (const uri of uris) {
       const kind = /\/(debian(-security)?)\/?$/.exec(uri)?.[1]
       if (kind !== undefined) sources[kind] ??= uri
@@ -65,7 +70,9 @@ function debianSources() {
 function sourceFiles() {
   const folder = '/etc/apt/sources.list.d'
   const parts = existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []
-  return ['/etc/apt/sources.list', ...parts].filter((file) => existsSync(file) && /\.(list|sources)$/.test(file))
+  return ['/etc/apt/sources.list', ...parts].filter(
+    (file) => existsSync(file) && /\.(list|sources)$/.test(file),
+  )
 }
 
 /** One release of Debian for both architectures, with its updates. */
@@ -121,7 +128,14 @@ export class Suite {
 
   /** Names of packages that match, newest version first. */
   search(pattern, arch) {
-    const found = output('apt-cache', [...this.#options, '-o', `APT::Architecture=${debianArch(arch)}`, 'search', '--names-only', pattern])
+    const found = output('apt-cache', [
+      ...this.#options,
+      '-o',
+      `APT::Architecture=${debianArch(arch)}`,
+      'search',
+      '--names-only',
+      pattern,
+    ])
     const names = (found ?? '').split('\n').map((line) => line.split(/[ :]/)[0])
     const order = new Intl.Collator('en', { numeric: true })
     return names.filter((name) => name !== '').sort((a, b) => order.compare(b, a))

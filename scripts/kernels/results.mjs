@@ -6,9 +6,12 @@
  */
 export function readRun(said, files) {
   const lines = said.split('\n').filter((line) => line.startsWith('@@'))
-  const values = (marker) => lines.filter((line) => line.startsWith(`@@${marker} `)).map((line) => line.slice(marker.length + 3))
+  const values = (marker) =>
+    lines.filter((line) => line.startsWith(`@@${marker} `)).map((line) => line.slice(marker.length + 3))
   const failures = values('fail')
-  const ends = new Map(values('end').map((line) => [line.slice(line.indexOf(' ') + 1), Number(line.split(' ')[0])]))
+  const ends = new Map(
+    values('end').map((line) => [line.slice(line.indexOf(' ') + 1), Number(line.split(' ')[0])]),
+  )
   const told = [...values('pass'), ...failures, ...values('skip')]
   for (const file of files) {
     const end = ends.get(file)

@@ -55,6 +55,7 @@ function missingRows({ name, support }) {
 }
 
 function featureRows({ name, support }) {
-  const names = (wanted) => support.features.filter(({ supported }) => supported === wanted).map((one) => one.name)
+  const names = (wanted) =>
+    support.features.filter(({ supported }) => supported === wanted).map((one) => one.name)
   return [[name, names(true).join(', '), names(false).join(', ') || 'nothing']]
 }

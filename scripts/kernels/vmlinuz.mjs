@@ -5,7 +5,12 @@ import { join } from 'node:path'
 import { debianArch, NotFetched, Suite } from './packages.mjs'
 
 /** Releases that have a kernel, the first to ask first. */
-const SUITES = { '5.10': ['bullseye'], 6.1: ['bookworm'], 6.12: ['bookworm', 'trixie'], newest: ['sid', 'trixie'] }
+const SUITES = {
+  '5.10': ['bullseye'],
+  6.1: ['bookworm'],
+  6.12: ['bookworm', 'trixie'],
+  newest: ['sid', 'trixie'],
+}
 const OTHER_VERSIONS = ['trixie', 'sid', 'bookworm', 'bullseye']
 
 /**
@@ -43,7 +48,10 @@ function candidates(suite, version, arch) {
     suite.search(`^linux-${kind}-${numbers}[-+].*cloud-${debianArch(arch)}$`, arch),
   )
   // Kernels for the release before are the last resort.
-  return [...names.filter((name) => !name.includes('deb11')), ...names.filter((name) => name.includes('deb11'))]
+  return [
+    ...names.filter((name) => !name.includes('deb11')),
+    ...names.filter((name) => name.includes('deb11')),
+  ]
 }
 
 function unpackKernel(suite, name, arch, path) {

@@ -31,6 +31,7 @@ interface Trial {
 }
 
 /** Numbers of BPF helpers (include/uapi/linux/bpf.h). */
+const PROBE_READ_KERNEL = 113
 const KTIME_GET_BOOT_NS = 125
 const GET_CURRENT_TASK_BTF = 158
 const BPF_LOOP = 181
@@ -50,6 +51,7 @@ const TRIALS = {
   ringbuf: { minKernel: '5.8', attempt: tryRingbuf },
   mmapableArray: { minKernel: '5.5', attempt: tryMmapableArray },
   batchOperations: { minKernel: '5.6', attempt: tryBatchOperations },
+  probeReadKernel: { minKernel: '5.5', attempt: () => tryHelper(PROBE_READ_KERNEL) },
   ktimeGetBootNs: { minKernel: '5.8', attempt: () => tryHelper(KTIME_GET_BOOT_NS) },
   getCurrentTaskBtf: { minKernel: '5.11', attempt: () => tryHelper(GET_CURRENT_TASK_BTF) },
   bpfLoop: { minKernel: '5.17', attempt: () => tryHelper(BPF_LOOP) },

@@ -1,6 +1,7 @@
 /** A session: probes compiled for this kernel, loaded, attached, and one ring that they all write to. */
 
 import {
+  attachKprobe,
   attachRawTracepoint,
   attachSocketFilter,
   attachTracing,
@@ -39,6 +40,7 @@ import {
 } from './probe/scratch.js'
 import { Program, type ProgramInfo } from './program.js'
 import {
+  BPF_PROG_TYPE_KPROBE,
   BPF_PROG_TYPE_RAW_TRACEPOINT,
   BPF_PROG_TYPE_SOCKET_FILTER,
   BPF_PROG_TYPE_TRACING,
@@ -61,6 +63,8 @@ export interface SessionOptions {
   readonly flavors?: readonly Flavor[]
   /** How path walks loop. Default: bpf_loop where the kernel has it. */
   readonly loop?: 'helper' | 'bounded'
+  /** Whether programs may call bpf_probe_read_kernel. Default: whether the kernel lets them. */
+  readonly probeRead?: boolean
 }
 
 /** A probe that runs. */
@@ -86,6 +90,13 @@ const TYPES = 32
 
 /** How long a sleep on the ring may last before the reader looks by itself. */
 export type Sleep = 'untilRecord' | 'untilBacklog'
+
+const FLAVORS: readonly Flavor[] = ['direct', 'probeRead']
+
+/** Programs of kprobes get no pointers that the verifier would know. */
+function isProbeReadOnly({ hook }: Probe): boolean {
+  return hook.kind === 'kprobe'
+}
 
 interface Running {
   readonly attached: AttachedProbe
@@ -160,6 +171,14 @@ export class ProbeSession implements Disposable {
     }
   }
 
+  /** Detaches one probe; the others go on. */
+  detachProbe({ probe }: AttachedProbe): void {
+    const index = this.#running.findIndex(({ attached }) => attached.probe === probe)
+    const [running] = index === -1 ? [] : this.#running.splice(index, 1)
+    running?.link.close()
+    running?.program.close()
+  }
+
   /** Probes that run, in the order in which they were attached. */
   get attached(): readonly AttachedProbe[] {
     return this.#running.map(({ attached }) => attached)
@@ -178,7 +197,7 @@ export class ProbeSession implements Disposable {
    */
   attach(probe: Probe): AttachedProbe {
     this.#check()
-    const flavors = this.#options.flavors ?? ['direct', 'probeRead']
+    const flavors = isProbeReadOnly(probe) ? (['probeRead'] as const) : (this.#options.flavors ?? FLAVORS)
     let refusal: VerifierError | undefined
     for (const flavor of flavors) {
       try {
@@ -200,7 +219,7 @@ export class ProbeSession implements Disposable {
       const attached: AttachedProbe = {
         probe,
         hook: hookName(probe, flavor),
-        flavor: probe.hook.kind === 'socketFilter' ? 'probeRead' : flavor,
+        flavor: isProbeReadOnly(probe) ? 'probeRead' : flavor,
         missing: compiled.missing,
         info: () => program.info(),
       }
@@ -213,7 +232,7 @@ export class ProbeSession implements Disposable {
   }
 
   #target(flavor: Flavor): Target {
-    const { btf, loop } = this.#options
+    const { btf, loop, probeRead } = this.#options
     return {
       btf,
       flavor,
@@ -223,6 +242,7 @@ export class ProbeSession implements Disposable {
       scratchSlotBytes: this.#slotBytes,
       ringSizeBytes: this.ringSizeBytes,
       preemptible: kernelAtLeast('6.19'),
+      probeRead: probeRead ?? probeFeature('probeReadKernel').supported,
     }
   }
 
@@ -267,6 +287,7 @@ export class ProbeSession implements Disposable {
 
   #link({ hook }: Probe, program: Program, flavor: Flavor): Link | ProcConnector {
     if (hook.kind === 'socketFilter') return attachToProcConnector(program, hook.events)
+    if (hook.kind === 'kprobe') return attachKprobe(program, hook.target)
     if (hook.kind === 'tracepoint' && flavor === 'probeRead') return attachRawTracepoint(program, hook.target)
     return attachTracing(program, hook.target)
   }
@@ -391,6 +412,8 @@ function programKind({ hook }: Probe, flavor: Flavor, btf: Btf): ProgramKind {
     case 'tracepoint':
       if (flavor === 'probeRead') return { type: BPF_PROG_TYPE_RAW_TRACEPOINT }
       return tracing(BPF_TRACE_RAW_TP)
+    case 'kprobe':
+      return { type: BPF_PROG_TYPE_KPROBE }
     case 'fentry':
       return tracing(BPF_TRACE_FENTRY)
     case 'fexit':

@@ -1,3 +1,4 @@
+import { AggregationTable } from './aggregate/table.js'
 import type { QuarkOptions } from './options.js'
 import { BACKEND_NAMES } from './backend/index.js'
 import { OptionError } from './errors.js'
@@ -49,6 +50,10 @@ const RANGES: Readonly<Record<string, Range>> = {
 /** Options that say how events are made; with bypass there are none to make. */
 const NOT_WITH_BYPASS = ['aggregation', 'snapshot', 'record', 'maxLength', 'holdMs', 'graceMs'] as const
 
+const AGGREGATIONS: readonly unknown[] = ['default', 'minimal', 'none']
+const SWITCHES = ['threads', 'kernelThreads', 'usage', 'failedExecs', 'snapshot', 'bypass'] as const
+const PATHS = ['record', 'btf'] as const
+
 /**
  * Fills in the defaults.
  *
@@ -62,6 +67,20 @@ export function checkOptions(options: QuarkOptions): Settings {
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const settings: Settings = { ...DEFAULTS, ...given }
+  checkNumbers(settings)
+  checkTypes(settings)
+  checkBackends(settings)
+  if (settings.bypass) {
+    const clash = NOT_WITH_BYPASS.find((name) => given[name] !== undefined && given[name] !== false)
+    if (clash !== undefined) {
+      throw new OptionError(clash, `Option "${clash}" has no meaning with "bypass": leave one of them out`)
+    }
+  }
+  const btf = settings.btf ?? process.env['QUARK_BTF_PATH']
+  return btf === undefined || btf === '' ? settings : { ...settings, btf }
+}
+
+function checkNumbers(settings: Settings): void {
   for (const [name, { min, max }] of Object.entries(RANGES)) {
     const value = settings[name as keyof Settings]
     if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
@@ -75,21 +94,40 @@ export function checkOptions(options: QuarkOptions): Settings {
     const message = `Option "ringSizeBytes" must be a power of two: ${settings.ringSizeBytes}`
     throw new OptionError('ringSizeBytes', message)
   }
+}
+
+/** Callers need not have been checked by a compiler, and a wrong word must not pass for the default. */
+function checkTypes(settings: Settings): void {
+  const { aggregation, signal } = settings
+  for (const name of SWITCHES) {
+    const value: unknown = settings[name]
+    if (typeof value !== 'boolean') {
+      throw new OptionError(name, `Option "${name}" must be true or false: ${String(value)}`)
+    }
+  }
+  for (const name of PATHS) {
+    const value: unknown = settings[name]
+    if (value !== undefined && typeof value !== 'string') {
+      throw new OptionError(name, `Option "${name}" must be a path: ${String(value)}`)
+    }
+  }
+  if (!AGGREGATIONS.includes(aggregation) && !(aggregation instanceof AggregationTable)) {
+    const message = `Option "aggregation" must be default, minimal, none or a table: ${String(aggregation)}`
+    throw new OptionError('aggregation', message)
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new OptionError('signal', `Option "signal" must be an AbortSignal: ${String(signal)}`)
+  }
+}
+
+function checkBackends({ backends }: Settings): void {
   const backendNames = BACKEND_NAMES.join(', ')
-  for (const backend of settings.backends) {
+  if (!Array.isArray(backends) || backends.length === 0) {
+    throw new OptionError('backends', `Option "backends" must name at least one: use ${backendNames}`)
+  }
+  for (const backend of backends) {
     if (!BACKEND_NAMES.includes(backend)) {
       throw new OptionError('backends', `Unknown backend "${String(backend)}": use ${backendNames}`)
     }
   }
-  if (settings.backends.length === 0) {
-    throw new OptionError('backends', `Option "backends" must name at least one: use ${backendNames}`)
-  }
-  if (settings.bypass) {
-    const clash = NOT_WITH_BYPASS.find((name) => given[name] !== undefined && given[name] !== false)
-    if (clash !== undefined) {
-      throw new OptionError(clash, `Option "${clash}" has no meaning with "bypass": leave one of them out`)
-    }
-  }
-  const btf = settings.btf ?? process.env['QUARK_BTF_PATH']
-  return btf === undefined || btf === '' ? settings : { ...settings, btf }
 }

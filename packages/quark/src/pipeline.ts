@@ -59,7 +59,7 @@ export class Pipeline {
   readonly #group: RecordGroup
   readonly #sequence = new SequenceTracker()
   readonly #loss = new LossRecord()
-  /** Time of the latest record: losses are told at it. */
+  /** Time of the last record or `pump`, whatever came later: losses are told at it. */
   #latestLo = 0
   #latestHi = 0
   #insertions = 0
@@ -125,18 +125,13 @@ export class Pipeline {
     this.#latestLo = words[w + TIME_LO] as number
     this.#latestHi = words[w + TIME_HI] as number
     if (this.#rejectedUntold !== 0) this.#tellRejected()
-    if (shape.recordType.isOwn !== true) this.#follow((words[w] as number) >>> 16, words[w + SEQ] as number)
+    if (shape.recordType.isOwn !== true) {
+      const cpu = (words[w] as number) >>> 16
+      this.#tellMissing(cpu, this.#sequence.missingBefore(cpu, words[w + SEQ] as number))
+    }
     this.#insertions += 1
     const pid = shape.pid === 0 ? 0 : (words[w + shape.pid] as number)
     this.#buffer.insert(words, bytes, offsetBytes, lengthBytes, pid)
-  }
-
-  /** Notes a record's number, and tells the loss of those between it and the last one. */
-  #follow(cpu: number, seq: number): void {
-    const missing = this.#sequence.missingBefore(cpu, seq)
-    if (missing === 0) return
-    this.#missing += missing
-    this.noteLost('ringFull', missing, cpu)
   }
 
   /**
@@ -146,15 +141,17 @@ export class Pipeline {
    * @returns how many
    */
   noteMissingUpTo(cpu: number, seq: number): number {
-    const missing = this.#sequence.missingUpTo(cpu, seq)
-    if (missing > 0) {
-      this.#missing += missing
-      this.noteLost('ringFull', missing, cpu)
-    }
+    return this.#tellMissing(cpu, this.#sequence.missingUpTo(cpu, seq))
+  }
+
+  #tellMissing(cpu: number, missing: number): number {
+    if (missing === 0) return 0
+    this.#missing += missing
+    this.noteLost('ringFull', missing, cpu)
     return missing
   }
 
-  /** Puts a loss into the stream, at the time of the latest record. */
+  /** Puts a loss into the stream: at the time of the record before, or of the `pump` if that came later. */
   noteLost(cause: LostCause, count: number, cpu?: number): void {
     this.#loss.set(this.#latestLo, this.#latestHi, cause, count, cpu)
     this.#buffer.insert(this.#loss.words, this.#loss.bytes, 0, this.#loss.bytes.length, 0)
@@ -168,6 +165,8 @@ export class Pipeline {
    */
   pump(nowBootNs: number, out: QuarkEvent[], limit = Number.POSITIVE_INFINITY): number {
     this.#tellOwnLosses()
+    this.#latestHi = Math.floor(nowBootNs / 2 ** 32)
+    this.#latestLo = nowBootNs % 2 ** 32
     this.tables.processes.collect(nowBootNs)
     const nowNs = this.#buffer.relative(nowBootNs)
     const before = out.length

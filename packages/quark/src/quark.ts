@@ -72,7 +72,10 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     this.#users.userName(0)
     this.#users.groupName(0)
     const { backend, kernel, attached, missing } = feed
-    const refused = failures.map(({ backend, error }) => ({ fact: `backend ${backend}`, reason: error.message }))
+    const refused = failures.map(({ backend, error }) => ({
+      fact: `backend ${backend}`,
+      reason: error.message,
+    }))
     this.capabilities = { backend, kernel, attached, missing: [...refused, ...missing] }
   }
 

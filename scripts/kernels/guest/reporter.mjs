@@ -8,7 +8,8 @@ export default async function* reporter(source) {
     const name = `${file}: ${data.name.replaceAll('\n', ' ')}`
     if (data.skip !== undefined) yield `@@skip ${name} (${data.skip})\n`
     else if (type === 'test:pass') yield `@@pass ${name} (${Math.round(data.details.duration_ms)} ms)\n`
-    else if (data.details.error?.failureType !== 'subtestsFailed') yield `@@fail ${name}\n${explain(data.details.error)}`
+    else if (data.details.error?.failureType !== 'subtestsFailed')
+      yield `@@fail ${name}\n${explain(data.details.error)}`
   }
 }
 
@@ -16,7 +17,10 @@ function explain(error) {
   const cause = error?.cause ?? error
   const log = cause?.log === undefined ? '' : `\n${cause.log.slice(-60).join('\n')}`
   const text = `${cause?.stack ?? cause}${log}${causes(cause?.cause)}`
-  return `${text.split('\n').map((line) => `    ${line}`).join('\n')}\n`
+  return `${text
+    .split('\n')
+    .map((line) => `    ${line}`)
+    .join('\n')}\n`
 }
 
 function causes(error) {

@@ -26,6 +26,7 @@ function target(given: Partial<Target> = {}): Target {
     scratchSlotBytes: scratchSlotBytes(8192, 4096),
     ringSizeBytes: 1 << 20,
     preemptible: false,
+    probeRead: true,
     ...given,
   }
 }

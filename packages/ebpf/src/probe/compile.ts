@@ -20,7 +20,7 @@ import {
   type Register,
 } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
-import { BuildError } from '../errors.js'
+import { BuildError, NotSupportedError } from '../errors.js'
 import type { ExprNode } from './expr.js'
 import { isTail } from './fields.js'
 import type { TailField } from './layout.js'
@@ -52,6 +52,7 @@ import {
 } from './tails.js'
 import { pathOffsets } from './path-offsets.js'
 import { Values } from './values.js'
+import { emitWindowString, findWindow } from './window.js'
 
 /** `flags` of bpf_ringbuf_output (include/uapi/linux/bpf.h). */
 const BPF_RB_NO_WAKEUP = 1
@@ -72,6 +73,8 @@ export interface Target {
   readonly ringSizeBytes: number
   /** The kernel may preempt tracing programs (since 6.19), and the scratch belongs to the CPU. */
   readonly preemptible: boolean
+  /** Programs may call bpf_probe_read_kernel; lockdown=confidentiality refuses it. */
+  readonly probeRead: boolean
 }
 
 export interface CompiledProbe {
@@ -117,24 +120,24 @@ class Compiler implements LoadFrame {
   readonly #resolver: Resolver
   readonly #missing: MissingField[] = []
   readonly #values: Values
-  readonly #preemption: { disable: number; enable: number } | undefined
+  readonly #preemption: { readonly disable: number; readonly enable: number } | undefined
 
   constructor(probe: Probe, target: Target, resolver: Resolver) {
     this.#probe = probe
     this.#target = target
     this.#resolver = resolver
-    this.flavor =
-      probe.hook.kind === 'socketFilter' || probe.hook.kind === 'kprobe' ? 'probeRead' : target.flavor
+    this.flavor = probe.hook.kind === 'kprobe' ? 'probeRead' : target.flavor
     this.#values = new Values(this.asm, probe.name)
     const disable = target.btf.findFunction('bpf_preempt_disable')
     const enable = target.btf.findFunction('bpf_preempt_enable')
-    this.#preemption =
-      disable === undefined ||
-      enable === undefined ||
-      !target.preemptible ||
-      probe.hook.kind === 'socketFilter'
-        ? undefined
-        : { disable: disable.id, enable: enable.id }
+    // Trampolines of fentry and fexit never keep a task on its CPU, other hooks do on most kernels.
+    const isTrampoline = probe.hook.kind === 'fentry' || probe.hook.kind === 'fexit'
+    const isPreemptible = isTrampoline || (probe.hook.kind === 'tracepoint' && target.preemptible)
+    if (isPreemptible && disable !== undefined && enable !== undefined) {
+      this.#preemption = { disable: disable.id, enable: enable.id }
+    } else if (isPreemptible) {
+      throw new NotSupportedError(`${probe.hook.kind} without being preempted (bpf_preempt_disable)`, '6.10')
+    }
   }
 
   compile(): CompiledProbe {
@@ -281,8 +284,9 @@ class Compiler implements LoadFrame {
   #prepareTail(tail: TailField, tree: LoadTree, computed: Computed[]): number[] | undefined {
     if (!isTail(tail.spec)) return undefined
     if (tail.maxBytes === 0) return undefined
-    if (tail.kind === 'path' && this.#pathOffsets() instanceof Unresolved) {
-      this.#miss(tail.name, this.#pathOffsets() as Unresolved)
+    const refusal = this.#tailRefusal(tail)
+    if (refusal !== undefined) {
+      this.#miss(tail.name, refusal)
       return undefined
     }
     const slots: number[] = []
@@ -324,7 +328,11 @@ class Compiler implements LoadFrame {
         emitUserBytes(frame, tail, before, first, second)
         return
       case 'kernelString':
-        emitString(frame, tail, before, first, BPF_FUNC_probe_read_kernel_str)
+        if (this.#target.probeRead || frame.window === undefined) {
+          emitString(frame, tail, before, first, BPF_FUNC_probe_read_kernel_str)
+        } else {
+          emitWindowString(frame, tail, { before, address: first, window: frame.window })
+        }
         return
       case 'userString':
         emitString(frame, tail, before, first, BPF_FUNC_probe_read_user_str)
@@ -350,9 +358,20 @@ class Compiler implements LoadFrame {
       flavor: castId === undefined ? 'probeRead' : this.flavor,
       loop: this.#target.loop,
       castId: castId ?? 0,
+      window: castId === undefined ? undefined : findWindow(this.#target.btf),
       fixedSizeBytes,
       maxCursorBeforePath,
     }
+  }
+
+  /** Why a tail cannot be had on this kernel. */
+  #tailRefusal({ kind, maxBytes }: TailField): Unresolved | undefined {
+    const offsets = kind === 'path' ? this.#pathOffsets() : undefined
+    if (offsets instanceof Unresolved) return offsets
+    if (this.#target.probeRead || kind === 'userBytes' || kind === 'userString') return undefined
+    const isWindow = this.flavor === 'direct' && this.#tailFrame().window !== undefined
+    if (isWindow && (kind === 'path' || (kind === 'kernelString' && maxBytes >= 8))) return undefined
+    return new Unresolved('this kernel refuses bpf_probe_read_kernel (lockdown=confidentiality)')
   }
 
   #pathOffsets(): PathOffsets | Unresolved {
@@ -362,8 +381,9 @@ class Compiler implements LoadFrame {
   #usesPathCallback(): boolean {
     return (
       this.#target.loop === 'helper' &&
-      this.#probe.layout.tails.some(({ kind, maxBytes }) => kind === 'path' && maxBytes > 0) &&
-      !(this.#pathOffsets() instanceof Unresolved)
+      this.#probe.layout.tails.some(
+        (tail) => tail.kind === 'path' && tail.maxBytes > 0 && this.#tailRefusal(tail) === undefined,
+      )
     )
   }
 

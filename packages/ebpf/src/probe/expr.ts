@@ -32,6 +32,7 @@ export type ExprNode =
   | PathNode
   | EnumNode
   | { readonly kind: 'constant'; readonly value: number }
+  | { readonly kind: 'resolves'; readonly of: readonly ExprNode[] }
   | { readonly kind: 'binary'; readonly op: BinaryOp; readonly left: ExprNode; readonly right: ExprNode }
   | { readonly kind: 'firstOf'; readonly choices: readonly ExprNode[] }
   | { readonly kind: 'packet'; readonly offset: number; readonly size: 1 | 2 | 4 | 8 }
@@ -153,6 +154,11 @@ export function firstOf<T extends Value>(...choices: readonly [T, ...T[]]): T {
   return fromNode({ kind: 'firstOf', choices: nodes })
 }
 
+/** 1 when the running kernel's BTF can resolve all of these, else 0: what a record needs to say what it knows. */
+export function resolves(...values: readonly Value[]): Scalar {
+  return fromNode({ kind: 'resolves', of: values.map(nodeOf) })
+}
+
 type Operand = Scalar | number
 
 function operand(value: Operand): ExprNode {
@@ -232,6 +238,8 @@ export function describe(node: ExprNode, argumentNames: readonly string[]): stri
       return String(node.value)
     case 'enum':
       return node.valueName
+    case 'resolves':
+      return `resolves(${node.of.map((value) => describe(value, argumentNames)).join(', ')})`
     case 'packet':
       return `packet[${node.offset}..${node.offset + node.size - 1}]`
     case 'lookup':

@@ -23,6 +23,7 @@ export {
   packet,
   type ProbeMap,
   remove,
+  resolves,
   type Scalar,
   shiftLeft,
   shiftRight,

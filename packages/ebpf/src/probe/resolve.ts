@@ -47,6 +47,15 @@ export class Unresolved {
   }
 }
 
+/** Bits and shifts of constants, such as a mask of what resolves, are computed here. */
+function fold(op: BinaryOp, left: ResolvedExpr, right: ResolvedExpr): ResolvedExpr {
+  if (left.kind === 'constant' && right.kind === 'constant') {
+    if (op === '|') return { kind: 'constant', value: left.value | right.value }
+    if (op === '<<') return { kind: 'constant', value: left.value << right.value }
+  }
+  return { kind: 'binary', op, left, right }
+}
+
 /** Which of the declared arguments the kernel's prototype really has. */
 export type PresentArguments = readonly boolean[]
 
@@ -71,6 +80,10 @@ export class Resolver {
         const value = this.#enumerator(node)
         return value instanceof Unresolved ? value : { kind: 'constant', value }
       }
+      case 'resolves': {
+        const isMissing = node.of.some((value) => this.expr(value) instanceof Unresolved)
+        return { kind: 'constant', value: isMissing ? 0 : 1 }
+      }
       case 'path': {
         const path = this.#path(node)
         return path instanceof Unresolved ? path : { kind: 'load', path }
@@ -80,7 +93,7 @@ export class Resolver {
         if (left instanceof Unresolved) return left
         const right = this.expr(node.right)
         if (right instanceof Unresolved) return right
-        return { kind: 'binary', op: node.op, left, right }
+        return fold(node.op, left, right)
       }
       case 'lookup': {
         const key = this.expr(node.key)

@@ -19,6 +19,7 @@ import {
 import { PATH_TAIL_BYTES } from './fields.js'
 import { TAIL_DELETED, TAIL_FAILED, TAIL_PSEUDO, TAIL_TRUNCATED, type TailField } from './layout.js'
 import type { Flavor } from './loads.js'
+import { emitWindow, type Window } from './window.js'
 import {
   RECORD_OFFSET,
   TEMP_CURSOR,
@@ -58,6 +59,8 @@ export interface TailFrame {
   readonly loop: 'helper' | 'bounded'
   /** Type id of bpf_rdonly_cast, which the direct flavour needs (Linux 6.2). */
   readonly castId: number
+  /** Where the direct flavour reads bytes at an address; absent on kernels that cannot cast. */
+  readonly window: Window | undefined
   readonly fixedSizeBytes: number
   /** Most bytes of tails that can lie before any path: a bound that the verifier asks for. */
   readonly maxCursorBeforePath: number
@@ -76,8 +79,8 @@ const BOUNDED_STEPS = 128
 const VALUE_SLOT = -80
 /** Holds R9 for the callback of bpf_loop. */
 const CONTEXT_SLOT = -88
-/** Counts the steps of a bounded walk. */
-const COUNTER_SLOT = -96
+/** Counts the steps of a loop that the verifier walks through. */
+export const COUNTER_SLOT = -96
 
 /** R1 = where the tail begins, or a jump to `skip` if the cursor is beyond `before`, which never happens. */
 function emitTailStart({ asm, fixedSizeBytes }: TailFrame, before: number, skip: string): void {
@@ -89,7 +92,7 @@ function emitTailStart({ asm, fixedSizeBytes }: TailFrame, before: number, skip:
 }
 
 /** Adds the length in R7 to the cursor, and stores length and flags (TEMP_FLAGS) as the descriptor. */
-function emitTailEnd({ asm }: TailFrame, tail: TailField): void {
+export function emitTailEnd({ asm }: TailFrame, tail: TailField): void {
   asm.load(8, R1, R9, TEMP_CURSOR).alu('add', R1, R7).store(8, R9, TEMP_CURSOR, R1)
   asm
     .load(8, R1, R9, TEMP_FLAGS)
@@ -306,7 +309,7 @@ function emitPathRoom({ asm, fixedSizeBytes, maxCursorBeforePath }: TailFrame, f
 
 /** Appends the name of the dentry in R7 and goes to its parent. */
 function emitPathComponent(frame: TailFrame, offsets: PathOffsets, next: string, done: string): void {
-  const { asm, flavor } = frame
+  const { asm, flavor, window } = frame
   const short = asm.uniqueLabel('short')
   const pseudo = asm.uniqueLabel('pseudo')
   const appended = asm.uniqueLabel('appended')
@@ -323,9 +326,14 @@ function emitPathComponent(frame: TailFrame, offsets: PathOffsets, next: string,
   asm.alu('add', R2, R8).aluImm('add', R2, 1).store(8, R9, TEMP_PATH_LENGTH, R2)
   asm.load(8, R3, R9, TEMP_DENTRY)
   if (flavor === 'direct') emitInlineName(asm, offsets, appended)
-  asm.mov(R2, R8).alu('add', R8, R1)
-  asm.call(BPF_FUNC_probe_read_kernel)
-  asm.storeImm(1, R8, 0, 0)
+  if (flavor === 'direct' && window !== undefined) {
+    emitLongName(frame, window, appended)
+    asm.jump(done)
+  } else {
+    asm.mov(R2, R8).alu('add', R8, R1)
+    asm.call(BPF_FUNC_probe_read_kernel)
+    asm.storeImm(1, R8, 0, 0)
+  }
   asm.label(appended)
   asm.load(8, R1, R9, TEMP_NEXT).jumpIf('==', R1, R7, pseudo)
   asm.store(8, R9, TEMP_DENTRY, R1).jump(next)
@@ -346,6 +354,18 @@ function emitInlineName(asm: Assembler, offsets: PathOffsets, appended: string):
     asm.jumpIfImm('<', R8, at + 8, appended)
   }
   asm.label(elsewhere)
+}
+
+/**
+ * Copies the name at the address in R3 to R1 by words and jumps to `appended`; no name goes on behind the last word.
+ */
+function emitLongName({ asm, castId }: TailFrame, window: Window, appended: string): void {
+  asm.mov(R6, R1).mov(R1, R3)
+  emitWindow(asm, castId, window)
+  for (let at = 0; at + 8 <= window.sizeBytes; at += 8) {
+    asm.load(8, R4, R0, window.offset + at).store(8, R6, at, R4)
+    asm.jumpIfImm('<', R8, at + 8, appended)
+  }
 }
 
 /** Adds TAIL_DELETED to the flags when the file was unhashed; not for files without a place. */

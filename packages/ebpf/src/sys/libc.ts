@@ -195,6 +195,14 @@ export function setSocketOption(fd: number, level: number, option: number, value
   return callInt('setsockopt', parameters, fd, level, option, value, value.byteLength)
 }
 
+/** getsockopt(2). Writes at most `value` bytes and answers how many, or the negative errno. */
+export function getSocketOption(fd: number, level: number, option: number, value: Uint8Array): Result {
+  const lengthBytes = Uint32Array.of(value.byteLength)
+  const parameters = ['int', 'int', 'int', 'void *', 'void *']
+  const result = callInt('getsockopt', parameters, fd, level, option, value, lengthBytes)
+  return result < 0 ? result : (lengthBytes[0] ?? 0)
+}
+
 /** send(2). */
 export function send(fd: number, bytes: Uint8Array, flags: number): Result {
   return call('send', ['int', 'void *', 'size_t', 'int'], fd, bytes, bytes.byteLength, flags)

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { EbpfError, KernelError } from '../errors.js'
 import type { FeatureResult } from '../features.js'
@@ -20,6 +20,15 @@ export function kernelTest(name: string, minKernel: string, body: () => void | P
 
 const ENOTSUPP = 524
 
+/** Whether the kernel was booted so that not even root may read its memory. */
+export function isConfidential(): boolean {
+  try {
+    return readFileSync('/sys/kernel/security/lockdown', 'latin1').includes('[confidentiality]')
+  } catch {
+    return false
+  }
+}
+
 /**
  * Why a feature may be missing although the kernel is new enough: a policy refuses it, or it was not compiled in.
  * `undefined` means that there is no excuse.
@@ -36,6 +45,7 @@ export function excuseFor(result: FeatureResult): string | undefined {
     kprobe: !existsSync('/sys/bus/event_source/devices/kprobe'),
     kretprobe: !existsSync('/sys/bus/event_source/devices/kprobe'),
     tracepoint: !existsSync('/sys/kernel/tracing/events') && !existsSync('/sys/kernel/debug/tracing/events'),
+    probeReadKernel: isConfidential(),
     lsm: reason instanceof EbpfError && reason.code === 'ERR_EBPF_NOT_SUPPORTED',
   }
   return absent[feature] === true ? reason?.message : undefined

@@ -44,7 +44,7 @@ export class EbpfBackend implements Backend {
   static open(options: EbpfBackendOptions): EbpfBackend {
     const { facts, ringSizeBytes, flavors, loop } = options
     const btf = options.btf === undefined ? Btf.kernel() : Btf.fromFile(options.btf)
-    const probes = facts.flatMap((fact) => fact.probes)
+    const probes = facts.flatMap(({ ways }) => ways.flat())
     const session = ProbeSession.open(
       {
         btf,
@@ -114,24 +114,30 @@ export class EbpfBackend implements Backend {
 
 function attachFact(
   session: ProbeSession,
-  { fact, probes, required }: FactProbes,
+  { fact, ways, required }: FactProbes,
   attached: AttachedFact[],
   missing: MissingFact[],
 ): void {
-  for (const probe of probes) {
+  const refusals: EbpfError[] = []
+  for (const probes of ways) {
+    const running: AttachedProbe[] = []
     try {
-      const running = session.attach(probe)
-      attached.push({
-        fact,
-        hook: running.hook,
-        flavor: running.flavor === 'direct' ? 'direct' : 'probe_read',
-      })
-      missing.push(...missingFields(fact, running))
+      for (const probe of probes) running.push(session.attach(probe))
     } catch (error) {
-      if (required || !(error instanceof EbpfError)) throw error
-      missing.push({ fact, reason: error.message })
+      if (!(error instanceof EbpfError)) throw error
+      for (const probe of running) session.detachProbe(probe)
+      refusals.push(error)
+      continue
     }
+    for (const { hook, flavor } of running) {
+      attached.push({ fact, hook, flavor: flavor === 'direct' ? 'direct' : 'probe_read' })
+    }
+    missing.push(...running.flatMap((probe) => missingFields(fact, probe)))
+    return
   }
+  const [first] = refusals
+  if (required && first !== undefined) throw first
+  missing.push({ fact, reason: refusals.map(({ message }) => message).join('; ') })
 }
 
 function missingFields(fact: string, { missing }: AttachedProbe): MissingFact[] {

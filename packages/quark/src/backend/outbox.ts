@@ -74,7 +74,12 @@ export class Outbox {
     while (this.#first < end) {
       const bytes = this.#settled[this.#first] as Uint8Array
       this.#first += 1
-      sink.record(new Uint32Array(bytes.buffer, bytes.byteOffset), Buffer.from(bytes.buffer), bytes.byteOffset, bytes.length)
+      sink.record(
+        new Uint32Array(bytes.buffer, bytes.byteOffset),
+        Buffer.from(bytes.buffer),
+        bytes.byteOffset,
+        bytes.length,
+      )
     }
     if (this.#first === this.#settled.length) {
       this.#settled = []

@@ -43,7 +43,7 @@ export class RecordShapes {
     const shape = this.#shapes[(words[w] as number) & 0xffff]
     if (shape === undefined) return undefined
     const { fixedSizeBytes, tails } = shape
-    if (lengthBytes < fixedSizeBytes) return undefined
+    // A record that is too short has descriptors of whatever lies behind it: they can only add.
     let sizeBytes = fixedSizeBytes
     for (let i = 0; i < tails.length; i++) {
       sizeBytes += (words[w + (tails[i] as number)] as number) & TAIL_LENGTH_MASK

@@ -27,3 +27,8 @@ export function ticksOf(lo: number, hi: number): number {
 export function u64Of(lo: number, hi: number): bigint {
   return (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0)
 }
+
+/** Whether one u64 is less than another, both given as halves, which may be signed. */
+export function isLess(lo: number, hi: number, thanLo: number, thanHi: number): boolean {
+  return hi >>> 0 === thanHi >>> 0 ? lo >>> 0 < thanLo >>> 0 : hi >>> 0 < thanHi >>> 0
+}

@@ -175,6 +175,7 @@ test('the queue grows and is swept, whatever is taken from its middle', () => {
     }
   }
   assert.equal(buffer.count, 1)
+  assert.equal(buffer.capacity, 8192)
   insert(buffer, 1e6, 3, 9)
   assert.deepEqual(takeAll(buffer), [1, 9])
 })

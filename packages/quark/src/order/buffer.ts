@@ -72,6 +72,11 @@ export class RecordBuffer implements HeldRecords {
     return this.sizeBytes >= maxBufferBytes ? 0 : Math.max(0, maxLength - this.count)
   }
 
+  /** Records for which there is memory; it does not shrink. */
+  get capacity(): number {
+    return this.#capacity
+  }
+
   /** How long the oldest record must be held now, in ns: by the fuller of records and bytes. */
   holdTimeNs(): number {
     const { maxLength, maxBufferBytes, holdMs } = this.#options

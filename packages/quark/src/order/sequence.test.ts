@@ -46,3 +46,16 @@ test('a broken record counts only with the number that was due', () => {
   tracker.noteBroken(9, 1)
   assert.equal(tracker.missingBefore(0, 4), 0)
 })
+
+test('missingUpTo() finds the losses that no later record shows', () => {
+  const tracker = new SequenceTracker()
+  tracker.missingBefore(0, 1)
+  assert.deepEqual(
+    [tracker.missingUpTo(0, 1), tracker.missingUpTo(0, 4), tracker.missingUpTo(0, 4)],
+    [0, 3, 0],
+  )
+  assert.equal(tracker.missingUpTo(5, 0), 0)
+  assert.equal(tracker.missingBefore(0, 5), 0)
+  assert.equal(tracker.missingBefore(0, 7), 1)
+  assert.equal(tracker.missingUpTo(0, 2 ** 32 + 9), 2)
+})

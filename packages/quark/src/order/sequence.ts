@@ -11,26 +11,27 @@ export class SequenceTracker {
 
   /** Notes a record, and returns how many of its CPU's are missing before it. */
   missingBefore(cpu: number, seq: number): number {
-    if (cpu >= this.#expected.length) this.#grow(cpu)
-    const missing = (seq - (this.#expected[cpu] as number)) | 0
-    // A program that was interrupted by another one on its CPU writes later with an older number.
-    if (missing < 0) return 0
-    this.#expected[cpu] = seq + 1
-    return missing
+    const missing = this.#missingBelow(cpu, seq)
+    if (missing >= 0) this.#expected[cpu] = seq + 1
+    return Math.max(0, missing)
   }
 
-  /** As if a record with the number after `seq` had come: returns how many are missing up to `seq`. */
+  /** Notes the last number that a CPU has given, and returns how many records up to it are missing. */
   missingUpTo(cpu: number, seq: number): number {
-    if (cpu >= this.#expected.length) this.#grow(cpu)
-    const missing = (seq + 1 - (this.#expected[cpu] as number)) | 0
-    if (missing <= 0) return 0
-    this.#expected[cpu] = seq + 1
-    return missing
+    const missing = this.#missingBelow(cpu, seq + 1)
+    if (missing > 0) this.#expected[cpu] = seq + 1
+    return Math.max(0, missing)
   }
 
   /** Notes a broken record, whose number is believed only if it is the next one. */
   noteBroken(cpu: number, seq: number): void {
     if (cpu < this.#expected.length && this.#expected[cpu] === seq) this.#expected[cpu] = seq + 1
+  }
+
+  /** Negative for a record that comes late: its program was interrupted by another one on its CPU. */
+  #missingBelow(cpu: number, seq: number): number {
+    if (cpu >= this.#expected.length) this.#grow(cpu)
+    return (seq - (this.#expected[cpu] as number)) | 0
   }
 
   #grow(cpu: number): void {

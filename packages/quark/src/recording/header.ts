@@ -11,6 +11,7 @@ import type { RecordingReader } from './reader.js'
 
 /** Options that decide which events come out. */
 const RECORDED = ['maxLength', 'maxBufferBytes', 'holdMs', 'graceMs', 'maxProcesses', 'snapshot'] as const
+const ALL_RECORDED: readonly string[] = [...RECORDED, 'aggregation']
 
 /** Stands for an aggregation table that the caller made: its predicates cannot be recorded. */
 const CUSTOM = 'custom'
@@ -47,22 +48,40 @@ export function recordingHeader(parts: {
  * @throws {OptionError} for unusable options, or when the recorded queue had an aggregation table of its own
  */
 export function replaySettings(reader: RecordingReader, options: ReplayOptions): Settings {
-  const { layouts, options: recorded } = reader.header
+  const { layouts } = reader.header
   for (const { name, layout } of recordTypes) {
-    if (!Array.isArray(layouts) || !layouts.includes(describeLayout(layout))) {
+    if (!layouts.includes(describeLayout(layout))) {
       throw new RecordingError(
         reader.path,
         0,
-        `it has another layout of "${name}" records, from another version;`,
+        `it is of another version, whose "${name}" records are laid out differently`,
       )
     }
   }
-  const merged: QuarkOptions = { ...(recorded as QuarkOptions), ...options }
-  if ((merged.aggregation as string) === CUSTOM) {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const merged: QuarkOptions = { ...recordedOptions(reader), ...given }
+  if (reader.header.options['aggregation'] === CUSTOM && merged.aggregation === undefined) {
     throw new OptionError(
       'aggregation',
       'The recorded queue had its own aggregation table: give it to the replay too',
     )
   }
   return checkOptions(merged)
+}
+
+/** The options of the recorded queue, without a table of its own. @throws {RecordingError} */
+function recordedOptions({ path, header }: RecordingReader): QuarkOptions {
+  const options = Object.fromEntries(
+    Object.entries(header.options).filter(([name, value]) => name !== 'aggregation' || value !== CUSTOM),
+  )
+  const strange = Object.keys(options).find((name) => !ALL_RECORDED.includes(name))
+  if (strange !== undefined) throw new RecordingError(path, 0, `it has the unknown option "${strange}"`)
+  try {
+    checkOptions(options)
+  } catch (error) {
+    throw new RecordingError(path, 0, `it has an unusable option: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+  return options
 }

@@ -11,6 +11,7 @@ import {
   type RecordingHeader,
   VERSION,
 } from './format.js'
+import { headerOf } from './values.js'
 
 /** One frame. `payload` belongs to the caller; its bytes begin at a multiple of 8 of their buffer. */
 export interface Frame {
@@ -59,7 +60,7 @@ export class RecordingReader implements Disposable {
     const length = start.readUInt32LE(12)
     const json = length > MAX_FRAME_BYTES ? undefined : this.#read(padded(length))
     if (json === undefined) throw this.#broken(12, 'its header is cut short')
-    return this.#parse(json.subarray(0, length), FILE_HEADER_BYTES) as RecordingHeader
+    return this.#parse(json.subarray(0, length), FILE_HEADER_BYTES, headerOf)
   }
 
   /**
@@ -83,9 +84,9 @@ export class RecordingReader implements Disposable {
     return { kind: header.readUInt32LE(0), payload: bytes, offset: at + FRAME_HEADER_BYTES }
   }
 
-  /** The JSON value of a frame. @throws {RecordingError} */
-  json({ payload, offset }: Frame): unknown {
-    return this.#parse(payload, offset)
+  /** The JSON value of a frame, if `take` finds it to be what it should be. @throws {RecordingError} */
+  json<T>({ payload, offset }: Frame, take: (value: unknown) => T | undefined): T {
+    return this.#parse(payload, offset, take)
   }
 
   /** Calls `sink` with each record of a step; returns the step's time. @throws {RecordingError} */
@@ -116,7 +117,7 @@ export class RecordingReader implements Disposable {
     const buffer = Buffer.from(new ArrayBuffer(length))
     let got = 0
     while (got < length) {
-      const count = readSync(this.#fd, buffer, got, length - got, this.#offset)
+      const count = this.#readInto(buffer, got)
       if (count === 0) return undefined
       got += count
       this.#offset += count
@@ -124,12 +125,24 @@ export class RecordingReader implements Disposable {
     return buffer
   }
 
-  #parse(json: Buffer, offset: number): unknown {
+  #readInto(buffer: Buffer, at: number): number {
     try {
-      return JSON.parse(json.toString('utf8'))
+      return readSync(this.#fd, buffer, at, buffer.length - at, this.#offset)
+    } catch (error) {
+      throw new RecordingError(this.path, this.#offset, (error as Error).message, { cause: error })
+    }
+  }
+
+  #parse<T>(json: Buffer, offset: number, take: (value: unknown) => T | undefined): T {
+    let value: unknown
+    try {
+      value = JSON.parse(json.toString('utf8'))
     } catch (error) {
       throw new RecordingError(this.path, offset, 'it has broken JSON', { cause: error })
     }
+    const taken = take(value)
+    if (taken === undefined) throw this.#broken(offset, 'it has JSON of another form')
+    return taken
   }
 
   #broken(offset: number, problem: string): RecordingError {

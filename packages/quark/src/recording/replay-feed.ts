@@ -1,7 +1,7 @@
 /** The replay feed: gives the pipeline what a live feed gave it, step by step. */
 
 import type { BackendCounters } from '../backend/backend.js'
-import type { LostCause, QuarkEvent } from '../event/event.js'
+import type { QuarkEvent } from '../event/event.js'
 import { RecordingError } from '../errors.js'
 import type { Feed } from '../feed.js'
 import type { Pipeline } from '../pipeline.js'
@@ -16,6 +16,7 @@ import {
   FRAME_STEP,
 } from './format.js'
 import type { Frame, RecordingReader } from './reader.js'
+import { bootEpochOf, cgroupsOf, lossOf, missingOf } from './values.js'
 
 const TYPES = 32
 
@@ -28,7 +29,6 @@ export class ReplayFeed implements Feed {
   readonly #pipeline: Pipeline
   readonly #produced = new Float64Array(TYPES)
   #ended = false
-  #isCut = false
 
   constructor(reader: RecordingReader, pipeline: Pipeline) {
     this.#reader = reader
@@ -45,10 +45,7 @@ export class ReplayFeed implements Feed {
       const frame = this.#reader.next()
       if (frame === undefined) {
         // What its records say is told before the complaint.
-        if (!this.#isCut && this.#pipeline.flush(out) > 0) {
-          this.#isCut = true
-          break
-        }
+        if (this.#pipeline.flush(out) > 0) break
         throw new RecordingError(
           this.#reader.path,
           this.#reader.offset,
@@ -72,25 +69,21 @@ export class ReplayFeed implements Feed {
         pipeline.flush(out)
         return true
       case FRAME_CGROUPS:
-        for (const [id, path] of this.#reader.json(frame) as [string, string][]) {
-          pipeline.tables.cgroups.set(BigInt(id), path)
-        }
+        for (const [id, path] of this.#reader.json(frame, cgroupsOf)) pipeline.tables.cgroups.set(id, path)
         return false
       case FRAME_LOST: {
-        const { cause, count } = this.#reader.json(frame) as { cause: LostCause; count: number }
+        const { cause, count } = this.#reader.json(frame, lossOf)
         pipeline.noteLost(cause, count)
         return false
       }
       case FRAME_MISSING: {
-        const { cpu, seq } = this.#reader.json(frame) as { cpu: number; seq: number }
+        const { cpu, seq } = this.#reader.json(frame, missingOf)
         pipeline.noteMissingUpTo(cpu, seq)
         return false
       }
-      case FRAME_CLOCK: {
-        const { bootEpochNs } = this.#reader.json(frame) as { bootEpochNs: string }
-        pipeline.tables.timeBase.bootEpochNs = BigInt(bootEpochNs)
+      case FRAME_CLOCK:
+        pipeline.tables.timeBase.bootEpochNs = this.#reader.json(frame, bootEpochOf)
         return false
-      }
       case FRAME_END:
         pipeline.flush(out)
         this.#ended = true
@@ -106,7 +99,7 @@ export class ReplayFeed implements Feed {
 
   #insert(frame: Frame): number {
     return this.#reader.records(frame, (words, bytes, at, length) => {
-      const type = bytes.readUInt16LE(at)
+      const type = (words[at >> 2] as number) & 0xffff
       if (type < TYPES) this.#produced[type]! += 1
       this.#pipeline.insert(words, bytes, at, length)
     })

@@ -1,7 +1,7 @@
 import { TAIL_FAILED } from '@quark/ebpf/probe'
 import type { Ids } from '../event/event.js'
 import type { Process, ProcessUsage } from '../event/process.js'
-import { ticksOf, type TimeBase, u64Of } from '../event/time-base.js'
+import { isLess, ticksOf, type TimeBase, u64Of } from '../event/time-base.js'
 import type { Image } from './image.js'
 import { pathAt, rootAt } from './text.js'
 
@@ -90,7 +90,10 @@ export class ProcessRecord implements Process {
     this.exitEpochNs = timeBase.bootEpochNs
   }
 
-  /** The same process, free to be changed. */
+  /**
+   * The same process, free to be changed. By then all has been applied that is older than its image, so the
+   * one before is given up.
+   */
   clone(): ProcessRecord {
     const copy = new ProcessRecord(this.pid, this.timeBase)
     copy.known = this.known
@@ -103,9 +106,6 @@ export class ProcessRecord implements Process {
     copy.identity = this.identity
     copy.newComm = this.newComm
     copy.image = this.image
-    copy.imageLo = this.imageLo
-    copy.imageHi = this.imageHi
-    copy.imageBefore = this.imageBefore
     copy.setCwd(this.cwdText, this.cwdStart, this.cwdTail)
     copy.cgroup = this.cgroup
     copy.exitStatus = this.exitStatus
@@ -139,9 +139,7 @@ export class ProcessRecord implements Process {
    * that came in between.
    */
   imageAt(timeLo: number, timeHi: number): Image | undefined {
-    const hi = timeHi >>> 0
-    const since = this.imageHi >>> 0
-    const isBefore = hi < since || (hi === since && timeLo >>> 0 < this.imageLo >>> 0)
+    const isBefore = isLess(timeLo, timeHi, this.imageLo, this.imageHi)
     return isBefore ? this.imageBefore : this.image
   }
 

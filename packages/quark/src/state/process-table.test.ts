@@ -86,6 +86,16 @@ test('ended processes go after the grace time, in the order of their ends', () =
   assert.equal(table.collected, 2)
 })
 
+test('the grace time of a process is not cut by an older one of its pid', () => {
+  const table = tableOf({ graceMs: 100 })
+  end(table, enter(table, 1, 5), 0)
+  end(table, enter(table, 1, 6), 60e6)
+  table.collect(159e6)
+  assert.equal(table.size, 1)
+  table.collect(160e6)
+  assert.equal(table.size, 0)
+})
+
 test('an end that is told twice counts once', () => {
   const table = tableOf({ graceMs: 100 })
   end(table, enter(table, 1, 1), 0)

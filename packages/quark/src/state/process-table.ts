@@ -1,4 +1,4 @@
-import { type TimeBase, ticksOf } from '../event/time-base.js'
+import { isLess, ticksOf, type TimeBase } from '../event/time-base.js'
 import { MarkQueue } from './mark-queue.js'
 import { KNOWN_EXIT, KNOWN_START, KNOWN_START_TICKS, ProcessRecord } from './process-record.js'
 
@@ -85,9 +85,9 @@ export class ProcessTable {
     if (startLo === entry.startLo && startHi === entry.startHi) return this.#writable(entry)
     if ((entry.known & KNOWN_START) === 0) return this.#writable(entry)
     if ((startLo | startHi) === 0) return this.#writable(entry)
-    const difference = ticksOf(startLo, startHi) - entry.startTicks
-    if (difference === 0 && (entry.known & KNOWN_START_TICKS) !== 0) return this.#writable(entry)
-    const isOlder = difference < 0 || (difference === 0 && startLo >>> 0 < entry.startLo >>> 0)
+    const isCut = (entry.known & KNOWN_START_TICKS) !== 0
+    if (isCut && ticksOf(startLo, startHi) === entry.startTicks) return this.#writable(entry)
+    const isOlder = isLess(startLo, startHi, entry.startLo, entry.startHi)
     return isOlder ? new ProcessRecord(pid, this.#timeBase) : this.#add(pid)
   }
 
@@ -106,7 +106,7 @@ export class ProcessTable {
 
   /**
    * Takes in a process as found in /proc. Of a process that is already known only the gaps are filled, as
-   * what is known may be newer; an ended process, or one that began later, is left alone.
+   * what is known may be newer; the pid's later process is left alone.
    *
    * @param found with all that was found, its start cut to ticks; the table takes it over
    * @returns the process as it now is

@@ -1,11 +1,13 @@
 /** What can be learnt about processes, and the probes that tell it. */
 
+import { fentry, kprobe, type Probe } from '@quark/ebpf/probe'
 import type { FactProbes } from '../../event/fact.js'
 import type { Surroundings } from '../../event/kind.js'
 import {
   cgroupMkdirProbe,
   cgroupRenameProbe,
   commProbe,
+  credsProbe,
   execFailedProbe,
   execProbe,
   exitProbe,
@@ -13,6 +15,8 @@ import {
   forkProbe,
   idChangeProbe,
   type ProcessProbeSettings,
+  SESSION_FUNCTIONS,
+  sessionProbe,
   threadExitProbe,
   threadForkProbe,
 } from './kernel.js'
@@ -27,20 +31,33 @@ export function processFacts({ settings, hierarchy }: Surroundings): FactProbes[
     cgroupHierarchy: hierarchy?.kind ?? 'unified',
   }
   const facts: FactProbes[] = [
-    { fact: 'cgroupNames', probes: [cgroupMkdirProbe(), cgroupRenameProbe()], required: false },
-    { fact: 'fork', probes: [forkProbe(probes)], required: true },
-    { fact: 'exec', probes: [execProbe(probes)], required: true },
-    { fact: 'exit', probes: [usage ? exitUsageProbe(probes) : exitProbe(probes)], required: true },
-    { fact: 'commChange', probes: [commProbe(probes)], required: false },
-    { fact: 'idChange', probes: [idChangeProbe(probes)], required: false },
+    { fact: 'cgroupNames', ways: [[cgroupMkdirProbe(), cgroupRenameProbe()]], required: false },
+    { fact: 'fork', ways: [[forkProbe(probes)]], required: true },
+    { fact: 'exec', ways: [[execProbe(probes)]], required: true },
+    { fact: 'exit', ways: [[usage ? exitUsageProbe(probes) : exitProbe(probes)]], required: true },
+    { fact: 'commChange', ways: [[commProbe(probes)]], required: false },
+    { fact: 'idChange', ways: idChangeWays(probes), required: false },
   ]
   if (threads) {
     facts.push({
       fact: 'threads',
-      probes: [threadForkProbe(probes), threadExitProbe(probes)],
+      ways: [[threadForkProbe(probes), threadExitProbe(probes)]],
       required: false,
     })
   }
-  if (failedExecs) facts.push({ fact: 'failedExecs', probes: [execFailedProbe()], required: false })
+  if (failedExecs) facts.push({ fact: 'failedExecs', ways: [[execFailedProbe()]], required: false })
   return facts
+}
+
+/**
+ * Where ids change is one function of the kernel, which costs nothing else when it is hooked. Where functions
+ * cannot be hooked the proc connector tells, which also costs every fork, exec and exit a message to nobody.
+ */
+function idChangeWays(settings: ProcessProbeSettings): Probe[][] {
+  return [
+    ...[fentry, kprobe].flatMap((hook) =>
+      SESSION_FUNCTIONS.map((target) => [credsProbe(settings, hook), sessionProbe(settings, hook, target)]),
+    ),
+    [idChangeProbe(settings)],
+  ]
 }

@@ -17,9 +17,11 @@ import {
   type Elements,
   enumValue,
   eq,
+  type fentry,
   firstOf,
   int,
   kernelString,
+  type kprobe,
   mul,
   ne,
   or,
@@ -38,7 +40,7 @@ import {
   userBytes,
   userString,
 } from '@quark/ebpf/probe'
-import type { Bprm, Cgroup, Task } from './kernel-types.js'
+import type { Bprm, Cgroup, KernelCred, Task } from './kernel-types.js'
 
 /** Record types: unique within quark, and part of the recording format. */
 export const RECORD_FORK = 1
@@ -83,8 +85,12 @@ function cgroupOf(task: Task, hierarchy: 'unified' | 'pids'): Cgroup {
 }
 
 /** Everything that identifies a process and its rights. */
-export function identity(task: Task, { cgroupHierarchy }: ProcessProbeSettings) {
-  const { cred, signal, nsproxy } = task
+export function identity(
+  task: Task,
+  { cgroupHierarchy }: ProcessProbeSettings,
+  cred: KernelCred = task.cred,
+) {
+  const { signal, nsproxy } = task
   const tty = signal.tty
   return {
     pid: u32(task.tgid),
@@ -304,8 +310,67 @@ export function idChangeProbe(settings: ProcessProbeSettings) {
       hook: procConnector(PROC_EVENT_UID | PROC_EVENT_GID | PROC_EVENT_SID),
     },
     () => ({
-      when: ne(and(packet(PROC_EVENT_WHAT, 4), PROC_EVENT_UID | PROC_EVENT_GID | PROC_EVENT_SID), 0),
+      when: and(
+        ne(and(packet(PROC_EVENT_WHAT, 4), PROC_EVENT_UID | PROC_EVENT_GID | PROC_EVENT_SID), 0),
+        // The ids of other threads than the first are their own, and not the process's.
+        eq(currentTask<Task>().pid, currentTask<Task>().tgid),
+      ),
       record: { what: u32(packet(PROC_EVENT_WHAT, 4)), ...identity(currentTask<Task>(), settings) },
+    }),
+  )
+}
+
+/** A way to hook a function: `fentry` or `kprobe`. */
+type FunctionHook = typeof fentry | typeof kprobe
+
+/**
+ * A process is about to get new credentials: `commit_creds` is the one place where that happens. The record has
+ * the new ones; those that go are in the task still.
+ */
+export function credsProbe(settings: ProcessProbeSettings, hook: FunctionHook) {
+  return probe(
+    {
+      name: 'quark_creds',
+      type: RECORD_ID_CHANGE,
+      hook: hook('commit_creds', [struct<KernelCred>('cred', 'new')]),
+    },
+    (cred) => {
+      const task = currentTask<Task>()
+      const old = task.cred
+      const uid = or(
+        or(ne(cred.uid.val, old.uid.val), ne(cred.euid.val, old.euid.val)),
+        ne(cred.suid.val, old.suid.val),
+      )
+      const gid = or(
+        or(ne(cred.gid.val, old.gid.val), ne(cred.egid.val, old.egid.val)),
+        ne(cred.sgid.val, old.sgid.val),
+      )
+      return {
+        // The credentials of other threads than the first are their own, and not the process's.
+        when: and(and(or(uid, gid), eq(task.pid, task.tgid)), userTask(task, settings)),
+        record: {
+          what: u32(or(mul(uid, PROC_EVENT_UID), mul(gid, PROC_EVENT_GID))),
+          ...identity(task, settings, cred),
+        },
+      }
+    },
+  )
+}
+
+/** Functions that the kernel calls with the leader of a new session: which of them exists depends on its build. */
+export const SESSION_FUNCTIONS = ['proc_sid_connector', 'sched_autogroup_create_attach'] as const
+
+/** A process became the leader of a session of its own. */
+export function sessionProbe(settings: ProcessProbeSettings, hook: FunctionHook, target: string) {
+  return probe(
+    {
+      name: 'quark_setsid',
+      type: RECORD_ID_CHANGE,
+      hook: hook(target, [struct<Task>('task_struct', 'task')]),
+    },
+    (task) => ({
+      when: userTask(task, settings),
+      record: { what: u32(constant(PROC_EVENT_SID)), ...identity(task, settings) },
     }),
   )
 }

@@ -1,0 +1,72 @@
+/** What the JSON of a recording has to look like: files come from anywhere. */
+
+import type { LostCause } from '../event/event.js'
+import type { RecordingHeader } from './format.js'
+
+type Members = Readonly<Record<string, unknown>>
+
+const CAUSES: readonly unknown[] = ['ringFull', 'rejected', 'recursion', 'evicted'] satisfies LostCause[]
+/** No machine has more CPUs, and memory is set aside by their highest number. */
+const MAX_CPU = 0xffff
+
+/** The value if it is a header. */
+export function headerOf(value: unknown): RecordingHeader | undefined {
+  if (!isObject(value) || !isObject(value['options'])) return undefined
+  const isWhole =
+    isDecimal(value['openBootNs']) &&
+    isDecimal(value['bootEpochNs']) &&
+    ['kernel', 'architecture', 'backend'].every((name) => typeof value[name] === 'string') &&
+    isListOf(value['attached'], ['fact', 'hook', 'flavor']) &&
+    isListOf(value['missing'], ['fact', 'reason']) &&
+    Array.isArray(value['layouts'])
+  return isWhole ? (value as unknown as RecordingHeader) : undefined
+}
+
+/** Ids and paths of cgroups. */
+export function cgroupsOf(value: unknown): readonly (readonly [id: bigint, path: string])[] | undefined {
+  if (!Array.isArray(value) || !value.every(isNamedId)) return undefined
+  return value.map(([id, path]) => [BigInt(id), path] as const)
+}
+
+/** A loss that the backend alone knew of. */
+export function lossOf(value: unknown): { cause: LostCause; count: number } | undefined {
+  if (!isObject(value)) return undefined
+  const { cause, count } = value
+  if (!CAUSES.includes(cause) || !isUint32(count)) return undefined
+  return { cause: cause as LostCause, count }
+}
+
+/** The last number of a CPU. */
+export function missingOf(value: unknown): { cpu: number; seq: number } | undefined {
+  if (!isObject(value)) return undefined
+  const { cpu, seq } = value
+  return isUint32(cpu) && cpu <= MAX_CPU && isUint32(seq) ? { cpu, seq } : undefined
+}
+
+/** Epoch ns at boot. */
+export function bootEpochOf(value: unknown): bigint | undefined {
+  return isObject(value) && isDecimal(value['bootEpochNs']) ? BigInt(value['bootEpochNs']) : undefined
+}
+
+function isObject(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isDecimal(value: unknown): value is string {
+  return typeof value === 'string' && /^-?\d{1,20}$/.test(value)
+}
+
+function isUint32(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffff_ffff
+}
+
+function isNamedId(value: unknown): value is [string, string] {
+  return Array.isArray(value) && isDecimal(value[0]) && typeof value[1] === 'string'
+}
+
+function isListOf(value: unknown, members: readonly string[]): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every((item) => isObject(item) && members.every((name) => typeof item[name] === 'string'))
+  )
+}
