@@ -35,7 +35,9 @@ const all = steps.flatMap((step) => step.records)
 const records = all.length
 const bytes = all.reduce((sum, { length }) => sum + length, 0)
 /** The next pass begins when this one is over. */
-const spanNs = BigInt(Math.ceil(steps.at(-1).nowNs - steps[0].nowNs))
+const spanNs = Math.ceil(steps.at(-1).nowNs - steps[0].nowNs)
+const SPAN_LO = spanNs % 2 ** 32
+const SPAN_HI = Math.floor(spanNs / 2 ** 32)
 const layouts = new Map(recordTypes.map(({ layout }) => [layout.type, layout]))
 /** Records of each CPU in one pass. */
 const perCpu = new Map()
@@ -64,11 +66,15 @@ function advance(round) {
       bytes.writeUInt32LE(bytes.readUInt32LE(pidAt) + pidStep, pidAt)
     }
   }
-  for (const step of steps) step.nowNs += Number(spanNs)
+  for (const step of steps) step.nowNs += spanNs
 }
 
+/** Adds the span to a u64, without objects that the garbage collector would have to clear away. */
 function later(bytes, at) {
-  bytes.writeBigUInt64LE(bytes.readBigUInt64LE(at) + spanNs, at)
+  const lo = bytes.readUInt32LE(at) + SPAN_LO
+  const carry = lo >= 2 ** 32 ? 1 : 0
+  bytes.writeUInt32LE(lo - carry * 2 ** 32, at)
+  bytes.writeUInt32LE(bytes.readUInt32LE(at + 4) + SPAN_HI + carry, at + 4)
 }
 
 const timeBase = new TimeBase(bootEpochNs)

@@ -1,6 +1,6 @@
 // Runs the kernel tests of every package on other kernels, under QEMU without KVM. See docs/kernels.md.
 //   node scripts/kernels.mjs [version…] [--arch x64|arm64] [--vmlinuz PATH] [--lockdown integrity|confidentiality]
-//                            [--test TEXT] [--refresh] [--no-build]
+//                            [--test PATTERN] [--refresh] [--no-build]
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -56,7 +56,7 @@ async function runGuest(guest) {
   const name = nameOf(guest)
   const vmlinuz =
     guest.vmlinuz ?? (await fetchKernel(guest.version, guest.arch, { cache: CACHE, refresh: values.refresh }))
-  const image = await buildImage(guest.arch, { cache: CACHE, filter: values.test })
+  const image = await buildImage(guest.arch, { cache: CACHE, filter: new RegExp(values.test) })
   const log = `${CACHE}/logs/${name.replaceAll(/[ =]/g, '-')}.log`
   const started = performance.now()
   const output = await bootGuest({ ...guest, vmlinuz, image: image.path, log })

@@ -27,17 +27,17 @@ export async function bootGuest({ arch, vmlinuz, image, lockdown, log }) {
   const child = spawn(
     machine.command,
     [
-      ...machine.args,
-      ...['-accel', 'tcg,thread=multi', '-smp', '1', '-m', '1024', '-display', 'none', '-monitor', 'none'],
-      ...['-nodefaults', '-no-reboot', '-serial', 'stdio'],
-      ...[
+      machine.args,
+      ['-accel', 'tcg,thread=multi', '-smp', '1', '-m', '1024', '-nodefaults', '-no-reboot'],
+      ['-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
+      [
         '-drive',
         `file=${image},if=none,id=root,format=raw,snapshot=on`,
         '-device',
         'nvme,drive=root,serial=root',
       ],
-      ...['-kernel', vmlinuz, '-append', append.join(' ')],
-    ],
+      ['-kernel', vmlinuz, '-append', append.join(' ')],
+    ].flat(),
     { stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS, killSignal: 'SIGKILL' },
   )
   const file = createWriteStream(log)

@@ -28,7 +28,7 @@ export async function buildImage(arch, { cache, filter }) {
   rmSync(tree, { recursive: true, force: true })
   cpSync(base, tree, { recursive: true, verbatimSymlinks: true })
   addPackages(tree, arch)
-  const files = globSync('packages', /dist\/.*\.kernel\.test\.js$/).filter((file) => file.includes(filter))
+  const files = globSync('packages', /dist\/.*\.kernel\.test\.js$/).filter((file) => filter.test(file))
   writeFileSync(join(tree, 'app/files'), files.map((file) => `${file}\n`).join(''))
   const path = join(cache, `root-${arch}.ext4`)
   rmSync(path, { force: true })

@@ -15,6 +15,7 @@ export {
 } from './errors.js'
 export { Btf } from './btf/index.js'
 export * from './attach/index.js'
+export * from './netlink/index.js'
 export { FEATURE_NAMES, type FeatureName, type FeatureResult, probeFeature } from './features.js'
 export {
   BPF_ANY,

@@ -338,6 +338,8 @@ function byName(counts: Float64Array): Record<string, number> {
     const count = counts[layout.type] ?? 0
     if (count > 0) named[name] = count
   }
+  const [unknown = 0] = counts
+  if (unknown > 0) named['unknown'] = unknown
   return named
 }
 

@@ -1,7 +1,7 @@
 /** Counters of one queue. All are totals since it was opened. */
 export interface QuarkStats {
   readonly backend: string
-  /** Records put into the buffer, and taken out of it again. */
+  /** Records put into the buffer, and taken out of it again; those of the scan of /proc are among them. */
   readonly insertions: number
   readonly removals: number
   /** Records held now: insertions less removals. */
@@ -13,11 +13,11 @@ export interface QuarkStats {
   readonly garbageCollections: number
   /** Processes in the table now, ended ones within their grace time included. */
   readonly processes: number
-  /** Records that the kernel side made, by record name; includes lost ones. */
+  /** Records that the backend made, by record name, lost ones included; not those of the scan of /proc. */
   readonly produced: Readonly<Record<string, number>>
-  /** Sum of the losses below. */
+  /** Records that were lost: the sum of the next three. */
   readonly lost: number
-  /** Records that found the ring full, by record name. */
+  /** Records that found the ring full, by record name; `unknown` where only their number is known. */
   readonly lostRingFull: Readonly<Record<string, number>>
   /** Records that could not be decoded. */
   readonly lostRejected: number

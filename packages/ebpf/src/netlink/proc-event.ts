@@ -2,12 +2,10 @@
 
 import {
   PROC_EVENT_COMM,
-  PROC_EVENT_COREDUMP,
   PROC_EVENT_EXEC,
   PROC_EVENT_EXIT,
   PROC_EVENT_FORK,
   PROC_EVENT_GID,
-  PROC_EVENT_PTRACE,
   PROC_EVENT_SID,
   PROC_EVENT_UID,
 } from '../attach/proc-connector.js'
@@ -61,6 +59,8 @@ export type ProcMessage =
   | ProcCommMessage
   | ProcPlainMessage
 
+/** An answer to a listener's request. */
+const PROC_EVENT_NONE = 0
 const CN_IDX_PROC = 1
 const CN_VAL_PROC = 1
 const COMM_BYTES = 16
@@ -117,16 +117,15 @@ export function parseProcMessage(bytes: Uint8Array): ProcMessage | undefined {
         effectiveId: u32(FOURTH),
       }
     case PROC_EVENT_COMM:
-      return { ...base, kind: 'comm', comm: untilNul(bytes.slice(THIRD, THIRD + COMM_BYTES)) }
+      return { ...base, kind: 'comm', comm: untilNul(new Uint8Array(bytes.subarray(THIRD, THIRD + COMM_BYTES))) }
     case PROC_EVENT_EXEC:
       return { ...base, kind: 'exec' }
     case PROC_EVENT_SID:
       return { ...base, kind: 'sid' }
-    case PROC_EVENT_PTRACE:
-    case PROC_EVENT_COREDUMP:
-      return { ...base, kind: 'other' }
-    default:
+    case PROC_EVENT_NONE:
       return undefined
+    default:
+      return { ...base, kind: 'other' }
   }
 }
 

@@ -52,7 +52,8 @@ import {
 } from './tails.js'
 import { pathOffsets } from './path-offsets.js'
 import { Values } from './values.js'
-import { emitWindowString, findWindow } from './window.js'
+import { emitWindowString } from './window-string.js'
+import { findWindow } from './window.js'
 
 /** `flags` of bpf_ringbuf_output (include/uapi/linux/bpf.h). */
 const BPF_RB_NO_WAKEUP = 1

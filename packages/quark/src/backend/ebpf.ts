@@ -137,7 +137,9 @@ function attachFact(
   }
   const [first] = refusals
   if (required && first !== undefined) throw first
-  missing.push({ fact, reason: refusals.map(({ message }) => message).join('; ') })
+  // Several ways often fail for one reason.
+  const reasons = new Set(refusals.map(({ message }) => message))
+  missing.push({ fact, reason: [...reasons].join('; ') })
 }
 
 function missingFields(fact: string, { missing }: AttachedProbe): MissingFact[] {

@@ -1,7 +1,7 @@
 import type { Process } from './process.js'
 import type { RawEvent } from './raw-event.js'
 
-/** What happened to a process, in the order in which an event lists it. */
+/** What happened to a process. An event lists its actions in this order, whatever their order in time. */
 export type ProcessAction = 'fork' | 'exec' | 'exit' | 'idChange' | 'commChange'
 
 /** Ids before and after a change; `from` lacks what was not known. */

@@ -19,6 +19,7 @@ import type { Frame, RecordingReader } from './reader.js'
 import { bootEpochOf, cgroupsOf, lossOf, missingOf } from './values.js'
 
 const TYPES = 32
+const UNKNOWN_TYPE = 0
 
 export class ReplayFeed implements Feed {
   readonly backend = 'replay'
@@ -120,7 +121,10 @@ export class ReplayFeed implements Feed {
   }
 
   counters(): BackendCounters {
-    return { produced: this.#produced, lost: new Float64Array(TYPES), recursionMisses: 0 }
+    // Of which type lost records were, only the kernel knew.
+    const lost = new Float64Array(TYPES)
+    lost[UNKNOWN_TYPE] = this.#pipeline.counters.missing
+    return { produced: this.#produced, lost, recursionMisses: 0 }
   }
 
   close(): void {

@@ -10,6 +10,8 @@ export const KNOWN_START = 1
 /** The start is cut to clock ticks, as /proc has it. */
 export const KNOWN_START_TICKS = 2
 export const KNOWN_EXIT = 4
+/** How it ended is known, not only that it did. */
+export const KNOWN_STATUS = 8
 
 const SIGNAL_MASK = 0x7f
 const CORE_DUMPED = 0x80
@@ -317,7 +319,7 @@ export class ProcessRecord implements Process {
   }
 
   get exitCode(): number | undefined {
-    if (!this.hasExited || (this.exitStatus & SIGNAL_MASK) !== 0) return undefined
+    if ((this.known & KNOWN_STATUS) === 0 || (this.exitStatus & SIGNAL_MASK) !== 0) return undefined
     return (this.exitStatus >> 8) & 0xff
   }
 

@@ -19,6 +19,7 @@ import {
   threadExitLayout,
   threadForkLayout,
 } from '../kinds/process/layouts.js'
+import { HAS_ENDING, HAS_IDENTITY } from '../kinds/process/kernel.js'
 import { Pipeline } from '../pipeline.js'
 import { CgroupNames } from '../state/cgroups.js'
 import { ProcessTable } from '../state/process-table.js'
@@ -38,19 +39,26 @@ const layouts = {
   cgroupRename: cgroupRenameLayout,
 }
 
+/** Of an identity, and of an ending. */
+const KNOWS_ALL = HAS_IDENTITY | HAS_ENDING
+
 /** Names of the records that `record` makes. */
 export type RecordName = keyof typeof layouts
 
 type ValuesOf<L> = L extends RecordLayout<infer F> ? Partial<FieldsOf<F>> : never
 
-/** A record by its name. Without `seq` it does not count in the numbers of its CPU. */
+/** A record by its name, which knows everything unless told otherwise; without `seq` it has no number. */
 export function record<N extends RecordName>(
   name: N,
   timeNs: number | bigint,
   values: ValuesOf<(typeof layouts)[N]>,
   { cpu = 0, seq = 0 }: { cpu?: number; seq?: number } = {},
 ): Uint8Array {
-  return encodeRecord(layouts[name] as RecordLayout, { cpu, seq, timeNs: BigInt(timeNs) }, values)
+  return encodeRecord(
+    layouts[name] as RecordLayout,
+    { cpu, seq, timeNs: BigInt(timeNs) },
+    { known: KNOWS_ALL, ...values },
+  )
 }
 
 /** NUL-terminated strings, as argv is. */

@@ -6,7 +6,6 @@ import { eventsOf, insert, record, strings, testPipeline } from '../../testing/p
 import { noAggregation } from '../index.js'
 import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from './kernel.js'
 import { execLayout } from './layouts.js'
-import { KNOWN_COMM, KNOWN_NAMESPACES, KNOWN_STAT, KNOWN_STATUS } from './snapshot.js'
 
 const START = 1_000_000_000n
 const who = (pid: number) => ({ pid, tid: pid, startBootNs: START + BigInt(pid) })
@@ -342,7 +341,6 @@ test('records that stand alone', async (t) => {
 })
 
 test('a snapshot is learnt from, and told when asked for', async (t) => {
-  const known = KNOWN_STATUS | KNOWN_STAT | KNOWN_NAMESPACES | KNOWN_COMM
   const values = {
     pid: 9,
     tid: 9,
@@ -376,12 +374,12 @@ test('a snapshot is learnt from, and told when asked for', async (t) => {
   }
   await t.test('silently', () => {
     const pipeline = testPipeline()
-    assert.deepEqual(eventsOf(pipeline, [record('snapshot', 5, { ...values, known })]), [])
+    assert.deepEqual(eventsOf(pipeline, [record('snapshot', 5, values)]), [])
     assert.deepEqual(facts(pipeline.tables.processes.lookup(9)), expected)
   })
   await t.test('as an event', () => {
     const pipeline = testPipeline({ snapshotEvents: true })
-    const [event] = eventsOf(pipeline, [record('snapshot', 5, { ...values, known })])
+    const [event] = eventsOf(pipeline, [record('snapshot', 5, values)])
     assert.deepEqual([event?.kind, event?.timeNs, facts(event?.process)], ['snapshot', 5n, expected])
   })
   await t.test('what was seen before stays', () => {
@@ -395,7 +393,7 @@ test('a snapshot is learnt from, and told when asked for', async (t) => {
         comm: 'new',
         exe: inRoot('/new'),
       }),
-      record('snapshot', 5, { ...values, known }),
+      record('snapshot', 5, values),
     ])
     const process = pipeline.tables.processes.lookup(9)
     assert.deepEqual(

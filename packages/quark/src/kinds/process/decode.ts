@@ -6,13 +6,18 @@
 import { TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_TRUNCATED } from '@quark/ebpf/probe'
 import type { RecordPlace } from '../../event/raw.js'
 import { Image } from '../../state/image.js'
-import { KNOWN_START, KNOWN_START_TICKS, type ProcessRecord } from '../../state/process-record.js'
+import {
+  KNOWN_START,
+  KNOWN_START_TICKS,
+  KNOWN_STATUS,
+  type ProcessRecord,
+} from '../../state/process-record.js'
 import type { ProcessTable } from '../../state/process-table.js'
 import { cstringAt, decodeUtf8, latin1Of } from '../../state/text.js'
 import { UsageSum } from '../../state/usage.js'
-import { RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
+import { completedBy, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
+import { HAS_ENDING, HAS_IDENTITY, HAS_PARENT, HAS_SESSION } from './kernel.js'
 import { commLayout, execLayout, exitLayout, exitUsageLayout, forkLayout, snapshotLayout } from './layouts.js'
-import { KNOWN_STAT, KNOWN_STATUS } from './snapshot.js'
 
 /** Words of the header. */
 export const TIME_LO = 2
@@ -20,6 +25,7 @@ export const TIME_HI = 3
 
 /** Words of the identity in a fork record. */
 const START = forkLayout.at.startBootNs >> 2
+const KNOWN = forkLayout.at.known >> 2
 const PPID = forkLayout.at.ppid >> 2
 const PGID = forkLayout.at.pgid >> 2
 const SID = forkLayout.at.sid >> 2
@@ -59,10 +65,21 @@ export function readIdentity(
   shift: number,
 ): void {
   const w = record + (shift >> 2)
-  process.ppid = words[w + PPID]
-  process.pgid = words[w + PGID]
-  process.sid = words[w + SID]
-  process.identity = new RecordIdentity(text, shift)
+  const known = words[w + KNOWN] as number
+  readRelations(process, words, w, known)
+  const identity = new RecordIdentity(text, shift, known)
+  const before = process.identity
+  const isComplete = (known & HAS_IDENTITY) === HAS_IDENTITY
+  process.identity = isComplete || before === undefined ? identity : completedBy(identity, before)
+}
+
+/** Parent, group and session; `w` is where a fork record with these fields would begin. */
+function readRelations(process: ProcessRecord, words: Uint32Array, w: number, known: number): void {
+  if ((known & HAS_PARENT) !== 0) process.ppid = words[w + PPID]
+  if ((known & HAS_SESSION) !== 0) {
+    process.pgid = words[w + PGID]
+    process.sid = words[w + SID]
+  }
 }
 
 /** kernfs id of the cgroup, exact below 2^53; 0 when it could not be read. */
@@ -150,15 +167,14 @@ const SIGNAL_GROUP_EXIT = 4
 const SIGNAL_FLAGS = exitLayout.at.signalFlags >> 2
 const GROUP_EXIT_CODE = exitLayout.at.groupExitCode >> 2
 const LEADER_EXIT_CODE = exitLayout.at.leaderExitCode >> 2
-const EXIT_PPID = exitLayout.at.ppid >> 2
-const EXIT_PGID = exitLayout.at.pgid >> 2
-const EXIT_SID = exitLayout.at.sid >> 2
+/** Words by which an exit record's relations lie later than in a fork record. */
+const EXIT_SHIFT = (exitLayout.at.startBootNs - forkLayout.at.startBootNs) >> 2
 
 /** How a process ended, from either of the exit records: they begin alike. */
 export function readEnding(process: ProcessRecord, words: Uint32Array, w: number): void {
-  process.ppid = words[w + EXIT_PPID]
-  process.pgid = words[w + EXIT_PGID]
-  process.sid = words[w + EXIT_SID]
+  const known = words[w + EXIT_SHIFT + KNOWN] as number
+  readRelations(process, words, w + EXIT_SHIFT, known)
+  if ((known & HAS_ENDING) !== 0) process.known |= KNOWN_STATUS
   const isGroupExit = ((words[w + SIGNAL_FLAGS] as number) & SIGNAL_GROUP_EXIT) !== 0
   process.exitStatus = signed(words, w + (isGroupExit ? GROUP_EXIT_CODE : LEADER_EXIT_CODE))
   process.exitLo = signed(words, w + TIME_LO)
@@ -200,7 +216,6 @@ export function readUsage(process: ProcessRecord, { bytes, offsetBytes }: Record
   process.usageSource = new UsageSum(counts, process.timeBase.pageSizeBytes)
 }
 
-const SNAPSHOT_KNOWN = snapshotLayout.at.known >> 2
 const SNAPSHOT_ARGV_BYTES = snapshotLayout.at.argvBytes >> 2
 const SNAPSHOT_ENV_BYTES = snapshotLayout.at.envBytes >> 2
 const SNAPSHOT_CWD = snapshotLayout.at.cwd >> 2
@@ -214,16 +229,12 @@ export function readSnapshot(process: ProcessRecord, place: RecordPlace, table: 
   const { words } = place
   const record = place.offsetBytes >> 2
   const w = record + (SNAPSHOT_SHIFT >> 2)
-  const known = words[record + SNAPSHOT_KNOWN] as number
+  const known = words[w + KNOWN] as number
   const text = textOf(place)
   process.identity = new RecordIdentity(text, SNAPSHOT_SHIFT, known)
-  if ((known & KNOWN_STATUS) !== 0) process.ppid = words[w + PPID]
-  if ((known & KNOWN_STAT) !== 0) {
-    process.pgid = words[w + PGID]
-    process.sid = words[w + SID]
-    readStart(process, words, w + START)
-    process.known |= KNOWN_START_TICKS
-  }
+  readRelations(process, words, w, known)
+  readStart(process, words, w + START)
+  process.known |= KNOWN_START_TICKS
   readSnapshotTails(process, words, record, text, table)
 }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EXEC_SHIFT, ID_CHANGE_SHIFT, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
+import { EXEC_SHIFT, ID_CHANGE_SHIFT, completedBy, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
+import { HAS_COMM, HAS_IDENTITY, HAS_IDS } from './kernel.js'
 import { execLayout, forkLayout, idChangeLayout, snapshotLayout } from './layouts.js'
+import type { Identity } from '../../state/process-record.js'
 import { record } from '../../testing/process-records.js'
-import { KNOWN_COMM, KNOWN_NAMESPACES, KNOWN_STAT, KNOWN_STATUS } from './snapshot.js'
 
 /** Every field has another value, so that none can be taken for another. */
 const values = {
@@ -32,7 +33,7 @@ const facts = {
   ttyMinor: 23,
 }
 
-function factsOf(identity: RecordIdentity): Record<string, unknown> {
+function factsOf(identity: Identity): Record<string, unknown> {
   return Object.fromEntries(Object.keys(facts).map((name) => [name, identity[name as keyof typeof facts]]))
 }
 
@@ -55,14 +56,14 @@ test('the identity is laid out alike in all records that have one', () => {
 })
 
 test('an identity reads every fact of its record', async (t) => {
-  const all = KNOWN_STATUS | KNOWN_STAT | KNOWN_NAMESPACES | KNOWN_COMM
+  const known = HAS_IDENTITY
   const cases = [
-    { name: 'fork', bytes: record('fork', 1, values), shift: 0, known: -1 },
-    { name: 'exec', bytes: record('exec', 1, values), shift: EXEC_SHIFT, known: -1 },
-    { name: 'idChange', bytes: record('idChange', 1, values), shift: ID_CHANGE_SHIFT, known: -1 },
-    { name: 'snapshot', bytes: record('snapshot', 1, values), shift: SNAPSHOT_SHIFT, known: all },
+    { name: 'fork', bytes: record('fork', 1, values), shift: 0 },
+    { name: 'exec', bytes: record('exec', 1, values), shift: EXEC_SHIFT },
+    { name: 'idChange', bytes: record('idChange', 1, values), shift: ID_CHANGE_SHIFT },
+    { name: 'snapshot', bytes: record('snapshot', 1, values), shift: SNAPSHOT_SHIFT },
   ]
-  for (const { name, bytes, shift, known } of cases) {
+  for (const { name, bytes, shift } of cases) {
     await t.test(name, () => {
       const text = Buffer.from(bytes).toString('latin1')
       assert.deepEqual(factsOf(new RecordIdentity(text, shift, known)), facts)
@@ -74,11 +75,21 @@ test('what a snapshot does not know is undefined', () => {
   const text = Buffer.from(record('snapshot', 1, values)).toString('latin1')
   const none = Object.fromEntries(Object.keys(facts).map((name) => [name, undefined]))
   assert.deepEqual(factsOf(new RecordIdentity(text, SNAPSHOT_SHIFT, 0)), none)
-  const comm = factsOf(new RecordIdentity(text, SNAPSHOT_SHIFT, KNOWN_COMM))
+  const comm = factsOf(new RecordIdentity(text, SNAPSHOT_SHIFT, HAS_COMM))
   assert.deepEqual(comm, { ...none, comm: values.comm })
 })
 
 test('a namespace of 0 is one that could not be read', () => {
   const text = Buffer.from(record('fork', 1, { ...values, netNs: 0 })).toString('latin1')
-  assert.equal(new RecordIdentity(text, 0).netNs, undefined)
+  assert.equal(new RecordIdentity(text, 0, HAS_IDENTITY).netNs, undefined)
+})
+
+test('what a record does not know stays as it was known before', () => {
+  const text = Buffer.from(record('fork', 1, values)).toString('latin1')
+  const before = new RecordIdentity(text, 0, HAS_IDENTITY)
+  const later = Buffer.from(
+    record('idChange', 2, { ...values, uid: 4711, comm: 'later', netNs: 1 }),
+  ).toString('latin1')
+  const ids = completedBy(new RecordIdentity(later, ID_CHANGE_SHIFT, HAS_IDS), before)
+  assert.deepEqual(factsOf(ids), { ...facts, uid: 4711 })
 })

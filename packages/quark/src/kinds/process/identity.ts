@@ -1,7 +1,7 @@
 import type { Identity } from '../../state/process-record.js'
 import { cstringAt, u32At, u64At } from '../../state/text.js'
 import { execLayout, forkLayout, idChangeLayout, snapshotLayout } from './layouts.js'
-import { KNOWN_COMM, KNOWN_NAMESPACES, KNOWN_STAT, KNOWN_STATUS } from './snapshot.js'
+import { HAS_CAPS, HAS_COMM, HAS_IDS, HAS_NAMESPACES, HAS_TTY } from './kernel.js'
 
 const { at } = forkLayout
 const COMM_BYTES = 15
@@ -15,9 +15,6 @@ export const EXEC_SHIFT = shiftOf(execLayout)
 export const ID_CHANGE_SHIFT = shiftOf(idChangeLayout)
 export const SNAPSHOT_SHIFT = shiftOf(snapshotLayout)
 
-/** Everything is known: a record of the kernel's. */
-const ALL_KNOWN = -1
-
 /** The identity in a record, read when it is asked for. */
 export class RecordIdentity implements Identity {
   readonly #text: string
@@ -27,9 +24,9 @@ export class RecordIdentity implements Identity {
   /**
    * @param text the record
    * @param shift bytes by which its identity lies later than in a fork record
-   * @param known `KNOWN_` bits of a snapshot
+   * @param known `HAS_` bits
    */
-  constructor(text: string, shift: number, known: number = ALL_KNOWN) {
+  constructor(text: string, shift: number, known: number) {
     this.#text = text
     this.#shift = shift
     this.#known = known
@@ -40,36 +37,36 @@ export class RecordIdentity implements Identity {
   }
 
   #cap(offset: number): bigint | undefined {
-    return (this.#known & KNOWN_STATUS) === 0 ? undefined : u64At(this.#text, this.#shift + offset)
+    return (this.#known & HAS_CAPS) === 0 ? undefined : u64At(this.#text, this.#shift + offset)
   }
 
   /** 0 stands for a namespace that could not be read. */
   #namespace(offset: number): number | undefined {
-    return this.#u32(offset, KNOWN_NAMESPACES) || undefined
+    return this.#u32(offset, HAS_NAMESPACES) || undefined
   }
 
   get uid(): number | undefined {
-    return this.#u32(at.uid, KNOWN_STATUS)
+    return this.#u32(at.uid, HAS_IDS)
   }
 
   get euid(): number | undefined {
-    return this.#u32(at.euid, KNOWN_STATUS)
+    return this.#u32(at.euid, HAS_IDS)
   }
 
   get suid(): number | undefined {
-    return this.#u32(at.suid, KNOWN_STATUS)
+    return this.#u32(at.suid, HAS_IDS)
   }
 
   get gid(): number | undefined {
-    return this.#u32(at.gid, KNOWN_STATUS)
+    return this.#u32(at.gid, HAS_IDS)
   }
 
   get egid(): number | undefined {
-    return this.#u32(at.egid, KNOWN_STATUS)
+    return this.#u32(at.egid, HAS_IDS)
   }
 
   get sgid(): number | undefined {
-    return this.#u32(at.sgid, KNOWN_STATUS)
+    return this.#u32(at.sgid, HAS_IDS)
   }
 
   get capInheritable(): bigint | undefined {
@@ -93,12 +90,12 @@ export class RecordIdentity implements Identity {
   }
 
   get ttyMajor(): number | undefined {
-    return this.#u32(at.ttyMajor, KNOWN_STAT)
+    return this.#u32(at.ttyMajor, HAS_TTY)
   }
 
   get ttyMinor(): number | undefined {
-    const first = this.#u32(at.ttyMinorStart, KNOWN_STAT)
-    const index = this.#u32(at.ttyIndex, KNOWN_STAT)
+    const first = this.#u32(at.ttyMinorStart, HAS_TTY)
+    const index = this.#u32(at.ttyIndex, HAS_TTY)
     return first === undefined || index === undefined ? undefined : (first + index) >>> 0
   }
 
@@ -119,7 +116,31 @@ export class RecordIdentity implements Identity {
   }
 
   get comm(): string | undefined {
-    if ((this.#known & KNOWN_COMM) === 0) return undefined
+    if ((this.#known & HAS_COMM) === 0) return undefined
     return cstringAt(this.#text, this.#shift + at.comm, COMM_BYTES)
+  }
+}
+
+/** What a record that does not know everything says, and where it says nothing, what was known before. */
+export function completedBy(record: Identity, before: Identity): Identity {
+  return {
+    uid: record.uid ?? before.uid,
+    euid: record.euid ?? before.euid,
+    suid: record.suid ?? before.suid,
+    gid: record.gid ?? before.gid,
+    egid: record.egid ?? before.egid,
+    sgid: record.sgid ?? before.sgid,
+    capInheritable: record.capInheritable ?? before.capInheritable,
+    capPermitted: record.capPermitted ?? before.capPermitted,
+    capEffective: record.capEffective ?? before.capEffective,
+    capBounding: record.capBounding ?? before.capBounding,
+    capAmbient: record.capAmbient ?? before.capAmbient,
+    ttyMajor: record.ttyMajor ?? before.ttyMajor,
+    ttyMinor: record.ttyMinor ?? before.ttyMinor,
+    utsNs: record.utsNs ?? before.utsNs,
+    ipcNs: record.ipcNs ?? before.ipcNs,
+    mntNs: record.mntNs ?? before.mntNs,
+    netNs: record.netNs ?? before.netNs,
+    comm: record.comm ?? before.comm,
   }
 }

@@ -29,9 +29,11 @@ import {
   packet,
   path,
   probe,
+  resolves,
   procConnector,
   s32,
   type Scalar,
+  shiftLeft,
   struct,
   sub,
   tracepoint,
@@ -39,6 +41,7 @@ import {
   u64,
   userBytes,
   userString,
+  type Value,
 } from '@quark/ebpf/probe'
 import type { Bprm, Cgroup, KernelCred, Task } from './kernel-types.js'
 
@@ -60,6 +63,24 @@ export const RECORD_SNAPSHOT = 11
 
 /** `task_struct.flags` of kernel threads (include/linux/sched.h). */
 const PF_KTHREAD = 0x00200000
+
+/** Bits of `known`: groups of fields that have values. The kernel side sets what its BTF could resolve. */
+export const HAS_PARENT = 1 << 0
+export const HAS_SESSION = 1 << 1
+export const HAS_IDS = 1 << 2
+export const HAS_CAPS = 1 << 3
+export const HAS_TTY = 1 << 4
+export const HAS_NAMESPACES = 1 << 5
+export const HAS_COMM = 1 << 6
+/** Of an exit record: how the process ended. */
+export const HAS_ENDING = 1 << 7
+/** Everything that an identity can have. */
+export const HAS_IDENTITY = (1 << 7) - 1
+
+/** `bit` if the running kernel has all of these. */
+function known(bit: number, ...values: Value[]): Scalar {
+  return shiftLeft(resolves(...values), Math.log2(bit))
+}
 
 /** What the declarations depend on; layouts do not. */
 export interface ProcessProbeSettings {
@@ -92,13 +113,34 @@ export function identity(
 ) {
   const { signal, nsproxy } = task
   const tty = signal.tty
+  const parent = task.group_leader.real_parent.tgid
+  const pgid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_PGID')).numbers, 0).nr
+  const sid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_SID')).numbers, 0).nr
   return {
     pid: u32(task.tgid),
     tid: u32(task.pid),
     startBootNs: u64(startBootNs(task)),
-    ppid: u32(task.group_leader.real_parent.tgid),
-    pgid: u32(at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_PGID')).numbers, 0).nr),
-    sid: u32(at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_SID')).numbers, 0).nr),
+    known: u32(
+      [
+        known(HAS_SESSION, pgid, sid),
+        known(
+          HAS_IDS,
+          cred.uid.val,
+          cred.gid.val,
+          cred.suid.val,
+          cred.sgid.val,
+          cred.euid.val,
+          cred.egid.val,
+        ),
+        known(HAS_CAPS, cred.cap_inheritable, cred.cap_permitted, cred.cap_effective, cred.cap_bset),
+        known(HAS_TTY, tty.driver.major, tty.driver.minor_start, tty.index),
+        known(HAS_NAMESPACES, nsproxy.uts_ns.ns.inum, nsproxy.mnt_ns.ns.inum, nsproxy.net_ns.ns.inum),
+        known(HAS_COMM, task.comm),
+      ].reduce(or, known(HAS_PARENT, parent)),
+    ),
+    ppid: u32(parent),
+    pgid: u32(pgid),
+    sid: u32(sid),
     uid: u32(cred.uid.val),
     gid: u32(cred.gid.val),
     suid: u32(cred.suid.val),
@@ -172,16 +214,26 @@ export function execProbe(settings: ProcessProbeSettings) {
 
 /** What tells how a process ended. wait(2) reports the group's code if it has one, else the leader's. */
 function ending(task: Task) {
+  const { signal, group_leader: leader } = task
+  const parent = leader.real_parent.tgid
+  const pgid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_PGID')).numbers, 0).nr
+  const sid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_SID')).numbers, 0).nr
   return {
     pid: u32(task.tgid),
     tid: u32(task.pid),
-    startBootNs: u64(startBootNs(task.group_leader)),
-    ppid: u32(task.group_leader.real_parent.tgid),
-    pgid: u32(at(at(task.signal.pids, enumValue('pid_type', 'PIDTYPE_PGID')).numbers, 0).nr),
-    sid: u32(at(at(task.signal.pids, enumValue('pid_type', 'PIDTYPE_SID')).numbers, 0).nr),
-    leaderExitCode: u32(task.group_leader.exit_code),
-    groupExitCode: u32(task.signal.group_exit_code),
-    signalFlags: u32(task.signal.flags),
+    startBootNs: u64(startBootNs(leader)),
+    known: u32(
+      or(
+        or(known(HAS_PARENT, parent), known(HAS_SESSION, pgid, sid)),
+        known(HAS_ENDING, leader.exit_code, signal.group_exit_code, signal.flags),
+      ),
+    ),
+    ppid: u32(parent),
+    pgid: u32(pgid),
+    sid: u32(sid),
+    leaderExitCode: u32(leader.exit_code),
+    groupExitCode: u32(signal.group_exit_code),
+    signalFlags: u32(signal.flags),
   }
 }
 

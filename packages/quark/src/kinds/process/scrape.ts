@@ -4,7 +4,8 @@ import { encodeRecord } from '@quark/ebpf/probe'
 import type { Clock } from '../../clock.js'
 import type { Surroundings } from '../../event/kind.js'
 import { scanProcesses, type ScrapedProcess } from '../../state/procfs.js'
-import { KNOWN_COMM, KNOWN_NAMESPACES, KNOWN_STAT, KNOWN_STATUS, snapshotLayout } from './snapshot.js'
+import { HAS_CAPS, HAS_COMM, HAS_IDS, HAS_NAMESPACES, HAS_PARENT, HAS_SESSION, HAS_TTY } from './kernel.js'
+import { snapshotLayout } from './snapshot.js'
 
 /** Records of all processes that exist; those that only wait to be reaped have ended already. */
 export function* scanRecords({ settings, hierarchy }: Surroundings, clock: Clock): Generator<Uint8Array> {
@@ -20,10 +21,13 @@ export function* scanRecords({ settings, hierarchy }: Surroundings, clock: Clock
 /** The record of one process, as of `timeNs` of CLOCK_BOOTTIME. */
 export function snapshotRecord(found: ScrapedProcess, timeNs: bigint): Uint8Array {
   const known =
-    (found.uid === undefined ? 0 : KNOWN_STATUS) |
-    (found.startBootNs === undefined ? 0 : KNOWN_STAT) |
-    (found.netNs === undefined ? 0 : KNOWN_NAMESPACES) |
-    (found.comm === undefined ? 0 : KNOWN_COMM)
+    (found.ppid === undefined ? 0 : HAS_PARENT) |
+    (found.sid === undefined ? 0 : HAS_SESSION) |
+    (found.uid === undefined ? 0 : HAS_IDS) |
+    (found.capPermitted === undefined ? 0 : HAS_CAPS) |
+    (found.ttyMajor === undefined ? 0 : HAS_TTY) |
+    (found.netNs === undefined ? 0 : HAS_NAMESPACES) |
+    (found.comm === undefined ? 0 : HAS_COMM)
   const path = (text: Uint8Array | undefined, deleted: boolean) =>
     text === undefined
       ? undefined

@@ -13,12 +13,6 @@ import {
 import { identity, RECORD_SNAPSHOT } from './kernel.js'
 import type { Task } from './kernel-types.js'
 
-/** Bits of `known`: groups of fields that /proc let us read. */
-export const KNOWN_STATUS = 1 << 0
-export const KNOWN_STAT = 1 << 1
-export const KNOWN_NAMESPACES = 1 << 2
-export const KNOWN_COMM = 1 << 3
-
 /** Largest argv and environment that a snapshot can hold; the limits of a queue are lower. */
 const MAX_TAIL_BYTES = 4 << 20
 
@@ -32,7 +26,6 @@ function fields() {
     kernelThreads: false,
   } as const
   return {
-    known: u32(constant(0)),
     argvBytes: u32(constant(0)),
     envBytes: u32(constant(0)),
     ...identity(task, settings),

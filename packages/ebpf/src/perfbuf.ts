@@ -1,0 +1,335 @@
+/** Events of perf_event_open(2) on every CPU, and the rings that they write to, read in user space. */
+
+import { readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { ClosedError } from './errors.js'
+import { PERF_SAMPLE_TYPE, PerfCursor, type PerfSink } from './perf-cursor.js'
+import { clockNs } from './sys/clock.js'
+import { Fd } from './sys/fd.js'
+import { ioctl, pageSizeBytes, perfEventOpen, read } from './sys/libc.js'
+import { MappedMemory } from './sys/memory.js'
+import { checked } from './sys/permission.js'
+import { kernelAtLeast } from './sys/platform.js'
+
+const PERF_TYPE_SOFTWARE = 1
+const PERF_TYPE_TRACEPOINT = 2
+const PERF_COUNT_SW_DUMMY = 9
+const PERF_FLAG_FD_CLOEXEC = 8
+const PERF_FORMAT_LOST = 16
+const PERF_EVENT_IOC_ENABLE = 0x2400
+const PERF_EVENT_IOC_DISABLE = 0x2401
+const PERF_EVENT_IOC_SET_OUTPUT = 0x2405
+/** `struct perf_event_attr` up to sample_max_stack. */
+const ATTR_SIZE_BYTES = 112
+const ATTR_DISABLED = 1n
+const ATTR_WATERMARK = 1n << 14n
+const ATTR_SAMPLE_ID_ALL = 1n << 18n
+const ATTR_USE_CLOCKID = 1n << 25n
+const CLOCK_MONOTONIC = 1
+const CLOCK_BOOTTIME = 7
+const ONLINE_CPUS = '/sys/devices/system/cpu/online'
+
+/** One CPU's ring, and the events that write to it. */
+interface CpuRing {
+  readonly cursor: PerfCursor
+  readonly memory: MappedMemory
+  /** Owns the ring; does not count anything itself. */
+  readonly leader: Fd
+  readonly events: Fd[]
+  /** Records lost that were told. */
+  told: number
+}
+
+export interface PerfBufferOptions {
+  /** Size of the rings of all CPUs together; each gets a power of two of pages. */
+  readonly sizeBytes: number
+}
+
+/** Smallest ring of a CPU, unless less is asked for altogether. */
+const MIN_CPU_BYTES = 64 << 10
+
+/** Per-CPU perf rings that tracing events write to. Needs Linux 4.1. */
+export class PerfBuffer implements Disposable {
+  readonly #ringSizeBytes: number
+  readonly #rings = new Map<number, CpuRing>()
+  readonly #eventIds: number[] = []
+  #clock = CLOCK_BOOTTIME
+  #online = ''
+  #isRunning = false
+  #isClosed = false
+
+  private constructor(ringSizeBytes: number) {
+    this.#ringSizeBytes = ringSizeBytes
+  }
+
+  /**
+   * Opens a ring on every CPU that is online.
+   *
+   * @throws {KernelError} when the kernel refuses
+   */
+  static open({ sizeBytes }: PerfBufferOptions): PerfBuffer {
+    const online = readOnline()
+    const share = Math.max(sizeBytes / cpusOf(online).length, Math.min(MIN_CPU_BYTES, sizeBytes))
+    const pages = Math.max(1, 2 ** Math.floor(Math.log2(share / pageSizeBytes())))
+    const buffer = new PerfBuffer(pages * pageSizeBytes())
+    try {
+      buffer.#openRings(online)
+    } catch (error) {
+      buffer.close()
+      throw error
+    }
+    return buffer
+  }
+
+  /** CPUs that have a ring. */
+  get cpus(): readonly number[] {
+    return [...this.#rings.keys()]
+  }
+
+  /** Descriptors that become readable when a ring is half full. */
+  get fds(): readonly Fd[] {
+    return [...this.#rings.values()].map(({ leader }) => leader)
+  }
+
+  /** Share of the fullest ring that waits, 0 to 1. */
+  get fullness(): number {
+    return Math.max(0, ...[...this.#rings.values()].map(({ cursor }) => cursor.fullness))
+  }
+
+  /** Whether anything waits. */
+  get hasBacklog(): boolean {
+    for (const { cursor } of this.#rings.values()) if (cursor.backlogBytes > 0) return true
+    return false
+  }
+
+  /**
+   * Opens a tracing event on every CPU; it counts from `start` on.
+   *
+   * @param id what tracefs has in `events/…/id`
+   * @throws {KernelError} when the kernel refuses
+   */
+  addEvent(id: number): void {
+    this.#check()
+    for (const [cpu, ring] of this.#rings) this.#openEvent(cpu, ring, id)
+    this.#eventIds.push(id)
+  }
+
+  /** Lets all events count. */
+  start(): void {
+    this.#check()
+    this.#isRunning = true
+    for (const ring of this.#rings.values()) enable(ring)
+  }
+
+  /** No event counts any more; what was written can still be drained. */
+  stop(): void {
+    if (this.#isClosed) return
+    this.#isRunning = false
+    for (const { events } of this.#rings.values()) {
+      for (const event of events) ioctl(event.number, PERF_EVENT_IOC_DISABLE, 0)
+    }
+  }
+
+  /** Hands over all that waits, CPU by CPU. Times are those of CLOCK_BOOTTIME. */
+  drain(sink: PerfSink): void {
+    const shiftNs = this.#clock === CLOCK_BOOTTIME ? 0n : clockNs('boottime') - clockNs('monotonic')
+    for (const ring of this.#rings.values()) {
+      ring.cursor.drain({
+        sample: (sample) => sink.sample({ ...sample, timeNs: sample.timeNs + shiftNs }),
+        lost: (cpu, count) => {
+          ring.told += count
+          sink.lost(cpu, count)
+        },
+      })
+    }
+  }
+
+  /**
+   * Tells losses that no later record of the same CPU has told. The kernel says only since Linux 6.0; before,
+   * nothing happens. The rings must be empty.
+   */
+  tellLosses(sink: PerfSink): void {
+    if (this.#isClosed || !kernelAtLeast('6.0')) return
+    for (const [cpu, ring] of this.#rings) {
+      const count = ring.events.reduce((sum, event) => sum + lostOf(event), 0) - ring.told
+      if (count <= 0) continue
+      ring.told += count
+      sink.lost(cpu, count)
+    }
+  }
+
+  /**
+   * Opens rings for CPUs that came and closes those of CPUs that went, whose events ended with them. What is
+   * left in them goes to `sink`, and so does one loss per CPU that came while the events counted: what it did
+   * before is unknown.
+   *
+   * @returns whether there are other descriptors now
+   * @throws {KernelError} when the kernel refuses
+   */
+  followCpus(sink: PerfSink): boolean {
+    this.#check()
+    const online = readOnline()
+    if (online === this.#online) return false
+    const cpus = cpusOf(online)
+    for (const [cpu, ring] of this.#rings) {
+      if (cpus.includes(cpu)) continue
+      ring.cursor.drain(sink)
+      release(ring)
+      this.#rings.delete(cpu)
+    }
+    for (const cpu of this.#openRings(online)) {
+      const ring = this.#rings.get(cpu) as CpuRing
+      for (const id of this.#eventIds) this.#openEvent(cpu, ring, id)
+      if (!this.#isRunning) continue
+      enable(ring)
+      sink.lost(cpu, 1)
+      ring.told += 1
+    }
+    return true
+  }
+
+  /** Closes all events, which lets their probes be removed. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    for (const ring of this.#rings.values()) release(ring)
+    this.#rings.clear()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  /** Answers the CPUs that are new. */
+  #openRings(online: string): number[] {
+    const opened: number[] = []
+    for (const cpu of cpusOf(online)) {
+      if (this.#rings.has(cpu)) continue
+      const ring = this.#openRing(cpu)
+      if (ring === undefined) continue
+      this.#rings.set(cpu, ring)
+      opened.push(cpu)
+    }
+    this.#online = online
+    return opened
+  }
+
+  /** Undefined when the CPU has gone in the meantime. */
+  #openRing(cpu: number): CpuRing | undefined {
+    const leader = this.#openFd(cpu, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_DUMMY)
+    if (leader === undefined) return undefined
+    try {
+      const pageBytes = pageSizeBytes()
+      const memory = MappedMemory.map(leader, pageBytes + this.#ringSizeBytes, {
+        what: `the perf ring of CPU ${cpu}`,
+        writable: true,
+      })
+      const control = new BigUint64Array(memory.buffer, 0, pageBytes / 8)
+      const data = Buffer.from(memory.buffer, pageBytes, this.#ringSizeBytes)
+      return { cursor: new PerfCursor(cpu, { control, data }), memory, leader, events: [], told: 0 }
+    } catch (error) {
+      leader.close()
+      throw error
+    }
+  }
+
+  #openEvent(cpu: number, ring: CpuRing, id: number): void {
+    const event = this.#openFd(cpu, PERF_TYPE_TRACEPOINT, id)
+    if (event === undefined) return
+    ring.events.push(event)
+    const action = `Cannot let event ${id} write to the ring of CPU ${cpu}`
+    const result = ioctl(event.number, PERF_EVENT_IOC_SET_OUTPUT, ring.leader.number)
+    checked(action, 'ioctl(PERF_EVENT_IOC_SET_OUTPUT)', result)
+  }
+
+  #openFd(cpu: number, type: number, config: number): Fd | undefined {
+    let result = this.#perfEventOpen(cpu, type, config)
+    if (result === -constants.errno.EINVAL && this.#clock === CLOCK_BOOTTIME) {
+      // Not every kernel takes this clock for what may hit in an NMI.
+      this.#restartWith(CLOCK_MONOTONIC)
+      result = this.#perfEventOpen(cpu, type, config)
+    }
+    if (result === -constants.errno.ENODEV) return undefined
+    const what = type === PERF_TYPE_SOFTWARE ? 'a perf ring' : `event ${config}`
+    return new Fd(checked(`Cannot open ${what} on CPU ${cpu}`, 'perf_event_open', result), `${what} of CPU ${cpu}`)
+  }
+
+  #perfEventOpen(cpu: number, type: number, config: number): number {
+    const attr = attrOf({ type, config, clock: this.#clock, watermarkBytes: this.#ringSizeBytes / 2 })
+    return perfEventOpen(attr, -1, cpu, PERF_FLAG_FD_CLOEXEC)
+  }
+
+  /** Events and their ring must agree on the clock. */
+  #restartWith(clock: number): void {
+    this.#clock = clock
+    const cpus = [...this.#rings.keys()]
+    for (const ring of this.#rings.values()) release(ring)
+    this.#rings.clear()
+    for (const cpu of cpus) {
+      const ring = this.#openRing(cpu)
+      if (ring !== undefined) this.#rings.set(cpu, ring)
+    }
+  }
+
+  #check(): void {
+    if (this.#isClosed) throw new ClosedError('The perf buffer')
+  }
+}
+
+interface AttrValues {
+  readonly type: number
+  readonly config: number
+  readonly clock: number
+  readonly watermarkBytes: number
+}
+
+function attrOf({ type, config, clock, watermarkBytes }: AttrValues): Uint8Array {
+  const bytes = new Uint8Array(ATTR_SIZE_BYTES)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, type, true)
+  view.setUint32(4, ATTR_SIZE_BYTES, true)
+  view.setBigUint64(8, BigInt(config), true)
+  view.setBigUint64(16, type === PERF_TYPE_TRACEPOINT ? 1n : 0n, true)
+  view.setBigUint64(24, BigInt(PERF_SAMPLE_TYPE), true)
+  view.setBigUint64(32, BigInt(kernelAtLeast('6.0') ? PERF_FORMAT_LOST : 0), true)
+  view.setBigUint64(40, ATTR_DISABLED | ATTR_WATERMARK | ATTR_SAMPLE_ID_ALL | ATTR_USE_CLOCKID, true)
+  view.setUint32(48, watermarkBytes, true)
+  view.setInt32(92, clock, true)
+  return bytes
+}
+
+function enable({ events }: CpuRing): void {
+  for (const event of events) {
+    checked('Cannot start an event', 'ioctl(PERF_EVENT_IOC_ENABLE)', ioctl(event.number, PERF_EVENT_IOC_ENABLE, 0))
+  }
+}
+
+/** The count itself, and the records that found no room. */
+function lostOf(event: Fd): number {
+  const counts = new BigUint64Array(2)
+  const result = read(event.number, new Uint8Array(counts.buffer))
+  return result === 16 ? Number(counts[1]) : 0
+}
+
+function release({ cursor, memory, leader, events }: CpuRing): void {
+  cursor.stop()
+  for (const event of events) event.close()
+  memory.close()
+  leader.close()
+}
+
+function readOnline(): string {
+  try {
+    return readFileSync(ONLINE_CPUS, 'latin1').trim()
+  } catch {
+    return '0'
+  }
+}
+
+/** The numbers in a list of CPUs such as `0-3,8`. */
+export function cpusOf(list: string): number[] {
+  return list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number)
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index)
+  })
+}

@@ -1,0 +1,442 @@
+/**
+ * Fetch arguments for the kprobe events of tracefs, generated from declarations: what a program would read
+ * with loads, the kernel reads by such an argument, and the expressions are computed in user space.
+ *
+ *     pgid=+4(+56(+8(+1912(%di)))):u32      the register, pointers inside out, the type
+ */
+
+import type { Btf } from '../btf/index.js'
+import { BuildError } from '../errors.js'
+import type { MissingField } from './compile.js'
+import type { BinaryOp, ExprNode, PathNode, Step } from './expr.js'
+import { type FixedSpec, isTail } from './fields.js'
+import type { TailField } from './layout.js'
+import { pathOffsets } from './path-offsets.js'
+import { type Probe } from './probe.js'
+import { type ResolvedExpr, type ResolvedPath, Resolver, Unresolved } from './resolve.js'
+import { type EncodablePath } from './codec.js'
+import { planPath } from './fetch-path.js'
+
+/** Longest text of an argument without its name (MAX_ARGSTR_LEN in kernel/trace/trace_probe.h). */
+export const MAX_FETCH_CHARS = 63
+/** Pointers that one argument can follow (FETCH_INSN_MAX less what begins and ends it). */
+const MAX_FETCH_DEREFS = 12
+/** Words of an array argument (MAX_ARRAY_LEN). */
+const MAX_ARRAY_WORDS = 64
+/** Strings up to this are fetched as words: they are then the same size whatever is in memory. */
+const MAX_WORD_STRING_BYTES = 64
+/** Most bytes of a longer string: `PATH_MAX`. */
+const MAX_STRING_BYTES = 4096
+
+const REGISTERS: Readonly<Record<string, readonly string[]>> = {
+  x64: ['%di', '%si', '%dx', '%cx', '%r8', '%r9'],
+  arm64: ['%x0', '%x1', '%x2', '%x3', '%x4', '%x5'],
+}
+
+/** A kernel function at whose entry a probe's hook is found again. */
+export interface FunctionEntry {
+  readonly function: string
+  /** For each argument of the hook, which parameter of the function has it; undefined when none has. */
+  readonly parameters: readonly (number | undefined)[]
+  /** The parameter that is the current task. */
+  readonly currentTask?: number
+  /** Paths that are reached otherwise from here: dotted, from the name of one of the hook's arguments on. */
+  readonly aliases?: Readonly<Record<string, string>>
+  /** What stands for bytes of the packet, by their offset: a parameter's number, or a constant. */
+  readonly packet?: Readonly<Record<number, { readonly parameter: number } | { readonly constant: number }>>
+}
+
+/** One argument of a kprobe event. */
+export interface FetchArg {
+  readonly name: string
+  /** What follows the name's `=`: location and type. */
+  readonly text: string
+  /** Bytes in the fixed part of the event. */
+  readonly sizeBytes: number
+  /** Most bytes of the string behind it; 0 when it has none. */
+  readonly maxStringBytes: number
+}
+
+/** The values of the arguments of one hit, by their place in `FetchPlan.args`. */
+export interface FetchedValues {
+  /** An unsigned number. */
+  number(index: number): bigint
+  /** The bytes of an array, or of a string with its end. They are the caller's. */
+  bytes(index: number): Buffer
+}
+
+/** What a hit says: fields as `encodeRecord` takes them; what could not be read is left out. */
+export interface FetchedRecord {
+  /** Set when the declaration says when. */
+  readonly timeNs: bigint | undefined
+  readonly fields: Readonly<Record<string, unknown>>
+  /** Tails that went on beyond what was fetched. A path of them is what is known of it, from the leaf. */
+  readonly cut: readonly string[]
+}
+
+/** The arguments that tell a probe's record, and how they are read. */
+export interface FetchPlan {
+  readonly probe: Probe
+  readonly function: string
+  readonly args: readonly FetchArg[]
+  /** Fields that cannot be had here. */
+  readonly missing: readonly MissingField[]
+  /** Undefined when the probe's condition does not hold. */
+  read(values: FetchedValues): FetchedRecord | undefined
+}
+
+export interface FetchTarget {
+  readonly btf: Btf
+  readonly architecture: 'x64' | 'arm64'
+  /** Most bytes of user memory per tail. */
+  readonly maxUserBytes: number
+}
+
+export type ReadValue<T> = (values: FetchedValues) => T
+
+/** Gathers arguments; the same text is fetched once. */
+export class FetchArgs {
+  readonly list: FetchArg[] = []
+  readonly #indexes = new Map<string, number>()
+
+  /** The index of a number, fetched from the address that `text` computes; undefined when that is too long. */
+  number(text: string, sizeBytes: number): number | undefined {
+    return this.#add(`${text}:u${sizeBytes * 8}`, sizeBytes, 0)
+  }
+
+  /** As `number`: `count` words from the address on. */
+  words(text: string, count: number): number | undefined {
+    return this.#add(`${text}:u64[${count}]`, count * 8, 0)
+  }
+
+  /** As `number`: a string in kernel memory. */
+  string(text: string, maxStringBytes: number): number | undefined {
+    return this.#add(`${text}:string`, 4, maxStringBytes)
+  }
+
+  #add(text: string, sizeBytes: number, maxStringBytes: number): number | undefined {
+    const derefs = text.split('(').length - 1
+    if (text.length > MAX_FETCH_CHARS || derefs > MAX_FETCH_DEREFS) return undefined
+    const known = this.#indexes.get(text)
+    if (known !== undefined) return known
+    const index = this.list.length
+    this.list.push({ name: `a${index}`, text, sizeBytes, maxStringBytes })
+    this.#indexes.set(text, index)
+    return index
+  }
+}
+
+/** Memory at `offset` from a pointer, as an argument writes it. */
+export function fetchAt(offset: number, pointer: string): string {
+  return `${offset < 0 ? '' : '+'}${offset}(${pointer})`
+}
+
+/**
+ * Plans the fetch arguments of a probe at the entry of a function.
+ *
+ * @throws {BuildError} when the condition or the time of the probe cannot be had there
+ */
+export function planFetch(probe: Probe, entry: FunctionEntry, target: FetchTarget): FetchPlan {
+  return new Planner(probe, entry, target).plan()
+}
+
+class Planner {
+  readonly #probe: Probe
+  readonly #entry: FunctionEntry
+  readonly #target: FetchTarget
+  readonly #resolver: Resolver
+  readonly #args = new FetchArgs()
+  readonly #missing: MissingField[] = []
+
+  constructor(probe: Probe, entry: FunctionEntry, target: FetchTarget) {
+    this.#probe = probe
+    this.#entry = entry
+    this.#target = target
+    const present = probe.hook.arguments.map((_, index) => entry.parameters[index] !== undefined)
+    this.#resolver = new Resolver(target.btf, probe.hook, present)
+  }
+
+  plan(): FetchPlan {
+    const { layout, when, time } = this.#probe
+    const condition = when === undefined ? undefined : this.#required('condition', when)
+    const stamp = time === undefined ? undefined : this.#required('time', time)
+    const fixed = layout.fixed.flatMap(({ name, spec }) => {
+      const read = isTail(spec) ? new Unresolved('not a fixed field') : this.#fixed(spec)
+      return this.#keep(name, read)
+    })
+    const tails = layout.tails.flatMap((tail) => this.#keep(tail.name, this.#tail(tail)))
+    const read = (values: FetchedValues): FetchedRecord | undefined => {
+      if (condition !== undefined && condition(values) === 0n) return undefined
+      const fields: Record<string, unknown> = {}
+      const cut: string[] = []
+      for (const { name, read } of fixed) fields[name] = read(values)
+      for (const { name, read } of tails) {
+        const tail = read(values)
+        if (tail === undefined) continue
+        fields[name] = tail.value
+        if (tail.isCut) cut.push(name)
+      }
+      return { timeNs: stamp?.(values), fields, cut }
+    }
+    const { list: args } = this.#args
+    return { probe: this.#probe, function: this.#entry.function, args, missing: this.#missing, read }
+  }
+
+  #keep<T>(name: string, read: ReadValue<T> | Unresolved): { name: string; read: ReadValue<T> }[] {
+    if (!(read instanceof Unresolved)) return [{ name, read }]
+    this.#missing.push({ field: name, reason: read.reason })
+    return []
+  }
+
+  #required(what: string, node: ExprNode): ReadValue<bigint> {
+    const read = this.#number(node)
+    if (!(read instanceof Unresolved)) return read
+    const { name } = this.#probe
+    const reason = `Cannot fetch the ${what} of probe "${name}" at ${this.#entry.function}: ${read.reason}`
+    throw new BuildError(reason)
+  }
+
+  #fixed({ kind, sizeBytes, value }: FixedSpec): ReadValue<unknown> | Unresolved {
+    if (kind === 'chars') return this.#chars(value, sizeBytes)
+    const read = this.#number(value, sizeBytes)
+    if (read instanceof Unresolved) return read
+    const bits = sizeBytes * 8
+    const cast = kind === 's32' || kind === 's64' ? BigInt.asIntN : BigInt.asUintN
+    return (values) => {
+      const number = cast(bits, read(values))
+      return sizeBytes === 8 ? number : Number(number)
+    }
+  }
+
+  #chars(node: ExprNode, sizeBytes: number): ReadValue<Buffer> | Unresolved {
+    const expr = this.#resolve(node)
+    if (expr instanceof Unresolved) return expr
+    if (expr.kind !== 'load' || !expr.path.address) return new Unresolved('not a run of bytes')
+    const index = this.#args.words(fetchAt(expr.path.offset, this.#pointer(expr.path)), sizeBytes / 8)
+    if (index === undefined) return tooLong
+    return (values) => untilNul(values.bytes(index))
+  }
+
+  #tail(tail: TailField): ReadValue<FetchedTail | undefined> | Unresolved {
+    const { spec } = tail
+    if (!isTail(spec)) return new Unresolved('not a tail')
+    switch (tail.kind) {
+      case 'path':
+        return this.#path(spec.inputs)
+      case 'userBytes':
+        return this.#userBytes(spec.inputs, tail.maxBytes)
+      case 'kernelString':
+        return this.#kernelString(spec.inputs, tail.maxBytes)
+      default:
+        return new Unresolved(`a fetch argument cannot supply ${tail.kind}`)
+    }
+  }
+
+  #path(inputs: readonly ExprNode[]): ReadValue<FetchedTail | undefined> | Unresolved {
+    const offsets = pathOffsets(this.#target.btf)
+    if (offsets instanceof Unresolved) return offsets
+    const texts: string[] = []
+    for (const input of inputs) {
+      const expr = this.#resolve(input)
+      if (expr instanceof Unresolved) return expr
+      if (expr.kind !== 'load') return new Unresolved('not a path through kernel memory')
+      texts.push(fetchAt(expr.path.offset, this.#pointer(expr.path)))
+    }
+    const [dentry, mount, rootDentry, rootMount] = texts as [string, string, string, string]
+    const walk = planPath(this.#args, { dentry, mount, rootDentry, rootMount }, offsets)
+    if (walk === undefined) return tooLong
+    return (values) => {
+      const found = walk(values)
+      return found === undefined ? undefined : { value: found satisfies EncodablePath, isCut: found.truncated }
+    }
+  }
+
+  #userBytes(inputs: readonly ExprNode[], maxBytes: number): ReadValue<FetchedTail | undefined> | Unresolved {
+    const [first, last] = inputs as readonly [ExprNode, ExprNode]
+    const start = this.#number(first)
+    if (start instanceof Unresolved) return start
+    const end = this.#number(last)
+    if (end instanceof Unresolved) return end
+    const expr = this.#resolve(first)
+    if (expr instanceof Unresolved || expr.kind !== 'load') return new Unresolved('not a place in user memory')
+    const address = fetchAt(expr.path.offset, this.#pointer(expr.path))
+    const most = Math.min(maxBytes, this.#target.maxUserBytes)
+    const pieces: number[] = []
+    for (let at = 0; at < most; at += MAX_ARRAY_WORDS * 8) {
+      const words = Math.min(MAX_ARRAY_WORDS, Math.ceil((most - at) / 8))
+      const piece = this.#args.words(`+u${at}(${address})`, words)
+      if (piece === undefined) return tooLong
+      pieces.push(piece)
+    }
+    return (values) => {
+      const from = start(values)
+      const to = end(values)
+      if (from === 0n || from > to) return undefined
+      const fetched = Buffer.concat(pieces.map((piece) => values.bytes(piece)))
+      const isCut = to - from > BigInt(most)
+      return { value: fetched.subarray(0, isCut ? most : Number(to - from)), isCut }
+    }
+  }
+
+  #kernelString(
+    inputs: readonly ExprNode[],
+    maxBytes: number,
+  ): ReadValue<FetchedTail | undefined> | Unresolved {
+    const expr = this.#resolve(inputs[0] as ExprNode)
+    if (expr instanceof Unresolved) return expr
+    if (expr.kind !== 'load') return new Unresolved('not a place in kernel memory')
+    const address = expr.path.bare
+      ? this.#register(expr.path)
+      : fetchAt(expr.path.offset, this.#pointer(expr.path))
+    const isShort = maxBytes <= MAX_WORD_STRING_BYTES
+    const index = isShort
+      ? this.#args.words(fetchAt(0, address), Math.ceil(maxBytes / 8))
+      : this.#args.string(fetchAt(0, address), MAX_STRING_BYTES)
+    if (index === undefined) return tooLong
+    return (values) => ({ value: untilNul(values.bytes(index)), isCut: false })
+  }
+
+  /** `sizeBytes` is the width that is wanted, which counts for structures that are read as a number. */
+  #number(node: ExprNode, sizeBytes = 8): ReadValue<bigint> | Unresolved {
+    const expr = this.#resolve(node)
+    return expr instanceof Unresolved ? expr : this.#value(expr, sizeBytes)
+  }
+
+  #value(expr: ResolvedExpr, sizeBytes: number): ReadValue<bigint> | Unresolved {
+    switch (expr.kind) {
+      case 'constant': {
+        const value = BigInt.asUintN(64, BigInt(expr.value))
+        return () => value
+      }
+      case 'load':
+        return this.#load(expr.path, sizeBytes)
+      case 'binary': {
+        const left = this.#value(expr.left, 8)
+        if (left instanceof Unresolved) return left
+        const right = this.#value(expr.right, 8)
+        if (right instanceof Unresolved) return right
+        const compute = OPERATORS[expr.op]
+        return (values) => BigInt.asUintN(64, compute(left(values), right(values)))
+      }
+      case 'packet':
+        return this.#packet(expr.offset, expr.size)
+      default:
+        return new Unresolved(`a fetch argument cannot supply a ${expr.kind}`)
+    }
+  }
+
+  #packet(offset: number, sizeBytes: number): ReadValue<bigint> | Unresolved {
+    const instead = this.#entry.packet?.[offset]
+    if (instead === undefined) return new Unresolved('a kernel function has no packet')
+    if ('constant' in instead) {
+      const value = BigInt(instead.constant)
+      return () => value
+    }
+    const index = this.#args.number(this.#parameter(instead.parameter), sizeBytes)
+    return index === undefined ? tooLong : (values) => values.number(index)
+  }
+
+  #load(path: ResolvedPath, wantedBytes: number): ReadValue<bigint> | Unresolved {
+    const sizeBytes = path.address ? wantedBytes : path.sizeBytes
+    const text = path.bare ? this.#register(path) : fetchAt(path.offset, this.#pointer(path))
+    const index = this.#args.number(text, sizeBytes)
+    if (index === undefined) return tooLong
+    const { bits, signed } = path
+    if (bits !== undefined) {
+      const mask = (1n << BigInt(bits.width)) - 1n
+      return (values) => (values.number(index) >> BigInt(bits.shift)) & mask
+    }
+    if (!signed) return (values) => values.number(index)
+    return (values) => BigInt.asUintN(64, BigInt.asIntN(sizeBytes * 8, values.number(index)))
+  }
+
+  #register({ root }: ResolvedPath): string {
+    return this.#parameter(
+      root.kind === 'current' ? this.#entry.currentTask : this.#entry.parameters[root.index],
+    )
+  }
+
+  /** The register that has a parameter. */
+  #parameter(parameter: number | undefined): string {
+    const register = parameter === undefined ? undefined : REGISTERS[this.#target.architecture]?.[parameter]
+    if (register === undefined) {
+      throw new BuildError(`Cannot fetch at ${this.#entry.function}: no register has what the probe begins with`)
+    }
+    return register
+  }
+
+  /** The pointer to the structure that holds the value. */
+  #pointer(path: ResolvedPath): string {
+    return path.derefs.reduce((text, offset) => fetchAt(offset, text), this.#register(path))
+  }
+
+  #resolve(node: ExprNode): ResolvedExpr | Unresolved {
+    return this.#resolver.expr(this.#translate(node))
+  }
+
+  /** A declaration's expression as it is at the entry of the function. */
+  #translate(node: ExprNode): ExprNode {
+    switch (node.kind) {
+      case 'path':
+        return this.#translatePath(node)
+      case 'binary':
+        return { ...node, left: this.#translate(node.left), right: this.#translate(node.right) }
+      case 'firstOf':
+        return { ...node, choices: node.choices.map((choice) => this.#translate(choice)) }
+      case 'resolves':
+        return { ...node, of: node.of.map((value) => this.#translate(value)) }
+      default:
+        return node
+    }
+  }
+
+  #translatePath(path: PathNode): PathNode {
+    const { root, steps } = path
+    if (root.kind === 'current') return path
+    const { arguments: args } = this.#probe.hook
+    for (const [from, to] of Object.entries(this.#entry.aliases ?? {})) {
+      const [argument, ...members] = from.split('.')
+      if (args[root.index]?.name !== argument || !beginsWith(steps, members)) continue
+      const [target, ...instead] = to.split('.')
+      const index = args.findIndex(({ name }) => name === target)
+      const named: Step[] = instead.map((name) => ({ kind: 'member', name }))
+      return { kind: 'path', root: { kind: 'argument', index }, steps: [...named, ...steps.slice(members.length)] }
+    }
+    return path
+  }
+}
+
+interface FetchedTail {
+  readonly value: unknown
+  readonly isCut: boolean
+}
+
+const tooLong = new Unresolved('the way to it is longer than a fetch argument can be')
+
+const OPERATORS: Readonly<Record<BinaryOp, (left: bigint, right: bigint) => bigint>> = {
+  '+': (left, right) => left + right,
+  '-': (left, right) => left - right,
+  '*': (left, right) => left * right,
+  '&': (left, right) => left & right,
+  '|': (left, right) => left | right,
+  '>>': (left, right) => left >> (right & 63n),
+  '<<': (left, right) => left << (right & 63n),
+  '==': (left, right) => BigInt(left === right),
+  '!=': (left, right) => BigInt(left !== right),
+  '<': (left, right) => BigInt(left < right),
+  '<=': (left, right) => BigInt(left <= right),
+  '>': (left, right) => BigInt(left > right),
+  '>=': (left, right) => BigInt(left >= right),
+}
+
+function beginsWith(steps: readonly Step[], members: readonly string[]): boolean {
+  return members.every((name, index) => {
+    const step = steps[index]
+    return step?.kind === 'member' && step.name === name
+  })
+}
+
+function untilNul(bytes: Buffer): Buffer {
+  const end = bytes.indexOf(0)
+  return end === -1 ? bytes : bytes.subarray(0, end)
+}

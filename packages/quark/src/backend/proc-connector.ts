@@ -1,0 +1,235 @@
+/** The proc connector as a backend: needs no eBPF and no probes, only CAP_NET_ADMIN. */
+
+import {
+  clockNs,
+  makeRoom,
+  MessageGaps,
+  openProcConnector as openConnector,
+  parseProcMessage,
+  Poller,
+  possibleCpuCount,
+  PROC_MESSAGE_BYTES,
+  type ProcConnector,
+  receiveQueue,
+  type RecordSink,
+} from '@quark/ebpf'
+import type { AttachedFact, MissingFact } from '../stats.js'
+import type { Backend, BackendCounters } from './backend.js'
+import type { BackendContext } from './index.js'
+import { Outbox } from './outbox.js'
+import { ProcConnectorRecords, type TimedMessage } from './proc-connector-records.js'
+import { type LiveProcess, scanLiveProcesses } from './proc-connector-table.js'
+
+/** Records that may wait. No more messages are read while half of them do: the socket has more room. */
+const MAX_RECORDS = 4096
+/** Messages that are read before /proc is. */
+const MAX_MESSAGES = 256
+/** A message of 76 bytes takes more of its socket, by about as much as it is shorter than a record. */
+const ROOM_FACTOR = 8
+/** The distance of the two clocks is measured to less; while the machine sleeps it grows by more. */
+const CLOCK_NOISE_NS = 1_000_000n
+
+/**
+ * Opens the proc connector.
+ *
+ * @throws {EbpfError} when the kernel refuses, or this is not the initial pid and user namespace
+ */
+export function openProcConnector({ settings, hierarchy }: BackendContext): Backend {
+  const outbox = new Outbox(possibleCpuCount() + 1, MAX_RECORDS)
+  const connector = openConnector()
+  try {
+    makeRoom(connector.fd, settings.ringSizeBytes * ROOM_FACTOR)
+    // Without a mask: the numbers of messages have no gaps then but those of losses.
+    connector.listen()
+    const live: Map<number, LiveProcess> = scanLiveProcesses(clockNs('boottime'))
+    const records = new ProcConnectorRecords(settings, hierarchy, outbox, live)
+    return new ProcConnectorBackend(connector, outbox, records, missingFacts(settings))
+  } catch (error) {
+    connector.close()
+    throw error
+  }
+}
+
+class ProcConnectorBackend implements Backend {
+  readonly name = 'procConnector'
+  readonly attached = ATTACHED
+  readonly missing: readonly MissingFact[]
+  readonly #connector: ProcConnector
+  readonly #poller: Poller
+  readonly #outbox: Outbox
+  readonly #records: ProcConnectorRecords
+  readonly #gaps = new MessageGaps()
+  readonly #buffer = Buffer.alloc(PROC_MESSAGE_BYTES * 2)
+  /** Received, and not yet made into records. */
+  #later: TimedMessage[] = []
+  #bootOffsetNs = 0n
+  /** Messages of a later time are not of this queue any more. */
+  #stopNs: bigint | undefined
+  #isEnded = false
+  #isWoken = false
+
+  constructor(
+    connector: ProcConnector,
+    outbox: Outbox,
+    records: ProcConnectorRecords,
+    missing: readonly MissingFact[],
+  ) {
+    this.#connector = connector
+    this.#outbox = outbox
+    this.#records = records
+    this.missing = missing
+    this.#poller = new Poller([connector.fd])
+  }
+
+  /** Records that lack facts because their process was gone before /proc could be read. */
+  get unenriched(): number {
+    return this.#records.unenriched
+  }
+
+  get fullness(): number {
+    const queue = this.#connector.fd.closed ? undefined : receiveQueue(this.#connector.fd)
+    const share = queue === undefined ? 0 : Math.min(1, queue.usedBytes / queue.limitBytes)
+    return Math.max(share, this.#outbox.fullness)
+  }
+
+  drain(sink: RecordSink, max: number): number {
+    this.#read()
+    return this.#outbox.drain(sink, max)
+  }
+
+  /** Reads all the while: the sooner, the more is left of a process in /proc. */
+  async wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    const endMs = performance.now() + timeoutMs
+    this.#isWoken = false
+    while (!this.#isWoken && signal?.aborted !== true) {
+      this.#read()
+      if (sleep === 'untilRecord' ? this.#outbox.length > 0 : this.#outbox.fullness >= 0.5) return
+      const leftMs = Math.ceil(endMs - performance.now())
+      if (leftMs <= 0 || !(await this.#poller.wait(leftMs, signal))) return
+    }
+  }
+
+  wake(): void {
+    this.#isWoken = true
+    this.#poller.wake()
+  }
+
+  counters(): BackendCounters {
+    return {
+      produced: this.#outbox.produced.slice(),
+      lost: this.#outbox.lost.slice(),
+      recursionMisses: 0,
+    }
+  }
+
+  sequences(): Uint32Array {
+    return this.#outbox.sequences()
+  }
+
+  stop(): void {
+    this.#stopNs ??= clockNs('monotonic')
+  }
+
+  [Symbol.dispose](): void {
+    this.#isEnded = true
+    this.#poller.close()
+    this.#connector.close()
+  }
+
+  /** Makes records of the messages that wait, as long as there is room for them. */
+  #read(): void {
+    while (!this.#isEnded || this.#later.length > 0) {
+      if (this.#outbox.fullness >= 0.5) break
+      const messages = this.#later.length > 0 ? this.#later : this.#receive()
+      if (messages.length === 0) {
+        this.#noteEmpty()
+        break
+      }
+      this.#later = this.#records.make(messages, () => this.#receive())
+    }
+    this.#outbox.settle()
+  }
+
+  #receive(): TimedMessage[] {
+    const messages: TimedMessage[] = []
+    this.#followClocks()
+    while (!this.#isEnded && messages.length < MAX_MESSAGES) {
+      const lengthBytes = this.#connector.receive(this.#buffer)
+      if (lengthBytes === 0) break
+      const message = parseProcMessage(this.#buffer.subarray(0, lengthBytes))
+      if (message === undefined) continue
+      if (this.#stopNs !== undefined && message.monotonicNs > this.#stopNs) {
+        this.#isEnded = true
+        break
+      }
+      this.#noteLost(message.cpu, this.#gaps.before(message.cpu, message.seq))
+      messages.push({ ...message, timeNs: message.monotonicNs + this.#bootOffsetNs })
+    }
+    return messages
+  }
+
+  /** What is missing now, no message of its CPU has revealed yet: its CPU is not known, and has no number. */
+  #noteEmpty(): void {
+    this.#records.endLeaderless()
+    const queue = receiveQueue(this.#connector.fd)
+    if (queue !== undefined) this.#noteLost(this.#outbox.sequences().length - 1, this.#gaps.upTo(queue.drops))
+    if (this.#stopNs !== undefined) this.#isEnded = true
+  }
+
+  #noteLost(cpu: number, count: number): void {
+    if (count > 0) this.#outbox.noteLost(cpu, count)
+  }
+
+  #followClocks(): void {
+    const offsetNs = clockNs('boottime') - clockNs('monotonic')
+    const change = offsetNs - this.#bootOffsetNs
+    if (change > CLOCK_NOISE_NS || change < -CLOCK_NOISE_NS) this.#bootOffsetNs = offsetNs
+  }
+}
+
+const MESSAGE_FACTS = {
+  fork: 'PROC_EVENT_FORK',
+  exec: 'PROC_EVENT_EXEC',
+  exit: 'PROC_EVENT_EXIT',
+  commChange: 'PROC_EVENT_COMM',
+  idChange: 'PROC_EVENT_UID, _GID, _SID',
+}
+
+/** Files of a process, and what they add to its records. */
+const PROCFS_FACTS = {
+  stat: 'ppid, pgid, sid, tty, start time, comm',
+  status: 'user and group ids, capabilities',
+  cmdline: 'argv',
+  'cwd, exe, root': 'paths',
+  ns: 'namespaces',
+  cgroup: 'cgroup',
+}
+
+const ATTACHED: readonly AttachedFact[] = [
+  ...Object.entries(MESSAGE_FACTS).map(([fact, event]) => ({
+    fact,
+    hook: `proc connector/${event}`,
+    flavor: 'message',
+  })),
+  ...Object.entries(PROCFS_FACTS).map(([file, fact]) => ({ fact, hook: `/proc/PID/${file}`, flavor: 'procfs' })),
+]
+
+function missingFacts({ usage, failedExecs }: BackendContext['settings']): MissingFact[] {
+  const missing = [
+    {
+      fact: 'facts of short-lived processes',
+      reason:
+        'the proc connector tells only pids, parents, status, names and real and effective ids; the rest is read ' +
+        'from /proc, where a process that ends at once is not found any more: stats().unenriched counts them',
+    },
+    {
+      fact: 'cgroupNames',
+      reason: 'no message tells of new cgroups: they are found by a scan when a process is in one',
+    },
+  ]
+  if (usage) missing.push({ fact: 'usage', reason: 'the proc connector does not tell what a process used' })
+  if (failedExecs) {
+    missing.push({ fact: 'failedExecs', reason: 'the proc connector tells only of execs that succeeded' })
+  }
+  return missing
+}
