@@ -4,7 +4,10 @@ import { globSync } from './glob.mjs'
 
 let failed = 0
 for (const file of globSync('examples', /\.mjs$/)) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 60_000 })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  })
   const ok = status === 0 && stdout.trim() !== ''
   console.log(`${ok ? '✔' : '✖'} ${file}`)
   if (!ok) {

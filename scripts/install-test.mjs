@@ -8,21 +8,35 @@ import { join, resolve } from 'node:path'
 
 const versions = process.argv.slice(2)
 const folder = mkdtempSync(join(tmpdir(), 'quark-install-'))
-const npm = (args, cwd) => execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+const npm = (args, cwd) =>
+  execFileSync('npm', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
 
 function nodeOf(version) {
   if (version === undefined) return process.execPath
   // The meta package "node" brings its binary by an install script; these have it inside.
   const place = resolve('.cache', `node-${version}`)
   mkdirSync(place, { recursive: true })
-  npm(['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix', place, `node-linux-${process.arch}@${version}`], place)
+  npm(
+    [
+      'install',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--prefix',
+      place,
+      `node-linux-${process.arch}@${version}`,
+    ],
+    place,
+  )
   return join(place, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node')
 }
 
 let failed = 0
 try {
   const tarballs = ['ebpf', 'quark', 'mon'].map((name) => {
-    const [packed] = JSON.parse(npm(['pack', '--json', '--ignore-scripts', '--pack-destination', folder], resolve('packages', name)))
+    const [packed] = JSON.parse(
+      npm(['pack', '--json', '--ignore-scripts', '--pack-destination', folder], resolve('packages', name)),
+    )
     return join(folder, packed.filename)
   })
   const project = join(folder, 'project')
@@ -44,7 +58,11 @@ try {
       ['quark-mon', ['node_modules/.bin/quark-mon', '--json', '--count', '3']],
     ]
     for (const [what, args] of runs) {
-      const { status, stdout, stderr } = spawnSync(node, args, { cwd: project, encoding: 'utf8', timeout: 60_000 })
+      const { status, stdout, stderr } = spawnSync(node, args, {
+        cwd: project,
+        encoding: 'utf8',
+        timeout: 60_000,
+      })
       const ok = status === 0 && stdout.trim() !== ''
       console.log(`${ok ? '✔' : '✖'} ${what} from the tarballs on Node ${name}`)
       if (!ok) {

@@ -32,6 +32,8 @@ export {
 } from './map.js'
 export * from './program-type.js'
 export { Program, type ProgramInfo, type ProgramSpec, type TestRunInput } from './program.js'
+export { PerfBuffer, type PerfBufferOptions } from './perfbuf.js'
+export { type PerfSample, type PerfSink } from './perf-cursor.js'
 export type { Probe } from './probe/index.js'
 export { type RecordSink } from './ring-cursor.js'
 export { type LeasedRecord, RingLease } from './ring-lease.js'

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { ClosedError } from './errors.js'
+import { ClosedError, KernelError } from './errors.js'
 import { PERF_SAMPLE_TYPE, PerfCursor, type PerfSink } from './perf-cursor.js'
 import { clockNs } from './sys/clock.js'
 import { Fd } from './sys/fd.js'
@@ -36,13 +36,16 @@ interface CpuRing {
   /** Owns the ring; does not count anything itself. */
   readonly leader: Fd
   readonly events: Fd[]
-  /** Records lost that were told. */
-  told: number
+  /** Losses that LOST records have told, and those that were told before such a record came. */
+  toldByRecord: number
+  toldAhead: number
 }
 
 export interface PerfBufferOptions {
   /** Size of the rings of all CPUs together; each gets a power of two of pages. */
   readonly sizeBytes: number
+  /** Tracing events that write to the rings: what tracefs has in `events/…/id`. */
+  readonly eventIds: readonly number[]
 }
 
 /** Smallest ring of a CPU, unless less is asked for altogether. */
@@ -52,33 +55,45 @@ const MIN_CPU_BYTES = 64 << 10
 export class PerfBuffer implements Disposable {
   readonly #ringSizeBytes: number
   readonly #rings = new Map<number, CpuRing>()
-  readonly #eventIds: number[] = []
-  #clock = CLOCK_BOOTTIME
+  readonly #eventIds: readonly number[]
+  readonly #clock: number
   #online = ''
   #isRunning = false
   #isClosed = false
 
-  private constructor(ringSizeBytes: number) {
+  private constructor(ringSizeBytes: number, eventIds: readonly number[], clock: number) {
     this.#ringSizeBytes = ringSizeBytes
+    this.#eventIds = eventIds
+    this.#clock = clock
   }
 
   /**
-   * Opens a ring on every CPU that is online.
+   * Opens a ring and all events on every CPU that is online. Nothing is written before `start`.
    *
    * @throws {KernelError} when the kernel refuses
    */
-  static open({ sizeBytes }: PerfBufferOptions): PerfBuffer {
+  static open({ sizeBytes, eventIds }: PerfBufferOptions): PerfBuffer {
     const online = readOnline()
     const share = Math.max(sizeBytes / cpusOf(online).length, Math.min(MIN_CPU_BYTES, sizeBytes))
     const pages = Math.max(1, 2 ** Math.floor(Math.log2(share / pageSizeBytes())))
-    const buffer = new PerfBuffer(pages * pageSizeBytes())
+    const ringSizeBytes = pages * pageSizeBytes()
+    try {
+      return PerfBuffer.#openWith(new PerfBuffer(ringSizeBytes, eventIds, CLOCK_BOOTTIME), online)
+    } catch (error) {
+      // Not every kernel takes this clock for events that may hit in an NMI.
+      if (!(error instanceof KernelError) || error.errno !== constants.errno.EINVAL) throw error
+      return PerfBuffer.#openWith(new PerfBuffer(ringSizeBytes, eventIds, CLOCK_MONOTONIC), online)
+    }
+  }
+
+  static #openWith(buffer: PerfBuffer, online: string): PerfBuffer {
     try {
       buffer.#openRings(online)
+      return buffer
     } catch (error) {
       buffer.close()
       throw error
     }
-    return buffer
   }
 
   /** CPUs that have a ring. */
@@ -100,18 +115,6 @@ export class PerfBuffer implements Disposable {
   get hasBacklog(): boolean {
     for (const { cursor } of this.#rings.values()) if (cursor.backlogBytes > 0) return true
     return false
-  }
-
-  /**
-   * Opens a tracing event on every CPU; it counts from `start` on.
-   *
-   * @param id what tracefs has in `events/…/id`
-   * @throws {KernelError} when the kernel refuses
-   */
-  addEvent(id: number): void {
-    this.#check()
-    for (const [cpu, ring] of this.#rings) this.#openEvent(cpu, ring, id)
-    this.#eventIds.push(id)
   }
 
   /** Lets all events count. */
@@ -137,23 +140,26 @@ export class PerfBuffer implements Disposable {
       ring.cursor.drain({
         sample: (sample) => sink.sample({ ...sample, timeNs: sample.timeNs + shiftNs }),
         lost: (cpu, count) => {
-          ring.told += count
-          sink.lost(cpu, count)
+          const isTold = Math.min(count, ring.toldAhead)
+          ring.toldByRecord += count
+          ring.toldAhead -= isTold
+          if (count > isTold) sink.lost(cpu, count - isTold)
         },
       })
     }
   }
 
   /**
-   * Tells losses that no later record of the same CPU has told. The kernel says only since Linux 6.0; before,
-   * nothing happens. The rings must be empty.
+   * Tells losses that no later record of the same CPU has told. The kernel says so only since Linux 6.0; before,
+   * nothing happens.
    */
   tellLosses(sink: PerfSink): void {
     if (this.#isClosed || !kernelAtLeast('6.0')) return
     for (const [cpu, ring] of this.#rings) {
-      const count = ring.events.reduce((sum, event) => sum + lostOf(event), 0) - ring.told
+      const lost = ring.events.reduce((sum, event) => sum + lostOf(event), 0)
+      const count = lost - ring.toldByRecord - ring.toldAhead
       if (count <= 0) continue
-      ring.told += count
+      ring.toldAhead += count
       sink.lost(cpu, count)
     }
   }
@@ -178,12 +184,10 @@ export class PerfBuffer implements Disposable {
       this.#rings.delete(cpu)
     }
     for (const cpu of this.#openRings(online)) {
-      const ring = this.#rings.get(cpu) as CpuRing
-      for (const id of this.#eventIds) this.#openEvent(cpu, ring, id)
-      if (!this.#isRunning) continue
+      const ring = this.#rings.get(cpu)
+      if (ring === undefined || !this.#isRunning) continue
       enable(ring)
       sink.lost(cpu, 1)
-      ring.told += 1
     }
     return true
   }
@@ -208,6 +212,7 @@ export class PerfBuffer implements Disposable {
       const ring = this.#openRing(cpu)
       if (ring === undefined) continue
       this.#rings.set(cpu, ring)
+      for (const id of this.#eventIds) this.#openEvent(cpu, ring, id)
       opened.push(cpu)
     }
     this.#online = online
@@ -226,7 +231,7 @@ export class PerfBuffer implements Disposable {
       })
       const control = new BigUint64Array(memory.buffer, 0, pageBytes / 8)
       const data = Buffer.from(memory.buffer, pageBytes, this.#ringSizeBytes)
-      return { cursor: new PerfCursor(cpu, { control, data }), memory, leader, events: [], told: 0 }
+      return { cursor: new PerfCursor(cpu, { control, data }), memory, leader, events: [], toldByRecord: 0, toldAhead: 0 }
     } catch (error) {
       leader.close()
       throw error
@@ -243,32 +248,12 @@ export class PerfBuffer implements Disposable {
   }
 
   #openFd(cpu: number, type: number, config: number): Fd | undefined {
-    let result = this.#perfEventOpen(cpu, type, config)
-    if (result === -constants.errno.EINVAL && this.#clock === CLOCK_BOOTTIME) {
-      // Not every kernel takes this clock for what may hit in an NMI.
-      this.#restartWith(CLOCK_MONOTONIC)
-      result = this.#perfEventOpen(cpu, type, config)
-    }
+    const attr = attrOf({ type, config, clock: this.#clock, watermarkBytes: this.#ringSizeBytes / 2 })
+    const result = perfEventOpen(attr, -1, cpu, PERF_FLAG_FD_CLOEXEC)
     if (result === -constants.errno.ENODEV) return undefined
     const what = type === PERF_TYPE_SOFTWARE ? 'a perf ring' : `event ${config}`
-    return new Fd(checked(`Cannot open ${what} on CPU ${cpu}`, 'perf_event_open', result), `${what} of CPU ${cpu}`)
-  }
-
-  #perfEventOpen(cpu: number, type: number, config: number): number {
-    const attr = attrOf({ type, config, clock: this.#clock, watermarkBytes: this.#ringSizeBytes / 2 })
-    return perfEventOpen(attr, -1, cpu, PERF_FLAG_FD_CLOEXEC)
-  }
-
-  /** Events and their ring must agree on the clock. */
-  #restartWith(clock: number): void {
-    this.#clock = clock
-    const cpus = [...this.#rings.keys()]
-    for (const ring of this.#rings.values()) release(ring)
-    this.#rings.clear()
-    for (const cpu of cpus) {
-      const ring = this.#openRing(cpu)
-      if (ring !== undefined) this.#rings.set(cpu, ring)
-    }
+    const fd = checked(`Cannot open ${what} on CPU ${cpu}`, 'perf_event_open', result)
+    return new Fd(fd, `${what} of CPU ${cpu}`)
   }
 
   #check(): void {

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import {
   and,
+  claim,
+  constant,
   eq,
   has,
   int,
@@ -105,4 +107,28 @@ kernelTest("a map is the session's, and its name is unique", '5.8', () => {
   assert.throws(() => session.attach(clash), BuildError)
   session.close()
   assert.throws(() => session.map(family), ClosedError)
+})
+
+kernelTest('a key is claimed once, unless that is known to be needless', '5.8', () => {
+  const told = (unless: number): number[] => {
+    const claimed: ProbeMap = { ...family, name: 'claimed', type: 'lruHash' }
+    const once = probe(
+      {
+        name: 't_once',
+        type: 1,
+        hook: tracepoint('sched_process_exec', [task('task'), int('old_pid', 4), struct('linux_binprm')]),
+      },
+      (task) => ({
+        when: eq(task.real_parent.tgid, process.pid),
+        effects: [claim(claimed, task.real_parent.tgid, constant(unless))],
+        record: { parent: u32(task.real_parent.tgid) },
+      }),
+    )
+    using session = openSession()
+    session.attach(once)
+    for (let i = 0; i < 3; i += 1) spawnSync('true')
+    return drainRecords(session, once).map(({ parent }) => parent)
+  }
+  assert.deepEqual(told(0), [process.pid])
+  assert.deepEqual(told(1), [process.pid, process.pid, process.pid])
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { MessageGaps } from './message-gaps.js'
 import { parseProcMessage, PROC_MESSAGE_BYTES } from './proc-event.js'
 
@@ -68,7 +68,11 @@ test('parseProcMessage() reads each kind of message', async (t) => {
       parts: { what: 0x100, words: [20, 20] },
       message: { ...base, kind: 'other', pid: 20, tid: 20 },
     },
-    { name: 'an answer is no message', parts: { what: 0, words: [0] }, message: undefined },
+    {
+      name: 'an answer has a number too',
+      parts: { what: 0, words: [0] },
+      message: { ...base, kind: 'other', pid: 0, tid: 0 },
+    },
     { name: 'another connector', parts: { what: 0x1, words: [], idx: 2 }, message: undefined },
   ]
   for (const { name, parts, message } of cases) {

@@ -47,7 +47,7 @@ export interface ProcCommMessage extends ProcMessageBase {
 }
 
 export interface ProcPlainMessage extends ProcMessageBase {
-  /** `other` is of no concern for processes, but has a number. */
+  /** `other` is of no concern for processes, as the answers to listeners are, but it has a number. */
   readonly kind: 'exec' | 'sid' | 'other'
 }
 
@@ -59,8 +59,6 @@ export type ProcMessage =
   | ProcCommMessage
   | ProcPlainMessage
 
-/** An answer to a listener's request. */
-const PROC_EVENT_NONE = 0
 const CN_IDX_PROC = 1
 const CN_VAL_PROC = 1
 const COMM_BYTES = 16
@@ -88,7 +86,7 @@ export const PROC_MESSAGE_BYTES = 76
 /**
  * Reads one datagram. Never throws.
  *
- * @returns undefined for what is no message about a process: answers to requests, and broken ones
+ * @returns undefined for what the proc connector did not send
  */
 export function parseProcMessage(bytes: Uint8Array): ProcMessage | undefined {
   if (bytes.length < PROC_MESSAGE_BYTES) return undefined
@@ -117,13 +115,15 @@ export function parseProcMessage(bytes: Uint8Array): ProcMessage | undefined {
         effectiveId: u32(FOURTH),
       }
     case PROC_EVENT_COMM:
-      return { ...base, kind: 'comm', comm: untilNul(new Uint8Array(bytes.subarray(THIRD, THIRD + COMM_BYTES))) }
+      return {
+        ...base,
+        kind: 'comm',
+        comm: untilNul(new Uint8Array(bytes.subarray(THIRD, THIRD + COMM_BYTES))),
+      }
     case PROC_EVENT_EXEC:
       return { ...base, kind: 'exec' }
     case PROC_EVENT_SID:
       return { ...base, kind: 'sid' }
-    case PROC_EVENT_NONE:
-      return undefined
     default:
       return { ...base, kind: 'other' }
   }

@@ -202,15 +202,22 @@ class Compiler implements LoadFrame {
 
   #emitEffects(): void {
     for (const effect of this.#probe.effects) {
+      if (effect.kind === 'claim' && this.#isKnownTrue(effect.unless)) continue
       const tree = new LoadTree()
       const key = this.#resolved(effect.key, 'key')
       const value = effect.kind === 'store' ? this.#resolved(effect.value, 'value') : undefined
       this.#values.prepare(key, tree)
       if (value !== undefined) this.#values.prepare(value, tree)
       tree.emit(this)
-      if (value === undefined) this.#values.emitRemove(effect.map, key)
+      if (effect.kind === 'claim') this.#values.emitClaim(effect.map, key, 'out')
+      else if (value === undefined) this.#values.emitRemove(effect.map, key)
       else this.#values.emitStore(effect.map, key, value)
     }
+  }
+
+  #isKnownTrue(node: ExprNode): boolean {
+    const expr = this.#resolver.expr(node)
+    return !(expr instanceof Unresolved) && expr.kind === 'constant' && expr.value !== 0
   }
 
   #resolved(node: ExprNode, what: string): ResolvedExpr {

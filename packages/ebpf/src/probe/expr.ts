@@ -60,6 +60,7 @@ export interface ProbeMap {
 export type MapEffect =
   | { readonly kind: 'store'; readonly map: ProbeMap; readonly key: ExprNode; readonly value: ExprNode }
   | { readonly kind: 'remove'; readonly map: ProbeMap; readonly key: ExprNode }
+  | { readonly kind: 'claim'; readonly map: ProbeMap; readonly key: ExprNode; readonly unless: ExprNode }
 
 /** Holds the node behind a typed value. */
 export const NODE: unique symbol = Symbol('node')
@@ -225,6 +226,13 @@ export function has(map: ProbeMap, key: Operand): Scalar {
 /** Stores a number in a map. A full map of type `hash` stays as it is. */
 export function store(map: ProbeMap, key: Operand, value: Operand): MapEffect {
   return { kind: 'store', map, key: operand(key), value: operand(value) }
+}
+/**
+ * Puts a key into a map; when it is there already, the probe ends and writes no record: of several hooks that fire
+ * for one thing, on whichever CPUs, the first one tells of it. Left out where `unless` is known to be 1.
+ */
+export function claim(map: ProbeMap, key: Operand, unless: Operand = 0): MapEffect {
+  return { kind: 'claim', map, key: operand(key), unless: operand(unless) }
 }
 /** Removes a key from a map, if it is there. */
 export function remove(map: ProbeMap, key: Operand): MapEffect {

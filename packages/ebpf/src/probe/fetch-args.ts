@@ -247,7 +247,9 @@ class Planner {
     if (walk === undefined) return tooLong
     return (values) => {
       const found = walk(values)
-      return found === undefined ? undefined : { value: found satisfies EncodablePath, isCut: found.truncated }
+      return found === undefined
+        ? undefined
+        : { value: found satisfies EncodablePath, isCut: found.truncated }
     }
   }
 
@@ -258,7 +260,8 @@ class Planner {
     const end = this.#number(last)
     if (end instanceof Unresolved) return end
     const expr = this.#resolve(first)
-    if (expr instanceof Unresolved || expr.kind !== 'load') return new Unresolved('not a place in user memory')
+    if (expr instanceof Unresolved || expr.kind !== 'load')
+      return new Unresolved('not a place in user memory')
     const address = fetchAt(expr.path.offset, this.#pointer(expr.path))
     const most = Math.min(maxBytes, this.#target.maxUserBytes)
     const pieces: number[] = []
@@ -360,7 +363,9 @@ class Planner {
   #parameter(parameter: number | undefined): string {
     const register = parameter === undefined ? undefined : REGISTERS[this.#target.architecture]?.[parameter]
     if (register === undefined) {
-      throw new BuildError(`Cannot fetch at ${this.#entry.function}: no register has what the probe begins with`)
+      throw new BuildError(
+        `Cannot fetch at ${this.#entry.function}: no register has what the probe begins with`,
+      )
     }
     return register
   }
@@ -400,7 +405,11 @@ class Planner {
       const [target, ...instead] = to.split('.')
       const index = args.findIndex(({ name }) => name === target)
       const named: Step[] = instead.map((name) => ({ kind: 'member', name }))
-      return { kind: 'path', root: { kind: 'argument', index }, steps: [...named, ...steps.slice(members.length)] }
+      return {
+        kind: 'path',
+        root: { kind: 'argument', index },
+        steps: [...named, ...steps.slice(members.length)],
+      }
     }
     return path
   }

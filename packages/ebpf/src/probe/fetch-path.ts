@@ -199,5 +199,11 @@ class Walk {
 }
 
 function joined(names: readonly Buffer[]): Buffer {
-  return Buffer.from(`/${names.map((name) => name.toString('latin1')).toReversed().join('/')}`, 'latin1')
+  return Buffer.from(
+    `/${names
+      .map((name) => name.toString('latin1'))
+      .toReversed()
+      .join('/')}`,
+    'latin1',
+  )
 }

@@ -4,6 +4,7 @@ export {
   add,
   and,
   at,
+  claim,
   type BinaryOp,
   type Chars,
   constant,
@@ -94,3 +95,21 @@ export {
 } from './codec.js'
 export { type CompiledProbe, compileProbe, type MissingField, type Target } from './compile.js'
 export type { Flavor } from './loads.js'
+export {
+  type FetchArg,
+  type FetchedRecord,
+  type FetchedValues,
+  type FetchPlan,
+  type FetchTarget,
+  type FunctionEntry,
+  planFetch,
+} from './fetch-args.js'
+export {
+  type ArgPlace,
+  dynamicBytes,
+  eventArg,
+  type EventLimits,
+  EventValues,
+  type FieldPlace,
+  splitArgs,
+} from './fetch-events.js'

@@ -28,6 +28,9 @@ const PACKET_SLOT = -8
 const KEY_SLOT = -104
 const VALUE_SLOT = -112
 
+/** `flags` of bpf_map_update_elem: an entry that is there stays, and the call fails. */
+const BPF_NOEXIST = 1
+
 type AluOp = 'add' | 'sub' | 'mul' | 'and' | 'or' | 'lsh' | 'rsh'
 
 const ALU: Partial<Record<BinaryOp, AluOp>> = {
@@ -117,6 +120,18 @@ export class Values {
     this.#emitKey(map, key)
     this.#asm.load(8, R0, R9, waiting).store(map.valueSizeBytes, R10, VALUE_SLOT, R0)
     this.#asm.mov(R3, R10).aluImm('add', R3, VALUE_SLOT).movImm(R4, 0).call(BPF_FUNC_map_update_elem)
+  }
+
+  /** Stores 1 under a prepared key that the map lacks, or jumps to `taken`. */
+  emitClaim(map: ProbeMap, key: ResolvedExpr, taken: string): void {
+    this.#emitKey(map, key)
+    this.#asm.storeImm(map.valueSizeBytes, R10, VALUE_SLOT, 1)
+    this.#asm
+      .mov(R3, R10)
+      .aluImm('add', R3, VALUE_SLOT)
+      .movImm(R4, BPF_NOEXIST)
+      .call(BPF_FUNC_map_update_elem)
+    this.#asm.jumpIfImm('!=', R0, 0, taken)
   }
 
   /** Removes a prepared key. */

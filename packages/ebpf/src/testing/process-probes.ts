@@ -31,6 +31,7 @@ import {
   words,
 } from '../probe/index.js'
 import { PROC_EVENT_SID } from '../attach/index.js'
+import { probeFeature } from '../features.js'
 import { ProbeSession, type SessionOptions } from '../session.js'
 
 export interface Task {
@@ -135,7 +136,12 @@ export interface Way {
   readonly loop: 'helper' | 'bounded'
 }
 
-export const WAYS: readonly Way[] = (['direct', 'probeRead'] as const).flatMap((flavor) =>
+/** Whether programs may read any kernel memory: lockdown=confidentiality forbids it. */
+export const MAY_PROBE_READ = probeFeature('probeReadKernel').supported
+
+const FLAVORS = MAY_PROBE_READ ? (['direct', 'probeRead'] as const) : (['direct'] as const)
+
+export const WAYS: readonly Way[] = FLAVORS.flatMap((flavor) =>
   (['helper', 'bounded'] as const).map((loop) => ({ flavor, loop })),
 )
 

@@ -6,6 +6,8 @@ import type { FactProbes } from '../event/fact.js'
 import type { CgroupHierarchy } from '../state/cgroups-mounts.js'
 import type { Backend } from './backend.js'
 import { EbpfBackend } from './ebpf.js'
+import { openKprobe } from './kprobe.js'
+import { openProcConnector } from './proc-connector.js'
 
 /** What a backend is opened with. */
 export interface BackendContext {
@@ -23,6 +25,8 @@ export type OpenBackend = (context: BackendContext) => Backend
 export const backends = {
   ebpf: ({ settings, facts }) =>
     EbpfBackend.open({ facts, ringSizeBytes: settings.ringSizeBytes, btf: settings.btf }),
+  kprobe: openKprobe,
+  procConnector: openProcConnector,
 } as const satisfies Record<string, OpenBackend>
 
 /** Where records can come from. */

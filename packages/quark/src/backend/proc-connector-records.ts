@@ -4,6 +4,11 @@ import type { ProcExitMessage, ProcForkMessage, ProcIdMessage, ProcMessage } fro
 import type { Settings } from '../check-options.js'
 import {
   execProbe,
+  HAS_COMM,
+  HAS_ENDING,
+  HAS_IDS,
+  HAS_PARENT,
+  HAS_SESSION,
   PROC_EVENT_GID,
   PROC_EVENT_SID,
   PROC_EVENT_UID,
@@ -28,11 +33,6 @@ import {
   identityFields,
   type IdentityFields,
   imageFields,
-  KNOWN_COMM,
-  KNOWN_IDS,
-  KNOWN_PPID,
-  KNOWN_SESSION,
-  KNOWN_START,
   STALE_ALL,
   STALE_BY_EXEC,
   STALE_BY_IDS,
@@ -239,13 +239,15 @@ export class ProcConnectorRecords {
     process: LiveProcess | undefined,
   ): void {
     const { pid, ppid, status } = end
+    const { startBootNs, pgid, sid } = process ?? {}
+    const hasSession = pgid !== undefined && sid !== undefined
     this.#outbox.push(exitLayout, end, {
       pid,
       tid: pid,
-      ...(process === undefined ? {} : { startBootNs: process.startBootNs }),
-      ...(ppid === 0 ? {} : { ppid }),
-      ...(process?.pgid === undefined ? {} : { pgid: process.pgid }),
-      ...(process?.sid === undefined ? {} : { sid: process.sid }),
+      known: HAS_ENDING | (ppid === 0 ? 0 : HAS_PARENT) | (hasSession ? HAS_SESSION : 0),
+      ...(startBootNs === undefined ? {} : { startBootNs }),
+      ppid,
+      ...(hasSession ? { pgid, sid } : {}),
       leaderExitCode: status,
       groupExitCode: status,
       signalFlags: SIGNAL_GROUP_EXIT,
@@ -264,7 +266,7 @@ export class ProcConnectorRecords {
         tid,
         ...(process === undefined ? {} : { startBootNs: process.startBootNs }),
         threadStartBootNs: timeNs,
-        ...(comm === undefined || (stale & KNOWN_COMM) !== 0 ? {} : { comm: Buffer.from(comm, 'latin1') }),
+        ...(comm === undefined || (stale & HAS_COMM) !== 0 ? {} : { comm: Buffer.from(comm, 'latin1') }),
       })
     }
   }
@@ -295,8 +297,8 @@ export class ProcConnectorRecords {
       const identity = this.#identity(message, process, found, tooNew)
       if (what === PROC_EVENT_SID) {
         Object.assign(identity, { pgid: message.pid, sid: message.pid })
-        identity.known |= KNOWN_SESSION
-      } else if ((identity.known & KNOWN_IDS) === 0) {
+        identity.known |= HAS_SESSION
+      } else if ((identity.known & HAS_IDS) === 0) {
         this.unenriched += 1
       }
       this.#outbox.push(idChangeLayout, message, { what, ...identity })
@@ -327,12 +329,10 @@ export class ProcConnectorRecords {
     const ppid = isOrphan ? (found?.ppid ?? process?.ppid) : process.ppid
     if (ppid !== undefined) {
       fields.ppid = ppid
-      fields.known |= KNOWN_PPID
+      fields.known |= HAS_PARENT
     }
     const startBootNs = pid === tid ? process?.startBootNs : process?.tids.get(tid) || found?.startBootNs
-    if (startBootNs === undefined) return fields
-    fields.known |= KNOWN_START
-    return { ...fields, startBootNs }
+    return startBootNs === undefined ? fields : { ...fields, startBootNs }
   }
 
   /** The process that a message is about; one whose fork was lost is looked up in /proc. */
@@ -378,7 +378,7 @@ function changesOf({ kind }: TimedMessage): number {
     case 'sid':
       return STALE_BY_SESSION
     case 'comm':
-      return KNOWN_COMM
+      return HAS_COMM
     default:
       return 0
   }

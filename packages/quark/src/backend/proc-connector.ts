@@ -66,7 +66,6 @@ class ProcConnectorBackend implements Backend {
   /** Messages of a later time are not of this queue any more. */
   #stopNs: bigint | undefined
   #isEnded = false
-  #isWoken = false
 
   constructor(
     connector: ProcConnector,
@@ -100,17 +99,16 @@ class ProcConnectorBackend implements Backend {
   /** Reads all the while: the sooner, the more is left of a process in /proc. */
   async wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void> {
     const endMs = performance.now() + timeoutMs
-    this.#isWoken = false
-    while (!this.#isWoken && signal?.aborted !== true) {
+    while (!this.#isEnded) {
       this.#read()
       if (sleep === 'untilRecord' ? this.#outbox.length > 0 : this.#outbox.fullness >= 0.5) return
       const leftMs = Math.ceil(endMs - performance.now())
+      // It also ends when it was woken, or the signal is aborted.
       if (leftMs <= 0 || !(await this.#poller.wait(leftMs, signal))) return
     }
   }
 
   wake(): void {
-    this.#isWoken = true
     this.#poller.wake()
   }
 
@@ -211,7 +209,11 @@ const ATTACHED: readonly AttachedFact[] = [
     hook: `proc connector/${event}`,
     flavor: 'message',
   })),
-  ...Object.entries(PROCFS_FACTS).map(([file, fact]) => ({ fact, hook: `/proc/PID/${file}`, flavor: 'procfs' })),
+  ...Object.entries(PROCFS_FACTS).map(([file, fact]) => ({
+    fact,
+    hook: `/proc/PID/${file}`,
+    flavor: 'procfs',
+  })),
 ]
 
 function missingFacts({ usage, failedExecs }: BackendContext['settings']): MissingFact[] {

@@ -2,29 +2,23 @@
 
 import { statSync } from 'node:fs'
 import type { Settings } from '../check-options.js'
+import { HAS_CAPS, HAS_COMM, HAS_IDS, HAS_NAMESPACES, HAS_SESSION, HAS_TTY } from '../kinds/process/kernel.js'
 import type { CgroupHierarchy } from '../state/cgroups-mounts.js'
 import { parseStat, type ProcStat } from '../state/procfs-parse.js'
 import { readLatin1 } from '../state/procfs-read.js'
 import { type ScrapedProcess, scrapeProcess } from '../state/procfs.js'
 
-/** Bits of `known`: groups of fields that a record has. */
-export const KNOWN_IDS = 1 << 0
-export const KNOWN_CAPS = 1 << 1
-export const KNOWN_SESSION = 1 << 2
-export const KNOWN_TTY = 1 << 3
-export const KNOWN_NAMESPACES = 1 << 4
-export const KNOWN_CGROUP = 1 << 5
-export const KNOWN_COMM = 1 << 6
-export const KNOWN_PPID = 1 << 7
-export const KNOWN_START = 1 << 8
-/** Facts that only an exec changes; no field tells whether they are there, as the tails do so themselves. */
+/*
+ * Facts that are too new for a record, as `HAS_` bits of their groups; the following stands for the tails that an
+ * exec makes.
+ */
 export const STALE_IMAGE = 1 << 30
 export const STALE_ALL = ~0
 
 /** What an exec, which also may change rights, leaves behind. */
-export const STALE_BY_EXEC = KNOWN_CAPS | KNOWN_COMM | STALE_IMAGE
-export const STALE_BY_IDS = KNOWN_IDS | KNOWN_CAPS
-export const STALE_BY_SESSION = KNOWN_SESSION | KNOWN_TTY
+export const STALE_BY_EXEC = HAS_CAPS | HAS_COMM | STALE_IMAGE
+export const STALE_BY_IDS = HAS_IDS | HAS_CAPS
+export const STALE_BY_SESSION = HAS_SESSION | HAS_TTY
 
 /** Start times in /proc are cut to this. */
 export const TICK_NS = 10_000_000n
@@ -70,7 +64,11 @@ export class Enricher {
     // The pid may have passed on between two files.
     const after = parseStat(readLatin1(`${procPath}/${subject.tid}/stat`) ?? '')
     if (after?.startBootNs !== found.startBootNs) return undefined
-    return { ...found, cgroupId: this.#cgroupId(found.cgroup) }
+    const cgroupId = this.#cgroupId(found.cgroup)
+    // A process that still has its program and shows no environment has an empty one.
+    const hasNone = found.exe !== undefined && !after.leaderEnded && this.#maxEnvBytes > 0
+    if (found.env !== undefined || !hasNone) return { ...found, cgroupId }
+    return { ...found, cgroupId, env: new Uint8Array(0), envSizeBytes: 0 }
   }
 
   /** kernfs numbers the directories of cgroups as it numbers the cgroups themselves. */
@@ -143,19 +141,19 @@ export function identityFields(found: Found | undefined, stale: number): Identit
     fields.known |= group
   }
   const { uid, gid, suid, sgid, euid, egid } = found
-  take(KNOWN_IDS, { uid, gid, suid, sgid, euid, egid })
+  take(HAS_IDS, { uid, gid, suid, sgid, euid, egid })
   const { capInheritable, capPermitted, capEffective, capBounding, capAmbient } = found
-  take(KNOWN_CAPS, { capInheritable, capPermitted, capEffective, capBounding, capAmbient })
-  take(KNOWN_SESSION, { pgid: found.pgid, sid: found.sid })
-  take(KNOWN_TTY, { ttyMajor: found.ttyMajor, ttyMinorStart: found.ttyMinor })
-  take(KNOWN_NAMESPACES, {
+  take(HAS_CAPS, { capInheritable, capPermitted, capEffective, capBounding, capAmbient })
+  take(HAS_SESSION, { pgid: found.pgid, sid: found.sid })
+  take(HAS_TTY, { ttyMajor: found.ttyMajor, ttyMinorStart: found.ttyMinor })
+  take(HAS_NAMESPACES, {
     utsNs: found.utsNs,
     ipcNs: found.ipcNs,
     mntNs: found.mntNs,
     netNs: found.netNs,
   })
-  take(KNOWN_COMM, { comm: found.comm })
-  if (found.cgroupId !== 0n) take(KNOWN_CGROUP, { cgroupId: found.cgroupId })
+  take(HAS_COMM, { comm: found.comm })
+  if (found.cgroupId !== 0n) fields.cgroupId = found.cgroupId
   return fields
 }
 

@@ -11,6 +11,7 @@ import {
   and,
   at,
   chars,
+  claim,
   constant,
   cstring,
   currentTask,
@@ -22,15 +23,17 @@ import {
   int,
   kernelString,
   type kprobe,
+  type MapEffect,
   mul,
   ne,
-  or,
   optional,
+  or,
   packet,
   path,
   probe,
-  resolves,
+  type ProbeMap,
   procConnector,
+  resolves,
   s32,
   type Scalar,
   shiftLeft,
@@ -270,10 +273,29 @@ function groupIsDead(task: Task, groupDead: Scalar): Scalar {
   return firstOf(ne(groupDead, 0), eq(task.signal.live.counter, 0))
 }
 
+/** Processes whose exit was told, on kernels that do not say which thread is the last. */
+const endedGroups: ProbeMap = {
+  name: 'quark_ended',
+  type: 'lruHash',
+  keySizeBytes: 8,
+  valueSizeBytes: 4,
+  maxEntries: 4096,
+}
+
+/**
+ * Two threads that end at once on older kernels both find that none lives: only the first may tell. The key is made
+ * of the 42 lower bits of the start time and of the 22 that a pid can have.
+ */
+function toldOnce(task: Task, groupDead: Scalar): MapEffect {
+  const key = add(shiftLeft(startBootNs(task.group_leader), 22), task.tgid)
+  return claim(endedGroups, key, resolves(groupDead))
+}
+
 /** A process ended. */
 export function exitProbe(settings: ProcessProbeSettings) {
   return probe({ name: 'quark_exit', type: RECORD_EXIT, hook: exitHook }, (task, groupDead) => ({
     when: and(groupIsDead(task, groupDead), userTask(task, settings)),
+    effects: [toldOnce(task, groupDead)],
     record: ending(task),
   }))
 }
@@ -282,6 +304,7 @@ export function exitProbe(settings: ProcessProbeSettings) {
 export function exitUsageProbe(settings: ProcessProbeSettings) {
   return probe({ name: 'quark_exit', type: RECORD_EXIT_USAGE, hook: exitHook }, (task, groupDead) => ({
     when: and(groupIsDead(task, groupDead), userTask(task, settings)),
+    effects: [toldOnce(task, groupDead)],
     record: { ...ending(task), ...usage(task) },
   }))
 }

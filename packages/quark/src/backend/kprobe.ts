@@ -1,0 +1,182 @@
+/** The kprobe backend: no BPF at all, but kprobe events of tracefs and perf rings. */
+
+import { availableParallelism } from 'node:os'
+import { Btf, findTracefs, kernelAtLeast, KprobeEvents, PerfBuffer, Poller } from '@quark/ebpf'
+import type { RecordSink } from '@quark/ebpf'
+import type { AttachedFact, MissingFact } from '../stats.js'
+import type { Backend, BackendCounters } from './backend.js'
+import type { BackendContext } from './index.js'
+import { isHostPidNamespace } from './kprobe-complete.js'
+import { HitSink } from './kprobe-hits.js'
+import { InstalledEvents, removeStale } from './kprobe-install.js'
+import { Outbox } from './outbox.js'
+
+/** Most bytes of argv, and of the environment, that are taken in the kernel. */
+const MAX_USER_BYTES = 4096
+/** PERF_MAX_TRACE_SIZE before Linux 5.16 and since, less what aligns a record. */
+const OLD_RECORD_BYTES = 2048 - 16
+const RECORD_BYTES = 8192 - 16
+/** How many records may wait in user space: a full ring of them. */
+const MAX_WAITING = 1 << 20
+/** How long nobody looks at the rings while nothing comes: the kernel wakes only for half a ring. */
+const LOOK_MS = 50
+/** CPUs are looked for this often. */
+const CPUS_INTERVAL_NS = 1e9
+const BACKLOG = 0.5
+
+/** Queues that this process has opened, for the names of their events. */
+let queues = 0
+
+const open = new Set<KprobeBackend>()
+
+/**
+ * Events stay in the kernel when a process ends without removing them. This covers `process.exit` and the end of
+ * the program; what a signal leaves behind, the next queue of any process removes.
+ */
+function removeAll(): void {
+  for (const backend of open) backend[Symbol.dispose]()
+}
+
+/**
+ * Opens the kprobe backend.
+ *
+ * @throws {EbpfError} when tracefs or perf cannot be used, or a required fact cannot be had
+ */
+export function openKprobe(context: BackendContext): Backend {
+  return new KprobeBackend(context)
+}
+
+class KprobeBackend implements Backend {
+  readonly name = 'kprobe'
+  readonly attached: readonly AttachedFact[]
+  readonly missing: readonly MissingFact[]
+  readonly #context: BackendContext
+  readonly #outbox: Outbox
+  readonly #hits: HitSink
+  readonly #events: InstalledEvents
+  readonly #buffer: PerfBuffer
+  #poller: Poller
+  #nextCpusNs = 0
+  #isFull = false
+  #isWoken = false
+  #isDisposed = false
+  #misses = 0
+
+  constructor(context: BackendContext) {
+    const { settings, facts } = context
+    const kprobes = new KprobeEvents(findTracefs())
+    removeStale(kprobes)
+    queues += 1
+    this.#context = context
+    this.#outbox = new Outbox(availableParallelism(), MAX_WAITING)
+    this.#hits = new HitSink(this.#outbox, settings, isHostPidNamespace())
+    this.#events = new InstalledEvents(kprobes, {
+      facts,
+      target: {
+        btf: settings.btf === undefined ? Btf.kernel() : Btf.fromFile(settings.btf),
+        architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
+        maxUserBytes: MAX_USER_BYTES,
+      },
+      maxRecordBytes: kernelAtLeast('5.16') ? RECORD_BYTES : OLD_RECORD_BYTES,
+      prefix: `quark_${process.pid}_${queues}_`,
+      outbox: this.#outbox,
+    })
+    this.attached = this.#events.attached
+    this.missing = this.#events.missing
+    for (const hook of this.#events.hooks) this.#hits.add(hook)
+    for (const event of this.#events.plain) this.#hits.addPlain(event)
+    let buffer: PerfBuffer | undefined
+    try {
+      buffer = PerfBuffer.open({ sizeBytes: settings.ringSizeBytes, eventIds: this.#events.ids })
+      this.#poller = new Poller(buffer.fds)
+      buffer.start()
+      this.#buffer = buffer
+    } catch (error) {
+      buffer?.close()
+      this.#events.remove()
+      throw error
+    }
+    if (open.size === 0) process.on('exit', removeAll)
+    open.add(this)
+  }
+
+  get fullness(): number {
+    return Math.max(this.#buffer.fullness, this.#outbox.fullness)
+  }
+
+  drain(sink: RecordSink, max: number): number {
+    // What waits goes first: it is older than all in the rings.
+    if (this.#outbox.length < max) this.#pump()
+    return this.#outbox.drain(sink, max)
+  }
+
+  async wait(
+    sleep: 'untilRecord' | 'untilBacklog',
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    let leftMs = timeoutMs
+    while (leftMs > 0 && !this.#isWoken && signal?.aborted !== true) {
+      if (this.fullness >= BACKLOG) break
+      if (sleep === 'untilRecord' && (this.#outbox.length > 0 || this.#buffer.hasBacklog)) break
+      const turnMs = sleep === 'untilRecord' ? Math.min(LOOK_MS, leftMs) : leftMs
+      if (await this.#poller.wait(turnMs, signal)) break
+      leftMs -= turnMs
+      if (this.#isDisposed) return
+    }
+    this.#isWoken = false
+  }
+
+  wake(): void {
+    this.#isWoken = true
+    this.#poller.wake()
+  }
+
+  counters(): BackendCounters {
+    if (!this.#isDisposed) this.#misses = Math.max(this.#misses, this.#events.misses())
+    const { produced, lost } = this.#outbox
+    return { produced, lost, recursionMisses: this.#misses }
+  }
+
+  sequences(): Uint32Array {
+    return this.#outbox.sequences()
+  }
+
+  stop(): void {
+    this.#buffer.stop()
+    this.#pump()
+    this.#buffer.tellLosses(this.#hits)
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isDisposed) return
+    this.counters()
+    this.#isDisposed = true
+    this.#poller.close()
+    this.#buffer.close()
+    this.#events.remove()
+    open.delete(this)
+    if (open.size === 0) process.off('exit', removeAll)
+  }
+
+  /** All that is in the rings now becomes records. */
+  #pump(): void {
+    if (this.#isDisposed) return
+    this.#followCpus()
+    const isFull = this.#buffer.fullness >= BACKLOG
+    this.#buffer.drain(this.#hits)
+    // Losses that no later record tells can only come of rings that were full.
+    if (this.#isFull && !isFull) this.#buffer.tellLosses(this.#hits)
+    this.#isFull = isFull
+    this.#outbox.settle()
+  }
+
+  #followCpus(): void {
+    const nowNs = this.#context.clock.bootNowNs()
+    if (nowNs < this.#nextCpusNs) return
+    this.#nextCpusNs = nowNs + CPUS_INTERVAL_NS
+    if (!this.#buffer.followCpus(this.#hits)) return
+    this.#poller.close()
+    this.#poller = new Poller(this.#buffer.fds)
+  }
+}
