@@ -40,6 +40,7 @@ export { type LeasedRecord, RingLease } from './ring-lease.js'
 export { RingReader } from './ringbuf.js'
 export {
   type AttachedProbe,
+  type LoadedProbe,
   ProbeSession,
   type SessionCounters,
   type SessionOptions,

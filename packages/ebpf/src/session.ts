@@ -77,6 +77,13 @@ export interface AttachedProbe {
   info(): ProgramInfo
 }
 
+/** A probe that is loaded and not attached yet. The session closes it. */
+export interface LoadedProbe {
+  readonly probe: Probe
+  /** Attaches it. @throws {KernelError} when the kernel refuses */
+  attach(): AttachedProbe
+}
+
 /** Counters of the kernel side, summed over CPUs, by record type. */
 export interface SessionCounters {
   /** Records that reached the ring. */
@@ -121,6 +128,8 @@ export class ProbeSession implements Disposable {
   readonly #reader: RingReader
   readonly #poller: Poller
   readonly #running: Running[] = []
+  /** All that were loaded, whether or not they run. */
+  readonly #programs: Program[] = []
   #closed = false
   #isWaiting = false
 
@@ -190,45 +199,52 @@ export class ProbeSession implements Disposable {
   }
 
   /**
-   * Compiles, loads and attaches a probe, in the first flavour that the verifier accepts.
+   * Compiles, loads and attaches a probe; see `load` and `LoadedProbe.attach`.
+   *
+   * @throws what either of them throws
+   */
+  attach(probe: Probe): AttachedProbe {
+    return this.load(probe).attach()
+  }
+
+  /**
+   * Compiles and loads a probe, in the first flavour that the verifier accepts. To attach several probes at
+   * nearly the same moment, load all of them first: loading takes milliseconds, attaching does not.
    *
    * @throws {PrototypeError | BuildError | NotSupportedError} when the declaration does not fit this kernel
    * @throws {VerifierError | KernelError} when the kernel refuses
    */
-  attach(probe: Probe): AttachedProbe {
+  load(probe: Probe): LoadedProbe {
     this.#check()
     const flavors = isProbeReadOnly(probe) ? (['probeRead'] as const) : (this.#options.flavors ?? FLAVORS)
     let refusal: VerifierError | undefined
     for (const flavor of flavors) {
       try {
-        return this.#attachAs(probe, flavor)
+        const compiled = compileProbe(probe, this.#target(flavor))
+        const program = this.#load(compiled, flavor)
+        this.#programs.push(program)
+        return { probe, attach: () => this.#attach(compiled, program, flavor) }
       } catch (error) {
         // Only the verifier's verdict depends on how memory is read.
         if (!(error instanceof VerifierError)) throw error
         refusal ??= error
       }
     }
-    throw refusal ?? new BuildError(`Cannot attach probe "${probe.name}": no flavour to try`)
+    throw refusal ?? new BuildError(`Cannot load probe "${probe.name}": no flavour to try`)
   }
 
-  #attachAs(probe: Probe, flavor: Flavor): AttachedProbe {
-    const compiled = compileProbe(probe, this.#target(flavor))
-    const program = this.#load(compiled, flavor)
-    try {
-      const link = this.#link(probe, program, flavor)
-      const attached: AttachedProbe = {
-        probe,
-        hook: hookName(probe, flavor),
-        flavor: isProbeReadOnly(probe) ? 'probeRead' : flavor,
-        missing: compiled.missing,
-        info: () => program.info(),
-      }
-      this.#running.push({ attached, program, link })
-      return attached
-    } catch (error) {
-      program.close()
-      throw error
+  #attach({ probe, missing }: CompiledProbe, program: Program, flavor: Flavor): AttachedProbe {
+    this.#check()
+    const link = this.#link(probe, program, flavor)
+    const attached: AttachedProbe = {
+      probe,
+      hook: hookName(probe, flavor),
+      flavor: isProbeReadOnly(probe) ? 'probeRead' : flavor,
+      missing,
+      info: () => program.info(),
     }
+    this.#running.push({ attached, program, link })
+    return attached
   }
 
   #target(flavor: Flavor): Target {
@@ -373,10 +389,8 @@ export class ProbeSession implements Disposable {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    for (const { link, program } of this.#running) {
-      link.close()
-      program.close()
-    }
+    for (const { link } of this.#running) link.close()
+    for (const program of this.#programs) program.close()
     this.#poller.close()
     this.#reader.close()
     for (const slot of this.#slots) slot.close()

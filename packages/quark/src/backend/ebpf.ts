@@ -5,6 +5,7 @@ import {
   Btf,
   EbpfError,
   KernelError,
+  type LoadedProbe,
   ProbeSession,
   type RecordSink,
   type SessionOptions,
@@ -57,7 +58,9 @@ export class EbpfBackend implements Backend {
     try {
       const attached: AttachedFact[] = []
       const missing: MissingFact[] = []
-      for (const fact of facts) attachFact(session, fact, attached, missing)
+      // Loading takes much longer than attaching: all facts are to begin at nearly the same moment.
+      const loaded = facts.map((fact) => new FactLoader(session, fact))
+      for (const fact of loaded) fact.attach(attached, missing)
       return new EbpfBackend(session, attached, missing)
     } catch (error) {
       session.close()
@@ -112,34 +115,68 @@ export class EbpfBackend implements Backend {
   }
 }
 
-function attachFact(
-  session: ProbeSession,
-  { fact, ways, required }: FactProbes,
-  attached: AttachedFact[],
-  missing: MissingFact[],
-): void {
-  const refusals: EbpfError[] = []
-  for (const probes of ways) {
+/** Goes through the ways to learn a fact. The first that can be loaded is loaded at once. */
+class FactLoader {
+  readonly #session: ProbeSession
+  readonly #fact: FactProbes
+  readonly #refusals: EbpfError[] = []
+  #nextWay = 0
+  #loaded: LoadedProbe[] | undefined
+
+  constructor(session: ProbeSession, fact: FactProbes) {
+    this.#session = session
+    this.#fact = fact
+    this.#loaded = this.#loadNext()
+  }
+
+  /** Attaches the way that was loaded, or the next one that works; else the fact is missing. */
+  attach(attached: AttachedFact[], missing: MissingFact[]): void {
+    const { fact, required } = this.#fact
+    for (; this.#loaded !== undefined; this.#loaded = this.#loadNext()) {
+      const running = this.#attachAll(this.#loaded)
+      if (running === undefined) continue
+      for (const { hook, flavor } of running) {
+        attached.push({ fact, hook, flavor: flavor === 'direct' ? 'direct' : 'probe_read' })
+      }
+      missing.push(...running.flatMap((probe) => missingFields(fact, probe)))
+      return
+    }
+    const [first] = this.#refusals
+    if (required && first !== undefined) throw first
+    // Several ways often fail for one reason.
+    const reasons = new Set(this.#refusals.map(({ message }) => message))
+    missing.push({ fact, reason: [...reasons].join('; ') })
+  }
+
+  #loadNext(): LoadedProbe[] | undefined {
+    for (;;) {
+      const way = this.#fact.ways[this.#nextWay]
+      if (way === undefined) return undefined
+      this.#nextWay += 1
+      const loaded = this.#tried(() => way.map((probe) => this.#session.load(probe)))
+      if (loaded !== undefined) return loaded
+    }
+  }
+
+  #attachAll(loaded: readonly LoadedProbe[]): AttachedProbe[] | undefined {
     const running: AttachedProbe[] = []
+    const all = this.#tried(() => {
+      for (const probe of loaded) running.push(probe.attach())
+      return running
+    })
+    if (all === undefined) for (const probe of running) this.#session.detachProbe(probe)
+    return all
+  }
+
+  #tried<T>(action: () => T): T | undefined {
     try {
-      for (const probe of probes) running.push(session.attach(probe))
+      return action()
     } catch (error) {
       if (!(error instanceof EbpfError)) throw error
-      for (const probe of running) session.detachProbe(probe)
-      refusals.push(error)
-      continue
+      this.#refusals.push(error)
+      return undefined
     }
-    for (const { hook, flavor } of running) {
-      attached.push({ fact, hook, flavor: flavor === 'direct' ? 'direct' : 'probe_read' })
-    }
-    missing.push(...running.flatMap((probe) => missingFields(fact, probe)))
-    return
   }
-  const [first] = refusals
-  if (required && first !== undefined) throw first
-  // Several ways often fail for one reason.
-  const reasons = new Set(refusals.map(({ message }) => message))
-  missing.push({ fact, reason: [...reasons].join('; ') })
 }
 
 function missingFields(fact: string, { missing }: AttachedProbe): MissingFact[] {

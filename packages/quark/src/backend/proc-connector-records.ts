@@ -108,7 +108,11 @@ export class ProcConnectorRecords {
       stale[i] = changed.get(tid) ?? 0
       addChanges(changed, tid, changes)
     }
-    for (const [i, { write }] of drafts.entries()) write?.(stale[i] as number)
+    for (const [i, { write }] of drafts.entries()) {
+      write?.(stale[i] as number)
+      // One by one: a message may be older than the one before on its CPU, and numbers must not fall.
+      this.#outbox.settle()
+    }
     return later
   }
 
@@ -125,6 +129,7 @@ export class ProcConnectorRecords {
       }
       const stat = findStat({ pid, tid: pid, timeNs: leaderEnd.timeNs, startBootNs })
       if (stat === undefined || stat.ended) this.#end(process, leaderEnd)(0)
+      this.#outbox.settle()
     }
   }
 

@@ -145,7 +145,6 @@ class ProcConnectorBackend implements Backend {
       }
       this.#later = this.#records.make(messages, () => this.#receive())
     }
-    this.#outbox.settle()
   }
 
   #receive(): TimedMessage[] {

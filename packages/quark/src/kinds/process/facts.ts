@@ -21,7 +21,10 @@ import {
   threadForkProbe,
 } from './kernel.js'
 
-/** Cgroup names come first: a record of a process in a new cgroup must not precede the cgroup's name. */
+/**
+ * The order is that of attaching. Cgroup names come first, as a record of a process in a new cgroup must not
+ * precede the cgroup's name; forks come last, as a process whose fork was seen must not end unseen.
+ */
 export function processFacts({ settings, hierarchy }: Surroundings): FactProbes[] {
   const { maxArgvBytes, maxEnvBytes, kernelThreads, usage, threads, failedExecs } = settings
   const probes: ProcessProbeSettings = {
@@ -32,11 +35,11 @@ export function processFacts({ settings, hierarchy }: Surroundings): FactProbes[
   }
   const facts: FactProbes[] = [
     { fact: 'cgroupNames', ways: [[cgroupMkdirProbe(), cgroupRenameProbe()]], required: false },
-    { fact: 'fork', ways: [[forkProbe(probes)]], required: true },
-    { fact: 'exec', ways: [[execProbe(probes)]], required: true },
     { fact: 'exit', ways: [[usage ? exitUsageProbe(probes) : exitProbe(probes)]], required: true },
     { fact: 'commChange', ways: [[commProbe(probes)]], required: false },
     { fact: 'idChange', ways: idChangeWays(probes), required: false },
+    { fact: 'exec', ways: [[execProbe(probes)]], required: true },
+    { fact: 'fork', ways: [[forkProbe(probes)]], required: true },
   ]
   if (threads) {
     facts.push({
