@@ -84,7 +84,9 @@ export class VerifierError extends EbpfError {
 /** The last lines of a verifier log that say something: statistics and blank lines are left out. */
 function lastUsefulLines(log: readonly string[], count: number): string[] {
   return log
-    .filter((line) => line.trim() !== '' && !/^(processed \d+ insns|verification time|stack depth)/.test(line))
+    .filter(
+      (line) => line.trim() !== '' && !/^(processed \d+ insns|verification time|stack depth)/.test(line),
+    )
     .slice(-count)
 }
 

@@ -5,7 +5,7 @@ import { attachKprobe, attachTracepoint } from './attach/perf-event.js'
 import { openProcConnector } from './attach/proc-connector.js'
 import { attachRawTracepoint, attachTracing } from './attach/raw-tracepoint.js'
 import type { Link } from './attach/link.js'
-import { Btf } from './btf/index.js'
+import { kernelBtf } from './kernel-btf.js'
 import { BtfError, EbpfError, VerifierError } from './errors.js'
 import { BpfMap } from './map.js'
 import { Program, type ProgramSpec } from './program.js'
@@ -133,7 +133,7 @@ function tryRawTracepoint(): void {
 }
 
 function tryTpBtf(): void {
-  const attachBtfId = Btf.kernel().findTracepoint('sched_process_exec')?.id
+  const attachBtfId = kernelBtf().findTracepoint('sched_process_exec')?.id
   const hook = {
     type: types.BPF_PROG_TYPE_TRACING,
     expectedAttachType: types.BPF_TRACE_RAW_TP,
@@ -143,7 +143,7 @@ function tryTpBtf(): void {
 }
 
 function tryFunctionHook(expectedAttachType: number): void {
-  const attachBtfId = Btf.kernel().findFunction(HOOKABLE_FUNCTION)?.id
+  const attachBtfId = kernelBtf().findFunction(HOOKABLE_FUNCTION)?.id
   tryTracing(
     { type: types.BPF_PROG_TYPE_TRACING, expectedAttachType, code: returning(0) },
     attachBtfId,
@@ -161,7 +161,7 @@ function tryLsm(): void {
     )
   }
   const hook = { type: types.BPF_PROG_TYPE_LSM, expectedAttachType: types.BPF_LSM_MAC, code: returning(0) }
-  tryTracing(hook, Btf.kernel().findFunction('bpf_lsm_bprm_committed_creds')?.id, 'bprm_committed_creds')
+  tryTracing(hook, kernelBtf().findFunction('bpf_lsm_bprm_committed_creds')?.id, 'bprm_committed_creds')
 }
 
 function readModules(): string | undefined {

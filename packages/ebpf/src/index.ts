@@ -14,6 +14,7 @@ export {
   VerifierError,
 } from './errors.js'
 export { Btf } from './btf/index.js'
+export { kernelBtf } from './kernel-btf.js'
 export * from './attach/index.js'
 export * from './netlink/index.js'
 export { FEATURE_NAMES, type FeatureName, type FeatureResult, probeFeature } from './features.js'

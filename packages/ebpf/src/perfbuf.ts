@@ -231,7 +231,14 @@ export class PerfBuffer implements Disposable {
       })
       const control = new BigUint64Array(memory.buffer, 0, pageBytes / 8)
       const data = Buffer.from(memory.buffer, pageBytes, this.#ringSizeBytes)
-      return { cursor: new PerfCursor(cpu, { control, data }), memory, leader, events: [], toldByRecord: 0, toldAhead: 0 }
+      return {
+        cursor: new PerfCursor(cpu, { control, data }),
+        memory,
+        leader,
+        events: [],
+        toldByRecord: 0,
+        toldAhead: 0,
+      }
     } catch (error) {
       leader.close()
       throw error
@@ -285,7 +292,11 @@ function attrOf({ type, config, clock, watermarkBytes }: AttrValues): Uint8Array
 
 function enable({ events }: CpuRing): void {
   for (const event of events) {
-    checked('Cannot start an event', 'ioctl(PERF_EVENT_IOC_ENABLE)', ioctl(event.number, PERF_EVENT_IOC_ENABLE, 0))
+    checked(
+      'Cannot start an event',
+      'ioctl(PERF_EVENT_IOC_ENABLE)',
+      ioctl(event.number, PERF_EVENT_IOC_ENABLE, 0),
+    )
   }
 }
 

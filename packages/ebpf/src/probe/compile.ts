@@ -116,6 +116,7 @@ class Compiler implements LoadFrame {
   readonly asm = new Assembler()
   readonly flavor: Flavor
   readonly recordOffset = RECORD_OFFSET
+  readonly castId: number | undefined
   readonly #probe: Probe
   readonly #target: Target
   readonly #resolver: Resolver
@@ -128,6 +129,7 @@ class Compiler implements LoadFrame {
     this.#target = target
     this.#resolver = resolver
     this.flavor = probe.hook.kind === 'kprobe' ? 'probeRead' : target.flavor
+    this.castId = target.btf.findFunction('bpf_rdonly_cast')?.id
     this.#values = new Values(this.asm, probe.name)
     const disable = target.btf.findFunction('bpf_preempt_disable')
     const enable = target.btf.findFunction('bpf_preempt_enable')
@@ -359,7 +361,7 @@ class Compiler implements LoadFrame {
       if (tail.kind === 'path') maxCursorBeforePath = before
       before += tail.maxBytes
     }
-    const castId = this.#target.btf.findFunction('bpf_rdonly_cast')?.id
+    const { castId } = this
     return {
       asm: this.asm,
       // A walk goes through addresses that the verifier knows nothing of; before 6.2 it cannot be told.

@@ -267,7 +267,8 @@ class Planner {
     const pieces: number[] = []
     for (let at = 0; at < most; at += MAX_ARRAY_WORDS * 8) {
       const words = Math.min(MAX_ARRAY_WORDS, Math.ceil((most - at) / 8))
-      const piece = this.#args.words(`+u${at}(${address})`, words)
+      // Arrays of user memory are refused, but where addresses tell (Linux 5.8) a plain one reads either memory.
+      const piece = this.#args.words(fetchAt(at, address), words)
       if (piece === undefined) return tooLong
       pieces.push(piece)
     }

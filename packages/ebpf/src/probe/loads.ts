@@ -52,6 +52,8 @@ export interface LoadFrame {
   readonly flavor: Flavor
   /** Emits `dst = argument index` from the context in R6. */
   argument(dst: Register, index: number): void
+  /** Type id of bpf_rdonly_cast, if the kernel has it (Linux 6.2). */
+  readonly castId: number | undefined
   /** Offset of the record within the scratch that R9 points to. */
   readonly recordOffset: number
 }
@@ -111,10 +113,16 @@ function pointerSlot(depth: number): number {
   return slot
 }
 
-function emitDirectRoot(frame: LoadFrame, { root }: ResolvedPath, node: TreeNode): void {
+function emitDirectRoot(frame: LoadFrame, { root, rootType }: ResolvedPath, node: TreeNode): void {
+  const { asm, castId } = frame
   const register = pointerRegister(0)
-  if (root.kind === 'current') frame.asm.call(BPF_FUNC_get_current_task_btf).mov(register, R0)
+  if (root.kind === 'current') asm.call(BPF_FUNC_get_current_task_btf).mov(register, R0)
   else frame.argument(register, root.index)
+  if (castId !== undefined && rootType !== 0) {
+    // Through a trusted pointer the verifier searches all type names for each load; through this one it does
+    // not, and loads in a quarter of the time. The cast itself is no code.
+    asm.movImm(R2, rootType).callKfunc('bpf_rdonly_cast', castId).mov(register, R0)
+  }
   emitDirectNode(frame, node, 0)
 }
 

@@ -30,6 +30,7 @@ function resolve(value: Value, present: readonly boolean[] = [true, true]): unkn
 
 const fromTask: ResolvedPath = {
   root: { kind: 'argument', index: 0 },
+  rootType: btf.findStruct('task_struct') ?? -1,
   derefs: [],
   offset: 0,
   sizeBytes: 4,
@@ -76,7 +77,7 @@ test('a path becomes the pointers to follow and a place', async (t) => {
 test('a number of the hook is as wide and as signed as declared', () => {
   assert.deepEqual(resolve(dead), {
     kind: 'load',
-    path: { ...fromTask, root: { kind: 'argument', index: 1 }, sizeBytes: 1, bare: true },
+    path: { ...fromTask, root: { kind: 'argument', index: 1 }, rootType: 0, sizeBytes: 1, bare: true },
   })
 })
 

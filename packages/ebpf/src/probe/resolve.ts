@@ -3,13 +3,15 @@
 import type { Btf, TypeId } from '../btf/index.js'
 import { BTF_KIND_STRUCT, BTF_KIND_UNION } from '../btf/index.js'
 import { BuildError } from '../errors.js'
-import type { BinaryOp, EnumNode, ExprNode, PathNode, ProbeMap, Root } from './expr.js'
+import type { BinaryOp, EnumNode, ExprNode, PathNode, ProbeMap, Root, Step } from './expr.js'
 import type { Hook } from './hooks.js'
 import { findPrototype } from './prototype.js'
 
 /** Where a value lies: follow `derefs` (offsets of pointers) from the root, then look at `offset`. */
 export interface ResolvedPath {
   readonly root: Root
+  /** Type id of the structure that the root points to; 0 for a number. */
+  readonly rootType: TypeId
   readonly derefs: readonly number[]
   readonly offset: number
   readonly sizeBytes: number
@@ -54,6 +56,16 @@ function fold(op: BinaryOp, left: ResolvedExpr, right: ResolvedExpr): ResolvedEx
     if (op === '<<') return { kind: 'constant', value: left.value << right.value }
   }
   return { kind: 'binary', op, left, right }
+}
+
+/** A path without its root. */
+type Place = Omit<ResolvedPath, 'root'>
+
+const PLACES = new WeakMap<Btf, Map<string, Place | Unresolved>>()
+
+function stepKey(step: Step): string {
+  if (step.kind === 'member') return `.${step.name}`
+  return `[${typeof step.index === 'number' ? step.index : step.index.valueName}]`
 }
 
 /** Which of the declared arguments the kernel's prototype really has. */
@@ -130,20 +142,41 @@ export class Resolver {
     if (structName instanceof Unresolved) return structName
     if (steps.length === 0) return this.#bare(root)
     if (structName === undefined) return new Unresolved('a number has no members')
+    const place = this.#place(structName, steps)
+    return place instanceof Unresolved ? place : { ...place, root }
+  }
+
+  /** Where steps from a structure lead. Declarations share most of their paths, so each is walked once. */
+  #place(structName: string, steps: readonly Step[]): Place | Unresolved {
+    let places = PLACES.get(this.#btf)
+    if (places === undefined) {
+      places = new Map()
+      PLACES.set(this.#btf, places)
+    }
+    const key = `${structName}${steps.map(stepKey).join('')}`
+    let place = places.get(key)
+    if (place === undefined) {
+      place = this.#walk(structName, steps)
+      places.set(key, place)
+    }
+    return place
+  }
+
+  #walk(structName: string, steps: readonly Step[]): Place | Unresolved {
     const struct = this.#btf.findStruct(structName)
     if (struct === undefined) return new Unresolved(`no struct ${structName}`)
-
-    // `base` walks the types; `place` is undefined while the root pointer itself is what `base` points to.
     const walk = new Walk(this.#btf, struct)
     for (const step of steps) {
       const failed = step.kind === 'member' ? walk.member(step.name) : this.#index(walk, step.index)
       if (failed !== undefined) return failed
     }
-    return walk.finish(root)
+    return walk.finish(struct)
   }
 
   #bare(root: Root): ResolvedPath {
-    const place = { root, derefs: [], offset: 0, address: false, bare: true }
+    const structName = this.#rootStruct(root)
+    const rootType = typeof structName === 'string' ? (this.#btf.findStruct(structName) ?? 0) : 0
+    const place = { root, rootType, derefs: [], offset: 0, address: false, bare: true }
     const sizeBytes = root.kind === 'argument' ? this.#hook.arguments[root.index]?.sizeBytes : undefined
     if (root.kind === 'current' || sizeBytes === undefined) return { ...place, sizeBytes: 8, signed: false }
     const type = findPrototype(this.#hook, this.#btf)?.parameters[root.index]?.type
@@ -217,7 +250,7 @@ class Walk {
     return undefined
   }
 
-  finish(root: Root): ResolvedPath | Unresolved {
+  finish(rootType: TypeId): Place | Unresolved {
     const type = this.#btf.resolve(this.#type)
     const kind = this.#btf.kindOf(type)
     const address =
@@ -227,7 +260,7 @@ class Walk {
       return new Unresolved(`${this.#btf.typeName(type)} is not a number`)
     }
     return {
-      root,
+      rootType,
       derefs: this.#derefs,
       offset: this.#offset,
       sizeBytes,

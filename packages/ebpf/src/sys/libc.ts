@@ -90,20 +90,24 @@ export function perfEventOpen(attr: Uint8Array, pid: number, cpu: number, flags:
   return call('syscall', parameters, syscallNumbers().perfEventOpen, attr, pid, cpu, -1, flags)
 }
 
+/** Writes are seen by all who map the same thing, or by nobody else. */
+export const MAP_SHARED = 1
+export const MAP_PRIVATE = 2
+
 /** mmap(2) of a descriptor at an address of the kernel's choice. Answers the address or the negative errno. */
 export function mmap(
   lengthBytes: number,
   protection: number,
+  sharing: number,
   fd: number,
   offsetBytes: number,
 ): Address | Result {
-  const MAP_SHARED = 1
   const parameters = ['void *', 'size_t', 'int', 'int', 'int', 'int64']
   const address = native('mmap', 'void *', parameters)(
     null,
     lengthBytes,
     protection,
-    MAP_SHARED,
+    sharing,
     fd,
     offsetBytes,
   )

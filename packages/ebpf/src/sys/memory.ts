@@ -1,10 +1,20 @@
 import { ClosedError } from '../errors.js'
-import { type Address, mmap, munmap, viewMemory } from './libc.js'
+import { type Address, MAP_PRIVATE, MAP_SHARED, mmap, munmap, viewMemory } from './libc.js'
 import { checked } from './permission.js'
 import type { Fd } from './fd.js'
 
 const PROT_READ = 1
 const PROT_WRITE = 2
+
+/** What `MappedMemory.map` may be told. */
+export interface MapOptions {
+  /** Names the mapping in errors. */
+  readonly what: string
+  readonly writable: boolean
+  readonly offsetBytes?: number
+  /** A copy on write, as some files of the kernel demand. */
+  readonly isPrivate?: boolean
+}
 
 /** How many mappings of this process are open. */
 let open = 0
@@ -39,13 +49,10 @@ export class MappedMemory implements Disposable {
    *
    * @throws {KernelError} when mmap(2) refuses
    */
-  static map(
-    fd: Fd,
-    sizeBytes: number,
-    options: { readonly what: string; readonly writable: boolean; readonly offsetBytes?: number },
-  ): MappedMemory {
+  static map(fd: Fd, sizeBytes: number, options: MapOptions): MappedMemory {
     const protection = options.writable ? PROT_READ | PROT_WRITE : PROT_READ
-    const address = mmap(sizeBytes, protection, fd.number, options.offsetBytes ?? 0)
+    const sharing = options.isPrivate === true ? MAP_PRIVATE : MAP_SHARED
+    const address = mmap(sizeBytes, protection, sharing, fd.number, options.offsetBytes ?? 0)
     if (typeof address === 'number') {
       checked(`Cannot map ${options.what}`, 'mmap', address)
       throw new TypeError('mmap answered neither an address nor an error')

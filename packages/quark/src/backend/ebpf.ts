@@ -4,8 +4,10 @@ import {
   type AttachedProbe,
   Btf,
   EbpfError,
+  kernelBtf,
   KernelError,
   type LoadedProbe,
+  type Probe,
   ProbeSession,
   type RecordSink,
   type SessionOptions,
@@ -44,7 +46,7 @@ export class EbpfBackend implements Backend {
    */
   static open(options: EbpfBackendOptions): EbpfBackend {
     const { facts, ringSizeBytes, flavors, loop } = options
-    const btf = options.btf === undefined ? Btf.kernel() : Btf.fromFile(options.btf)
+    const btf = options.btf === undefined ? kernelBtf() : Btf.fromFile(options.btf)
     const probes = facts.flatMap(({ ways }) => ways.flat())
     const session = ProbeSession.open(
       {
@@ -59,7 +61,8 @@ export class EbpfBackend implements Backend {
       const attached: AttachedFact[] = []
       const missing: MissingFact[] = []
       // Loading takes much longer than attaching: all facts are to begin at nearly the same moment.
-      const loaded = facts.map((fact) => new FactLoader(session, fact))
+      const refused = new Map<string, EbpfError>()
+      const loaded = facts.map((fact) => new FactLoader(session, fact, refused))
       for (const fact of loaded) fact.attach(attached, missing)
       return new EbpfBackend(session, attached, missing)
     } catch (error) {
@@ -119,13 +122,16 @@ export class EbpfBackend implements Backend {
 class FactLoader {
   readonly #session: ProbeSession
   readonly #fact: FactProbes
+  /** Hooks that the kernel refused: they are not tried again for another way or fact. */
+  readonly #refused: Map<string, EbpfError>
   readonly #refusals: EbpfError[] = []
   #nextWay = 0
   #loaded: LoadedProbe[] | undefined
 
-  constructor(session: ProbeSession, fact: FactProbes) {
+  constructor(session: ProbeSession, fact: FactProbes, refused: Map<string, EbpfError>) {
     this.#session = session
     this.#fact = fact
+    this.#refused = refused
     this.#loaded = this.#loadNext()
   }
 
@@ -153,8 +159,21 @@ class FactLoader {
       const way = this.#fact.ways[this.#nextWay]
       if (way === undefined) return undefined
       this.#nextWay += 1
-      const loaded = this.#tried(() => way.map((probe) => this.#session.load(probe)))
+      const loaded = this.#tried(() => way.map((probe) => this.#load(probe)))
       if (loaded !== undefined) return loaded
+    }
+  }
+
+  #load(probe: Probe): LoadedProbe {
+    const { kind, target } = probe.hook
+    const hook = `${kind}/${target}`
+    const known = this.#refused.get(hook)
+    if (known !== undefined) throw known
+    try {
+      return this.#session.load(probe)
+    } catch (error) {
+      if (error instanceof EbpfError) this.#refused.set(hook, error)
+      throw error
     }
   }
 

@@ -16,7 +16,7 @@ import {
   FRAME_STEP,
 } from './format.js'
 import type { Frame, RecordingReader } from './reader.js'
-import { bootEpochOf, cgroupsOf, lossOf, missingOf } from './values.js'
+import { bootEpochOf, cgroupsOf, endOf, lossOf, missingOf } from './values.js'
 
 const TYPES = 32
 const UNKNOWN_TYPE = 0
@@ -86,6 +86,7 @@ export class ReplayFeed implements Feed {
         pipeline.tables.timeBase.bootEpochNs = this.#reader.json(frame, bootEpochOf)
         return false
       case FRAME_END:
+        this.#reader.json(frame, endOf)
         pipeline.flush(out)
         this.#ended = true
         return true

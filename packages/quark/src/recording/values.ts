@@ -48,6 +48,11 @@ export function bootEpochOf(value: unknown): bigint | undefined {
   return isObject(value) && isDecimal(value['bootEpochNs']) ? BigInt(value['bootEpochNs']) : undefined
 }
 
+/** The end mark. */
+export function endOf(value: unknown): { nowNs: number } | undefined {
+  return isObject(value) && typeof value['nowNs'] === 'number' ? { nowNs: value['nowNs'] } : undefined
+}
+
 function isObject(value: unknown): value is Members {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

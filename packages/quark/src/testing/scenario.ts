@@ -175,7 +175,7 @@ export async function runScenario(openQuark: OpenQuark): Promise<string> {
     const family = descendants(seen, pid).filter((one) => ended(one))
     const truths = parseTruths(truth)
     const { lost, truncatedArgv } = source.stats()
-    assert.equal(lost, 0, 'records were lost')
+    assert.equal(lost, 0, `records were lost: ${JSON.stringify(source.stats())}`)
     assert.deepEqual(missingSteps(truth, said), [], 'steps are missing')
     assert.deepEqual(complaints(truths, seen, { maxArgvBytes: MAX_ARGV_BYTES }), [])
     assert.deepEqual(family.flatMap(lifeComplaints), [])
