@@ -21,6 +21,7 @@ export function readRun(said, files) {
     } else if (!told.some((line) => line.startsWith(`${file}: `))) failures.push(`${file}: no test ran`)
   }
   const support = values('support').at(-1)
+  if (support === undefined) failures.push('support.mjs: not run to its end')
   return {
     release: values('kernel').at(-1),
     passed: values('pass').length,

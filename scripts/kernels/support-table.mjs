@@ -47,7 +47,8 @@ function factRows({ name, release, passed, failures, support }) {
     const flavors = [...new Set(hooks.map(({ hook, flavor }) => `${hook.split('/')[0]} ${flavor}`))]
     return flavors.length > 0 ? flavors.join(', ') : '—'
   })
-  return [[name, release, `${passed} passed, ${failures.length} failed`, ...cells]]
+  const tests = passed === 0 ? 'not run' : `${passed} passed, ${failures.length} failed`
+  return [[name, release, tests, ...cells]]
 }
 
 function missingRows({ name, support }) {

@@ -117,7 +117,8 @@ interface Running {
  */
 export class ProbeSession implements Disposable {
   readonly ringSizeBytes: number
-  readonly #options: SessionOptions
+  readonly #options: Omit<SessionOptions, 'btf'>
+  #btf: Btf | undefined
   readonly #cpus = possibleCpuCount()
   readonly #slotBytes: number
   readonly #maps: Map<string, BpfMap>
@@ -135,7 +136,9 @@ export class ProbeSession implements Disposable {
 
   private constructor(options: SessionOptions, slotBytes: number, resources: Resources) {
     this.ringSizeBytes = options.ringSizeBytes
-    this.#options = options
+    const { btf, ...others } = options
+    this.#options = others
+    this.#btf = btf
     this.#slotBytes = slotBytes
     this.#maps = resources.maps
     this.#slots = resources.slots
@@ -247,10 +250,20 @@ export class ProbeSession implements Disposable {
     return attached
   }
 
+  /** No more probes will be loaded: gives up the BTF, which is the largest part of a session's memory. */
+  seal(): void {
+    this.#btf = undefined
+  }
+
+  #openBtf(): Btf {
+    if (this.#btf === undefined) throw new BuildError('Cannot load another probe: the session is sealed')
+    return this.#btf
+  }
+
   #target(flavor: Flavor): Target {
-    const { btf, loop, probeRead } = this.#options
+    const { loop, probeRead } = this.#options
     return {
-      btf,
+      btf: this.#openBtf(),
       flavor,
       loop: loop ?? (probeFeature('bpfLoop').supported ? 'helper' : 'bounded'),
       architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
@@ -274,7 +287,7 @@ export class ProbeSession implements Disposable {
       code: bytes,
       declaration,
       functions: code.functions,
-      ...programKind(probe, flavor, this.#options.btf),
+      ...programKind(probe, flavor, this.#openBtf()),
     })
   }
 

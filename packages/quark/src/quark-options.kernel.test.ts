@@ -380,17 +380,18 @@ test('every fact is attached on a kernel that has all', LIMIT, async () => {
   assert.deepEqual(
     attached
       .filter(({ fact }) => fact !== 'idChange')
-      .map(({ fact, hook }) => `${fact} ${hook.replace(/^(tp_btf|raw_tp)/, 'tracepoint')}`),
+      .map(({ fact, hook }) => `${fact} ${hook.replace(/^(tp_btf|raw_tp)/, 'tracepoint')}`)
+      .toSorted(),
     [
       'cgroupNames tracepoint/cgroup_mkdir',
       'cgroupNames tracepoint/cgroup_rename',
-      'fork tracepoint/sched_process_fork',
+      'commChange tracepoint/task_rename',
       'exec tracepoint/sched_process_exec',
       'exit tracepoint/sched_process_exit',
-      'commChange tracepoint/task_rename',
-      'threads tracepoint/sched_process_fork',
-      'threads tracepoint/sched_process_exit',
       'failedExecs tracepoint/sys_exit',
+      'fork tracepoint/sched_process_fork',
+      'threads tracepoint/sched_process_exit',
+      'threads tracepoint/sched_process_fork',
     ],
   )
   // Which hook tells of ids depends on whether the kernel lets functions be hooked.

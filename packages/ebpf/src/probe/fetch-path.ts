@@ -11,8 +11,9 @@ import type { EncodablePath } from './codec.js'
 import { type FetchArgs, fetchAt, type FetchedValues, type ReadValue } from './fetch-args.js'
 import type { PathOffsets } from './tails.js'
 
-/** Mounts that a walk crosses. */
-const MAX_MOUNTS = 3
+/** Mounts whose components have names, and further ones of which only their roots are known: such as rootfs. */
+const MAX_NAMED_MOUNTS = 3
+const MAX_MOUNTS = 5
 /** Components per mount: no argument reaches further. */
 const MAX_COMPONENTS = 12
 /** NAME_MAX and the terminator; names that the kernel makes up are shorter. */
@@ -84,7 +85,7 @@ function planLevels(args: FetchArgs, texts: PathTexts, offsets: PathOffsets): Mo
     const root = args.number(fetchAt(offsets.mountVfsmount + offsets.vfsmountRoot - shift, mount), 8)
     const parentText = fetchAt(offsets.mountParent - shift, mount)
     const parent = args.number(parentText, 8)
-    const components = planComponents(args, dentry, offsets)
+    const components = planComponents(args, dentry, offsets, level < MAX_NAMED_MOUNTS)
     if (root === undefined || parent === undefined || components.length === 0) break
     levels.push({ root, parent, components })
     dentry = fetchAt(offsets.mountPoint - shift, mount)
@@ -94,13 +95,18 @@ function planLevels(args: FetchArgs, texts: PathTexts, offsets: PathOffsets): Mo
   return levels
 }
 
-function planComponents(args: FetchArgs, start: string, offsets: PathOffsets): Component[] {
+function planComponents(
+  args: FetchArgs,
+  start: string,
+  offsets: PathOffsets,
+  isNamed: boolean,
+): Component[] {
   const components: Component[] = []
   let dentry = start
   for (let depth = 0; depth < MAX_COMPONENTS; depth += 1) {
     const address = args.number(dentry, 8)
     if (address === undefined) break
-    const name = planName(args, dentry, offsets)
+    const name = isNamed ? planName(args, dentry, offsets) : undefined
     components.push({ address, name })
     if (name === undefined) break
     dentry = fetchAt(offsets.dentryParent, dentry)

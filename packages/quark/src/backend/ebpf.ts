@@ -64,6 +64,7 @@ export class EbpfBackend implements Backend {
       const refused = new Map<string, EbpfError>()
       const loaded = facts.map((fact) => new FactLoader(session, fact, refused))
       for (const fact of loaded) fact.attach(attached, missing)
+      session.seal()
       return new EbpfBackend(session, attached, missing)
     } catch (error) {
       session.close()

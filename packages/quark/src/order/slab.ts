@@ -35,12 +35,8 @@ export class Slab {
 
   /** Copies a record; `chunkId` and `offsetBytes` say where it is. */
   put(words: Uint32Array, bytes: Uint8Array, offsetBytes: number, lengthBytes: number): void {
-    const sizeBytes = (lengthBytes + 7) & ~7
-    const chunk = sizeBytes > LARGE_BYTES ? this.#ownChunk(sizeBytes) : this.#sharedChunk(sizeBytes)
-    const start = chunk.usedBytes
-    chunk.usedBytes += sizeBytes
-    chunk.liveRecords += 1
-    this.offsetBytes = start
+    const chunk = this.#reserve((lengthBytes + 7) & ~7)
+    const start = this.offsetBytes
     if (lengthBytes > LOOP_BYTES) {
       chunk.bytes.set(bytes.subarray(offsetBytes, offsetBytes + lengthBytes), start)
       return
@@ -50,6 +46,19 @@ export class Slab {
     for (let to = start >> 2, from = offsetBytes >> 2; to < end; to++, from++) {
       target[to] = words[from] as number
     }
+  }
+
+  /** Makes room for `sizeBytes`, a multiple of 8, as for a record; `chunkId` and `offsetBytes` say where. */
+  reserve(sizeBytes: number): void {
+    this.#reserve(sizeBytes)
+  }
+
+  #reserve(sizeBytes: number): Chunk {
+    const chunk = sizeBytes > LARGE_BYTES ? this.#ownChunk(sizeBytes) : this.#sharedChunk(sizeBytes)
+    this.offsetBytes = chunk.usedBytes
+    chunk.usedBytes += sizeBytes
+    chunk.liveRecords += 1
+    return chunk
   }
 
   wordsOf(chunkId: number): Uint32Array {

@@ -56,12 +56,6 @@ export class EndedProcesses {
     if (this.count === 1) this.#showFirst()
   }
 
-  /** Bytes that a process takes when it is packed; 0 when it cannot be. */
-  static sizeBytesOf({ identity }: ProcessRecord): number {
-    const text = identity?.text
-    return text === undefined ? 0 : PACKED_FIXED_BYTES + ((text.length + 7) & ~7)
-  }
-
   /** Whether the process was the last one pushed. */
   isLast(process: ProcessRecord): boolean {
     if (this.count === 0) return false
@@ -75,11 +69,17 @@ export class EndedProcesses {
     )
   }
 
-  /** Packs the process that was pushed last; returns its number. */
-  packLast(process: ProcessRecord): number {
-    const { identity } = process
-    const { text, form } = identity as { text: string; form: NonNullable<typeof identity>['form'] & object }
-    const sizeBytes = EndedProcesses.sizeBytesOf(process)
+  /**
+   * Packs the process that was pushed last.
+   *
+   * @returns its number; -1 when it cannot be packed, or not in so many bytes
+   */
+  packLast(process: ProcessRecord, maxBytes: number): number {
+    const source = process.identity?.source
+    if (source === undefined) return -1
+    const { text, form } = source
+    const sizeBytes = sizeBytesOf(text.length)
+    if (sizeBytes > maxBytes) return -1
     const slab = this.#slab
     slab.reserve(sizeBytes)
     const { chunkId, offsetBytes } = slab
@@ -134,7 +134,7 @@ export class EndedProcesses {
     const chunkId = place >> CHUNK_SHIFT
     const offsetBytes = (place & OFFSET_MASK) << 3
     const textLength = packedTextLength(this.#slab.wordsOf(chunkId), offsetBytes >> 2)
-    this.sizeBytes -= PACKED_FIXED_BYTES + ((textLength + 7) & ~7)
+    this.sizeBytes -= sizeBytesOf(textLength)
     this.#facts[at] = undefined
     this.#slab.release(chunkId)
   }
@@ -171,4 +171,9 @@ export class EndedProcesses {
     this.#times = times
     this.#facts = facts
   }
+}
+
+/** Bytes of a packed process with a text of so many characters. */
+function sizeBytesOf(textLength: number): number {
+  return PACKED_FIXED_BYTES + ((textLength + 7) & ~7)
 }

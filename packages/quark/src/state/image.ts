@@ -41,6 +41,27 @@ export class Image {
     this.#envSizeBytes = envSizeBytes
   }
 
+  /** What `pack` wrote at word `w`, of the same text. */
+  static unpack(text: string, words: Uint32Array, w: number): Image {
+    const word = (at: number): number => words[w + at] as number
+    return new Image(text, word(0), word(1), word(2), word(3), word(4), word(5))
+  }
+
+  /** Whether its tails are those of that record. */
+  isIn(text: string): boolean {
+    return this.#text === text
+  }
+
+  /** Writes all but the text: six words, from word `w` on. */
+  pack(words: Uint32Array, w: number): void {
+    words[w] = this.#start
+    words[w + 1] = this.#exe
+    words[w + 2] = this.#argv
+    words[w + 3] = this.#env
+    words[w + 4] = this.#argvSizeBytes
+    words[w + 5] = this.#envSizeBytes
+  }
+
   get exe(): string | undefined {
     return (this.#exe & TAIL_FAILED) === 0 ? pathAt(this.#text, this.#start, this.#exe) : undefined
   }

@@ -39,7 +39,21 @@ export interface Identity extends Pick<
   | 'mntNs'
   | 'netNs'
   | 'comm'
-> {}
+> {
+  /** Undefined when several records told it. */
+  readonly source: IdentitySource | undefined
+}
+
+/** The one record that told an identity, and how it is read from that. */
+export interface IdentitySource {
+  readonly text: string
+  readonly form: IdentityForm
+}
+
+/** How an identity lies in a record. Equal forms are the same object. */
+export interface IdentityForm {
+  identityIn(text: string): Identity
+}
 
 /** What a process used, summed up when it is asked for. Immutable. */
 export interface UsageSource {

@@ -1,5 +1,5 @@
 import { isLess, ticksOf, type TimeBase } from '../event/time-base.js'
-import { MarkQueue } from './mark-queue.js'
+import { EndedProcesses } from './ended-processes.js'
 import { KNOWN_EXIT, KNOWN_START, KNOWN_START_TICKS, ProcessRecord } from './process-record.js'
 
 export interface ProcessTableOptions {
@@ -7,7 +7,15 @@ export interface ProcessTableOptions {
   readonly graceMs: number
   /** Most processes; beyond it ended ones go first, then the oldest. */
   readonly maxProcesses: number
+  /** Most bytes of packed processes; beyond it the oldest go. */
+  readonly maxPackedBytes?: number
 }
+
+/** Enough for as many processes as a table has by default, with some hundred bytes of strings each. */
+const MAX_PACKED_BYTES = 24 << 20
+
+/** What must be known of a process that is packed: then all that has to be compared with a start is its start. */
+const PACKED_KNOWN = KNOWN_START | KNOWN_EXIT
 
 /**
  * The processes that run, and those that ended within the grace time. A process is its pid and its start
@@ -26,12 +34,14 @@ export class ProcessTable {
   #nowNs = 0
   readonly #options: ProcessTableOptions
   readonly #timeBase: TimeBase
-  readonly #entries = new Map<number, ProcessRecord>()
-  readonly #marks = new MarkQueue()
+  /** By pid; a number stands for a packed process. */
+  readonly #entries = new Map<number, ProcessRecord | number>()
+  readonly #ended: EndedProcesses
 
   constructor(options: ProcessTableOptions, timeBase: TimeBase) {
     this.#options = options
     this.#timeBase = timeBase
+    this.#ended = new EndedProcesses(timeBase)
   }
 
   get size(): number {
@@ -40,12 +50,13 @@ export class ProcessTable {
 
   /** The entry of a pid, not to be changed or given out. */
   peek(pid: number): ProcessRecord | undefined {
-    return this.#entries.get(pid)
+    const entry = this.#entries.get(pid)
+    return typeof entry === 'number' ? this.#unpacked(pid, entry) : entry
   }
 
   /** The process that has or last had this pid, to be given out. */
   lookup(pid: number): ProcessRecord | undefined {
-    const entry = this.#entries.get(pid)
+    const entry = this.peek(pid)
     if (entry !== undefined) entry.isDelivered = true
     return entry
   }
@@ -54,8 +65,13 @@ export class ProcessTable {
   *all(): IterableIterator<ProcessRecord> {
     const pids = [...this.#entries.keys()].sort((a, b) => a - b)
     for (const pid of pids) {
-      const entry = this.lookup(pid)
-      if (entry !== undefined) yield entry
+      const entry = this.#entries.get(pid)
+      // Not to be kept in the table: whoever asks for all wants them once.
+      if (typeof entry === 'number') yield this.#ended.unpack(entry)
+      else if (entry !== undefined) {
+        entry.isDelivered = true
+        yield entry
+      }
     }
   }
 
@@ -63,7 +79,7 @@ export class ProcessTable {
   ancestors(pid: number): ProcessRecord[] {
     const found: ProcessRecord[] = []
     const seen = new Set([pid])
-    let child = this.#entries.get(pid)
+    let child = this.peek(pid)
     while (child?.ppid !== undefined && !seen.has(child.ppid)) {
       seen.add(child.ppid)
       const parent = this.lookup(child.ppid)
@@ -80,8 +96,10 @@ export class ProcessTable {
    * older process than the pid's present one gets an object that the table does not keep.
    */
   entryOf(pid: number, startLo: number, startHi: number): ProcessRecord {
-    const entry = this.#entries.get(pid)
-    if (entry === undefined) return this.#add(pid)
+    const kept = this.#entries.get(pid)
+    if (kept === undefined) return this.#add(pid)
+    if (typeof kept === 'number' && this.#isBefore(kept, startLo, startHi)) return this.#add(pid)
+    const entry = typeof kept === 'number' ? this.#unpacked(pid, kept) : kept
     if (startLo === entry.startLo && startHi === entry.startHi) return this.#writable(entry)
     if ((entry.known & KNOWN_START) === 0) return this.#writable(entry)
     if ((startLo | startHi) === 0) return this.#writable(entry)
@@ -93,7 +111,7 @@ export class ProcessTable {
 
   /** As `entryOf`, for records that do not say when the process began: the pid's present process. */
   presentEntryOf(pid: number): ProcessRecord {
-    const entry = this.#entries.get(pid)
+    const entry = this.peek(pid)
     return entry === undefined ? this.#add(pid) : this.#writable(entry)
   }
 
@@ -101,7 +119,21 @@ export class ProcessTable {
   markEnded(process: ProcessRecord): void {
     if (process.hasExited) return
     process.known |= KNOWN_EXIT
-    this.#marks.push(process.pid, process.startLo, process.startHi, this.#nowNs)
+    this.#ended.push(process.pid, process.startLo, process.startHi, this.#nowNs)
+  }
+
+  /** Puts an ended process that was given out, and that will hardly change any more, where it costs least. */
+  pack(process: ProcessRecord): void {
+    const ended = this.#ended
+    if ((process.known & PACKED_KNOWN) !== PACKED_KNOWN || (process.known & KNOWN_START_TICKS) !== 0) return
+    if (!ended.isLast(process) || this.#entries.get(process.pid) !== process) return
+    const { maxPackedBytes = MAX_PACKED_BYTES } = this.#options
+    const number = ended.packLast(process, maxPackedBytes)
+    if (number === -1) return
+    this.#entries.set(process.pid, number)
+    while (ended.sizeBytes > maxPackedBytes) {
+      if (this.#removeFirstEnded()) this.evicted += 1
+    }
   }
 
   /**
@@ -112,7 +144,7 @@ export class ProcessTable {
    * @returns the process as it now is
    */
   applySnapshot(found: ProcessRecord): ProcessRecord {
-    const entry = this.#entries.get(found.pid)
+    const entry = this.peek(found.pid)
     if (entry === undefined) {
       this.#makeRoom()
       this.#entries.set(found.pid, found)
@@ -139,19 +171,34 @@ export class ProcessTable {
   collect(nowNs: number): void {
     this.#nowNs = nowNs
     const graceNs = this.#options.graceMs * 1e6
-    while (this.#marks.count > 0 && nowNs - this.#marks.first.timeNs >= graceNs) {
-      if (this.#removeFirstMarked()) this.collected += 1
+    while (this.#ended.count > 0 && nowNs - this.#ended.first.timeNs >= graceNs) {
+      if (this.#removeFirstEnded()) this.collected += 1
     }
   }
 
-  /** Drops the first mark; false when its process has made way for another one before. */
-  #removeFirstMarked(): boolean {
-    const { pid, startLo, startHi } = this.#marks.first
-    this.#marks.shift()
+  /** Forgets that the first one ended; false when it has made way for another process before. */
+  #removeFirstEnded(): boolean {
+    const { number, pid, startLo, startHi } = this.#ended.first
     const entry = this.#entries.get(pid)
+    this.#ended.shift()
+    if (typeof entry === 'number') return entry === number && this.#entries.delete(pid)
     if (entry === undefined || !entry.hasExited) return false
     if (entry.startLo !== startLo || entry.startHi !== startHi) return false
     return this.#entries.delete(pid)
+  }
+
+  /** A packed process, no longer packed. */
+  #unpacked(pid: number, number: number): ProcessRecord {
+    const process = this.#ended.unpack(number)
+    process.isDelivered = true
+    this.#entries.set(pid, process)
+    return process
+  }
+
+  /** Whether a packed process is another one than that of its pid which began at that time, and older. */
+  #isBefore(number: number, startLo: number, startHi: number): boolean {
+    if ((startLo | startHi) === 0) return false
+    return isLess(this.#ended.startLoOf(number), this.#ended.startHiOf(number), startLo, startHi)
   }
 
   #writable(entry: ProcessRecord): ProcessRecord {
@@ -171,8 +218,8 @@ export class ProcessTable {
   #makeRoom(): void {
     if (this.#entries.size < this.#options.maxProcesses) return
     this.evicted += 1
-    while (this.#marks.count > 0) {
-      if (this.#removeFirstMarked()) return
+    while (this.#ended.count > 0) {
+      if (this.#removeFirstEnded()) return
     }
     for (const pid of this.#entries.keys()) {
       this.#entries.delete(pid)

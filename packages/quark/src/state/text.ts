@@ -10,13 +10,19 @@ import { TAIL_LENGTH_MASK, TAIL_PSEUDO, TAIL_TRUNCATED } from '@quark/ebpf/probe
 const ASCII = /^[\0-\x7f]*$/
 
 /** Not in the types of node; skips what `toString` does before it comes to the same. */
-interface Latin1Source {
+interface Latin1Buffer {
   latin1Slice(start: number, end: number): string
+  latin1Write(text: string, start: number, length: number): number
 }
 
 /** The bytes from `start` to `end` as text with one character a byte. */
 export function latin1Of(bytes: Buffer, start: number, end: number): string {
-  return (bytes as Buffer & Latin1Source).latin1Slice(start, end)
+  return (bytes as Buffer & Latin1Buffer).latin1Slice(start, end)
+}
+
+/** Writes text with one character a byte. */
+export function writeLatin1(bytes: Buffer, text: string, start: number): void {
+  ;(bytes as Buffer & Latin1Buffer).latin1Write(text, start, text.length)
 }
 
 /** UTF-8 from text with one character a byte; what is invalid becomes U+FFFD. */

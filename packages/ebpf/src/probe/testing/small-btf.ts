@@ -12,10 +12,17 @@ export interface SmallKernel {
   readonly groupDead?: boolean
   /** Whether there is a `struct dentry`, without which there are no paths. */
   readonly dentry?: boolean
+  /** Whether short names lie within it, without which there are no paths either. */
+  readonly inlineNames?: boolean
 }
 
 /** A kernel with a handful of types, at offsets that no real one has. */
-export function smallBtf({ kfuncs = true, groupDead = true, dentry = true }: SmallKernel = {}): Btf {
+export function smallBtf({
+  kfuncs = true,
+  groupDead = true,
+  dentry = true,
+  inlineNames = false,
+}: SmallKernel = {}): Btf {
   const e = new BtfEncoder()
   const numbers = {
     s32: e.int('int', 32, SIGNED),
@@ -31,7 +38,7 @@ export function smallBtf({ kfuncs = true, groupDead = true, dentry = true }: Sma
     ['PIDTYPE_PID', 0],
     ['PIDTYPE_SID', 3],
   ])
-  if (dentry) encodeDentry(e, numbers.u32, text, address)
+  if (dentry) encodeDentry(e, numbers, { text, address, inlineNames })
   encodeMounts(e, address)
   const task = encodeTask(e, numbers, address)
   encodeTracepoint(e, 'sched_process_exec', address, [
@@ -49,13 +56,19 @@ export function smallBtf({ kfuncs = true, groupDead = true, dentry = true }: Sma
   return Btf.parse(e.bytes(), 'a small kernel')
 }
 
-function encodeDentry(e: BtfEncoder, u32: number, text: number, address: number): void {
+function encodeDentry(
+  e: BtfEncoder,
+  { u32, char }: Record<'u32' | 'char', number>,
+  { text, address, inlineNames }: { text: number; address: number; inlineNames: boolean },
+): void {
   const name = e.struct('qstr', 16, [member('hash', u32, 0), member('len', u32, 4), member('name', text, 8)])
   const hash = e.struct('hlist_bl_node', 16, [member('next', address, 0), member('pprev', address, 8)])
+  const inline = inlineNames ? [member('d_iname', e.array(char, 16), 48)] : []
   e.struct('dentry', 64, [
     member('d_hash', hash, 8),
     member('d_parent', address, 24),
     member('d_name', name, 32),
+    ...inline,
   ])
 }
 

@@ -96,6 +96,7 @@ export function applyProcessChanges(group: RecordGroup, tables: Tables): Process
   }
   if (process === undefined) return undefined
   process.isDelivered = true
+  if ((actions & ACTION_EXIT) !== 0) tables.processes.pack(process)
   const idChange = idsBefore === undefined ? undefined : idChangeOf(changed, idsBefore, process)
   const { bootEpochNs } = tables.timeBase
   return new ProcessChange(actions, process, idChange, timeLo, timeHi, bootEpochNs)

@@ -1,7 +1,7 @@
-import type { Identity } from '../../state/process-record.js'
+import type { Identity, IdentityForm, IdentitySource } from '../../state/process-record.js'
 import { cstringAt, u32At, u64At } from '../../state/text.js'
 import { execLayout, forkLayout, idChangeLayout, snapshotLayout } from './layouts.js'
-import { HAS_CAPS, HAS_COMM, HAS_IDS, HAS_NAMESPACES, HAS_TTY } from './kernel.js'
+import { HAS_CAPS, HAS_COMM, HAS_IDENTITY, HAS_IDS, HAS_NAMESPACES, HAS_TTY } from './kernel.js'
 
 const { at } = forkLayout
 const COMM_BYTES = 15
@@ -30,6 +30,10 @@ export class RecordIdentity implements Identity {
     this.#text = text
     this.#shift = shift
     this.#known = known
+  }
+
+  get source(): IdentitySource {
+    return { text: this.#text, form: formOf(this.#shift, this.#known & HAS_IDENTITY) }
   }
 
   #u32(offset: number, known: number): number | undefined {
@@ -121,6 +125,33 @@ export class RecordIdentity implements Identity {
   }
 }
 
+class RecordForm implements IdentityForm {
+  readonly shift: number
+  readonly known: number
+
+  constructor(shift: number, known: number) {
+    this.shift = shift
+    this.known = known
+  }
+
+  identityIn(text: string): Identity {
+    return new RecordIdentity(text, this.shift, this.known)
+  }
+}
+
+/** The forms there are: few, as `known` is of 7 bits. */
+const forms = new Map<number, RecordForm>()
+let lastForm: RecordForm | undefined
+
+function formOf(shift: number, known: number): RecordForm {
+  if (lastForm?.shift === shift && lastForm.known === known) return lastForm
+  const key = shift * (HAS_IDENTITY + 1) + known
+  const form = forms.get(key) ?? new RecordForm(shift, known)
+  forms.set(key, form)
+  lastForm = form
+  return form
+}
+
 /** What a record that does not know everything says, and where it says nothing, what was known before. */
 export function completedBy(record: Identity, before: Identity): Identity {
   return {
@@ -142,5 +173,6 @@ export function completedBy(record: Identity, before: Identity): Identity {
     mntNs: record.mntNs ?? before.mntNs,
     netNs: record.netNs ?? before.netNs,
     comm: record.comm ?? before.comm,
+    source: undefined,
   }
 }
