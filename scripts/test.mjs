@@ -36,7 +36,8 @@ function check(name, command, args) {
 }
 
 const node = process.execPath
-const built = check('build', node, ['node_modules/typescript/bin/tsc', '-b'])
+const built =
+  check('build', node, ['node_modules/typescript/bin/tsc', '-b']) && check('bundle', node, ['scripts/bundle.mjs'])
 if (everything && !values['no-checks']) {
   check('format', node, [
     'node_modules/oxfmt/bin/oxfmt',
@@ -56,6 +57,7 @@ if (everything && !values['no-checks']) {
   ])
   if (built) check('public API is as recorded in api/', node, ['scripts/api.mjs', '--check'])
   if (built) check('examples run', node, ['scripts/examples.mjs'])
+  if (built) check('the packed packages install and run', node, ['scripts/install-test.mjs'])
 }
 
 /** Runs test files and counts their tests; suites are not tests. */

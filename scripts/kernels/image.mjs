@@ -28,7 +28,11 @@ export async function buildImage(arch, { cache, filter }) {
   rmSync(tree, { recursive: true, force: true })
   cpSync(base, tree, { recursive: true, verbatimSymlinks: true })
   addPackages(tree, arch)
-  const files = globSync('packages', /dist\/.*\.kernel\.test\.js$/).filter((file) => filter.test(file))
+  // What was built of a file that is gone stays in dist.
+  const source = (file) => file.replace('/dist/', '/src/').replace(/\.js$/, '.ts')
+  const files = globSync('packages', /dist\/.*\.kernel\.test\.js$/).filter(
+    (file) => filter.test(file) && existsSync(source(file)),
+  )
   writeFileSync(join(tree, 'app/files'), files.map((file) => `${file}\n`).join(''))
   const path = join(cache, `root-${arch}.ext4`)
   rmSync(path, { force: true })
@@ -151,7 +155,7 @@ function addPackages(tree, arch) {
     copy(path)
   mkdirSync(join(app, 'node_modules/@quark'), { recursive: true })
   for (const [name, folder] of Object.entries(PACKAGES)) {
-    for (const part of ['package.json', 'dist', 'bin', 'man']) copy(join('packages', folder, part))
+    for (const part of ['package.json', 'dist', 'data', 'bin', 'man']) copy(join('packages', folder, part))
     symlinkSync(`/app/packages/${folder}`, join(app, 'node_modules', name))
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { PerfCursor } from './perf-cursor.js'
 
 const SIZE_BYTES = 4096
@@ -27,7 +27,8 @@ class Ring {
   drain(): string[] {
     const seen: string[] = []
     this.cursor.drain({
-      sample: ({ cpu, tid, timeNs, raw }) => seen.push(`sample ${cpu} ${tid} ${timeNs} ${raw.toString('latin1')}`),
+      sample: ({ cpu, tid, timeNs, raw }) =>
+        seen.push(`sample ${cpu} ${tid} ${timeNs} ${raw.toString('latin1')}`),
       lost: (cpu, count) => seen.push(`lost ${cpu} ${count}`),
     })
     return seen

@@ -57,6 +57,8 @@ export class PerfBuffer implements Disposable {
   readonly #rings = new Map<number, CpuRing>()
   readonly #eventIds: readonly number[]
   readonly #clock: number
+  /** What is added to the events' times to make them those of CLOCK_BOOTTIME. */
+  #shiftNs = 0n
   #online = ''
   #isRunning = false
   #isClosed = false
@@ -135,7 +137,8 @@ export class PerfBuffer implements Disposable {
 
   /** Hands over all that waits, CPU by CPU. Times are those of CLOCK_BOOTTIME. */
   drain(sink: PerfSink): void {
-    const shiftNs = this.#clock === CLOCK_BOOTTIME ? 0n : clockNs('boottime') - clockNs('monotonic')
+    if (this.#clock === CLOCK_MONOTONIC) this.#shiftNs = suspendedNs(this.#shiftNs)
+    const shiftNs = this.#shiftNs
     for (const ring of this.#rings.values()) {
       ring.cursor.drain({
         sample: (sample) => sink.sample({ ...sample, timeNs: sample.timeNs + shiftNs }),
@@ -298,6 +301,28 @@ function enable({ events }: CpuRing): void {
       ioctl(event.number, PERF_EVENT_IOC_ENABLE, 0),
     )
   }
+}
+
+const SHIFT_TRIES = 8
+
+/**
+ * How far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: the time spent suspended. What was known stays as long as
+ * it can be true, so that events keep their distances; 0 is true of most machines.
+ */
+function suspendedNs(knownNs: bigint): bigint {
+  let narrowestNs: bigint | undefined
+  let shiftNs = knownNs
+  for (let i = 0; i < SHIFT_TRIES; i += 1) {
+    const before = clockNs('monotonic')
+    const boottime = clockNs('boottime')
+    const after = clockNs('monotonic')
+    if (knownNs >= boottime - after && knownNs <= boottime - before) return knownNs
+    if (narrowestNs === undefined || after - before < narrowestNs) {
+      narrowestNs = after - before
+      shiftNs = boottime - (before + after) / 2n
+    }
+  }
+  return shiftNs
 }
 
 /** The count itself, and the records that found no room. */

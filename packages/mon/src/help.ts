@@ -1,4 +1,5 @@
-import { missingOptions, type Option, optionGroups } from './options.js'
+import { missingOptions, type Option, type OptionGroup, optionGroups } from './options.js'
+import type { Settings } from './settings.js'
 import { wrap } from './wrap.js'
 
 /** Column where descriptions begin. */
@@ -7,27 +8,47 @@ const INDENT = 26
 const MIN_COLUMNS = 60
 const MAX_COLUMNS = 100
 
+/** What the help text of a command is made of. */
+export interface HelpTable<S> {
+  /** Ways to call it, each with its arguments. */
+  readonly usage: readonly string[]
+  readonly summary: string
+  readonly groups: readonly OptionGroup<S>[]
+  /** Said at the end. */
+  readonly remark?: string
+}
+
+const MON: HelpTable<Settings> = {
+  usage: ['quark-mon [option ...]', 'quark-mon doctor [option ...]'],
+  summary:
+    'Shows every process of this machine from fork to exit, until Ctrl-C is pressed; doctor says what of it this ' +
+    'machine allows.',
+  groups: optionGroups,
+  remark: `Options of other versions that are not supported yet: ${missingOptions.map(({ short }) => `-${short}`).join(' ')}`,
+}
+
 /**
- * The text of `--help`.
+ * The text of `--help` of quark-mon.
  *
  * @param columns width of the terminal, in characters
  */
 export function helpText(columns: number): string {
+  return tableHelp(MON, columns)
+}
+
+/** The text of `--help` of the command that a table describes. */
+export function tableHelp<S>({ usage, summary, groups, remark }: HelpTable<S>, columns: number): string {
   const width = Math.min(Math.max(columns, MIN_COLUMNS), MAX_COLUMNS)
-  const lines = [
-    'Usage: quark-mon [option ...]',
-    '',
-    ...wrap('Shows every process of this machine from fork to exit, until Ctrl-C is pressed.', 0, width),
-  ]
-  for (const { title, options } of optionGroups) {
+  const lines = usage.map((line, index) => `${index === 0 ? 'Usage: ' : '       '}${line}`)
+  lines.push('', ...wrap(summary, 0, width))
+  for (const { title, options } of groups) {
     lines.push('', `${title}:`, ...options.flatMap((option) => optionLines(option, width)))
   }
-  const letters = missingOptions.map(({ short }) => `-${short}`).join(' ')
-  lines.push('', ...wrap(`Options of other versions that are not supported yet: ${letters}`, 0, width))
+  if (remark !== undefined) lines.push('', ...wrap(remark, 0, width))
   return `${lines.join('\n')}\n`
 }
 
-function optionLines(option: Option, width: number): string[] {
+function optionLines<S>(option: Option<S>, width: number): string[] {
   const short = option.short === undefined ? '    ' : `-${option.short}, `
   const head = `  ${short}--${option.long}${argumentText(option)}`
   const byDefault = option.byDefault === undefined ? '' : ` (default: ${option.byDefault})`
@@ -36,7 +57,7 @@ function optionLines(option: Option, width: number): string[] {
   return [head.padEnd(INDENT) + (body[0] ?? '').trimStart(), ...body.slice(1)]
 }
 
-function argumentText({ argument, withoutArgument }: Option): string {
+function argumentText<S>({ argument, withoutArgument }: Option<S>): string {
   if (argument === undefined) return ''
   return withoutArgument === undefined ? `=${argument}` : `[=${argument}]`
 }

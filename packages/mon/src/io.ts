@@ -69,6 +69,23 @@ export class Output {
 }
 
 /**
+ * Waits until all text of an output is written.
+ *
+ * @throws when it cannot be, unless nobody reads it
+ */
+export async function finish(output: Output): Promise<void> {
+  await output.flush()
+  if (output.failure !== undefined) throw new Error('Cannot write the output', { cause: output.failure })
+}
+
+/** Writes text to standard output, all of it. */
+export async function print(text: string): Promise<void> {
+  const output = new Output(process.stdout, () => {})
+  await output.write(text, new AbortController().signal)
+  await finish(output)
+}
+
+/**
  * The stream that events go to: standard output, or the file that was asked for, which is opened at once.
  *
  * @throws when the file cannot be opened

@@ -1,14 +1,16 @@
-import { openSync, readFileSync, writeFileSync } from 'node:fs'
+import { openSync, writeFileSync } from 'node:fs'
 import { processGraph, Quark } from 'quark'
 import { benchmark } from './commands/benchmark.js'
 import { BUFFER_GRAPH_FILES, drawBuffer, holdingOptions } from './commands/buffer-graph.js'
+import { doctor } from './commands/doctor.js'
 import { watch } from './commands/watch.js'
 import { helpText } from './help.js'
-import { type Io, openOutput, Output, wantsColour } from './io.js'
+import { finish, type Io, openOutput, Output, print, wantsColour } from './io.js'
 import { parseCommandLine } from './parse.js'
 import { becomeNobody } from './privileges.js'
 import { capabilitiesText, errorText, lossText, missingText, statsText } from './report.js'
 import type { Settings } from './settings.js'
+import { packageVersion } from './version.js'
 
 /** From this verbosity on, errors tell where they come from. */
 const STACK_VERBOSITY = 2
@@ -22,11 +24,17 @@ const STACK_VERBOSITY = 2
 export async function main(args: readonly string[]): Promise<number> {
   // A closed standard error cannot be reported anywhere.
   process.stderr.on('error', () => {})
+  const [command, ...rest] = args
+  if (command === 'doctor') return doctor(rest)
   let verbosity = 0
   try {
     const invocation = parseCommandLine(args)
     if (invocation.show !== 'events') {
-      await print(invocation.show === 'help' ? helpText(process.stdout.columns ?? 80) : `${version()}\n`)
+      await print(
+        invocation.show === 'help'
+          ? helpText(process.stdout.columns ?? 80)
+          : `quark-mon ${packageVersion()}\n`,
+      )
       return 0
     }
     verbosity = invocation.settings.verbosity
@@ -80,17 +88,6 @@ async function run(settings: Settings): Promise<void> {
   await finish(output)
 }
 
-async function print(text: string): Promise<void> {
-  const output = new Output(process.stdout, () => {})
-  await output.write(text, new AbortController().signal)
-  await finish(output)
-}
-
-async function finish(output: Output): Promise<void> {
-  await output.flush()
-  if (output.failure !== undefined) throw new Error('Cannot write the output', { cause: output.failure })
-}
-
 /** What to do with an open queue; opens the files that it will need. */
 function prepare(settings: Settings, io: Io): (quark: Quark) => Promise<void> {
   const { bufferGraph } = settings
@@ -107,11 +104,4 @@ function openQuark({ replay, quark }: Settings, signal: AbortSignal): Promise<Qu
   return replay === undefined
     ? Quark.open({ snapshot: true, ...quark, signal })
     : Quark.replay(replay, { ...quark, signal })
-}
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
-  return `quark-mon ${version}`
 }

@@ -1,4 +1,7 @@
-import { missingOptions, type Option, optionGroups } from './options.js'
+import { BTF_USAGE } from './btf/text.js'
+import { btfOptions } from './btf/options.js'
+import { doctorOptions } from './commands/doctor.js'
+import { missingOptions, type Option, type OptionGroup, optionGroups } from './options.js'
 import { wrap } from './wrap.js'
 
 const DATE = 'November 24, 2026'
@@ -27,6 +30,64 @@ and
 What this kernel does not let be watched is said on standard error, and the rest is watched.
 .Pp
 When an option is given more than once, the last one counts.`
+
+const DOCTOR = `\
+.Nm
+.Cm doctor
+tells what a run with default options would miss on this machine.
+It reads what may stand in the way: capabilities, lockdown, seccomp, namespaces, and file systems that are missing.
+It then opens every hook and every backend for a moment, one after the other.
+Each line has a verdict:
+.Bl -tag -width problem -compact
+.It Cm ok
+as it should be
+.It Cm problem
+a default run misses something because of it
+.It Cm absent
+not there, and a default run does without
+.It Cm unknown
+it cannot be found out, mostly for want of rights
+.It Cm note
+only told
+.El
+.Pp
+Below it is said what cannot be learnt because of it, and which command changes that.
+It needs no privileges, but without them much stays unknown.
+It exits 0 when a default run would be complete, 1 when it would not, and 2 on an error.`
+
+const BTF_DESCRIPTION = `\
+.Nm
+writes one line for each
+.Ar TARGET ,
+or for all: the name of a member of a kernel structure, and its offset in bytes;
+or the name of an enumerator, and its value.
+.Sq U
+stands in place of what the kernel does not have.
+Where kernels have other names for a target, those are tried as well.
+.Pp
+The types come from
+.Pa /sys/kernel/btf/vmlinux ,
+from where distributions put kernels with debug information, or from the offsets that are known of some kernels.`
+
+const BTF_AFTER_OPTIONS = `\
+.Sh ENVIRONMENT
+.Bl -tag -width QUARK_BTF_PATH
+.It Ev QUARK_BTF_PATH
+File with the types of the running kernel, in place of all of these.
+.El
+.Sh EXIT STATUS
+.Nm
+exits 0, and 1 when the command line is wrong, there are no types, or the kernel lacks one of the targets that were
+written.
+Kernels have either signal_struct.pids or task_struct.pids, so that one of them may be missing.
+.Sh EXAMPLES
+Make the offsets of a kernel without BTF from its debug information, and use them:
+.Pp
+.Dl $ pahole --btf_encode_detached=kernel.btf vmlinux
+.Dl $ quark-btf -g kernel.btf myself 4.15.0-9-custom > offsets.json
+.Dl # quark-mon --btf offsets.json
+.Sh SEE ALSO
+.Xr quark-mon 8`
 
 const AFTER_OPTIONS = `\
 .Sh ENVIRONMENT
@@ -71,7 +132,8 @@ const END = `\
 .Sh SEE ALSO
 .Xr dot 1 ,
 .Xr proc 5 ,
-.Xr capabilities 7`
+.Xr capabilities 7 ,
+.Xr quark-btf 8`
 
 /** The manual page, as mdoc(7). */
 export function manPage(): string {
@@ -85,15 +147,16 @@ export function manPage(): string {
     '.Sh SYNOPSIS',
     '.Nm',
     ...optionGroups.flatMap(({ options }) => options.map(synopsis)),
+    '.Nm',
+    '.Cm doctor',
+    ...doctorOptions.options.map(synopsis),
     '.Sh DESCRIPTION',
     DESCRIPTION,
     '.Sh OPTIONS',
-    ...optionGroups.flatMap(({ title, options }) => [
-      `.Ss ${title}`,
-      '.Bl -tag -width Ds',
-      ...options.flatMap(item),
-      '.El',
-    ]),
+    ...optionGroups.flatMap(section),
+    '.Sh DOCTOR',
+    DOCTOR,
+    ...items(doctorOptions),
     AFTER_OPTIONS,
     '.Sh COMPATIBILITY',
     'These options of other versions are recognised and refused, because their features are not supported yet:',
@@ -106,23 +169,65 @@ export function manPage(): string {
     '.El',
     END,
   ]
-  const folded = lines
+  return folded(lines)
+}
+
+/** The manual page of quark-btf, as mdoc(7). */
+export function btfManPage(): string {
+  return folded([
+    `.Dd ${DATE}`,
+    '.Dt QUARK-BTF 8',
+    '.Os',
+    '.Sh NAME',
+    '.Nm quark-btf',
+    '.Nd show where a kernel keeps what quark reads',
+    '.Sh SYNOPSIS',
+    ...BTF_USAGE.flatMap((usage) => ['.Nm', ...usageMacros(usage)]),
+    '.Sh DESCRIPTION',
+    BTF_DESCRIPTION,
+    ...items(btfOptions),
+    BTF_AFTER_OPTIONS,
+  ])
+}
+
+function folded(lines: readonly string[]): string {
+  const all = lines
     .flatMap((part) => part.split('\n'))
     .flatMap((line) => (isRequest(line) ? line : wrap(line, 0, WIDTH)))
-  return `${folded.join('\n')}\n`
+  return `${all.join('\n')}\n`
+}
+
+function section<S>(group: OptionGroup<S>): string[] {
+  return [`.Ss ${group.title}`, ...items(group)]
+}
+
+function items<S>({ options }: OptionGroup<S>): string[] {
+  return ['.Bl -tag -width Ds', ...options.flatMap(item), '.El']
+}
+
+/** A line of the help text, `name [-bv] [-f FILE] -l VERSION [TARGET ...]`, word by word in mdoc. */
+function usageMacros(usage: string): string[] {
+  const [, ...words] = usage.match(/\[[^\]]*\]|\S+/g) ?? []
+  return words.map((word) => {
+    const macros = word
+      .replaceAll(/[[\]]/g, '')
+      .split(' ')
+      .map((part) => (part.startsWith('-') ? `Fl ${part.slice(1)}` : part === '...' ? part : `Ar ${part}`))
+    return `.${word.startsWith('[') ? 'Op ' : ''}${macros.join(' ')}`
+  })
 }
 
 function isRequest(line: string): boolean {
   return line.startsWith('.')
 }
 
-function synopsis(option: Option): string {
+function synopsis<S>(option: Option<S>): string {
   const { short, long, argument, withoutArgument } = option
   if (short === undefined) return `.Op ${longFlag(long, argument, withoutArgument)}`
   return `.Op ${flag(short)}${argument === undefined ? '' : ` Ar ${argument}`}`
 }
 
-function item(option: Option): string[] {
+function item<S>(option: Option<S>): string[] {
   const { short, long, argument, withoutArgument, conflicts, byDefault, help, more } = option
   const lines = [
     `.It ${short === undefined ? '' : `${flag(short)} , `}${longFlag(long, argument, withoutArgument)}`,

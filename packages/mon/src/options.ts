@@ -2,7 +2,7 @@ import type { Settings } from './settings.js'
 import { byteCount, fileName, oneOf, powerOfTwo, secondsAsMs, someOf, wholeNumber } from './values.js'
 
 /** One option: the parser, the help text and the manual page all read it from here. */
-export interface Option {
+export interface Option<S = Settings> {
   /** Name after two dashes. */
   readonly long: string
   /** Letter after one dash. */
@@ -20,13 +20,13 @@ export interface Option {
   /** Long names of options that it contradicts; naming a pair once is enough. */
   readonly conflicts?: readonly string[]
   /** Writes it into the settings; `value` is empty for a switch. */
-  readonly set: (settings: Settings, value: string) => void
+  readonly set: (settings: S, value: string) => void
 }
 
 /** Options under one heading. */
-export interface OptionGroup {
+export interface OptionGroup<S = Settings> {
   readonly title: string
-  readonly options: readonly Option[]
+  readonly options: readonly Option<S>[]
 }
 
 /** An option that scripts written for other versions may give, and that is refused by name. */
@@ -372,6 +372,6 @@ export const missingOptions: readonly MissingOption[] = [
 export const options: readonly Option[] = optionGroups.flatMap((group) => group.options)
 
 /** How an option is named in a message: `--max-length`. */
-export function optionName(option: Pick<Option, 'long'>): string {
+export function optionName(option: { readonly long: string }): string {
   return `--${option.long}`
 }

@@ -66,15 +66,16 @@ export function missingText({ missing }: Capabilities): string {
  * An error as lines for a terminal, with the causes that its message does not tell already.
  *
  * @param withStack also where each error was made
+ * @param command what tells it
  */
-export function errorText(error: unknown, withStack: boolean): string {
+export function errorText(error: unknown, withStack: boolean, command = 'quark-mon'): string {
   const lines: string[] = []
   let told = ''
   for (let depth = 0, at = error; at !== undefined && depth < 8; depth += 1) {
     const { message, stack, cause } = at instanceof Error ? at : new Error(String(at))
     if (!told.includes(message)) {
       lines.push(
-        depth === 0 ? `quark-mon: ${sanitiseLines(message)}` : `  because: ${sanitiseLines(message)}`,
+        depth === 0 ? `${command}: ${sanitiseLines(message)}` : `  because: ${sanitiseLines(message)}`,
       )
       told += message
     }

@@ -1,6 +1,24 @@
 /** Process telemetry for Linux: every process, from fork to exit. */
 
 export { type AggregationRow, AggregationTable, type Join, type JoinPredicate } from './aggregate/table.js'
+export {
+  type KnownKernel,
+  listKnownTargets,
+  listTargets,
+  offsetTableOf,
+  type TargetListing,
+} from './btf/listing.js'
+export { BTF_TARGETS, type BtfTarget, missingTargets, type ResolvedTarget } from './btf/targets.js'
+export { examine } from './doctor/examine.js'
+export {
+  type BackendTrial,
+  type Examination,
+  type Finding,
+  type Topic,
+  TOPICS,
+  type Verdict,
+} from './doctor/examination.js'
+export type { ExamineOptions } from './doctor/readings.js'
 export type { Host } from './enrich/host.js'
 export {
   BackendError,

@@ -16,9 +16,4 @@ export {
 } from './proc-connector.js'
 export { attachRawTracepoint, attachTracing } from './raw-tracepoint.js'
 export { attachSocketFilter } from './socket-filter.js'
-export {
-  type EventField,
-  findTracefs,
-  KprobeEvents,
-  tracepointEvent,
-} from './tracefs.js'
+export { type EventField, findTracefs, KprobeEvents, tracepointEvent } from './tracefs.js'

@@ -38,11 +38,14 @@ test('fields of a format are read: numbers, arrays and strings', () => {
     '',
     'print fmt: "(%lx) a0=%u", REC->__probe_ip, REC->a0',
   ].join('\n')
-  assert.deepEqual([...parseFormat(format)], [
-    ['common_type', { offset: 0, sizeBytes: 2, dynamic: false }],
-    ['__probe_ip', { offset: 8, sizeBytes: 8, dynamic: false }],
-    ['a0', { offset: 16, sizeBytes: 4, dynamic: false }],
-    ['a1', { offset: 20, sizeBytes: 512, dynamic: false }],
-    ['a2', { offset: 532, sizeBytes: 4, dynamic: true }],
-  ])
+  assert.deepEqual(
+    [...parseFormat(format)],
+    [
+      ['common_type', { offset: 0, sizeBytes: 2, dynamic: false }],
+      ['__probe_ip', { offset: 8, sizeBytes: 8, dynamic: false }],
+      ['a0', { offset: 16, sizeBytes: 4, dynamic: false }],
+      ['a1', { offset: 20, sizeBytes: 512, dynamic: false }],
+      ['a2', { offset: 532, sizeBytes: 4, dynamic: true }],
+    ],
+  )
 })

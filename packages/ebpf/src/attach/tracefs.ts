@@ -44,7 +44,11 @@ export function mountsOf(mountinfo: string): string[] {
     const [mount = '', source = ''] = line.split(' - ')
     const point = mount.split(' ')[4]
     if (point === undefined || source.split(' ')[0] !== 'tracefs') return []
-    return [point.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))]
+    return [
+      point.replaceAll(/\\([0-7]{3})/g, (_, digits: string) =>
+        String.fromCharCode(Number.parseInt(digits, 8)),
+      ),
+    ]
   })
 }
 
@@ -70,7 +74,8 @@ export class KprobeEvents {
     const action = `Cannot put a kprobe event on "${symbol}"`
     this.#write(action, `p:${KprobeEvents.GROUP}/${name} ${symbol} ${args.join(' ')}`)
     const id = readText(`${this.#event(name)}/id`)
-    if (id === undefined) throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', `${action}: ${this.#event(name)} has no id`)
+    if (id === undefined)
+      throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', `${action}: ${this.#event(name)} has no id`)
     return Number(id)
   }
 

@@ -1,3 +1,25 @@
+export {
+  AUDIT_ANOM_ABEND,
+  AUDIT_CWD,
+  AUDIT_EOE,
+  AUDIT_EXECVE,
+  AUDIT_PATH,
+  AUDIT_SYSCALL,
+  auditArgument,
+  auditArguments,
+  auditNumber,
+  type AuditRecord,
+  auditText,
+  parseAuditRecord,
+} from './audit-message.js'
+export { type AuditRule, type ListedAuditRule } from './audit-rule.js'
+export {
+  AuditControl,
+  type AuditEnabled,
+  type AuditStatus,
+  openAuditLog,
+  receiveAuditRecord,
+} from './audit-socket.js'
 export { MessageGaps } from './message-gaps.js'
 export {
   parseProcMessage,

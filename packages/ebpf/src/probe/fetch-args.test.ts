@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BuildError } from '../errors.js'
 import type { EncodablePath } from './codec.js'
-import { MAX_FETCH_CHARS, planFetch } from './fetch-args.js'
+import { planFetch } from './fetch-args.js'
 import { eventArg } from './fetch-events.js'
+import { MAX_FETCH_CHARS } from './fetch-list.js'
 import {
   and,
   at,
@@ -73,7 +74,10 @@ function textOf(plan: FetchPlan): string {
 /** A plan's values by the text of their arguments; 0 and empty when there are none. */
 function valuesOf(plan: FetchPlan, values: Readonly<Record<string, bigint | Buffer>>) {
   for (const text of Object.keys(values)) {
-    assert.ok(plan.args.some((arg) => arg.text === text), `no argument is ${text}`)
+    assert.ok(
+      plan.args.some((arg) => arg.text === text),
+      `no argument is ${text}`,
+    )
   }
   return {
     number: (index: number): bigint => {
@@ -189,23 +193,43 @@ const plain = {
 }
 
 test('a path is walked from the leaf to the root', () => {
-  const chain = [[1n, 'leaf'], [2n, 'branch'], [9n, '/']] as const
-  assert.deepEqual(pathOf(chain, plain), { path: '/branch/leaf', root: '/', truncated: false, deleted: false })
+  const chain = [
+    [1n, 'leaf'],
+    [2n, 'branch'],
+    [9n, '/'],
+  ] as const
+  assert.deepEqual(pathOf(chain, plain), {
+    path: '/branch/leaf',
+    root: '/',
+    truncated: false,
+    deleted: false,
+  })
   assert.equal(pathOf([[9n, '/']], plain)?.path, '/')
 })
 
 test('an unlinked file is said to be so', () => {
-  const chain = [[1n, 'leaf'], [9n, '/']] as const
+  const chain = [
+    [1n, 'leaf'],
+    [9n, '/'],
+  ] as const
   assert.equal(pathOf(chain, { ...plain, [`+16(${PWD}):u64`]: 0n })?.deleted, true)
 })
 
 test('a file that is its own parent has a name only', () => {
-  const chain = [[1n, 'memfd:x'], [1n, 'memfd:x']] as const
+  const chain = [
+    [1n, 'memfd:x'],
+    [1n, 'memfd:x'],
+  ] as const
   assert.deepEqual(pathOf(chain, plain), { path: 'memfd:x', root: undefined, truncated: false })
 })
 
 test('what lies above the root of the process is the path of that', () => {
-  const chain = [[1n, 'leaf'], [2n, 'jail'], [3n, 'srv'], [9n, '/']] as const
+  const chain = [
+    [1n, 'leaf'],
+    [2n, 'jail'],
+    [3n, 'srv'],
+    [9n, '/'],
+  ] as const
   const found = pathOf(chain, { ...plain, '+32(+56(%di)):u64': 2n })
   assert.deepEqual(found, { path: '/leaf', root: '/srv/jail', truncated: false, deleted: false })
 })
@@ -226,16 +250,22 @@ test('a path deeper than the arguments is said to be cut, and has no root', () =
 test('a mount is crossed at the place where it is mounted', () => {
   const MOUNT_POINT = `-16(${PWD_MOUNT})`
   const PARENT = `-24(${PWD_MOUNT})`
-  const found = pathOf([[1n, 'leaf'], [5n, '/']], {
-    ...plain,
-    [`+8(${PWD_MOUNT}):u64`]: 5n,
-    [`${PARENT}:u64`]: 0x2000n,
-    '+24(+56(%di)):u64': 0x2000n + 32n,
-    [`+40(${PARENT}):u64`]: 9n,
-    [`${MOUNT_POINT}:u64`]: 7n,
-    [`+24(${MOUNT_POINT}):u64`]: 9n,
-    [`+8(${PARENT}):u64`]: 0x2000n,
-  })
+  const found = pathOf(
+    [
+      [1n, 'leaf'],
+      [5n, '/'],
+    ],
+    {
+      ...plain,
+      [`+8(${PWD_MOUNT}):u64`]: 5n,
+      [`${PARENT}:u64`]: 0x2000n,
+      '+24(+56(%di)):u64': 0x2000n + 32n,
+      [`+40(${PARENT}):u64`]: 9n,
+      [`${MOUNT_POINT}:u64`]: 7n,
+      [`+24(${MOUNT_POINT}):u64`]: 9n,
+      [`+8(${PARENT}):u64`]: 0x2000n,
+    },
+  )
   // The name of the mount point was not given.
   assert.deepEqual(found, { path: '//leaf', root: '/', truncated: false, deleted: false })
 })

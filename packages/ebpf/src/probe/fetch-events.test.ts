@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { EventValues, eventArg, splitArgs } from './fetch-events.js'
 
 const arg = fc.record({
@@ -32,8 +32,8 @@ test('values are found in the record of their event', () => {
   const first = Buffer.alloc(32)
   first.writeUInt32LE(0xdead_beef, 16)
   first.writeUInt8(5, 20)
-  first.writeUInt32LE(24 | (4 << 16), 21)
-  first.write('abc\0', 24)
+  first.writeUInt32LE(25 | (4 << 16), 21)
+  first.write('abc\0', 25)
   const second = Buffer.alloc(24)
   second.writeBigUInt64LE(2n ** 63n, 16)
   const values = new EventValues(

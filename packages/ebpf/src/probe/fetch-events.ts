@@ -1,6 +1,6 @@
 /** Kprobe events for a plan: as many on one function as its arguments need, and their records read together. */
 
-import type { FetchArg, FetchedValues } from './fetch-args.js'
+import type { FetchArg, FetchedValues } from './fetch-list.js'
 
 /** The kernel's limits on one event. */
 export interface EventLimits {

@@ -8,7 +8,7 @@
  */
 
 import type { EncodablePath } from './codec.js'
-import { type FetchArgs, fetchAt, type FetchedValues, type ReadValue } from './fetch-args.js'
+import { type FetchArgs, fetchAt, type FetchedValues, type ReadValue } from './fetch-list.js'
 import type { PathOffsets } from './tails.js'
 
 /** Mounts whose components have names, and further ones of which only their roots are known: such as rootfs. */
@@ -95,12 +95,7 @@ function planLevels(args: FetchArgs, texts: PathTexts, offsets: PathOffsets): Mo
   return levels
 }
 
-function planComponents(
-  args: FetchArgs,
-  start: string,
-  offsets: PathOffsets,
-  isNamed: boolean,
-): Component[] {
+function planComponents(args: FetchArgs, start: string, offsets: PathOffsets, isNamed: boolean): Component[] {
   const components: Component[] = []
   let dentry = start
   for (let depth = 0; depth < MAX_COMPONENTS; depth += 1) {
@@ -118,9 +113,10 @@ function planName(args: FetchArgs, dentry: string, offsets: PathOffsets): ReadNa
   const named = args.string(fetchAt(0, fetchAt(offsets.dentryName, dentry)), MAX_NAME_BYTES)
   if (named !== undefined) return (values) => trimmed(values.bytes(named))
   // One component further: a short name lies in the dentry itself.
-  const length = args.number(fetchAt(offsets.dentryNameLength, dentry), 4)
   const inline = args.words(fetchAt(offsets.dentryInline, dentry), Math.floor(offsets.dentryInlineBytes / 8))
-  if (length === undefined || inline === undefined) return undefined
+  if (inline === undefined) return undefined
+  const length = args.number(fetchAt(offsets.dentryNameLength, dentry), 4)
+  if (length === undefined) return undefined
   return (values) => {
     const sizeBytes = Number(values.number(length))
     const bytes = values.bytes(inline)

@@ -96,14 +96,13 @@ export {
 export { type CompiledProbe, compileProbe, type MissingField, type Target } from './compile.js'
 export type { Flavor } from './loads.js'
 export {
-  type FetchArg,
   type FetchedRecord,
-  type FetchedValues,
   type FetchPlan,
   type FetchTarget,
   type FunctionEntry,
   planFetch,
 } from './fetch-args.js'
+export { type FetchArg, type FetchedValues } from './fetch-list.js'
 export {
   type ArgPlace,
   dynamicBytes,

@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url'
 /** The file that the package installs as quark-mon. */
 export const COMMAND = fileURLToPath(new URL('../../bin/quark-mon.js', import.meta.url))
 
+/** The file that the package installs as quark-btf. */
+export const BTF_COMMAND = fileURLToPath(new URL('../../bin/quark-btf.js', import.meta.url))
+
 /** Most time that a run may take. It only ends runs that would hang; it decides nothing. */
 const LIMIT_MS = 60_000 * Number(process.env['TEST_SLOW'] ?? 1)
 
@@ -73,7 +76,16 @@ export class Running {
 
 /** Runs the command to its end, as another user when there is one. */
 export function runCommand(args: readonly string[], uid?: number): Run {
-  const { error, status, signal, stdout, stderr } = spawnSync(process.execPath, [COMMAND, ...args], {
+  return runFile(COMMAND, args, uid)
+}
+
+/** Runs quark-btf to its end. */
+export function runBtf(args: readonly string[]): Run {
+  return runFile(BTF_COMMAND, args)
+}
+
+function runFile(file: string, args: readonly string[], uid?: number): Run {
+  const { error, status, signal, stdout, stderr } = spawnSync(process.execPath, [file, ...args], {
     encoding: 'utf8',
     timeout: LIMIT_MS,
     killSignal: 'SIGKILL',

@@ -4,6 +4,7 @@ import type { Settings } from '../check-options.js'
 import type { Clock } from '../clock.js'
 import type { FactProbes } from '../event/fact.js'
 import type { CgroupHierarchy } from '../state/cgroups-mounts.js'
+import { openAudit } from './audit.js'
 import type { Backend } from './backend.js'
 import { EbpfBackend } from './ebpf.js'
 import { openKprobe } from './kprobe.js'
@@ -26,6 +27,7 @@ export const backends = {
   ebpf: ({ settings, facts }) =>
     EbpfBackend.open({ facts, ringSizeBytes: settings.ringSizeBytes, btf: settings.btf }),
   kprobe: openKprobe,
+  audit: openAudit,
   procConnector: openProcConnector,
 } as const satisfies Record<string, OpenBackend>
 

@@ -1,7 +1,7 @@
 /** Installs the kprobe events of every fact, and removes those that a queue left behind. */
 
 import { existsSync, readFileSync } from 'node:fs'
-import { EbpfError, KprobeEvents, tracepointEvent } from '@quark/ebpf'
+import { EbpfError, type KprobeEvents, tracepointEvent } from '@quark/ebpf'
 import {
   type ArgPlace,
   dynamicBytes,
@@ -63,7 +63,10 @@ export class InstalledEvents {
 
   /** Ids of all events. */
   get ids(): number[] {
-    return [...this.hooks.flatMap(({ events }) => events.map(({ id }) => id)), ...this.plain.map(({ id }) => id)]
+    return [
+      ...this.hooks.flatMap(({ events }) => events.map(({ id }) => id)),
+      ...this.plain.map(({ id }) => id),
+    ]
   }
 
   /** Runs that the kernel skipped because a probe hit inside of another. */
@@ -174,7 +177,10 @@ export class InstalledEvents {
       const field = fields.get(args[at]?.name ?? '')
       if (field === undefined) {
         this.#kprobes.remove(name)
-        throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', `The format of the event "${name}" lacks ${args[at]?.name}`)
+        throw new EbpfError(
+          'ERR_EBPF_NOT_SUPPORTED',
+          `The format of the event "${name}" lacks ${args[at]?.name}`,
+        )
       }
       places[index] = { event, field }
       fixedSizeBytes = Math.max(fixedSizeBytes, field.offset + field.sizeBytes)
@@ -220,7 +226,6 @@ export function removeStale(kprobes: KprobeEvents): void {
     if (pid !== undefined && !existsSync(`/proc/${pid}`)) kprobes.remove(name)
   }
 }
-
 
 function readText(path: string): string | undefined {
   try {

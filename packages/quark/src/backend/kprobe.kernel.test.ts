@@ -1,10 +1,191 @@
-import { test } from 'node:test'
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { findTracefs, KprobeEvents } from '@quark/ebpf'
+import type { ProcessEvent } from '../event/event.js'
+import type { QuarkOptions } from '../options.js'
 import { Quark } from '../quark.js'
-import { runScenario } from '../testing/scenario.js'
+import { dyingProgram, exitingProgram } from '../testing/elf.js'
+import { collectUntilExit, makeDirectory, writeProgram } from '../testing/scenario.js'
+import { byProcess, lastOf } from '../testing/truth.js'
 
-test('the scenario through kprobes', async (t) => {
-  const q = await Quark.open({ backends: ['kprobe'], threads: true })
-  t.diagnostic(JSON.stringify(q.capabilities))
-  await q.close()
-  await runScenario((options) => Quark.open({ ...options, backends: ['kprobe'] }))
+let directory = ''
+before(() => {
+  directory = makeDirectory('kprobe')
+})
+after(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+function open(options: QuarkOptions = {}): Promise<Quark> {
+  return Quark.open({ holdMs: 50, ...options, backends: ['kprobe'] })
+}
+
+/** Runs a program and answers its pid and all events about it. */
+async function watch(
+  quark: Quark,
+  program: string,
+  args: readonly string[],
+  cwd = directory,
+): Promise<{ pid: number; events: readonly ProcessEvent[] }> {
+  const child = spawn(program, args, { cwd, env: { A: '1' }, stdio: 'ignore' })
+  const ended = once(child, 'exit')
+  const events = await collectUntilExit(quark, child.pid!)
+  await ended
+  const [seen, ...others] = byProcess(events).filter(({ pid }) => pid === child.pid)
+  assert.ok(seen !== undefined && others.length === 0)
+  return { pid: child.pid!, events: seen.events }
+}
+
+/** The names of all installed events of this project. */
+function installed(): string[] {
+  return new KprobeEvents(findTracefs()).names()
+}
+
+test('a process is told from fork to exit', async () => {
+  const program = writeProgram(directory, 'exit-3', exitingProgram(3))
+  await using quark = await open({ maxEnvBytes: 100 })
+  const { events } = await watch(quark, program, ['one', '', 'three'])
+  const process_ = lastOf({ pid: 0, startTimeNs: undefined, events: [...events] })
+  const { ppid, argv, env, exe, cwd, root, comm, exitCode, exitSignal, uid, argvTruncated } = process_
+  assert.deepEqual(
+    { ppid, argv, env, exe, cwd, root, comm, exitCode, exitSignal, uid, argvTruncated },
+    {
+      ppid: process.pid,
+      argv: [program, 'one', '', 'three'],
+      env: ['A=1'],
+      exe: program,
+      cwd: directory,
+      root: '/',
+      comm: 'exit-3',
+      exitCode: 3,
+      exitSignal: undefined,
+      uid: 0,
+      argvTruncated: false,
+    },
+  )
+  assert.deepEqual(
+    events.flatMap(({ actions }) => actions),
+    ['fork', 'exec', 'exit'],
+  )
+  assert.equal(quark.stats().lost, 0)
+})
+
+test('a process that a signal ends, and one that renames itself, are told so', async () => {
+  await using quark = await open()
+  const killed = await watch(quark, writeProgram(directory, 'term', dyingProgram(15)), [])
+  assert.equal(killed.events.at(-1)?.process.exitSignal, 15)
+  const renamed = await watch(quark, '/bin/sh', ['-c', 'printf another-name >/proc/self/comm; exit 0'])
+  assert.equal(renamed.events.at(-1)?.process.comm, 'another-name')
+  const actions = renamed.events.flatMap(({ actions }) => actions)
+  assert.equal(actions.filter((action) => action === 'commChange').length, 1)
+})
+
+test('arguments of a short process are whole up to 2 KiB, and said to be cut beyond', async () => {
+  const program = writeProgram(directory, 'exit-0', exitingProgram(0))
+  await using quark = await open()
+  for (const length of [392, 393, 440, 441, 1900]) {
+    const argument = Array.from({ length }, (_, index) => String(index % 10)).join('')
+    const { process } = (await watch(quark, program, [argument])).events.at(-1)!
+    assert.deepEqual([process.argv, process.argvTruncated], [[program, argument], false])
+  }
+  const { process } = (await watch(quark, program, ['x'.repeat(5000)])).events.at(-1)!
+  assert.deepEqual([process.argvTruncated, process.argvSizeBytes], [true, program.length + 5002])
+  assert.ok((process.argvBytes?.length ?? 0) >= 2048)
+})
+
+test('a directory is whole, or unknown and counted', async () => {
+  const program = writeProgram(directory, 'exit-1', exitingProgram(1))
+  await using quark = await open()
+  for (const levels of [1, 4, 6, 12]) {
+    const deep = join(directory, ...Array.from({ length: levels }, (_, index) => `level-${index}`))
+    mkdirSync(deep, { recursive: true })
+    const { process } = (await watch(quark, program, [], deep)).events.at(-1)!
+    if (process.cwd === undefined) assert.ok(levels > 4 && quark.stats().truncatedPaths > 0)
+    else assert.equal(process.cwd, deep)
+  }
+})
+
+test('threads are told when they are asked for', async () => {
+  await using quark = await open({ threads: true })
+  const script = 'new (require("worker_threads").Worker)("", { eval: true })'
+  const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore' })
+  const events = await collectUntilExit(quark, child.pid!)
+  const threads = events.filter((event) => event.kind === 'thread' && event.pid === child.pid)
+  assert.ok(threads.length > 0)
+})
+
+test('ids that change are told with those before', async () => {
+  await using quark = await open()
+  const script = 'process.setgid(7); process.setuid(8)'
+  const { events } = await watch(quark, process.execPath, ['-e', script])
+  const changes = events.flatMap(({ idChange }) => idChange ?? [])
+  assert.deepEqual([changes[0]?.from.uid, changes.at(-1)?.to.uid, changes.at(-1)?.to.gid], [0, 8, 7])
+})
+
+test('what finds no room in the ring is counted', async () => {
+  const program = writeProgram(directory, 'exit-2', exitingProgram(2))
+  await using quark = await open({ ringSizeBytes: 4096 })
+  for (let count = 0; count < 20; count += 1) spawnSync(program)
+  const events = [...quark.poll(), ...quark.finish()]
+  const { lost, lostRejected } = quark.stats()
+  assert.ok(lost > 0)
+  assert.equal(lostRejected, 0)
+  const told = events.flatMap((event) => (event.kind === 'lost' ? event.count : []))
+  assert.equal(
+    told.reduce((sum, count) => sum + count, 0),
+    lost,
+  )
+})
+
+test('closing removes every probe, and queues do not touch those of each other', async () => {
+  const first = await open()
+  const own = installed()
+  assert.ok(own.length > 0 && own.every((name) => name.startsWith(`quark_${process.pid}_`)))
+  const second = await open()
+  assert.ok(installed().length === 2 * own.length)
+  await second.close()
+  assert.deepEqual(installed(), own)
+  await first.close()
+  assert.deepEqual(installed(), [])
+})
+
+test('probes of queues that were killed are removed by the next one', async () => {
+  const index = fileURLToPath(new URL('../index.js', import.meta.url))
+  const script =
+    `const { Quark } = await import(${JSON.stringify(index)})\n` +
+    `await Quark.open({ backends: ['kprobe'] })\nprocess.kill(process.pid, 'SIGKILL')`
+  const rounds = Number(process.env['QUARK_KILLS'] ?? 3)
+  for (let round = 0; round < rounds; round += 1) {
+    const { signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script])
+    assert.equal(signal, 'SIGKILL', String(stderr))
+  }
+  assert.ok(installed().length > 0)
+  const quark = await open()
+  assert.ok(installed().every((name) => name.startsWith(`quark_${process.pid}_`)))
+  await quark.close()
+  assert.deepEqual(installed(), [])
+})
+
+test('probes are removed when the process exits', () => {
+  const index = fileURLToPath(new URL('../index.js', import.meta.url))
+  const script =
+    `const { Quark } = await import(${JSON.stringify(index)})\n` +
+    `await Quark.open({ backends: ['kprobe'] })\nprocess.exit(5)`
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script])
+  assert.equal(status, 5, String(stderr))
+  assert.deepEqual(installed(), [])
+})
+
+test('what this backend cannot tell is said', async () => {
+  await using quark = await open({ failedExecs: true })
+  const { attached, missing } = quark.capabilities
+  assert.deepEqual([...new Set(missing.map(({ fact }) => fact))], ['failedExecs'])
+  const hooks = attached.map(({ hook }) => hook)
+  assert.ok(hooks.includes('kprobe/wake_up_new_task') && hooks.includes('kprobe/proc_exec_connector'))
+  assert.doesNotMatch(readFileSync('/proc/sys/kernel/tainted', 'latin1'), /^512$/m)
 })

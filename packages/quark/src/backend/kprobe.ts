@@ -11,8 +11,11 @@ import { HitSink } from './kprobe-hits.js'
 import { InstalledEvents, removeStale } from './kprobe-install.js'
 import { Outbox } from './outbox.js'
 
-/** Most bytes of argv, and of the environment, that are taken in the kernel. */
-const MAX_USER_BYTES = 4096
+/**
+ * Most bytes of argv, and of the environment, that are taken in the kernel. It fetches them word by word, and takes
+ * a fault for each word behind the end of the stack.
+ */
+const MAX_USER_BYTES = 2048
 /** PERF_MAX_TRACE_SIZE before Linux 5.16 and since, less what aligns a record. */
 const OLD_RECORD_BYTES = 2048 - 16
 const RECORD_BYTES = 8192 - 16
@@ -110,21 +113,20 @@ class KprobeBackend implements Backend {
     return this.#outbox.drain(sink, max)
   }
 
-  async wait(
-    sleep: 'untilRecord' | 'untilBacklog',
-    timeoutMs: number,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    let leftMs = timeoutMs
-    while (leftMs > 0 && !this.#isWoken && signal?.aborted !== true) {
-      if (this.fullness >= BACKLOG) break
-      if (sleep === 'untilRecord' && (this.#outbox.length > 0 || this.#buffer.hasBacklog)) break
+  async wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    for (let leftMs = timeoutMs; leftMs > 0 && !this.#hasReason(sleep); leftMs -= LOOK_MS) {
       const turnMs = sleep === 'untilRecord' ? Math.min(LOOK_MS, leftMs) : leftMs
-      if (await this.#poller.wait(turnMs, signal)) break
-      leftMs -= turnMs
-      if (this.#isDisposed) return
+      const isReady = await this.#poller.wait(turnMs, signal)
+      if (isReady || this.#isDisposed || signal?.aborted === true) break
+      if (sleep === 'untilBacklog') break
     }
     this.#isWoken = false
+  }
+
+  /** Whether a sleep is over, or need not begin. */
+  #hasReason(sleep: 'untilRecord' | 'untilBacklog'): boolean {
+    if (this.#isWoken || this.fullness >= BACKLOG) return true
+    return sleep === 'untilRecord' && (this.#outbox.length > 0 || this.#buffer.hasBacklog)
   }
 
   wake(): void {
@@ -133,7 +135,8 @@ class KprobeBackend implements Backend {
   }
 
   counters(): BackendCounters {
-    if (!this.#isDisposed) this.#misses = Math.max(this.#misses, this.#events.misses())
+    // Before Linux 5.14 the kernel counted faults in the same number.
+    if (!this.#isDisposed && kernelAtLeast('5.14')) this.#misses = this.#events.misses()
     const { produced, lost } = this.#outbox
     return { produced, lost, recursionMisses: this.#misses }
   }

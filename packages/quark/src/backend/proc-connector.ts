@@ -6,19 +6,18 @@ import {
   MessageGaps,
   openProcConnector as openConnector,
   parseProcMessage,
-  Poller,
   possibleCpuCount,
   PROC_MESSAGE_BYTES,
   type ProcConnector,
   receiveQueue,
-  type RecordSink,
 } from '@quark/ebpf'
 import type { AttachedFact, MissingFact } from '../stats.js'
-import type { Backend, BackendCounters } from './backend.js'
+import type { Backend } from './backend.js'
 import type { BackendContext } from './index.js'
 import { Outbox } from './outbox.js'
 import { ProcConnectorRecords, type TimedMessage } from './proc-connector-records.js'
 import { type LiveProcess, scanLiveProcesses } from './proc-connector-table.js'
+import { SocketBackend } from './socket-backend.js'
 
 /** Records that may wait. No more messages are read while half of them do: the socket has more room. */
 const MAX_RECORDS = 4096
@@ -50,13 +49,11 @@ export function openProcConnector({ settings, hierarchy }: BackendContext): Back
   }
 }
 
-class ProcConnectorBackend implements Backend {
+class ProcConnectorBackend extends SocketBackend {
   readonly name = 'procConnector'
   readonly attached = ATTACHED
   readonly missing: readonly MissingFact[]
   readonly #connector: ProcConnector
-  readonly #poller: Poller
-  readonly #outbox: Outbox
   readonly #records: ProcConnectorRecords
   readonly #gaps = new MessageGaps()
   readonly #buffer = Buffer.alloc(PROC_MESSAGE_BYTES * 2)
@@ -73,75 +70,30 @@ class ProcConnectorBackend implements Backend {
     records: ProcConnectorRecords,
     missing: readonly MissingFact[],
   ) {
+    super(connector.fd, outbox)
     this.#connector = connector
-    this.#outbox = outbox
     this.#records = records
     this.missing = missing
-    this.#poller = new Poller([connector.fd])
   }
 
-  /** Records that lack facts because their process was gone before /proc could be read. */
   get unenriched(): number {
     return this.#records.unenriched
-  }
-
-  get fullness(): number {
-    const queue = this.#connector.fd.closed ? undefined : receiveQueue(this.#connector.fd)
-    const share = queue === undefined ? 0 : Math.min(1, queue.usedBytes / queue.limitBytes)
-    return Math.max(share, this.#outbox.fullness)
-  }
-
-  drain(sink: RecordSink, max: number): number {
-    this.#read()
-    return this.#outbox.drain(sink, max)
-  }
-
-  /** Reads all the while: the sooner, the more is left of a process in /proc. */
-  async wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    const endMs = performance.now() + timeoutMs
-    while (!this.#isEnded) {
-      this.#read()
-      if (sleep === 'untilRecord' ? this.#outbox.length > 0 : this.#outbox.fullness >= 0.5) return
-      const leftMs = Math.ceil(endMs - performance.now())
-      // It also ends when it was woken, or the signal is aborted.
-      if (leftMs <= 0 || !(await this.#poller.wait(leftMs, signal))) return
-    }
-  }
-
-  wake(): void {
-    this.#poller.wake()
-  }
-
-  counters(): BackendCounters {
-    return {
-      produced: this.#outbox.produced.slice(),
-      lost: this.#outbox.lost.slice(),
-      recursionMisses: 0,
-    }
-  }
-
-  sequences(): Uint32Array {
-    return this.#outbox.sequences()
   }
 
   stop(): void {
     this.#stopNs ??= clockNs('monotonic')
   }
 
-  [Symbol.dispose](): void {
-    this.#isEnded = true
-    this.#poller.close()
+  protected close(): void {
     this.#connector.close()
   }
 
-  /** Makes records of the messages that wait, as long as there is room for them. */
-  #read(): void {
-    while (!this.#isEnded || this.#later.length > 0) {
-      if (this.#outbox.fullness >= 0.5) break
+  protected read(): void {
+    while ((!this.#isEnded || this.#later.length > 0) && this.outbox.fullness < 0.5) {
       const messages = this.#later.length > 0 ? this.#later : this.#receive()
       if (messages.length === 0) {
         this.#noteEmpty()
-        break
+        return
       }
       this.#later = this.#records.make(messages, () => this.#receive())
     }
@@ -169,12 +121,12 @@ class ProcConnectorBackend implements Backend {
   #noteEmpty(): void {
     this.#records.endLeaderless()
     const queue = receiveQueue(this.#connector.fd)
-    if (queue !== undefined) this.#noteLost(this.#outbox.sequences().length - 1, this.#gaps.upTo(queue.drops))
+    if (queue !== undefined) this.#noteLost(this.outbox.sequences().length - 1, this.#gaps.upTo(queue.drops))
     if (this.#stopNs !== undefined) this.#isEnded = true
   }
 
   #noteLost(cpu: number, count: number): void {
-    if (count > 0) this.#outbox.noteLost(cpu, count)
+    if (count > 0) this.outbox.noteLost(cpu, count)
   }
 
   #followClocks(): void {

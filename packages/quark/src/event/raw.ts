@@ -78,6 +78,13 @@ export class RecordGroup implements RecordPlace {
     this.#at += 1
     return true
   }
+
+  /** Shows the record after the present one in `place`, without going on to it; false if there is none. */
+  peek(place: RecordPlace): boolean {
+    if (this.#at >= this.count) return false
+    this.#held.locate(this.#indices[this.#at] as number, place)
+    return true
+  }
 }
 
 /** What a predicate of an aggregation table sees of a record. Valid only during the call. */

@@ -1,5 +1,6 @@
 import { isLess, ticksOf, type TimeBase } from '../event/time-base.js'
 import { EndedProcesses } from './ended-processes.js'
+import { NOWHERE, PidIndex } from './pid-index.js'
 import { KNOWN_EXIT, KNOWN_START, KNOWN_START_TICKS, ProcessRecord } from './process-record.js'
 
 export interface ProcessTableOptions {
@@ -34,9 +35,11 @@ export class ProcessTable {
   #nowNs = 0
   readonly #options: ProcessTableOptions
   readonly #timeBase: TimeBase
-  /** By pid; a number stands for a packed process. */
-  readonly #entries = new Map<number, ProcessRecord | number>()
+  /** Oldest first. */
+  readonly #entries = new Map<number, ProcessRecord>()
+  /** Ended processes; those that are packed are not in `#entries`. */
   readonly #ended: EndedProcesses
+  readonly #packed = new PidIndex()
 
   constructor(options: ProcessTableOptions, timeBase: TimeBase) {
     this.#options = options
@@ -45,13 +48,17 @@ export class ProcessTable {
   }
 
   get size(): number {
-    return this.#entries.size
+    return this.#entries.size + this.#packed.size
+  }
+
+  /** Memory of the processes that are packed. */
+  get packedBytes(): number {
+    return this.#ended.sizeBytes
   }
 
   /** The entry of a pid, not to be changed or given out. */
   peek(pid: number): ProcessRecord | undefined {
-    const entry = this.#entries.get(pid)
-    return typeof entry === 'number' ? this.#unpacked(pid, entry) : entry
+    return this.#entries.get(pid) ?? this.#unpacked(pid)
   }
 
   /** The process that has or last had this pid, to be given out. */
@@ -63,15 +70,12 @@ export class ProcessTable {
 
   /** All processes by ascending pid, to be given out. */
   *all(): IterableIterator<ProcessRecord> {
-    const pids = [...this.#entries.keys()].sort((a, b) => a - b)
+    const pids = [...this.#entries.keys(), ...this.#packed.pids()].sort((a, b) => a - b)
     for (const pid of pids) {
-      const entry = this.#entries.get(pid)
-      // Not to be kept in the table: whoever asks for all wants them once.
-      if (typeof entry === 'number') yield this.#ended.unpack(entry)
-      else if (entry !== undefined) {
-        entry.isDelivered = true
-        yield entry
-      }
+      const number = this.#packed.get(pid)
+      // Those that are packed stay so: whoever asks for all of them mostly asks once.
+      const entry = number === NOWHERE ? this.lookup(pid) : this.#ended.unpack(number)
+      if (entry !== undefined) yield entry
     }
   }
 
@@ -96,10 +100,9 @@ export class ProcessTable {
    * older process than the pid's present one gets an object that the table does not keep.
    */
   entryOf(pid: number, startLo: number, startHi: number): ProcessRecord {
-    const kept = this.#entries.get(pid)
-    if (kept === undefined) return this.#add(pid)
-    if (typeof kept === 'number' && this.#isBefore(kept, startLo, startHi)) return this.#add(pid)
-    const entry = typeof kept === 'number' ? this.#unpacked(pid, kept) : kept
+    if (this.#isPackedBefore(pid, startLo, startHi)) return this.#add(pid)
+    const entry = this.peek(pid)
+    if (entry === undefined) return this.#add(pid)
     if (startLo === entry.startLo && startHi === entry.startHi) return this.#writable(entry)
     if ((entry.known & KNOWN_START) === 0) return this.#writable(entry)
     if ((startLo | startHi) === 0) return this.#writable(entry)
@@ -129,8 +132,9 @@ export class ProcessTable {
     if (!ended.isLast(process) || this.#entries.get(process.pid) !== process) return
     const { maxPackedBytes = MAX_PACKED_BYTES } = this.#options
     const number = ended.packLast(process, maxPackedBytes)
-    if (number === -1) return
-    this.#entries.set(process.pid, number)
+    if (number === NOWHERE) return
+    this.#entries.delete(process.pid)
+    this.#packed.set(process.pid, number)
     while (ended.sizeBytes > maxPackedBytes) {
       if (this.#removeFirstEnded()) this.evicted += 1
     }
@@ -146,15 +150,14 @@ export class ProcessTable {
   applySnapshot(found: ProcessRecord): ProcessRecord {
     const entry = this.peek(found.pid)
     if (entry === undefined) {
-      this.#makeRoom()
-      this.#entries.set(found.pid, found)
+      this.#replace(found)
       return found
     }
     const isKnown = (entry.known & KNOWN_START) !== 0
     const difference = isKnown ? found.startTicks - entry.startTicks : 0
     if (difference < 0) return found
     if (difference > 0) {
-      this.#entries.set(found.pid, found)
+      this.#replace(found)
       return found
     }
     const target = this.#writable(entry)
@@ -179,25 +182,32 @@ export class ProcessTable {
   /** Forgets that the first one ended; false when it has made way for another process before. */
   #removeFirstEnded(): boolean {
     const { number, pid, startLo, startHi } = this.#ended.first
-    const entry = this.#entries.get(pid)
     this.#ended.shift()
-    if (typeof entry === 'number') return entry === number && this.#entries.delete(pid)
+    if (this.#packed.get(pid) === number) {
+      this.#packed.delete(pid)
+      return true
+    }
+    const entry = this.#entries.get(pid)
     if (entry === undefined || !entry.hasExited) return false
     if (entry.startLo !== startLo || entry.startHi !== startHi) return false
     return this.#entries.delete(pid)
   }
 
-  /** A packed process, no longer packed. */
-  #unpacked(pid: number, number: number): ProcessRecord {
+  /** The packed process of a pid, no longer packed. */
+  #unpacked(pid: number): ProcessRecord | undefined {
+    const number = this.#packed.get(pid)
+    if (number === NOWHERE) return undefined
     const process = this.#ended.unpack(number)
     process.isDelivered = true
+    this.#packed.delete(pid)
     this.#entries.set(pid, process)
     return process
   }
 
-  /** Whether a packed process is another one than that of its pid which began at that time, and older. */
-  #isBefore(number: number, startLo: number, startHi: number): boolean {
-    if ((startLo | startHi) === 0) return false
+  /** Whether a pid's process is packed and began before that time: it need not be unpacked to be replaced. */
+  #isPackedBefore(pid: number, startLo: number, startHi: number): boolean {
+    const number = this.#packed.get(pid)
+    if (number === NOWHERE || (startLo | startHi) === 0) return false
     return isLess(this.#ended.startLoOf(number), this.#ended.startHiOf(number), startLo, startHi)
   }
 
@@ -210,13 +220,20 @@ export class ProcessTable {
 
   #add(pid: number): ProcessRecord {
     const entry = new ProcessRecord(pid, this.#timeBase)
-    if (!this.#entries.has(pid)) this.#makeRoom()
-    this.#entries.set(pid, entry)
+    this.#replace(entry)
     return entry
   }
 
+  /** Puts in a process, the youngest, in the place of any that had its pid. */
+  #replace(entry: ProcessRecord): void {
+    const { pid } = entry
+    if (this.#packed.get(pid) !== NOWHERE) this.#packed.delete(pid)
+    else if (!this.#entries.delete(pid)) this.#makeRoom()
+    this.#entries.set(pid, entry)
+  }
+
   #makeRoom(): void {
-    if (this.#entries.size < this.#options.maxProcesses) return
+    if (this.size < this.#options.maxProcesses) return
     this.evicted += 1
     while (this.#ended.count > 0) {
       if (this.#removeFirstEnded()) return

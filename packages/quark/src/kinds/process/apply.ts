@@ -2,13 +2,15 @@
 
 import type { IdChange, Ids, ProcessEvent } from '../../event/event.js'
 import type { Tables } from '../../event/kind.js'
-import type { RecordGroup } from '../../event/raw.js'
+import type { RecordGroup, RecordPlace } from '../../event/raw.js'
 import type { ProcessRecord } from '../../state/process-record.js'
 import {
   cgroupIdOf,
+  coversFork,
   readComm,
   readEnding,
   readExecTails,
+  readCoveredFork,
   readForkTails,
   readIdentity,
   readStart,
@@ -111,17 +113,28 @@ function entryAt(words: Uint32Array, pid: number, start: number, { processes }: 
   return entry
 }
 
+/** What comes after a fork, while it is looked at. */
+const following: RecordPlace = {
+  type: 0,
+  words: new Uint32Array(0),
+  bytes: Buffer.alloc(0),
+  offsetBytes: 0,
+  lengthBytes: 0,
+}
+
 function applyFork(group: RecordGroup, words: Uint32Array, w: number, tables: Tables): ProcessRecord {
   const process = entryAt(words, w + FORK_PID, startWord(w, 0), tables)
   const isNew = process.identity === undefined
-  const text = textOf(group)
-  readIdentity(process, words, w, text, 0)
+  const isCovered = group.peek(following) && following.type === RECORD_EXEC && coversFork(following, words, w)
+  const text = isCovered ? undefined : textOf(group)
+  if (text === undefined) readCoveredFork(process, words, w, tables.processes)
+  else readIdentity(process, words, w, text, 0)
   const parent = isNew ? tables.processes.peek(process.ppid as number) : undefined
   if (parent !== undefined && parent !== process)
     process.inherit(parent, words[w + TIME_LO] as number, words[w + TIME_HI] as number)
   process.newComm = undefined
   readCgroup(process, words, w, 0, tables)
-  readForkTails(process, words, w, text, tables.processes)
+  if (text !== undefined) readForkTails(process, words, w, text, tables.processes)
   return process
 }
 

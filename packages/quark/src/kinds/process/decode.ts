@@ -15,7 +15,7 @@ import {
 import type { ProcessTable } from '../../state/process-table.js'
 import { cstringAt, decodeUtf8, latin1Of } from '../../state/text.js'
 import { UsageSum } from '../../state/usage.js'
-import { completedBy, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
+import { completedBy, EXEC_SHIFT, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
 import { HAS_ENDING, HAS_IDENTITY, HAS_PARENT, HAS_SESSION } from './kernel.js'
 import { commLayout, execLayout, exitLayout, exitUsageLayout, forkLayout, snapshotLayout } from './layouts.js'
 
@@ -98,6 +98,34 @@ export function readForkTails(
   table: ProcessTable,
 ): void {
   readCwd(process, text, forkLayout.fixedSizeBytes, words[record + FORK_CWD] as number, table)
+}
+
+/**
+ * Whether an exec tells anew all that the text of a fork record says: then that text, which would be made for
+ * every process, is not needed.
+ */
+export function coversFork(exec: RecordPlace, words: Uint32Array, fork: number): boolean {
+  const w = exec.offsetBytes >> 2
+  const start = startWord(w, EXEC_SHIFT)
+  const known = exec.words[w + (EXEC_SHIFT >> 2) + KNOWN] as number
+  return (
+    (known & HAS_IDENTITY) === HAS_IDENTITY &&
+    ((exec.words[w + EXEC_CWD] as number) & TAIL_FAILED) === 0 &&
+    exec.words[start] === words[fork + START] &&
+    exec.words[start + 1] === words[fork + START + 1]
+  )
+}
+
+/** What is left of a fork record whose text is not needed. */
+export function readCoveredFork(
+  process: ProcessRecord,
+  words: Uint32Array,
+  fork: number,
+  table: ProcessTable,
+): void {
+  readRelations(process, words, fork, words[fork + KNOWN] as number)
+  const cwd = words[fork + FORK_CWD] as number
+  if ((cwd & TAIL_FAILED) === 0 && (cwd & TAIL_TRUNCATED) !== 0) table.truncatedPaths += 1
 }
 
 /** A cwd that could not be read is left as it was. */

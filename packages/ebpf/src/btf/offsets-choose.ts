@@ -1,0 +1,39 @@
+/** Chooses the entry of an offset table that describes a kernel. */
+
+import type { OffsetEntry, OffsetTable } from './offsets.js'
+
+/** An entry, and why it is the right one. */
+export interface OffsetChoice {
+  readonly entry: OffsetEntry
+  /** `exact`: the releases are equal. `prefix`: the entry vouches for all releases that begin like this one. */
+  readonly rule: 'exact' | 'prefix'
+}
+
+/** What a release has to begin with to be told from its neighbours: three numbers and what a vendor adds. */
+const LONG_ENOUGH = /^\d+\.\d+\.\d+[-.+]/
+
+/**
+ * The entry for a kernel, if there is one. Wrong offsets make records wrong without any sign of it, so that nothing is
+ * guessed: the architecture and the whole release have to be those of the entry, or an entry's release ends with `*`
+ * and the kernel's begins with what stands before it. Of several, the equal one wins, and then the longest.
+ *
+ * @param release as `uname -r` prints it
+ */
+export function chooseOffsets(
+  { kernels }: OffsetTable,
+  release: string,
+  architecture: string,
+): OffsetChoice | undefined {
+  const candidates = kernels.filter((entry) => entry.architecture === architecture)
+  const exact = candidates.find((entry) => entry.release === release)
+  if (exact !== undefined) return { entry: exact, rule: 'exact' }
+  const [longest] = candidates
+    .filter((entry) => coversByPrefix(entry.release, release))
+    .sort((a, b) => b.release.length - a.release.length)
+  return longest === undefined ? undefined : { entry: longest, rule: 'prefix' }
+}
+
+function coversByPrefix(pattern: string, release: string): boolean {
+  const prefix = pattern.slice(0, -1)
+  return pattern.endsWith('*') && LONG_ENOUGH.test(prefix) && release.startsWith(prefix)
+}

@@ -1,0 +1,183 @@
+/** Reading a command line by a table of options; what is wrong with it is told by name. */
+
+import { parseArgs } from 'node:util'
+import { sanitise } from 'quark'
+import { type MissingOption, type Option, optionName } from './options.js'
+import { ValueError } from './values.js'
+
+/** The command line cannot be followed; the message says what to give instead. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** What a command understands. */
+export interface CommandTable<Settings> {
+  /** As it is called: `quark-mon doctor`. */
+  readonly command: string
+  readonly options: readonly Option<Settings>[]
+  /** Options that are refused by name. */
+  readonly missing?: readonly MissingOption[]
+  /** Whether it takes arguments that are no options. */
+  readonly hasOperands?: boolean
+}
+
+/** What a command line says: whether help or the version is wanted, and else the settings and operands. */
+export type Arguments<Settings> =
+  | { readonly show: 'help' | 'version' }
+  | { readonly show: 'result'; readonly settings: Settings; readonly operands: readonly string[] }
+
+/** One option as it was given: `spelling` has the dashes that were used. */
+interface Given<Settings> {
+  readonly spelling: string
+  readonly option: Option<Settings>
+  readonly value: string
+}
+
+type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number]
+type OptionToken = Extract<Token, { kind: 'option' }>
+
+/**
+ * Reads the arguments of a command. Help is shown even when the rest is wrong.
+ *
+ * @param settings what holds without options; the given ones are written into it
+ * @throws {UsageError} naming the option, the value, and what to do
+ */
+export function readArguments<Settings>(
+  args: readonly string[],
+  table: CommandTable<Settings>,
+  settings: Settings,
+): Arguments<Settings> {
+  const tokens = tokensOf(args, table)
+  if (tokens.some((token) => (token.kind === 'option' ? token.name === 'help' : isHelpCommand(token)))) {
+    return { show: 'help' }
+  }
+  const given = tokens.flatMap((token) => (token.kind === 'option' ? checkOption(token, table) : []))
+  const operands = tokens.flatMap((token) => (token.kind === 'positional' ? token.value : []))
+  if (operands[0] !== undefined && table.hasOperands !== true) {
+    throw new UsageError(
+      `Unexpected argument ${quote(operands[0])}: ${table.command} takes options only, see ${table.command} --help`,
+    )
+  }
+  if (given.some(({ option }) => option.long === 'version')) return { show: 'version' }
+  checkConflicts(given)
+  for (const { spelling, option, value } of given) apply(settings, spelling, option, value)
+  return { show: 'result', settings, operands }
+}
+
+/** The arguments cut into options and their values; `parseArgs` is not strict because its messages do not help. */
+function tokensOf<S>(args: readonly string[], { options, missing = [] }: CommandTable<S>): Token[] {
+  const known = Object.fromEntries(
+    [...options, ...missing].map((option) => [
+      option.long,
+      {
+        type: option.argument === undefined ? ('boolean' as const) : ('string' as const),
+        ...(option.short === undefined ? {} : { short: option.short }),
+      },
+    ]),
+  )
+  return parseArgs({
+    args: fillOptionalArguments(args, options),
+    options: known,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  }).tokens
+}
+
+/** `parseArgs` knows no optional arguments: a bare `--env` gets the value that it stands for. */
+function fillOptionalArguments<S>(args: readonly string[], options: readonly Option<S>[]): string[] {
+  const end = args.includes('--') ? args.indexOf('--') : args.length
+  return args.map((arg, index) => {
+    const filled = options.find(
+      (option) => option.withoutArgument !== undefined && arg === optionName(option),
+    )
+    return filled === undefined || index >= end ? arg : `${arg}=${filled.withoutArgument}`
+  })
+}
+
+function isHelpCommand(token: Token): boolean {
+  return token.kind === 'positional' && token.index === 0 && token.value === 'help'
+}
+
+function checkOption<S>(token: OptionToken, table: CommandTable<S>): Given<S> {
+  const missing = table.missing?.find(({ long }) => long === token.name)
+  if (missing !== undefined) throw notSupported(missing, token.rawName)
+  const option = table.options.find(({ long }) => long === token.name)
+  if (option === undefined) throw unknownOption(token, table)
+  return { spelling: token.rawName, option, value: checkArgument(token, option) }
+}
+
+function checkArgument<S>(token: OptionToken, option: Option<S>): string {
+  const { rawName, value, inlineValue } = token
+  if (option.argument === undefined) {
+    if (value === undefined) return ''
+    throw new UsageError(`${rawName} takes no value: remove ${quote(`=${value}`)}`)
+  }
+  if (value === undefined)
+    throw new UsageError(`${rawName} needs a value: give ${rawName} ${option.argument}`)
+  if (inlineValue === false && value.startsWith('-') && value !== '-') {
+    throw new UsageError(
+      `${rawName} needs a value, and ${quote(value)} looks like an option: ` +
+        `give ${optionName(option)}=${option.argument}`,
+    )
+  }
+  return value
+}
+
+function notSupported(option: MissingOption, spelling: string): UsageError {
+  return new UsageError(
+    `${spelling} cannot be used: ${option.feature} is not supported yet (remove ${spelling})`,
+  )
+}
+
+function unknownOption<S>({ name, rawName }: OptionToken, { command, options }: CommandTable<S>): UsageError {
+  const nearest = rawName.startsWith('--') ? nearestLong(name, options) : undefined
+  const advice = nearest === undefined ? `see ${command} --help` : `did you mean --${nearest}?`
+  return new UsageError(`Unknown option ${quote(rawName)}: ${advice}`)
+}
+
+/** The option whose name is at most two edits away. */
+function nearestLong<S>(name: string, options: readonly Option<S>[]): string | undefined {
+  const ranked = options
+    .map(({ long }) => ({ long, edits: editDistance(name, long) }))
+    .sort((a, b) => a.edits - b.edits)
+  const best = ranked[0]
+  return best !== undefined && best.edits <= 2 && best.edits < name.length ? best.long : undefined
+}
+
+/** How many characters have to be inserted, removed or replaced to make one word of the other. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column)
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= to.length; j++) {
+      const replace = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1)
+      next.push(Math.min(replace, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[to.length] ?? 0
+}
+
+function checkConflicts<S>(given: readonly Given<S>[]): void {
+  for (const { option, spelling } of given) {
+    const other = given.find((candidate) => option.conflicts?.includes(candidate.option.long))
+    if (other !== undefined) {
+      throw new UsageError(`${spelling} and ${other.spelling} contradict each other: give one of them`)
+    }
+  }
+}
+
+function apply<S>(settings: S, spelling: string, option: Option<S>, value: string): void {
+  try {
+    option.set(settings, value)
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error
+    throw new UsageError(`${spelling} cannot be ${quote(value)}: ${error.message}`)
+  }
+}
+
+/** Text from a command line, for a message. */
+export function quote(text: string): string {
+  return `"${sanitise(text)}"`
+}

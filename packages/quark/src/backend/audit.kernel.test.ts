@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { AuditControl } from '@quark/ebpf'
+import { Quark } from '../quark.js'
+import { sleepingProgram } from '../testing/elf.js'
+import { collectUntilExit, makeDirectory, runScenario, writeProgram } from '../testing/scenario.js'
+
+const backends = ['audit'] as const
+
+/** Auditing slows a whole machine, and rules that a failing test leaves outlive it. */
+const skip = process.env['KERNEL_TEST_FILE'] === undefined ? 'it changes the machine: only in guests' : false
+
+let directory = ''
+before(() => {
+  directory = makeDirectory('audit')
+})
+after(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** What the audit system is like: whether it is on, and how many rules there are. */
+function auditState(): { enabled: number; rules: number; backlogLimit: number } {
+  using control = new AuditControl()
+  const { enabled, backlogLimit } = control.status()
+  return { enabled, rules: control.rules().length, backlogLimit }
+}
+
+test('the audit system is left as it was found', { skip }, async () => {
+  const before = auditState()
+  const first = await Quark.open({ backends })
+  const second = await Quark.open({ backends })
+  const during = auditState()
+  assert.equal(during.enabled, 1)
+  assert.ok(during.rules > before.rules)
+  await first.close()
+  assert.equal(auditState().enabled, 1, 'another queue still needs it')
+  await second.close()
+  assert.deepEqual(auditState(), before)
+})
+
+test('the next queue deletes the rules of one that was killed', { skip }, async () => {
+  const before = auditState()
+  const quarkUrl = new URL('../quark.js', import.meta.url).href
+  const script = `import { Quark } from ${JSON.stringify(quarkUrl)}
+    await Quark.open({ backends: ['audit'] })
+    process.kill(process.pid, 'SIGKILL')`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' })
+  const [, signal] = (await once(child, 'close')) as [number | null, string | null]
+  assert.equal(signal, 'SIGKILL')
+  assert.ok(auditState().rules > before.rules, 'rules must have been left behind')
+  const quark = await Quark.open({ backends })
+  await quark.close()
+  assert.deepEqual(auditState(), before)
+})
+
+test('a process is told with its arguments, its child, and its end', { skip }, async () => {
+  await using quark = await Quark.open({ backends, holdMs: 100 })
+  const sleeper = writeProgram(directory, 'sleeper', sleepingProgram())
+  const long = 'x'.repeat(20_000)
+  const script = '"$0" "$@" & sleep 1; kill -9 $!; wait $!; exit 7'
+  const argv = ['/bin/sh', '-c', script, sleeper, 'two words', 'quote"d', '', 'ä', long]
+  const child = spawn('/bin/sh', argv.slice(1), { cwd: directory, stdio: 'ignore', env: process.env })
+  const events = await collectUntilExit(quark, child.pid!)
+  const told = events.filter((event) => event.kind === 'process')
+  const shell = told.filter(({ process }) => process.pid === child.pid).at(-1)!.process
+  assert.deepEqual(
+    { ppid: shell.ppid, argv: shell.argv, cwd: shell.cwd, uid: shell.uid, exitCode: shell.exitCode },
+    { ppid: process.pid, argv, cwd: directory, uid: 0, exitCode: 7 },
+  )
+  const asleep = told.find(({ process }) => process.comm === 'sleeper' && process.ppid === child.pid)
+  assert.ok(asleep !== undefined, 'the child of the shell is missing')
+  assert.deepEqual(
+    { actions: asleep.actions.slice(0, 2), argv: asleep.process.argv, exe: asleep.process.exe },
+    { actions: ['fork', 'exec'], argv: argv.slice(3), exe: sleeper },
+  )
+  assert.equal(quark.stats().lost, 0)
+})
+
+/** What is said of what audit does not tell. */
+const ABSENT = [
+  /: \w+ (is|was) undefined/,
+  /: commChange appears 0 times/,
+  /: ended with undefined or signal undefined, /,
+  /: coreDumped is false/,
+]
+
+test('what it tells of the scenario is true, or absent', { skip }, async (t) => {
+  let untold: readonly string[] = []
+  try {
+    await runScenario((options) => Quark.open({ ...options, backends }))
+  } catch (error) {
+    if (!(error instanceof assert.AssertionError) || !Array.isArray(error.actual)) throw error
+    untold = error.actual as string[]
+  }
+  for (const line of untold) t.diagnostic(line)
+  assert.deepEqual(
+    untold.filter((complaint) => !ABSENT.some((pattern) => pattern.test(complaint))),
+    [],
+  )
+})

@@ -1,0 +1,64 @@
+/** From readings to findings. Pure, so that machines which are not at hand can be judged too. */
+
+import type { BackendTrial, Examination, Finding } from './examination.js'
+import { judgeFeatures } from './judge-features.js'
+import { judgeFiles, judgeMachine, judgeNamespaces, judgeRights } from './judge-machine.js'
+import type { Readings } from './readings.js'
+
+/** What the readings of a machine mean for a queue that is opened with default options. */
+export function judge(readings: Readings): Examination {
+  const { kernel, architecture, trials } = readings
+  const backend = defaultBackend(trials)
+  const findings = [
+    ...judgeMachine(readings),
+    ...judgeRights(readings),
+    ...judgeNamespaces(readings),
+    ...judgeFiles(readings),
+    ...judgeFeatures(readings),
+    ...trials.map((trial) => judgeTrial(trial, trials, backend)),
+  ]
+  return {
+    kernel,
+    architecture,
+    complete: backend !== undefined && findings.every(({ verdict }) => verdict !== 'problem'),
+    ...(backend === undefined ? {} : { backend: backend.backend }),
+    findings,
+    trials,
+  }
+}
+
+/** The first that works, unless one that was not tried would come before it. */
+function defaultBackend(trials: readonly BackendTrial[]): BackendTrial | undefined {
+  const first = trials.find(({ outcome }) => outcome !== 'fails')
+  return first?.outcome === 'works' ? first : undefined
+}
+
+function judgeTrial(
+  trial: BackendTrial,
+  trials: readonly BackendTrial[],
+  chosen: BackendTrial | undefined,
+): Finding {
+  const { backend: name, outcome, attached, missing, reason = '' } = trial
+  const finding = { topic: 'backends' as const, name, costs: missing.map(({ fact }) => fact) }
+  if (outcome === 'notTried') return { ...finding, verdict: 'unknown', found: `not tried: ${reason}` }
+  if (outcome === 'fails') {
+    const costs = costsOfFailure(trial, trials, chosen)
+    return { ...finding, verdict: costs.length > 0 ? 'problem' : 'absent', found: reason, costs }
+  }
+  const facts = [...new Set(attached.map(({ fact, hook }) => `${fact} (${hook})`))]
+  const found = `works: ${facts.join(', ')}`
+  if (missing.length === 0) return { ...finding, verdict: 'ok', found }
+  const details = missing.map(({ fact, reason }) => `no ${fact}: ${reason}`)
+  return { ...finding, verdict: trial === chosen ? 'problem' : 'absent', found, details }
+}
+
+/** What a default run lacks because it has to go on to another backend. */
+function costsOfFailure(
+  trial: BackendTrial,
+  trials: readonly BackendTrial[],
+  chosen: BackendTrial | undefined,
+): string[] {
+  if (chosen === undefined) return ['every event']
+  const isBetter = trials.indexOf(trial) < trials.indexOf(chosen)
+  return isBetter ? chosen.missing.map(({ fact }) => fact) : []
+}
