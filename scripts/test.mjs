@@ -37,7 +37,8 @@ function check(name, command, args) {
 
 const node = process.execPath
 const built =
-  check('build', node, ['node_modules/typescript/bin/tsc', '-b']) && check('bundle', node, ['scripts/bundle.mjs'])
+  check('build', node, ['node_modules/typescript/bin/tsc', '-b']) &&
+  check('bundle', node, ['scripts/bundle.mjs'])
 if (everything && !values['no-checks']) {
   check('format', node, [
     'node_modules/oxfmt/bin/oxfmt',

@@ -38,7 +38,9 @@ function build() {
       stdio: ['ignore', 2, 2],
     })
     if (status === 0) continue
-    process.stderr.write(`quark-mon: Cannot build: ${error?.message ?? 'run npm ci, and then npm run build'}\n`)
+    process.stderr.write(
+      `quark-mon: Cannot build: ${error?.message ?? 'run npm ci, and then npm run build'}\n`,
+    )
     process.exit(1)
   }
 }

@@ -58,6 +58,7 @@ class Session {
   }
 
   events(): QuarkEvent[] {
+    this.records.make(() => {})
     const pipeline = testPipeline()
     const sink = {
       record: (_words: Uint32Array, bytes: Buffer, offset: number, length: number) =>
@@ -132,6 +133,7 @@ test('how a process ended is told as far as audit knows', async (t) => {
       name: 'exit(2) of its only thread',
       act: (session: Session) => {
         session.call('exit', 'a0=4')
+        session.records.make(() => {})
         session.records.settleExits(0)
       },
       end: [4, undefined],
@@ -187,11 +189,13 @@ test('an event whose end is lost is told when many others have come', () => {
     AUDIT_SYSCALL,
     `arch=${arch.toString(16)} syscall=${NUMBERS['exec']} success=yes pid=${PID} comm="name"`,
   )
+  session.records.make(() => {})
   assert.equal(session.outbox.length, 0)
   for (let i = 0; i < 256; i++) {
     const header = Buffer.alloc(16)
     session.records.take(parseAuditRecord(Buffer.concat([header, Buffer.from(`audit(1.000:${i + 9}): `)]))!)
   }
+  session.records.make(() => {})
   assert.equal(session.outbox.length, 1)
 })
 

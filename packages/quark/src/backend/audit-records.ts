@@ -25,9 +25,16 @@ import {
   PROC_EVENT_SID,
   PROC_EVENT_UID,
 } from '../kinds/process/kernel.js'
-import { execFailedLayout, exitLayout, forkLayout, idChangeLayout } from '../kinds/process/layouts.js'
+import {
+  commLayout,
+  execFailedLayout,
+  exitLayout,
+  forkLayout,
+  idChangeLayout,
+} from '../kinds/process/layouts.js'
 import type { CgroupHierarchy } from '../state/cgroups-mounts.js'
-import { type AuditedCall, auditedCalls } from './audit-calls.js'
+import { auditedCalls } from './audit-calls.js'
+import { type Call, changesOf, exitStatusOf, type Fields, idsOf, pathOf } from './audit-fields.js'
 import { childOf, isSingle, isThread } from './audit-pids.js'
 import type { Outbox } from './outbox.js'
 import {
@@ -37,6 +44,8 @@ import {
   type Found,
   identityFields,
   type IdentityFields,
+  imageFields,
+  STALE_ALL,
 } from './proc-enrich.js'
 
 const CLONE_PARENT = 0x8000
@@ -45,21 +54,34 @@ const CLONE_NEWUSER = 0x1000_0000
 const SIGNAL_GROUP_EXIT = 4
 /** Events that may be incomplete at a time: older ones have lost their end. */
 const MAX_OPEN_EVENTS = 256
+/** Ended processes that are remembered: the fork of one may be told after its end. */
+const MAX_ENDED = 4096
 /** The clock of audit events stands still for some ms, and is that of the beginning of a call. */
 const CLOCK_SLACK_NS = 20_000_000n
 /** A single thread that called exit(2) is gone by then. */
 const EXIT_TIME_MS = 100
-const DELETED = ' (deleted)'
 
-type Fields = AuditRecord['fields']
-
-/** A system call: its SYSCALL record and those that belong to it. */
-interface Call {
-  readonly call: AuditedCall
+/** A process as far as it was heard of. */
+interface HeardProcess {
   readonly pid: number
-  readonly fields: Fields
-  readonly records: readonly AuditRecord[]
-  readonly timeNs: bigint
+  /** 0 when it is not known. */
+  startBootNs: bigint
+  /** When it was first heard of. */
+  readonly firstNs: bigint
+  /** Its beginning was told, or was before all. */
+  isForkTold: boolean
+  hasEnded: boolean
+  /** What its last call said of its ids. */
+  ids: string | undefined
+}
+
+/** A record in the making. */
+interface Draft {
+  readonly pid: number
+  /** What the call changed: groups of facts that /proc shows changed, however old the record. */
+  readonly changes: number
+  /** Writes the record, but for the facts that a later call changed before they were read. */
+  readonly write: (stale: number) => void
 }
 
 export class AuditRecords {
@@ -68,44 +90,58 @@ export class AuditRecords {
   readonly #outbox: Outbox
   readonly #enricher: Enricher
   readonly #failedExecs: boolean
+  readonly #maxArgvBytes: number
   readonly #execLayout
   readonly #bootEpochNs: () => bigint
-  readonly #calls = new Map(auditedCalls().map(({ arch, calls }) => [arch, calls]))
+  readonly #audited = new Map(auditedCalls().map(({ arch, calls }) => [arch, calls]))
+  /** Events whose last record has not come, by their numbers. */
   readonly #open = new Map<number, AuditRecord[]>()
-  /** Processes that run, when they began (0 when that is not known), and those that seemed gone before. */
-  readonly #live: Map<number, bigint>
-  #gone = new Set<number>()
-  readonly #ids = new Map<number, string>()
+  /** Complete events that are not yet records. */
+  #calls: (Call | AuditRecord)[] = []
+  readonly #heard = new Map<number, HeardProcess>()
+  readonly #ended: HeardProcess[] = []
+  /** Processes that seemed gone at the last look. */
+  #gone = new Set<HeardProcess>()
   /** Calls of exit(2), which ends a thread, by single threads. */
   #exits: { readonly call: Call; readonly sinceMs: number }[] = []
   #lastMs = 0
   #inMs = 0
 
   /**
-   * @param live the processes that run, and when they began; kept up to date
+   * @param live the processes that run, and when they began
    * @param bootEpochNs the wall clock less CLOCK_BOOTTIME
    */
   constructor(
     { settings, hierarchy }: { settings: Settings; hierarchy: CgroupHierarchy | undefined },
     outbox: Outbox,
-    live: Map<number, bigint>,
+    live: ReadonlyMap<number, bigint>,
     bootEpochNs: () => bigint,
   ) {
     const { maxArgvBytes, maxEnvBytes } = settings
     this.#outbox = outbox
     this.#enricher = new Enricher(settings, hierarchy)
     this.#failedExecs = settings.failedExecs
-    this.#live = live
+    this.#maxArgvBytes = maxArgvBytes
     this.#bootEpochNs = bootEpochNs
     const limits = { maxArgvBytes, maxEnvBytes, cgroupHierarchy: 'unified', kernelThreads: false } as const
     this.#execLayout = execProbe(limits).layout
+    for (const [pid, startBootNs] of live) {
+      const process = this.#hear(pid, 0n)
+      process.startBootNs = startBootNs
+      process.isForkTold = true
+    }
+  }
+
+  /** Complete events that wait for `make`. */
+  get waiting(): number {
+    return this.#calls.length
   }
 
   /** Takes in one record; those of an event follow each other, and others may come in between. */
   take(record: AuditRecord): void {
     const { type, serial } = record
     if (type === AUDIT_ANOM_ABEND) {
-      this.#abend(record)
+      this.#calls.push(record)
       return
     }
     if (type === AUDIT_EOE) {
@@ -122,15 +158,42 @@ export class AuditRecords {
     if (this.#open.size > MAX_OPEN_EVENTS) this.#complete(oldest)
   }
 
+  /**
+   * Makes records of the events that are complete.
+   *
+   * @param takeLater takes in what came while /proc was read: it tells which facts are too new
+   */
+  make(takeLater: () => void): void {
+    const calls = this.#calls
+    this.#calls = []
+    const drafts = calls.flatMap((call) => this.#draft(call) ?? [])
+    takeLater()
+    const changed = new Map<number, number>()
+    const note = (pid: number, changes: number): void => {
+      changed.set(pid, (changed.get(pid) ?? 0) | changes)
+    }
+    for (const call of this.#calls) if ('call' in call) note(call.pid, changesOf(call.call))
+    const stale = drafts.map(() => 0)
+    for (let i = drafts.length - 1; i >= 0; i--) {
+      const { pid, changes } = drafts[i] as Draft
+      stale[i] = changed.get(pid) ?? 0
+      note(pid, changes)
+    }
+    for (const [i, { write }] of drafts.entries()) {
+      write(stale[i] as number)
+      // One by one: numbers must not fall, and times do, as calls are told when they return.
+      this.#outbox.settle()
+    }
+  }
+
   /** No record waits: tells of processes that ended without a call, as those do that are killed. */
   endKilled(nowNs: bigint): void {
-    const gone = new Set<number>()
-    for (const [pid, startBootNs] of this.#live) {
-      const stat = findStat({ pid, tid: pid, timeNs: nowNs, ...(startBootNs === 0n ? {} : { startBootNs }) })
-      if (stat !== undefined && !stat.ended) continue
+    const gone = new Set<HeardProcess>()
+    for (const process of this.#heard.values()) {
+      if (process.hasEnded || isRunning(process, nowNs)) continue
       // What it said at its end may still be on its way.
-      if (this.#gone.has(pid)) this.#end(pid, undefined, nowNs, undefined)
-      else gone.add(pid)
+      if (this.#gone.has(process)) this.#end(process, undefined, nowNs, undefined)
+      else gone.add(process)
     }
     this.#gone = gone
   }
@@ -139,11 +202,10 @@ export class AuditRecords {
   settleExits(nowMs: number): void {
     this.#exits = this.#exits.filter(({ call, sinceMs }) => {
       const { pid, timeNs, fields } = call
-      if (!this.#live.has(pid)) return false
-      const startBootNs = this.#live.get(pid) || undefined
-      const stat = findStat({ pid, tid: pid, timeNs: timeNs + CLOCK_SLACK_NS, startBootNs })
-      if (stat !== undefined && !stat.ended) return nowMs - sinceMs < EXIT_TIME_MS
-      this.#end(pid, exitStatusOf(fields), timeNs, auditNumber(fields.get('ppid')))
+      const process = this.#heard.get(pid)
+      if (process === undefined || process.hasEnded) return false
+      if (isRunning(process, timeNs + CLOCK_SLACK_NS)) return nowMs - sinceMs < EXIT_TIME_MS
+      this.#end(process, exitStatusOf(fields), timeNs, auditNumber(fields.get('ppid')))
       return false
     })
   }
@@ -154,15 +216,12 @@ export class AuditRecords {
     const syscall = records?.find(({ type }) => type === AUDIT_SYSCALL)
     if (records === undefined || syscall === undefined) return
     const { fields, timeMs } = syscall
-    const call = this.#calls
-      .get(Number.parseInt(fields.get('arch') ?? '', 16))
-      ?.get(Number(fields.get('syscall')))
+    const arch = Number.parseInt(fields.get('arch') ?? '', 16)
+    const call = this.#audited.get(arch)?.get(Number(fields.get('syscall')))
     const pid = auditNumber(fields.get('pid'))
     if (call === undefined || pid === undefined) return
     const isFork = call === 'fork' || call === 'clone' || call === 'clone3'
-    this.#apply({ call, pid, fields, records, timeNs: this.#timeNs(timeMs, isFork) })
-    // One by one: numbers must not fall, and times do, as calls are told when they return.
-    this.#outbox.settle()
+    this.#calls.push({ call, pid, fields, records, timeNs: this.#timeNs(timeMs, isFork) })
   }
 
   /** Within the clock's step, children are made before anything else, and the rest keeps its order. */
@@ -172,199 +231,244 @@ export class AuditRecords {
     return BigInt(timeMs) * 1_000_000n - this.#bootEpochNs() + (isFork ? 0n : BigInt(1000 + this.#inMs * 100))
   }
 
-  #apply(call: Call): void {
-    const isSuccess = call.fields.get('success') === 'yes'
+  #draft(call: Call | AuditRecord): Draft | undefined {
+    if (!('call' in call)) return this.#abend(call)
+    const { pid, fields } = call
+    if (fields.get('success') === 'no') return call.call === 'exec' ? this.#execFailed(call) : undefined
     switch (call.call) {
       case 'exec':
-        if (isSuccess) this.#exec(call)
-        else if (this.#failedExecs) this.#execFailed(call)
-        return
+        return this.#exec(call)
       case 'fork':
       case 'clone':
       case 'clone3':
-        if (isSuccess) this.#fork(call)
-        return
+        return this.#fork(call)
       case 'exitGroup':
-        this.#end(call.pid, exitStatusOf(call.fields), call.timeNs, auditNumber(call.fields.get('ppid')))
-        return
+        return this.#exitGroup(call)
       case 'exit':
-        if (!isSingle(call.pid)) return
-        this.#exits.push({ call, sinceMs: performance.now() })
-        return
+        if (isSingle(pid)) this.#exits.push({ call, sinceMs: performance.now() })
+        return undefined
       case 'setsid':
-        if (isSuccess) this.#idChange(call, PROC_EVENT_SID)
-        return
+        return this.#idChange(call, PROC_EVENT_SID)
       case 'uid':
+        return this.#idChange(call, PROC_EVENT_UID)
       case 'gid':
-        if (isSuccess) this.#idChange(call, call.call === 'uid' ? PROC_EVENT_UID : PROC_EVENT_GID)
+        return this.#idChange(call, PROC_EVENT_GID)
+      case 'prctl':
+        return this.#commChange(call)
     }
   }
 
-  #exec(call: Call): void {
-    const { pid, fields, records, timeNs } = call
-    const found = this.#find(pid, timeNs)
+  #exec({ call, pid, fields, records, timeNs }: Call): Draft {
+    const process = this.#hear(pid, timeNs)
+    const found = this.#find(process, timeNs)
+    process.ids = idTextOf(fields)
     const exe = pathOf(auditText(fields.get('exe')), found)
     const argv = auditArguments(records.filter(({ type }) => type === AUDIT_EXECVE))
-    if (found === undefined) this.unenriched += 1
     const cwd = pathOf(auditText(records.find(({ type }) => type === AUDIT_CWD)?.fields.get('cwd')), found)
-    const isSameImage =
-      found?.exe !== undefined && exe !== undefined && Buffer.compare(found.exe, exe.path) === 0
-    const env = isSameImage ? found.env : undefined
-    this.#outbox.push(
-      this.#execLayout,
-      { cpu: 0, timeNs },
-      {
-        ...this.#identity(pid, found, fields),
+    const write = (stale: number): void => {
+      if (found === undefined) this.unenriched += 1
+      const { env, envBytes } = imageFields(found, stale)
+      this.#outbox.push(this.#execLayout, at(timeNs), {
+        ...this.#identity(process, found, fields, { stale }),
         ...(cwd === undefined ? cwdField(found) : { cwd }),
         ...(exe === undefined ? {} : { exe }),
         ...(argv === undefined || this.#maxArgvBytes === 0 ? {} : { argv, argvBytes: argv.length }),
-        ...(env === undefined ? {} : { env, envBytes: found?.envSizeBytes ?? env.length }),
-      },
-    )
+        ...(env === undefined || envBytes === undefined ? {} : { env, envBytes }),
+      })
+    }
+    return { pid, changes: changesOf(call), write }
   }
 
-  #execFailed({ pid, fields, records, timeNs }: Call): void {
+  #execFailed({ pid, fields, records, timeNs }: Call): Draft | undefined {
+    if (!this.#failedExecs) return undefined
     const filename = auditText(records.find(({ type }) => type === AUDIT_PATH)?.fields.get('name'))
-    this.#outbox.push(
-      execFailedLayout,
-      { cpu: 0, timeNs },
-      {
+    const { startBootNs } = this.#hear(pid, timeNs)
+    const write = (): void => {
+      this.#outbox.push(execFailedLayout, at(timeNs), {
         pid,
         tid: pid,
-        startBootNs: this.#live.get(pid) ?? 0n,
+        startBootNs,
         result: auditNumber(fields.get('exit')) ?? 0,
         ...(filename === undefined ? {} : { filename }),
-      },
-    )
+      })
+    }
+    return { pid, changes: 0, write }
   }
 
-  #fork({ call, pid: callerPid, fields, timeNs }: Call): void {
+  #fork({ call, pid: callerPid, fields, timeNs }: Call): Draft | undefined {
     const told = auditNumber(fields.get('exit'))
-    const flags = call === 'clone' ? auditArgument(fields.get('a0')) : call === 'fork' ? 0 : undefined
-    if (told === undefined || told <= 0 || ((flags ?? 0) & CLONE_THREAD) !== 0) return
-    const pid = childOf(callerPid, told)
     // The flags of clone3(2) are in memory, and not told.
-    if (flags === undefined && pid !== undefined && isThread(pid, this.#live.has(pid))) return
-    if (pid === undefined || (flags === undefined && isThread(pid, this.#live.has(pid)) === undefined)) {
+    const flags = call === 'clone' ? auditArgument(fields.get('a0')) : call === 'fork' ? 0 : undefined
+    if (told === undefined || told <= 0 || ((flags ?? 0) & CLONE_THREAD) !== 0) return undefined
+    const pid = childOf(callerPid, told)
+    const before = pid === undefined ? undefined : this.#heard.get(pid)
+    // A call is told when it returns: after vfork(2), the child has done something by then.
+    const isLate = before !== undefined && !before.isForkTold && before.firstNs >= timeNs
+    const thread = pid === undefined || flags !== undefined ? false : isThread(pid, isLate)
+    if (thread === true) return undefined
+    if (pid === undefined || thread === undefined) {
       this.unenriched += 1
-      return
+      return undefined
     }
-    const found = this.#find(pid, timeNs)
-    if (found === undefined) this.unenriched += 1
-    const copied = flags !== undefined && (flags & CLONE_NEWUSER) === 0 ? HAS_IDS : 0
-    const identity = this.#identity(pid, found, fields, copied | HAS_COMM)
+    if (before !== undefined && !isLate) this.#replace(before, timeNs)
+    const process = isLate ? before : this.#hear(pid, timeNs)
+    process.isForkTold = true
+    const found = process.hasEnded ? undefined : this.#find(process, timeNs)
+    // To a step of audit's clock: without any, a process could not be told from the next one with its pid.
+    if (process.startBootNs === 0n) process.startBootNs = timeNs
+    const isCopy = flags !== undefined && (flags & CLONE_NEWUSER) === 0
     const isSibling = ((flags ?? 0) & CLONE_PARENT) !== 0
     const ppid = isSibling ? auditNumber(fields.get('ppid')) : flags === undefined ? found?.ppid : callerPid
-    if (ppid !== undefined) {
-      identity.ppid = ppid
-      identity.known |= HAS_PARENT
+    const write = (stale: number): void => {
+      if (found === undefined) this.unenriched += 1
+      const identity = this.#identity(process, found, fields, { stale, told: isCopy ? HAS_IDS : 0 })
+      if (ppid !== undefined) {
+        identity.ppid = ppid
+        identity.known |= HAS_PARENT
+      }
+      this.#outbox.push(forkLayout, at(timeNs), { ...identity, ...cwdField(found) })
     }
-    this.#outbox.push(forkLayout, { cpu: 0, timeNs }, { ...identity, ...cwdField(found) })
+    return { pid, changes: STALE_ALL, write }
   }
 
-  #idChange({ pid, fields, timeNs }: Call, what: number): void {
-    const before = this.#ids.get(pid)
-    const found = this.#find(pid, timeNs)
-    const identity = this.#identity(pid, found, fields)
-    if (what === PROC_EVENT_SID) {
-      Object.assign(identity, { pgid: pid, sid: pid })
-      identity.known |= HAS_SESSION
-    } else if (before !== undefined && before === this.#ids.get(pid)) {
-      // The call set what was there.
-      return
-    }
-    this.#outbox.push(idChangeLayout, { cpu: 0, timeNs }, { what, ...identity })
+  /** A pid has passed on to another process: the one before has ended, whether or not that was told. */
+  #replace(process: HeardProcess, timeNs: bigint): void {
+    this.#end(process, undefined, timeNs, undefined)
+    this.#heard.delete(process.pid)
+  }
+
+  #exitGroup({ pid, fields, timeNs }: Call): Draft {
+    const process = this.#hear(pid, timeNs)
+    const ppid = auditNumber(fields.get('ppid'))
+    return { pid, changes: 0, write: () => this.#end(process, exitStatusOf(fields), timeNs, ppid) }
   }
 
   /** A signal that dumps core killed a process. */
-  #abend({ fields, timeMs }: AuditRecord): void {
+  #abend({ fields, timeMs }: AuditRecord): Draft | undefined {
     const pid = auditNumber(fields.get('pid'))
     const signal = auditNumber(fields.get('sig'))
-    if (pid === undefined || signal === undefined || !this.#live.has(pid)) return
-    this.#end(pid, signal, this.#timeNs(timeMs, false), undefined)
-    this.#outbox.settle()
+    if (pid === undefined || signal === undefined) return undefined
+    const timeNs = this.#timeNs(timeMs, false)
+    const process = this.#hear(pid, timeNs)
+    return { pid, changes: 0, write: () => this.#end(process, signal, timeNs, undefined) }
   }
 
-  #end(pid: number, status: number | undefined, timeNs: bigint, ppid: number | undefined): void {
-    const startBootNs = this.#live.get(pid)
+  #idChange({ call, pid, fields, timeNs }: Call, what: number): Draft | undefined {
+    const process = this.#hear(pid, timeNs)
+    const before = process.ids
+    process.ids = idTextOf(fields)
+    // The call may have set what was there.
+    if (what !== PROC_EVENT_SID && before !== undefined && before === process.ids) return undefined
+    const found = this.#find(process, timeNs)
+    const write = (stale: number): void => {
+      const identity = this.#identity(process, found, fields, { stale })
+      if (what === PROC_EVENT_SID) {
+        Object.assign(identity, { pgid: pid, sid: pid })
+        identity.known |= HAS_SESSION
+      }
+      this.#outbox.push(idChangeLayout, at(timeNs), { what, ...identity })
+    }
+    return { pid, changes: changesOf(call), write }
+  }
+
+  /** A thread has named itself: the first one, if /proc shows the same name of the process. */
+  #commChange({ pid, fields, timeNs }: Call): Draft | undefined {
+    const process = this.#hear(pid, timeNs)
+    const comm = auditText(fields.get('comm'))
+    const found = this.#find(process, timeNs)
+    if (found === undefined) this.unenriched += 1
+    if (comm === undefined || found?.comm === undefined || Buffer.compare(comm, found.comm) !== 0) {
+      return undefined
+    }
+    const { startBootNs } = process
+    const write = (): void => this.#outbox.push(commLayout, at(timeNs), { pid, tid: pid, startBootNs, comm })
+    return { pid, changes: HAS_COMM, write }
+  }
+
+  #end(process: HeardProcess, status: number | undefined, timeNs: bigint, ppid: number | undefined): void {
     // Several threads may end a process, of which one does.
-    if (startBootNs === undefined) return
-    this.#live.delete(pid)
-    this.#ids.delete(pid)
-    this.#outbox.push(
-      exitLayout,
-      { cpu: 0, timeNs },
-      {
-        pid,
-        tid: pid,
-        known: (status === undefined ? 0 : HAS_ENDING) | (ppid === undefined ? 0 : HAS_PARENT),
-        startBootNs,
-        ppid: ppid ?? 0,
-        leaderExitCode: status ?? 0,
-        groupExitCode: status ?? 0,
-        signalFlags: SIGNAL_GROUP_EXIT,
-      },
-    )
+    if (process.hasEnded) return
+    process.hasEnded = true
+    this.#ended.push(process)
+    const oldest = this.#ended.length > MAX_ENDED ? this.#ended.shift() : undefined
+    if (oldest !== undefined && this.#heard.get(oldest.pid) === oldest) this.#heard.delete(oldest.pid)
+    const { pid, startBootNs } = process
+    this.#outbox.push(exitLayout, at(timeNs), {
+      pid,
+      tid: pid,
+      known: (status === undefined ? 0 : HAS_ENDING) | (ppid === undefined ? 0 : HAS_PARENT),
+      startBootNs,
+      ppid: ppid ?? 0,
+      leaderExitCode: status ?? 0,
+      groupExitCode: status ?? 0,
+      signalFlags: SIGNAL_GROUP_EXIT,
+    })
     this.#outbox.settle()
   }
 
-  /** The identity in a record: `told` groups of the call's, and the rest as it was found. */
+  /** The identity in a record: `told` groups and the name are the call's, and the rest is as it was found. */
   #identity(
-    pid: number,
+    { pid, startBootNs }: HeardProcess,
     found: Found | undefined,
     fields: Fields,
-    told = HAS_IDS | HAS_COMM | HAS_PARENT,
+    { stale, told = HAS_IDS | HAS_PARENT }: { stale: number; told?: number },
   ): IdentityFields & { pid: number; tid: number; startBootNs: bigint } {
-    const identity = identityFields(found, told)
-    if ((told & HAS_IDS) !== 0) this.#readIds(pid, fields, identity)
+    const identity = identityFields(found, told | HAS_COMM | stale)
+    const ids = (told & HAS_IDS) === 0 ? undefined : idsOf(fields)
     const comm = auditText(fields.get('comm'))
-    if (comm !== undefined) {
-      identity.comm = comm
-      identity.known |= HAS_COMM
+    const ppid = (told & HAS_PARENT) === 0 ? undefined : auditNumber(fields.get('ppid'))
+    const known =
+      (ids === undefined ? 0 : HAS_IDS) |
+      (comm === undefined ? 0 : HAS_COMM) |
+      (ppid === undefined ? 0 : HAS_PARENT)
+    return {
+      pid,
+      tid: pid,
+      startBootNs,
+      ...identity,
+      ...ids,
+      ...(comm === undefined ? {} : { comm }),
+      ...(ppid === undefined ? {} : { ppid }),
+      known: identity.known | known,
     }
-    const ppid = auditNumber(fields.get('ppid'))
-    if ((told & HAS_PARENT) !== 0 && ppid !== undefined) {
-      identity.ppid = ppid
-      identity.known |= HAS_PARENT
-    }
-    return { pid, tid: pid, startBootNs: this.#live.get(pid) ?? 0n, ...identity }
   }
 
-  #readIds(pid: number, fields: Fields, identity: IdentityFields): void {
-    const numbers = ['uid', 'gid', 'suid', 'sgid', 'euid', 'egid'].map((id) => auditNumber(fields.get(id)))
-    const [uid, gid, suid, sgid, euid, egid] = numbers
-    if (numbers.includes(undefined)) return
-    Object.assign(identity, { uid, gid, suid, sgid, euid, egid })
-    identity.known |= HAS_IDS
-    this.#ids.set(pid, numbers.join())
+  /** The process that has a pid: the one that is known, or a new one if that has ended before. */
+  #hear(pid: number, timeNs: bigint): HeardProcess {
+    const known = this.#heard.get(pid)
+    if (known !== undefined && !known.hasEnded) return known
+    const process = {
+      pid,
+      startBootNs: 0n,
+      firstNs: timeNs,
+      isForkTold: false,
+      hasEnded: false,
+      ids: undefined,
+    }
+    this.#heard.set(pid, process)
+    return process
   }
 
-  #find(pid: number, timeNs: bigint): Found | undefined {
-    const startBootNs = this.#live.get(pid) || undefined
+  #find(process: HeardProcess, timeNs: bigint): Found | undefined {
+    const { pid } = process
+    const startBootNs = process.startBootNs || undefined
     const found = this.#enricher.find({ pid, tid: pid, timeNs: timeNs + CLOCK_SLACK_NS, startBootNs })
-    this.#live.set(pid, found?.startBootNs ?? startBootNs ?? 0n)
+    process.startBootNs ||= found?.startBootNs ?? 0n
     return found
   }
-
-  get #maxArgvBytes(): number {
-    return this.#execLayout.tails.find(({ name }) => name === 'argv')?.maxBytes ?? 0
-  }
 }
 
-/** As wait(2) has it. */
-function exitStatusOf(fields: Fields): number | undefined {
-  const code = auditArgument(fields.get('a0'))
-  return code === undefined ? undefined : (code & 0xff) << 8
+/** Audit does not tell on which CPU a call was made. */
+function at(timeNs: bigint): { readonly cpu: number; readonly timeNs: bigint } {
+  return { cpu: 0, timeNs }
 }
 
-/** A path as the kernel shows it, which marks removed files behind their name. */
-function pathOf(text: Uint8Array | undefined, found: Found | undefined) {
-  if (text === undefined) return undefined
-  const root = found?.root === undefined ? {} : { root: found.root }
-  const latin1 = Buffer.from(text).toString('latin1')
-  if (!latin1.endsWith(DELETED)) return { path: text, deleted: false, ...root }
-  const path = latin1.slice(0, -DELETED.length)
-  // A memfd never was in a directory.
-  if (path.startsWith('/memfd:')) return { path: Buffer.from(path.slice(1), 'latin1'), deleted: false }
-  return { path: Buffer.from(path, 'latin1'), deleted: true, ...root }
+function idTextOf(fields: Fields): string | undefined {
+  const ids = idsOf(fields)
+  return ids === undefined ? undefined : Object.values(ids).join()
+}
+
+function isRunning({ pid, startBootNs }: HeardProcess, nowNs: bigint): boolean {
+  const stat = findStat({ pid, tid: pid, timeNs: nowNs, startBootNs: startBootNs || undefined })
+  return stat?.ended === false
 }

@@ -21,6 +21,8 @@ import { SocketBackend } from './socket-backend.js'
 
 /** Records that may wait. No more messages are read while half of them do: the socket has more room. */
 const MAX_RECORDS = 4096
+/** Events that are read before /proc is. */
+const MAX_EVENTS = 256
 /** A process makes about ten messages, each of which takes more of its socket than its own size. */
 const ROOM_FACTOR = 16
 /** The longest message, MAX_AUDIT_MESSAGE_LENGTH and its header. */
@@ -105,13 +107,22 @@ class AuditBackend extends SocketBackend {
   }
 
   protected read(): void {
-    const { log, records } = this.#parts
+    const { records } = this.#parts
     while (this.outbox.fullness < 0.5) {
-      const length = receiveAuditRecord(log, this.#buffer)
-      if (length === 0) {
+      this.#take()
+      if (records.waiting === 0) {
         this.#check()
         return
       }
+      records.make(() => this.#take())
+    }
+  }
+
+  #take(): void {
+    const { log, records } = this.#parts
+    while (records.waiting < MAX_EVENTS) {
+      const length = receiveAuditRecord(log, this.#buffer)
+      if (length === 0) return
       const record = parseAuditRecord(this.#buffer.subarray(0, length))
       if (record !== undefined) records.take(record)
     }
@@ -142,6 +153,7 @@ const CALL_FACTS = {
   fork: 'clone, clone3, fork, vfork',
   exec: 'execve, execveat',
   exit: 'exit_group, exit',
+  commChange: 'prctl(PR_SET_NAME)',
   idChange: 'setsid, setuid, setgid, setreuid, setregid, setresuid, setresgid',
 }
 
@@ -176,7 +188,16 @@ function missingFacts({ settings }: BackendContext, { wasDisabled }: AuditRules)
         'audit does not tell of signals; that such a process ended is seen in /proc, some seconds later',
     },
     { fact: 'exit.coreDumped', reason: 'audit tells the signal, and not whether there was a dump' },
-    { fact: 'commChange', reason: 'audit does not tell what prctl(2) was given' },
+    {
+      fact: 'commChange through /proc',
+      reason: 'audit tells of prctl(2), and not of names that are written to /proc/PID/comm',
+    },
+    {
+      fact: 'exact times',
+      reason:
+        "audit's clock advances in steps of some ms; starts of processes that /proc does not show any more are by " +
+        'that clock too',
+    },
     { fact: 'cgroupNames', reason: 'audit does not tell of new cgroups: they are found by a scan' },
     {
       fact: 'facts of short-lived processes',

@@ -2,7 +2,8 @@
 
 import {
   type AttachedProbe,
-  Btf,
+  type Btf,
+  BtfError,
   EbpfError,
   kernelBtf,
   KernelError,
@@ -12,6 +13,7 @@ import {
   type RecordSink,
   type SessionOptions,
 } from '@quark/ebpf'
+import { openKernelTypes } from '../btf/kernel-types.js'
 import type { FactProbes } from '../event/fact.js'
 import type { AttachedFact, MissingFact } from '../stats.js'
 import type { Backend, BackendCounters } from './backend.js'
@@ -46,7 +48,7 @@ export class EbpfBackend implements Backend {
    */
   static open(options: EbpfBackendOptions): EbpfBackend {
     const { facts, ringSizeBytes, flavors, loop } = options
-    const btf = options.btf === undefined ? kernelBtf() : Btf.fromFile(options.btf)
+    const btf = options.btf === undefined ? kernelBtf() : btfOf(options.btf)
     const probes = facts.flatMap(({ ways }) => ways.flat())
     const session = ProbeSession.open(
       {
@@ -117,6 +119,13 @@ export class EbpfBackend implements Backend {
     this.#counters = this.counters()
     this.#session.close()
   }
+}
+
+/** The BTF in a file: the kernel checks programs against types by their ids, which only real BTF has. */
+function btfOf(path: string): Btf {
+  const { btf, isTable } = openKernelTypes(path)
+  if (isTable) throw new BtfError(`Cannot load programs by the offset table "${path}": they need BTF itself`)
+  return btf
 }
 
 /** Goes through the ways to learn a fact. The first that can be loaded is loaded at once. */

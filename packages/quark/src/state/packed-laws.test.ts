@@ -230,3 +230,23 @@ test('packed processes leave no bytes behind', () => {
   assert.equal(processes.size, 0)
   assert.equal(processes.collected, 1000)
 })
+
+test('a packed parent gives its child the image of the moment when the child was made', () => {
+  const pipeline = pipelineOf({ maxProcesses: 100, graceMs: 1000, holdMs: 1000, joins: true })
+  const who = (pid: number, ppid: number) => ({ pid, tid: pid, startBootNs: BigInt(BASE + pid), ppid })
+  const path = (name: string) => ({ path: `/${name}`, root: '/', truncated: false, deleted: false })
+  insert(pipeline, record('exec', BASE, { ...who(1, 0), exe: path('shell'), argv: strings('shell') }))
+  insert(pipeline, record('fork', BASE + 2, who(2, 1)))
+  insert(pipeline, record('fork', BASE + 3, who(3, 2)))
+  insert(pipeline, record('exec', BASE + 4, { ...who(2, 1), exe: path('program'), cwd: path('cwd') }))
+  insert(pipeline, record('fork', BASE + 5, who(4, 2)))
+  insert(pipeline, record('exit', BASE + 6, who(2, 1)))
+  pipeline.flush([])
+  const { processes } = pipeline.tables
+  assert.equal(processes.lookup(3)?.exe, '/shell')
+  assert.equal(processes.lookup(4)?.exe, '/program')
+  assert.deepEqual(
+    processes.ancestors(4).map(({ exe }) => exe),
+    ['/program', '/shell'],
+  )
+})
