@@ -1,3 +1,4 @@
+import { BACKEND_NAMES } from 'quark'
 import type { Settings } from './settings.js'
 import { byteCount, fileName, oneOf, powerOfTwo, secondsAsMs, someOf, wholeNumber } from './values.js'
 
@@ -44,6 +45,7 @@ const MIB = 1024 ** 2
 const OF_A_LIVE_KERNEL = [
   'backend',
   'ebpf',
+  'kprobe',
   'record',
   'btf',
   'ring-size',
@@ -245,15 +247,23 @@ const source: OptionGroup = {
     {
       long: 'backend',
       argument: 'LIST',
-      help: 'use the first of these that works, separated by commas; there is one: ebpf',
-      set: ({ quark }, value) => void (quark.backends = someOf(value, ['ebpf'])),
+      byDefault: BACKEND_NAMES.join(','),
+      help: 'use the first of these that works, separated by commas',
+      set: ({ quark }, value) => void (quark.backends = someOf(value, BACKEND_NAMES)),
     },
     {
       long: 'ebpf',
       short: 'b',
-      help: 'use eBPF only; the same as --backend=ebpf',
+      help: 'use eBPF only, or with -k these two; the same as --backend=ebpf',
       conflicts: ['backend'],
-      set: ({ quark }) => void (quark.backends = ['ebpf']),
+      set: ({ quark }) => void (quark.backends = [...(quark.backends ?? []), 'ebpf']),
+    },
+    {
+      long: 'kprobe',
+      short: 'k',
+      help: 'use kprobes without eBPF only, or with -b these two; the same as --backend=kprobe',
+      conflicts: ['backend'],
+      set: ({ quark }) => void (quark.backends = [...(quark.backends ?? []), 'kprobe']),
     },
     {
       long: 'ring-size',
@@ -359,7 +369,6 @@ export const missingOptions: readonly MissingOption[] = [
   { short: 'G', long: 'getpid', feature: 'watching getpid(2)' },
   { short: 'H', long: 'shm', feature: 'watching shared memory' },
   { short: 'K', long: 'kube', argument: 'FILE', feature: 'asking Kubernetes' },
-  { short: 'k', long: 'kprobe', feature: 'the backend of kprobes' },
   { short: 'L', long: 'module-load', feature: 'watching kernel modules' },
   { short: 'N', long: 'dns', feature: 'watching DNS' },
   { short: 'n', long: 'nova', feature: 'the NOVA backend' },

@@ -28,7 +28,14 @@ test('parseCommandLine() without arguments gives the defaults', () => {
 test('parseCommandLine() sets what each option says', async (t) => {
   const cases: { args: string[]; changes: Partial<Omit<Settings, 'quark'>>; quark?: Settings['quark'] }[] = [
     { args: ['-b'], changes: {}, quark: { backends: ['ebpf'] } },
+    { args: ['-k'], changes: {}, quark: { backends: ['kprobe'] } },
+    { args: ['-bk'], changes: {}, quark: { backends: ['ebpf', 'kprobe'] } },
     { args: ['--backend', 'ebpf'], changes: {}, quark: { backends: ['ebpf'] } },
+    {
+      args: ['--backend=procConnector,ebpf'],
+      changes: {},
+      quark: { backends: ['procConnector', 'ebpf'] },
+    },
     { args: ['-B'], changes: {}, quark: { bypass: true, snapshot: false } },
     { args: ['-C', 'table.dot'], changes: { processGraph: 'table.dot' } },
     { args: ['-D'], changes: { dropPrivileges: true } },
@@ -116,7 +123,7 @@ test('parseCommandLine() says what is wrong and what to give instead', async (t)
       '--ring-size cannot be "1G": give a number of bytes from 4K to 1024M, such as 64K or 2M',
     ],
     [['--ring-size=3M'], '--ring-size cannot be "3M": give a power of two, such as 2M or 4M'],
-    [['--backend=kprobe'], '--backend cannot be "kprobe": give ebpf'],
+    [['--backend=nova'], '--backend cannot be "nova": give ebpf or kprobe or audit or procConnector'],
     [['--colour=red'], '--colour cannot be "red": give auto or always or never'],
     [['-C', ''], '-C cannot be "": give the name of a file'],
     [['-S'], '-S cannot be used: watching connections is not supported yet (remove -S)'],

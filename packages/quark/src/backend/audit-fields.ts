@@ -6,9 +6,9 @@ import { type Found, STALE_BY_EXEC, STALE_BY_IDS, STALE_BY_SESSION } from './pro
 
 export type Fields = AuditRecord['fields']
 
-/** A system call: its SYSCALL record and those that belong to it. */
-export interface Call {
-  readonly call: AuditedCall
+/** A system call, with its SYSCALL record and those that belong to it; or the end by a signal that dumps core. */
+export interface AuditEvent {
+  readonly call: AuditedCall | 'abend'
   readonly pid: number
   readonly fields: Fields
   readonly records: readonly AuditRecord[]
@@ -36,7 +36,7 @@ export function exitStatusOf(fields: Fields): number | undefined {
 }
 
 /** Groups of facts that a call changes. */
-export function changesOf(call: AuditedCall): number {
+export function changesOf(call: AuditEvent['call']): number {
   switch (call) {
     case 'exec':
       return STALE_BY_EXEC

@@ -12,6 +12,7 @@ import * as fc from 'fast-check'
 import { checkOptions } from '../check-options.js'
 import type { QuarkEvent } from '../event/event.js'
 import { insert, testPipeline } from '../testing/process-records.js'
+import { AuditEvents } from './audit-events.js'
 import { AuditRecords } from './audit-records.js'
 import { auditedCalls } from './audit-calls.js'
 import { Outbox } from './outbox.js'
@@ -27,11 +28,12 @@ const IDS = 'uid=1 gid=2 euid=3 suid=4 fsuid=3 egid=5 sgid=6 fsgid=5'
 class Session {
   readonly outbox = new Outbox(1, 100)
   readonly records: AuditRecords
+  readonly heard = new AuditEvents(() => 0n)
   #serial = 0
 
   constructor(live: Map<number, bigint> = new Map()) {
     const settings = checkOptions({ maxArgvBytes: 8, failedExecs: true })
-    this.records = new AuditRecords({ settings, hierarchy: undefined }, this.outbox, live, () => 0n)
+    this.records = new AuditRecords({ settings, hierarchy: undefined }, this.outbox, live)
   }
 
   line(type: number, text: string, timeMs = 1000): void {
@@ -41,7 +43,7 @@ class Session {
     const record = parseAuditRecord(
       Buffer.concat([header, Buffer.from(`audit(${seconds}:${this.#serial}): ${text}`)]),
     )
-    if (record !== undefined) this.records.take(record)
+    if (record !== undefined) this.heard.take(record)
   }
 
   /** One event: a call and what belongs to it. */
@@ -57,8 +59,12 @@ class Session {
     this.line(AUDIT_EOE, '', timeMs)
   }
 
+  make(): void {
+    this.records.make(this.heard.takeComplete(), () => [])
+  }
+
   events(): QuarkEvent[] {
-    this.records.make(() => {})
+    this.make()
     const pipeline = testPipeline()
     const sink = {
       record: (_words: Uint32Array, bytes: Buffer, offset: number, length: number) =>
@@ -133,7 +139,7 @@ test('how a process ended is told as far as audit knows', async (t) => {
       name: 'exit(2) of its only thread',
       act: (session: Session) => {
         session.call('exit', 'a0=4')
-        session.records.make(() => {})
+        session.make()
         session.records.settleExits(0)
       },
       end: [4, undefined],
@@ -143,6 +149,8 @@ test('how a process ended is told as far as audit knows', async (t) => {
     await t.test(name, () => {
       const session = new Session(new Map([[PID, 7n]]))
       act(session)
+      act(session)
+      session.make()
       act(session)
       const [event, ...rest] = session.events()
       assert.deepEqual(rest, [])
@@ -189,13 +197,13 @@ test('an event whose end is lost is told when many others have come', () => {
     AUDIT_SYSCALL,
     `arch=${arch.toString(16)} syscall=${NUMBERS['exec']} success=yes pid=${PID} comm="name"`,
   )
-  session.records.make(() => {})
+  session.make()
   assert.equal(session.outbox.length, 0)
   for (let i = 0; i < 256; i++) {
     const header = Buffer.alloc(16)
-    session.records.take(parseAuditRecord(Buffer.concat([header, Buffer.from(`audit(1.000:${i + 9}): `)]))!)
+    session.heard.take(parseAuditRecord(Buffer.concat([header, Buffer.from(`audit(1.000:${i + 9}): `)]))!)
   }
-  session.records.make(() => {})
+  session.make()
   assert.equal(session.outbox.length, 1)
 })
 

@@ -1,16 +1,12 @@
 /** Makes records of audit events, with what /proc adds to them. */
 
 import {
-  AUDIT_ANOM_ABEND,
   AUDIT_CWD,
-  AUDIT_EOE,
   AUDIT_EXECVE,
   AUDIT_PATH,
-  AUDIT_SYSCALL,
   auditArgument,
   auditArguments,
   auditNumber,
-  type AuditRecord,
   auditText,
 } from '@quark/ebpf'
 import type { Settings } from '../check-options.js'
@@ -33,8 +29,7 @@ import {
   idChangeLayout,
 } from '../kinds/process/layouts.js'
 import type { CgroupHierarchy } from '../state/cgroups-mounts.js'
-import { auditedCalls } from './audit-calls.js'
-import { type Call, changesOf, exitStatusOf, type Fields, idsOf, pathOf } from './audit-fields.js'
+import { type AuditEvent, changesOf, exitStatusOf, type Fields, idsOf, pathOf } from './audit-fields.js'
 import { childOf, isSingle, isThread } from './audit-pids.js'
 import type { Outbox } from './outbox.js'
 import {
@@ -52,8 +47,6 @@ const CLONE_PARENT = 0x8000
 const CLONE_THREAD = 0x1_0000
 const CLONE_NEWUSER = 0x1000_0000
 const SIGNAL_GROUP_EXIT = 4
-/** Events that may be incomplete at a time: older ones have lost their end. */
-const MAX_OPEN_EVENTS = 256
 /** Ended processes that are remembered: the fork of one may be told after its end. */
 const MAX_ENDED = 4096
 /** The clock of audit events stands still for some ms, and is that of the beginning of a call. */
@@ -92,37 +85,26 @@ export class AuditRecords {
   readonly #failedExecs: boolean
   readonly #maxArgvBytes: number
   readonly #execLayout
-  readonly #bootEpochNs: () => bigint
-  readonly #audited = new Map(auditedCalls().map(({ arch, calls }) => [arch, calls]))
-  /** Events whose last record has not come, by their numbers. */
-  readonly #open = new Map<number, AuditRecord[]>()
-  /** Complete events that are not yet records. */
-  #calls: (Call | AuditRecord)[] = []
   readonly #heard = new Map<number, HeardProcess>()
   readonly #ended: HeardProcess[] = []
   /** Processes that seemed gone at the last look. */
   #gone = new Set<HeardProcess>()
   /** Calls of exit(2), which ends a thread, by single threads. */
-  #exits: { readonly call: Call; readonly sinceMs: number }[] = []
-  #lastMs = 0
-  #inMs = 0
+  #exits: { readonly call: AuditEvent; readonly sinceMs: number }[] = []
 
   /**
    * @param live the processes that run, and when they began
-   * @param bootEpochNs the wall clock less CLOCK_BOOTTIME
    */
   constructor(
     { settings, hierarchy }: { settings: Settings; hierarchy: CgroupHierarchy | undefined },
     outbox: Outbox,
     live: ReadonlyMap<number, bigint>,
-    bootEpochNs: () => bigint,
   ) {
     const { maxArgvBytes, maxEnvBytes } = settings
     this.#outbox = outbox
     this.#enricher = new Enricher(settings, hierarchy)
     this.#failedExecs = settings.failedExecs
     this.#maxArgvBytes = maxArgvBytes
-    this.#bootEpochNs = bootEpochNs
     const limits = { maxArgvBytes, maxEnvBytes, cgroupHierarchy: 'unified', kernelThreads: false } as const
     this.#execLayout = execProbe(limits).layout
     for (const [pid, startBootNs] of live) {
@@ -132,47 +114,18 @@ export class AuditRecords {
     }
   }
 
-  /** Complete events that wait for `make`. */
-  get waiting(): number {
-    return this.#calls.length
-  }
-
-  /** Takes in one record; those of an event follow each other, and others may come in between. */
-  take(record: AuditRecord): void {
-    const { type, serial } = record
-    if (type === AUDIT_ANOM_ABEND) {
-      this.#calls.push(record)
-      return
-    }
-    if (type === AUDIT_EOE) {
-      this.#complete(serial)
-      return
-    }
-    const event = this.#open.get(serial)
-    if (event !== undefined) {
-      event.push(record)
-      return
-    }
-    this.#open.set(serial, [record])
-    const [oldest = serial] = this.#open.keys()
-    if (this.#open.size > MAX_OPEN_EVENTS) this.#complete(oldest)
-  }
-
   /**
-   * Makes records of the events that are complete.
+   * Makes records of events, oldest first.
    *
-   * @param takeLater takes in what came while /proc was read: it tells which facts are too new
+   * @param readLater reads what came while /proc was read: it tells which facts are too new
    */
-  make(takeLater: () => void): void {
-    const calls = this.#calls
-    this.#calls = []
-    const drafts = calls.flatMap((call) => this.#draft(call) ?? [])
-    takeLater()
+  make(events: readonly AuditEvent[], readLater: () => readonly AuditEvent[]): void {
+    const drafts = events.flatMap((event) => this.#draft(event) ?? [])
     const changed = new Map<number, number>()
     const note = (pid: number, changes: number): void => {
       changed.set(pid, (changed.get(pid) ?? 0) | changes)
     }
-    for (const call of this.#calls) if ('call' in call) note(call.pid, changesOf(call.call))
+    for (const { pid, call } of readLater()) note(pid, changesOf(call))
     const stale = drafts.map(() => 0)
     for (let i = drafts.length - 1; i >= 0; i--) {
       const { pid, changes } = drafts[i] as Draft
@@ -192,7 +145,7 @@ export class AuditRecords {
     for (const process of this.#heard.values()) {
       if (process.hasEnded || isRunning(process, nowNs)) continue
       // What it said at its end may still be on its way.
-      if (this.#gone.has(process)) this.#end(process, undefined, nowNs, undefined)
+      if (this.#gone.has(process)) this.#end(process, undefined, nowNs)()
       else gone.add(process)
     }
     this.#gone = gone
@@ -205,37 +158,17 @@ export class AuditRecords {
       const process = this.#heard.get(pid)
       if (process === undefined || process.hasEnded) return false
       if (isRunning(process, timeNs + CLOCK_SLACK_NS)) return nowMs - sinceMs < EXIT_TIME_MS
-      this.#end(process, exitStatusOf(fields), timeNs, auditNumber(fields.get('ppid')))
+      this.#end(process, exitStatusOf(fields), timeNs, auditNumber(fields.get('ppid')))()
       return false
     })
   }
 
-  #complete(serial: number): void {
-    const records = this.#open.get(serial)
-    this.#open.delete(serial)
-    const syscall = records?.find(({ type }) => type === AUDIT_SYSCALL)
-    if (records === undefined || syscall === undefined) return
-    const { fields, timeMs } = syscall
-    const arch = Number.parseInt(fields.get('arch') ?? '', 16)
-    const call = this.#audited.get(arch)?.get(Number(fields.get('syscall')))
-    const pid = auditNumber(fields.get('pid'))
-    if (call === undefined || pid === undefined) return
-    const isFork = call === 'fork' || call === 'clone' || call === 'clone3'
-    this.#calls.push({ call, pid, fields, records, timeNs: this.#timeNs(timeMs, isFork) })
-  }
-
-  /** Within the clock's step, children are made before anything else, and the rest keeps its order. */
-  #timeNs(timeMs: number, isFork: boolean): bigint {
-    this.#inMs = timeMs === this.#lastMs ? Math.min(this.#inMs + 1, 9000) : 0
-    this.#lastMs = timeMs
-    return BigInt(timeMs) * 1_000_000n - this.#bootEpochNs() + (isFork ? 0n : BigInt(1000 + this.#inMs * 100))
-  }
-
-  #draft(call: Call | AuditRecord): Draft | undefined {
-    if (!('call' in call)) return this.#abend(call)
+  #draft(call: AuditEvent): Draft | undefined {
     const { pid, fields } = call
     if (fields.get('success') === 'no') return call.call === 'exec' ? this.#execFailed(call) : undefined
     switch (call.call) {
+      case 'abend':
+        return this.#endBy(call, auditNumber(fields.get('sig')))
       case 'exec':
         return this.#exec(call)
       case 'fork':
@@ -243,7 +176,7 @@ export class AuditRecords {
       case 'clone3':
         return this.#fork(call)
       case 'exitGroup':
-        return this.#exitGroup(call)
+        return this.#endBy(call, exitStatusOf(fields))
       case 'exit':
         if (isSingle(pid)) this.#exits.push({ call, sinceMs: performance.now() })
         return undefined
@@ -258,7 +191,7 @@ export class AuditRecords {
     }
   }
 
-  #exec({ call, pid, fields, records, timeNs }: Call): Draft {
+  #exec({ call, pid, fields, records, timeNs }: AuditEvent): Draft {
     const process = this.#hear(pid, timeNs)
     const found = this.#find(process, timeNs)
     process.ids = idTextOf(fields)
@@ -279,7 +212,7 @@ export class AuditRecords {
     return { pid, changes: changesOf(call), write }
   }
 
-  #execFailed({ pid, fields, records, timeNs }: Call): Draft | undefined {
+  #execFailed({ pid, fields, records, timeNs }: AuditEvent): Draft | undefined {
     if (!this.#failedExecs) return undefined
     const filename = auditText(records.find(({ type }) => type === AUDIT_PATH)?.fields.get('name'))
     const { startBootNs } = this.#hear(pid, timeNs)
@@ -295,7 +228,7 @@ export class AuditRecords {
     return { pid, changes: 0, write }
   }
 
-  #fork({ call, pid: callerPid, fields, timeNs }: Call): Draft | undefined {
+  #fork({ call, pid: callerPid, fields, timeNs }: AuditEvent): Draft | undefined {
     const told = auditNumber(fields.get('exit'))
     // The flags of clone3(2) are in memory, and not told.
     const flags = call === 'clone' ? auditArgument(fields.get('a0')) : call === 'fork' ? 0 : undefined
@@ -310,7 +243,9 @@ export class AuditRecords {
       this.unenriched += 1
       return undefined
     }
-    if (before !== undefined && !isLate) this.#replace(before, timeNs)
+    // The pid has passed on: if the process before has not told its end, it was killed.
+    const endBefore =
+      before === undefined || isLate || before.hasEnded ? undefined : this.#end(before, undefined, timeNs)
     const process = isLate ? before : this.#hear(pid, timeNs)
     process.isForkTold = true
     const found = process.hasEnded ? undefined : this.#find(process, timeNs)
@@ -320,6 +255,7 @@ export class AuditRecords {
     const isSibling = ((flags ?? 0) & CLONE_PARENT) !== 0
     const ppid = isSibling ? auditNumber(fields.get('ppid')) : flags === undefined ? found?.ppid : callerPid
     const write = (stale: number): void => {
+      endBefore?.()
       if (found === undefined) this.unenriched += 1
       const identity = this.#identity(process, found, fields, { stale, told: isCopy ? HAS_IDS : 0 })
       if (ppid !== undefined) {
@@ -331,29 +267,14 @@ export class AuditRecords {
     return { pid, changes: STALE_ALL, write }
   }
 
-  /** A pid has passed on to another process: the one before has ended, whether or not that was told. */
-  #replace(process: HeardProcess, timeNs: bigint): void {
-    this.#end(process, undefined, timeNs, undefined)
-    this.#heard.delete(process.pid)
+  #endBy({ pid, fields, timeNs }: AuditEvent, status: number | undefined): Draft | undefined {
+    // Several threads may end a process, of which one does.
+    if (this.#heard.get(pid)?.hasEnded === true) return undefined
+    const write = this.#end(this.#hear(pid, timeNs), status, timeNs, auditNumber(fields.get('ppid')))
+    return { pid, changes: 0, write }
   }
 
-  #exitGroup({ pid, fields, timeNs }: Call): Draft {
-    const process = this.#hear(pid, timeNs)
-    const ppid = auditNumber(fields.get('ppid'))
-    return { pid, changes: 0, write: () => this.#end(process, exitStatusOf(fields), timeNs, ppid) }
-  }
-
-  /** A signal that dumps core killed a process. */
-  #abend({ fields, timeMs }: AuditRecord): Draft | undefined {
-    const pid = auditNumber(fields.get('pid'))
-    const signal = auditNumber(fields.get('sig'))
-    if (pid === undefined || signal === undefined) return undefined
-    const timeNs = this.#timeNs(timeMs, false)
-    const process = this.#hear(pid, timeNs)
-    return { pid, changes: 0, write: () => this.#end(process, signal, timeNs, undefined) }
-  }
-
-  #idChange({ call, pid, fields, timeNs }: Call, what: number): Draft | undefined {
+  #idChange({ call, pid, fields, timeNs }: AuditEvent, what: number): Draft | undefined {
     const process = this.#hear(pid, timeNs)
     const before = process.ids
     process.ids = idTextOf(fields)
@@ -372,7 +293,7 @@ export class AuditRecords {
   }
 
   /** A thread has named itself: the first one, if /proc shows the same name of the process. */
-  #commChange({ pid, fields, timeNs }: Call): Draft | undefined {
+  #commChange({ pid, fields, timeNs }: AuditEvent): Draft | undefined {
     const process = this.#hear(pid, timeNs)
     const comm = auditText(fields.get('comm'))
     const found = this.#find(process, timeNs)
@@ -385,25 +306,26 @@ export class AuditRecords {
     return { pid, changes: HAS_COMM, write }
   }
 
-  #end(process: HeardProcess, status: number | undefined, timeNs: bigint, ppid: number | undefined): void {
-    // Several threads may end a process, of which one does.
-    if (process.hasEnded) return
+  /** A process has ended from now on; the answer writes the record of it. */
+  #end(process: HeardProcess, status: number | undefined, timeNs: bigint, ppid?: number): () => void {
     process.hasEnded = true
     this.#ended.push(process)
     const oldest = this.#ended.length > MAX_ENDED ? this.#ended.shift() : undefined
     if (oldest !== undefined && this.#heard.get(oldest.pid) === oldest) this.#heard.delete(oldest.pid)
-    const { pid, startBootNs } = process
-    this.#outbox.push(exitLayout, at(timeNs), {
-      pid,
-      tid: pid,
-      known: (status === undefined ? 0 : HAS_ENDING) | (ppid === undefined ? 0 : HAS_PARENT),
-      startBootNs,
-      ppid: ppid ?? 0,
-      leaderExitCode: status ?? 0,
-      groupExitCode: status ?? 0,
-      signalFlags: SIGNAL_GROUP_EXIT,
-    })
-    this.#outbox.settle()
+    return () => {
+      const { pid, startBootNs } = process
+      this.#outbox.push(exitLayout, at(timeNs), {
+        pid,
+        tid: pid,
+        known: (status === undefined ? 0 : HAS_ENDING) | (ppid === undefined ? 0 : HAS_PARENT),
+        startBootNs,
+        ppid: ppid ?? 0,
+        leaderExitCode: status ?? 0,
+        groupExitCode: status ?? 0,
+        signalFlags: SIGNAL_GROUP_EXIT,
+      })
+      this.#outbox.settle()
+    }
   }
 
   /** The identity in a record: `told` groups and the name are the call's, and the rest is as it was found. */

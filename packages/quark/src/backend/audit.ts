@@ -11,6 +11,7 @@ import {
   receiveQueue,
 } from '@quark/ebpf'
 import type { AttachedFact, MissingFact } from '../stats.js'
+import { AuditEvents } from './audit-events.js'
 import { AuditRecords } from './audit-records.js'
 import { AuditRules } from './audit-rules.js'
 import type { Backend } from './backend.js'
@@ -51,8 +52,9 @@ export function openAudit(context: BackendContext): Backend {
       ({ kernelThread }) => !kernelThread,
     )
     const live = new Map(scanned.map(({ pid, startBootNs }) => [pid, startBootNs]))
-    const records = new AuditRecords(context, outbox, live, () => clock.bootEpochNs)
-    return new AuditBackend({ control, log, rules, records, outbox }, missingFacts(context, rules))
+    const records = new AuditRecords(context, outbox, live)
+    const events = new AuditEvents(() => clock.bootEpochNs)
+    return new AuditBackend({ control, log, rules, events, records, outbox }, missingFacts(context, rules))
   } catch (error) {
     rules?.[Symbol.dispose]()
     log?.close()
@@ -65,6 +67,7 @@ interface Parts {
   readonly control: AuditControl
   readonly log: Fd
   readonly rules: AuditRules
+  readonly events: AuditEvents
   readonly records: AuditRecords
   readonly outbox: Outbox
 }
@@ -109,22 +112,25 @@ class AuditBackend extends SocketBackend {
   protected read(): void {
     const { records } = this.#parts
     while (this.outbox.fullness < 0.5) {
-      this.#take()
-      if (records.waiting === 0) {
+      this.#receive()
+      const events = this.#parts.events.takeComplete()
+      if (events.length === 0) {
         this.#check()
         return
       }
-      records.make(() => this.#take())
+      records.make(events, () => {
+        this.#receive()
+        return this.#parts.events.complete
+      })
     }
   }
 
-  #take(): void {
-    const { log, records } = this.#parts
-    while (records.waiting < MAX_EVENTS) {
-      const length = receiveAuditRecord(log, this.#buffer)
+  #receive(): void {
+    while (this.#parts.events.complete.length < MAX_EVENTS) {
+      const length = receiveAuditRecord(this.#parts.log, this.#buffer)
       if (length === 0) return
       const record = parseAuditRecord(this.#buffer.subarray(0, length))
-      if (record !== undefined) records.take(record)
+      if (record !== undefined) this.#parts.events.take(record)
     }
   }
 

@@ -1,0 +1,80 @@
+/** Puts the records of audit events together. */
+
+import { AUDIT_ANOM_ABEND, AUDIT_EOE, AUDIT_SYSCALL, auditNumber, type AuditRecord } from '@quark/ebpf'
+import { auditedCalls } from './audit-calls.js'
+import type { AuditEvent } from './audit-fields.js'
+
+/** Events that may be incomplete at a time: older ones have lost their end. */
+const MAX_OPEN_EVENTS = 256
+
+export class AuditEvents {
+  readonly #bootEpochNs: () => bigint
+  readonly #audited = new Map(auditedCalls().map(({ arch, calls }) => [arch, calls]))
+  /** Events whose last record has not come, by their numbers. */
+  readonly #open = new Map<number, AuditRecord[]>()
+  #complete: AuditEvent[] = []
+  #lastMs = 0
+  #inMs = 0
+
+  /** @param bootEpochNs the wall clock less CLOCK_BOOTTIME */
+  constructor(bootEpochNs: () => bigint) {
+    this.#bootEpochNs = bootEpochNs
+  }
+
+  /** Events that are complete, oldest first. */
+  get complete(): readonly AuditEvent[] {
+    return this.#complete
+  }
+
+  /** Takes the complete events out. */
+  takeComplete(): AuditEvent[] {
+    const events = this.#complete
+    this.#complete = []
+    return events
+  }
+
+  /** Takes in one record; those of an event follow each other, and others may come in between. */
+  take(record: AuditRecord): void {
+    const { type, serial } = record
+    if (type === AUDIT_ANOM_ABEND) {
+      this.#add('abend', record, [record])
+      return
+    }
+    if (type === AUDIT_EOE) {
+      this.#close(serial)
+      return
+    }
+    const event = this.#open.get(serial)
+    if (event !== undefined) {
+      event.push(record)
+      return
+    }
+    this.#open.set(serial, [record])
+    const [oldest = serial] = this.#open.keys()
+    if (this.#open.size > MAX_OPEN_EVENTS) this.#close(oldest)
+  }
+
+  #close(serial: number): void {
+    const records = this.#open.get(serial)
+    this.#open.delete(serial)
+    const syscall = records?.find(({ type }) => type === AUDIT_SYSCALL)
+    if (records === undefined || syscall === undefined) return
+    const arch = Number.parseInt(syscall.fields.get('arch') ?? '', 16)
+    const call = this.#audited.get(arch)?.get(Number(syscall.fields.get('syscall')))
+    if (call !== undefined) this.#add(call, syscall, records)
+  }
+
+  #add(call: AuditEvent['call'], { fields, timeMs }: AuditRecord, records: readonly AuditRecord[]): void {
+    const pid = auditNumber(fields.get('pid'))
+    if (pid === undefined || pid < 0) return
+    const isFork = call === 'fork' || call === 'clone' || call === 'clone3'
+    this.#complete.push({ call, pid, fields, records, timeNs: this.#timeNs(timeMs, isFork) })
+  }
+
+  /** Within the clock's step, children are made before anything else, and the rest keeps its order. */
+  #timeNs(timeMs: number, isFork: boolean): bigint {
+    this.#inMs = timeMs === this.#lastMs ? Math.min(this.#inMs + 1, 9000) : 0
+    this.#lastMs = timeMs
+    return BigInt(timeMs) * 1_000_000n - this.#bootEpochNs() + (isFork ? 0n : BigInt(1000 + this.#inMs * 100))
+  }
+}
