@@ -18,7 +18,7 @@ function load() {
   const steps = []
   let cgroups = []
   for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
-    if (frame.kind === FRAME_CGROUPS) cgroups = reader.json(frame)
+    if (frame.kind === FRAME_CGROUPS) cgroups = reader.json(frame, (value) => value)
     if (frame.kind !== FRAME_STEP) continue
     const records = []
     const nowNs = reader.records(frame, (words, bytes, offset, length) => {

@@ -3,7 +3,7 @@
 import { closeSync, constants as fsConstants, existsSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { EbpfError, KernelError } from '../errors.js'
-import { permissionAdvice } from '../sys/permission.js'
+import { permissionAdvice, permissionFacts } from '../sys/permission.js'
 
 const USUAL_FOLDERS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing']
 const MOUNTINFO = '/proc/self/mountinfo'
@@ -19,14 +19,19 @@ export interface EventField {
 /**
  * Finds tracefs: where it usually is, else wherever it is mounted.
  *
- * @throws {EbpfError} ERR_EBPF_NOT_SUPPORTED when it is not mounted
- * @throws {KernelError} when it may not be used
+ * @throws {EbpfError} ERR_EBPF_NOT_SUPPORTED when it is not mounted, ERR_EBPF_PERMISSION under lockdown
  */
 export function findTracefs(): string {
   const folders = [...USUAL_FOLDERS, ...mountsOf(readText(MOUNTINFO) ?? '')]
   // The path below the folder triggers its automount.
   const found = folders.find((folder) => existsSync(`${folder}/kprobe_events`))
   if (found !== undefined) return found
+  if (permissionFacts().lockdown === 'confidentiality') {
+    throw new EbpfError(
+      'ERR_EBPF_PERMISSION',
+      'Cannot use kprobe events: kernel lockdown is "confidentiality", which leaves tracefs empty (boot without it)',
+    )
+  }
   const isMounted = folders.some((folder) => existsSync(`${folder}/events`))
   throw new EbpfError(
     'ERR_EBPF_NOT_SUPPORTED',

@@ -8,6 +8,7 @@ import {
   auditArguments,
   auditNumber,
   auditText,
+  clockNs,
 } from '@quark/ebpf'
 import type { Settings } from '../check-options.js'
 import {
@@ -50,7 +51,7 @@ const SIGNAL_GROUP_EXIT = 4
 /** Ended processes that are remembered: the fork of one may be told after its end. */
 const MAX_ENDED = 4096
 /** The clock of audit events stands still for some ms, and is that of the beginning of a call. */
-const CLOCK_SLACK_NS = 20_000_000n
+const CLOCK_SLACK_NS = 100_000_000n
 /** A single thread that called exit(2) is gone by then. */
 const EXIT_TIME_MS = 100
 
@@ -59,6 +60,8 @@ interface HeardProcess {
   readonly pid: number
   /** 0 when it is not known. */
   startBootNs: bigint
+  /** It is as /proc has it, and so tells whose directory it is there. */
+  isStartExact: boolean
   /** When it was first heard of. */
   readonly firstNs: bigint
   /** Its beginning was told, or was before all. */
@@ -110,6 +113,7 @@ export class AuditRecords {
     for (const [pid, startBootNs] of live) {
       const process = this.#hear(pid, 0n)
       process.startBootNs = startBootNs
+      process.isStartExact = true
       process.isForkTold = true
     }
   }
@@ -248,7 +252,8 @@ export class AuditRecords {
       before === undefined || isLate || before.hasEnded ? undefined : this.#end(before, undefined, timeNs)
     const process = isLate ? before : this.#hear(pid, timeNs)
     process.isForkTold = true
-    const found = process.hasEnded ? undefined : this.#find(process, timeNs)
+    // The call may have begun long before it made the child, but the child is there when the call returns.
+    const found = process.hasEnded ? undefined : this.#find(process, clockNs('boottime'))
     // To a step of audit's clock: without any, a process could not be told from the next one with its pid.
     if (process.startBootNs === 0n) process.startBootNs = timeNs
     const isCopy = flags !== undefined && (flags & CLONE_NEWUSER) === 0
@@ -362,6 +367,7 @@ export class AuditRecords {
     const process = {
       pid,
       startBootNs: 0n,
+      isStartExact: false,
       firstNs: timeNs,
       isForkTold: false,
       hasEnded: false,
@@ -372,10 +378,17 @@ export class AuditRecords {
   }
 
   #find(process: HeardProcess, timeNs: bigint): Found | undefined {
-    const { pid } = process
-    const startBootNs = process.startBootNs || undefined
-    const found = this.#enricher.find({ pid, tid: pid, timeNs: timeNs + CLOCK_SLACK_NS, startBootNs })
-    process.startBootNs ||= found?.startBootNs ?? 0n
+    const { pid, startBootNs, isStartExact } = process
+    const found = this.#enricher.find({
+      pid,
+      tid: pid,
+      timeNs: timeNs + CLOCK_SLACK_NS,
+      startBootNs: isStartExact ? startBootNs : undefined,
+    })
+    if (startBootNs === 0n && found?.startBootNs !== undefined) {
+      process.startBootNs = found.startBootNs
+      process.isStartExact = true
+    }
     return found
   }
 }
@@ -390,7 +403,7 @@ function idTextOf(fields: Fields): string | undefined {
   return ids === undefined ? undefined : Object.values(ids).join()
 }
 
-function isRunning({ pid, startBootNs }: HeardProcess, nowNs: bigint): boolean {
-  const stat = findStat({ pid, tid: pid, timeNs: nowNs, startBootNs: startBootNs || undefined })
-  return stat?.ended === false
+function isRunning({ pid, startBootNs, isStartExact }: HeardProcess, nowNs: bigint): boolean {
+  const start = isStartExact ? startBootNs : undefined
+  return findStat({ pid, tid: pid, timeNs: nowNs, startBootNs: start })?.ended === false
 }

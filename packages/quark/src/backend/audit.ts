@@ -29,7 +29,7 @@ const ROOM_FACTOR = 16
 /** The longest message, MAX_AUDIT_MESSAGE_LENGTH and its header. */
 const MAX_MESSAGE_BYTES = 8970 + 16
 /** Losses, and processes that were killed, are looked for this often. */
-const CHECK_INTERVAL_MS = 2000
+const CHECK_INTERVAL_MS = 1000
 
 /**
  * Opens the audit log, adds rules for the calls that tell of processes, and turns auditing on if it is off. All of

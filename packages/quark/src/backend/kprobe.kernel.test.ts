@@ -3,13 +3,14 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { after, before } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { findTracefs, KprobeEvents } from '@quark/ebpf'
 import type { ProcessEvent } from '../event/event.js'
 import type { QuarkOptions } from '../options.js'
 import { Quark } from '../quark.js'
 import { dyingProgram, exitingProgram } from '../testing/elf.js'
+import { kprobeTest } from '../testing/kprobe-test.js'
 import { collectUntilExit, makeDirectory, writeProgram } from '../testing/scenario.js'
 import { byProcess, lastOf } from '../testing/truth.js'
 
@@ -46,7 +47,7 @@ function installed(): string[] {
   return new KprobeEvents(findTracefs()).names()
 }
 
-test('a process is told from fork to exit', async () => {
+kprobeTest('a process is told from fork to exit', async () => {
   const program = writeProgram(directory, 'exit-3', exitingProgram(3))
   await using quark = await open({ maxEnvBytes: 100 })
   const { events } = await watch(quark, program, ['one', '', 'three'])
@@ -75,7 +76,7 @@ test('a process is told from fork to exit', async () => {
   assert.equal(quark.stats().lost, 0)
 })
 
-test('a process that a signal ends, and one that renames itself, are told so', async () => {
+kprobeTest('a process that a signal ends, and one that renames itself, are told so', async () => {
   await using quark = await open()
   const killed = await watch(quark, writeProgram(directory, 'term', dyingProgram(15)), [])
   assert.equal(killed.events.at(-1)?.process.exitSignal, 15)
@@ -85,7 +86,7 @@ test('a process that a signal ends, and one that renames itself, are told so', a
   assert.equal(actions.filter((action) => action === 'commChange').length, 1)
 })
 
-test('arguments of a short process are whole up to 2 KiB, and said to be cut beyond', async () => {
+kprobeTest('arguments of a short process are whole up to 2 KiB, and said to be cut beyond', async () => {
   const program = writeProgram(directory, 'exit-0', exitingProgram(0))
   await using quark = await open()
   for (const length of [392, 393, 440, 441, 1900]) {
@@ -98,7 +99,7 @@ test('arguments of a short process are whole up to 2 KiB, and said to be cut bey
   assert.ok((process.argvBytes?.length ?? 0) >= 2048)
 })
 
-test('a directory is whole up to six levels, and beyond whole or counted as cut', async () => {
+kprobeTest('a directory is whole up to six levels, and beyond whole or counted as cut', async () => {
   const program = writeProgram(directory, 'exit-1', exitingProgram(1))
   await using quark = await open()
   for (const levels of [1, 4, 12]) {
@@ -112,7 +113,7 @@ test('a directory is whole up to six levels, and beyond whole or counted as cut'
   }
 })
 
-test('threads are told when they are asked for', async () => {
+kprobeTest('threads are told when they are asked for', async () => {
   await using quark = await open({ threads: true })
   const script = 'new (require("worker_threads").Worker)("", { eval: true })'
   const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore' })
@@ -121,7 +122,7 @@ test('threads are told when they are asked for', async () => {
   assert.ok(threads.length > 0)
 })
 
-test('ids that change are told with those before', async () => {
+kprobeTest('ids that change are told with those before', async () => {
   await using quark = await open()
   const script = 'process.setgid(7); process.setuid(8)'
   const { events } = await watch(quark, process.execPath, ['-e', script])
@@ -129,7 +130,7 @@ test('ids that change are told with those before', async () => {
   assert.deepEqual([changes[0]?.from.uid, changes.at(-1)?.to.uid, changes.at(-1)?.to.gid], [0, 8, 7])
 })
 
-test('what finds no room in the ring is counted', async () => {
+kprobeTest('what finds no room in the ring is counted', async () => {
   const program = writeProgram(directory, 'exit-2', exitingProgram(2))
   await using quark = await open({ ringSizeBytes: 4096 })
   for (let count = 0; count < 20; count += 1) spawnSync(program)
@@ -144,7 +145,7 @@ test('what finds no room in the ring is counted', async () => {
   )
 })
 
-test('closing removes every probe, and queues do not touch those of each other', async () => {
+kprobeTest('closing removes every probe, and queues do not touch those of each other', async () => {
   const first = await open()
   const own = installed()
   assert.ok(own.length > 0 && own.every((name) => name.startsWith(`quark_${process.pid}_`)))
@@ -156,7 +157,7 @@ test('closing removes every probe, and queues do not touch those of each other',
   assert.deepEqual(installed(), [])
 })
 
-test('probes of queues that were killed are removed by the next one', async () => {
+kprobeTest('probes of queues that were killed are removed by the next one', async () => {
   const index = fileURLToPath(new URL('../index.js', import.meta.url))
   const script =
     `const { Quark } = await import(${JSON.stringify(index)})\n` +
@@ -173,7 +174,7 @@ test('probes of queues that were killed are removed by the next one', async () =
   assert.deepEqual(installed(), [])
 })
 
-test('probes are removed when the process exits', () => {
+kprobeTest('probes are removed when the process exits', async () => {
   const index = fileURLToPath(new URL('../index.js', import.meta.url))
   const script =
     `const { Quark } = await import(${JSON.stringify(index)})\n` +
@@ -183,7 +184,7 @@ test('probes are removed when the process exits', () => {
   assert.deepEqual(installed(), [])
 })
 
-test('what this backend cannot tell is said', async () => {
+kprobeTest('what this backend cannot tell is said', async () => {
   await using quark = await open({ failedExecs: true })
   const { attached, missing } = quark.capabilities
   assert.deepEqual([...new Set(missing.map(({ fact }) => fact))], ['failedExecs'])

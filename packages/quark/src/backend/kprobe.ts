@@ -1,7 +1,14 @@
 /** The kprobe backend: no BPF at all, but kprobe events of tracefs and perf rings. */
 
-import { availableParallelism } from 'node:os'
-import { Btf, findTracefs, kernelAtLeast, KprobeEvents, PerfBuffer, Poller } from '@quark/ebpf'
+import {
+  Btf,
+  findTracefs,
+  kernelAtLeast,
+  KprobeEvents,
+  PerfBuffer,
+  Poller,
+  possibleCpuCount,
+} from '@quark/ebpf'
 import type { RecordSink } from '@quark/ebpf'
 import type { AttachedFact, MissingFact } from '../stats.js'
 import type { Backend, BackendCounters } from './backend.js'
@@ -71,7 +78,7 @@ class KprobeBackend implements Backend {
     removeStale(kprobes)
     queues += 1
     this.#context = context
-    this.#outbox = new Outbox(availableParallelism(), MAX_WAITING)
+    this.#outbox = new Outbox(possibleCpuCount(), MAX_WAITING)
     this.#hits = new HitSink(this.#outbox, settings, isHostPidNamespace())
     this.#events = new InstalledEvents(kprobes, {
       facts,

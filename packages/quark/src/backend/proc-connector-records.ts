@@ -122,12 +122,12 @@ export class ProcConnectorRecords {
    */
   endLeaderless(): void {
     for (const process of this.#leaderless) {
-      const { pid, startBootNs, leaderEnd } = process
+      const { pid, statStartNs, leaderEnd } = process
       if (leaderEnd === undefined) {
         this.#leaderless.delete(process)
         continue
       }
-      const stat = findStat({ pid, tid: pid, timeNs: leaderEnd.timeNs, startBootNs })
+      const stat = findStat({ pid, tid: pid, timeNs: leaderEnd.timeNs, startBootNs: statStartNs })
       if (stat === undefined || stat.ended) this.#end(process, leaderEnd)(0)
       this.#outbox.settle()
     }
@@ -166,6 +166,7 @@ export class ProcConnectorRecords {
     const process: LiveProcess = {
       pid,
       startBootNs: startOf(timeNs, found),
+      statStartNs: found?.startBootNs,
       ppid,
       pgid: found?.pgid,
       // Only setsid(2) changes it, and that is told.
@@ -229,8 +230,8 @@ export class ProcConnectorRecords {
 
   /** The process ended, with the status of its last thread. */
   #end(process: LiveProcess, end: NonNullable<LiveProcess['leaderEnd']>): (stale: number) => void {
-    const { pid, startBootNs } = process
-    const stat = findStat({ pid, tid: pid, timeNs: end.timeNs, startBootNs })
+    const { pid, statStartNs } = process
+    const stat = findStat({ pid, tid: pid, timeNs: end.timeNs, startBootNs: statStartNs })
     process.pgid = stat?.pgid ?? process.pgid
     this.#leaderless.delete(process)
     this.#live.delete(pid)
@@ -351,8 +352,9 @@ export class ProcConnectorRecords {
 
   #find({ pid, tid, timeNs }: TimedMessage): Found | undefined {
     if (this.#found.has(tid)) return this.#found.get(tid)
-    const startBootNs = pid === tid ? this.#live.get(pid)?.startBootNs : undefined
-    const found = this.#enricher.find({ pid, tid, timeNs, startBootNs })
+    const process = pid === tid ? this.#live.get(pid) : undefined
+    const found = this.#enricher.find({ pid, tid, timeNs, startBootNs: process?.statStartNs })
+    if (process !== undefined) process.statStartNs ??= found?.startBootNs
     this.#found.set(tid, found)
     return found
   }

@@ -7,6 +7,8 @@ import { findStat } from './proc-enrich.js'
 export interface LiveProcess {
   readonly pid: number
   readonly startBootNs: bigint
+  /** As /proc shows it, once it was looked at: tells whether it still is the same process. */
+  statStartNs: bigint | undefined
   ppid: number
   pgid: number | undefined
   sid: number | undefined
@@ -37,7 +39,8 @@ export function readLiveProcess(pid: number, timeNs: bigint): LiveProcess | unde
   if (stat === undefined || stat.ended) return undefined
   const { startBootNs, ppid, pgid, sid, kernelThread } = stat
   const leaderEnd = stat.leaderEnded ? { timeNs, cpu: 0, status: 0 } : undefined
-  return { pid, startBootNs, ppid, pgid, sid, kernelThread, tids: tidsOf(pid), leaderEnd }
+  const tids = tidsOf(pid)
+  return { pid, startBootNs, statStartNs: startBootNs, ppid, pgid, sid, kernelThread, tids, leaderEnd }
 }
 
 function tidsOf(pid: number): Map<number, bigint> {

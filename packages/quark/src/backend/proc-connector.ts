@@ -2,6 +2,7 @@
 
 import {
   clockNs,
+  kernelAtLeast,
   makeRoom,
   MessageGaps,
   openProcConnector as openConnector,
@@ -180,6 +181,10 @@ function missingFacts({ usage, failedExecs }: BackendContext['settings']): Missi
       reason: 'no message tells of new cgroups: they are found by a scan when a process is in one',
     },
   ]
+  if (!kernelAtLeast('5.16')) {
+    const reason = 'before Linux 5.16 no message tells of names that are written to /proc/PID/comm'
+    missing.push({ fact: 'commChange through /proc', reason })
+  }
   if (usage) missing.push({ fact: 'usage', reason: 'the proc connector does not tell what a process used' })
   if (failedExecs) {
     missing.push({ fact: 'failedExecs', reason: 'the proc connector tells only of execs that succeeded' })

@@ -64,8 +64,7 @@ export interface UsageSource {
  * One process as the table has it. The table writes into it until it was delivered; afterwards it stays as it
  * is, and the table goes on with a clone.
  *
- * Ended processes are kept for their grace time, so what they weigh decides how much there is to do for the
- * garbage collector: few fields, and text and identity in the strings of the records that told them. Halves
+ * Every event makes one: few fields, and text and identity in the strings of the records that told them. Halves
  * of times are signed, so that they are small integers to the engine.
  */
 export class ProcessRecord implements Process {

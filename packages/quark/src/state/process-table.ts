@@ -8,7 +8,7 @@ export interface ProcessTableOptions {
   readonly graceMs: number
   /** Most processes; beyond it ended ones go first, then the oldest. */
   readonly maxProcesses: number
-  /** Most bytes of packed processes; beyond it the oldest go. */
+  /** Most bytes of packed processes, 24 MiB by default; beyond it the oldest go. 0 packs none. */
   readonly maxPackedBytes?: number
 }
 
@@ -25,7 +25,7 @@ const PACKED_KNOWN = KNOWN_START | KNOWN_EXIT
 export class ProcessTable {
   /** Processes removed after their grace time. */
   collected = 0
-  /** Processes removed because there were too many. */
+  /** Processes removed because there were too many, or too many bytes of packed ones. */
   evicted = 0
   /** Strings that were cut at their limit. */
   truncatedArgv = 0

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { test } from 'node:test'
+import { BackendError } from '../errors.js'
+import { Quark } from '../quark.js'
+
+/**
+ * A test of the kprobe backend. On a kernel that offers no kprobe events, because they are not compiled in or
+ * lockdown forbids them, it is a test of the refusal instead.
+ */
+export function kprobeTest(name: string, body: () => Promise<void>): void {
+  test(name, async (t) => {
+    if (existsSync('/sys/kernel/tracing/kprobe_events')) {
+      await body()
+      return
+    }
+    t.diagnostic('this kernel offers no kprobe events')
+    await assert.rejects(
+      Quark.open({ backends: ['kprobe'] }),
+      (error) => error instanceof BackendError && /kprobe: Cannot use kprobe events: /.test(error.message),
+    )
+  })
+}
