@@ -6,6 +6,7 @@ import { doctor } from './commands/doctor.js'
 import { watch } from './commands/watch.js'
 import { helpText } from './help.js'
 import { finish, type Io, openOutput, Output, print, wantsColour } from './io.js'
+import { collectGarbage, keepYoungGenerationSmall } from './memory.js'
 import { parseCommandLine } from './parse.js'
 import { becomeNobody } from './privileges.js'
 import { capabilitiesText, errorText, lossText, missingText, statsText } from './report.js'
@@ -69,7 +70,9 @@ async function run(settings: Settings): Promise<void> {
   const command = prepare(settings, io)
   let timer: NodeJS.Timeout | undefined
   try {
+    keepYoungGenerationSmall()
     await using quark = await openQuark(settings, signal)
+    collectGarbage()
     if (settings.dropPrivileges) becomeNobody()
     if (settings.verbosity > 0) io.note(capabilitiesText(quark.capabilities))
     if (!settings.quiet) io.note(missingText(quark.capabilities))

@@ -1,4 +1,4 @@
-import { BACKEND_NAMES } from 'quark'
+import { BACKEND_NAMES, DEFAULT_BACKENDS } from 'quark'
 import type { Settings } from './settings.js'
 import { byteCount, fileName, oneOf, powerOfTwo, secondsAsMs, someOf, wholeNumber } from './values.js'
 
@@ -247,7 +247,7 @@ const source: OptionGroup = {
     {
       long: 'backend',
       argument: 'LIST',
-      byDefault: BACKEND_NAMES.join(','),
+      byDefault: DEFAULT_BACKENDS.join(','),
       help: 'use the first of these that works, separated by commas',
       set: ({ quark }, value) => void (quark.backends = someOf(value, BACKEND_NAMES)),
     },

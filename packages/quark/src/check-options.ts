@@ -1,6 +1,6 @@
 import { AggregationTable } from './aggregate/table.js'
 import type { QuarkOptions } from './options.js'
-import { BACKEND_NAMES } from './backend/index.js'
+import { BACKEND_NAMES, DEFAULT_BACKENDS } from './backend/index.js'
 import { OptionError } from './errors.js'
 
 /** Options with every default filled in. */
@@ -8,7 +8,7 @@ export type Settings = Required<Omit<QuarkOptions, 'record' | 'btf' | 'signal'>>
   Pick<QuarkOptions, 'record' | 'btf' | 'signal'>
 
 const DEFAULTS = {
-  backends: BACKEND_NAMES,
+  backends: DEFAULT_BACKENDS,
   aggregation: 'default',
   maxLength: 10_000,
   maxBufferBytes: 16 << 20,

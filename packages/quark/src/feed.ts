@@ -8,6 +8,8 @@ export interface Feed {
   readonly kernel: string
   readonly attached: readonly AttachedFact[]
   readonly missing: readonly MissingFact[]
+  /** See `Backend.unenriched`. */
+  readonly unenriched?: number
   /** Puts what there is into the pipeline, and what is due into `out`; never blocks. False at the end. */
   pump(out: QuarkEvent[]): boolean
   /** Everything that is still held goes into `out`; nothing comes after that. */

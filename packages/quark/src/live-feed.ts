@@ -56,6 +56,10 @@ export class LiveFeed implements Feed, RecordSink {
     this.#cgroupScans = parts.pipeline.tables.cgroups.stats().scans
   }
 
+  get unenriched(): number {
+    return this.#parts.backend.unenriched ?? 0
+  }
+
   /** A record from the backend; see `RecordSink`. */
   record(words: Uint32Array, bytes: Buffer, offset: number, length: number): void {
     this.#parts.recorder?.record(bytes, offset, length)

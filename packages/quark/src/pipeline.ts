@@ -13,6 +13,8 @@ import { SequenceTracker } from './order/sequence.js'
 export interface PipelineOptions extends RecordBufferOptions {
   readonly kinds: readonly Kind[]
   readonly aggregation: AggregationTable
+  /** CPUs that records can come from; default: any number. */
+  readonly cpus?: number
 }
 
 /** Counters since the pipeline was made. */
@@ -54,6 +56,7 @@ export class Pipeline {
   readonly tables: Tables
   readonly #shapes: RecordShapes
   readonly #table: AggregationTable
+  readonly #cpus: number
   readonly #buffer: RecordBuffer
   readonly #aggregator: Aggregator
   readonly #group: RecordGroup
@@ -74,6 +77,7 @@ export class Pipeline {
   constructor(options: PipelineOptions, tables: Tables) {
     this.tables = tables
     this.#table = options.aggregation
+    this.#cpus = options.cpus ?? Number.POSITIVE_INFINITY
     this.#buffer = new RecordBuffer(options)
     this.#aggregator = new Aggregator(this.#buffer, options.aggregation)
     this.#group = new RecordGroup(this.#buffer)
@@ -153,7 +157,9 @@ export class Pipeline {
 
   /** Puts a loss into the stream: at the time of the record before, or of the `pump` if that came later. */
   noteLost(cause: LostCause, count: number, cpu?: number): void {
-    this.#loss.set(this.#latestLo, this.#latestHi, cause, count, cpu)
+    // What is no CPU is the lane of losses whose CPU is not known.
+    const known = cpu !== undefined && cpu < this.#cpus ? cpu : undefined
+    this.#loss.set(this.#latestLo, this.#latestHi, cause, count, known)
     this.#buffer.insert(this.#loss.words, this.#loss.bytes, 0, this.#loss.bytes.length, 0)
   }
 

@@ -300,6 +300,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       lostRejected: rejected,
       lostRecursion: recursionMisses,
       evicted: processes.evicted,
+      unenriched: this.#feed.unenriched ?? 0,
       truncatedArgv: processes.truncatedArgv,
       truncatedEnv: processes.truncatedEnv,
       truncatedPaths: processes.truncatedPaths,

@@ -25,6 +25,8 @@ export interface QuarkStats {
   readonly lostRecursion: number
   /** Processes that the table had to give up before their grace time ended. */
   readonly evicted: number
+  /** Processes of which facts are missing since they ended before they could be looked up in /proc; eBPF needs none. */
+  readonly unenriched: number
   /** Strings cut at their limit. */
   readonly truncatedArgv: number
   readonly truncatedEnv: number

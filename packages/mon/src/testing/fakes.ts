@@ -20,6 +20,7 @@ export function statsOf(counted: Partial<QuarkStats> = {}): QuarkStats {
     lostRejected: 0,
     lostRecursion: 0,
     evicted: 0,
+    unenriched: 0,
     truncatedArgv: 0,
     truncatedEnv: 0,
     truncatedPaths: 0,

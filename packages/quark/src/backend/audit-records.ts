@@ -9,6 +9,7 @@ import {
   auditNumber,
   auditText,
   clockNs,
+  possibleCpuCount,
 } from '@quark/ebpf'
 import type { Settings } from '../check-options.js'
 import {
@@ -393,9 +394,11 @@ export class AuditRecords {
   }
 }
 
-/** Audit does not tell on which CPU a call was made. */
+/** Audit does not tell on which CPU a call was made: this is no CPU's number. */
+const LANE = possibleCpuCount()
+
 function at(timeNs: bigint): { readonly cpu: number; readonly timeNs: bigint } {
-  return { cpu: 0, timeNs }
+  return { cpu: LANE, timeNs }
 }
 
 function idTextOf(fields: Fields): string | undefined {

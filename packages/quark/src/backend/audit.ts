@@ -9,6 +9,7 @@ import {
   parseAuditRecord,
   receiveAuditRecord,
   receiveQueue,
+  possibleCpuCount,
 } from '@quark/ebpf'
 import type { AttachedFact, MissingFact } from '../stats.js'
 import { AuditEvents } from './audit-events.js'
@@ -40,7 +41,7 @@ const CHECK_INTERVAL_MS = 1000
  */
 export function openAudit(context: BackendContext): Backend {
   const { settings, clock } = context
-  const outbox = new Outbox(1, MAX_RECORDS)
+  const outbox = new Outbox(possibleCpuCount() + 1, MAX_RECORDS)
   const control = new AuditControl()
   let log: Fd | undefined
   let rules: AuditRules | undefined

@@ -22,7 +22,7 @@ export interface BackendContext {
 /** Opens a backend, or throws a `QuarkError` or `EbpfError` that says why it does not work here. */
 export type OpenBackend = (context: BackendContext) => Backend
 
-/** All backends, in the order in which they are tried when none is asked for: the best first. */
+/** All backends, the best first. */
 export const backends = {
   ebpf: ({ settings, facts }) =>
     EbpfBackend.open({ facts, ringSizeBytes: settings.ringSizeBytes, btf: settings.btf }),
@@ -36,3 +36,9 @@ export type BackendName = keyof typeof backends
 
 /** All backend names, the best first. */
 export const BACKEND_NAMES = Object.keys(backends) as readonly BackendName[]
+
+/**
+ * What is tried when no backend is asked for, in this order. Not audit: it changes settings of the whole machine,
+ * which is for its owner to decide.
+ */
+export const DEFAULT_BACKENDS: readonly BackendName[] = ['ebpf', 'kprobe', 'procConnector']

@@ -1,14 +1,7 @@
 /** The kprobe backend: no BPF at all, but kprobe events of tracefs and perf rings. */
 
-import {
-  Btf,
-  findTracefs,
-  kernelAtLeast,
-  KprobeEvents,
-  PerfBuffer,
-  Poller,
-  possibleCpuCount,
-} from '@quark/ebpf'
+import { findTracefs, kernelAtLeast, KprobeEvents, PerfBuffer, Poller, possibleCpuCount } from '@quark/ebpf'
+import { openKernelTypes } from '../btf/kernel-types.js'
 import type { RecordSink } from '@quark/ebpf'
 import type { AttachedFact, MissingFact } from '../stats.js'
 import type { Backend, BackendCounters } from './backend.js'
@@ -83,7 +76,7 @@ class KprobeBackend implements Backend {
     this.#events = new InstalledEvents(kprobes, {
       facts,
       target: {
-        btf: settings.btf === undefined ? Btf.kernel() : Btf.fromFile(settings.btf),
+        btf: openKernelTypes(settings.btf).btf,
         architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
         maxUserBytes: MAX_USER_BYTES,
       },

@@ -42,8 +42,8 @@ test('records come out in order of time, each with the next number of its CPU', 
   })
   assert.deepEqual(headers, [
     [1, 1, 100n],
-    [0, 2, 200n],
-    [0, 1, 300n],
+    [0, 1, 200n],
+    [0, 2, 300n],
   ])
   assert.deepEqual([...outbox.sequences()], [2, 1])
 })

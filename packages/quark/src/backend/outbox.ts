@@ -1,9 +1,16 @@
 import type { RecordSink } from '@quark/ebpf'
-import { type EncodableFieldsOf, encodeRecord, type Field, type RecordLayout } from '@quark/ebpf/probe'
+import {
+  type EncodableFieldsOf,
+  encodeRecord,
+  type Field,
+  HEADER_SEQ,
+  type RecordLayout,
+} from '@quark/ebpf/probe'
 
 const TYPES = 32
 
 interface Waiting {
+  readonly cpu: number
   readonly timeNs: bigint
   readonly bytes: Uint8Array
 }
@@ -18,6 +25,7 @@ export class Outbox {
   readonly lost = new Float64Array(TYPES)
   readonly #maxRecords: number
   readonly #sequences: Uint32Array
+  readonly #skipped = new Map<number, number>()
   #unsettled: Waiting[] = []
   #settled: Uint8Array[] = []
   #first = 0
@@ -44,27 +52,34 @@ export class Outbox {
     at: { readonly cpu: number; readonly timeNs: bigint },
     values: Partial<EncodableFieldsOf<F>>,
   ): void {
-    const seq = this.#next(at.cpu)
     if (this.length >= this.#maxRecords) {
+      this.#skip(at.cpu, 1)
       this.lost[layout.type]! += 1
       return
     }
     this.produced[layout.type]! += 1
-    this.#unsettled.push({ timeNs: at.timeNs, bytes: encodeRecord(layout, { ...at, seq }, values) })
+    const bytes = encodeRecord(layout, { ...at, seq: 0 }, values)
+    this.#unsettled.push({ ...at, bytes })
   }
 
   /** The kernel says that it dropped `count` records on a CPU; which ones it does not say. */
   noteLost(cpu: number, count: number): void {
-    for (let i = 0; i < count; i++) this.#next(cpu)
+    this.#skip(cpu, count)
     this.lost[0]! += count
   }
 
   /** All that was pushed so far is complete: puts it in order of time. */
   settle(): void {
-    if (this.#unsettled.length === 0) return
     this.#unsettled.sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0))
-    for (const { bytes } of this.#unsettled) this.#settled.push(bytes)
+    // Numbered only now, so that a CPU's numbers rise in the order in which its records are handed over.
+    for (const { cpu, bytes } of this.#unsettled) {
+      new DataView(bytes.buffer, bytes.byteOffset).setUint32(HEADER_SEQ, this.#next(cpu), true)
+      this.#settled.push(bytes)
+    }
     this.#unsettled = []
+    for (const [cpu, count] of this.#skipped)
+      this.#sequences[cpu] = ((this.#sequences[cpu] ?? 0) + count) >>> 0
+    this.#skipped.clear()
   }
 
   /** Hands over at most `max` settled records; see `Backend.drain`. */
@@ -91,6 +106,11 @@ export class Outbox {
   /** Number of the last record that each CPU made; see `Backend.sequences`. */
   sequences(): Uint32Array {
     return this.#sequences.slice()
+  }
+
+  /** Leaves numbers out behind the records that are about to get theirs. */
+  #skip(cpu: number, count: number): void {
+    this.#skipped.set(cpu, (this.#skipped.get(cpu) ?? 0) + count)
   }
 
   #next(cpu: number): number {

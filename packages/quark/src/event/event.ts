@@ -4,12 +4,12 @@ import type { RawEvent } from './raw-event.js'
 /** What happened to a process. An event lists its actions in this order, whatever their order in time. */
 export type ProcessAction = 'fork' | 'exec' | 'exit' | 'idChange' | 'commChange'
 
-/** Ids before and after a change; `from` lacks what was not known. */
+/** Ids before and after a change; each lacks what is not known. */
 export interface IdChange {
   /** Which calls were seen. */
   readonly changed: readonly ('sid' | 'uid' | 'gid')[]
   readonly from: Partial<Ids>
-  readonly to: Ids
+  readonly to: Partial<Ids>
 }
 
 export interface Ids {

@@ -63,10 +63,12 @@ export function tailAt(text: string, start: number, descriptor: number): string 
  * empty component where the process's root directory lies. The result is from there; from the namespace's
  * root when the file lies outside of the process's; a bare name when it has no place.
  */
-export function pathAt(text: string, start: number, descriptor: number): string {
+export function pathAt(text: string, start: number, descriptor: number): string | undefined {
   if ((descriptor & TAIL_PSEUDO) !== 0) return cstringAt(text, start, descriptor & TAIL_LENGTH_MASK)
   const components = tailAt(text, start, descriptor)
   const mark = markOf(components)
+  // The walk ended before the process's root: where the path begins is not known.
+  if (mark === -1 && (descriptor & TAIL_TRUNCATED) !== 0) return undefined
   return pathOf(mark === -1 ? components : components.slice(0, mark))
 }
 

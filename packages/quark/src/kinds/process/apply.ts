@@ -29,6 +29,12 @@ import {
   ProcessChange,
 } from './events.js'
 import {
+  HAS_CAPS,
+  HAS_COMM,
+  HAS_IDENTITY,
+  HAS_IDS,
+  HAS_SESSION,
+  HAS_TTY,
   PROC_EVENT_GID,
   PROC_EVENT_SID,
   PROC_EVENT_UID,
@@ -47,10 +53,20 @@ const EXEC_PID = execLayout.at.pid >> 2
 const ID_CHANGE_PID = idChangeLayout.at.pid >> 2
 const ID_CHANGE_TID = idChangeLayout.at.tid >> 2
 const ID_CHANGE_WHAT = idChangeLayout.at.what >> 2
+const ID_CHANGE_KNOWN = idChangeLayout.at.known >> 2
 const COMM_PID = commLayout.at.pid >> 2
 const COMM_START = commLayout.at.startBootNs >> 2
 const EXIT_PID = exitLayout.at.pid >> 2
 const EXIT_START = exitLayout.at.startBootNs >> 2
+
+/** A new program has another name, and may have other rights. */
+const CHANGED_BY_EXEC = HAS_COMM | HAS_CAPS
+
+/** What calls that change ids change; a new session has no terminal. */
+function changedBy(what: number): number {
+  const ids = (what & (PROC_EVENT_UID | PROC_EVENT_GID)) === 0 ? 0 : HAS_IDS | HAS_CAPS
+  return ids | ((what & PROC_EVENT_SID) === 0 ? 0 : HAS_TTY)
+}
 
 /** Applies the records of a group, all of one pid and of the types below. */
 export function applyProcessChanges(group: RecordGroup, tables: Tables): ProcessEvent | undefined {
@@ -128,7 +144,7 @@ function applyFork(group: RecordGroup, words: Uint32Array, w: number, tables: Ta
   const isCovered = group.peek(following) && following.type === RECORD_EXEC && coversFork(following, words, w)
   const text = isCovered ? undefined : textOf(group)
   if (text === undefined) readCoveredFork(process, words, w, tables.processes)
-  else readIdentity(process, words, w, text, 0)
+  else readIdentity(process, words, w, text, 0, HAS_IDENTITY)
   const parent = isNew ? tables.processes.peek(process.ppid as number) : undefined
   if (parent !== undefined && parent !== process)
     process.inherit(parent, words[w + TIME_LO] as number, words[w + TIME_HI] as number)
@@ -141,7 +157,7 @@ function applyFork(group: RecordGroup, words: Uint32Array, w: number, tables: Ta
 function applyExec(group: RecordGroup, words: Uint32Array, w: number, tables: Tables): ProcessRecord {
   const process = entryAt(words, w + EXEC_PID, startWord(w, EXEC_SHIFT), tables)
   const text = textOf(group)
-  readIdentity(process, words, w, text, EXEC_SHIFT)
+  readIdentity(process, words, w, text, EXEC_SHIFT, CHANGED_BY_EXEC)
   process.newComm = undefined
   readCgroup(process, words, w, EXEC_SHIFT, tables)
   readExecTails(process, words, w, text, tables.processes)
@@ -168,7 +184,13 @@ function applyIdChange(process: ProcessRecord, group: RecordGroup, w: number, ta
   // The name in the record is the thread's; the process's stays as it was.
   const isThread = process.pid !== words[w + ID_CHANGE_TID]
   process.newComm = isThread ? (process.newComm ?? process.identity?.comm) : undefined
-  readIdentity(process, words, w, textOf(group), ID_CHANGE_SHIFT)
+  const what = words[w + ID_CHANGE_WHAT] as number
+  const known = words[w + ID_CHANGE_KNOWN] as number
+  if ((what & PROC_EVENT_SID) !== 0 && (known & HAS_SESSION) === 0) {
+    process.pgid = undefined
+    process.sid = undefined
+  }
+  readIdentity(process, words, w, textOf(group), ID_CHANGE_SHIFT, changedBy(what))
   readCgroup(process, words, w, ID_CHANGE_SHIFT, tables)
 }
 
@@ -192,6 +214,6 @@ function idChangeOf(changed: number, from: Partial<Ids>, process: ProcessRecord)
       ...((changed & PROC_EVENT_GID) === 0 ? [] : (['gid'] as const)),
     ],
     from,
-    to: process.ids,
+    to: process.knownIds,
   }
 }

@@ -56,13 +56,17 @@ export function startWord(record: number, shift: number): number {
   return record + (shift >> 2) + START
 }
 
-/** The identity of a record, whose text is `text`; not the start time. */
+/**
+ * The identity of a record, whose text is `text`; not the start time. `changed` are the groups that its event
+ * changes.
+ */
 export function readIdentity(
   process: ProcessRecord,
   words: Uint32Array,
   record: number,
   text: string,
   shift: number,
+  changed: number,
 ): void {
   const w = record + (shift >> 2)
   const known = words[w + KNOWN] as number
@@ -70,7 +74,7 @@ export function readIdentity(
   const identity = new RecordIdentity(text, shift, known)
   const before = process.identity
   const isComplete = (known & HAS_IDENTITY) === HAS_IDENTITY
-  process.identity = isComplete || before === undefined ? identity : completedBy(identity, before)
+  process.identity = isComplete || before === undefined ? identity : completedBy(identity, before, changed)
 }
 
 /** Parent, group and session; `w` is where a fork record with these fields would begin. */

@@ -152,27 +152,40 @@ function formOf(shift: number, known: number): RecordForm {
   return form
 }
 
-/** What a record that does not know everything says, and where it says nothing, what was known before. */
-export function completedBy(record: Identity, before: Identity): Identity {
+/** Nothing is known. */
+const UNKNOWN = new RecordIdentity('', 0, 0)
+
+/**
+ * What a record that does not know everything says, and where it says nothing, what was known before: but not
+ * of the groups that the event itself changes, whose old values are wrong now.
+ *
+ * @param changed `HAS_` bits of those groups
+ */
+export function completedBy(record: Identity, before: Identity, changed: number): Identity {
+  const was = (group: number): Identity => ((changed & group) === 0 ? before : UNKNOWN)
+  const ids = was(HAS_IDS)
+  const caps = was(HAS_CAPS)
+  const tty = was(HAS_TTY)
+  const namespaces = was(HAS_NAMESPACES)
   return {
-    uid: record.uid ?? before.uid,
-    euid: record.euid ?? before.euid,
-    suid: record.suid ?? before.suid,
-    gid: record.gid ?? before.gid,
-    egid: record.egid ?? before.egid,
-    sgid: record.sgid ?? before.sgid,
-    capInheritable: record.capInheritable ?? before.capInheritable,
-    capPermitted: record.capPermitted ?? before.capPermitted,
-    capEffective: record.capEffective ?? before.capEffective,
-    capBounding: record.capBounding ?? before.capBounding,
-    capAmbient: record.capAmbient ?? before.capAmbient,
-    ttyMajor: record.ttyMajor ?? before.ttyMajor,
-    ttyMinor: record.ttyMinor ?? before.ttyMinor,
-    utsNs: record.utsNs ?? before.utsNs,
-    ipcNs: record.ipcNs ?? before.ipcNs,
-    mntNs: record.mntNs ?? before.mntNs,
-    netNs: record.netNs ?? before.netNs,
-    comm: record.comm ?? before.comm,
+    uid: record.uid ?? ids.uid,
+    euid: record.euid ?? ids.euid,
+    suid: record.suid ?? ids.suid,
+    gid: record.gid ?? ids.gid,
+    egid: record.egid ?? ids.egid,
+    sgid: record.sgid ?? ids.sgid,
+    capInheritable: record.capInheritable ?? caps.capInheritable,
+    capPermitted: record.capPermitted ?? caps.capPermitted,
+    capEffective: record.capEffective ?? caps.capEffective,
+    capBounding: record.capBounding ?? caps.capBounding,
+    capAmbient: record.capAmbient ?? caps.capAmbient,
+    ttyMajor: record.ttyMajor ?? tty.ttyMajor,
+    ttyMinor: record.ttyMinor ?? tty.ttyMinor,
+    utsNs: record.utsNs ?? namespaces.utsNs,
+    ipcNs: record.ipcNs ?? namespaces.ipcNs,
+    mntNs: record.mntNs ?? namespaces.mntNs,
+    netNs: record.netNs ?? namespaces.netNs,
+    comm: record.comm ?? was(HAS_COMM).comm,
     source: undefined,
   }
 }
