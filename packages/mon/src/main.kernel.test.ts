@@ -111,10 +111,17 @@ test('with -D users still have names', () => {
 })
 
 test('without privileges it says what it needs, and exits 1', () => {
-  const { code, out, err } = runCommand([], NOBODY)
+  const { code, out, err } = runCommand(['-b'], NOBODY)
   assert.deepEqual({ code, out }, { code: 1, out: '' })
   assert.match(err, /^quark-mon: .*root/)
   assert.doesNotMatch(err, /^ {4}at /m)
+})
+
+test('without privileges it watches as the kernel allows, and says what is missing and why', () => {
+  const { code, err } = runCommand(['-s', '--duration=0.2'], NOBODY)
+  // Kernels since 6.6 let everybody listen to the proc connector.
+  if (code === 0) assert.match(err, /^quark-mon: no backend ebpf: .*root/m)
+  else assert.match(err, /^quark-mon: .*root/)
 })
 
 test('--count and --duration end it', () => {

@@ -25,7 +25,8 @@ export class Outbox {
   readonly lost = new Float64Array(TYPES)
   readonly #maxRecords: number
   readonly #sequences: Uint32Array
-  readonly #skipped = new Map<number, number>()
+  /** Records for which there was no room since the last `settle`, by CPU. */
+  readonly #overflowed = new Map<number, number>()
   #unsettled: Waiting[] = []
   #settled: Uint8Array[] = []
   #first = 0
@@ -53,7 +54,7 @@ export class Outbox {
     values: Partial<EncodableFieldsOf<F>>,
   ): void {
     if (this.length >= this.#maxRecords) {
-      this.#skip(at.cpu, 1)
+      this.#overflowed.set(at.cpu, (this.#overflowed.get(at.cpu) ?? 0) + 1)
       this.lost[layout.type]! += 1
       return
     }
@@ -64,7 +65,7 @@ export class Outbox {
 
   /** The kernel says that it dropped `count` records on a CPU; which ones it does not say. */
   noteLost(cpu: number, count: number): void {
-    this.#skip(cpu, count)
+    this.#leaveOut(cpu, count)
     this.lost[0]! += count
   }
 
@@ -77,9 +78,8 @@ export class Outbox {
       this.#settled.push(bytes)
     }
     this.#unsettled = []
-    for (const [cpu, count] of this.#skipped)
-      this.#sequences[cpu] = ((this.#sequences[cpu] ?? 0) + count) >>> 0
-    this.#skipped.clear()
+    for (const [cpu, count] of this.#overflowed) this.#leaveOut(cpu, count)
+    this.#overflowed.clear()
   }
 
   /** Hands over at most `max` settled records; see `Backend.drain`. */
@@ -108,9 +108,8 @@ export class Outbox {
     return this.#sequences.slice()
   }
 
-  /** Leaves numbers out behind the records that are about to get theirs. */
-  #skip(cpu: number, count: number): void {
-    this.#skipped.set(cpu, (this.#skipped.get(cpu) ?? 0) + count)
+  #leaveOut(cpu: number, count: number): void {
+    this.#sequences[cpu] = ((this.#sequences[cpu] ?? 0) + count) >>> 0
   }
 
   #next(cpu: number): number {
