@@ -22,6 +22,7 @@ const DEFAULTS = {
   kernelThreads: false,
   usage: false,
   failedExecs: false,
+  releaseEarly: true,
   snapshot: false,
   bypass: false,
   pollMs: 100,
@@ -51,7 +52,15 @@ const RANGES: Readonly<Record<string, Range>> = {
 const NOT_WITH_BYPASS = ['aggregation', 'snapshot', 'record', 'maxLength', 'holdMs', 'graceMs'] as const
 
 const AGGREGATIONS: readonly unknown[] = ['default', 'minimal', 'none']
-const SWITCHES = ['threads', 'kernelThreads', 'usage', 'failedExecs', 'snapshot', 'bypass'] as const
+const SWITCHES = [
+  'releaseEarly',
+  'threads',
+  'kernelThreads',
+  'usage',
+  'failedExecs',
+  'snapshot',
+  'bypass',
+] as const
 const PATHS = ['record', 'btf'] as const
 
 /**

@@ -80,6 +80,7 @@ function recording(t: TestContext): { recorder: RecordingWriter; frames(): [kind
     openBootNs: '0',
     bootEpochNs: '0',
     kernel: '',
+    cpus: 1,
     architecture: '',
     backend: '',
     attached: [],

@@ -13,6 +13,8 @@ export interface QuarkOptions {
   readonly maxBufferBytes?: number
   /** How long a record is held so that others can join it, when the buffer is nearly empty. Default 1,000. */
   readonly holdMs?: number
+  /** Deliver an event as soon as nothing can join it any more, not only after the hold time. Default true. */
+  readonly releaseEarly?: boolean
   /** How long an ended process can still be looked up. Default 4,000. */
   readonly graceMs?: number
   /** Most processes in the table; beyond it the ones that ended longest ago go first. Default 65,536. */
@@ -54,6 +56,7 @@ export type ReplayOptions = Pick<
   | 'maxLength'
   | 'maxBufferBytes'
   | 'holdMs'
+  | 'releaseEarly'
   | 'graceMs'
   | 'maxProcesses'
   | 'snapshot'

@@ -13,6 +13,8 @@ import { SequenceTracker } from './order/sequence.js'
 export interface PipelineOptions extends RecordBufferOptions {
   readonly kinds: readonly Kind[]
   readonly aggregation: AggregationTable
+  /** Deliver an event that cannot grow any more before its hold time is over. Default true. */
+  readonly releaseEarly?: boolean
   /** CPUs that records can come from; default: any number. */
   readonly cpus?: number
 }
@@ -57,6 +59,7 @@ export class Pipeline {
   readonly #shapes: RecordShapes
   readonly #table: AggregationTable
   readonly #cpus: number
+  readonly #releasesEarly: boolean
   readonly #buffer: RecordBuffer
   readonly #aggregator: Aggregator
   readonly #group: RecordGroup
@@ -77,6 +80,7 @@ export class Pipeline {
   constructor(options: PipelineOptions, tables: Tables) {
     this.tables = tables
     this.#table = options.aggregation
+    this.#releasesEarly = options.releaseEarly ?? true
     this.#cpus = options.cpus ?? Number.POSITIVE_INFINITY
     this.#buffer = new RecordBuffer(options)
     this.#aggregator = new Aggregator(this.#buffer, options.aggregation)
@@ -208,6 +212,7 @@ export class Pipeline {
     const buffer = this.#buffer
     const holdNs = buffer.holdTimeNs()
     const dueNs = buffer.timeOf(oldest) + holdNs
+    if (!this.#releasesEarly) return dueNs
     const last = buffer.lastOfPid(oldest)
     const isComplete =
       this.#table.isChildless(buffer.typeOf(oldest)) ||

@@ -1,6 +1,6 @@
 import { release } from 'node:os'
 import { AggregationTable } from './aggregate/table.js'
-import { EbpfError } from '@quark/ebpf'
+import { EbpfError, possibleCpuCount } from '@quark/ebpf'
 import type { Backend } from './backend/backend.js'
 import { type BackendContext, backends } from './backend/index.js'
 import { BypassFeed } from './bypass-feed.js'
@@ -98,7 +98,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     let recorder: RecordingWriter | undefined
     try {
       const tables = tablesOf(settings, clock.bootEpochNs, hierarchy)
-      const pipeline = pipelineOf(settings, tables)
+      const pipeline = pipelineOf(settings, tables, possibleCpuCount())
       const kernel = release()
       if (settings.bypass) {
         const feed = new BypassFeed(backend, clock, kernel, settings.pollMs, recordTypes)
@@ -149,7 +149,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     try {
       const settings = replaySettings(reader, options)
       const tables = tablesOf(settings, BigInt(reader.header.bootEpochNs), undefined)
-      const pipeline = pipelineOf(settings, tables)
+      const pipeline = pipelineOf(settings, tables, reader.header.cpus)
       const feed = new ReplayFeed(reader, pipeline)
       return new Quark({ feed, pipeline, signal: options.signal, failures: [] })
     } catch (error) {
@@ -374,10 +374,10 @@ function tablesOf(settings: Settings, bootEpochNs: bigint, hierarchy: CgroupHier
   }
 }
 
-function pipelineOf(settings: Settings, tables: ReturnType<typeof tablesOf>): Pipeline {
-  const { maxLength, maxBufferBytes, holdMs } = settings
+function pipelineOf(settings: Settings, tables: ReturnType<typeof tablesOf>, cpus: number): Pipeline {
+  const { maxLength, maxBufferBytes, holdMs, releaseEarly } = settings
   return new Pipeline(
-    { kinds, aggregation: aggregationOf(settings), maxLength, maxBufferBytes, holdMs },
+    { kinds, aggregation: aggregationOf(settings), maxLength, maxBufferBytes, holdMs, releaseEarly, cpus },
     tables,
   )
 }

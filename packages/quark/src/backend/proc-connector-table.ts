@@ -36,8 +36,10 @@ export function scanLiveProcesses(timeNs: bigint): Map<number, LiveProcess> {
 /** A process that is known by its pid only; undefined when it has ended, or began after `timeNs`. */
 export function readLiveProcess(pid: number, timeNs: bigint): LiveProcess | undefined {
   const stat = findStat({ pid, tid: pid, timeNs })
-  if (stat === undefined || stat.ended) return undefined
-  const { startBootNs, ppid, pgid, sid, kernelThread } = stat
+  const { startBootNs, ppid, pgid, sid, kernelThread } = stat ?? {}
+  if (stat === undefined || stat.ended || startBootNs === undefined || kernelThread === undefined)
+    return undefined
+  if (ppid === undefined || pgid === undefined || sid === undefined) return undefined
   const leaderEnd = stat.leaderEnded ? { timeNs, cpu: 0, status: 0 } : undefined
   const tids = tidsOf(pid)
   return { pid, startBootNs, statStartNs: startBootNs, ppid, pgid, sid, kernelThread, tids, leaderEnd }

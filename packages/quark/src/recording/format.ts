@@ -43,6 +43,8 @@ export interface RecordingHeader {
   readonly bootEpochNs: string
   readonly kernel: string
   readonly architecture: string
+  /** CPUs that records can come from. */
+  readonly cpus: number
   readonly backend: string
   readonly attached: readonly { fact: string; hook: string; flavor: string }[]
   readonly missing: readonly { fact: string; reason: string }[]

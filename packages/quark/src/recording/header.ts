@@ -1,4 +1,5 @@
 import { arch } from 'node:os'
+import { possibleCpuCount } from '@quark/ebpf'
 import { describeLayout } from '@quark/ebpf/probe'
 import type { Backend } from '../backend/backend.js'
 import { checkOptions, type Settings } from '../check-options.js'
@@ -10,7 +11,15 @@ import type { RecordingHeader } from './format.js'
 import type { RecordingReader } from './reader.js'
 
 /** Options that decide which events come out. */
-const RECORDED = ['maxLength', 'maxBufferBytes', 'holdMs', 'graceMs', 'maxProcesses', 'snapshot'] as const
+const RECORDED = [
+  'maxLength',
+  'maxBufferBytes',
+  'holdMs',
+  'releaseEarly',
+  'graceMs',
+  'maxProcesses',
+  'snapshot',
+] as const
 const ALL_RECORDED: readonly string[] = [...RECORDED, 'aggregation']
 
 /** Stands for an aggregation table that the caller made: its predicates cannot be recorded. */
@@ -30,6 +39,7 @@ export function recordingHeader(parts: {
     bootEpochNs: String(clock.bootEpochNs),
     kernel,
     architecture: arch(),
+    cpus: possibleCpuCount(),
     backend: backend.name,
     attached: backend.attached,
     missing: backend.missing,

@@ -16,6 +16,7 @@ export function headerOf(value: unknown): RecordingHeader | undefined {
     isDecimal(value['openBootNs']) &&
     isDecimal(value['bootEpochNs']) &&
     ['kernel', 'architecture', 'backend'].every((name) => typeof value[name] === 'string') &&
+    isUint32(value['cpus']) &&
     isListOf(value['attached'], ['fact', 'hook', 'flavor']) &&
     isListOf(value['missing'], ['fact', 'reason']) &&
     Array.isArray(value['layouts'])

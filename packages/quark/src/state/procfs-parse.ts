@@ -20,11 +20,11 @@ export interface ProcStat {
   readonly ended: boolean
   /** Its first thread has ended, so that links and memory are gone from its directory. */
   readonly leaderEnded: boolean
-  readonly ppid: number
-  readonly pgid: number
-  readonly sid: number
-  readonly ttyMajor: number
-  readonly ttyMinor: number
+  readonly ppid: number | undefined
+  readonly pgid: number | undefined
+  readonly sid: number | undefined
+  readonly ttyMajor: number | undefined
+  readonly ttyMinor: number | undefined
   readonly kernelThread: boolean
   /** ns of CLOCK_BOOTTIME, cut to clock ticks. */
   readonly startBootNs: bigint
@@ -72,6 +72,8 @@ export function parseStat(text: string): ProcStat | undefined {
   ) {
     return undefined
   }
+  // The kernel's defaults: the process was so far gone that its signal struct, which has all of these, was too.
+  const isGone = pgid === -1
   // Zombie, or dead and about to vanish.
   const leaderEnded = /^[ZXx]$/.test(fields[STATE] ?? '')
   return {
@@ -79,13 +81,13 @@ export function parseStat(text: string): ProcStat | undefined {
     // The first thread is counted until the process is reaped.
     ended: leaderEnded && threads <= 1,
     leaderEnded,
-    ppid,
-    pgid,
-    sid,
+    ppid: isGone ? undefined : ppid,
+    pgid: isGone ? undefined : pgid,
+    sid: isGone ? undefined : sid,
     //    31          20 19       8 7           0
     //   | minor 19…8   |  major   | minor 7…0   |     new_encode_dev(), include/linux/kdev_t.h
-    ttyMajor: (tty >>> 8) & 0xfff,
-    ttyMinor: (tty & 0xff) | ((tty >>> 12) & 0xfff00),
+    ttyMajor: isGone ? undefined : (tty >>> 8) & 0xfff,
+    ttyMinor: isGone ? undefined : (tty & 0xff) | ((tty >>> 12) & 0xfff00),
     kernelThread: (flags & PF_KTHREAD) !== 0,
     startBootNs: BigInt(start) * NS_PER_TICK,
   }
