@@ -8,7 +8,13 @@ export const BUFFER_GRAPH_FILES = ['quark_by_time.dot', 'quark_by_pidtime.dot'] 
 /** Options under which `count` records are held for as long as it takes to get them. */
 export function holdingOptions(count: number): QuarkOptions {
   // A buffer that is half full at most holds records for half of this hour at least.
-  return { snapshot: false, holdMs: 3_600_000, releaseEarly: false, maxLength: count * 2 + 10, maxBufferBytes: 4 * 1024 ** 3 }
+  return {
+    snapshot: false,
+    holdMs: 3_600_000,
+    releaseEarly: false,
+    maxLength: count * 2 + 10,
+    maxBufferBytes: 4 * 1024 ** 3,
+  }
 }
 
 /**
