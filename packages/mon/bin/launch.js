@@ -17,7 +17,7 @@ const isCheckout = existsSync(new URL('tsconfig.json', workspace))
 export async function launch(command, entry) {
   const main = new URL(`../dist/${entry}`, import.meta.url)
   const bundle = new URL(`../dist/${command}.bundle.js`, import.meta.url)
-  if (isCheckout && !existsSync(main)) build()
+  if (isCheckout && !existsSync(main)) build(command)
   const { main: run } = await import((isFresh(bundle) ? bundle : main).href)
   process.exitCode = await run(process.argv.slice(2))
 }
@@ -35,8 +35,8 @@ function timeOf(file) {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs
 }
 
-function build() {
-  process.stderr.write('quark-mon: building, as dist/ does not exist\n')
+function build(command) {
+  process.stderr.write(`${command}: building, as dist/ does not exist\n`)
   for (const script of ['node_modules/typescript/bin/tsc', 'scripts/bundle.mjs']) {
     const { status, error } = spawnSync(process.execPath, [fileURLToPath(new URL(script, workspace)), '-b'], {
       cwd: fileURLToPath(workspace),
@@ -44,7 +44,7 @@ function build() {
     })
     if (status === 0) continue
     process.stderr.write(
-      `quark-mon: Cannot build: ${error?.message ?? 'run npm ci, and then npm run build'}\n`,
+      `${command}: Cannot build: ${error?.message ?? 'run npm ci, and then npm run build'}\n`,
     )
     process.exit(1)
   }

@@ -5,7 +5,7 @@ import type { AggregationTable } from './aggregate/table.js'
 import type { QuarkEvent } from './event/event.js'
 import type { Process } from './event/process.js'
 import { defaultAggregation, minimalAggregation, noAggregation } from './kinds/index.js'
-import { PROC_EVENT_UID } from './kinds/process/kernel.js'
+import { PROC_EVENT_UID } from './kinds/process/kernel-ids.js'
 import type { Pipeline } from './pipeline.js'
 import { insert, record, strings, testPipeline } from './testing/process-records.js'
 

@@ -12,17 +12,8 @@ import {
   possibleCpuCount,
 } from '@quark/ebpf'
 import type { Settings } from '../check-options.js'
-import {
-  execProbe,
-  HAS_COMM,
-  HAS_ENDING,
-  HAS_IDS,
-  HAS_PARENT,
-  HAS_SESSION,
-  PROC_EVENT_GID,
-  PROC_EVENT_SID,
-  PROC_EVENT_UID,
-} from '../kinds/process/kernel.js'
+import { execProbe, HAS_COMM, HAS_ENDING, HAS_IDS, HAS_PARENT, HAS_SESSION } from '../kinds/process/kernel.js'
+import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from '../kinds/process/kernel-ids.js'
 import {
   commLayout,
   execFailedLayout,

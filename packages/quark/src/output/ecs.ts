@@ -2,11 +2,12 @@
  * Elastic Common Schema: one document per event. docs/ecs.md is its contract.
  */
 
-import type { IdChange, Ids, ProcessAction, QuarkEvent } from '../event/event.js'
+import type { IdChange, ProcessAction, QuarkEvent } from '../event/event.js'
 import type { Process } from '../event/process.js'
 import { hostFields } from './ecs-host.js'
 import { type EcsContext, processFields, unnamedFields } from './ecs-process.js'
 import { document, num, obj, str, strs, time } from './fragments.js'
+import { idsOf } from './ids.js'
 import { errnoName } from './kernel-names.js'
 
 /** The version of ECS whose fields are used. */
@@ -147,16 +148,4 @@ function idChangeOf(change: IdChange | undefined): string {
   if (change === undefined) return ''
   const { changed, from, to } = change
   return obj('id_change', strs('changed', changed) + obj('from', idsOf(from)) + obj('to', idsOf(to)))
-}
-
-function idsOf(ids: Partial<Ids>): string {
-  return (
-    num('sid', ids.sid) +
-    num('uid', ids.uid) +
-    num('euid', ids.euid) +
-    num('suid', ids.suid) +
-    num('gid', ids.gid) +
-    num('egid', ids.egid) +
-    num('sgid', ids.sgid)
-  )
 }

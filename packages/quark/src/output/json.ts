@@ -2,9 +2,10 @@
  * quark's own JSON: one line per event, with the names of the TypeScript types. docs/json.md is its contract.
  */
 
-import type { IdChange, Ids, QuarkEvent } from '../event/event.js'
+import type { IdChange, QuarkEvent } from '../event/event.js'
 import type { Process, ProcessUsage } from '../event/process.js'
 import { digits, document, flag, hex, num, obj, str, strs, time } from './fragments.js'
+import { idsOf } from './ids.js'
 
 /**
  * One event as a line of JSON, without the line end. Unknown members are absent; times are ISO 8601 strings
@@ -48,18 +49,6 @@ function idChangeOf(change: IdChange | undefined): string {
   if (change === undefined) return ''
   const { changed, from, to } = change
   return obj('idChange', strs('changed', changed) + obj('from', idsOf(from)) + obj('to', idsOf(to)))
-}
-
-function idsOf(ids: { readonly [name in keyof Ids]?: number | undefined }): string {
-  return (
-    num('sid', ids.sid) +
-    num('uid', ids.uid) +
-    num('euid', ids.euid) +
-    num('suid', ids.suid) +
-    num('gid', ids.gid) +
-    num('egid', ids.egid) +
-    num('sgid', ids.sgid)
-  )
 }
 
 function processOf(p: Process | undefined): string {

@@ -4,7 +4,7 @@ import type { AggregationTable } from '../../aggregate/table.js'
 import type { QuarkEvent } from '../../event/event.js'
 import { eventsOf, record, testPipeline } from '../../testing/process-records.js'
 import { defaultAggregation, minimalAggregation, noAggregation } from '../index.js'
-import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from './kernel.js'
+import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from './kernel-ids.js'
 
 /** One letter a record: Fork, Exec, coMm, Setsid, setUid, setgiD, eXit, exit with Usage (Y). `E2` is of pid 2. */
 function recordsOf(sequence: string): Uint8Array[] {

@@ -4,7 +4,7 @@ import { TAIL_TRUNCATED } from '@quark/ebpf/probe'
 import type { ProcessEvent, QuarkEvent } from '../../event/event.js'
 import { eventsOf, insert, record, strings, testPipeline } from '../../testing/process-records.js'
 import { noAggregation } from '../index.js'
-import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from './kernel.js'
+import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from './kernel-ids.js'
 import { execLayout } from './layouts.js'
 
 const START = 1_000_000_000n

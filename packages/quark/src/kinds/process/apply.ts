@@ -35,9 +35,6 @@ import {
   HAS_IDS,
   HAS_SESSION,
   HAS_TTY,
-  PROC_EVENT_GID,
-  PROC_EVENT_SID,
-  PROC_EVENT_UID,
   RECORD_COMM,
   RECORD_EXEC,
   RECORD_EXIT,
@@ -45,6 +42,7 @@ import {
   RECORD_FORK,
   RECORD_ID_CHANGE,
 } from './kernel.js'
+import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from './kernel-ids.js'
 import { EXEC_SHIFT, ID_CHANGE_SHIFT } from './identity.js'
 import { commLayout, execLayout, exitLayout, forkLayout, idChangeLayout } from './layouts.js'
 

@@ -4,22 +4,18 @@ import { fentry, kprobe, type Probe } from '@quark/ebpf/probe'
 import type { FactProbes } from '../../event/fact.js'
 import type { Surroundings } from '../../event/kind.js'
 import {
-  cgroupMkdirProbe,
-  cgroupRenameProbe,
   commProbe,
-  credsProbe,
-  execFailedProbe,
   execProbe,
   exitProbe,
   exitUsageProbe,
   forkProbe,
-  idChangeProbe,
   type ProcessProbeSettings,
-  SESSION_FUNCTIONS,
-  sessionProbe,
   threadExitProbe,
   threadForkProbe,
 } from './kernel.js'
+import { cgroupMkdirProbe, cgroupRenameProbe } from './kernel-cgroups.js'
+import { execFailedProbe } from './kernel-failed-execs.js'
+import { credsProbe, idChangeProbe, SESSION_FUNCTIONS, sessionProbe } from './kernel-ids.js'
 
 /**
  * The order is that of attaching. Cgroup names come first, as a record of a process in a new cgroup must not

@@ -14,27 +14,19 @@ import {
   claim,
   constant,
   cstring,
-  currentTask,
-  type Elements,
   enumValue,
   eq,
-  type fentry,
   firstOf,
   int,
   kernelString,
-  type kprobe,
   type MapEffect,
-  mul,
   ne,
   optional,
   or,
-  packet,
   path,
   probe,
   type ProbeMap,
-  procConnector,
   resolves,
-  s32,
   type Scalar,
   shiftLeft,
   struct,
@@ -43,7 +35,6 @@ import {
   u32,
   u64,
   userBytes,
-  userString,
   type Value,
 } from '@quark/ebpf/probe'
 import type { Bprm, Cgroup, KernelCred, Task } from './kernel-types.js'
@@ -97,7 +88,7 @@ export interface ProcessProbeSettings {
   readonly kernelThreads: boolean
 }
 
-function startBootNs(task: Task): Scalar {
+export function startBootNs(task: Task): Scalar {
   // Renamed in 5.5.
   return firstOf(task.start_boottime, task.real_start_time)
 }
@@ -365,180 +356,7 @@ export function commProbe(settings: ProcessProbeSettings) {
   )
 }
 
-/** `struct proc_event` in a connector message: after nlmsghdr and cn_msg (include/uapi/linux/cn_proc.h). */
-const PROC_EVENT_WHAT = 36
-/** The ids of a process changed. The values are those of `enum proc_cn_event`. */
-export const PROC_EVENT_UID = 0x4
-export const PROC_EVENT_GID = 0x40
-export const PROC_EVENT_SID = 0x80
-
-/**
- * A process changed its user, group or session ids. The proc connector sends its message from within the
- * system call, after the change; the filter on its socket runs right there, writes the record into the
- * shared ring, and drops the message. No system call is slowed but those that change ids.
- */
-export function idChangeProbe(settings: ProcessProbeSettings) {
-  return probe(
-    {
-      name: 'quark_ids',
-      type: RECORD_ID_CHANGE,
-      hook: procConnector(PROC_EVENT_UID | PROC_EVENT_GID | PROC_EVENT_SID),
-    },
-    () => ({
-      when: and(
-        ne(and(packet(PROC_EVENT_WHAT, 4), PROC_EVENT_UID | PROC_EVENT_GID | PROC_EVENT_SID), 0),
-        // The ids of other threads than the first are their own, and not the process's.
-        eq(currentTask<Task>().pid, currentTask<Task>().tgid),
-      ),
-      record: { what: u32(packet(PROC_EVENT_WHAT, 4)), ...identity(currentTask<Task>(), settings) },
-    }),
-  )
-}
-
-/** A way to hook a function: `fentry` or `kprobe`. */
-type FunctionHook = typeof fentry | typeof kprobe
-
-/**
- * A process is about to get new credentials: `commit_creds` is the one place where that happens. The record has
- * the new ones; those that go are in the task still.
- */
-export function credsProbe(settings: ProcessProbeSettings, hook: FunctionHook) {
-  return probe(
-    {
-      name: 'quark_creds',
-      type: RECORD_ID_CHANGE,
-      hook: hook('commit_creds', [struct<KernelCred>('cred', 'new')]),
-    },
-    (cred) => {
-      const task = currentTask<Task>()
-      const old = task.cred
-      const uid = or(
-        or(ne(cred.uid.val, old.uid.val), ne(cred.euid.val, old.euid.val)),
-        ne(cred.suid.val, old.suid.val),
-      )
-      const gid = or(
-        or(ne(cred.gid.val, old.gid.val), ne(cred.egid.val, old.egid.val)),
-        ne(cred.sgid.val, old.sgid.val),
-      )
-      return {
-        // The credentials of other threads than the first are their own, and not the process's.
-        when: and(and(or(uid, gid), eq(task.pid, task.tgid)), userTask(task, settings)),
-        record: {
-          what: u32(or(mul(uid, PROC_EVENT_UID), mul(gid, PROC_EVENT_GID))),
-          ...identity(task, settings, cred),
-        },
-      }
-    },
-  )
-}
-
-/** Functions that the kernel calls with the leader of a new session: which of them exists depends on its build. */
-export const SESSION_FUNCTIONS = ['proc_sid_connector', 'sched_autogroup_create_attach'] as const
-
-/** A process became the leader of a session of its own. */
-export function sessionProbe(settings: ProcessProbeSettings, hook: FunctionHook, target: string) {
-  return probe(
-    {
-      name: 'quark_setsid',
-      type: RECORD_ID_CHANGE,
-      hook: hook(target, [struct<Task>('task_struct', 'task')]),
-    },
-    (task) => ({
-      when: userTask(task, settings),
-      record: { what: u32(constant(PROC_EVENT_SID)), ...identity(task, settings) },
-    }),
-  )
-}
-
-/** A cgroup was made: its name is told here once, and records carry its id. */
-export function cgroupMkdirProbe() {
-  return probe(
-    {
-      name: 'quark_cgmkdir',
-      type: RECORD_CGROUP_MKDIR,
-      hook: tracepoint('cgroup_mkdir', [struct<Cgroup>('cgroup'), cstring('path')]),
-    },
-    (cgroup, name) => ({
-      record: {
-        id: u64(cgroup.kn.id),
-        hierarchy: u32(cgroup.root.hierarchy_id),
-        path: kernelString(name, 4096),
-      },
-    }),
-  )
-}
-
-/** A cgroup was renamed (v1 only); `path` is its new name. */
-export function cgroupRenameProbe() {
-  return probe(
-    {
-      name: 'quark_cgrename',
-      type: RECORD_CGROUP_RENAME,
-      hook: tracepoint('cgroup_rename', [struct<Cgroup>('cgroup'), cstring('path')]),
-    },
-    (cgroup, name) => ({
-      record: {
-        id: u64(cgroup.kn.id),
-        hierarchy: u32(cgroup.root.hierarchy_id),
-        path: kernelString(name, 4096),
-      },
-    }),
-  )
-}
-
-/** `struct pt_regs` at the end of a system call: x86-64 has the first names, arm64 the second. */
-interface Registers {
-  readonly orig_ax: Scalar
-  readonly cs: Scalar
-  readonly di: Scalar
-  readonly si: Scalar
-  readonly syscallno: Scalar
-  readonly orig_x0: Scalar
-  readonly regs: Elements<Scalar>
-}
-
-/** Numbers of execve and execveat (arch/x86/entry/syscalls/syscall_64.tbl, asm-generic/unistd.h). */
-const X64_EXECVE = 59
-const X64_EXECVEAT = 322
-const ARM64_EXECVE = 221
-const ARM64_EXECVEAT = 281
-/** Code segment of 64-bit user programs on x86-64: 32-bit ones have other numbers. */
-const X64_USER_CS = 0x33
-
-/**
- * An execve(2) or execveat(2) failed. Enabling this tracepoint puts every system call of the machine on the
- * kernel's slower path; there is no other hook that sees all failures.
- */
-export function execFailedProbe() {
-  return probe(
-    {
-      name: 'quark_execfail',
-      type: RECORD_EXEC_FAILED,
-      hook: tracepoint('sys_exit', [struct<Registers>('pt_regs', 'regs'), int('ret', 8)]),
-    },
-    (regs, ret) => {
-      const isExecve = firstOf(eq(regs.orig_ax, X64_EXECVE), eq(regs.syscallno, ARM64_EXECVE))
-      const isExecveat = firstOf(eq(regs.orig_ax, X64_EXECVEAT), eq(regs.syscallno, ARM64_EXECVEAT))
-      const is64Bit = firstOf(eq(regs.cs, X64_USER_CS), ne(regs.syscallno, -1))
-      const first = firstOf(regs.di, regs.orig_x0)
-      const second = firstOf(regs.si, at(regs.regs, 1))
-      const task = currentTask<Task>()
-      return {
-        when: and(and(or(isExecve, isExecveat), is64Bit), ne(ret, 0)),
-        record: {
-          pid: u32(task.tgid),
-          tid: u32(task.pid),
-          startBootNs: u64(startBootNs(task.group_leader)),
-          /** Negative errno. */
-          result: s32(ret),
-          filename: userString(add(mul(isExecve, first), mul(isExecveat, second)), 4096),
-        },
-      }
-    },
-  )
-}
-
 /** Kernel threads are left out unless asked for. */
-function userTask(task: Task, { kernelThreads }: ProcessProbeSettings): Scalar {
+export function userTask(task: Task, { kernelThreads }: ProcessProbeSettings): Scalar {
   return kernelThreads ? constant(1) : eq(and(task.flags, PF_KTHREAD), 0)
 }

@@ -2,18 +2,17 @@
 
 import { MAX_TAIL_BYTES } from '@quark/ebpf/probe'
 import {
-  cgroupMkdirProbe,
-  cgroupRenameProbe,
   commProbe,
-  execFailedProbe,
   execProbe,
   exitProbe,
   exitUsageProbe,
   forkProbe,
-  idChangeProbe,
   threadExitProbe,
   threadForkProbe,
 } from './kernel.js'
+import { cgroupMkdirProbe, cgroupRenameProbe } from './kernel-cgroups.js'
+import { execFailedProbe } from './kernel-failed-execs.js'
+import { idChangeProbe } from './kernel-ids.js'
 
 export { snapshotLayout } from './snapshot.js'
 
