@@ -181,10 +181,21 @@ test('a probe that cannot be compiled says which and why', async (t) => {
     },
     {
       name: 'too many temporaries',
-      declared: withPid((p) => sumOf(p, 40)),
+      declared: withPid((p) => sumOf(p, 60)),
       error: {
         name: 'BuildError',
         message: 'Cannot compile probe "broken": more values than there are temporaries',
+      },
+    },
+    {
+      name: 'too many values in a condition',
+      declared: probe({ name: 'broken', type: 1, hook: execHook }, (p) => ({
+        when: sumOf(p, 30),
+        record: {},
+      })),
+      error: {
+        name: 'BuildError',
+        message: 'Cannot compile probe "broken": its condition has too many values',
       },
     },
     {

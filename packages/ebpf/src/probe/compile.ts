@@ -17,6 +17,7 @@ import {
   R6,
   R7,
   R9,
+  R10,
   type Register,
 } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
@@ -51,7 +52,7 @@ import {
   type TailFrame,
 } from './tails.js'
 import { pathOffsets } from './path-offsets.js'
-import { Values } from './values.js'
+import { CONDITION_FRAME, CONDITION_TEMPORARIES, Values } from './values.js'
 import { emitWindowString } from './window-string.js'
 import { findWindow } from './window.js'
 
@@ -146,8 +147,8 @@ class Compiler implements LoadFrame {
   compile(): CompiledProbe {
     const { asm } = this
     asm.mov(R6, R1)
-    this.#emitScratch()
     this.#emitCondition()
+    this.#emitScratch()
     this.#emitEffects()
     if (this.#probe.isRecorded) {
       this.#emitHeader()
@@ -188,9 +189,14 @@ class Compiler implements LoadFrame {
     asm.store(2, R9, RECORD_OFFSET + HEADER_CPU, R7)
   }
 
+  /**
+   * Most runs of some hooks end here: the condition's temporaries are on the stack, so that such a run neither keeps
+   * the CPU nor touches the scratch.
+   */
   #emitCondition(): void {
     const { when } = this.#probe
     if (when === undefined) return
+    this.asm.mov(R9, R10).aluImm('add', R9, CONDITION_FRAME)
     const expr = this.#resolver.expr(when)
     if (expr instanceof Unresolved) {
       throw new BuildError(`Cannot resolve the condition of probe "${this.#probe.name}": ${expr.reason}`)
@@ -199,7 +205,10 @@ class Compiler implements LoadFrame {
     this.#values.prepare(expr, tree)
     tree.emit(this)
     this.#values.evaluate(expr)
-    this.asm.jumpIfImm('==', R0, 0, 'out')
+    if (this.#values.mostTemporaries > CONDITION_TEMPORARIES) {
+      throw new BuildError(`Cannot compile probe "${this.#probe.name}": its condition has too many values`)
+    }
+    this.asm.jumpIfImm('==', R0, 0, 'exit')
   }
 
   #emitEffects(): void {

@@ -28,6 +28,11 @@ const PACKET_SLOT = -8
 const KEY_SLOT = -104
 const VALUE_SLOT = -112
 
+/** Temporaries that a condition can have. They are on the stack, which the callback of a walk shares. */
+export const CONDITION_TEMPORARIES = 24
+/** What R9 is to R10 while a condition is evaluated: its temporaries lie below all other slots of the stack. */
+export const CONDITION_FRAME = VALUE_SLOT - CONDITION_TEMPORARIES * 8 - FREE_TEMPORARY
+
 /** `flags` of bpf_map_update_elem: an entry that is there stays, and the call fails. */
 const BPF_NOEXIST = 1
 
@@ -53,10 +58,16 @@ export class Values {
   /** Temporaries by the expression that was loaded into them. */
   readonly #slots = new Map<ResolvedExpr, number>()
   #nextTemporary = FREE_TEMPORARY
+  #mostTemporaries = 0
 
   constructor(asm: Assembler, probe: string) {
     this.#asm = asm
     this.#probe = probe
+  }
+
+  /** Most temporaries that were in use at once. */
+  get mostTemporaries(): number {
+    return this.#mostTemporaries
   }
 
   /** Offset of a temporary that nothing else uses, within the scratch in R9. */
@@ -66,7 +77,13 @@ export class Values {
       throw new BuildError(`Cannot compile probe "${this.#probe}": more values than there are temporaries`)
     }
     this.#nextTemporary += 8
+    this.#mostTemporaries = Math.max(this.#mostTemporaries, (this.#nextTemporary - FREE_TEMPORARY) / 8)
     return offset
+  }
+
+  /** Gives back the temporary that was handed out last. */
+  #release(): void {
+    this.#nextTemporary -= 8
   }
 
   /** Arranges for every load and packet read of an expression to be in a temporary. R6 is the context. */
@@ -119,6 +136,7 @@ export class Values {
     this.#asm.store(8, R9, waiting, R0)
     this.#emitKey(map, key)
     this.#asm.load(8, R0, R9, waiting).store(map.valueSizeBytes, R10, VALUE_SLOT, R0)
+    this.#release()
     this.#asm.mov(R3, R10).aluImm('add', R3, VALUE_SLOT).movImm(R4, 0).call(BPF_FUNC_map_update_elem)
   }
 
@@ -164,6 +182,7 @@ export class Values {
     asm.store(8, R9, waiting, R0)
     this.evaluate(left)
     asm.load(8, R1, R9, waiting)
+    this.#release()
     const alu = ALU[op]
     if (alu !== undefined) {
       asm.alu(alu, R0, R1)
