@@ -1,6 +1,7 @@
 import { HEADER_TIME } from '@quark/ebpf/probe'
 import type { HeldRecords, RecordPlace } from '../event/raw.js'
 import { holdTimeMs } from './hold-time.js'
+import { NOWHERE, PidIndex } from './pid-index.js'
 import { Slab } from './slab.js'
 
 const FIRST_CAPACITY = 1024
@@ -28,7 +29,7 @@ export interface RecordBufferOptions {
  *
  * ```
  *  queue   ┌ 4 ┬ 7 ┬ 5 ┬ 9 ┐   indices, oldest first
- *  pid 12    4 ────▶ 5        next/previous of the same pid; the map has each pid's last
+ *  pid 12    4 ────▶ 5        next/previous of the same pid; the index has each pid's last
  *  pid 30        7 ────▶ 9
  * ```
  */
@@ -38,7 +39,7 @@ export class RecordBuffer implements HeldRecords {
   sizeBytes = 0
   readonly #options: RecordBufferOptions
   readonly #slab = new Slab()
-  readonly #lastOfPid = new Map<number, number>()
+  readonly #lastOfPid = new PidIndex()
   #capacity = FIRST_CAPACITY
   #time = new Float64Array(FIRST_CAPACITY)
   #pid = new Uint32Array(FIRST_CAPACITY)
@@ -128,7 +129,8 @@ export class RecordBuffer implements HeldRecords {
 
   /** Index of the youngest record of a record's pid: itself when it has no pid. */
   lastOfPid(index: number): number {
-    return this.#lastOfPid.get(this.#pid[index] as number) ?? index
+    const last = this.#lastOfPid.get(this.#pid[index] as number)
+    return last === NOWHERE ? index : last
   }
 
   typeOf(index: number): number {
@@ -203,8 +205,8 @@ export class RecordBuffer implements HeldRecords {
   }
 
   #chain(index: number, pid: number, timeNs: number): void {
-    let previous = pid === 0 ? undefined : this.#lastOfPid.get(pid)
-    if (previous === undefined) {
+    let previous = pid === 0 ? NOWHERE : this.#lastOfPid.get(pid)
+    if (previous === NOWHERE) {
       this.#next[index] = NONE
       this.#previous[index] = NONE
       if (pid !== 0) this.#lastOfPid.set(pid, index)

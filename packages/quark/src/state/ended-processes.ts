@@ -1,7 +1,7 @@
 import type { TimeBase } from '../event/time-base.js'
 import { Slab } from '../order/slab.js'
 import { PACKED_FIXED_BYTES, packedTextLength, packFixed, SharedFacts, unpack } from './packed-process.js'
-import { NOWHERE } from './pid-index.js'
+import { NOWHERE } from '../order/pid-index.js'
 import type { ProcessRecord } from './process-record.js'
 import { latin1Of, writeLatin1 } from './text.js'
 

@@ -1,6 +1,6 @@
 import { isLess, ticksOf, type TimeBase } from '../event/time-base.js'
 import { EndedProcesses } from './ended-processes.js'
-import { NOWHERE, PidIndex } from './pid-index.js'
+import { NOWHERE, PidIndex } from '../order/pid-index.js'
 import { KNOWN_EXIT, KNOWN_START, KNOWN_START_TICKS, ProcessRecord } from './process-record.js'
 
 export interface ProcessTableOptions {
