@@ -13,9 +13,11 @@ const AGENTS = [
 const IDLE_MS = 5000
 /** Longer than records are held: everything is written. */
 const DRAIN_MS = 1500
+/** Ended processes are forgotten by then, and memory that is not needed any more is given back. */
+const QUIET_MS = 15_000
 const PARALLEL = 2
 const AIM_IDLE_MB = 64
-const AIM_BUSY_MB = 90
+const AIM_AFTER_MB = 90
 
 /** One agent through all storms. */
 async function measure({ args }, { storm, perStorm, storms }) {
@@ -33,8 +35,10 @@ async function measure({ args }, { storm, perStorm, storms }) {
       if (i === storms - 1) await sleep(DRAIN_MS)
       perThousand.push((cpuMsOf(agent.pid) - beforeMs) / (perStorm / 1000))
     }
-    const { now, peak } = rssMbOf(agent.pid)
-    return { idleCpuMs, idleMb, perThousand, busyMb: now, peakMb: peak, lost: () => lostOf(errors) }
+    const { now: busyMb, peak: peakMb } = rssMbOf(agent.pid)
+    await sleep(QUIET_MS)
+    const { now: afterMb } = rssMbOf(agent.pid)
+    return { idleCpuMs, idleMb, perThousand, busyMb, afterMb, peakMb, lost: () => lostOf(errors) }
   } finally {
     errors = await agent.stop()
   }
@@ -64,8 +68,9 @@ export async function agentCpu({ quick }) {
           'last storm',
           'idle CPU',
           'RSS idle MB',
-          'RSS after MB',
+          'RSS busy MB',
           'RSS peak MB',
+          'RSS after MB',
           'lost',
         ],
         rows: results.map((result) => [
@@ -77,11 +82,15 @@ export async function agentCpu({ quick }) {
           result.idleMb.toFixed(0),
           result.busyMb.toFixed(0),
           result.peakMb.toFixed(0),
+          result.afterMb.toFixed(0),
           result.lost(),
         ]),
       },
     ],
-    notes: [`Idle is ${IDLE_MS / 1000} s after the start, before the first storm. Output goes to /dev/null.`],
+    notes: [
+      `Idle is ${IDLE_MS / 1000} s after the start, before the first storm. Output goes to /dev/null.`,
+      `Busy is ${DRAIN_MS / 1000} s after the last storm, after is ${QUIET_MS / 1000} s later.`,
+    ],
     figures: [
       {
         name: 'CPU of quark-mon per 1,000 processes, text',
@@ -95,9 +104,9 @@ export async function agentCpu({ quick }) {
       },
       {
         name: `RSS of quark-mon after ${total.toLocaleString('en')} processes`,
-        value: `${text.busyMb.toFixed(0)} MB (peak ${text.peakMb.toFixed(0)})`,
-        aim: `under ${AIM_BUSY_MB} MB`,
-        isReached: text.busyMb < AIM_BUSY_MB,
+        value: `${text.afterMb.toFixed(0)} MB (peak ${text.peakMb.toFixed(0)})`,
+        aim: `under ${AIM_AFTER_MB} MB`,
+        isReached: text.afterMb < AIM_AFTER_MB,
       },
     ],
   }

@@ -6,15 +6,12 @@ import { doctor } from './commands/doctor.js'
 import { watch } from './commands/watch.js'
 import { helpText } from './help.js'
 import { finish, type Io, openOutput, Output, print, wantsColour } from './io.js'
-import { collectGarbage } from './memory.js'
+import { tidyMemory } from './memory.js'
 import { parseCommandLine } from './parse.js'
 import { becomeNobody } from './privileges.js'
 import { capabilitiesText, errorText, lossText, missingText, statsText } from './report.js'
 import type { Settings } from './settings.js'
 import { packageVersion } from './version.js'
-
-/** What opening took is given back when the first events are out. */
-const TIDY_AFTER_MS = 1000
 
 /** From this verbosity on, errors tell where they come from. */
 const STACK_VERBOSITY = 2
@@ -72,10 +69,10 @@ async function run(settings: Settings): Promise<void> {
   const graphFile = settings.processGraph === undefined ? undefined : openSync(settings.processGraph, 'w')
   const command = prepare(settings, io)
   let timer: NodeJS.Timeout | undefined
-  let tidying: NodeJS.Timeout | undefined
+  let endTidying: (() => void) | undefined
   try {
     await using quark = await openQuark(settings, signal)
-    tidying = setTimeout(collectGarbage, TIDY_AFTER_MS).unref()
+    endTidying = tidyMemory(() => quark.stats().insertions)
     if (settings.dropPrivileges) becomeNobody()
     if (settings.verbosity > 0) io.note(capabilitiesText(quark.capabilities))
     if (!settings.quiet) io.note(missingText(quark.capabilities))
@@ -89,7 +86,7 @@ async function run(settings: Settings): Promise<void> {
     if (!signal.aborted || !(error instanceof Error) || error.name !== 'AbortError') throw error
   } finally {
     clearTimeout(timer)
-    clearTimeout(tidying)
+    endTidying?.()
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
   }
   await finish(output)

@@ -1,14 +1,44 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
+import { releaseMemory } from 'quark'
+
+/** What opening took is given back when the first events are out. */
+const FIRST_AFTER_MS = 1000
+/** Longer than ended processes are kept. */
+const QUIET_MS = 5000
+/** Fewer records in that time are no load. */
+const QUIET_RECORDS = 500
+/** Less is not worth the time. */
+const WORTH_BYTES = 8 << 20
+
+interface Memory {
+  rssBytes(): number
+  release(): void
+}
+
+const PROCESS_MEMORY: Memory = { rssBytes: () => process.memoryUsage.rss(), release: releaseMemory }
 
 /**
- * Gives back what opening took: the kernel's types, generated code, texts of /proc. Takes some milliseconds. Not
- * within the call that opened: what a weak reference was just made to lives as long as that.
+ * Gives memory back when it is not needed any more: what opening took, and after a load what that took. The engine
+ * by itself waits for more garbage, which in a quiet time does not come.
+ *
+ * @param records how many records there were so far
+ * @returns ends it
  */
-export function collectGarbage(): void {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  // Memory outside of the heap goes with the second round.
-  collect()
-  collect()
+export function tidyMemory(records: () => number, memory: Memory = PROCESS_MEMORY): () => void {
+  let leastBytes = Number.POSITIVE_INFINITY
+  let before = 0
+  const tidy = (): void => {
+    memory.release()
+    leastBytes = Math.min(leastBytes, memory.rssBytes())
+  }
+  const first = setTimeout(tidy, FIRST_AFTER_MS).unref()
+  const look = setInterval(() => {
+    const now = records()
+    const isQuiet = now - before < QUIET_RECORDS
+    before = now
+    if (isQuiet && memory.rssBytes() > leastBytes + WORTH_BYTES) tidy()
+  }, QUIET_MS).unref()
+  return () => {
+    clearTimeout(first)
+    clearInterval(look)
+  }
 }

@@ -92,6 +92,20 @@ test('pump() delivers what is old enough', () => {
   assert.equal(pipeline.dueInNs(6 * S), Number.POSITIVE_INFINITY)
 })
 
+test('ended processes are forgotten also when no record comes any more', () => {
+  const pipeline = testPipeline({ graceMs: 2000 })
+  insert(pipeline, record('fork', 5 * S, who(42)))
+  insert(pipeline, record('exit', 5 * S + 1, who(42)))
+  assert.equal(pumped(pipeline, 6 * S).length, 1)
+  const { processes } = pipeline.tables
+  assert.equal(processes.size, 1)
+  // A second more than the grace time: they go in crowds.
+  assert.equal(pipeline.dueInNs(6 * S), 3 * S)
+  pumped(pipeline, 9 * S)
+  assert.equal(processes.size, 0)
+  assert.equal(pipeline.dueInNs(9 * S), Number.POSITIVE_INFINITY)
+})
+
 test('only the oldest record must be old: others join it however young', () => {
   const pipeline = testPipeline()
   insert(pipeline, record('fork', 5 * S, who(42)))

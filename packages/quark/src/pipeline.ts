@@ -188,11 +188,15 @@ export class Pipeline {
     return out.length - before
   }
 
-  /** ns from `nowBootNs` until the next event is due, if no record comes; Infinity when none is held. */
+  /**
+   * ns from `nowBootNs` until `pump` has something to do, if no record comes: an event is due, or ended processes
+   * are to be forgotten. Infinity for neither.
+   */
   dueInNs(nowBootNs: number): number {
     const oldest = this.#buffer.oldest()
-    if (oldest === -1) return Number.POSITIVE_INFINITY
-    return Math.max(0, this.#dueNs(oldest) - this.#buffer.relative(nowBootNs))
+    const forgetInNs = this.tables.processes.collectInNs(nowBootNs)
+    if (oldest === -1) return forgetInNs
+    return Math.min(forgetInNs, Math.max(0, this.#dueNs(oldest) - this.#buffer.relative(nowBootNs)))
   }
 
   /** Appends the events of all held records to `out`, however young they are; returns how many. */

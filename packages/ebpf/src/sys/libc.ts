@@ -247,3 +247,13 @@ export function withSignalsBlocked<T>(action: () => T): T {
 export function chroot(path: string): Result {
   return callInt('chroot', ['str'], path)
 }
+
+/** malloc_trim(3) of glibc: whether memory was given back; undefined where the C library has no such function. */
+export function mallocTrim(padBytes: number): boolean | undefined {
+  try {
+    return native('malloc_trim', 'int', ['size_t'])(padBytes) === 1
+  } catch {
+    // koffi tells by an error that a symbol does not exist: musl has none, and keeps little.
+    return undefined
+  }
+}

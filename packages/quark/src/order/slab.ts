@@ -3,7 +3,7 @@ const CHUNK_BYTES = 256 << 10
 /** Records above this have a chunk of their own, so that they do not waste the rest of a shared one. */
 const LARGE_BYTES = CHUNK_BYTES / 4
 /** Empty chunks that are kept for later. */
-const MAX_SPARE_CHUNKS = 16
+const MAX_SPARE_CHUNKS = 4
 /** Below this a loop over words is faster than a call of `Buffer.copy`. */
 const LOOP_BYTES = 768
 

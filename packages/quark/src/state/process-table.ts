@@ -15,6 +15,9 @@ export interface ProcessTableOptions {
 /** Enough for as many processes as a table has by default, with some hundred bytes of strings each. */
 const MAX_PACKED_BYTES = 24 << 20
 
+/** Ended processes wait so much longer, to go in crowds. */
+const COLLECT_SLACK_NS = 1e9
+
 /** What must be known of a process that is packed: then all that has to be compared with a start is its start. */
 const PACKED_KNOWN = KNOWN_START | KNOWN_EXIT
 
@@ -177,6 +180,12 @@ export class ProcessTable {
     while (this.#ended.count > 0 && nowNs - this.#ended.first.timeNs >= graceNs) {
       if (this.#removeFirstEnded()) this.collected += 1
     }
+  }
+
+  /** ns from `nowNs` until `collect` is worth a call; Infinity when no ended process is left. */
+  collectInNs(nowNs: number): number {
+    if (this.#ended.count === 0) return Number.POSITIVE_INFINITY
+    return Math.max(0, this.#ended.first.timeNs + this.#options.graceMs * 1e6 + COLLECT_SLACK_NS - nowNs)
   }
 
   /** Forgets that the first one ended; false when it has made way for another process before. */

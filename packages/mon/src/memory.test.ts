@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { mock, test } from 'node:test'
+import { tidyMemory } from './memory.js'
+
+/** Runs `tidyMemory` on a clock that is set, with memory as it is told. */
+function running(): {
+  load: (records: number, rssBytes: number) => void
+  released: () => number
+  end: () => void
+} {
+  let records = 0
+  let rssBytes = 100 << 20
+  let released = 0
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+  const end = tidyMemory(() => records, {
+    rssBytes: () => rssBytes,
+    release: () => {
+      released += 1
+      rssBytes = 60 << 20
+    },
+  })
+  return {
+    load(more, grownTo) {
+      records += more
+      rssBytes = Math.max(rssBytes, grownTo)
+      mock.timers.tick(5000)
+    },
+    released: () => released,
+    end() {
+      end()
+      mock.timers.reset()
+    },
+  }
+}
+
+test('what opening took is given back a second later', () => {
+  const { released, end } = running()
+  mock.timers.tick(999)
+  assert.equal(released(), 0)
+  mock.timers.tick(1)
+  assert.equal(released(), 1)
+  end()
+})
+
+test('what a load took is given back when it is over, once', () => {
+  const { load, released, end } = running()
+  load(0, 0)
+  assert.equal(released(), 1)
+  load(100_000, 120 << 20)
+  assert.equal(released(), 1)
+  load(10, 0)
+  assert.equal(released(), 2)
+  load(10, 0)
+  assert.equal(released(), 2)
+  end()
+})
+
+test('a little more memory is not worth the time', () => {
+  const { load, released, end } = running()
+  load(0, 0)
+  load(100_000, 64 << 20)
+  load(0, 0)
+  assert.equal(released(), 1)
+  end()
+})
+
+test('afterwards nothing is done', () => {
+  const { released, end } = running()
+  end()
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+  mock.timers.tick(60_000)
+  assert.equal(released(), 0)
+  mock.timers.reset()
+})
