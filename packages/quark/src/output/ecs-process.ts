@@ -139,9 +139,20 @@ function parentFields(p: Process, context: EcsContext): string {
   return obj('parent', relatedFields(p.ppid, parent, context) + more)
 }
 
+/**
+ * Common members of parents and leaders: a shell that starts a thousand processes is in the documents of all of
+ * them. A process that was given out never changes, so its text does not either.
+ */
+const relatedTexts = new WeakMap<EcsContext, WeakMap<Process, string>>()
+
 /** The common members, or the pid alone when the table does not have the process. */
 function relatedFields(pid: number, p: Process | undefined, context: EcsContext): string {
-  return p === undefined ? num('pid', pid) : commonFields(p, context)
+  if (p === undefined) return num('pid', pid)
+  let texts = relatedTexts.get(context)
+  if (texts === undefined) relatedTexts.set(context, (texts = new WeakMap()))
+  let text = texts.get(p)
+  if (text === undefined) texts.set(p, (text = commonFields(p, context)))
+  return text
 }
 
 /** `own` are the common members of `p` itself. */
