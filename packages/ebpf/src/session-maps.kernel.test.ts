@@ -132,3 +132,26 @@ kernelTest('a key is claimed once, unless that is known to be needless', '5.8', 
   assert.deepEqual(told(0), [process.pid])
   assert.deepEqual(told(1), [process.pid, process.pid, process.pid])
 })
+
+kernelTest('a claim that finds no room is granted: better told twice than never', '5.8', () => {
+  const claimed: ProbeMap = { ...family, name: 'full', maxEntries: 1 }
+  const once = probe(
+    {
+      name: 't_full',
+      type: 1,
+      hook: tracepoint('sched_process_exec', [task('task'), int('old_pid', 4), struct('linux_binprm')]),
+    },
+    (task) => ({
+      when: eq(task.real_parent.tgid, process.pid),
+      effects: [claim(claimed, task.tgid)],
+      record: { pid: u32(task.tgid) },
+    }),
+  )
+  using session = openSession()
+  session.attach(once)
+  const pids = Array.from({ length: 3 }, () => spawnSync('true').pid)
+  assert.deepEqual(
+    drainRecords(session, once).map(({ pid }) => pid),
+    pids,
+  )
+})

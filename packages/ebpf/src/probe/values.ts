@@ -35,6 +35,7 @@ export const CONDITION_FRAME = VALUE_SLOT - CONDITION_TEMPORARIES * 8 - FREE_TEM
 
 /** `flags` of bpf_map_update_elem: an entry that is there stays, and the call fails. */
 const BPF_NOEXIST = 1
+const EEXIST = 17
 
 type AluOp = 'add' | 'sub' | 'mul' | 'and' | 'or' | 'lsh' | 'rsh'
 
@@ -140,7 +141,10 @@ export class Values {
     this.#asm.mov(R3, R10).aluImm('add', R3, VALUE_SLOT).movImm(R4, 0).call(BPF_FUNC_map_update_elem)
   }
 
-  /** Stores 1 under a prepared key that the map lacks, or jumps to `taken`. */
+  /**
+   * Stores 1 under a prepared key that the map lacks, or jumps to `taken`. When the map has no room or is busy it goes
+   * on: a record told twice is better than none.
+   */
   emitClaim(map: ProbeMap, key: ResolvedExpr, taken: string): void {
     this.#emitKey(map, key)
     this.#asm.storeImm(map.valueSizeBytes, R10, VALUE_SLOT, 1)
@@ -149,7 +153,7 @@ export class Values {
       .aluImm('add', R3, VALUE_SLOT)
       .movImm(R4, BPF_NOEXIST)
       .call(BPF_FUNC_map_update_elem)
-    this.#asm.jumpIfImm('!=', R0, 0, taken)
+    this.#asm.jumpIfImm('==', R0, -EEXIST, taken)
   }
 
   /** Removes a prepared key. */
