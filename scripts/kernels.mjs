@@ -1,6 +1,7 @@
 // Runs the kernel tests of every package on other kernels, under QEMU without KVM. See docs/kernels.md.
 //   node scripts/kernels.mjs [version…] [--arch x64|arm64] [--vmlinuz PATH] [--lockdown integrity|confidentiality]
-//                            [--test PATTERN | --facts] [--refresh] [--no-build]
+//                            [--test PATTERN | --facts | --run 'ARGUMENTS OF NODE'] [--env NAME=VALUE]…
+//                            [--refresh] [--no-build]
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -9,7 +10,7 @@ import { bootGuest } from './kernels/boot.mjs'
 import { buildImage } from './kernels/image.mjs'
 import { installTools, NotFetched } from './kernels/packages.mjs'
 import { fetchKernel } from './kernels/vmlinuz.mjs'
-import { readRun } from './kernels/results.mjs'
+import { readCommand, readRun } from './kernels/results.mjs'
 import { writeSupportTable } from './kernels/support-table.mjs'
 
 const CACHE = '.cache/kernels'
@@ -32,6 +33,10 @@ const { values, positionals } = parseArgs({
     test: { type: 'string', default: '' },
     /** Runs no tests, and only writes the tables. */
     facts: { type: 'boolean', default: false },
+    /** Runs node with these arguments instead of tests, and prints what it writes. */
+    run: { type: 'string' },
+    /** For the tests or the command: NAME=VALUE. */
+    env: { type: 'string', multiple: true, default: [] },
     refresh: { type: 'boolean', default: false },
     'no-build': { type: 'boolean', default: false },
   },
@@ -60,13 +65,22 @@ async function runGuest(guest) {
     guest.vmlinuz ?? (await fetchKernel(guest.version, guest.arch, { cache: CACHE, refresh: values.refresh }))
   const image = await buildImage(guest.arch, {
     cache: CACHE,
-    filter: values.facts ? /$^/ : new RegExp(values.test),
+    filter: values.facts || values.run !== undefined ? /$^/ : new RegExp(values.test),
+    settings: values.env,
+    command: values.run,
   })
   const log = `${CACHE}/logs/${name.replaceAll(/[ =]/g, '-')}.log`
   const started = performance.now()
   const output = await bootGuest({ ...guest, vmlinuz, image: image.path, log })
   const seconds = Math.round((performance.now() - started) / 1000)
-  return { name, log, seconds, ...readRun(output, image.files) }
+  const read = values.run === undefined ? readRun(output, image.files) : readCommand(output)
+  return { name, log, seconds, ...read }
+}
+
+function reportCommand({ name, release, written, failures, seconds, log }) {
+  console.log(`== ${name} (${release ?? 'did not boot'}), ${seconds} s; log in ${log}`)
+  process.stdout.write(written)
+  for (const failure of failures) console.log(`✖ ${failure}`)
 }
 
 function report({ name, release, passed, failures, skipped, seconds, log }) {
@@ -94,7 +108,8 @@ for (const guest of guests) {
   try {
     installTools(guest.arch)
     const run = await runGuest(guest)
-    report(run)
+    if (values.run === undefined) report(run)
+    else reportCommand(run)
     runs.push(run)
   } catch (error) {
     if (!(error instanceof NotFetched)) throw error
@@ -102,7 +117,7 @@ for (const guest of guests) {
     console.log(`- ${nameOf(guest)} not fetched: ${error.message}`)
   }
 }
-if (values.test === '') writeSupportTable('docs/kernels.md', runs)
+if (values.test === '' && values.run === undefined) writeSupportTable('docs/kernels.md', runs)
 
 const passed = runs.reduce((sum, run) => sum + run.passed, 0)
 const failed = runs.reduce((sum, run) => sum + run.failures.length, 0)

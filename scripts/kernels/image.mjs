@@ -21,8 +21,11 @@ const IMAGE_SIZE = '320M'
 /** Libraries that Node and busybox are linked with. */
 const LIBRARIES = ['libc6', 'libstdc++6', 'libgcc-s1']
 
-/** Builds the image for an architecture. `files` are the test files that it will run, as the guest names them. */
-export async function buildImage(arch, { cache, filter }) {
+/**
+ * Builds the image for an architecture. `files` are the test files that it will run, as the guest names them; with
+ * `command`, arguments of node, it runs that instead. `settings` are NAME=VALUE, for either.
+ */
+export async function buildImage(arch, { cache, filter, settings = [], command }) {
   const base = baseTree(arch, cache)
   const tree = join(cache, `tree-${arch}`)
   rmSync(tree, { recursive: true, force: true })
@@ -34,6 +37,8 @@ export async function buildImage(arch, { cache, filter }) {
     (file) => filter.test(file) && existsSync(source(file)),
   )
   writeFileSync(join(tree, 'app/files'), files.map((file) => `${file}\n`).join(''))
+  writeFileSync(join(tree, 'app/settings.sh'), settings.map(settingLine).join(''))
+  if (command !== undefined) writeFileSync(join(tree, 'app/command.sh'), `node ${command}\n`)
   const path = join(cache, `root-${arch}.ext4`)
   rmSync(path, { force: true })
   const args = ['-q', '-F', '-O', '^has_journal', '-d', tree, path, IMAGE_SIZE]
@@ -45,6 +50,12 @@ export async function buildImage(arch, { cache, filter }) {
   }
   rmSync(tree, { recursive: true, force: true })
   return { path, files }
+}
+
+function settingLine(setting) {
+  const [, name, value] = /^([A-Za-z_]\w*)=(.*)$/s.exec(setting) ?? []
+  if (name === undefined) throw new Error(`Cannot set this in a guest: ${setting} (give NAME=VALUE)`)
+  return `export ${name}='${value.replaceAll("'", "'\\''")}'\n`
 }
 
 /** What stays the same from run to run: busybox, Node of this very version, and their libraries. */
@@ -143,6 +154,7 @@ function addPackages(tree, arch) {
     copyFileSync(join(here, 'guest', file), join(app, file))
   copyFileSync(join(here, 'guest/init.sh'), join(tree, 'init'))
   chmodSync(join(tree, 'init'), 0o755)
+  cpSync('bench', join(app, 'bench'), { recursive: true })
   cpSync('scripts/scenario', join(app, 'scripts/scenario'), { recursive: true })
   cpSync('package.json', join(app, 'package.json'))
   const leftOut = /\/koffi\/(doc|vendor)(\/|$)|\.(map|d\.ts|tsbuildinfo)$/

@@ -30,3 +30,12 @@ export function readRun(said, files) {
     support: support === undefined ? undefined : JSON.parse(support),
   }
 }
+
+/** What a command wrote, and whether it ended well. */
+export function readCommand(said) {
+  const [, written = '', code] = /^@@run\n([^]*)^@@ran (\d+)$/m.exec(said) ?? []
+  const failures =
+    code === '0' ? [] : [`the command ${code === undefined ? 'did not end' : `ended with ${code}`}`]
+  const release = /^@@kernel (.+)$/m.exec(said)?.[1]
+  return { release, written, passed: failures.length === 0 ? 1 : 0, skipped: 0, failures }
+}
