@@ -1,9 +1,10 @@
 // Runs the benches, prints their tables, and after a whole run writes them to bench/results.md.
-//   node bench/run.mjs [--quick] [name…]
+//   node bench/run.mjs [--quick] [--audit] [name…]
 import { writeFileSync } from 'node:fs'
 import { arch, cpus, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { agentCpu } from './agent-cpu.mjs'
+import { backends } from './backends.mjs'
 import { bpfTime } from './bpf-time.mjs'
 import { latency } from './latency.mjs'
 import { pipeline } from './pipeline.mjs'
@@ -18,12 +19,17 @@ const BENCHES = {
   'start-up': startUp,
   latency,
   pipeline,
+  backends,
 }
 const RESULTS = new URL('results.md', import.meta.url)
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    /** Also the audit backend, which changes the audit rules of the machine while it is open. */
+    audit: { type: 'boolean', default: false },
+  },
 })
 const unknown = positionals.filter((name) => BENCHES[name] === undefined)
 if (unknown.length > 0) fail(`No bench "${unknown[0]}": there are ${Object.keys(BENCHES).join(', ')}`)
@@ -34,7 +40,7 @@ const results = []
 for (const name of names) {
   const startedMs = performance.now()
   console.error(`${name} …`)
-  const result = await BENCHES[name]({ quick: values.quick })
+  const result = await BENCHES[name](values)
   const seconds = Math.round((performance.now() - startedMs) / 1000)
   console.error(`${name}: ${seconds} s`)
   results.push({ name, ...result })
