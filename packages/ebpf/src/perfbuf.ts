@@ -138,18 +138,20 @@ export class PerfBuffer implements Disposable {
   /** Hands over all that waits, CPU by CPU. Times are those of CLOCK_BOOTTIME. */
   drain(sink: PerfSink): void {
     if (this.#clock === CLOCK_MONOTONIC) this.#shiftNs = suspendedNs(this.#shiftNs)
+    for (const ring of this.#rings.values()) this.#drainRing(ring, sink)
+  }
+
+  #drainRing(ring: CpuRing, sink: PerfSink): void {
     const shiftNs = this.#shiftNs
-    for (const ring of this.#rings.values()) {
-      ring.cursor.drain({
-        sample: (sample) => sink.sample({ ...sample, timeNs: sample.timeNs + shiftNs }),
-        lost: (cpu, count) => {
-          const isTold = Math.min(count, ring.toldAhead)
-          ring.toldByRecord += count
-          ring.toldAhead -= isTold
-          if (count > isTold) sink.lost(cpu, count - isTold)
-        },
-      })
-    }
+    ring.cursor.drain({
+      sample: (sample) => sink.sample({ ...sample, timeNs: sample.timeNs + shiftNs }),
+      lost: (cpu, count) => {
+        const isTold = Math.min(count, ring.toldAhead)
+        ring.toldByRecord += count
+        ring.toldAhead -= isTold
+        if (count > isTold) sink.lost(cpu, count - isTold)
+      },
+    })
   }
 
   /**
@@ -157,14 +159,8 @@ export class PerfBuffer implements Disposable {
    * nothing happens.
    */
   tellLosses(sink: PerfSink): void {
-    if (this.#isClosed || !kernelAtLeast('6.0')) return
-    for (const [cpu, ring] of this.#rings) {
-      const lost = ring.events.reduce((sum, event) => sum + lostOf(event), 0)
-      const count = lost - ring.toldByRecord - ring.toldAhead
-      if (count <= 0) continue
-      ring.toldAhead += count
-      sink.lost(cpu, count)
-    }
+    if (this.#isClosed) return
+    for (const [cpu, ring] of this.#rings) tellRingLosses(cpu, ring, sink)
   }
 
   /**
@@ -182,7 +178,8 @@ export class PerfBuffer implements Disposable {
     const cpus = cpusOf(online)
     for (const [cpu, ring] of this.#rings) {
       if (cpus.includes(cpu)) continue
-      ring.cursor.drain(sink)
+      this.#drainRing(ring, sink)
+      tellRingLosses(cpu, ring, sink)
       release(ring)
       this.#rings.delete(cpu)
     }
@@ -323,6 +320,15 @@ function suspendedNs(knownNs: bigint): bigint {
     }
   }
   return shiftNs
+}
+
+function tellRingLosses(cpu: number, ring: CpuRing, sink: PerfSink): void {
+  if (!kernelAtLeast('6.0')) return
+  const lost = ring.events.reduce((sum, event) => sum + lostOf(event), 0)
+  const count = lost - ring.toldByRecord - ring.toldAhead
+  if (count <= 0) return
+  ring.toldAhead += count
+  sink.lost(cpu, count)
 }
 
 /** The count itself, and the records that found no room. */

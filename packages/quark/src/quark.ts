@@ -23,8 +23,9 @@ import { ReplayFeed } from './recording/replay-feed.js'
 import { RecordingWriter } from './recording/writer.js'
 import { type CgroupHierarchy, findCgroupHierarchy } from './state/cgroups-mounts.js'
 import { CgroupNames } from './state/cgroups.js'
+import { procProblem } from './state/procfs-pids.js'
 import { ProcessTable } from './state/process-table.js'
-import type { Capabilities, QuarkStats } from './stats.js'
+import type { Capabilities, MissingFact, QuarkStats } from './stats.js'
 
 /** What a queue is made of. */
 interface Parts {
@@ -33,6 +34,8 @@ interface Parts {
   readonly signal: AbortSignal | undefined
   /** Backends that were tried before the one that works. */
   readonly failures: readonly BackendFailure[]
+  /** What is missing whatever the backend. */
+  readonly absent?: readonly MissingFact[]
 }
 
 /**
@@ -63,7 +66,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   /** The rest of a batch whose consumer left its loop. */
   #untaken: readonly QuarkEvent[] = []
 
-  private constructor({ feed, pipeline, signal, failures }: Parts) {
+  private constructor({ feed, pipeline, signal, failures, absent = [] }: Parts) {
     this.#feed = feed
     this.#pipeline = pipeline
     this.#signal = signal
@@ -76,7 +79,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       fact: `backend ${backend}`,
       reason: error.message,
     }))
-    this.capabilities = { backend, kernel, attached, missing: [...refused, ...missing] }
+    this.capabilities = { backend, kernel, attached, missing: [...refused, ...missing, ...absent] }
   }
 
   /**
@@ -114,7 +117,8 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
         recorder?.snapshot(clock.bootNowNs())
         pipeline.flush(first)
       }
-      for (const kind of kinds) {
+      const problem = procProblem()
+      for (const kind of problem === undefined ? kinds : []) {
         for (const bytes of kind.scan?.({ settings, hierarchy }, clock) ?? []) {
           recorder?.record(bytes, 0, bytes.length)
           pipeline.insert(new Uint32Array(bytes.buffer, bytes.byteOffset), bytes, 0, bytes.length)
@@ -131,7 +135,8 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
         kernel,
         first,
       })
-      return new Quark({ feed, pipeline, signal, failures })
+      const absent = problem === undefined ? [] : [{ fact: 'processes that exist already', reason: problem }]
+      return new Quark({ feed, pipeline, signal, failures, absent })
     } catch (error) {
       backend[Symbol.dispose]()
       recorder?.abandon()

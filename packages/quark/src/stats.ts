@@ -25,7 +25,7 @@ export interface QuarkStats {
   readonly lostRecursion: number
   /** Processes that the table had to give up before their grace time ended. */
   readonly evicted: number
-  /** Processes of which facts are missing since they ended before they could be looked up in /proc; eBPF needs none. */
+  /** Records that lack facts since their process had ended before it could be looked up in /proc; eBPF needs none. */
   readonly unenriched: number
   /** Strings cut at their limit. */
   readonly truncatedArgv: number

@@ -18,6 +18,7 @@ import { AuditRules } from './audit-rules.js'
 import type { Backend } from './backend.js'
 import type { BackendContext } from './index.js'
 import { Outbox } from './outbox.js'
+import { checkProc } from './proc-enrich.js'
 import { scanLiveProcesses } from './proc-connector-table.js'
 import { SocketBackend } from './socket-backend.js'
 
@@ -36,11 +37,13 @@ const CHECK_INTERVAL_MS = 1000
  * Opens the audit log, adds rules for the calls that tell of processes, and turns auditing on if it is off. All of
  * that is undone when the backend is closed, or by the next one if this process is killed.
  *
- * @throws {QuarkError} ERR_QUARK_SYSTEM when the audit system may not be changed, or would tell nothing
+ * @throws {QuarkError} ERR_QUARK_SYSTEM when the audit system may not be changed, or would tell nothing, and when
+ * /proc is of another pid namespace
  * @throws {EbpfError} when the kernel refuses
  */
 export function openAudit(context: BackendContext): Backend {
   const { settings, clock } = context
+  checkProc('audit')
   const outbox = new Outbox(possibleCpuCount() + 1, MAX_RECORDS)
   const control = new AuditControl()
   let log: Fd | undefined

@@ -18,13 +18,7 @@ interface KnownPath {
   readonly deleted?: boolean
 }
 
-const HOST_PID_NAMESPACE = 'pid:[4026531836]'
 const DELETED = ' (deleted)'
-
-/** Whether the pids in /proc are those that the kernel tells. */
-export function isHostPidNamespace(): boolean {
-  return readLink('/proc/self/ns/pid') === HOST_PID_NAMESPACE
-}
 
 /**
  * Replaces the fields named in `cut` by what /proc has of the process, and answers those that stay cut. `fields`

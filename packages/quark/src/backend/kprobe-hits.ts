@@ -53,15 +53,15 @@ const COMMON_TYPE_BYTES = 2
 export class HitSink implements PerfSink {
   readonly #outbox: Outbox
   readonly #limits: CompletionLimits
-  readonly #isHostPidNamespace: boolean
+  readonly #hasKernelPids: boolean
   readonly #parts = new Map<number, Part>()
   readonly #plain = new Map<number, PlainEvent>()
   readonly #open = new Map<number, OpenHit>()
 
-  constructor(outbox: Outbox, limits: CompletionLimits, isHostPidNamespace: boolean) {
+  constructor(outbox: Outbox, limits: CompletionLimits, hasKernelPids: boolean) {
     this.#outbox = outbox
     this.#limits = limits
-    this.#isHostPidNamespace = isHostPidNamespace
+    this.#hasKernelPids = hasKernelPids
   }
 
   /** Takes the events of a function. */
@@ -122,7 +122,7 @@ export class HitSink implements PerfSink {
     if (found === undefined) return
     const fields: Record<string, unknown> = { ...found.fields }
     const cut =
-      found.cut.length > 0 && this.#isHostPidNamespace
+      found.cut.length > 0 && this.#hasKernelPids
         ? completeFromProc(fields, found.cut, this.#limits)
         : found.cut
     const layout = cut.reduce((layout, name) => cutAtEnd(layout, name, fields), plan.probe.layout)

@@ -3,10 +3,10 @@
 import { findTracefs, kernelAtLeast, KprobeEvents, PerfBuffer, Poller, possibleCpuCount } from '@quark/ebpf'
 import { openKernelTypes } from '../btf/kernel-types.js'
 import type { RecordSink } from '@quark/ebpf'
+import { hasKernelPids } from '../state/procfs-pids.js'
 import type { AttachedFact, MissingFact } from '../stats.js'
 import type { Backend, BackendCounters } from './backend.js'
 import type { BackendContext } from './index.js'
-import { isHostPidNamespace } from './kprobe-complete.js'
 import { HitSink } from './kprobe-hits.js'
 import { InstalledEvents, removeStale } from './kprobe-install.js'
 import { Outbox } from './outbox.js'
@@ -72,7 +72,7 @@ class KprobeBackend implements Backend {
     queues += 1
     this.#context = context
     this.#outbox = new Outbox(possibleCpuCount(), MAX_WAITING)
-    this.#hits = new HitSink(this.#outbox, settings, isHostPidNamespace())
+    this.#hits = new HitSink(this.#outbox, settings, hasKernelPids())
     this.#events = new InstalledEvents(kprobes, {
       facts,
       target: {

@@ -17,6 +17,7 @@ import type { Backend } from './backend.js'
 import type { BackendContext } from './index.js'
 import { Outbox } from './outbox.js'
 import { ProcConnectorRecords, type TimedMessage } from './proc-connector-records.js'
+import { checkProc } from './proc-enrich.js'
 import { type LiveProcess, scanLiveProcesses } from './proc-connector-table.js'
 import { SocketBackend } from './socket-backend.js'
 
@@ -32,9 +33,11 @@ const CLOCK_NOISE_NS = 1_000_000n
 /**
  * Opens the proc connector.
  *
+ * @throws {QuarkError} ERR_QUARK_SYSTEM when /proc is of another pid namespace
  * @throws {EbpfError} when the kernel refuses, or this is not the initial pid and user namespace
  */
 export function openProcConnector({ settings, hierarchy }: BackendContext): Backend {
+  checkProc('the proc connector')
   const outbox = new Outbox(possibleCpuCount() + 1, MAX_RECORDS)
   const connector = openConnector()
   try {

@@ -2,10 +2,12 @@
 
 import { statSync } from 'node:fs'
 import type { Settings } from '../check-options.js'
+import { QuarkError } from '../errors.js'
 import { HAS_CAPS, HAS_COMM, HAS_IDS, HAS_NAMESPACES, HAS_SESSION, HAS_TTY } from '../kinds/process/kernel.js'
 import type { CgroupHierarchy } from '../state/cgroups-mounts.js'
 import { parseStat, type ProcStat } from '../state/procfs-parse.js'
 import { readLatin1 } from '../state/procfs-read.js'
+import { procProblem } from '../state/procfs-pids.js'
 import { type ScrapedProcess, scrapeProcess } from '../state/procfs.js'
 
 /*
@@ -36,6 +38,16 @@ export interface Subject {
 export interface Found extends ScrapedProcess {
   /** 0 when it could not be found. */
   readonly cgroupId: bigint
+}
+
+/**
+ * Refuses to look pids of the kernel up where they are those of other processes.
+ *
+ * @throws {QuarkError} ERR_QUARK_SYSTEM when /proc is of another pid namespace than the initial one, or not there
+ */
+export function checkProc(backend: string): void {
+  const problem = procProblem()
+  if (problem !== undefined) throw new QuarkError('ERR_QUARK_SYSTEM', `Cannot use ${backend}: ${problem}`)
 }
 
 /** Reads /proc, and believes it only about the very process that is asked for. */

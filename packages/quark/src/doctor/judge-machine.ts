@@ -18,7 +18,8 @@ const CAP_BPF = 39
 const NAMESPACE_COSTS = {
   pid: {
     costs: [
-      'processes of /proc and of the kernel have different pids: a snapshot and events do not fit together',
+      'processes that exist already, since their pids are others than those of events',
+      'the proc connector',
     ],
     fix: 'docker run --pid=host …',
   },
@@ -166,12 +167,19 @@ function judgeMemlock({ kernel, memlockBytes, capEffective }: Readings): Finding
 }
 
 /** Whether the namespaces of this process are the first ones. */
-export function judgeNamespaces({ namespaces }: Readings): Finding[] {
+export function judgeNamespaces({ namespaces, hasKernelPids }: Readings): Finding[] {
   return NAMESPACES.map((kind) => {
     const inode = namespaces[kind]
     if (inode === undefined)
       return finding('namespaces', kind, 'unknown', 'this kernel has none, or /proc does not tell')
     if (inode === INITIAL[kind]) return finding('namespaces', kind, 'ok', 'the initial one')
+    if (kind === 'pid' && hasKernelPids === true) {
+      const found = `not the initial one: pid:[${inode}]; but /proc is of the initial one`
+      return finding('namespaces', kind, 'note', found, {
+        ...NAMESPACE_COSTS.pid,
+        costs: ['the proc connector'],
+      })
+    }
     return finding(
       'namespaces',
       kind,
@@ -187,14 +195,18 @@ export function judgeFiles(readings: Readings): Finding[] {
   return [judgeProc(readings), judgeHidepid(readings), judgeCgroups(readings), judgeTracefs(readings)]
 }
 
-function judgeProc({ isProcOwn }: Readings): Finding {
-  if (isProcOwn === true) return finding('files', '/proc', 'ok', 'shows the processes of this pid namespace')
+function judgeProc({ hasKernelPids, namespaces }: Readings): Finding {
+  if (hasKernelPids === true) return finding('files', '/proc', 'ok', 'shows the pids that the kernel tells')
+  const isInitial = namespaces.pid === undefined || namespaces.pid === INITIAL.pid
   return finding(
     'files',
     '/proc',
     'problem',
-    isProcOwn === undefined ? 'not mounted' : 'shows the processes of another pid namespace',
-    { costs: ['processes that exist already', 'cgroup names'], fix: 'mount -t proc proc /proc' },
+    hasKernelPids === undefined ? 'not mounted' : 'shows the processes of another pid namespace',
+    {
+      costs: ['processes that exist already'],
+      fix: isInitial ? 'mount -t proc proc /proc' : NAMESPACE_COSTS.pid.fix,
+    },
   )
 }
 

@@ -1,6 +1,6 @@
 /** What is read off a machine before anything is concluded from it. */
 
-import { accessSync, constants, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { arch, release } from 'node:os'
 import {
   EbpfError,
@@ -19,6 +19,7 @@ import type { FactProbes } from '../event/fact.js'
 import { kinds } from '../kinds/index.js'
 import { Quark } from '../quark.js'
 import { type CgroupHierarchy, findCgroupHierarchy } from '../state/cgroups-mounts.js'
+import { hasKernelPids } from '../state/procfs-pids.js'
 import type { BackendTrial } from './examination.js'
 
 /** What the kernel calls the namespaces that matter here. */
@@ -54,8 +55,8 @@ export interface Readings {
   readonly types: { readonly source: string; readonly isTable: boolean } | { readonly problem: string }
   /** Inode numbers of the namespaces of this process. */
   readonly namespaces: Readonly<Record<(typeof NAMESPACES)[number], number | undefined>>
-  /** Whether /proc shows the processes of this pid namespace; undefined when it is not mounted. */
-  readonly isProcOwn: boolean | undefined
+  /** Whether the pids in /proc are those that the kernel tells; undefined when it is not mounted. */
+  readonly hasKernelPids: boolean | undefined
   readonly hidepid: string | undefined
   readonly cgroups: CgroupHierarchy | undefined
   readonly tracefs: { readonly path: string; readonly isWritable: boolean } | { readonly problem: string }
@@ -107,7 +108,7 @@ export async function readMachine(options: ExamineOptions): Promise<Readings> {
     memlockBytes: readMemlock(readText('/proc/self/limits') ?? ''),
     types: readTypes(btf),
     namespaces: readNamespaces(),
-    isProcOwn: isProcOwn(),
+    hasKernelPids: readText('/proc/stat') === undefined ? undefined : hasKernelPids(),
     hidepid: readHidepid(readText('/proc/self/mounts') ?? ''),
     cgroups: findCgroupHierarchy(),
     tracefs: readTracefs(),
@@ -186,14 +187,6 @@ function readNamespaces(): Readings['namespaces'] {
     }
   }
   return { pid: inode('pid'), user: inode('user'), cgroup: inode('cgroup'), time: inode('time') }
-}
-
-function isProcOwn(): boolean | undefined {
-  try {
-    return readlinkSync('/proc/self') === `${process.pid}`
-  } catch {
-    return undefined
-  }
 }
 
 function readTracefs(): Readings['tracefs'] {

@@ -114,3 +114,15 @@ export function setresuid(uid: number, euid: number, suid: number): void {
 export function setresgid(gid: number, egid: number, sgid: number): void {
   call('setresgid', ['unsigned int', 'unsigned int', 'unsigned int'], gid, egid, sgid)
 }
+
+const PR_CAPBSET_DROP = 24
+const MAX_CAPABILITIES = 64
+
+/** Takes every capability from the programs that this process executes from now on, whoever their user is. */
+export function dropCapabilities(): void {
+  const prctl = func('prctl', ['int', 'unsigned long', 'unsigned long', 'unsigned long', 'unsigned long'])
+  // The kernel refuses the number behind its last capability.
+  for (let capability = 0; capability < MAX_CAPABILITIES; capability += 1) {
+    if (Number(prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)) === -1) return
+  }
+}
