@@ -1,5 +1,13 @@
 /** What the console of a guest says about its tests. */
 
+/** The test that runs the scenario through each backend: its file, and what its name begins with. */
+const SCENARIOS = {
+  ebpf: ['/scenario.kernel.test.js', 'every process of the scenario'],
+  kprobe: ['/kprobe-scenario.kernel.test.js', 'every process of the scenario'],
+  procConnector: ['/proc-connector.kernel.test.js', 'what it tells of the scenario'],
+  audit: ['/audit.kernel.test.js', 'what it tells of the scenario'],
+}
+
 /**
  * Counts tests. A file that said nothing, ended badly without a failed test, or was not reached is a failure: a
  * guest that stops early must not look as if it had passed.
@@ -27,8 +35,22 @@ export function readRun(said, files) {
     passed: values('pass').length,
     skipped: values('skip').length,
     failures,
+    scenarios: scenariosOf(values),
     support: support === undefined ? undefined : JSON.parse(support),
   }
+}
+
+/** For each backend: `passed`, `failed`, why it was left out, or undefined when its test was not run. */
+function scenariosOf(values) {
+  return Object.fromEntries(
+    Object.entries(SCENARIOS).map(([backend, [file, name]]) => {
+      const isIt = (line) => line.includes(`${file}: ${name}`)
+      const skip = values('skip').find(isIt)
+      if (skip !== undefined) return [backend, /\((.*)\)$/.exec(skip)?.[1] ?? 'left out']
+      if (values('fail').some(isIt)) return [backend, 'failed']
+      return [backend, values('pass').some(isIt) ? 'passed' : undefined]
+    }),
+  )
 }
 
 /** What a command wrote, and whether it ended well. */

@@ -4,6 +4,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
 const FACTS = ['fork', 'exec', 'exit', 'commChange', 'idChange', 'cgroupNames', 'threads', 'failedExecs']
 const HEAD = ['kernel', 'release', 'tests', ...FACTS]
+const BACKENDS = ['ebpf', 'kprobe', 'procConnector', 'audit']
+const BACKENDS_HEAD = ['kernel', ...BACKENDS]
 const FEATURES_HEAD = ['kernel', 'has', 'lacks']
 const MISSING_HEAD = ['kernel', 'missing', 'reason']
 
@@ -13,6 +15,7 @@ export function writeSupportTable(path, runs) {
   if (told.length === 0 || !existsSync(path)) return
   let text = readFileSync(path, 'utf8')
   text = replaceTable(text, 'facts', HEAD, told, factRows)
+  text = replaceTable(text, 'backends', BACKENDS_HEAD, told.filter(isTested), backendRows)
   text = replaceTable(text, 'missing', MISSING_HEAD, told, missingRows)
   text = replaceTable(text, 'features', FEATURES_HEAD, told, featureRows)
   writeFileSync(path, text)
@@ -49,6 +52,15 @@ function factRows({ name, release, passed, failures, support }) {
   })
   const tests = passed === 0 ? 'not run' : `${passed} passed, ${failures.length} failed`
   return [[name, release, tests, ...cells]]
+}
+
+/** A run of the facts alone, or of some tests, says nothing of what was not run. */
+function isTested({ scenarios }) {
+  return BACKENDS.every((backend) => scenarios[backend] !== undefined)
+}
+
+function backendRows({ name, scenarios, support }) {
+  return [[name, ...BACKENDS.map((backend) => support.refusals[backend] ?? scenarios[backend])]]
 }
 
 function missingRows({ name, support }) {

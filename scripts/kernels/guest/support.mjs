@@ -1,6 +1,9 @@
-/** Tells through which hook each fact is learnt on this kernel, and which features of @quark/ebpf it has. */
+/**
+ * Tells through which hook each fact is learnt on this kernel, which features of @quark/ebpf it has, and which backends
+ * can be opened.
+ */
 import { FEATURE_NAMES, probeFeature } from '@quark/ebpf'
-import { Quark } from 'quark'
+import { BACKEND_NAMES, Quark } from 'quark'
 
 const features = FEATURE_NAMES.map((name) => {
   const { supported, reason } = probeFeature(name)
@@ -18,4 +21,21 @@ async function openEverything() {
   }
 }
 
-console.log(`@@support ${JSON.stringify({ features, ...(await openEverything()) })}`)
+/** For each backend why it cannot be opened, or null. */
+async function refusals() {
+  const found = {}
+  for (const backend of BACKEND_NAMES) {
+    try {
+      const quark = await Quark.open({ backends: [backend] })
+      await quark.close()
+      found[backend] = null
+    } catch (error) {
+      found[backend] = `${error.message}`
+    }
+  }
+  return found
+}
+
+console.log(
+  `@@support ${JSON.stringify({ features, ...(await openEverything()), refusals: await refusals() })}`,
+)
