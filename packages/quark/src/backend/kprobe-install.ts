@@ -1,6 +1,6 @@
 /** Installs the kprobe events of every fact, and removes those that a queue left behind. */
 
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { EbpfError, type KprobeEvents, tracepointEvent } from '@quark/ebpf'
 import {
   type ArgPlace,
@@ -18,6 +18,7 @@ import type { AttachedFact, MissingFact } from '../stats.js'
 import { entriesOf, TRACEPOINTS } from './kprobe-hooks.js'
 import type { HookedEvent, HookedFunction, PlainEvent } from './kprobe-hits.js'
 import type { Outbox } from './outbox.js'
+import { findStat, TICK_NS } from './proc-enrich.js'
 
 /** How kernel memory is read here. */
 const FLAVOR = 'fetch_args'
@@ -219,11 +220,23 @@ export class InstalledEvents {
   }
 }
 
-/** Removes the events of queues whose process is gone. Events in use cannot be removed, and stay. */
+/** Begins the names of a queue's events: whose they are, so that they can be removed when that process is gone. */
+export function eventPrefix(queue: number): string {
+  const { pid } = process
+  const startBootNs = findStat({ pid, tid: pid, timeNs: 2n ** 63n })?.startBootNs ?? 0n
+  return `quark_${pid}_${startBootNs / TICK_NS}_${queue}_`
+}
+
+/**
+ * Removes the events of queues whose process is gone, even if its pid has passed on or its parent has not asked for
+ * its end. Events in use cannot be removed, and stay.
+ */
 export function removeStale(kprobes: KprobeEvents): void {
   for (const name of kprobes.names()) {
-    const pid = /^quark_(\d+)_\d+_/.exec(name)?.[1]
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) kprobes.remove(name)
+    const [, pid, ticks] = /^quark_(\d+)_(\d+)_\d+_/.exec(name) ?? []
+    if (pid === undefined || ticks === undefined) continue
+    const owner = { pid: Number(pid), tid: Number(pid), timeNs: 0n, startBootNs: BigInt(ticks) * TICK_NS }
+    if (findStat(owner)?.ended !== false) kprobes.remove(name)
   }
 }
 

@@ -6,12 +6,19 @@ import { join } from 'node:path'
 import { after, before } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { findTracefs, KprobeEvents } from '@quark/ebpf'
+import { kprobe, type Probe, probe, struct, u32 } from '@quark/ebpf/probe'
+import { checkOptions } from '../check-options.js'
+import { Clock } from '../clock.js'
 import type { ProcessEvent } from '../event/event.js'
+import { processFacts } from '../kinds/process/facts.js'
+import type { Task } from '../kinds/process/kernel-types.js'
 import type { QuarkOptions } from '../options.js'
 import { Quark } from '../quark.js'
 import { dyingProgram, exitingProgram } from '../testing/elf.js'
 import { kprobeTest } from '../testing/kprobe-test.js'
+import { openKprobe } from './kprobe.js'
 import { collectUntilExit, makeDirectory, writeProgram } from '../testing/scenario.js'
+import { findCgroupHierarchy } from '../state/cgroups-mounts.js'
 import { byProcess, lastOf } from '../testing/truth.js'
 
 let directory = ''
@@ -172,6 +179,55 @@ kprobeTest('probes of queues that were killed are removed by the next one', asyn
   assert.ok(installed().every((name) => name.startsWith(`quark_${process.pid}_`)))
   await quark.close()
   assert.deepEqual(installed(), [])
+})
+
+kprobeTest(
+  'probes of a process whose pid has passed on are removed too, and those of others stay',
+  async () => {
+    const kprobes = new KprobeEvents(findTracefs())
+    const names = [`quark_${process.pid}_1_1_fork_0`, 'quark_of_another_kind']
+    for (const name of names) kprobes.install(name, 'wake_up_new_task', [])
+    const quark = await open()
+    const left = names.filter((name) => installed().includes(name))
+    await quark.close()
+    kprobes.remove('quark_of_another_kind')
+    assert.deepEqual([left, installed()], [['quark_of_another_kind'], []])
+  },
+)
+
+kprobeTest('a function that a kernel does not have is another way, or a missing fact with its name', () => {
+  const { settings, hierarchy, clock } = {
+    settings: checkOptions({}),
+    hierarchy: findCgroupHierarchy(),
+    clock: Clock.system(),
+  }
+  const usual = processFacts({ settings, hierarchy })
+  const gone = (target: string): Probe =>
+    probe(
+      { name: `quark_${target}`, type: 30, hook: kprobe(target, [struct<Task>('task_struct', 'task')]) },
+      (task) => ({ record: { pid: u32(task.tgid) } }),
+    )
+  const fork = usual.find(({ fact }) => fact === 'fork') ?? assert.fail()
+  const facts = [
+    ...usual,
+    { fact: 'renamed', ways: [[gone('renamed_away')], ...fork.ways], required: false },
+    { fact: 'inlined', ways: [[gone('inlined_here')], [gone('inlined_there')]], required: false },
+  ]
+  const backend = openKprobe({ settings, hierarchy, clock, facts })
+  const { attached, missing } = backend
+  backend[Symbol.dispose]()
+  assert.deepEqual(
+    attached.filter(({ fact }) => fact === 'renamed').map(({ hook }) => hook),
+    ['kprobe/wake_up_new_task'],
+  )
+  assert.deepEqual(
+    missing.filter(({ fact }) => fact === 'inlined').map(({ reason }) => reason),
+    ['This kernel has no function inlined_here; This kernel has no function inlined_there'],
+  )
+  const required = [...usual, { fact: 'inlined', ways: [[gone('inlined_here')]], required: true }]
+  assert.throws(() => openKprobe({ settings, hierarchy, clock, facts: required }), /no function inlined_here/)
+  assert.deepEqual(installed(), [])
+  return Promise.resolve()
 })
 
 kprobeTest('probes are removed when the process exits', async () => {

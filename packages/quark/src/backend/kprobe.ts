@@ -8,7 +8,7 @@ import type { AttachedFact, MissingFact } from '../stats.js'
 import type { Backend, BackendCounters } from './backend.js'
 import type { BackendContext } from './index.js'
 import { HitSink } from './kprobe-hits.js'
-import { InstalledEvents, removeStale } from './kprobe-install.js'
+import { eventPrefix, InstalledEvents, removeStale } from './kprobe-install.js'
 import { Outbox } from './outbox.js'
 
 /**
@@ -81,7 +81,7 @@ class KprobeBackend implements Backend {
         maxUserBytes: MAX_USER_BYTES,
       },
       maxRecordBytes: kernelAtLeast('5.16') ? RECORD_BYTES : OLD_RECORD_BYTES,
-      prefix: `quark_${process.pid}_${queues}_`,
+      prefix: eventPrefix(queues),
       outbox: this.#outbox,
     })
     this.attached = this.#events.attached
