@@ -338,6 +338,17 @@ test('a BTF file is used instead of the kernel', LIMIT, async () => {
   assert.deepEqual(actionsOf(own), ['fork,exec,exit'])
 })
 
+/** BTF of nothing but the registers by which another architecture is known. */
+function foreignBtf(): Buffer {
+  const register = process.arch === 'arm64' ? 'orig_ax' : 'syscallno'
+  const strings = Buffer.from(`\0int\0pt_regs\0${register}\0`)
+  const [KIND_INT, KIND_STRUCT] = [1 << 24, 4 << 24]
+  // An int of 32 bits, and a struct of 4 bytes with one member of it.
+  const types = Uint32Array.of(1, KIND_INT, 4, 32, 5, KIND_STRUCT | 1, 4, 13, 1, 0)
+  const header = Uint32Array.of(0x0001eb9f, 24, 0, types.byteLength, types.byteLength, strings.length)
+  return Buffer.concat([Buffer.from(header.buffer), Buffer.from(types.buffer), strings])
+}
+
 test('a BTF file that is missing or broken is refused with the reason', async (t) => {
   const kernel = readFileSync('/sys/kernel/btf/vmlinux')
   const write = (name: string, bytes: Uint8Array): string => {
@@ -352,6 +363,10 @@ test('a BTF file that is missing or broken is refused with the reason', async (t
     'no BTF': {
       path: write('text.btf', Buffer.from('this is no BTF, but long enough to be one')),
       reason: /BTF/,
+    },
+    'of another architecture': {
+      path: write('other.btf', foreignBtf()),
+      reason: /it is of a kernel for (x64|arm64), and this is (x64|arm64)/,
     },
     'an ELF file without BTF': { path: short, reason: /No \.BTF section|Broken ELF/ },
   }

@@ -5,7 +5,8 @@ import { rmSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { AuditControl } from '@quark/ebpf'
 import { Quark } from '../quark.js'
-import { sleepingProgram } from '../testing/elf.js'
+import { exitingProgram, sleepingProgram } from '../testing/elf.js'
+import { silenceAudit } from '../testing/native.js'
 import { collectUntilExit, makeDirectory, runScenario, writeProgram } from '../testing/scenario.js'
 
 const backends = ['audit'] as const
@@ -53,6 +54,73 @@ test('the next queue deletes the rules of one that was killed', { skip }, async 
   assert.ok(auditState().rules > before.rules, 'rules must have been left behind')
   const quark = await Quark.open({ backends })
   await quark.close()
+  assert.deepEqual(auditState(), before)
+})
+
+/** Another process owns the audit system while `body` runs. */
+async function withOwner(body: (ownerPid: number) => Promise<void>): Promise<void> {
+  const nativeUrl = new URL('../testing/native.js', import.meta.url).href
+  const script = `import { ownAudit } from ${JSON.stringify(nativeUrl)}
+    const giveUp = ownAudit()
+    console.log('owner')
+    process.stdin.on('end', giveUp).resume()`
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const closed = once(owner, 'close')
+  await once(owner.stdout, 'data')
+  try {
+    await body(owner.pid!)
+  } finally {
+    owner.stdin.end()
+    await closed
+  }
+}
+
+test('an audit system that another tool owns is listened to, and its settings stay', { skip }, async () => {
+  using control = new AuditControl()
+  const before = auditState()
+  await withOwner(async (ownerPid) => {
+    assert.equal(control.status().ownerPid, ownerPid)
+    await assert.rejects(Quark.open({ backends }), (error: Error) =>
+      error.message.includes(`process ${ownerPid} owns it and has turned it off (auditctl -e 1 turns it on)`),
+    )
+    assert.deepEqual(auditState(), before)
+
+    control.setEnabled(1)
+    const owned = auditState()
+    const quark = await Quark.open({ backends, holdMs: 100 })
+    const { attached } = quark.capabilities
+    assert.ok(attached.some(({ flavor }) => flavor === `multicast, beside process ${ownerPid}`))
+    assert.equal(auditState().backlogLimit, owned.backlogLimit)
+    const child = spawn(writeProgram(directory, 'beside', exitingProgram(3)), { stdio: 'ignore' })
+    const events = await collectUntilExit(quark, child.pid!)
+    await quark.close()
+    const own = events.flatMap((event) =>
+      event.kind === 'process' && event.process.pid === child.pid ? event.process.exitCode : [],
+    )
+    assert.equal(own.at(-1), 3)
+    assert.deepEqual([auditState(), control.status().ownerPid], [owned, ownerPid])
+    control.setEnabled(0)
+  })
+  assert.deepEqual([auditState(), control.status().ownerPid], [before, 0])
+})
+
+test('a rule that keeps every process from being audited is named, and left alone', { skip }, async () => {
+  using control = new AuditControl()
+  const before = auditState()
+  silenceAudit()
+  const silencing = control.rules().filter(({ silencesTasks }) => silencesTasks)
+  try {
+    assert.equal(silencing.length, 1)
+    await assert.rejects(
+      Quark.open({ backends }),
+      /a rule keeps all processes from being audited \(auditctl -d never,task/,
+    )
+    assert.equal(auditState().rules, before.rules + 1)
+  } finally {
+    for (const { bytes } of silencing) control.deleteRule(bytes)
+  }
   assert.deepEqual(auditState(), before)
 })
 

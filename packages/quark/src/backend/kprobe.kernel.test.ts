@@ -204,7 +204,7 @@ kprobeTest('a function that a kernel does not have is another way, or a missing 
   const usual = processFacts({ settings, hierarchy })
   const gone = (target: string): Probe =>
     probe(
-      { name: `quark_${target}`, type: 30, hook: kprobe(target, [struct<Task>('task_struct', 'task')]) },
+      { name: `q_${target}`, type: 30, hook: kprobe(target, [struct<Task>('task_struct', 'task')]) },
       (task) => ({ record: { pid: u32(task.tgid) } }),
     )
   const fork = usual.find(({ fact }) => fact === 'fork') ?? assert.fail()

@@ -4,7 +4,7 @@ import type { FeatureName } from '@quark/ebpf'
 import type { HookKind } from '@quark/ebpf/probe'
 import type { Finding } from './examination.js'
 import { lacksRights } from './judge-machine.js'
-import type { FactHooks, FeatureReading, Readings } from './readings.js'
+import type { FeatureReading, Readings } from './readings.js'
 
 /** What a hook can be attached by: any one of them will do. */
 const HOOK_FEATURES: Readonly<Record<HookKind, readonly FeatureName[]>> = {
@@ -18,6 +18,9 @@ const HOOK_FEATURES: Readonly<Record<HookKind, readonly FeatureName[]>> = {
 
 /** Without these the eBPF backend does not open. */
 const OF_EBPF: readonly FeatureName[] = ['ringbuf', 'mmapableArray', 'ktimeGetBootNs']
+
+/** Where a path is cut without bpf_loop. */
+const MAX_COMPONENTS = 128
 
 /** Findings about all features. */
 export function judgeFeatures(readings: Readings): Finding[] {
@@ -43,7 +46,7 @@ function judgeFeature(
     // The trials of the backends tell whether a default run suffers: a feature alone does not.
     verdict: 'absent',
     found: `${reason} (since Linux ${minKernel})`,
-    costs: costsOf(feature, supported, readings.facts),
+    costs: costsOf(feature, supported, readings),
   }
 }
 
@@ -51,9 +54,15 @@ function judgeFeature(
 function costsOf(
   feature: FeatureName,
   supported: ReadonlySet<FeatureName>,
-  facts: readonly FactHooks[],
+  { facts, trials }: Readings,
 ): string[] {
   if (OF_EBPF.includes(feature)) return ['the ebpf backend']
+  if (feature === 'bpfLoop') return [`names of directories beyond the ${MAX_COMPONENTS}th of a path`]
+  if (feature === 'probeReadKernel') {
+    const missing = trials.find(({ backend }) => backend === 'ebpf')?.missing ?? []
+    const facts = missing.filter(({ reason }) => reason.includes('bpf_probe_read_kernel'))
+    return [...new Set(facts.map(({ fact }) => fact))]
+  }
   const works = (hooks: readonly HookKind[]): boolean =>
     hooks.every((hook) => HOOK_FEATURES[hook].some((name) => supported.has(name)))
   const needs = (hooks: readonly HookKind[]): boolean =>

@@ -31,6 +31,9 @@ const NAMESPACE_COSTS = {
   time: { costs: ['start times in /proc are shifted'], fix: 'run it outside of unshare --time' },
 } as const
 
+/** What to do where lockdown is in the way. */
+export const UNLOCK = 'boot without lockdown=confidentiality on the command line of the kernel'
+
 interface Rest {
   readonly costs?: readonly string[]
   readonly fix?: string
@@ -63,15 +66,20 @@ export function judgeMachine({ kernel, architecture, types }: Readings): Finding
   ]
 }
 
+const MAKE_BTF = 'pahole --btf_encode_detached=FILE vmlinux && quark-mon --btf FILE'
+
 function judgeTypes(types: Readings['types']): Finding {
   if ('problem' in types) {
     return finding('machine', 'types', 'absent', types.problem, {
       costs: ['the ebpf backend', 'the kprobe backend'],
-      fix: 'pahole --btf_encode_detached=FILE vmlinux && quark-mon --btf FILE',
+      fix: MAKE_BTF,
     })
   }
   return types.isTable
-    ? finding('machine', 'types', 'absent', `offsets from ${types.source}`, { costs: ['the ebpf backend'] })
+    ? finding('machine', 'types', 'absent', `offsets from ${types.source}`, {
+        costs: ['the ebpf backend'],
+        fix: MAKE_BTF,
+      })
     : finding('machine', 'types', 'ok', `BTF from ${types.source}`)
 }
 
@@ -140,7 +148,7 @@ function judgeLockdown({ lockdown }: Readings): Finding {
   if (lockdown !== 'confidentiality') return finding('rights', 'lockdown', 'ok', lockdown)
   return finding('rights', 'lockdown', 'absent', lockdown, {
     costs: ['programs that copy kernel memory', 'kprobes', 'the kprobe backend'],
-    fix: 'boot without lockdown=confidentiality on the command line of the kernel',
+    fix: UNLOCK,
   })
 }
 
@@ -234,20 +242,18 @@ function judgeCgroups({ cgroups }: Readings): Finding {
   return finding('files', 'cgroups', 'ok', `${kind === 'unified' ? 'v2' : 'v1 (pids)'} at ${mountPoint}`)
 }
 
-function judgeTracefs({ tracefs, uid }: Readings): Finding {
-  const costs = { costs: ['the kprobe backend'] }
+function judgeTracefs({ tracefs, uid, lockdown }: Readings): Finding {
+  const costs = ['the kprobe backend']
   if ('problem' in tracefs) {
+    const fix = lockdown === 'confidentiality' ? UNLOCK : 'mount -t tracefs tracefs /sys/kernel/tracing'
     // Others than root may not even look into it.
-    return finding('files', 'tracefs', uid === 0 ? 'absent' : 'unknown', tracefs.problem, costs)
+    return finding('files', 'tracefs', uid === 0 ? 'absent' : 'unknown', tracefs.problem, { costs, fix })
   }
   if (tracefs.isWritable) return finding('files', 'tracefs', 'ok', `at ${tracefs.path}`)
-  return finding(
-    'files',
-    'tracefs',
-    'absent',
-    `at ${tracefs.path}, where kprobe_events cannot be written`,
+  return finding('files', 'tracefs', 'absent', `at ${tracefs.path}, where kprobe_events cannot be written`, {
     costs,
-  )
+    fix: `mount -o remount,rw ${tracefs.path}`,
+  })
 }
 
 /** A release that is no number, as a vendor may have, is taken for a new one. */

@@ -73,7 +73,7 @@ test('each thing that is wrong is found, with what it costs and what to do', asy
   const cases: readonly (readonly [string, Partial<Readings>, string, RegExp, RegExp, RegExp])[] = [
     ['architecture', { architecture: 'riscv64' }, 'problem', /^riscv64$/, /every event/, /^$/],
     ['types', { types: { problem: 'no BTF' } }, 'absent', /no BTF/, /ebpf.*kprobe/, /pahole.*--btf/],
-    ['types', { types: { source: 'T', isTable: true } }, 'absent', /offsets from T/, /ebpf/, /^$/],
+    ['types', { types: { source: 'T', isTable: true } }, 'absent', /offsets from T/, /ebpf/, /pahole.*--btf/],
     [
       'capabilities',
       { uid: 1000, capEffective: 0n },
@@ -163,9 +163,30 @@ test('each thing that is wrong is found, with what it costs and what to do', asy
     ['hidepid', { hidepid: '2', uid: 1, capEffective: 0n }, 'problem', /hidden/, /other users/, /hidepid=0/],
     ['hidepid', { hidepid: 'invisible' }, 'ok', /does not hide/, /^$/, /^$/],
     ['cgroups', { cgroups: undefined }, 'problem', /neither/, /cgroup/, /mount -t cgroup2/],
-    ['tracefs', { tracefs: { problem: 'not mounted' } }, 'absent', /^not mounted$/, /kprobe/, /^$/],
-    ['tracefs', { tracefs: { problem: 'EACCES' }, uid: 1 }, 'unknown', /EACCES/, /kprobe/, /^$/],
-    ['tracefs', { tracefs: { path: '/t', isWritable: false } }, 'absent', /^at \/t, where/, /kprobe/, /^$/],
+    [
+      'tracefs',
+      { tracefs: { problem: 'not mounted' } },
+      'absent',
+      /^not mounted$/,
+      /kprobe/,
+      /mount -t tracefs/,
+    ],
+    [
+      'tracefs',
+      { tracefs: { problem: 'EACCES' }, uid: 1 },
+      'unknown',
+      /EACCES/,
+      /kprobe/,
+      /mount -t tracefs/,
+    ],
+    [
+      'tracefs',
+      { tracefs: { path: '/t', isWritable: false } },
+      'absent',
+      /^at \/t, where/,
+      /kprobe/,
+      /rw \/t$/,
+    ],
   ]
   for (const [name, readings, verdict, found, costs, fix] of cases) {
     await t.test(`${name}: ${verdict}, ${found}`, () => {
@@ -193,6 +214,33 @@ test('a feature costs the facts that have no other way', () => {
   assert.deepEqual(costs('kprobe', 'fentry', 'kprobe', 'procConnector'), ['idChange'])
   assert.deepEqual(costs('ringbuf', 'ringbuf'), ['the ebpf backend'])
   assert.deepEqual(costs('lsm', 'lsm'), [])
+  assert.match(costs('bpfLoop', 'bpfLoop').join(), /128th of a path/)
+})
+
+test('what lockdown takes is told as facts, and with what to do', () => {
+  const reason = 'this kernel refuses bpf_probe_read_kernel (lockdown=confidentiality)'
+  const missing = ['exec.exe', 'cgroupNames.path', 'cgroupNames.path'].map((fact) => ({ fact, reason }))
+  const examination = judge(
+    machine({
+      lockdown: 'confidentiality',
+      tracefs: { problem: 'empty' },
+      features: features({ probeReadKernel: 'ERR_EBPF_PERMISSION' }),
+      trials: [
+        { ...WORKS, missing },
+        fails('kprobe', 'kernel lockdown is "confidentiality"'),
+        fails('other'),
+      ],
+    }),
+  )
+  for (const name of ['probeReadKernel', 'ebpf']) {
+    assert.deepEqual(findingOf(examination, name).costs, ['exec.exe', 'cgroupNames.path'], name)
+  }
+  for (const name of ['lockdown', 'tracefs', 'ebpf']) {
+    assert.match(findingOf(examination, name).fix ?? '', /^boot without lockdown=confidentiality/, name)
+  }
+  assert.equal(findingOf(examination, 'ebpf').verdict, 'problem')
+  assert.equal(findingOf(examination, 'other').fix, undefined)
+  assert.equal(examination.complete, false)
 })
 
 test('without rights a refused feature is unknown, and with rights it is absent', () => {

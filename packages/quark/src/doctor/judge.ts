@@ -2,7 +2,7 @@
 
 import type { BackendTrial, Examination, Finding } from './examination.js'
 import { judgeFeatures } from './judge-features.js'
-import { judgeFiles, judgeMachine, judgeNamespaces, judgeRights } from './judge-machine.js'
+import { judgeFiles, judgeMachine, judgeNamespaces, judgeRights, UNLOCK } from './judge-machine.js'
 import type { Readings } from './readings.js'
 
 /** What the readings of a machine mean for a queue that is opened with default options. */
@@ -15,7 +15,7 @@ export function judge(readings: Readings): Examination {
     ...judgeNamespaces(readings),
     ...judgeFiles(readings),
     ...judgeFeatures(readings),
-    ...trials.map((trial) => judgeTrial(trial, trials, backend)),
+    ...trials.map((trial) => withFix(judgeTrial(trial, trials, backend), trial, readings)),
   ]
   return {
     kernel,
@@ -39,7 +39,7 @@ function judgeTrial(
   chosen: BackendTrial | undefined,
 ): Finding {
   const { backend: name, outcome, attached, missing, reason = '' } = trial
-  const finding = { topic: 'backends' as const, name, costs: missing.map(({ fact }) => fact) }
+  const finding = { topic: 'backends' as const, name, costs: [...new Set(missing.map(({ fact }) => fact))] }
   if (outcome === 'notTried') return { ...finding, verdict: 'unknown', found: `not tried: ${reason}` }
   if (outcome === 'fails') {
     const costs = costsOfFailure(trial, trials, chosen)
@@ -52,6 +52,13 @@ function judgeTrial(
   return { ...finding, verdict: trial === chosen ? 'problem' : 'absent', found, details }
 }
 
+/** Most of what stands in a backend's way has a finding of its own, which says what to do; lockdown shows here first. */
+function withFix(finding: Finding, { missing, reason }: BackendTrial, { lockdown }: Readings): Finding {
+  const reasons = [reason ?? '', ...missing.map(({ reason }) => reason)]
+  const isLocked = lockdown === 'confidentiality' && reasons.some((text) => text.includes('lockdown'))
+  return isLocked ? { ...finding, fix: UNLOCK } : finding
+}
+
 /** What a default run lacks because it has to go on to another backend. */
 function costsOfFailure(
   trial: BackendTrial,
@@ -60,5 +67,5 @@ function costsOfFailure(
 ): string[] {
   if (chosen === undefined) return ['every event']
   const isBetter = trials.indexOf(trial) < trials.indexOf(chosen)
-  return isBetter ? chosen.missing.map(({ fact }) => fact) : []
+  return isBetter ? [...new Set(chosen.missing.map(({ fact }) => fact))] : []
 }

