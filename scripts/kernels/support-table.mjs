@@ -9,12 +9,16 @@ const BACKENDS_HEAD = ['kernel', ...BACKENDS]
 const FEATURES_HEAD = ['kernel', 'has', 'lacks']
 const MISSING_HEAD = ['kernel', 'missing', 'reason']
 
-/** Rows of kernels that this run had nothing to do with stay as they are. */
-export function writeSupportTable(path, runs) {
+/**
+ * Rows of kernels that this run had nothing to do with stay as they are.
+ *
+ * @param which stands behind the numbers of tests, when not all were run
+ */
+export function writeSupportTable(path, runs, which) {
   const told = runs.filter(({ support }) => support !== undefined)
   if (told.length === 0 || !existsSync(path)) return
   let text = readFileSync(path, 'utf8')
-  text = replaceTable(text, 'facts', HEAD, told, factRows)
+  text = replaceTable(text, 'facts', HEAD, told, (run) => factRows(run, which))
   text = replaceTable(text, 'backends', BACKENDS_HEAD, told.filter(isTested), backendRows)
   text = replaceTable(text, 'missing', MISSING_HEAD, told, missingRows)
   text = replaceTable(text, 'features', FEATURES_HEAD, told, featureRows)
@@ -44,13 +48,13 @@ function rowText(cells) {
   return `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`
 }
 
-function factRows({ name, release, passed, failures, support }) {
+function factRows({ name, release, passed, failures, support }, which) {
   const cells = FACTS.map((fact) => {
     const hooks = support.attached.filter((one) => one.fact === fact)
     const flavors = [...new Set(hooks.map(({ hook, flavor }) => `${hook.split('/')[0]} ${flavor}`))]
     return flavors.length > 0 ? flavors.join(', ') : '—'
   })
-  const tests = passed === 0 ? 'not run' : `${passed} passed, ${failures.length} failed`
+  const tests = passed === 0 ? 'not run' : `${passed} passed, ${failures.length} failed${which}`
   return [[name, release, tests, ...cells]]
 }
 

@@ -153,7 +153,8 @@ export class Values {
       .aluImm('add', R3, VALUE_SLOT)
       .movImm(R4, BPF_NOEXIST)
       .call(BPF_FUNC_map_update_elem)
-    this.#asm.jumpIfImm('==', R0, -EEXIST, taken)
+    // Before Linux 6.4 it is an int: the upper half of the register is anything.
+    this.#asm.aluImm('lsh', R0, 32).aluImm('arsh', R0, 32).jumpIfImm('==', R0, -EEXIST, taken)
   }
 
   /** Removes a prepared key. */
