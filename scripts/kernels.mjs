@@ -31,7 +31,8 @@ const MATRIX = [
 ]
 /** What `--ci` runs there: what depends on the kernel most. All of it would take longer than a change may wait. */
 const CI_FILES =
-  /ebpf\/.*\/(session|session-maps|session-lockdown|features|raw-tracepoint|perf-event)\.kernel|\/backend\/|\/(scenario|storm)\.kernel/
+  /ebpf\/.*\/(session|features)\.kernel|\/backend\/(ebpf|kprobe-scenario|proc-connector|audit)\.kernel|\/scenario\.kernel|\/doctor\.kernel/
+const CI_LIMIT_MS = 10 * 60_000
 /** Each has one CPU: with a CPU for each, they do not make each other slower. */
 const AT_ONCE = Math.max(1, Math.min(4, availableParallelism()))
 
@@ -113,7 +114,12 @@ async function runGuest(guest) {
   const name = nameOf(guest)
   const log = `${CACHE}/logs/${name.replaceAll(/[ =]/g, '-')}.log`
   const started = performance.now()
-  const output = await bootGuest({ ...guest, image: image.path, log })
+  const output = await bootGuest({
+    ...guest,
+    image: image.path,
+    log,
+    limitMs: values.ci ? CI_LIMIT_MS : undefined,
+  })
   const seconds = Math.round((performance.now() - started) / 1000)
   const read = values.run === undefined ? readRun(output, image.files) : readCommand(output)
   const run = { name, log, seconds, ...read }
