@@ -61,19 +61,21 @@ async function watchWith(quark, count) {
   const before = process.cpuUsage()
   const { run, ended } = await storm(count)
   const tally = new StormTally([run])
+  // No pid comes back within one storm.
+  const pids = new Set()
   let bare = 0
   const costs = await takeAll(quark, ended, (events) => {
     records.take(events)
     for (const event of events) {
       tally.add(event)
       if (event.kind !== 'process' || event.process.ppid !== run.pid) continue
+      pids.add(event.process.pid)
       if (event.actions.includes('exit') && FACTS.some((name) => event.process[name] === undefined)) bare += 1
     }
   })
   const { user, system } = process.cpuUsage(before)
   const stats = quark.stats()
   const whole = tally.lives.get(WHOLE) ?? 0
-  const partly = tally.pids.length - whole + tally.open
   return {
     produced: sum(stats.produced),
     delivered: records.delivered(stats),
@@ -82,8 +84,8 @@ async function watchWith(quark, count) {
     recursion: stats.lostRecursion,
     declared: records.declaredLost,
     whole,
-    partly,
-    missed: Math.max(0, count - whole - partly),
+    partly: pids.size - whole,
+    missed: count - pids.size,
     bare,
     unenriched: stats.unenriched,
     /** Others on the machine start processes too, and a queue sees them all. */

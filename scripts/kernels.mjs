@@ -1,7 +1,7 @@
 // Runs the kernel tests of every package on other kernels, under QEMU without KVM. See docs/kernels.md.
 //   node scripts/kernels.mjs [version…] [--arch x64|arm64] [--vmlinuz PATH] [--lockdown integrity|confidentiality]
 //                            [--test PATTERN | --facts | --run 'ARGUMENTS OF NODE'] [--env NAME=VALUE]…
-//                            [--ci] [--refresh] [--no-build]
+//                            [--ci] [--cpus N] [--refresh] [--no-build]
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -50,6 +50,8 @@ const { values, positionals } = parseArgs({
     /** For the tests or the command: NAME=VALUE. */
     env: { type: 'string', multiple: true, default: [] },
     ci: { type: 'boolean', default: false },
+    /** CPUs of the guest; 1 unless a test needs more. */
+    cpus: { type: 'string', default: '1' },
     refresh: { type: 'boolean', default: false },
     'no-build': { type: 'boolean', default: false },
   },
@@ -118,6 +120,7 @@ async function runGuest(guest) {
     ...guest,
     image: image.path,
     log,
+    cpus: values.cpus,
     limitMs: values.ci ? CI_LIMIT_MS : undefined,
   })
   const seconds = Math.round((performance.now() - started) / 1000)

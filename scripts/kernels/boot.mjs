@@ -15,9 +15,10 @@ const MACHINES = {
 
 /**
  * Boots the kernel with the image as its root, writes the console to `log`, and answers what it said. It has one
- * CPU: with more, newer kernels die now and then, because QEMU imitates changes of running code badly.
+ * CPU unless more are asked for: then newer kernels die now and then, because QEMU imitates changes of running
+ * code badly.
  */
-export async function bootGuest({ arch, vmlinuz, image, lockdown, log, limitMs = LIMIT_MS }) {
+export async function bootGuest({ arch, vmlinuz, image, lockdown, log, cpus = '1', limitMs = LIMIT_MS }) {
   const machine = MACHINES[arch]
   const append = [
     `console=${machine.console}`,
@@ -28,7 +29,7 @@ export async function bootGuest({ arch, vmlinuz, image, lockdown, log, limitMs =
     machine.command,
     [
       machine.args,
-      ['-accel', 'tcg,thread=multi', '-smp', '1', '-m', '1024', '-nodefaults', '-no-reboot'],
+      ['-accel', 'tcg,thread=multi', '-smp', cpus, '-m', '1024', '-nodefaults', '-no-reboot'],
       ['-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
       [
         '-drive',

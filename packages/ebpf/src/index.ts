@@ -47,7 +47,7 @@ export {
   type SessionOptions,
   type Sleep,
 } from './session.js'
-export { type ClockName, clockNs } from './sys/clock.js'
+export { type ClockName, clockNs, suspendedNs } from './sys/clock.js'
 export { Fd } from './sys/fd.js'
 export { MappedMemory } from './sys/memory.js'
 export { type KernelVersion, kernelAtLeast, kernelVersion, parseKernelVersion } from './sys/platform.js'

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { ClosedError, KernelError } from './errors.js'
 import { PERF_SAMPLE_TYPE, PerfCursor, type PerfSink } from './perf-cursor.js'
-import { clockNs } from './sys/clock.js'
+import { suspendedNs } from './sys/clock.js'
 import { Fd } from './sys/fd.js'
 import { ioctl, pageSizeBytes, perfEventOpen, read } from './sys/libc.js'
 import { MappedMemory } from './sys/memory.js'
@@ -15,6 +15,7 @@ const PERF_TYPE_SOFTWARE = 1
 const PERF_TYPE_TRACEPOINT = 2
 const PERF_COUNT_SW_DUMMY = 9
 const PERF_FLAG_FD_CLOEXEC = 8
+const PERF_FORMAT_TOTAL_TIME_ENABLED = 1
 const PERF_FORMAT_LOST = 16
 const PERF_EVENT_IOC_ENABLE = 0x2400
 const PERF_EVENT_IOC_DISABLE = 0x2401
@@ -39,6 +40,8 @@ interface CpuRing {
   /** Losses that LOST records have told, and those that were told before such a record came. */
   toldByRecord: number
   toldAhead: number
+  /** For how long the first event had counted at the last look. */
+  enabledNs: bigint
 }
 
 export interface PerfBufferOptions {
@@ -164,9 +167,9 @@ export class PerfBuffer implements Disposable {
   }
 
   /**
-   * Opens rings for CPUs that came and closes those of CPUs that went, whose events ended with them. What is
-   * left in them goes to `sink`, and so does one loss per CPU that came while the events counted: what it did
-   * before is unknown.
+   * Opens rings for CPUs that came and closes those of CPUs that went, whose events ended with them: even if they
+   * are back, as after a suspend. What is left in the rings goes to `sink`, and so does one loss per CPU that came
+   * while the events counted: what it did before is unknown. Call it once in a while, and not in a row.
    *
    * @returns whether there are other descriptors now
    * @throws {KernelError} when the kernel refuses
@@ -174,10 +177,11 @@ export class PerfBuffer implements Disposable {
   followCpus(sink: PerfSink): boolean {
     this.#check()
     const online = readOnline()
-    if (online === this.#online) return false
+    const ended = new Set(this.#isRunning ? this.#endedCpus() : [])
+    if (online === this.#online && ended.size === 0) return false
     const cpus = cpusOf(online)
     for (const [cpu, ring] of this.#rings) {
-      if (cpus.includes(cpu)) continue
+      if (cpus.includes(cpu) && !ended.has(cpu)) continue
       this.#drainRing(ring, sink)
       tellRingLosses(cpu, ring, sink)
       release(ring)
@@ -202,6 +206,16 @@ export class PerfBuffer implements Disposable {
 
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  /** CPUs whose events have not counted since the last look. */
+  #endedCpus(): number[] {
+    return [...this.#rings].flatMap(([cpu, ring]) => {
+      const enabledNs = countsOf(ring.events[0])?.enabledNs
+      const isEnded = enabledNs === ring.enabledNs
+      ring.enabledNs = enabledNs ?? -1n
+      return isEnded ? [cpu] : []
+    })
   }
 
   /** Answers the CPUs that are new. */
@@ -238,6 +252,7 @@ export class PerfBuffer implements Disposable {
         events: [],
         toldByRecord: 0,
         toldAhead: 0,
+        enabledNs: -1n,
       }
     } catch (error) {
       leader.close()
@@ -283,7 +298,11 @@ function attrOf({ type, config, clock, watermarkBytes }: AttrValues): Uint8Array
   view.setBigUint64(8, BigInt(config), true)
   view.setBigUint64(16, type === PERF_TYPE_TRACEPOINT ? 1n : 0n, true)
   view.setBigUint64(24, BigInt(PERF_SAMPLE_TYPE), true)
-  view.setBigUint64(32, BigInt(kernelAtLeast('6.0') ? PERF_FORMAT_LOST : 0), true)
+  view.setBigUint64(
+    32,
+    BigInt(PERF_FORMAT_TOTAL_TIME_ENABLED | (kernelAtLeast('6.0') ? PERF_FORMAT_LOST : 0)),
+    true,
+  )
   view.setBigUint64(40, ATTR_DISABLED | ATTR_WATERMARK | ATTR_SAMPLE_ID_ALL | ATTR_USE_CLOCKID, true)
   view.setUint32(48, watermarkBytes, true)
   view.setInt32(92, clock, true)
@@ -300,42 +319,22 @@ function enable({ events }: CpuRing): void {
   }
 }
 
-const SHIFT_TRIES = 8
-
-/**
- * How far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: the time spent suspended. What was known stays as long as
- * it can be true, so that events keep their distances; 0 is true of most machines.
- */
-function suspendedNs(knownNs: bigint): bigint {
-  let narrowestNs: bigint | undefined
-  let shiftNs = knownNs
-  for (let i = 0; i < SHIFT_TRIES; i += 1) {
-    const before = clockNs('monotonic')
-    const boottime = clockNs('boottime')
-    const after = clockNs('monotonic')
-    if (knownNs >= boottime - after && knownNs <= boottime - before) return knownNs
-    if (narrowestNs === undefined || after - before < narrowestNs) {
-      narrowestNs = after - before
-      shiftNs = boottime - (before + after) / 2n
-    }
-  }
-  return shiftNs
-}
-
 function tellRingLosses(cpu: number, ring: CpuRing, sink: PerfSink): void {
   if (!kernelAtLeast('6.0')) return
-  const lost = ring.events.reduce((sum, event) => sum + lostOf(event), 0)
+  const lost = ring.events.reduce((sum, event) => sum + (countsOf(event)?.lost ?? 0), 0)
   const count = lost - ring.toldByRecord - ring.toldAhead
   if (count <= 0) return
   ring.toldAhead += count
   sink.lost(cpu, count)
 }
 
-/** The count itself, and the records that found no room. */
-function lostOf(event: Fd): number {
-  const counts = new BigUint64Array(2)
+/** How long an event has counted, and how many of its records found no room; undefined when it cannot be read. */
+function countsOf(event: Fd | undefined): { readonly enabledNs: bigint; readonly lost: number } | undefined {
+  if (event === undefined) return undefined
+  // The count itself comes first.
+  const counts = new BigUint64Array(3)
   const result = read(event.number, new Uint8Array(counts.buffer))
-  return result === 16 ? Number(counts[1]) : 0
+  return result < 16 ? undefined : { enabledNs: counts[1] as bigint, lost: Number(counts[2]) }
 }
 
 function release({ cursor, memory, leader, events }: CpuRing): void {

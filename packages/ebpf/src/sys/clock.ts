@@ -23,3 +23,28 @@ export function clockNs(clock: ClockName): bigint {
   checked(`Cannot read the ${clock} clock`, 'clock_gettime', clockGetTime(CLOCK_IDS[clock], timespec))
   return (timespec[0] ?? 0n) * NS_PER_S + (timespec[1] ?? 0n)
 }
+
+const TRIES = 8
+
+/**
+ * How far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: the time spent suspended, in ns. What was known stays as long
+ * as it can be true, so that events keep their distances; 0 is true of most machines.
+ *
+ * @param knownNs what this function answered before, or 0
+ * @throws {PlatformError | KernelError} as `clockNs` does
+ */
+export function suspendedNs(knownNs: bigint, read: (clock: ClockName) => bigint = clockNs): bigint {
+  let narrowestNs: bigint | undefined
+  let shiftNs = knownNs
+  for (let i = 0; i < TRIES; i += 1) {
+    const before = read('monotonic')
+    const boottime = read('boottime')
+    const after = read('monotonic')
+    if (knownNs >= boottime - after && knownNs <= boottime - before) return knownNs
+    if (narrowestNs === undefined || after - before < narrowestNs) {
+      narrowestNs = after - before
+      shiftNs = boottime - (before + after) / 2n
+    }
+  }
+  return shiftNs
+}

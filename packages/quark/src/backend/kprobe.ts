@@ -146,6 +146,8 @@ class KprobeBackend implements Backend {
   }
 
   stop(): void {
+    // A CPU that went and came since the last look must be told.
+    if (!this.#isDisposed) this.#followCpus(true)
     this.#buffer.stop()
     this.#pump()
     this.#buffer.tellLosses(this.#hits)
@@ -174,9 +176,9 @@ class KprobeBackend implements Backend {
     this.#outbox.settle()
   }
 
-  #followCpus(): void {
+  #followCpus(isLast = false): void {
     const nowNs = this.#context.clock.bootNowNs()
-    if (nowNs < this.#nextCpusNs) return
+    if (nowNs < this.#nextCpusNs && !isLast) return
     this.#nextCpusNs = nowNs + CPUS_INTERVAL_NS
     if (!this.#buffer.followCpus(this.#hits)) return
     this.#poller.close()

@@ -8,6 +8,7 @@ import {
   openProcConnector as openConnector,
   parseProcMessage,
   possibleCpuCount,
+  suspendedNs,
   PROC_MESSAGE_BYTES,
   type ProcConnector,
   receiveQueue,
@@ -27,8 +28,6 @@ const MAX_RECORDS = 4096
 const MAX_MESSAGES = 256
 /** A message of 76 bytes takes more of its socket, by about as much as it is shorter than a record. */
 const ROOM_FACTOR = 8
-/** The distance of the two clocks is measured to less; while the machine sleeps it grows by more. */
-const CLOCK_NOISE_NS = 1_000_000n
 
 /**
  * Opens the proc connector.
@@ -105,7 +104,7 @@ class ProcConnectorBackend extends SocketBackend {
 
   #receive(): TimedMessage[] {
     const messages: TimedMessage[] = []
-    this.#followClocks()
+    this.#bootOffsetNs = suspendedNs(this.#bootOffsetNs)
     while (!this.#isEnded && messages.length < MAX_MESSAGES) {
       const lengthBytes = this.#connector.receive(this.#buffer)
       if (lengthBytes === 0) break
@@ -131,12 +130,6 @@ class ProcConnectorBackend extends SocketBackend {
 
   #noteLost(cpu: number, count: number): void {
     if (count > 0) this.outbox.noteLost(cpu, count)
-  }
-
-  #followClocks(): void {
-    const offsetNs = clockNs('boottime') - clockNs('monotonic')
-    const change = offsetNs - this.#bootOffsetNs
-    if (change > CLOCK_NOISE_NS || change < -CLOCK_NOISE_NS) this.#bootOffsetNs = offsetNs
   }
 }
 
