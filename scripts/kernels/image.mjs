@@ -27,7 +27,8 @@ const LIBRARIES = ['libc6', 'libstdc++6', 'libgcc-s1']
  */
 export async function buildImage(arch, { cache, filter, settings = [], command }) {
   const base = baseTree(arch, cache)
-  const tree = join(cache, `tree-${arch}`)
+  // Of this process alone: another run may build another image meanwhile.
+  const tree = join(cache, `tree-${arch}-${process.pid}`)
   rmSync(tree, { recursive: true, force: true })
   cpSync(base, tree, { recursive: true, verbatimSymlinks: true })
   addPackages(tree, arch)
@@ -39,8 +40,8 @@ export async function buildImage(arch, { cache, filter, settings = [], command }
   writeFileSync(join(tree, 'app/files'), files.map((file) => `${file}\n`).join(''))
   writeFileSync(join(tree, 'app/settings.sh'), settings.map(settingLine).join(''))
   if (command !== undefined) writeFileSync(join(tree, 'app/command.sh'), `node ${command}\n`)
-  const path = join(cache, `root-${arch}.ext4`)
-  rmSync(path, { force: true })
+  const path = join(cache, `root-${arch}-${process.pid}.ext4`)
+  process.once('exit', () => rmSync(path, { force: true }))
   const args = ['-q', '-F', '-O', '^has_journal', '-d', tree, path, IMAGE_SIZE]
   if (
     output('mkfs.ext4', args, { env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` } }) ===
