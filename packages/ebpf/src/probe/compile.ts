@@ -147,6 +147,8 @@ class Compiler implements LoadFrame {
   compile(): CompiledProbe {
     const { asm } = this
     asm.mov(R6, R1)
+    // First of all: whoever comes in between on this CPU finds the program running, and is skipped by the kernel.
+    if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_disable', this.#preemption.disable)
     this.#emitCondition()
     this.#emitScratch()
     this.#emitEffects()
@@ -157,7 +159,7 @@ class Compiler implements LoadFrame {
     }
     asm.label('out')
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_enable', this.#preemption.enable)
-    asm.label('exit').movImm(R0, 0).exit()
+    asm.movImm(R0, 0).exit()
     if (this.#usesPathCallback()) emitPathCallback(this.#tailFrame(), this.#pathOffsets() as PathOffsets)
     return {
       probe: this.#probe,
@@ -182,7 +184,6 @@ class Compiler implements LoadFrame {
   #emitScratch(): void {
     const { asm } = this
     const { cpus, scratchSlotBytes } = this.#target
-    if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_disable', this.#preemption.disable)
     asm.call(BPF_FUNC_get_smp_processor_id).jumpIfImm('>=', R0, cpus, 'out')
     asm.mov(R7, R0).aluImm('mul', R0, scratchSlotBytes)
     asm.loadMapValue(R9, SCRATCH_MAP, 0).alu('add', R9, R0)
@@ -190,8 +191,8 @@ class Compiler implements LoadFrame {
   }
 
   /**
-   * Most runs of some hooks end here: the condition's temporaries are on the stack, so that such a run neither keeps
-   * the CPU nor touches the scratch.
+   * Most runs of some hooks end here: the condition's temporaries are on the stack, so that such a run does not touch
+   * the scratch.
    */
   #emitCondition(): void {
     const { when } = this.#probe
@@ -208,7 +209,7 @@ class Compiler implements LoadFrame {
     if (this.#values.mostTemporaries > CONDITION_TEMPORARIES) {
       throw new BuildError(`Cannot compile probe "${this.#probe.name}": its condition has too many values`)
     }
-    this.asm.jumpIfImm('==', R0, 0, 'exit')
+    this.asm.jumpIfImm('==', R0, 0, 'out')
   }
 
   #emitEffects(): void {
