@@ -156,7 +156,7 @@ const ABSENT = [
   // The test's own process began before auditing, so that its forks are not told.
   /^scenario \(pid \d+\): pid \d+ does not begin with its only fork/,
   // Killed, which is told some seconds later.
-  /does not end with its only exit: fork,exec$/,
+  /does not end with its only exit: fork(,exec)+$/,
   // A name that was written to /proc/self/comm.
   /^comm-file \(pid \d+\): comm is /,
 ]
