@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { kernelAtLeast } from '@quark/ebpf'
 import type { QuarkEvent } from '../event/event.js'
 import type { QuarkOptions } from '../options.js'
 import type { QuarkStats } from '../stats.js'
@@ -161,6 +162,12 @@ function missingSteps(truth: string, said: string): string[] {
 }
 
 /**
+ * Since this version the kernel may put another task on the CPU between the moment it marks a program as running and
+ * the program's first instruction, or after its last; it skips, and counts, that task's run of the same program.
+ */
+const PREEMPTS_PROGRAMS = '6.19'
+
+/**
  * Runs processes of many sorts (scripts/scenario) and compares every event with what the processes themselves
  * said. Answers what the script said of steps that it left out.
  *
@@ -174,17 +181,25 @@ export async function runScenario(openQuark: OpenQuark): Promise<string> {
     const seen = seenIn(events, pid)
     const family = descendants(seen, pid).filter((one) => ended(one))
     const truths = parseTruths(truth)
-    const { lost, truncatedArgv } = source.stats()
-    assert.equal(lost, 0, `records were lost: ${JSON.stringify(source.stats())}`)
+    const { lost, lostRecursion, truncatedArgv } = source.stats()
+    const skipped = kernelAtLeast(PREEMPTS_PROGRAMS) ? lostRecursion : 0
+    assert.equal(lost - skipped, 0, `records were lost: ${JSON.stringify(source.stats())}`)
     assert.deepEqual(missingSteps(truth, said), [], 'steps are missing')
-    assert.deepEqual(complaints(truths, seen, { maxArgvBytes: MAX_ARGV_BYTES }), [])
-    assert.deepEqual(family.flatMap(lifeComplaints), [])
+    const wrong = complaints(truths, seen, { maxArgvBytes: MAX_ARGV_BYTES })
+    const broken = family.flatMap(lifeComplaints)
+    // What is not whole must be no more than what is declared as lost.
+    if (processesOf([...wrong, ...broken]).size > skipped) assert.deepEqual([...wrong, ...broken], [])
     assert.ok(truncatedArgv >= 1, 'the argv of 2 MB was not counted as cut')
     return said
   } finally {
     await source.close()
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** The processes that complaints are about. */
+function processesOf(all: readonly string[]): Set<string> {
+  return new Set(all.map((complaint) => /pid (\d+)/.exec(complaint)?.[1] ?? complaint))
 }
 
 /** A step's process that was told to end and is waited for by others may end after the script. */
