@@ -161,6 +161,29 @@ for (const way of WAYS) {
   })
 }
 
+for (const flavor of MAY_PROBE_READ ? (['direct', 'probeRead'] as const) : (['direct'] as const)) {
+  kernelTest(`with stand-ins every process is told once, too (${flavor})`, '6.10', () => {
+    using session = openSession({ flavor, loop: 'bounded' }, { preemptible: true })
+    for (const declared of [forkProbe, execProbe, exitProbe].map((one) => session.load(one)))
+      declared.attach()
+    const pids = Array.from({ length: 50 }, () => spawnSync('true').pid)
+    const skipped = session.recursionMisses()
+    session.detach()
+    const records = copyRecords(session)
+    const told = {
+      forks: recordsOf(records, forkProbe).map(({ pid }) => pid),
+      execs: recordsOf(records, execProbe).map(({ pid }) => pid),
+      exits: recordsOf(records, exitProbe).map(({ pid }) => pid),
+    }
+    for (const [kind, all] of Object.entries(told)) {
+      const seen = all.filter((pid) => pids.includes(pid))
+      assert.deepEqual(seen, [...new Set(seen)], `${kind} are told twice`)
+      assert.ok(seen.length + skipped >= pids.length, `${kind}: ${seen.length} told, ${skipped} skipped`)
+      if (!kernelAtLeast('6.19')) assert.equal(seen.length, pids.length, kind)
+    }
+  })
+}
+
 kernelTest('a probe is attached in the first flavour that is accepted', '5.5', () => {
   using session = openSession()
   const { hook, flavor, missing, info } = session.attach(execProbe)

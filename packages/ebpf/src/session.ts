@@ -23,6 +23,7 @@ import {
   type ProbeMap,
   type Target,
 } from './probe/index.js'
+import { standInOf } from './probe/compile.js'
 import { mapsOf } from './probe/probe.js'
 import { findPrototype } from './probe/prototype.js'
 import {
@@ -33,6 +34,7 @@ import {
   SLOT_LOST,
   SLOT_PRODUCED,
   SLOT_SEQ,
+  SLOT_STOOD_IN,
   SLOT_WAKE,
   WAKE_NEVER,
   WAKE_ON_BACKLOG,
@@ -65,6 +67,8 @@ export interface SessionOptions {
   readonly loop?: 'helper' | 'bounded'
   /** Whether programs may call bpf_probe_read_kernel. Default: whether the kernel lets them. */
   readonly probeRead?: boolean
+  /** Whether tracing programs may be preempted. Default: from Linux 6.19 on. Needs Linux 6.10. */
+  readonly preemptible?: boolean
 }
 
 /** A probe that runs. */
@@ -105,10 +109,16 @@ function isProbeReadOnly({ hook }: Probe): boolean {
   return hook.kind === 'kprobe'
 }
 
-interface Running {
-  readonly attached: AttachedProbe
+interface Programs {
   readonly program: Program
-  readonly link: Link | ProcConnector
+  /** Works where the kernel skipped the program (probe/stand-in.ts). */
+  readonly standIn: Program | undefined
+}
+
+interface Running extends Programs {
+  readonly attached: AttachedProbe
+  /** The last to be opened is the first to be closed. */
+  readonly links: readonly (Link | ProcConnector)[]
 }
 
 /**
@@ -187,8 +197,10 @@ export class ProbeSession implements Disposable {
   detachProbe({ probe }: AttachedProbe): void {
     const index = this.#running.findIndex(({ attached }) => attached.probe === probe)
     const [running] = index === -1 ? [] : this.#running.splice(index, 1)
-    running?.link.close()
-    running?.program.close()
+    if (running === undefined) return
+    closeLinks(running)
+    running.program.close()
+    running.standIn?.close()
   }
 
   /** Probes that run, in the order in which they were attached. */
@@ -226,7 +238,8 @@ export class ProbeSession implements Disposable {
         const compiled = compileProbe(probe, this.#target(flavor))
         const program = this.#load(compiled, flavor)
         this.#programs.push(program)
-        return { probe, attach: () => this.#attach(compiled, program, flavor) }
+        const standIn = this.#loadStandIn(probe, flavor)
+        return { probe, attach: () => this.#attach(compiled, { program, standIn }, flavor) }
       } catch (error) {
         // Only the verifier's verdict depends on how memory is read.
         if (!(error instanceof VerifierError)) throw error
@@ -236,9 +249,25 @@ export class ProbeSession implements Disposable {
     throw refusal ?? new BuildError(`Cannot load probe "${probe.name}": no flavour to try`)
   }
 
-  #attach({ probe, missing }: CompiledProbe, program: Program, flavor: Flavor): AttachedProbe {
+  #loadStandIn(probe: Probe, flavor: Flavor): Program | undefined {
+    const target = this.#target(flavor)
+    if (standInOf(probe, target) === undefined) return undefined
+    const program = this.#load(compileProbe(probe, target, 'standIn'), flavor)
+    this.#programs.push(program)
+    return program
+  }
+
+  #attach({ probe, missing }: CompiledProbe, programs: Programs, flavor: Flavor): AttachedProbe {
     this.#check()
-    const link = this.#link(probe, program, flavor)
+    const { program, standIn } = programs
+    const links = [this.#link(probe, program, flavor)]
+    try {
+      // The kernel calls programs of a tracepoint in the order in which they were attached.
+      if (standIn !== undefined) links.push(this.#link(probe, standIn, flavor))
+    } catch (error) {
+      closeLinks({ links })
+      throw error
+    }
     const attached: AttachedProbe = {
       probe,
       hook: hookName(probe, flavor),
@@ -246,7 +275,7 @@ export class ProbeSession implements Disposable {
       missing,
       info: () => program.info(),
     }
-    this.#running.push({ attached, program, link })
+    this.#running.push({ attached, program, standIn, links })
     return attached
   }
 
@@ -261,7 +290,7 @@ export class ProbeSession implements Disposable {
   }
 
   #target(flavor: Flavor): Target {
-    const { loop, probeRead } = this.#options
+    const { loop, preemptible, probeRead } = this.#options
     return {
       btf: this.#openBtf(),
       flavor,
@@ -270,7 +299,7 @@ export class ProbeSession implements Disposable {
       cpus: this.#cpus,
       scratchSlotBytes: this.#slotBytes,
       ringSizeBytes: this.ringSizeBytes,
-      preemptible: kernelAtLeast('6.19'),
+      preemptible: preemptible ?? kernelAtLeast('6.19'),
       probeRead: probeRead ?? probeFeature('probeReadKernel').supported,
     }
   }
@@ -389,20 +418,29 @@ export class ProbeSession implements Disposable {
 
   /** Detaches all probes: no more records are made. What is in the ring can still be drained. */
   detach(): void {
-    for (const { link } of this.#running) link.close()
+    for (const running of this.#running) closeLinks(running)
   }
 
-  /** Runs that the kernel skipped because the program was already running on that CPU. Needs Linux 5.12. */
+  /**
+   * Runs that the kernel skipped because the program was already running on that CPU, without those that a stand-in
+   * made up for. Needs Linux 5.12.
+   */
   recursionMisses(): number {
     this.#check()
-    return this.#running.reduce((sum, { program }) => sum + program.info().recursionMisses, 0)
+    const skipped = this.#running.reduce((sum, { program }) => sum + program.info().recursionMisses, 0)
+    // Read second: a run that is made up for is skipped first.
+    const stoodIn = this.#slots.reduce(
+      (sum, { buffer }) => sum + Number(new BigUint64Array(buffer, SLOT_STOOD_IN, 1)[0]),
+      0,
+    )
+    return Math.max(0, skipped - stoodIn)
   }
 
   /** Detaches everything and frees the maps. Records that were not drained are gone. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    for (const { link } of this.#running) link.close()
+    for (const running of this.#running) closeLinks(running)
     for (const program of this.#programs) program.close()
     this.#poller.close()
     this.#reader.close()
@@ -470,4 +508,8 @@ function attachToProcConnector(program: Program, events: number | undefined): Pr
     if (error instanceof EbpfError) throw error
     throw new EbpfError('ERR_EBPF_KERNEL', 'Cannot listen to the proc connector', { cause: error })
   }
+}
+
+function closeLinks({ links }: Pick<Running, 'links'>): void {
+  for (const link of links.toReversed()) link.close()
 }

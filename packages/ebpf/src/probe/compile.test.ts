@@ -87,6 +87,7 @@ test('a program is what it was', async (t) => {
   await t.test('a kernel that preempts tracing programs', () => {
     const goal = target({ preemptible: true })
     expectGolden('preemptible', textOf(compileProbe(rename, goal), goal))
+    expectGolden('preemptible-stand-in', textOf(compileProbe(rename, goal, 'standIn'), goal))
   })
   await t.test('a socket filter', () => {
     const filter = probe({ name: 'filter', type: 2, hook: procConnector(4) }, () => ({

@@ -53,6 +53,7 @@ import {
 } from './tails.js'
 import { pathOffsets } from './path-offsets.js'
 import { CONDITION_FRAME, CONDITION_TEMPORARIES, Values } from './values.js'
+import { emitPart, type Role, standInTypes, type StandInTypes } from './stand-in.js'
 import { emitWindowString } from './window-string.js'
 import { findWindow } from './window.js'
 
@@ -104,9 +105,14 @@ const PT_REGS: Record<Target['architecture'], readonly number[]> = {
  * @throws {PrototypeError} when the hook's prototype is not the declared one
  * @throws {BuildError} when the condition cannot be resolved, or the program cannot be encoded
  */
-export function compileProbe(probe: Probe, target: Target): CompiledProbe {
+export function compileProbe(probe: Probe, target: Target, role: Role = 'first'): CompiledProbe {
   const present = presentArguments(probe.hook, target.btf)
-  return new Compiler(probe, target, new Resolver(target.btf, probe.hook, present)).compile()
+  return new Compiler(probe, target, new Resolver(target.btf, probe.hook, present)).compile(role)
+}
+
+/** What the program of a probe needs to have a stand-in (stand-in.ts); `undefined` when it has none. */
+export function standInOf({ hook }: Probe, { btf, preemptible }: Target): StandInTypes | undefined {
+  return preemptible && hook.kind === 'tracepoint' ? standInTypes(btf) : undefined
 }
 
 interface Computed extends Destination {
@@ -144,11 +150,12 @@ class Compiler implements LoadFrame {
     }
   }
 
-  compile(): CompiledProbe {
+  compile(role: Role): CompiledProbe {
     const { asm } = this
     asm.mov(R6, R1)
     // First of all: whoever comes in between on this CPU finds the program running, and is skipped by the kernel.
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_disable', this.#preemption.disable)
+    this.#emitRole(role)
     this.#emitCondition()
     this.#emitScratch()
     this.#emitEffects()
@@ -167,6 +174,14 @@ class Compiler implements LoadFrame {
       missing: this.#missing,
       declaration: describeProbe(this.#probe),
     }
+  }
+
+  #emitRole(role: Role): void {
+    const { cpus, scratchSlotBytes } = this.#target
+    const types = standInOf(this.#probe, this.#target)
+    if (types === undefined) return
+    const recordType = this.#probe.layout.type
+    emitPart(this.asm, { role, types, recordType, cpus, slotBytes: scratchSlotBytes })
   }
 
   argument(dst: Register, index: number): void {

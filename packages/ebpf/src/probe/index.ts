@@ -94,6 +94,7 @@ export {
   type RecordHeader,
 } from './codec.js'
 export { type CompiledProbe, compileProbe, type MissingField, type Target } from './compile.js'
+export type { Role } from './stand-in.js'
 export type { Flavor } from './loads.js'
 export {
   type FetchedRecord,

@@ -18,15 +18,23 @@ function expectApart(
 }
 
 test('the parts of a slot do not overlap', () => {
-  const { SLOT_WAKE, SLOT_SEQ, SLOT_PRODUCED, SLOT_LOST, FIRST_TEMPORARY } = scratch
+  const { SLOT_WAKE, SLOT_SEQ, SLOT_STOOD_IN, SLOT_PRODUCED, SLOT_LOST, FIRST_TEMPORARY } = scratch
   expectApart(
     [
       ['wake', SLOT_WAKE, 4],
       ['seq', SLOT_SEQ, 8],
+      ['stood in', SLOT_STOOD_IN, 8],
       ['produced', SLOT_PRODUCED, COUNTERS_BYTES],
       ['lost', SLOT_LOST, COUNTERS_BYTES],
     ],
     FIRST_TEMPORARY,
+  )
+  expectApart(
+    [
+      ['temporaries', FIRST_TEMPORARY, scratch.END_OF_TEMPORARIES - FIRST_TEMPORARY],
+      ['tasks', scratch.SLOT_TASKS, COUNTERS_BYTES],
+    ],
+    scratch.RECORD_OFFSET,
   )
 })
 
@@ -39,7 +47,7 @@ test('the temporaries of a walk do not overlap each other or those of expression
   )
   assert.ok(walk.every(([, offset]) => Number(offset) >= scratch.FIRST_TEMPORARY))
   assert.equal(scratch.FREE_TEMPORARY % 8, 0)
-  assert.ok(scratch.FREE_TEMPORARY < scratch.RECORD_OFFSET)
+  assert.ok(scratch.FREE_TEMPORARY < scratch.END_OF_TEMPORARIES)
   assert.equal(scratch.RECORD_OFFSET % 8, 0)
 })
 

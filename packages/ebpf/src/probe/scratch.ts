@@ -3,10 +3,10 @@
  * each program and no lookup happens at run time. Each CPU has a slot of its own, made of whole pages:
  *
  * ```
- *  0       8     64            320        576           1088
- *  ┌───────┬─────┬─────────────┬──────────┬─────────────┬──────────────────────────────┐
- *  │ wake  │ seq │ produced[32]│ lost[32] │ temporaries │ the record being written     │
- *  └───────┴─────┴─────────────┴──────────┴─────────────┴──────────────────────────────┘
+ *  0       8     16          64             320        576           1088        1344
+ *  ┌───────┬─────┬───────────┬──────────────┬──────────┬─────────────┬───────────┬──────────────────────────┐
+ *  │ wake  │ seq │ stood in  │ produced[32] │ lost[32] │ temporaries │ tasks[32] │ the record being written │
+ *  └───────┴─────┴───────────┴──────────────┴──────────┴─────────────┴───────────┴──────────────────────────┘
  *   the first page is mapped into user space
  * ```
  *
@@ -31,6 +31,8 @@ export const WAKE_ON_BACKLOG = 2
 
 /** u64: records written or lost so far on this CPU. */
 export const SLOT_SEQ = 8
+/** u64: runs that the kernel skipped and that a stand-in made up for (stand-in.ts). */
+export const SLOT_STOOD_IN = 16
 /** u64[32]: records that reached the ring, by type. */
 export const SLOT_PRODUCED = 64
 /** u64[32]: records that found no room, by type. */
@@ -38,7 +40,10 @@ export const SLOT_LOST = 320
 
 /** First of the 8-byte temporaries, and the end of them. */
 export const FIRST_TEMPORARY = 576
-export const RECORD_OFFSET = 1088
+export const END_OF_TEMPORARIES = 1088
+/** u64[32]: address of the task in which the programs of each type ran last on this CPU (stand-in.ts). */
+export const SLOT_TASKS = 1088
+export const RECORD_OFFSET = 1344
 
 /** Temporaries with a fixed meaning; those from `FREE_TEMPORARY` on are handed out by the compiler. */
 export const TEMP_CURSOR = 576

@@ -20,7 +20,7 @@ import { BuildError } from '../errors.js'
 import type { BinaryOp, ProbeMap } from './expr.js'
 import type { LoadTree } from './loads.js'
 import type { ResolvedExpr } from './resolve.js'
-import { FREE_TEMPORARY, RECORD_OFFSET } from './scratch.js'
+import { END_OF_TEMPORARIES, FREE_TEMPORARY } from './scratch.js'
 
 /** Bytes of a packet on their way to a temporary. */
 const PACKET_SLOT = -8
@@ -74,7 +74,7 @@ export class Values {
   /** Offset of a temporary that nothing else uses, within the scratch in R9. */
   temporary(): number {
     const offset = this.#nextTemporary
-    if (offset >= RECORD_OFFSET) {
+    if (offset >= END_OF_TEMPORARIES) {
       throw new BuildError(`Cannot compile probe "${this.#probe}": more values than there are temporaries`)
     }
     this.#nextTemporary += 8

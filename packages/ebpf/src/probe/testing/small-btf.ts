@@ -112,6 +112,7 @@ function encodeTask(
       member('fs', fs, 56),
       member('nice', s64, 64),
       member('frozen', bool, 72),
+      member('migration_disabled', bool, 74),
       member('arg_start', u64, 80),
     ],
     true,
