@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { after, before, test } from 'node:test'
+import { kernelAtLeast } from '@quark/ebpf'
+import type { ProcessAction } from './event/event.js'
 import { Quark } from './quark.js'
 import { makeDirectory } from './testing/scenario.js'
 import {
@@ -38,24 +40,42 @@ test('storms are delivered whole: nothing is lost, doubled or mixed up', async (
   const started = performance.now()
   const made = await deliverStorms(quark, { directory, storms }, (event) => tally.add(event))
   const seconds = (performance.now() - started) / 1000
-  const { lost, evicted } = quark.stats()
+  const { lost, lostRecursion, evicted } = quark.stats()
   t.diagnostic(
     `created ${made.length}, delivered ${tally.pids.length}, lost ${lost}, in ${seconds.toFixed(1)} s, ` +
       `RSS ${(process.memoryUsage.rss() / 2 ** 20).toFixed(0)} MB`,
   )
   assert.equal(made.length, 4 * quarter)
+  const expected = { fork: 4 * quarter, exec: 3 * quarter, exit: 4 * quarter }
+  if (lostRecursion > 0 && kernelAtLeast('6.19')) {
+    // This kernel skipped runs (docs/kernels.md): what is missing must be told as lost, and nothing be double.
+    assert.deepEqual({ lost, evicted }, { lost: lostRecursion, evicted: 0 })
+    expectDeclared(tally, expected, lostRecursion)
+    return
+  }
   assert.deepEqual({ lost, evicted, open: tally.open }, { lost: 0, evicted: 0, open: 0 })
-  assert.deepEqual(Object.fromEntries(tally.actions), {
-    fork: 4 * quarter,
-    exec: 3 * quarter,
-    exit: 4 * quarter,
-  })
+  assert.deepEqual(Object.fromEntries(tally.actions), expected)
   assert.deepEqual(Object.fromEntries(tally.lives), {
     [`fork,exit ${STORM_STATUS}`]: quarter,
     [`fork,exec,exit ${STORM_STATUS}`]: 3 * quarter,
   })
   assert.deepEqual(sorted(tally.pids), sorted(made.map(({ pid }) => pid)))
 })
+
+function expectDeclared(
+  tally: StormTally,
+  expected: Readonly<Record<string, number>>,
+  declared: number,
+): void {
+  const missing = Object.entries(expected).map(([action, count]): [string, number] => [
+    action,
+    count - (tally.actions.get(action as ProcessAction) ?? 0),
+  ])
+  const doubled = missing.filter(([, count]) => count < 0)
+  assert.deepEqual(doubled, [], 'more than happened')
+  const total = sum(Object.fromEntries(missing))
+  assert.ok(total <= declared, `${total} records are missing, ${declared} were told lost`)
+}
 
 test('with a ring of one page, delivered and declared lost records make up the produced ones', async (t) => {
   await using quark = await Quark.open({ ringSizeBytes: 4096, holdMs: 0, snapshot: true })

@@ -32,7 +32,7 @@ export class SharedFacts {
   readonly imageBefore: Image | undefined
   readonly cwdText: string
   readonly cgroup: string | undefined
-  readonly newComm: string | undefined
+  readonly newComm: string | null | undefined
   readonly usageSource: UsageSource | undefined
   readonly bootEpochNs: bigint
   readonly exitEpochNs: bigint

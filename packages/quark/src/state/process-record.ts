@@ -80,8 +80,8 @@ export class ProcessRecord implements Process {
   pgid: number | undefined = undefined
   sid: number | undefined = undefined
   identity: Identity | undefined = undefined
-  /** A name that is newer than the identity's. */
-  newComm: string | undefined = undefined
+  /** A name that is newer than the identity's; null when it is not known. */
+  newComm: string | null | undefined = undefined
   image: Image | undefined = undefined
   /** When it got its image, if that was seen, and the one it had before: see `imageAt`. */
   imageLo = 0
@@ -282,7 +282,7 @@ export class ProcessRecord implements Process {
   }
 
   get comm(): string | undefined {
-    return this.newComm ?? this.identity?.comm
+    return this.newComm === undefined ? this.identity?.comm : (this.newComm ?? undefined)
   }
 
   get exe(): string | undefined {

@@ -25,6 +25,7 @@ import {
   sleepingProgram,
   spawningProgram,
 } from './elf.js'
+import { findGaps } from './gaps.js'
 import { byProcess, complaints, descendants, lifeComplaints, parseTruths, type SeenProcess } from './truth.js'
 
 /** As much of `Quark` as a scenario needs. */
@@ -161,45 +162,91 @@ function missingSteps(truth: string, said: string): string[] {
   ]
 }
 
-/**
- * Since this version the kernel may put another task on the CPU between the moment it marks a program as running and
- * the program's first instruction, or after its last; it skips, and counts, that task's run of the same program.
- */
-const PREEMPTS_PROGRAMS = '6.19'
+/** What a scenario that passed had to say. */
+export interface ScenarioReport {
+  /** What the script said of steps that it left out, line by line. */
+  readonly said: string
+  /** Complaints that were accepted. */
+  readonly accepted: readonly string[]
+  /** Records that the kernel skipped, as told in the stream. 0 before Linux 6.19. */
+  readonly lostRecursion: number
+}
 
 /**
  * Runs processes of many sorts (scripts/scenario) and compares every event with what the processes themselves
- * said. Answers what the script said of steps that it left out.
+ * said.
  *
+ * @param accepts which complaints are no failure: what a backend cannot know
  * @throws {assert.AssertionError} when an event is missing, double or untrue
  */
-export async function runScenario(openQuark: OpenQuark): Promise<string> {
+export async function runScenario(
+  openQuark: OpenQuark,
+  accepts: (complaint: string) => boolean = () => false,
+): Promise<ScenarioReport> {
   const directory = makeDirectory('scenario')
   const source = await openQuark({ holdMs: 200, maxArgvBytes: MAX_ARGV_BYTES, maxEnvBytes: 64 * 1024 })
   try {
     const { pid, events, truth, said } = await runScript(source, directory)
     const seen = seenIn(events, pid)
-    const family = descendants(seen, pid).filter((one) => ended(one))
     const truths = parseTruths(truth)
-    const { lost, lostRecursion, truncatedArgv } = source.stats()
-    const skipped = kernelAtLeast(PREEMPTS_PROGRAMS) ? lostRecursion : 0
-    assert.equal(lost - skipped, 0, `records were lost: ${JSON.stringify(source.stats())}`)
+    const family = descendants(seen, pid).filter((one) => ended(one))
+    const lostRecursion = await declaredSkips(source, events)
     assert.deepEqual(missingSteps(truth, said), [], 'steps are missing')
-    const wrong = complaints(truths, seen, { maxArgvBytes: MAX_ARGV_BYTES })
-    const broken = family.flatMap(lifeComplaints)
-    // What is not whole must be no more than what is declared as lost.
-    if (processesOf([...wrong, ...broken]).size > skipped) assert.deepEqual([...wrong, ...broken], [])
-    assert.ok(truncatedArgv >= 1, 'the argv of 2 MB was not counted as cut')
-    return said
+    const gaps = findGaps(truths, seen, family)
+    const known = new Set(truths.map((one) => one.pid))
+    const all = [
+      ...complaints(truths, seen, { maxArgvBytes: MAX_ARGV_BYTES }),
+      ...family.filter((one) => !known.has(one.pid)).flatMap(lifeComplaints),
+    ]
+    const [accepted, failures] = divide(
+      all,
+      (one) => accepts(one) || (lostRecursion > 0 && gaps.explain(one)),
+    )
+    assert.deepEqual(failures, [])
+    if (lostRecursion > 0) {
+      assert.ok(
+        gaps.count <= lostRecursion,
+        `${gaps.count} records are missing, ${lostRecursion} were told lost`,
+      )
+    }
+    const isCutKnown = !accepted.some((one) => one.startsWith('huge-args '))
+    if (isCutKnown) assert.ok(source.stats().truncatedArgv >= 1, 'the argv of 2 MB was not counted as cut')
+    return { said, accepted, lostRecursion }
   } finally {
     await source.close()
     rmSync(directory, { recursive: true, force: true })
   }
 }
 
-/** The processes that complaints are about. */
-function processesOf(all: readonly string[]): Set<string> {
-  return new Set(all.map((complaint) => /pid (\d+)/.exec(complaint)?.[1] ?? complaint))
+/**
+ * How many records the stream said that the kernel skipped: the only loss that a scenario may have, and only where the
+ * kernel preempts tracing programs (docs/kernels.md).
+ */
+async function declaredSkips(source: EventSource, events: readonly QuarkEvent[]): Promise<number> {
+  const counted = source.stats().lostRecursion
+  const told = [...events]
+  while (skipsIn(told) < counted) {
+    await source.wait(100)
+    told.push(...source.poll())
+  }
+  const { lost, lostRecursion } = source.stats()
+  const isPossible = kernelAtLeast('6.19')
+  assert.ok(
+    lost === lostRecursion && (lost === 0 || isPossible),
+    `records were lost: ${JSON.stringify(source.stats())}`,
+  )
+  return counted
+}
+
+function skipsIn(events: readonly QuarkEvent[]): number {
+  return events.reduce(
+    (sum, event) => sum + (event.kind === 'lost' && event.cause === 'recursion' ? event.count : 0),
+    0,
+  )
+}
+
+function divide<T>(values: readonly T[], isFirst: (value: T) => boolean): [T[], T[]] {
+  return [values.filter((value) => isFirst(value)), values.filter((value) => !isFirst(value))]
 }
 
 /** A step's process that was told to end and is waited for by others may end after the script. */

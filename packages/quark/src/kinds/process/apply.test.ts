@@ -67,6 +67,18 @@ test('a child has its image, cwd and cgroup from its parent until it tells its o
   assert.deepEqual(facts, [shell, shell, unknown])
 })
 
+test('an exec and a new name that tell no cwd and no comm leave none behind', () => {
+  const events = processEvents(
+    eventsOf(testPipeline(), [
+      record('fork', 2, { ...who(2), ppid: 1, comm: 'sh', cwd: inRoot('/work', '/jail') }),
+      record('exec', 2, { ...who(2), comm: 'ls' }),
+      record('comm', 2, who(2)),
+    ]),
+  )
+  const { cwd, root, comm } = events.at(-1)!.process
+  assert.deepEqual({ cwd, root, comm }, { cwd: undefined, root: undefined, comm: undefined })
+})
+
 test('a child has the image that its parent had when it was made, though an exec joined an older record', () => {
   const events = processEvents(
     eventsOf(testPipeline(), [

@@ -181,7 +181,8 @@ function applyIdChange(process: ProcessRecord, group: RecordGroup, w: number, ta
   const { words } = group
   // The name in the record is the thread's; the process's stays as it was.
   const isThread = process.pid !== words[w + ID_CHANGE_TID]
-  process.newComm = isThread ? (process.newComm ?? process.identity?.comm) : undefined
+  if (!isThread) process.newComm = undefined
+  else if (process.newComm === undefined) process.newComm = process.identity?.comm
   const what = words[w + ID_CHANGE_WHAT] as number
   const known = words[w + ID_CHANGE_KNOWN] as number
   if ((what & PROC_EVENT_SID) !== 0 && (known & HAS_SESSION) === 0) {

@@ -161,6 +161,8 @@ export function readExecTails(
 ): void {
   const start = execLayout.fixedSizeBytes
   const cwd = words[record + EXEC_CWD] as number
+  // Most change it between fork and exec: the one from before must not look as if it were known.
+  process.setCwd('', 0, TAIL_FAILED)
   readCwd(process, text, start, cwd, table)
   const image = new Image(
     text,
@@ -184,10 +186,13 @@ function countCuts(image: Image, table: ProcessTable): void {
 const COMM_TAIL = commLayout.at.comm >> 2
 const MAX_COMM_BYTES = 15
 
-/** The comm of a comm record, which is a tail. */
+/** The comm of a comm record, which is a tail. One that could not be read is another than before all the same. */
 export function readComm(process: ProcessRecord, { words, bytes, offsetBytes }: RecordPlace): void {
   const descriptor = words[(offsetBytes >> 2) + COMM_TAIL] as number
-  if ((descriptor & TAIL_FAILED) !== 0) return
+  if ((descriptor & TAIL_FAILED) !== 0) {
+    process.newComm = null
+    return
+  }
   const start = offsetBytes + commLayout.fixedSizeBytes
   const limit = start + Math.min(descriptor & TAIL_LENGTH_MASK, MAX_COMM_BYTES)
   let end = start
