@@ -64,7 +64,7 @@ for (const backend of ['ebpf', 'kprobe', 'procConnector'] as const) {
   for (const [name, isRead] of Object.entries(PLUGS)) {
     test(
       `${backend}: when a CPU ${name}, what it did is told or declared lost`,
-      { skip, timeout: 120_000 },
+      { skip, timeout: 600_000 },
       async (t) => {
         let quark: Quark
         try {
