@@ -1,17 +1,9 @@
 /** A session: probes compiled for this kernel, loaded, attached, and one ring that they all write to. */
 
-import {
-  attachKprobe,
-  attachRawTracepoint,
-  attachSocketFilter,
-  attachTracing,
-  type Link,
-  openProcConnector,
-  type ProcConnector,
-} from './attach/index.js'
+import type { Link, ProcConnector } from './attach/index.js'
 import { resolveMaps } from './asm/index.js'
 import type { Btf } from './btf/index.js'
-import { BuildError, ClosedError, EbpfError, VerifierError } from './errors.js'
+import { BuildError, ClosedError, VerifierError } from './errors.js'
 import { probeFeature } from './features.js'
 import { BpfMap, possibleCpuCount } from './map.js'
 import {
@@ -25,7 +17,6 @@ import {
 } from './probe/index.js'
 import { standInOf } from './probe/compile.js'
 import { mapsOf } from './probe/probe.js'
-import { findPrototype } from './probe/prototype.js'
 import {
   FIRST_TEMPORARY,
   RING_MAP,
@@ -41,17 +32,9 @@ import {
   WAKE_ON_RECORD,
 } from './probe/scratch.js'
 import { Program, type ProgramInfo } from './program.js'
-import {
-  BPF_PROG_TYPE_KPROBE,
-  BPF_PROG_TYPE_RAW_TRACEPOINT,
-  BPF_PROG_TYPE_SOCKET_FILTER,
-  BPF_PROG_TYPE_TRACING,
-  BPF_TRACE_FENTRY,
-  BPF_TRACE_FEXIT,
-  BPF_TRACE_RAW_TP,
-} from './program-type.js'
 import type { RecordSink } from './ring-cursor.js'
 import { RingReader } from './ringbuf.js'
+import { attachProgram, hookName, isProbeReadOnly, programKind } from './session-hooks.js'
 import { pageSizeBytes } from './sys/libc.js'
 import { MappedMemory } from './sys/memory.js'
 import { kernelAtLeast } from './sys/platform.js'
@@ -103,11 +86,6 @@ const TYPES = 32
 export type Sleep = 'untilRecord' | 'untilBacklog'
 
 const FLAVORS: readonly Flavor[] = ['direct', 'probeRead']
-
-/** Programs of kprobes get no pointers that the verifier would know. */
-function isProbeReadOnly({ hook }: Probe): boolean {
-  return hook.kind === 'kprobe'
-}
 
 interface Programs {
   readonly program: Program
@@ -260,10 +238,10 @@ export class ProbeSession implements Disposable {
   #attach({ probe, missing }: CompiledProbe, programs: Programs, flavor: Flavor): AttachedProbe {
     this.#check()
     const { program, standIn } = programs
-    const links = [this.#link(probe, program, flavor)]
+    const links = [attachProgram(probe, program, flavor)]
     try {
       // The kernel calls programs of a tracepoint in the order in which they were attached.
-      if (standIn !== undefined) links.push(this.#link(probe, standIn, flavor))
+      if (standIn !== undefined) links.push(attachProgram(probe, standIn, flavor))
     } catch (error) {
       closeLinks({ links })
       throw error
@@ -341,13 +319,6 @@ export class ProbeSession implements Disposable {
     const map = this.#declared.get(declared.name) === declared ? this.#maps.get(declared.name) : undefined
     if (map === undefined) throw new RangeError(`No attached probe uses the map "${declared.name}"`)
     return map
-  }
-
-  #link({ hook }: Probe, program: Program, flavor: Flavor): Link | ProcConnector {
-    if (hook.kind === 'socketFilter') return attachToProcConnector(program, hook.events)
-    if (hook.kind === 'kprobe') return attachKprobe(program, hook.target)
-    if (hook.kind === 'tracepoint' && flavor === 'probeRead') return attachRawTracepoint(program, hook.target)
-    return attachTracing(program, hook.target)
   }
 
   /**
@@ -462,52 +433,6 @@ interface Resources {
   readonly slots: readonly MappedMemory[]
   readonly reader: RingReader
   readonly poller: Poller
-}
-
-interface ProgramKind {
-  readonly type: number
-  readonly expectedAttachType?: number
-  readonly attachBtfId?: number
-}
-
-function programKind({ hook }: Probe, flavor: Flavor, btf: Btf): ProgramKind {
-  switch (hook.kind) {
-    case 'socketFilter':
-      return { type: BPF_PROG_TYPE_SOCKET_FILTER }
-    case 'tracepoint':
-      if (flavor === 'probeRead') return { type: BPF_PROG_TYPE_RAW_TRACEPOINT }
-      return tracing(BPF_TRACE_RAW_TP)
-    case 'kprobe':
-      return { type: BPF_PROG_TYPE_KPROBE }
-    case 'fentry':
-      return tracing(BPF_TRACE_FENTRY)
-    case 'fexit':
-      return tracing(BPF_TRACE_FEXIT)
-    default:
-      throw new BuildError(`Cannot load a probe for a ${hook.kind} in a session`)
-  }
-  function tracing(expectedAttachType: number): ProgramKind {
-    return { type: BPF_PROG_TYPE_TRACING, expectedAttachType, attachBtfId: findPrototype(hook, btf)?.id ?? 0 }
-  }
-}
-
-function hookName({ hook }: Probe, flavor: Flavor): string {
-  if (hook.kind === 'tracepoint') return `${flavor === 'direct' ? 'tp_btf' : 'raw_tp'}/${hook.target}`
-  return `${hook.kind === 'socketFilter' ? 'socket_filter' : hook.kind}/${hook.target}`
-}
-
-/** Lets the filter see the connector's messages; it drops them all, so nothing queues up on the socket. */
-function attachToProcConnector(program: Program, events: number | undefined): ProcConnector {
-  const connector = openProcConnector()
-  try {
-    attachSocketFilter(program, connector.fd)
-    connector.listen(events)
-    return connector
-  } catch (error) {
-    connector.close()
-    if (error instanceof EbpfError) throw error
-    throw new EbpfError('ERR_EBPF_KERNEL', 'Cannot listen to the proc connector', { cause: error })
-  }
 }
 
 function closeLinks({ links }: Pick<Running, 'links'>): void {

@@ -13,8 +13,7 @@ const NOBODY = 'nobody'
  * @throws when a step is refused; the process must then end, as it may have made some of them
  */
 export function becomeNobody(): void {
-  // An unlinked directory is as good a root as any, and better than /var/empty: it always exists, nothing can
-  // be made in it any more, and it is gone when the process ends.
+  // Unlinked, so that nothing can be made in it and it goes with the process. /var/empty is not on every machine.
   const path = mkdtempSync(join(tmpdir(), 'quark-mon-'))
   process.chdir(path)
   rmdirSync(path)

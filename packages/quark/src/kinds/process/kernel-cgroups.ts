@@ -6,35 +6,22 @@ import type { Cgroup } from './kernel-types.js'
 
 /** A cgroup was made: its name is told here once, and records carry its id. */
 export function cgroupMkdirProbe() {
-  return probe(
-    {
-      name: 'quark_cgmkdir',
-      type: RECORD_CGROUP_MKDIR,
-      hook: tracepoint('cgroup_mkdir', [struct<Cgroup>('cgroup'), cstring('path')]),
-    },
-    (cgroup, name) => ({
-      record: {
-        id: u64(cgroup.kn.id),
-        hierarchy: u32(cgroup.root.hierarchy_id),
-        path: kernelString(name, 4096),
-      },
-    }),
-  )
+  return cgroupProbe('quark_cgmkdir', RECORD_CGROUP_MKDIR, 'cgroup_mkdir')
 }
 
 /** A cgroup was renamed (v1 only); `path` is its new name. */
 export function cgroupRenameProbe() {
+  return cgroupProbe('quark_cgrename', RECORD_CGROUP_RENAME, 'cgroup_rename')
+}
+
+function cgroupProbe(name: string, type: number, target: string) {
   return probe(
-    {
-      name: 'quark_cgrename',
-      type: RECORD_CGROUP_RENAME,
-      hook: tracepoint('cgroup_rename', [struct<Cgroup>('cgroup'), cstring('path')]),
-    },
-    (cgroup, name) => ({
+    { name, type, hook: tracepoint(target, [struct<Cgroup>('cgroup'), cstring('path')]) },
+    (cgroup, path) => ({
       record: {
         id: u64(cgroup.kn.id),
         hierarchy: u32(cgroup.root.hierarchy_id),
-        path: kernelString(name, 4096),
+        path: kernelString(path, 4096),
       },
     }),
   )
