@@ -152,13 +152,17 @@ function reportCommand({ name, release, written, failures, seconds, log }) {
   for (const failure of failures) console.log(`✖ ${failure}`)
 }
 
-function report({ name, release, passed, failures, skipped, seconds, log }) {
+function report({ name, release, passed, failures, explanations, skipped, seconds, log }) {
   const verdict = failures.length === 0 ? '✔' : '✖'
   console.log(
     `${verdict} ${name} (${release ?? 'did not boot'}): ${passed} passed, ${failures.length} failed, ` +
       `${skipped} left out, in ${seconds} s; log in ${log}`,
   )
-  for (const failure of failures) console.log(`    ✖ ${failure}`)
+  for (const failure of failures) {
+    console.log(`    ✖ ${failure}`)
+    // With a run in CI this is all that is left of it.
+    for (const line of explanations.get(failure) ?? []) console.log(`    ${line}`)
+  }
 }
 
 process.chdir(new URL('..', import.meta.url).pathname)

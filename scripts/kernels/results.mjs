@@ -8,6 +8,9 @@ const SCENARIOS = {
   audit: ['/audit.kernel.test.js', 'what it tells of the scenario'],
 }
 
+/** Enough for an assertion and its stack; the log has the rest. */
+const MAX_EXPLANATION_LINES = 60
+
 /**
  * Counts tests. A file that said nothing, ended badly without a failed test, or was not reached is a failure: a
  * guest that stops early must not look as if it had passed.
@@ -35,9 +38,20 @@ export function readRun(said, files) {
     passed: values('pass').length,
     skipped: values('skip').length,
     failures,
+    explanations: explanationsOf(said),
     scenarios: scenariosOf(values),
     support: support === undefined ? undefined : JSON.parse(support),
   }
+}
+
+/** What each failed test threw: the indented lines that follow its name. */
+function explanationsOf(said) {
+  return new Map(
+    [...said.matchAll(/^@@fail (.*)\n((?: {4}.*\n)*)/gm)].map(([, failure, lines]) => [
+      failure,
+      lines.split('\n').slice(0, MAX_EXPLANATION_LINES),
+    ]),
+  )
 }
 
 /** For each backend: `passed`, `failed`, why it was left out, or undefined when its test was not run. */

@@ -2,7 +2,7 @@
 
 import { AUDIT_ANOM_ABEND, AUDIT_EOE, AUDIT_SYSCALL, auditNumber, type AuditRecord } from '@quark/ebpf'
 import { auditedCalls } from './audit-calls.js'
-import type { AuditEvent } from './audit-fields.js'
+import { type AuditEvent, isFork } from './audit-fields.js'
 
 /** Events that may be incomplete at a time: older ones have lost their end. */
 const MAX_OPEN_EVENTS = 256
@@ -67,14 +67,15 @@ export class AuditEvents {
   #add(call: AuditEvent['call'], { fields, timeMs }: AuditRecord, records: readonly AuditRecord[]): void {
     const pid = auditNumber(fields.get('pid'))
     if (pid === undefined || pid < 0) return
-    const isFork = call === 'fork' || call === 'clone' || call === 'clone3'
-    this.#complete.push({ call, pid, fields, records, timeNs: this.#timeNs(timeMs, isFork) })
+    this.#complete.push({ call, pid, fields, records, timeNs: this.#timeNs(timeMs, isFork(call)) })
   }
 
   /** Within the clock's step, children are made before anything else, and the rest keeps its order. */
-  #timeNs(timeMs: number, isFork: boolean): bigint {
+  #timeNs(timeMs: number, isFirst: boolean): bigint {
     this.#inMs = timeMs === this.#lastMs ? Math.min(this.#inMs + 1, 9000) : 0
     this.#lastMs = timeMs
-    return BigInt(timeMs) * 1_000_000n - this.#bootEpochNs() + (isFork ? 0n : BigInt(1000 + this.#inMs * 100))
+    return (
+      BigInt(timeMs) * 1_000_000n - this.#bootEpochNs() + (isFirst ? 0n : BigInt(1000 + this.#inMs * 100))
+    )
   }
 }

@@ -35,6 +35,11 @@ export function exitStatusOf(fields: Fields): number | undefined {
   return code === undefined ? undefined : (code & 0xff) << 8
 }
 
+/** Whether a call makes a process or a thread, whose id it returns. */
+export function isFork(call: AuditEvent['call']): boolean {
+  return call === 'fork' || call === 'clone' || call === 'clone3'
+}
+
 /** Groups of facts that a call changes. */
 export function changesOf(call: AuditEvent['call']): number {
   switch (call) {

@@ -16,6 +16,7 @@ import { AuditEvents } from './audit-events.js'
 import { AuditRecords } from './audit-records.js'
 import { auditedCalls } from './audit-calls.js'
 import { Outbox } from './outbox.js'
+import { findStat } from './proc-enrich.js'
 
 /** Above every pid that a kernel gives: nothing is found of it in /proc. */
 const PID = 5_000_000
@@ -179,6 +180,54 @@ test('a clone makes a process unless it makes a thread', () => {
   )
   assert.equal(session.records.unenriched, 3)
 })
+
+test('a process whose pid has passed on gets nothing of the one that has it now', async (t) => {
+  // The pid is this process's, which is there to be found.
+  const { startBootNs } = findStat({ pid: process.pid, tid: process.pid, timeNs: 2n ** 63n })!
+  const startMs = Number(startBootNs / 1_000_000n)
+  const found = { startMs, cwd: process.cwd() }
+  const clone = (session: Session, timeMs: number): void =>
+    session.call('clone', `success=yes exit=${process.pid} a0=11`, [], timeMs)
+  const cases = [
+    { name: 'it was made just then', timesMs: [startMs - 500], expected: [found] },
+    {
+      name: 'it was made long before',
+      timesMs: [startMs - 5000],
+      expected: [{ startMs: startMs - 5000, cwd: undefined }],
+    },
+    {
+      name: 'another one was made soon after',
+      timesMs: [startMs - 500, startMs - 20],
+      expected: [{ startMs: startMs - 500, cwd: undefined }, found],
+    },
+  ]
+  for (const { name, timesMs, expected } of cases) {
+    await t.test(name, () => {
+      const session = new Session()
+      for (const timeMs of timesMs) clone(session, timeMs)
+      assert.deepEqual(begun(session.events()), expected)
+    })
+  }
+  await t.test('another one was made while /proc was read', () => {
+    const session = new Session()
+    clone(session, startMs - 500)
+    const earlier = session.heard.takeComplete()
+    session.records.make(earlier, () => {
+      clone(session, startMs - 20)
+      return session.heard.complete
+    })
+    assert.deepEqual(begun(session.events()), [{ startMs: startMs - 500, cwd: undefined }, found])
+  })
+})
+
+/** Starts and directories of processes, as their forks tell them. */
+function begun(events: readonly QuarkEvent[]): { startMs: number; cwd: string | undefined }[] {
+  return events.flatMap((event) =>
+    event.kind === 'process' && event.actions.includes('fork')
+      ? [{ startMs: Number((event.process.startTimeNs ?? 0n) / 1_000_000n), cwd: event.process.cwd }]
+      : [],
+  )
+}
 
 test('ids that a call left as they were are no change', () => {
   const session = new Session()

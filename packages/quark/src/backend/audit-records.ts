@@ -8,7 +8,6 @@ import {
   auditArguments,
   auditNumber,
   auditText,
-  clockNs,
   possibleCpuCount,
 } from '@quark/ebpf'
 import type { Settings } from '../check-options.js'
@@ -22,7 +21,15 @@ import {
   idChangeLayout,
 } from '../kinds/process/layouts.js'
 import type { CgroupHierarchy } from '../state/cgroups-mounts.js'
-import { type AuditEvent, changesOf, exitStatusOf, type Fields, idsOf, pathOf } from './audit-fields.js'
+import {
+  type AuditEvent,
+  changesOf,
+  exitStatusOf,
+  type Fields,
+  idsOf,
+  isFork,
+  pathOf,
+} from './audit-fields.js'
 import { childOf, isSingle, isThread } from './audit-pids.js'
 import type { Outbox } from './outbox.js'
 import {
@@ -44,6 +51,8 @@ const SIGNAL_GROUP_EXIT = 4
 const MAX_ENDED = 4096
 /** The clock of audit events stands still for some ms, and is that of the beginning of a call. */
 const CLOCK_SLACK_NS = 100_000_000n
+/** A process is made soon after the call that makes it began: what began later has its pid, and is another one. */
+const FORK_TIME_NS = 1_000_000_000n
 /** A single thread that called exit(2) is gone by then. */
 const EXIT_TIME_MS = 100
 
@@ -121,7 +130,11 @@ export class AuditRecords {
     const note = (pid: number, changes: number): void => {
       changed.set(pid, (changed.get(pid) ?? 0) | changes)
     }
-    for (const { pid, call } of readLater()) note(pid, changesOf(call))
+    for (const later of readLater()) {
+      note(later.pid, changesOf(later.call))
+      const child = auditNumber(later.fields.get('exit'))
+      if (isFork(later.call) && child !== undefined) note(child, STALE_ALL)
+    }
     const stale = drafts.map(() => 0)
     for (let i = drafts.length - 1; i >= 0; i--) {
       const { pid, changes } = drafts[i] as Draft
@@ -189,13 +202,14 @@ export class AuditRecords {
 
   #exec({ call, pid, fields, records, timeNs }: AuditEvent): Draft {
     const process = this.#hear(pid, timeNs)
-    const found = this.#find(process, timeNs)
+    const seen = this.#find(process, timeNs)
     process.ids = idTextOf(fields)
-    const exe = pathOf(auditText(fields.get('exe')), found)
     const argv = auditArguments(records.filter(({ type }) => type === AUDIT_EXECVE))
-    const cwd = pathOf(auditText(records.find(({ type }) => type === AUDIT_CWD)?.fields.get('cwd')), found)
+    const told = auditText(records.find(({ type }) => type === AUDIT_CWD)?.fields.get('cwd'))
     const write = (stale: number): void => {
-      if (found === undefined) this.unenriched += 1
+      const found = this.#ofTheSame(seen, stale)
+      const exe = pathOf(auditText(fields.get('exe')), found)
+      const cwd = pathOf(told, found)
       const { env, envBytes } = imageFields(found, stale)
       this.#outbox.push(this.#execLayout, at(timeNs), {
         ...this.#identity(process, found, fields, { stale }),
@@ -245,15 +259,19 @@ export class AuditRecords {
     const process = isLate ? before : this.#hear(pid, timeNs)
     process.isForkTold = true
     // The call may have begun long before it made the child, but the child is there when the call returns.
-    const found = process.hasEnded ? undefined : this.#find(process, clockNs('boottime'))
+    const seen = process.hasEnded ? undefined : this.#find(process, timeNs + FORK_TIME_NS)
     // To a step of audit's clock: without any, a process could not be told from the next one with its pid.
     if (process.startBootNs === 0n) process.startBootNs = timeNs
     const isCopy = flags !== undefined && (flags & CLONE_NEWUSER) === 0
     const isSibling = ((flags ?? 0) & CLONE_PARENT) !== 0
-    const ppid = isSibling ? auditNumber(fields.get('ppid')) : flags === undefined ? found?.ppid : callerPid
     const write = (stale: number): void => {
       endBefore?.()
-      if (found === undefined) this.unenriched += 1
+      if (stale === STALE_ALL && seen !== undefined) {
+        process.startBootNs = timeNs
+        process.isStartExact = false
+      }
+      const found = this.#ofTheSame(seen, stale)
+      const ppid = isSibling ? auditNumber(fields.get('ppid')) : flags === undefined ? found?.ppid : callerPid
       const identity = this.#identity(process, found, fields, { stale, told: isCopy ? HAS_IDS : 0 })
       if (ppid !== undefined) {
         identity.ppid = ppid
@@ -367,6 +385,13 @@ export class AuditRecords {
     }
     this.#heard.set(pid, process)
     return process
+  }
+
+  /** What was found in /proc, unless the pid has passed on since, so that it may be of the next process that had it. */
+  #ofTheSame(found: Found | undefined, stale: number): Found | undefined {
+    const same = stale === STALE_ALL ? undefined : found
+    if (same === undefined) this.unenriched += 1
+    return same
   }
 
   #find(process: HeardProcess, timeNs: bigint): Found | undefined {

@@ -143,7 +143,7 @@ export interface IdentityFields {
 /** Fields of the groups that were found, without those that are `stale`: something changed them since. */
 export function identityFields(found: Found | undefined, stale: number): IdentityFields {
   const fields: IdentityFields = { known: 0 }
-  if (found === undefined) return fields
+  if (found === undefined || stale === STALE_ALL) return fields
   const take = <K extends Exclude<keyof IdentityFields, 'known'>>(
     group: number,
     values: { [P in K]: IdentityFields[P] | undefined },

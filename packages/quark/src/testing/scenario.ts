@@ -26,7 +26,15 @@ import {
   spawningProgram,
 } from './elf.js'
 import { findGaps } from './gaps.js'
-import { byProcess, complaints, descendants, lifeComplaints, parseTruths, type SeenProcess } from './truth.js'
+import {
+  byProcess,
+  complaints,
+  descendants,
+  lifeComplaints,
+  type Limits,
+  parseTruths,
+  type SeenProcess,
+} from './truth.js'
 
 /** As much of `Quark` as a scenario needs. */
 export interface EventSource {
@@ -177,11 +185,13 @@ export interface ScenarioReport {
  * said.
  *
  * @param accepts which complaints are no failure: what a backend cannot know
+ * @param limits what else is special about the backend
  * @throws {assert.AssertionError} when an event is missing, double or untrue
  */
 export async function runScenario(
   openQuark: OpenQuark,
   accepts: (complaint: string) => boolean = () => false,
+  limits: Omit<Limits, 'maxArgvBytes'> = {},
 ): Promise<ScenarioReport> {
   const directory = makeDirectory('scenario')
   const source = await openQuark({ holdMs: 200, maxArgvBytes: MAX_ARGV_BYTES, maxEnvBytes: 64 * 1024 })
@@ -195,7 +205,7 @@ export async function runScenario(
     const gaps = findGaps(truths, seen, family)
     const known = new Set(truths.map((one) => one.pid))
     const all = [
-      ...complaints(truths, seen, { maxArgvBytes: MAX_ARGV_BYTES }),
+      ...complaints(truths, seen, { maxArgvBytes: MAX_ARGV_BYTES, ...limits }),
       ...family.filter((one) => !known.has(one.pid)).flatMap(lifeComplaints),
     ]
     const [accepted, failures] = divide(

@@ -3,8 +3,8 @@
  * events.
  */
 
-import { uptime } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
+import { Clock } from '../clock.js'
 import type { Ids, ProcessAction, ProcessEvent, QuarkEvent } from '../event/event.js'
 import type { Process } from '../event/process.js'
 
@@ -47,12 +47,17 @@ export interface SeenProcess {
   readonly events: ProcessEvent[]
 }
 
-/** Limits that the queue was opened with. */
+/** What the queue can tell. */
 export interface Limits {
+  /** It was opened with this. */
   readonly maxArgvBytes: number
+  /** How well its backend knows when a process began. Default two ticks: those of /proc are cut. */
+  readonly startPrecisionNs?: number
 }
 
-const TICK_MS = 10
+const TICK_NS = 10_000_000
+/** Read as closely as can be: on a busy machine, two clocks that are read one after the other are ticks apart. */
+const CLOCK = Clock.system()
 
 /** Gathers the lines about a process: several steps may each know a part. */
 export function parseTruths(lines: string): Truth[] {
@@ -126,9 +131,11 @@ export function lifeComplaints(seen: SeenProcess): string[] {
 /** What events say that is not true: one sentence each. */
 export function complaints(truths: readonly Truth[], seen: readonly SeenProcess[], limits: Limits): string[] {
   return truths.flatMap((truth) => {
-    const candidates = candidatesFor(truth, seen)
+    const candidates = candidatesFor(truth, seen, limits)
     if (candidates.length !== 1) {
-      return [`${truth.step}: pid ${truth.pid} appears as ${candidates.length} processes`]
+      return [
+        `${truth.step}: pid ${truth.pid} appears as ${candidates.length} processes${startsOf(truth, seen)}`,
+      ]
     }
     const found = [
       ...lifeComplaints(candidates[0]!),
@@ -142,19 +149,29 @@ export function complaints(truths: readonly Truth[], seen: readonly SeenProcess[
 }
 
 /** Pids may come round, so several processes with one pid are told apart by their parents. */
-function candidatesFor(truth: Truth, seen: readonly SeenProcess[]): SeenProcess[] {
-  const all = seen.filter((process) => process.pid === truth.pid && startsAt(process, truth))
+function candidatesFor(truth: Truth, seen: readonly SeenProcess[], limits: Limits): SeenProcess[] {
+  const all = seen.filter((process) => process.pid === truth.pid && startsAt(process, truth, limits))
   return all.length > 1 ? all.filter((process) => lastOf(process).ppid === truth.ppid) : all
 }
 
+/** When the processes with the pid began, as seen and in truth. */
+function startsOf({ pid, startTicks }: Truth, seen: readonly SeenProcess[]): string {
+  const starts = seen.filter((process) => process.pid === pid).map(({ startTimeNs }) => `${startTimeNs}`)
+  const inTruth = startTicks === undefined ? 'unknown' : CLOCK.epochNs(startTicks * TICK_NS)
+  return ` (all that had it began at ${starts.join()}, and in truth ${inTruth})`
+}
+
 /** Told apart by start time only where that is known: a reused pid is. */
-function startsAt(process: SeenProcess, { startTicks }: Truth): boolean {
+function startsAt(
+  process: SeenProcess,
+  { startTicks }: Truth,
+  { startPrecisionNs = 2 * TICK_NS }: Limits,
+): boolean {
   if (startTicks === undefined) {
     return true
   }
-  const trueMs = Date.now() - uptime() * 1000 + startTicks * TICK_MS
-  // Both clocks are read at different moments, and ticks are cut.
-  return Math.abs(Number((process.startTimeNs ?? 0n) / 1_000_000n) - trueMs) <= 2 * TICK_MS
+  const trueNs = CLOCK.epochNs(startTicks * TICK_NS)
+  return Math.abs(Number((process.startTimeNs ?? 0n) - trueNs)) <= startPrecisionNs
 }
 
 function countComplaints(seen: SeenProcess, truth: Truth): string[] {
