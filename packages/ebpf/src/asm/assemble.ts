@@ -71,8 +71,8 @@ interface Slot {
 }
 
 /**
- * Writes eBPF instructions one after the other; every method but `assemble`, `uniqueLabel` and `length` adds to
- * the end and returns the assembler. Mistakes are reported by `assemble`. Subprograms follow the main program,
+ * Writes eBPF instructions one after the other; every method but `assemble`, `aside`, `uniqueLabel` and `length`
+ * adds to the end and returns the assembler. Mistakes are reported by `assemble`. Subprograms follow the main program,
  * each beginning at the label that `callFunction` or `loadFunction` names.
  */
 export class Assembler {
@@ -80,6 +80,7 @@ export class Assembler {
   readonly #maps: MapReference[] = []
   readonly #labels = new Map<string, number>()
   readonly #duplicates: string[] = []
+  readonly #asides: { readonly label: string; readonly emit: () => void }[] = []
   #uniqueCount = 0
 
   /** Slots of 8 bytes written so far. */
@@ -258,6 +259,25 @@ export class Assembler {
   /** A label name that this assembler has not given out before; it still has to be placed with `label`. */
   uniqueLabel(prefix = 'label'): string {
     return `${prefix}@${++this.#uniqueCount}`
+  }
+
+  /**
+   * Keeps code for later: `emitAsides` writes it, beginning at `label`. A program that has not run for a while has been
+   * forgotten by the CPU's branch predictor, which then expects that no conditional jump is taken: what mostly happens
+   * should go straight on, and the rest lie aside.
+   */
+  aside(label: string, emit: () => void): this {
+    this.#asides.push({ label, emit })
+    return this
+  }
+
+  /** Writes what was laid aside; to be called behind the `exit` of each function. */
+  emitAsides(): this {
+    for (let aside = this.#asides.shift(); aside !== undefined; aside = this.#asides.shift()) {
+      this.label(aside.label)
+      aside.emit()
+    }
+    return this
   }
 
   /**

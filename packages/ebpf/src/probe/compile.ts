@@ -166,7 +166,7 @@ class Compiler implements LoadFrame {
     }
     asm.label('out')
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_enable', this.#preemption.enable)
-    asm.movImm(R0, 0).exit()
+    asm.movImm(R0, 0).exit().emitAsides()
     if (this.#usesPathCallback()) emitPathCallback(this.#tailFrame(), this.#pathOffsets() as PathOffsets)
     return {
       probe: this.#probe,
@@ -220,11 +220,10 @@ class Compiler implements LoadFrame {
     const tree = new LoadTree()
     this.#values.prepare(expr, tree)
     tree.emit(this)
-    this.#values.evaluate(expr)
+    this.#values.emitUnless(expr, 'out')
     if (this.#values.mostTemporaries > CONDITION_TEMPORARIES) {
       throw new BuildError(`Cannot compile probe "${this.#probe.name}": its condition has too many values`)
     }
-    this.asm.jumpIfImm('==', R0, 0, 'out')
   }
 
   #emitEffects(): void {
@@ -427,16 +426,19 @@ class Compiler implements LoadFrame {
     const { asm } = this
     const { layout } = this.#probe
     const tailBytes = layout.maxSizeBytes - layout.fixedSizeBytes
-    const wake = asm.uniqueLabel('wake')
+    const watched = asm.uniqueLabel('watched')
     const output = asm.uniqueLabel('output')
     const lost = asm.uniqueLabel('lost')
     asm.movImm(R7, BPF_RB_NO_WAKEUP)
-    asm.load(4, R1, R9, SLOT_WAKE).jumpIfImm('==', R1, WAKE_NEVER, output)
-    asm.jumpIfImm('==', R1, WAKE_ON_RECORD, wake)
-    asm.loadMap(R1, RING_MAP).movImm(R2, BPF_RB_AVAIL_DATA).call(BPF_FUNC_ringbuf_query)
-    asm.jumpIfImm('<', R0, this.#target.ringSizeBytes / 2, output)
-    // Each CPU wakes the reader once: it sets the words again when it goes back to sleep.
-    asm.label(wake).storeImm(4, R9, SLOT_WAKE, WAKE_NEVER).movImm(R7, BPF_RB_FORCE_WAKEUP)
+    asm.load(4, R1, R9, SLOT_WAKE).jumpIfImm('!=', R1, WAKE_NEVER, watched)
+    asm.aside(watched, () => {
+      const wake = asm.uniqueLabel('wake')
+      asm.jumpIfImm('==', R1, WAKE_ON_RECORD, wake)
+      asm.loadMap(R1, RING_MAP).movImm(R2, BPF_RB_AVAIL_DATA).call(BPF_FUNC_ringbuf_query)
+      asm.jumpIfImm('<', R0, this.#target.ringSizeBytes / 2, output)
+      // Each CPU wakes the reader once: it sets the words again when it goes back to sleep.
+      asm.label(wake).storeImm(4, R9, SLOT_WAKE, WAKE_NEVER).movImm(R7, BPF_RB_FORCE_WAKEUP).jump(output)
+    })
     asm.label(output)
     asm
       .load(8, R3, R9, TEMP_CURSOR)
@@ -446,9 +448,10 @@ class Compiler implements LoadFrame {
     asm.call(BPF_FUNC_ringbuf_output)
     asm.jumpIfImm('!=', R0, 0, lost)
     this.#emitCount(SLOT_PRODUCED)
-    asm.jump('out')
-    asm.label(lost)
-    this.#emitCount(SLOT_LOST)
+    asm.aside(lost, () => {
+      this.#emitCount(SLOT_LOST)
+      asm.jump('out')
+    })
   }
 
   #emitCount(counters: number): void {

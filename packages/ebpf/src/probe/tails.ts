@@ -110,21 +110,22 @@ export function emitUserBytes(
 ): void {
   const { asm } = frame
   const skip = asm.uniqueLabel('user')
+  const cut = asm.uniqueLabel('cut')
   const fits = asm.uniqueLabel('fits')
+  const failed = asm.uniqueLabel('failed')
   const done = asm.uniqueLabel('done')
   asm.storeImm(8, R9, TEMP_FLAGS, TAIL_FAILED).movImm(R7, 0)
   asm.load(8, R3, R9, start).load(8, R2, R9, end)
   asm.jumpIfImm('==', R3, 0, skip).jumpIf('>', R3, R2, skip)
   asm.storeImm(8, R9, TEMP_FLAGS, 0)
   asm.mov(R7, R2).alu('sub', R7, R3)
-  asm.jumpIfImm('<=', R7, tail.maxBytes, fits)
-  asm.movImm(R7, tail.maxBytes).storeImm(8, R9, TEMP_FLAGS, TAIL_TRUNCATED)
+  asm.jumpIfImm('>', R7, tail.maxBytes, cut)
+  asm.aside(cut, () => asm.movImm(R7, tail.maxBytes).storeImm(8, R9, TEMP_FLAGS, TAIL_TRUNCATED).jump(fits))
   asm.label(fits)
-  emitTailStart(frame, before, skip)
+  emitTailStart(frame, before, failed)
   asm.mov(R2, R7).call(BPF_FUNC_probe_read_user)
-  asm.jumpIfImm('==', R0, 0, done)
-  asm.storeImm(8, R9, TEMP_FLAGS, TAIL_FAILED)
-  asm.label(skip).movImm(R7, 0)
+  asm.jumpIfImm('!=', R0, 0, failed)
+  asm.aside(failed, () => asm.storeImm(8, R9, TEMP_FLAGS, TAIL_FAILED).label(skip).movImm(R7, 0).jump(done))
   asm.label(done)
   emitTailEnd(frame, tail)
 }
@@ -237,7 +238,7 @@ export function emitPathCallback(frame: TailFrame, offsets: PathOffsets): void {
   asm.label(CALLBACK).load(8, R9, R2, 0)
   emitPathStep(frame, offsets, next, done)
   asm.label(next).movImm(R0, 0).exit()
-  asm.label(done).movImm(R0, 1).exit()
+  asm.label(done).movImm(R0, 1).exit().emitAsides()
 }
 
 /** R0 = the address in `R1` as a readable structure (direct), or as it is (probeRead). */
@@ -266,35 +267,49 @@ function emitMember(
 /** One step: across a mount, or one component upwards. Uses R0 to R8; state is in the temporaries. */
 function emitPathStep(frame: TailFrame, offsets: PathOffsets, next: string, done: string): void {
   const { asm } = frame
+  const root = asm.uniqueLabel('root')
   const below = asm.uniqueLabel('below')
-  const inside = asm.uniqueLabel('inside')
-  const top = asm.uniqueLabel('top')
+  const crossing = asm.uniqueLabel('crossing')
 
-  // The place of the process's root is marked by an empty component.
   asm.load(8, R7, R9, TEMP_DENTRY).load(8, R6, R9, TEMP_MOUNT)
-  asm.load(8, R1, R9, TEMP_ROOT_DENTRY).jumpIf('!=', R7, R1, below)
-  asm.load(8, R1, R9, TEMP_ROOT_MOUNT).jumpIf('!=', R6, R1, below)
-  emitPathRoom(frame, done)
-  asm.storeImm(1, R1, 0, 0).aluImm('add', R2, 1).store(8, R9, TEMP_PATH_LENGTH, R2)
-  asm.label(below)
-
-  // At the root of its mount, the walk goes on at the place where that mount is mounted.
-  asm.mov(R1, R6)
+  asm.load(8, R1, R9, TEMP_ROOT_DENTRY).jumpIf('==', R7, R1, root)
+  // The place of the process's root is marked by an empty component.
+  asm.aside(root, () => {
+    asm.load(8, R1, R9, TEMP_ROOT_MOUNT).jumpIf('!=', R6, R1, below)
+    emitPathRoom(frame, done)
+    asm.storeImm(1, R1, 0, 0).aluImm('add', R2, 1).store(8, R9, TEMP_PATH_LENGTH, R2).jump(below)
+  })
+  asm.label(below).mov(R1, R6)
   emitCast(frame, offsets.vfsmountType)
   asm.mov(R6, R0)
-  emitMember(frame, 8, offsets.vfsmountRoot, (root) => asm.jumpIf('!=', R7, root, inside))
-  asm.load(8, R1, R9, TEMP_MOUNT).aluImm('sub', R1, offsets.mountVfsmount)
-  asm.mov(R7, R1)
-  emitCast(frame, offsets.mountType)
-  asm.mov(R6, R0)
-  emitMember(frame, 8, offsets.mountPoint, (point) => asm.store(8, R9, TEMP_DENTRY, point))
-  emitMember(frame, 8, offsets.mountParent, (parent) => asm.store(8, R9, TEMP_MOUNT, parent))
-  asm.load(8, R1, R9, TEMP_MOUNT).jumpIf('==', R1, R7, top)
-  asm.aluImm('add', R1, offsets.mountVfsmount).store(8, R9, TEMP_MOUNT, R1).jump(next)
-  asm.label(top).storeImm(8, R9, TEMP_FLAGS, 0).jump(done)
-
-  asm.label(inside)
+  emitMember(frame, 8, offsets.vfsmountRoot, (mountRoot) => asm.jumpIf('==', R7, mountRoot, crossing))
+  asm.aside(crossing, () => emitCrossing(frame, offsets, next, done))
   emitPathComponent(frame, offsets, next, done)
+}
+
+/** At the root of its mount, the walk goes on at the place where that mount is mounted. */
+function emitCrossing(frame: TailFrame, offsets: PathOffsets, next: string, done: string): void {
+  const { asm } = frame
+  const top = asm.uniqueLabel('top')
+  const loadMount = (): void => {
+    asm.mov(R1, R7)
+    emitCast(frame, offsets.mountType)
+    asm.mov(R6, R0)
+  }
+  asm.load(8, R7, R9, TEMP_MOUNT).aluImm('sub', R7, offsets.mountVfsmount)
+  loadMount()
+  emitMember(frame, 8, offsets.mountPoint, (point) => asm.mov(R8, point))
+  emitMember(frame, 8, offsets.mountParent, (parent) => asm.jumpIf('==', parent, R7, top).mov(R7, parent))
+  asm.store(8, R9, TEMP_DENTRY, R8)
+  asm.mov(R1, R7).aluImm('add', R1, offsets.mountVfsmount).store(8, R9, TEMP_MOUNT, R1)
+  // Mostly that is the root of the topmost mount, which takes no further step.
+  asm.load(8, R2, R9, TEMP_ROOT_MOUNT).jumpIf('==', R1, R2, next)
+  loadMount()
+  emitMember(frame, 8, offsets.mountVfsmount + offsets.vfsmountRoot, (root) =>
+    asm.jumpIf('!=', R8, root, next),
+  )
+  emitMember(frame, 8, offsets.mountParent, (parent) => asm.jumpIf('!=', R7, parent, next))
+  asm.label(top).storeImm(8, R9, TEMP_FLAGS, 0).jump(done)
 }
 
 /** R1 = where the next byte of the path goes and R2 = the path's length so far, or a jump to `full`. */
@@ -310,7 +325,8 @@ function emitPathRoom({ asm, fixedSizeBytes, maxCursorBeforePath }: TailFrame, f
 /** Appends the name of the dentry in R7 and goes to its parent. */
 function emitPathComponent(frame: TailFrame, offsets: PathOffsets, next: string, done: string): void {
   const { asm, flavor, window } = frame
-  const short = asm.uniqueLabel('short')
+  const long = asm.uniqueLabel('long')
+  const bounded = asm.uniqueLabel('bounded')
   const pseudo = asm.uniqueLabel('pseudo')
   const appended = asm.uniqueLabel('appended')
   asm.mov(R1, R7)
@@ -319,7 +335,8 @@ function emitPathComponent(frame: TailFrame, offsets: PathOffsets, next: string,
   emitMember(frame, 8, offsets.dentryParent, (parent) => asm.store(8, R9, TEMP_NEXT, parent))
   emitMember(frame, 8, offsets.dentryName, (name) => asm.store(8, R9, TEMP_DENTRY, name))
   emitMember(frame, 4, offsets.dentryNameLength, (length) => asm.mov(R8, length))
-  asm.jumpIfImm('<=', R8, NAME_MAX, short).movImm(R8, NAME_MAX).label(short)
+  asm.jumpIfImm('>', R8, NAME_MAX, long).label(bounded)
+  asm.aside(long, () => asm.movImm(R8, NAME_MAX).jump(bounded))
 
   emitPathRoom(frame, done)
   // The length is bounded twice: R2 by emitPathRoom, what is added to it by NAME_MAX.
@@ -338,7 +355,7 @@ function emitPathComponent(frame: TailFrame, offsets: PathOffsets, next: string,
   asm.load(8, R1, R9, TEMP_NEXT).jumpIf('==', R1, R7, pseudo)
   asm.store(8, R9, TEMP_DENTRY, R1).jump(next)
   // Its own parent, and not the root of a mount: a file without a place.
-  asm.label(pseudo).storeImm(8, R9, TEMP_FLAGS, TAIL_PSEUDO).jump(done)
+  asm.aside(pseudo, () => asm.storeImm(8, R9, TEMP_FLAGS, TAIL_PSEUDO).jump(done))
 }
 
 /**
@@ -351,7 +368,7 @@ function emitInlineName(asm: Assembler, offsets: PathOffsets, appended: string):
   asm.mov(R4, R7).aluImm('add', R4, offsets.dentryInline).jumpIf('!=', R3, R4, elsewhere)
   for (let at = 0; at + 8 <= offsets.dentryInlineBytes; at += 8) {
     asm.load(8, R4, R6, offsets.dentryInline + at).store(8, R1, at, R4)
-    asm.jumpIfImm('<', R8, at + 8, appended)
+    emitNameEnd(asm, at + 8, appended)
   }
   asm.label(elsewhere)
 }
@@ -364,22 +381,34 @@ function emitLongName({ asm, castId }: TailFrame, window: Window, appended: stri
   emitWindow(asm, castId, window)
   for (let at = 0; at + 8 <= window.sizeBytes; at += 8) {
     asm.load(8, R4, R0, window.offset + at).store(8, R6, at, R4)
-    asm.jumpIfImm('<', R8, at + 8, appended)
+    emitNameEnd(asm, at + 8, appended)
   }
+}
+
+/**
+ * Continues at `appended` if a name of R8 bytes has ended, and goes straight on if not. The verifier first follows what
+ * lies straight on: a walk of short names, which leaves few branches for later.
+ */
+function emitNameEnd(asm: Assembler, copiedBytes: number, appended: string): void {
+  const more = asm.uniqueLabel('more')
+  asm.jumpIfImm('>=', R8, copiedBytes, more).jump(appended).label(more)
 }
 
 /** Adds TAIL_DELETED to the flags when the file was unhashed; not for files without a place. */
 function emitDeletedFlag(frame: TailFrame, inputs: PathInputs, offsets: PathOffsets): void {
   const { asm } = frame
+  const unhashed = asm.uniqueLabel('unhashed')
   const keep = asm.uniqueLabel('keep')
   asm.load(8, R1, R9, inputs.dentry)
   emitCast(frame, offsets.dentryType)
   asm.mov(R6, R0)
-  emitMember(frame, 8, offsets.dentryHashed, (hashed) => asm.jumpIfImm('!=', hashed, 0, keep))
-  asm.load(8, R7, R9, inputs.dentry)
-  emitMember(frame, 8, offsets.dentryParent, (parent) => asm.jumpIf('==', parent, R7, keep))
-  asm.load(8, R1, R9, TEMP_FLAGS).aluImm('or', R1, TAIL_DELETED).store(8, R9, TEMP_FLAGS, R1)
+  emitMember(frame, 8, offsets.dentryHashed, (hashed) => asm.jumpIfImm('==', hashed, 0, unhashed))
   asm.label(keep)
+  asm.aside(unhashed, () => {
+    asm.load(8, R7, R9, inputs.dentry)
+    emitMember(frame, 8, offsets.dentryParent, (parent) => asm.jumpIf('==', parent, R7, keep))
+    asm.load(8, R1, R9, TEMP_FLAGS).aluImm('or', R1, TAIL_DELETED).store(8, R9, TEMP_FLAGS, R1).jump(keep)
+  })
 }
 
 /** Bytes behind the longest path that a step may touch before it notices that the path is full. */

@@ -37,6 +37,16 @@ export const CONDITION_FRAME = VALUE_SLOT - CONDITION_TEMPORARIES * 8 - FREE_TEM
 const BPF_NOEXIST = 1
 const EEXIST = 17
 
+/** Comparisons, and what is true when they are not. */
+const INVERSE: Partial<Record<BinaryOp, JumpOp>> = {
+  '==': '!=',
+  '!=': '==',
+  '<': '>=',
+  '<=': '>',
+  '>': '<=',
+  '>=': '<',
+}
+
 type AluOp = 'add' | 'sub' | 'mul' | 'and' | 'or' | 'lsh' | 'rsh'
 
 const ALU: Partial<Record<BinaryOp, AluOp>> = {
@@ -130,6 +140,24 @@ export class Values {
     }
   }
 
+  /** Continues at `label` if a prepared expression is 0, and goes straight on if not. */
+  emitUnless(expr: ResolvedExpr, label: string): void {
+    if (expr.kind === 'constant' && expr.value !== 0) return
+    if (expr.kind === 'binary' && expr.op === '&' && isTruth(expr.left) && isTruth(expr.right)) {
+      this.emitUnless(expr.left, label)
+      this.emitUnless(expr.right, label)
+      return
+    }
+    const inverse = expr.kind === 'binary' ? INVERSE[expr.op] : undefined
+    if (expr.kind !== 'binary' || inverse === undefined) {
+      this.evaluate(expr)
+      this.#asm.jumpIfImm('==', R0, 0, label)
+      return
+    }
+    this.#emitOperands(expr.left, expr.right)
+    this.#asm.jumpIf(inverse, R0, R1, label)
+  }
+
   /** Stores a prepared value under a prepared key. */
   emitStore(map: ProbeMap, key: ResolvedExpr, value: ResolvedExpr): void {
     this.evaluate(value)
@@ -182,12 +210,7 @@ export class Values {
 
   #emitBinary(op: BinaryOp, left: ResolvedExpr, right: ResolvedExpr): void {
     const asm = this.#asm
-    this.evaluate(right)
-    const waiting = this.temporary()
-    asm.store(8, R9, waiting, R0)
-    this.evaluate(left)
-    asm.load(8, R1, R9, waiting)
-    this.#release()
+    this.#emitOperands(left, right)
     const alu = ALU[op]
     if (alu !== undefined) {
       asm.alu(alu, R0, R1)
@@ -202,6 +225,21 @@ export class Values {
       .label(yes)
   }
 
+  /** R0 = the left one, R1 = the right one. */
+  #emitOperands(left: ResolvedExpr, right: ResolvedExpr): void {
+    if (right.kind === 'constant') {
+      this.evaluate(left)
+      this.#asm.movImm(R1, right.value)
+      return
+    }
+    this.evaluate(right)
+    const waiting = this.temporary()
+    this.#asm.store(8, R9, waiting, R0)
+    this.evaluate(left)
+    this.#asm.load(8, R1, R9, waiting)
+    this.#release()
+  }
+
   #slotOf(expr: ResolvedExpr): number {
     let slot = this.#slots.get(expr)
     if (slot === undefined) {
@@ -210,4 +248,12 @@ export class Values {
     }
     return slot
   }
+}
+
+/** Whether a value is 0 or 1. */
+function isTruth(expr: ResolvedExpr): boolean {
+  if (expr.kind === 'constant') return expr.value === 0 || expr.value === 1
+  if (expr.kind === 'lookup') return expr.gives === 'presence'
+  if (expr.kind !== 'binary') return false
+  return INVERSE[expr.op] !== undefined || (expr.op === '&' && isTruth(expr.left) && isTruth(expr.right))
 }
