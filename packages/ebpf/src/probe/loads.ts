@@ -36,9 +36,11 @@ export interface Destination {
   readonly sizeBytes: number
 }
 
+/** A value, and where it goes: several fields and temporaries may want the same one. */
 interface Leaf {
   readonly path: ResolvedPath
   readonly to: Destination
+  readonly more: Destination[]
 }
 
 interface TreeNode {
@@ -85,7 +87,9 @@ export class LoadTree {
       }
       node = next
     }
-    node.leaves.push({ path, to })
+    const same = node.leaves.find((leaf) => isSameNumber(leaf.path, path))
+    if (same === undefined) node.leaves.push({ path, to, more: [] })
+    else same.more.push(to)
   }
 
   emit(frame: LoadFrame): void {
@@ -94,6 +98,19 @@ export class LoadTree {
       else emitProbeReadRoot(frame, path, node)
     }
   }
+}
+
+/** Whether both are the same number in memory, so that one load is enough. */
+function isSameNumber(a: ResolvedPath, b: ResolvedPath): boolean {
+  const isPlain = ({ address, bits }: ResolvedPath): boolean => !address && bits === undefined
+  return (
+    isPlain(a) &&
+    isPlain(b) &&
+    a.offset === b.offset &&
+    a.sizeBytes === b.sizeBytes &&
+    a.signed === b.signed &&
+    a.bare === b.bare
+  )
 }
 
 function destination(frame: LoadFrame, to: Destination): number {
@@ -140,22 +157,18 @@ function emitDirectPointers(frame: LoadFrame, node: TreeNode, depth: number): vo
 function emitDirectLeaves(frame: LoadFrame, node: TreeNode, depth: number): void {
   const { asm } = frame
   const base = pointerRegister(depth)
-  for (const { path, to } of node.leaves) {
+  for (const { path, to, more } of node.leaves) {
     const target = destination(frame, to)
-    if (path.bare) {
-      asm.mov(R0, base)
-      emitWiden(asm, path, to)
-      asm.store(storeSize(to), R9, target, R0)
-    } else if (path.address && to.area === 'record') {
+    if (!path.bare && path.address && to.area === 'record') {
       for (let i = 0; i < to.sizeBytes; i += 8) {
         asm.load(8, R0, base, path.offset + i).store(8, R9, target + i, R0)
       }
-    } else if (path.address) {
+    } else if (!path.bare && path.address) {
       asm.mov(R0, base).aluImm('add', R0, path.offset).store(8, R9, target, R0)
     } else {
-      asm.load(loadSize(path), R0, base, path.offset)
-      emitWiden(asm, path, to)
-      asm.store(storeSize(to), R9, target, R0)
+      if (path.bare) asm.mov(R0, base)
+      else asm.load(loadSize(path), R0, base, path.offset)
+      emitNumber(frame, path, [to, ...more])
     }
   }
 }
@@ -171,23 +184,21 @@ function emitProbeReadRoot(frame: LoadFrame, { root }: ResolvedPath, node: TreeN
 function emitProbeReadNode(frame: LoadFrame, node: TreeNode, depth: number): void {
   const { asm } = frame
   const slot = pointerSlot(depth)
-  for (const { path, to } of node.leaves) {
+  for (const { path, to, more } of node.leaves) {
     const target = destination(frame, to)
     if (path.bare) {
       asm.load(8, R0, R10, slot)
-      emitWiden(asm, path, to)
-      asm.store(storeSize(to), R9, target, R0)
+      emitNumber(frame, path, [to, ...more])
     } else if (path.address && to.area === 'slot') {
       asm.load(8, R0, R10, slot).aluImm('add', R0, path.offset).store(8, R9, target, R0)
-    } else if (path.address || isPlainCopy(path, to)) {
+    } else if (path.address || (isPlainCopy(path, to) && more.length === 0)) {
       asm.mov(R1, R9).aluImm('add', R1, target).movImm(R2, to.sizeBytes)
       asm.load(8, R3, R10, slot).aluImm('add', R3, path.offset).call(BPF_FUNC_probe_read_kernel)
     } else {
       asm.mov(R1, R10).aluImm('add', R1, VALUE_SLOT).movImm(R2, path.sizeBytes)
       asm.load(8, R3, R10, slot).aluImm('add', R3, path.offset).call(BPF_FUNC_probe_read_kernel)
       asm.load(loadSize(path), R0, R10, VALUE_SLOT)
-      emitWiden(asm, path, to)
-      asm.store(storeSize(to), R9, target, R0)
+      emitNumber(frame, path, [to, ...more])
     }
   }
   for (const [offset, child] of node.pointers) {
@@ -205,16 +216,23 @@ function isPlainCopy(path: ResolvedPath, to: Destination): boolean {
   return path.bits === undefined && path.sizeBytes === to.sizeBytes
 }
 
+/** Stores the loaded word in R0. */
+function emitNumber(frame: LoadFrame, path: ResolvedPath, to: readonly Destination[]): void {
+  const { asm } = frame
+  emitWiden(asm, path, Math.max(...to.map(({ sizeBytes }) => sizeBytes)))
+  for (const one of to) asm.store(storeSize(one), R9, destination(frame, one), R0)
+}
+
 /**
  * R0 holds the loaded word: cuts out a bit-field, or carries the sign of a narrow number. The upper bits of an
  * argument that was not loaded from memory may be anything.
  */
-function emitWiden(asm: Assembler, path: ResolvedPath, to: Destination): void {
+function emitWiden(asm: Assembler, path: ResolvedPath, sizeBytes: number): void {
   if (path.bits !== undefined) {
     const { shift, width } = path.bits
     asm.aluImm('lsh', R0, 64 - shift - width)
     asm.aluImm(path.signed ? 'arsh' : 'rsh', R0, 64 - width)
-  } else if ((path.signed || path.bare) && path.sizeBytes < to.sizeBytes) {
+  } else if ((path.signed || path.bare) && path.sizeBytes < sizeBytes) {
     const shift = 64 - path.sizeBytes * 8
     asm.aluImm('lsh', R0, shift).aluImm(path.signed ? 'arsh' : 'rsh', R0, shift)
   }
