@@ -40,6 +40,8 @@ export class ProcessTable {
   readonly #timeBase: TimeBase
   /** Oldest first. */
   readonly #entries = new Map<number, ProcessRecord>()
+  /** The youngest, not in `#entries` yet: most that are packed never get there. */
+  #youngest: ProcessRecord | undefined = undefined
   /** Ended processes; those that are packed are not in `#entries`. */
   readonly #ended: EndedProcesses
   readonly #packed = new PidIndex()
@@ -51,7 +53,7 @@ export class ProcessTable {
   }
 
   get size(): number {
-    return this.#entries.size + this.#packed.size
+    return this.#entries.size + this.#packed.size + (this.#youngest === undefined ? 0 : 1)
   }
 
   /** Memory of the processes that are packed. */
@@ -61,7 +63,7 @@ export class ProcessTable {
 
   /** The entry of a pid, not to be changed or given out. */
   peek(pid: number): ProcessRecord | undefined {
-    return this.#entries.get(pid) ?? this.#unpacked(pid)
+    return this.#unpackedEntry(pid) ?? this.#unpack(pid)
   }
 
   /** The process that has or last had this pid, to be given out. */
@@ -73,6 +75,7 @@ export class ProcessTable {
 
   /** All processes by ascending pid, to be given out. */
   *all(): IterableIterator<ProcessRecord> {
+    this.#settle()
     const pids = [...this.#entries.keys(), ...this.#packed.pids()].sort((a, b) => a - b)
     for (const pid of pids) {
       const number = this.#packed.get(pid)
@@ -103,8 +106,10 @@ export class ProcessTable {
    * older process than the pid's present one gets an object that the table does not keep.
    */
   entryOf(pid: number, startLo: number, startHi: number): ProcessRecord {
-    if (this.#isPackedBefore(pid, startLo, startHi)) return this.#add(pid)
-    const entry = this.peek(pid)
+    const youngest = this.#youngest
+    if (youngest?.pid === pid && startLo === youngest.startLo && startHi === youngest.startHi)
+      return this.#writable(youngest)
+    const entry = this.#unpackedEntry(pid) ?? this.#unpackUnlessBefore(pid, startLo, startHi)
     if (entry === undefined) return this.#add(pid)
     if (startLo === entry.startLo && startHi === entry.startHi) return this.#writable(entry)
     if ((entry.known & KNOWN_START) === 0) return this.#writable(entry)
@@ -112,7 +117,9 @@ export class ProcessTable {
     const isCut = (entry.known & KNOWN_START_TICKS) !== 0
     if (isCut && ticksOf(startLo, startHi) === entry.startTicks) return this.#writable(entry)
     const isOlder = isLess(startLo, startHi, entry.startLo, entry.startHi)
-    return isOlder ? new ProcessRecord(pid, this.#timeBase) : this.#add(pid)
+    if (isOlder) return new ProcessRecord(pid, this.#timeBase)
+    this.#drop(entry)
+    return this.#add(pid)
   }
 
   /** As `entryOf`, for records that do not say when the process began: the pid's present process. */
@@ -132,11 +139,11 @@ export class ProcessTable {
   pack(process: ProcessRecord): void {
     const ended = this.#ended
     if ((process.known & PACKED_KNOWN) !== PACKED_KNOWN || (process.known & KNOWN_START_TICKS) !== 0) return
-    if (!ended.isLast(process) || this.#entries.get(process.pid) !== process) return
+    if (!ended.isLast(process) || this.#unpackedEntry(process.pid) !== process) return
     const { maxPackedBytes = MAX_PACKED_BYTES } = this.#options
     const number = ended.packLast(process, maxPackedBytes)
     if (number === NOWHERE) return
-    this.#entries.delete(process.pid)
+    this.#drop(process)
     this.#packed.set(process.pid, number)
     while (ended.sizeBytes > maxPackedBytes) {
       if (this.#removeFirstEnded()) this.evicted += 1
@@ -153,14 +160,15 @@ export class ProcessTable {
   applySnapshot(found: ProcessRecord): ProcessRecord {
     const entry = this.peek(found.pid)
     if (entry === undefined) {
-      this.#replace(found)
+      this.#put(found)
       return found
     }
     const isKnown = (entry.known & KNOWN_START) !== 0
     const difference = isKnown ? found.startTicks - entry.startTicks : 0
     if (difference < 0) return found
     if (difference > 0) {
-      this.#replace(found)
+      this.#drop(entry)
+      this.#put(found)
       return found
     }
     const target = this.#writable(entry)
@@ -196,49 +204,73 @@ export class ProcessTable {
       this.#packed.delete(pid)
       return true
     }
-    const entry = this.#entries.get(pid)
+    const entry = this.#unpackedEntry(pid)
     if (entry === undefined || !entry.hasExited) return false
     if (entry.startLo !== startLo || entry.startHi !== startHi) return false
-    return this.#entries.delete(pid)
+    this.#drop(entry)
+    return true
   }
 
   /** The packed process of a pid, no longer packed. */
-  #unpacked(pid: number): ProcessRecord | undefined {
+  #unpack(pid: number): ProcessRecord | undefined {
     const number = this.#packed.get(pid)
     if (number === NOWHERE) return undefined
     const process = this.#ended.unpack(number)
     process.isDelivered = true
     this.#packed.delete(pid)
-    this.#entries.set(pid, process)
+    this.#settle()
+    this.#youngest = process
     return process
   }
 
-  /** Whether a pid's process is packed and began before that time: it need not be unpacked to be replaced. */
-  #isPackedBefore(pid: number, startLo: number, startHi: number): boolean {
+  /** As `#unpack`; but one that began before that time is removed: it makes way for another. */
+  #unpackUnlessBefore(pid: number, startLo: number, startHi: number): ProcessRecord | undefined {
     const number = this.#packed.get(pid)
-    if (number === NOWHERE || (startLo | startHi) === 0) return false
-    return isLess(this.#ended.startLoOf(number), this.#ended.startHiOf(number), startLo, startHi)
+    if (number === NOWHERE) return undefined
+    const ended = this.#ended
+    const isBefore = isLess(ended.startLoOf(number), ended.startHiOf(number), startLo, startHi)
+    if (!isBefore || (startLo | startHi) === 0) return this.#unpack(pid)
+    this.#packed.delete(pid)
+    return undefined
   }
 
   #writable(entry: ProcessRecord): ProcessRecord {
     if (!entry.isDelivered) return entry
     const copy = entry.clone()
-    this.#entries.set(entry.pid, copy)
+    if (entry === this.#youngest) this.#youngest = copy
+    else this.#entries.set(entry.pid, copy)
     return copy
   }
 
   #add(pid: number): ProcessRecord {
     const entry = new ProcessRecord(pid, this.#timeBase)
-    this.#replace(entry)
+    this.#put(entry)
     return entry
   }
 
-  /** Puts in a process, the youngest, in the place of any that had its pid. */
-  #replace(entry: ProcessRecord): void {
-    const { pid } = entry
-    if (this.#packed.get(pid) !== NOWHERE) this.#packed.delete(pid)
-    else if (!this.#entries.delete(pid)) this.#makeRoom()
-    this.#entries.set(pid, entry)
+  /** Puts in a process of a pid that has none: the youngest. */
+  #put(entry: ProcessRecord): void {
+    this.#makeRoom()
+    this.#settle()
+    this.#youngest = entry
+  }
+
+  #unpackedEntry(pid: number): ProcessRecord | undefined {
+    const youngest = this.#youngest
+    return youngest?.pid === pid ? youngest : this.#entries.get(pid)
+  }
+
+  #drop(entry: ProcessRecord): void {
+    if (entry === this.#youngest) this.#youngest = undefined
+    else this.#entries.delete(entry.pid)
+  }
+
+  /** Puts the youngest where the others are. */
+  #settle(): void {
+    const youngest = this.#youngest
+    if (youngest === undefined) return
+    this.#entries.set(youngest.pid, youngest)
+    this.#youngest = undefined
   }
 
   #makeRoom(): void {
@@ -247,6 +279,7 @@ export class ProcessTable {
     while (this.#ended.count > 0) {
       if (this.#removeFirstEnded()) return
     }
+    this.#settle()
     for (const pid of this.#entries.keys()) {
       this.#entries.delete(pid)
       return
