@@ -43,9 +43,15 @@ export class Slab {
     }
     const target = chunk.words
     const end = (start + lengthBytes + 3) >> 2
-    for (let to = start >> 2, from = offsetBytes >> 2; to < end; to++, from++) {
+    let to = start >> 2
+    let from = offsetBytes >> 2
+    for (; to + 4 <= end; to += 4, from += 4) {
       target[to] = words[from] as number
+      target[to + 1] = words[from + 1] as number
+      target[to + 2] = words[from + 2] as number
+      target[to + 3] = words[from + 3] as number
     }
+    for (; to < end; to++, from++) target[to] = words[from] as number
   }
 
   /** Makes room for `sizeBytes`, a multiple of 8, as for a record; `chunkId` and `offsetBytes` say where. */
