@@ -11,18 +11,21 @@ const ASCII = /^[\0-\x7f]*$/
 
 /** Not in the types of node; skips what `toString` does before it comes to the same. */
 interface Latin1Buffer {
-  latin1Slice(start: number, end: number): string
-  latin1Write(text: string, start: number, length: number): number
+  latin1Slice(this: Buffer, start: number, end: number): string
+  latin1Write(this: Buffer, text: string, start: number, length: number): number
 }
+
+/** Taken once: to find them on a buffer costs as much as a short text. */
+const { latin1Slice, latin1Write } = Buffer.prototype as unknown as Latin1Buffer
 
 /** The bytes from `start` to `end` as text with one character a byte. */
 export function latin1Of(bytes: Buffer, start: number, end: number): string {
-  return (bytes as Buffer & Latin1Buffer).latin1Slice(start, end)
+  return latin1Slice.call(bytes, start, end)
 }
 
 /** Writes text with one character a byte. */
 export function writeLatin1(bytes: Buffer, text: string, start: number): void {
-  ;(bytes as Buffer & Latin1Buffer).latin1Write(text, start, text.length)
+  latin1Write.call(bytes, text, start, text.length)
 }
 
 /** UTF-8 from text with one character a byte; what is invalid becomes U+FFFD. */
