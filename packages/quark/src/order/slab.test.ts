@@ -44,3 +44,27 @@ test('a record begins at a multiple of 8 and does not touch its neighbours', () 
     assert.equal(slab.wordsOf(chunkId).buffer, slab.bytesOf(chunkId).buffer)
   }
 })
+
+test('empty chunks are kept by the number of those in use, and few when all are empty', () => {
+  const slab = new Slab()
+  const held: number[] = []
+  const seen = new Set<unknown>()
+  /** Fills so many chunks and answers how many of them are new. */
+  const fill = (chunks: number): number => {
+    const before = seen.size
+    for (let i = 0; i < chunks * 4; i++) {
+      slab.put(words, bytes, 0, 64 << 10)
+      held.push(slab.chunkId)
+      seen.add(slab.wordsOf(slab.chunkId).buffer)
+    }
+    return seen.size - before
+  }
+  const release = (chunks: number): void => {
+    for (const chunkId of held.splice(0, chunks * 4)) slab.release(chunkId)
+  }
+  assert.equal(fill(40), 40)
+  release(20)
+  assert.equal(fill(20), 10)
+  release(40)
+  assert.equal(fill(20), 14)
+})

@@ -2,8 +2,12 @@
 const CHUNK_BYTES = 256 << 10
 /** Records above this have a chunk of their own, so that they do not waste the rest of a shared one. */
 const LARGE_BYTES = CHUNK_BYTES / 4
-/** Empty chunks that are kept for later. */
-const MAX_SPARE_CHUNKS = 4
+/**
+ * Empty chunks that are kept for later, and of those in use the part that is kept besides: rates go up and
+ * down, and a new chunk costs its zeroes, the page faults, and in the end a garbage collection.
+ */
+const MIN_SPARE_CHUNKS = 4
+const SPARE_SHARE = 1 / 4
 /** Below this a loop over words is faster than a call of `Buffer.copy`. */
 const LOOP_BYTES = 768
 
@@ -84,7 +88,9 @@ export class Slab {
     if (chunkId === this.#currentId) return
     this.#chunks[chunkId] = undefined
     this.#freeIds.push(chunkId)
-    if (chunk.bytes.length === CHUNK_BYTES && this.#spare.length < MAX_SPARE_CHUNKS) this.#spare.push(chunk)
+    const maxSpare = MIN_SPARE_CHUNKS + (this.#chunks.length - this.#freeIds.length) * SPARE_SHARE
+    if (this.#spare.length > maxSpare) this.#spare.pop()
+    else if (chunk.bytes.length === CHUNK_BYTES) this.#spare.push(chunk)
   }
 
   #sharedChunk(sizeBytes: number): Chunk {
