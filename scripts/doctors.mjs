@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-const GUESTS = ['6.1', '6.1:x64:confidentiality', '6.12:x64:confidentiality']
+const GUESTS = ['6.1', '6.1:x64:confidentiality', '6.12:x64:confidentiality', '6.12:arm64', 'newest']
 const DOCTOR = 'packages/mon/bin/quark-mon.js doctor --json'
 const KERNELS = fileURLToPath(new URL('kernels.mjs', import.meta.url))
 const DOCUMENT = new URL('../docs/doctor.md', import.meta.url)
