@@ -40,13 +40,19 @@ function isAlive({ pid, startBootNs }: Key): boolean {
   return findStat({ pid, tid: pid, timeNs: 0n, startBootNs })?.ended === false
 }
 
+/** What of `AuditControl` is needed here. */
+export type RuleControl = Pick<
+  AuditControl,
+  'status' | 'rules' | 'addRule' | 'deleteRule' | 'setEnabled' | 'setBacklogLimit'
+>
+
 /** Rules that are in force until they are disposed of. */
 export class AuditRules implements Disposable {
   /** Another process that gets the records; 0 when there is none. */
   readonly ownerPid: number
   /** Auditing was off: processes that began before cannot be audited. */
   readonly wasDisabled: boolean
-  readonly #control: AuditControl
+  readonly #control: RuleControl
   readonly #before: Before
   readonly #key: string
 
@@ -57,7 +63,7 @@ export class AuditRules implements Disposable {
    * @throws {QuarkError} ERR_QUARK_SYSTEM when the audit system may not be changed, or would tell nothing
    * @throws {EbpfError} when the kernel refuses
    */
-  constructor(control: AuditControl, failedExecs: boolean) {
+  constructor(control: RuleControl, failedExecs: boolean) {
     this.#control = control
     const status = control.status()
     if (status.enabled === 2) {
@@ -91,14 +97,18 @@ export class AuditRules implements Disposable {
     }
   }
 
-  /** Deletes the rules; the last queue leaves the audit system as the first one found it. */
+  /**
+   * Deletes the rules; the last queue leaves the audit system as the first one found it. Rules that were locked
+   * meanwhile stay until the next boot: the kernel changes nothing any more.
+   */
   [Symbol.dispose](): void {
+    const status = this.#control.status()
+    if (status.enabled === 2) return
     const rules = this.#control.rules()
     this.#deleteWhere(rules, ({ key }) => key === this.#key)
     const isLast = rules.every(({ key }) => key === this.#key || parseKey(key) === undefined || isStale(key))
-    const status = this.#control.status()
     // An owner that came in the meantime has its own settings.
-    if (!isLast || status.ownerPid !== 0 || status.enabled === 2) return
+    if (!isLast || status.ownerPid !== 0) return
     if (status.enabled !== this.#before.enabled) this.#control.setEnabled(0)
     if (status.backlogLimit !== this.#before.backlogLimit) {
       this.#control.setBacklogLimit(this.#before.backlogLimit)
