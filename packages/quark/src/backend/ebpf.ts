@@ -17,6 +17,7 @@ import { openKernelTypes } from '../btf/kernel-types.js'
 import type { FactProbes } from '../event/fact.js'
 import type { AttachedFact, MissingFact } from '../stats.js'
 import type { Backend, BackendCounters } from './backend.js'
+import { addMissingFields } from './missing-fields.js'
 
 export interface EbpfBackendOptions {
   readonly facts: readonly FactProbes[]
@@ -154,7 +155,7 @@ class FactLoader {
       for (const { hook, flavor } of running) {
         attached.push({ fact, hook, flavor: flavor === 'direct' ? 'direct' : 'probe_read' })
       }
-      missing.push(...running.flatMap((probe) => missingFields(fact, probe)))
+      for (const probe of running) addMissingFields(missing, fact, probe.missing)
       return
     }
     const [first] = this.#refusals
@@ -206,8 +207,4 @@ class FactLoader {
       return undefined
     }
   }
-}
-
-function missingFields(fact: string, { missing }: AttachedProbe): MissingFact[] {
-  return missing.map(({ field, reason }) => ({ fact: `${fact}.${field}`, reason }))
 }

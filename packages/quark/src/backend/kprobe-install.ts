@@ -17,6 +17,7 @@ import type { FactProbes } from '../event/fact.js'
 import type { AttachedFact, MissingFact } from '../stats.js'
 import { entriesOf, TRACEPOINTS } from './kprobe-hooks.js'
 import type { HookedEvent, HookedFunction, PlainEvent } from './kprobe-hits.js'
+import { addMissingFields } from './missing-fields.js'
 import type { Outbox } from './outbox.js'
 import { findStat, TICK_NS } from './proc-enrich.js'
 
@@ -120,7 +121,7 @@ export class InstalledEvents {
     this.plain.push(...plain)
     for (const { plan } of hooks) {
       this.attached.push({ fact, hook: `kprobe/${plan.function}`, flavor: FLAVOR })
-      for (const { field, reason } of plan.missing) this.missing.push({ fact: `${fact}.${field}`, reason })
+      addMissingFields(this.missing, fact, plan.missing)
     }
     for (const { hook } of plain) this.attached.push({ fact, hook, flavor: FLAVOR })
   }
@@ -131,12 +132,34 @@ export class InstalledEvents {
       const reason = `The kprobe backend has no function for ${probe.hook.kind} ${probe.hook.target}`
       throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', reason)
     }
-    const entries = choices.find((choice) => choice.every((entry) => this.#hasFunction(entry.function)))
-    if (entries === undefined) {
+    const present = choices.filter((choice) => choice.every((entry) => this.#hasFunction(entry.function)))
+    if (present.length === 0) {
       const names = choices.map((choice) => choice.map((entry) => entry.function).join(' and ')).join(', or ')
       throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', `This kernel has no function ${names}`)
     }
-    for (const entry of entries) hooks.push(this.#installFunction(fact, probe, entry))
+    const refusals: EbpfError[] = []
+    for (const entries of present) {
+      try {
+        hooks.push(...this.#installFunctions(fact, probe, entries))
+        return
+      } catch (error) {
+        // There is a function, and yet no probe can be put on it: it is inlined, or the kernel forbids it.
+        if (!(error instanceof EbpfError)) throw error
+        refusals.push(error)
+      }
+    }
+    throw refusals[0] as EbpfError
+  }
+
+  #installFunctions(fact: string, probe: Probe, entries: readonly FunctionEntry[]): HookedFunction[] {
+    const hooks: HookedFunction[] = []
+    try {
+      for (const entry of entries) hooks.push(this.#installFunction(fact, probe, entry))
+      return hooks
+    } catch (error) {
+      this.#removeHooks(hooks)
+      throw error
+    }
   }
 
   #hasFunction(name: string): boolean {
