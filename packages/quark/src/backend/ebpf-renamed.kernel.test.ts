@@ -94,7 +94,7 @@ test('without a hook or a member that is required nothing is opened, and the err
     {
       name: 'tgid',
       code: 'BUILD',
-      reason: /the condition of probe "quark_\w+": no struct task_struct\.tgid$/,
+      reason: /Cannot resolve the [\w ]+ (of|in) probe "quark_\w+": no struct task_struct\.tgid$/,
     },
     {
       name: 'task_struct',

@@ -62,6 +62,7 @@ function installInto(kprobes: FakeEvents): InstalledEvents {
   return new InstalledEvents(kprobes, {
     facts,
     target: { btf: offsetEntryBtf(entry), architecture: 'x64', maxUserBytes: 2048 },
+    flavor: 'fetch_args',
     maxRecordBytes: 8000,
     prefix: 'quark_1_1_1_',
     outbox: new Outbox(1, 16),

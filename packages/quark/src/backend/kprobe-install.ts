@@ -21,14 +21,14 @@ import { addMissingFields } from './missing-fields.js'
 import type { Outbox } from './outbox.js'
 import { findStat, TICK_NS } from './proc-enrich.js'
 
-/** How kernel memory is read here. */
-const FLAVOR = 'fetch_args'
 /** The place of `name` and `symbol` in a command, at their longest. */
 const HEAD_CHARS = 160
 
 export interface InstallOptions {
   readonly facts: readonly FactProbes[]
   readonly target: FetchTarget
+  /** How kernel memory is read, and where its layout is known from. */
+  readonly flavor: string
   /** PERF_MAX_TRACE_SIZE, less what aligns a record. */
   readonly maxRecordBytes: number
   /** Begins the name of every event. */
@@ -117,13 +117,14 @@ export class InstalledEvents {
   }
 
   #keep(fact: string, hooks: readonly HookedFunction[], plain: readonly PlainEvent[]): void {
+    const { flavor } = this.#options
     this.hooks.push(...hooks)
     this.plain.push(...plain)
     for (const { plan } of hooks) {
-      this.attached.push({ fact, hook: `kprobe/${plan.function}`, flavor: FLAVOR })
+      this.attached.push({ fact, hook: `kprobe/${plan.function}`, flavor })
       addMissingFields(this.missing, fact, plan.missing)
     }
-    for (const { hook } of plain) this.attached.push({ fact, hook, flavor: FLAVOR })
+    for (const { hook } of plain) this.attached.push({ fact, hook, flavor })
   }
 
   #installProbe(fact: string, probe: Probe, hooks: HookedFunction[]): void {

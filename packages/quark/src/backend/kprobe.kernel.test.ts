@@ -195,6 +195,15 @@ kprobeTest(
   },
 )
 
+/** A function that the kernel has, and on which it takes no probe. */
+function forbiddenFunction(): string {
+  const symbols = readFileSync('/proc/kallsyms', 'latin1')
+  const list = readFileSync('/sys/kernel/debug/kprobes/blacklist', 'latin1').split('\n')
+  const names = list.flatMap((line) => line.split('\t')[1] ?? [])
+  const isFunction = (name: string): boolean => /^\w+$/.test(name) && symbols.includes(` t ${name}\n`)
+  return names.find(isFunction) ?? assert.fail('the kernel forbids no function')
+}
+
 kprobeTest('a function that a kernel does not have is another way, or a missing fact with its name', () => {
   const { settings, hierarchy, clock } = {
     settings: checkOptions({}),
@@ -204,22 +213,29 @@ kprobeTest('a function that a kernel does not have is another way, or a missing 
   const usual = processFacts({ settings, hierarchy })
   const gone = (target: string): Probe =>
     probe(
-      { name: `q_${target}`, type: 30, hook: kprobe(target, [struct<Task>('task_struct', 'task')]) },
+      { name: 'q_gone', type: 30, hook: kprobe(target, [struct<Task>('task_struct', 'task')]) },
       (task) => ({ record: { pid: u32(task.tgid) } }),
     )
   const fork = usual.find(({ fact }) => fact === 'fork') ?? assert.fail()
+  const forbidden = forbiddenFunction()
   const facts = [
     ...usual,
+    { fact: 'forbidden', ways: [[gone(forbidden)]], required: false },
+    { fact: 'avoided', ways: [[gone(forbidden)], ...fork.ways], required: false },
     { fact: 'renamed', ways: [[gone('renamed_away')], ...fork.ways], required: false },
     { fact: 'inlined', ways: [[gone('inlined_here')], [gone('inlined_there')]], required: false },
   ]
   const backend = openKprobe({ settings, hierarchy, clock, facts })
   const { attached, missing } = backend
   backend[Symbol.dispose]()
-  assert.deepEqual(
-    attached.filter(({ fact }) => fact === 'renamed').map(({ hook }) => hook),
-    ['kprobe/wake_up_new_task'],
-  )
+  for (const fact of ['renamed', 'avoided']) {
+    assert.deepEqual(
+      attached.filter((one) => one.fact === fact).map(({ hook }) => hook),
+      ['kprobe/wake_up_new_task'],
+    )
+  }
+  const refusal = missing.find(({ fact }) => fact === 'forbidden')?.reason ?? ''
+  assert.ok(refusal.startsWith(`Cannot put a kprobe event on "${forbidden}": `), refusal)
   assert.deepEqual(
     missing.filter(({ fact }) => fact === 'inlined').map(({ reason }) => reason),
     ['This kernel has no function inlined_here; This kernel has no function inlined_there'],

@@ -69,6 +69,7 @@ class KprobeBackend implements Backend {
     const { settings, facts } = context
     const kprobes = new KprobeEvents(findTracefs())
     removeStale(kprobes)
+    const { btf, source, isTable } = openKernelTypes(settings.btf)
     queues += 1
     this.#context = context
     this.#outbox = new Outbox(possibleCpuCount(), MAX_WAITING)
@@ -76,11 +77,12 @@ class KprobeBackend implements Backend {
     this.#events = new InstalledEvents(kprobes, {
       facts,
       target: {
-        btf: openKernelTypes(settings.btf).btf,
+        btf,
         architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
         maxUserBytes: MAX_USER_BYTES,
       },
       maxRecordBytes: kernelAtLeast('5.16') ? RECORD_BYTES : OLD_RECORD_BYTES,
+      flavor: isTable ? `fetch_args, offsets from ${source}` : 'fetch_args',
       prefix: eventPrefix(queues),
       outbox: this.#outbox,
     })

@@ -80,6 +80,24 @@ test('openKernelTypes() says how to make the types of a kernel that nobody knows
   })
 })
 
+test('openKernelTypes() goes on to the table when the BTF of the kernel is broken, and says so when that has nothing', (t) => {
+  assert.ok(FIRST !== undefined)
+  const folder = mkdtempSync(join(tmpdir(), 'quark-types-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const kernelPath = join(folder, 'vmlinux')
+  writeFileSync(kernelPath, Buffer.from('9feb0100', 'hex'))
+  const { release, architecture, name } = FIRST
+  const { source, isTable } = openKernelTypes(undefined, { kernelPath, release, architecture })
+  assert.deepEqual([source, isTable], [`the known offsets: ${name} ${release} (the same release)`, true])
+  assert.throws(
+    () => openKernelTypes(undefined, { kernelPath, release: '3.10.0-unheard-of', architecture }),
+    (error: unknown) =>
+      error instanceof BtfError &&
+      error.cause instanceof BtfError &&
+      error.message.includes(`are not known: Broken BTF in ${kernelPath}: 4 bytes cannot hold a header, and`),
+  )
+})
+
 test('openKernelTypes() reads an offset table in place of BTF, and refuses files of another architecture', (t) => {
   assert.ok(FIRST !== undefined)
   const folder = mkdtempSync(join(tmpdir(), 'quark-types-'))

@@ -55,17 +55,29 @@ export function openKernelTypes(path?: string, options: KernelTypesOptions = {})
   const kernel = options.release ?? release()
   const architecture = options.architecture ?? arch()
   if (path !== undefined) return fromFile(path, kernel, architecture)
+  let problem: BtfError | undefined
   for (const file of [options.kernelPath ?? KERNEL_BTF_PATH, ...debugFiles(kernel)]) {
-    const btf = readable(file)
-    if (btf !== undefined) return { btf, source: file, isTable: false }
+    if (!existsSync(file)) continue
+    try {
+      const btf = file === KERNEL_BTF_PATH ? kernelBtf() : Btf.fromFile(file)
+      return { btf, source: file, isTable: false }
+    } catch (error) {
+      // A vmlinux without BTF is no reason to stop looking.
+      if (!(error instanceof BtfError)) throw error
+      problem ??= error
+    }
   }
-  return fromTable(options.table ?? knownOffsets(), kernel, architecture, 'the known offsets')
+  return fromTable(
+    { table: options.table ?? knownOffsets(), where: 'the known offsets', problem },
+    kernel,
+    architecture,
+  )
 }
 
 function fromFile(path: string, kernel: string, architecture: string): KernelTypes {
   if (startsAsJson(path)) {
     const table = parseOffsetTable(readFileSync(path, 'utf8'), `"${path}"`)
-    return fromTable(table, kernel, architecture, `"${path}"`)
+    return fromTable({ table, where: `"${path}"` }, kernel, architecture)
   }
   const btf = Btf.fromFile(path)
   const found = btfArchitecture(btf)
@@ -86,24 +98,26 @@ function startsAsJson(path: string): boolean {
   }
 }
 
-/** A vmlinux without BTF is no reason to stop looking. */
-function readable(path: string): Btf | undefined {
-  if (!existsSync(path)) return undefined
-  try {
-    return path === KERNEL_BTF_PATH ? kernelBtf() : Btf.fromFile(path)
-  } catch (error) {
-    if (error instanceof BtfError) return undefined
-    throw error
-  }
+interface TableSource {
+  readonly table: OffsetTable
+  readonly where: string
+  /** Why the BTF that there is cannot be used. */
+  readonly problem?: BtfError | undefined
 }
 
-function fromTable(table: OffsetTable, kernel: string, architecture: string, where: string): KernelTypes {
+function fromTable(
+  { table, where, problem }: TableSource,
+  kernel: string,
+  architecture: string,
+): KernelTypes {
   const choice = chooseOffsets(table, kernel, architecture)
   if (choice === undefined) {
     throw new BtfError(
-      `The types of this kernel (${kernel}, ${architecture}) are not known: it has no BTF, and ${where} do not cover it ` +
+      `The types of this kernel (${kernel}, ${architecture}) are not known: ${problem?.message ?? 'it has no BTF'}, and ` +
+        `${where} do not cover it ` +
         `(with its debug information make BTF: pahole --btf_encode_detached=FILE vmlinux; then give --btf FILE or set ` +
         'QUARK_BTF_PATH)',
+      { cause: problem },
     )
   }
   const { entry, rule } = choice
