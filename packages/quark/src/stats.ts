@@ -46,7 +46,10 @@ export interface AttachedFact {
   readonly fact: string
   /** For example `tp_btf/sched_process_exec`. */
   readonly hook: string
-  /** How kernel memory is read: `direct` or `probe_read`. */
+  /**
+   * How it is read: `direct` or `probe_read` by programs; `fetch_args` by kprobes, with the offsets that stand in for
+   * BTF; `multicast` from audit, `message` from the proc connector; `procfs`.
+   */
   readonly flavor: string
 }
 
