@@ -63,10 +63,14 @@ run() {
   ended "$step" "$pid"
 }
 
-# STEP [JSON]: runs a step of step.js, which becomes a sleeping test program.
+# STEP [JSON]: runs a step of step.js, which becomes a sleeping test program, unless the kernel refuses that.
 native() {
-  "$SCENARIO_NODE" "$SCENARIO_STEP" "$1" 2>>"$SCENARIO_DIR/errors" &
-  finish "$1" $! "${2:-{\"execs\":2\}}"
+  "$SCENARIO_NODE" "$SCENARIO_STEP" "$1" 2>errors &
+  native=$!
+  observe "$1" "$native" "${2:-{\"execs\":2\}}" 2>errors-of-observe ||
+    left_out "$1" "$(grep Error: errors errors-of-observe | tr '\n' ' ')"
+  kill -KILL "$native" 2>/dev/null
+  ended "$1" "$native"
 }
 
 left_out() {

@@ -163,7 +163,7 @@ function missingSteps(truth: string, said: string): string[] {
     'reuse-second': 'again',
   }
   return [
-    ...always.filter((step) => !truth.includes(`"${step}"`)),
+    ...always.filter((step) => !truth.includes(`"${step}"`) || said.includes(`Left out: ${step}:`)),
     ...Object.entries(unlessLeftOut)
       .filter(([step, word]) => !truth.includes(`"${step}"`) && !said.includes(word))
       .map(([step]) => step),
