@@ -33,6 +33,7 @@ import {
 import { PROC_EVENT_SID } from '../attach/index.js'
 import { probeFeature } from '../features.js'
 import { ProbeSession, type SessionOptions } from '../session.js'
+import { kernelAtLeast } from '../sys/platform.js'
 
 export interface Task {
   readonly pid: Scalar
@@ -138,6 +139,9 @@ export interface Way {
 
 /** Whether programs may read any kernel memory: lockdown=confidentiality forbids it. */
 export const MAY_PROBE_READ = probeFeature('probeReadKernel').supported
+
+/** Whether programs get behind addresses that the verifier knows nothing of: paths, and strings of the kernel. */
+export const MAY_FOLLOW = MAY_PROBE_READ || kernelAtLeast('6.2')
 
 const FLAVORS = MAY_PROBE_READ ? (['direct', 'probeRead'] as const) : (['direct'] as const)
 
