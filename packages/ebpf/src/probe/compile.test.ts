@@ -112,6 +112,20 @@ test('what the kernel lacks is reported once, and is 0 in the record', () => {
   assert.ok(lines.includes(`*(u16 *)(r9 +${RECORD_OFFSET + declared.layout.at.half}) = 0`))
 })
 
+test('a path that begins nowhere leaves no function behind that nothing calls', () => {
+  interface OtherTask extends SmallTask {
+    readonly no_such_fs: SmallTask['fs']
+  }
+  const hook = tracepoint('sched_process_exec', [struct<OtherTask>('task_struct', 'task')])
+  const declared = probe({ name: 'lacking', type: 1, hook }, (p) => ({
+    record: { pid: u32(p.tgid), cwd: path(p.no_such_fs.pwd, p.no_such_fs.root) },
+  }))
+  const btf = smallBtf({ inlineNames: true })
+  const { missing, code } = compileProbe(declared, target({ btf, loop: 'helper' }))
+  assert.deepEqual(missing, [{ field: 'cwd', reason: 'no struct task_struct.no_such_fs' }])
+  assert.equal(disassemble(code.bytes).filter((line) => line === 'exit').length, 1)
+})
+
 test('a tail whose input the kernel lacks is marked as unreadable', () => {
   const declared = probe({ name: 'lacking', type: 1, hook: execHook }, (p) => ({
     record: { text: kernelString(p.no_such_member, 16), cwd: path(p.fs.pwd, p.fs.root) },

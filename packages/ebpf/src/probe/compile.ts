@@ -129,6 +129,7 @@ class Compiler implements LoadFrame {
   readonly #resolver: Resolver
   readonly #missing: MissingField[] = []
   readonly #values: Values
+  #hasPath = false
   readonly #preemption: { readonly disable: number; readonly enable: number } | undefined
 
   constructor(probe: Probe, target: Target, resolver: Resolver) {
@@ -167,7 +168,10 @@ class Compiler implements LoadFrame {
     asm.label('out')
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_enable', this.#preemption.enable)
     asm.movImm(R0, 0).exit().emitAsides()
-    if (this.#usesPathCallback()) emitPathCallback(this.#tailFrame(), this.#pathOffsets() as PathOffsets)
+    // The verifier refuses a function that nothing calls.
+    if (this.#hasPath && this.#target.loop === 'helper') {
+      emitPathCallback(this.#tailFrame(), this.#pathOffsets() as PathOffsets)
+    }
     return {
       probe: this.#probe,
       code: asm.assemble(),
@@ -351,6 +355,7 @@ class Compiler implements LoadFrame {
     const [first = 0, second = 0, third = 0, fourth = 0] = inputs
     switch (tail.kind) {
       case 'path':
+        this.#hasPath = true
         emitPath(
           frame,
           tail,
@@ -410,15 +415,6 @@ class Compiler implements LoadFrame {
 
   #pathOffsets(): PathOffsets | Unresolved {
     return pathOffsets(this.#target.btf)
-  }
-
-  #usesPathCallback(): boolean {
-    return (
-      this.#target.loop === 'helper' &&
-      this.#probe.layout.tails.some(
-        (tail) => tail.kind === 'path' && tail.maxBytes > 0 && this.#tailRefusal(tail) === undefined,
-      )
-    )
   }
 
   /** Sends the record, wakes the reader if it asked for that, and counts. */

@@ -116,6 +116,7 @@ test('without a hook or a member that is required nothing is opened, and the err
 test('a member that is gone takes along only what lies behind it', async (t) => {
   const cases = [
     { name: 'arg_start', owner: 'mm_struct', fields: ['exec.argv', 'exec.argvBytes'] },
+    { name: 'pwd', owner: 'fs_struct', fields: ['exec.cwd', 'fork.cwd'] },
     {
       name: 'real_parent',
       owner: 'task_struct',
