@@ -161,12 +161,15 @@ const ABSENT = [
   /^comm-file \(pid \d+\): comm is /,
 ]
 
+/** A fork is told when its call returns, and the child may have done a lot by then. */
+const HOLD_MS = 2000
+
 /** When /proc does not show a process any more, its start is that of the call which made it, on a slow machine. */
 const START_PRECISION_NS = 200_000_000
 
 test('what it tells of the scenario is true, or absent', { skip }, async (t) => {
   const { accepted } = await runScenario(
-    (options) => Quark.open({ ...options, backends }),
+    (options) => Quark.open({ ...options, holdMs: HOLD_MS, backends }),
     (complaint) => ABSENT.some((pattern) => pattern.test(complaint)),
     { startPrecisionNs: START_PRECISION_NS },
   )
