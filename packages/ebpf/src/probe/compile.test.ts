@@ -80,6 +80,10 @@ test('a program is what it was', async (t) => {
       })
     }
   }
+  await t.test('a machine on which loads through NULL fault', () => {
+    const goal = target({ architecture: 'arm64' })
+    expectGolden('sample-arm64', textOf(compileProbe(sample, goal), goal))
+  })
   await t.test('a kernel without kfuncs', () => {
     const goal = target({ btf: smallBtf({ kfuncs: false }) })
     expectGolden('sample-without-kfuncs', textOf(compileProbe(sample, goal), goal))

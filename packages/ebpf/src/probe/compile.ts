@@ -124,6 +124,7 @@ class Compiler implements LoadFrame {
   readonly flavor: Flavor
   readonly recordOffset = RECORD_OFFSET
   readonly castId: number | undefined
+  readonly faultsOnNull: boolean
   readonly #probe: Probe
   readonly #target: Target
   readonly #resolver: Resolver
@@ -138,6 +139,8 @@ class Compiler implements LoadFrame {
     this.#resolver = resolver
     this.flavor = probe.hook.kind === 'kprobe' ? 'probeRead' : target.flavor
     this.castId = target.btf.findFunction('bpf_rdonly_cast')?.id
+    // On x86-64 the kernel guards each load.
+    this.faultsOnNull = target.architecture === 'arm64'
     this.#values = new Values(this.asm, probe.name)
     const disable = target.btf.findFunction('bpf_preempt_disable')
     const enable = target.btf.findFunction('bpf_preempt_enable')

@@ -56,6 +56,12 @@ export interface LoadFrame {
   argument(dst: Register, index: number): void
   /** Type id of bpf_rdonly_cast, if the kernel has it (Linux 6.2). */
   readonly castId: number | undefined
+  /**
+   * Direct loads through NULL fault: no guard keeps them from it. A kernel that is not built to count how often
+   * preemption was disabled takes that for a fault of the task, and may run others before it goes on: in the middle
+   * of a program, whose scratch they then overwrite.
+   */
+  readonly faultsOnNull: boolean
   /** Offset of the record within the scratch that R9 points to. */
   readonly recordOffset: number
 }
@@ -147,11 +153,37 @@ function emitDirectRoot(frame: LoadFrame, { root, rootType }: ResolvedPath, node
 }
 
 function emitDirectPointers(frame: LoadFrame, node: TreeNode, depth: number): void {
+  const { asm } = frame
   for (const [offset, child] of node.pointers) {
-    frame.asm.load(8, pointerRegister(depth + 1), pointerRegister(depth), offset)
+    const pointer = pointerRegister(depth + 1)
+    asm.load(8, pointer, pointerRegister(depth), offset)
+    const end = asm.uniqueLabel('end')
+    if (frame.faultsOnNull) {
+      const isNull = asm.uniqueLabel('null')
+      asm.jumpIfImm('==', pointer, 0, isNull)
+      asm.aside(isNull, () => {
+        emitZeroes(frame, child)
+        asm.jump(end)
+      })
+    }
     emitDirectLeaves(frame, child, depth + 1)
     emitDirectPointers(frame, child, depth + 1)
+    asm.label(end)
   }
+}
+
+/** What lies behind NULL: 0, as a guarded load has it. Addresses count from NULL. */
+function emitZeroes(frame: LoadFrame, node: TreeNode): void {
+  for (const { path, to, more } of node.leaves) {
+    const address = path.address && to.area === 'slot' ? path.offset : 0
+    for (const one of [to, ...more]) {
+      for (let at = 0; at < one.sizeBytes; at += 8) {
+        const sizeBytes = Math.min(8, one.sizeBytes - at) as 1 | 2 | 4 | 8
+        frame.asm.storeImm(sizeBytes, R9, destination(frame, one) + at, address)
+      }
+    }
+  }
+  for (const child of node.pointers.values()) emitZeroes(frame, child)
 }
 
 function emitDirectLeaves(frame: LoadFrame, node: TreeNode, depth: number): void {
