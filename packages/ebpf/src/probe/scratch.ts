@@ -3,16 +3,17 @@
  * each program and no lookup happens at run time. Each CPU has a slot of its own, made of whole pages:
  *
  * ```
- *  0       8     16          64             320        576           1088        1344
+ *  0       8     16          24             280        576           1088        1344
  *  ┌───────┬─────┬───────────┬──────────────┬──────────┬─────────────┬───────────┬──────────────────────────┐
  *  │ wake  │ seq │ stood in  │ produced[32] │ lost[32] │ temporaries │ tasks[32] │ the record being written │
  *  └───────┴─────┴───────────┴──────────────┴──────────┴─────────────┴───────────┴──────────────────────────┘
  *   the first page is mapped into user space
  * ```
  *
- * All of it lies together because the first touch of a page or line is what a short program pays for. Values
- * of a walk live in temporaries and not in registers, so that the verifier sees an unknown number where it
- * would otherwise follow a new range in every iteration.
+ * All of it lies together because the first touch of a page or line is what a short program pays for: the counts of the
+ * first types of records share a line with what every run writes. Values of a walk live in temporaries and not in
+ * registers, so that the verifier sees an unknown number where it would otherwise follow a new range in every
+ * iteration.
  */
 
 import type { MapSpec } from '../map.js'
@@ -34,9 +35,9 @@ export const SLOT_SEQ = 8
 /** u64: runs that the kernel skipped and that a stand-in made up for (stand-in.ts). */
 export const SLOT_STOOD_IN = 16
 /** u64[32]: records that reached the ring, by type. */
-export const SLOT_PRODUCED = 64
+export const SLOT_PRODUCED = 24
 /** u64[32]: records that found no room, by type. */
-export const SLOT_LOST = 320
+export const SLOT_LOST = 280
 
 /** First of the 8-byte temporaries, and the end of them. */
 export const FIRST_TEMPORARY = 576

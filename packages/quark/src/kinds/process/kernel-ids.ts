@@ -79,7 +79,7 @@ export function credsProbe(settings: ProcessProbeSettings, hook: FunctionHook) {
         when: and(and(or(uid, gid), eq(task.pid, task.tgid)), userTask(task, settings)),
         record: {
           what: u32(or(mul(uid, PROC_EVENT_UID), mul(gid, PROC_EVENT_GID))),
-          ...identity(task, settings, cred),
+          ...identity(task, settings, { cred }),
         },
       }
     },

@@ -99,15 +99,19 @@ function cgroupOf(task: Task, hierarchy: 'unified' | 'pids'): Cgroup {
     : at(task.cgroups.subsys, enumValue('cgroup_subsys_id', 'pids_cgrp_id')).cgroup
 }
 
-/** Everything that identifies a process and its rights. */
+/**
+ * Everything that identifies a process and its rights.
+ *
+ * @param leader the first thread; given where the task itself is that, to save a load
+ */
 export function identity(
   task: Task,
   { cgroupHierarchy }: ProcessProbeSettings,
-  cred: KernelCred = task.cred,
+  { cred = task.cred, leader = task.group_leader }: { cred?: KernelCred; leader?: Task } = {},
 ) {
   const { signal, nsproxy } = task
   const tty = signal.tty
-  const parent = task.group_leader.real_parent.tgid
+  const parent = leader.real_parent.tgid
   const pgid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_PGID')).numbers, 0).nr
   const sid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_SID')).numbers, 0).nr
   return {
@@ -174,7 +178,7 @@ export function forkProbe(settings: ProcessProbeSettings) {
       when: and(eq(child.pid, child.tgid), userTask(child, settings)),
       // The kernel read the clock for this a moment ago, and reading it is a good part of a record's price.
       time: startBootNs(child),
-      record: { ...identity(child, settings), cwd: path(child.fs.pwd, child.fs.root) },
+      record: { ...identity(child, settings, { leader: child }), cwd: path(child.fs.pwd, child.fs.root) },
     }),
   )
 }
@@ -193,7 +197,7 @@ export function execProbe(settings: ProcessProbeSettings) {
     },
     (task, _oldPid, bprm) => ({
       record: {
-        ...identity(task, settings),
+        ...identity(task, settings, { leader: task }),
         /** Real sizes, to tell how much was cut. */
         argvBytes: u32(sub(task.mm.arg_end, task.mm.arg_start)),
         envBytes: u32(sub(task.mm.env_end, task.mm.env_start)),
