@@ -200,6 +200,29 @@ test('counts slots, not instructions', () => {
   assert.equal(asm.loadMap(R1, 'map').length, 5)
 })
 
+test('writes what was laid aside behind the function, also what that lays aside, and misses what never was', () => {
+  const rare = (asm: Assembler): Assembler =>
+    asm
+      .jumpIfImm('==', R1, 0, 'rare')
+      .aside('rare', () => {
+        asm.movImm(R0, 1).jumpIfImm('==', R2, 0, 'rarer').exit()
+        asm.aside('rarer', () => asm.movImm(R0, 2).exit())
+      })
+      .movImm(R0, 0)
+      .exit()
+  assert.deepEqual(disassemble(rare(new Assembler()).emitAsides().assemble().bytes), [
+    'if r1 == 0x0 goto +2',
+    'r0 = 0',
+    'exit',
+    'r0 = 1',
+    'if r2 == 0x0 goto +1',
+    'exit',
+    'r0 = 2',
+    'exit',
+  ])
+  assert.throws(() => rare(new Assembler()).assemble(), /label "rare", which is not defined/)
+})
+
 test('gives out each label name once', () => {
   const asm = new Assembler()
   const names = [asm.uniqueLabel(), asm.uniqueLabel(), asm.uniqueLabel('loop'), asm.uniqueLabel('loop')]

@@ -39,8 +39,7 @@ export interface Destination {
 /** A value, and where it goes: several fields and temporaries may want the same one. */
 interface Leaf {
   readonly path: ResolvedPath
-  readonly to: Destination
-  readonly more: Destination[]
+  readonly to: [Destination, ...Destination[]]
 }
 
 interface TreeNode {
@@ -94,8 +93,8 @@ export class LoadTree {
       node = next
     }
     const same = node.leaves.find((leaf) => isSameNumber(leaf.path, path))
-    if (same === undefined) node.leaves.push({ path, to, more: [] })
-    else same.more.push(to)
+    if (same === undefined) node.leaves.push({ path, to: [to] })
+    else same.to.push(to)
   }
 
   emit(frame: LoadFrame): void {
@@ -174,9 +173,9 @@ function emitDirectPointers(frame: LoadFrame, node: TreeNode, depth: number): vo
 
 /** What lies behind NULL: 0, as a guarded load has it. Addresses count from NULL. */
 function emitZeroes(frame: LoadFrame, node: TreeNode): void {
-  for (const { path, to, more } of node.leaves) {
-    const address = path.address && to.area === 'slot' ? path.offset : 0
-    for (const one of [to, ...more]) {
+  for (const { path, to } of node.leaves) {
+    for (const one of to) {
+      const address = path.address && one.area === 'slot' ? path.offset : 0
       for (let at = 0; at < one.sizeBytes; at += 8) {
         const sizeBytes = Math.min(8, one.sizeBytes - at) as 1 | 2 | 4 | 8
         frame.asm.storeImm(sizeBytes, R9, destination(frame, one) + at, address)
@@ -189,10 +188,11 @@ function emitZeroes(frame: LoadFrame, node: TreeNode): void {
 function emitDirectLeaves(frame: LoadFrame, node: TreeNode, depth: number): void {
   const { asm } = frame
   const base = pointerRegister(depth)
-  for (const { path, to, more } of node.leaves) {
-    const target = destination(frame, to)
-    if (!path.bare && path.address && to.area === 'record') {
-      for (let i = 0; i < to.sizeBytes; i += 8) {
+  for (const { path, to } of node.leaves) {
+    const [first] = to
+    const target = destination(frame, first)
+    if (!path.bare && path.address && first.area === 'record') {
+      for (let i = 0; i < first.sizeBytes; i += 8) {
         asm.load(8, R0, base, path.offset + i).store(8, R9, target + i, R0)
       }
     } else if (!path.bare && path.address) {
@@ -200,7 +200,7 @@ function emitDirectLeaves(frame: LoadFrame, node: TreeNode, depth: number): void
     } else {
       if (path.bare) asm.mov(R0, base)
       else asm.load(loadSize(path), R0, base, path.offset)
-      emitNumber(frame, path, [to, ...more])
+      emitNumber(frame, path, to)
     }
   }
 }
@@ -216,21 +216,22 @@ function emitProbeReadRoot(frame: LoadFrame, { root }: ResolvedPath, node: TreeN
 function emitProbeReadNode(frame: LoadFrame, node: TreeNode, depth: number): void {
   const { asm } = frame
   const slot = pointerSlot(depth)
-  for (const { path, to, more } of node.leaves) {
-    const target = destination(frame, to)
+  for (const { path, to } of node.leaves) {
+    const [first, ...more] = to
+    const target = destination(frame, first)
     if (path.bare) {
       asm.load(8, R0, R10, slot)
-      emitNumber(frame, path, [to, ...more])
-    } else if (path.address && to.area === 'slot') {
+      emitNumber(frame, path, to)
+    } else if (path.address && first.area === 'slot') {
       asm.load(8, R0, R10, slot).aluImm('add', R0, path.offset).store(8, R9, target, R0)
-    } else if (path.address || (isPlainCopy(path, to) && more.length === 0)) {
-      asm.mov(R1, R9).aluImm('add', R1, target).movImm(R2, to.sizeBytes)
+    } else if (path.address || (isPlainCopy(path, first) && more.length === 0)) {
+      asm.mov(R1, R9).aluImm('add', R1, target).movImm(R2, first.sizeBytes)
       asm.load(8, R3, R10, slot).aluImm('add', R3, path.offset).call(BPF_FUNC_probe_read_kernel)
     } else {
       asm.mov(R1, R10).aluImm('add', R1, VALUE_SLOT).movImm(R2, path.sizeBytes)
       asm.load(8, R3, R10, slot).aluImm('add', R3, path.offset).call(BPF_FUNC_probe_read_kernel)
       asm.load(loadSize(path), R0, R10, VALUE_SLOT)
-      emitNumber(frame, path, [to, ...more])
+      emitNumber(frame, path, to)
     }
   }
   for (const [offset, child] of node.pointers) {

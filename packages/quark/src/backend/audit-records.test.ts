@@ -208,6 +208,15 @@ test('a process whose pid has passed on gets nothing of the one that has it now'
       assert.deepEqual(begun(session.events()), expected)
     })
   }
+  await t.test('its start was known before its fork was told', () => {
+    const session = new Session()
+    const exec = `arch=${arch.toString(16)} syscall=${NUMBERS['exec']} success=yes pid=${process.pid} comm="name"`
+    session.line(AUDIT_SYSCALL, exec, startMs + 10)
+    session.line(AUDIT_EOE, '', startMs + 10)
+    clone(session, startMs - 20)
+    clone(session, startMs + 500)
+    assert.deepEqual(begun(session.events()), [{ startMs, cwd: undefined }, found])
+  })
   await t.test('another one was made while /proc was read', () => {
     const session = new Session()
     clone(session, startMs - 500)

@@ -258,15 +258,15 @@ export class AuditRecords {
       before === undefined || isLate || before.hasEnded ? undefined : this.#end(before, undefined, timeNs)
     const process = isLate ? before : this.#hear(pid, timeNs)
     process.isForkTold = true
-    // The call may have begun long before it made the child, but the child is there when the call returns.
+    const isNew = process.startBootNs === 0n
     const seen = process.hasEnded ? undefined : this.#find(process, timeNs + FORK_TIME_NS)
     // To a step of audit's clock: without any, a process could not be told from the next one with its pid.
-    if (process.startBootNs === 0n) process.startBootNs = timeNs
+    if (isNew && seen === undefined) process.startBootNs = timeNs
     const isCopy = flags !== undefined && (flags & CLONE_NEWUSER) === 0
     const isSibling = ((flags ?? 0) & CLONE_PARENT) !== 0
     const write = (stale: number): void => {
       endBefore?.()
-      if (stale === STALE_ALL && seen !== undefined) {
+      if (stale === STALE_ALL && isNew) {
         process.startBootNs = timeNs
         process.isStartExact = false
       }
@@ -387,7 +387,10 @@ export class AuditRecords {
     return process
   }
 
-  /** What was found in /proc, unless the pid has passed on since, so that it may be of the next process that had it. */
+  /**
+   * What was found in /proc, unless the pid has passed on since, so that it may be of the next process that had it.
+   * Counts the record if that is nothing.
+   */
   #ofTheSame(found: Found | undefined, stale: number): Found | undefined {
     const same = stale === STALE_ALL ? undefined : found
     if (same === undefined) this.unenriched += 1
