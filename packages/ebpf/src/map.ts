@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { bpf, BpfAttr, objectName } from './sys/bpf.js'
 import { BPF_MAP_CREATE, BPF_MAP_DELETE_ELEM, BPF_MAP_GET_NEXT_KEY } from './sys/bpf.js'
-import { BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM } from './sys/bpf.js'
+import { BPF_MAP_FREEZE, BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM } from './sys/bpf.js'
 import { Fd } from './sys/fd.js'
 import { pageSizeBytes, type Result } from './sys/libc.js'
 import { MappedMemory } from './sys/memory.js'
@@ -189,6 +189,16 @@ export class BpfMap implements Disposable {
         yield [key, value]
       }
     }
+  }
+
+  /**
+   * Forbids this process and all others to change the map. If programs cannot either (`BPF_F_RDONLY_PROG`), the
+   * verifier takes the values of an array for constants. Needs Linux 5.2.
+   *
+   * @throws {KernelError | ClosedError} EBUSY when it is mapped writable
+   */
+  freeze(): void {
+    this.#checked('BPF_MAP_FREEZE', bpf(BPF_MAP_FREEZE, new BpfAttr().u32(0, this.fd.number)))
   }
 
   /**

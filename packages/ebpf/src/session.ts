@@ -5,7 +5,7 @@ import { resolveMaps } from './asm/index.js'
 import type { Btf } from './btf/index.js'
 import { BuildError, ClosedError, VerifierError } from './errors.js'
 import { probeFeature } from './features.js'
-import { BpfMap, possibleCpuCount } from './map.js'
+import { BPF_F_RDONLY_PROG, BpfMap, possibleCpuCount } from './map.js'
 import {
   type CompiledProbe,
   compileProbe,
@@ -282,20 +282,26 @@ export class ProbeSession implements Disposable {
     }
   }
 
-  #load({ probe, code, declaration }: CompiledProbe, flavor: Flavor): Program {
+  #load({ probe, code, constants, declaration }: CompiledProbe, flavor: Flavor): Program {
     for (const map of mapsOf(probe)) this.#create(map)
-    const bytes = resolveMaps(code, (name) => {
-      const map = this.#maps.get(name)
-      if (map === undefined) throw new BuildError(`Cannot load probe "${probe.name}": no map "${name}"`)
-      return map.fd.number
-    })
-    return Program.load({
-      name: probe.name,
-      code: bytes,
-      declaration,
-      functions: code.functions,
-      ...programKind(probe, flavor, this.#openBtf()),
-    })
+    // The program keeps them once it is loaded.
+    const own = new Map([...constants].map(([name, bytes]) => [name, createConstants(name, bytes)]))
+    try {
+      const bytes = resolveMaps(code, (name) => {
+        const map = own.get(name) ?? this.#maps.get(name)
+        if (map === undefined) throw new BuildError(`Cannot load probe "${probe.name}": no map "${name}"`)
+        return map.fd.number
+      })
+      return Program.load({
+        name: probe.name,
+        code: bytes,
+        declaration,
+        functions: code.functions,
+        ...programKind(probe, flavor, this.#openBtf()),
+      })
+    } finally {
+      for (const map of own.values()) map.close()
+    }
   }
 
   #create(map: ProbeMap): void {
@@ -437,4 +443,23 @@ interface Resources {
 
 function closeLinks({ links }: Pick<Running, 'links'>): void {
   for (const link of links.toReversed()) link.close()
+}
+
+/** A map whose bytes the verifier takes for constants. */
+function createConstants(name: string, bytes: Uint8Array): BpfMap {
+  const map = BpfMap.create({
+    name,
+    type: 'array',
+    valueSizeBytes: bytes.byteLength,
+    maxEntries: 1,
+    flags: BPF_F_RDONLY_PROG,
+  })
+  try {
+    map.set(0, bytes)
+    map.freeze()
+    return map
+  } catch (error) {
+    map.close()
+    throw error
+  }
 }

@@ -88,6 +88,15 @@ test('a program is what it was', async (t) => {
     const goal = target({ btf: smallBtf({ kfuncs: false }) })
     expectGolden('sample-without-kfuncs', textOf(compileProbe(sample, goal), goal))
   })
+  await t.test('a kernel on which loads are rows of a table', () => {
+    const goal = target({ btf: smallBtf({ window: true, inlineNames: true }) })
+    const compiled = compileProbe(sample, goal)
+    const rows = [...compiled.constants].map(([name, bytes]) => [
+      name,
+      [...new Uint16Array(bytes.buffer)].join(' '),
+    ])
+    expectGolden('sample-table', [textOf(compiled, goal), ...rows.flat()].join('\n'))
+  })
   await t.test('a kernel that preempts tracing programs', () => {
     const goal = target({ preemptible: true })
     expectGolden('preemptible', textOf(compileProbe(rename, goal), goal))
@@ -200,7 +209,7 @@ test('a probe that cannot be compiled says which and why', async (t) => {
     },
     {
       name: 'too many temporaries',
-      declared: withPid((p) => sumOf(p, 60)),
+      declared: withPid((p) => sumOf(p, 90)),
       error: {
         name: 'BuildError',
         message: 'Cannot compile probe "broken": more values than there are temporaries',

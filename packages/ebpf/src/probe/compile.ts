@@ -26,7 +26,9 @@ import type { ExprNode } from './expr.js'
 import { isTail } from './fields.js'
 import type { TailField } from './layout.js'
 import { HEADER_CPU, HEADER_SEQ, HEADER_TIME, HEADER_TYPE, TAIL_FAILED } from './layout.js'
-import { type Destination, type Flavor, type LoadFrame, LoadTree } from './loads.js'
+import { LOADS_MAP, type LoadTable, loadTableBytes } from './load-table.js'
+import { type Destination, type Flavor, type LoadFrame, LoadTree } from './load-tree.js'
+import { emitLoads } from './loads.js'
 import { describeProbe, type Probe } from './probe.js'
 import { presentArguments } from './prototype.js'
 import { type ResolvedExpr, Resolver, Unresolved } from './resolve.js'
@@ -83,6 +85,8 @@ export interface Target {
 export interface CompiledProbe {
   readonly probe: Probe
   readonly code: AssembledCode
+  /** Maps of this program alone, whose values are constants: by name, with the bytes. */
+  readonly constants: ReadonlyMap<string, Uint8Array>
   /** Fields that this kernel cannot supply, each with the reason. They are 0 in every record. */
   readonly missing: readonly MissingField[]
   readonly declaration: string
@@ -130,6 +134,7 @@ class Compiler implements LoadFrame {
   readonly #resolver: Resolver
   readonly #missing: MissingField[] = []
   readonly #values: Values
+  readonly #loadTable: LoadTable | undefined
   #hasPath = false
   readonly #preemption: { readonly disable: number; readonly enable: number } | undefined
 
@@ -142,6 +147,7 @@ class Compiler implements LoadFrame {
     // On x86-64 the kernel guards each load.
     this.faultsOnNull = target.architecture === 'arm64'
     this.#values = new Values(this.asm, probe.name)
+    this.#loadTable = this.#planLoadTable()
     const disable = target.btf.findFunction('bpf_preempt_disable')
     const enable = target.btf.findFunction('bpf_preempt_enable')
     // Trampolines of fentry and fexit never keep a task on its CPU, other hooks do on most kernels.
@@ -175,12 +181,23 @@ class Compiler implements LoadFrame {
     if (this.#hasPath && this.#target.loop === 'helper') {
       emitPathCallback(this.#tailFrame(), this.#pathOffsets() as PathOffsets)
     }
+    const loads = this.#loadTable && loadTableBytes(this.#loadTable)
     return {
       probe: this.#probe,
       code: asm.assemble(),
+      constants: new Map(loads === undefined ? [] : [[LOADS_MAP, loads]]),
       missing: this.#missing,
       declaration: describeProbe(this.#probe),
     }
+  }
+
+  /** Only where the kernel guards each load is a table better than the loads themselves. */
+  #planLoadTable(): LoadTable | undefined {
+    const window = findWindow(this.#target.btf)
+    const { castId } = this
+    if (this.flavor !== 'direct' || this.faultsOnNull || castId === undefined || window === undefined)
+      return undefined
+    return { window, castId, rows: [], temporary: () => this.#values.temporary() }
   }
 
   #emitRole(role: Role): void {
@@ -226,7 +243,7 @@ class Compiler implements LoadFrame {
     }
     const tree = new LoadTree()
     this.#values.prepare(expr, tree)
-    tree.emit(this)
+    emitLoads(this, tree)
     this.#values.emitUnless(expr, 'out')
     if (this.#values.mostTemporaries > CONDITION_TEMPORARIES) {
       throw new BuildError(`Cannot compile probe "${this.#probe.name}": its condition has too many values`)
@@ -241,7 +258,7 @@ class Compiler implements LoadFrame {
       const value = effect.kind === 'store' ? this.#resolved(effect.value, 'value') : undefined
       this.#values.prepare(key, tree)
       if (value !== undefined) this.#values.prepare(value, tree)
-      tree.emit(this)
+      emitLoads(this, tree)
       if (effect.kind === 'claim') this.#values.emitClaim(effect.map, key, 'out')
       else if (value === undefined) this.#values.emitRemove(effect.map, key)
       else this.#values.emitStore(effect.map, key, value)
@@ -295,7 +312,7 @@ class Compiler implements LoadFrame {
       }
     }
     const tails = layout.tails.map((tail) => ({ tail, inputs: this.#prepareTail(tail, tree, computed) }))
-    tree.emit(this)
+    emitLoads(this, tree, this.#loadTable)
     for (const { expr, area, offset, sizeBytes } of computed) {
       this.#values.evaluate(expr)
       this.asm.store(sizeBytes as 1 | 2 | 4 | 8, R9, area === 'record' ? RECORD_OFFSET + offset : offset, R0)

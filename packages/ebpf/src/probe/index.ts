@@ -95,7 +95,7 @@ export {
 } from './codec.js'
 export { type CompiledProbe, compileProbe, type MissingField, type Target } from './compile.js'
 export type { Role } from './stand-in.js'
-export type { Flavor } from './loads.js'
+export type { Flavor } from './load-tree.js'
 export {
   type FetchedRecord,
   type FetchPlan,

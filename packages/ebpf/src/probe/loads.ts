@@ -1,11 +1,9 @@
 /**
- * Loads: all paths of a record merged into one tree, so that every pointer is loaded once, and the code
- * for it in both flavours. Direct loads rely on BTF pointers, which read 0 through NULL or a bad address;
- * the other flavour calls probe_read_kernel, which zeroes what it could not read.
+ * Loads in both flavours. Direct loads rely on BTF pointers, which read 0 through NULL or a bad address; the other
+ * flavour calls probe_read_kernel, which zeroes what it could not read.
  */
 
 import {
-  type Assembler,
   BPF_FUNC_get_current_task,
   BPF_FUNC_get_current_task_btf,
   BPF_FUNC_probe_read_kernel,
@@ -22,48 +20,10 @@ import {
   type Register,
 } from '../asm/index.js'
 import { BuildError } from '../errors.js'
+import { destination, emitNumber, loadSize } from './load-number.js'
+import { emitLoadTable, type LoadTable } from './load-table.js'
+import type { Destination, LoadFrame, LoadTree, TreeNode } from './load-tree.js'
 import type { ResolvedPath } from './resolve.js'
-
-export type Flavor = 'direct' | 'probeRead'
-
-/**
- * Where a loaded value goes. `record` counts from the record's start, `slot` from the scratch's. Of memory
- * that lies in place (an array, a structure), a record gets the bytes and a slot the address.
- */
-export interface Destination {
-  readonly area: 'record' | 'slot'
-  readonly offset: number
-  readonly sizeBytes: number
-}
-
-/** A value, and where it goes: several fields and temporaries may want the same one. */
-interface Leaf {
-  readonly path: ResolvedPath
-  readonly to: [Destination, ...Destination[]]
-}
-
-interface TreeNode {
-  readonly leaves: Leaf[]
-  readonly pointers: Map<number, TreeNode>
-}
-
-/** What the emitters need to know about the program that they write into. */
-export interface LoadFrame {
-  readonly asm: Assembler
-  readonly flavor: Flavor
-  /** Emits `dst = argument index` from the context in R6. */
-  argument(dst: Register, index: number): void
-  /** Type id of bpf_rdonly_cast, if the kernel has it (Linux 6.2). */
-  readonly castId: number | undefined
-  /**
-   * Direct loads through NULL fault: no guard keeps them from it. A kernel that is not built to count how often
-   * preemption was disabled takes that for a fault of the task, and may run others before it goes on: in the middle
-   * of a program, whose scratch they then overwrite.
-   */
-  readonly faultsOnNull: boolean
-  /** Offset of the record within the scratch that R9 points to. */
-  readonly recordOffset: number
-}
 
 /** Registers that hold the pointers of one branch, by depth; R6 is the context, R9 the scratch. */
 const POINTER_REGISTERS: readonly Register[] = [R1, R2, R3, R4, R5, R7, R8]
@@ -73,53 +33,12 @@ const POINTER_SLOTS = [-8, -16, -24, -32, -40, -48, -56, -64] as const
 /** A value on its way through probe_read_kernel. */
 const VALUE_SLOT = -72
 
-export class LoadTree {
-  readonly #roots = new Map<string, { path: ResolvedPath; node: TreeNode }>()
-
-  add(path: ResolvedPath, to: Destination): void {
-    const key = path.root.kind === 'current' ? 'current' : String(path.root.index)
-    let root = this.#roots.get(key)
-    if (root === undefined) {
-      root = { path, node: { leaves: [], pointers: new Map() } }
-      this.#roots.set(key, root)
-    }
-    let node = root.node
-    for (const offset of path.derefs) {
-      let next = node.pointers.get(offset)
-      if (next === undefined) {
-        next = { leaves: [], pointers: new Map() }
-        node.pointers.set(offset, next)
-      }
-      node = next
-    }
-    const same = node.leaves.find((leaf) => isSameNumber(leaf.path, path))
-    if (same === undefined) node.leaves.push({ path, to: [to] })
-    else same.to.push(to)
+/** @param table takes the loads behind pointers, where the flavour is direct; R9 must be the scratch then */
+export function emitLoads(frame: LoadFrame, tree: LoadTree, table?: LoadTable): void {
+  for (const { path, node } of tree.roots()) {
+    if (frame.flavor === 'direct') emitDirectRoot(frame, path, node, table)
+    else emitProbeReadRoot(frame, path, node)
   }
-
-  emit(frame: LoadFrame): void {
-    for (const { path, node } of this.#roots.values()) {
-      if (frame.flavor === 'direct') emitDirectRoot(frame, path, node)
-      else emitProbeReadRoot(frame, path, node)
-    }
-  }
-}
-
-/** Whether both are the same number in memory, so that one load is enough. */
-function isSameNumber(a: ResolvedPath, b: ResolvedPath): boolean {
-  const isPlain = ({ address, bits }: ResolvedPath): boolean => !address && bits === undefined
-  return (
-    isPlain(a) &&
-    isPlain(b) &&
-    a.offset === b.offset &&
-    a.sizeBytes === b.sizeBytes &&
-    a.signed === b.signed &&
-    a.bare === b.bare
-  )
-}
-
-function destination(frame: LoadFrame, to: Destination): number {
-  return to.area === 'record' ? frame.recordOffset + to.offset : to.offset
 }
 
 function pointerRegister(depth: number): Register {
@@ -135,7 +54,12 @@ function pointerSlot(depth: number): number {
   return slot
 }
 
-function emitDirectRoot(frame: LoadFrame, { root, rootType }: ResolvedPath, node: TreeNode): void {
+function emitDirectRoot(
+  frame: LoadFrame,
+  { root, rootType }: ResolvedPath,
+  node: TreeNode,
+  table: LoadTable | undefined,
+): void {
   const { asm, castId } = frame
   const register = pointerRegister(0)
   if (root.kind === 'current') asm.call(BPF_FUNC_get_current_task_btf).mov(register, R0)
@@ -143,6 +67,7 @@ function emitDirectRoot(frame: LoadFrame, { root, rootType }: ResolvedPath, node
   // Numbers are read through the pointer as it was given: if the verifier trusts it, such a load is one instruction,
   // and otherwise ten, among them a jump that the CPU mostly guesses wrong so long after the last run.
   emitDirectLeaves(frame, node, 0)
+  if (table !== undefined && emitLoadTable(frame, table, node, register)) return
   if (castId !== undefined && rootType !== 0) {
     // For each pointer that is read through a trusted one the verifier searches all type names; through this one it
     // does not, and loads in a quarter of the time. The cast itself is no code.
@@ -247,34 +172,4 @@ function emitProbeReadNode(frame: LoadFrame, node: TreeNode, depth: number): voi
 /** Whether the bytes in kernel memory are the bytes of the record. */
 function isPlainCopy(path: ResolvedPath, to: Destination): boolean {
   return path.bits === undefined && path.sizeBytes === to.sizeBytes
-}
-
-/** Stores the loaded word in R0. */
-function emitNumber(frame: LoadFrame, path: ResolvedPath, to: readonly Destination[]): void {
-  const { asm } = frame
-  emitWiden(asm, path, Math.max(...to.map(({ sizeBytes }) => sizeBytes)))
-  for (const one of to) asm.store(storeSize(one), R9, destination(frame, one), R0)
-}
-
-/**
- * R0 holds the loaded word: cuts out a bit-field, or carries the sign of a narrow number. The upper bits of an
- * argument that was not loaded from memory may be anything.
- */
-function emitWiden(asm: Assembler, path: ResolvedPath, sizeBytes: number): void {
-  if (path.bits !== undefined) {
-    const { shift, width } = path.bits
-    asm.aluImm('lsh', R0, 64 - shift - width)
-    asm.aluImm(path.signed ? 'arsh' : 'rsh', R0, 64 - width)
-  } else if ((path.signed || path.bare) && path.sizeBytes < sizeBytes) {
-    const shift = 64 - path.sizeBytes * 8
-    asm.aluImm('lsh', R0, shift).aluImm(path.signed ? 'arsh' : 'rsh', R0, shift)
-  }
-}
-
-function loadSize(path: ResolvedPath): 1 | 2 | 4 | 8 {
-  return path.sizeBytes as 1 | 2 | 4 | 8
-}
-
-function storeSize(to: Destination): 1 | 2 | 4 | 8 {
-  return to.sizeBytes as 1 | 2 | 4 | 8
 }

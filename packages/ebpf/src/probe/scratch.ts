@@ -3,7 +3,7 @@
  * each program and no lookup happens at run time. Each CPU has a slot of its own, made of whole pages:
  *
  * ```
- *  0       8     16          24             280        576           1088        1344
+ *  0       8     16          24             280        576           1344        1600
  *  ┌───────┬─────┬───────────┬──────────────┬──────────┬─────────────┬───────────┬──────────────────────────┐
  *  │ wake  │ seq │ stood in  │ produced[32] │ lost[32] │ temporaries │ tasks[32] │ the record being written │
  *  └───────┴─────┴───────────┴──────────────┴──────────┴─────────────┴───────────┴──────────────────────────┘
@@ -41,10 +41,10 @@ export const SLOT_LOST = 280
 
 /** First of the 8-byte temporaries, and the end of them. */
 export const FIRST_TEMPORARY = 576
-export const END_OF_TEMPORARIES = 1088
+export const END_OF_TEMPORARIES = 1344
 /** u64[32]: address of the task in which the programs of each type ran last on this CPU (stand-in.ts). */
-export const SLOT_TASKS = 1088
-export const RECORD_OFFSET = 1344
+export const SLOT_TASKS = 1344
+export const RECORD_OFFSET = 1600
 
 /** Temporaries with a fixed meaning; those from `FREE_TEMPORARY` on are handed out by the compiler. */
 export const TEMP_CURSOR = 576

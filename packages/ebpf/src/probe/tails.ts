@@ -18,7 +18,7 @@ import {
 } from '../asm/index.js'
 import { PATH_TAIL_BYTES } from './fields.js'
 import { TAIL_DELETED, TAIL_FAILED, TAIL_PSEUDO, TAIL_TRUNCATED, type TailField } from './layout.js'
-import type { Flavor } from './loads.js'
+import type { Flavor } from './load-tree.js'
 import { emitWindow, type Window } from './window.js'
 import {
   RECORD_OFFSET,

@@ -18,7 +18,7 @@ import {
 } from '../asm/index.js'
 import { BuildError } from '../errors.js'
 import type { BinaryOp, ProbeMap } from './expr.js'
-import type { LoadTree } from './loads.js'
+import type { LoadTree } from './load-tree.js'
 import type { ResolvedExpr } from './resolve.js'
 import { END_OF_TEMPORARIES, FREE_TEMPORARY } from './scratch.js'
 

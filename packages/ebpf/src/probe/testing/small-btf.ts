@@ -14,6 +14,8 @@ export interface SmallKernel {
   readonly dentry?: boolean
   /** Whether short names lie within it, without which there are no paths either. */
   readonly inlineNames?: boolean
+  /** Whether there is a structure with a long array of bytes, through which any memory can be read. */
+  readonly window?: boolean
 }
 
 /** A kernel with a handful of types, at offsets that no real one has. */
@@ -22,6 +24,7 @@ export function smallBtf({
   groupDead = true,
   dentry = true,
   inlineNames = false,
+  window = false,
 }: SmallKernel = {}): Btf {
   const e = new BtfEncoder()
   const numbers = {
@@ -40,6 +43,7 @@ export function smallBtf({
   ])
   if (dentry) encodeDentry(e, numbers, { text, address, inlineNames })
   encodeMounts(e, address)
+  if (window) e.struct('linux_binprm', 264, [member('buf', e.array(numbers.char, 256), 8)])
   const task = encodeTask(e, numbers, address)
   encodeTracepoint(e, 'sched_process_exec', address, [
     ['p', task],
