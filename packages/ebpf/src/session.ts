@@ -50,6 +50,11 @@ export interface SessionOptions {
   readonly loop?: 'helper' | 'bounded'
   /** Whether programs may call bpf_probe_read_kernel. Default: whether the kernel lets them. */
   readonly probeRead?: boolean
+  /**
+   * Whether many loads behind pointers become rows of a table. Default: yes, where the kernel guards each load
+   * (x86-64); elsewhere there is no table.
+   */
+  readonly loadTable?: boolean
   /** Whether tracing programs may be preempted. Default: from Linux 6.19 on. Needs Linux 6.10. */
   readonly preemptible?: boolean
 }
@@ -268,7 +273,7 @@ export class ProbeSession implements Disposable {
   }
 
   #target(flavor: Flavor): Target {
-    const { loop, preemptible, probeRead } = this.#options
+    const { loadTable = true, loop, preemptible, probeRead } = this.#options
     return {
       btf: this.#openBtf(),
       flavor,
@@ -279,6 +284,7 @@ export class ProbeSession implements Disposable {
       ringSizeBytes: this.ringSizeBytes,
       preemptible: preemptible ?? kernelAtLeast('6.19'),
       probeRead: probeRead ?? probeFeature('probeReadKernel').supported,
+      loadTable,
     }
   }
 

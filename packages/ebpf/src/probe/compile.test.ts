@@ -27,6 +27,7 @@ function target(given: Partial<Target> = {}): Target {
     ringSizeBytes: 1 << 20,
     preemptible: false,
     probeRead: true,
+    loadTable: true,
     ...given,
   }
 }

@@ -80,6 +80,8 @@ export interface Target {
   readonly preemptible: boolean
   /** Programs may call bpf_probe_read_kernel; lockdown=confidentiality refuses it. */
   readonly probeRead: boolean
+  /** Many loads become rows of a table where that is better. */
+  readonly loadTable: boolean
 }
 
 export interface CompiledProbe {
@@ -191,12 +193,12 @@ class Compiler implements LoadFrame {
     }
   }
 
-  /** Only where the kernel guards each load is a table better than the loads themselves. */
+  /** Where no load is guarded, loads are less code than a table. */
   #planLoadTable(): LoadTable | undefined {
     const window = findWindow(this.#target.btf)
     const { castId } = this
-    if (this.flavor !== 'direct' || this.faultsOnNull || castId === undefined || window === undefined)
-      return undefined
+    if (!this.#target.loadTable || this.flavor !== 'direct' || this.faultsOnNull) return undefined
+    if (castId === undefined || window === undefined) return undefined
     return { window, castId, rows: [], temporary: () => this.#values.temporary() }
   }
 

@@ -34,6 +34,7 @@ function compile(
     ringSizeBytes: 1 << 20,
     preemptible: false,
     probeRead: true,
+    loadTable: true,
     ...given,
   })
 }
@@ -109,6 +110,7 @@ test('a table is made only where it pays', () => {
   assert.ok(rowsOf(compile(many)).length > 0)
   assert.deepEqual(rowsOf(compile((p) => ({ pid: u32(p.group_leader.pid) }))), [], 'few loads')
   assert.deepEqual(rowsOf(compile(many, {}, { architecture: 'arm64' })), [], 'loads without guards')
+  assert.deepEqual(rowsOf(compile(many, {}, { loadTable: false })), [], 'not wanted')
   assert.deepEqual(rowsOf(compile(many, {}, { flavor: 'probeRead' })), [], 'loads by a helper')
   assert.deepEqual(rowsOf(compile(many, { kfuncs: false })), [], 'no casts')
   assert.deepEqual(rowsOf(compile(many, { window: false })), [], 'nothing to cast to')

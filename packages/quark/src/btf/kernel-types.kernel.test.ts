@@ -22,6 +22,7 @@ test('a table made of this kernel yields the same programs and the same offsets 
     ringSizeBytes: 1 << 20,
     preemptible: false,
     probeRead: true,
+    loadTable: false,
   })
   const settings = checkOptions({ threads: true, failedExecs: true, usage: true })
   const facts = kinds.flatMap((kind) => kind.facts({ settings, hierarchy: undefined }))

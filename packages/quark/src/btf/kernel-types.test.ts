@@ -42,6 +42,7 @@ test('the process probes compile against every known kernel', () => {
       ringSizeBytes: 1 << 20,
       preemptible: false,
       probeRead: true,
+      loadTable: false,
     }
     const compiles = (probe: Probe): boolean => {
       try {
