@@ -5,7 +5,7 @@ import { resolveMaps } from './asm/index.js'
 import type { Btf } from './btf/index.js'
 import { BuildError, ClosedError, VerifierError } from './errors.js'
 import { probeFeature } from './features.js'
-import { BPF_F_RDONLY_PROG, BpfMap, possibleCpuCount } from './map.js'
+import { BpfMap, possibleCpuCount } from './map.js'
 import {
   type CompiledProbe,
   compileProbe,
@@ -35,6 +35,7 @@ import { Program, type ProgramInfo } from './program.js'
 import type { RecordSink } from './ring-cursor.js'
 import { RingReader } from './ringbuf.js'
 import { attachProgram, hookName, isProbeReadOnly, programKind } from './session-hooks.js'
+import { SessionMaps } from './session-maps.js'
 import { pageSizeBytes } from './sys/libc.js'
 import { MappedMemory } from './sys/memory.js'
 import { kernelAtLeast } from './sys/platform.js'
@@ -114,8 +115,7 @@ export class ProbeSession implements Disposable {
   #btf: Btf | undefined
   readonly #cpus = possibleCpuCount()
   readonly #slotBytes: number
-  readonly #maps: Map<string, BpfMap>
-  readonly #declared = new Map<string, ProbeMap>()
+  readonly #maps: SessionMaps
   /** The first page of each CPU's slot. */
   readonly #slots: readonly MappedMemory[]
   readonly #wakes: readonly Int32Array[]
@@ -168,7 +168,7 @@ export class ProbeSession implements Disposable {
       )
       const reader = own(RingReader.open(ring))
       const poller = own(new Poller([reader.fd]))
-      const maps = new Map([ring, scratch].map((map) => [map.spec.name, map]))
+      const maps = new SessionMaps([ring, scratch])
       return new ProbeSession(options, slotBytes, { maps, slots, reader, poller })
     } catch (error) {
       for (const resource of opened.toReversed()) resource[Symbol.dispose]()
@@ -289,35 +289,16 @@ export class ProbeSession implements Disposable {
   }
 
   #load({ probe, code, constants, declaration }: CompiledProbe, flavor: Flavor): Program {
-    for (const map of mapsOf(probe)) this.#create(map)
-    // The program keeps them once it is loaded.
-    const own = new Map([...constants].map(([name, bytes]) => [name, createConstants(name, bytes)]))
-    try {
-      const bytes = resolveMaps(code, (name) => {
-        const map = own.get(name) ?? this.#maps.get(name)
-        if (map === undefined) throw new BuildError(`Cannot load probe "${probe.name}": no map "${name}"`)
-        return map.fd.number
-      })
-      return Program.load({
+    for (const map of mapsOf(probe)) this.#maps.declare(map)
+    return this.#maps.withConstants(constants, (fdOf) =>
+      Program.load({
         name: probe.name,
-        code: bytes,
+        code: resolveMaps(code, fdOf),
         declaration,
         functions: code.functions,
         ...programKind(probe, flavor, this.#openBtf()),
-      })
-    } finally {
-      for (const map of own.values()) map.close()
-    }
-  }
-
-  #create(map: ProbeMap): void {
-    const known = this.#declared.get(map.name)
-    if (known === map) return
-    if (known !== undefined || this.#maps.has(map.name)) {
-      throw new BuildError(`Cannot create map "${map.name}": the session has another one of that name`)
-    }
-    this.#maps.set(map.name, BpfMap.create(map))
-    this.#declared.set(map.name, map)
+      }),
+    )
   }
 
   /**
@@ -328,9 +309,7 @@ export class ProbeSession implements Disposable {
    */
   map(declared: ProbeMap): BpfMap {
     this.#check()
-    const map = this.#declared.get(declared.name) === declared ? this.#maps.get(declared.name) : undefined
-    if (map === undefined) throw new RangeError(`No attached probe uses the map "${declared.name}"`)
-    return map
+    return this.#maps.declared(declared)
   }
 
   /**
@@ -428,7 +407,7 @@ export class ProbeSession implements Disposable {
     this.#poller.close()
     this.#reader.close()
     for (const slot of this.#slots) slot.close()
-    for (const map of this.#maps.values()) map.close()
+    this.#maps.close()
   }
 
   [Symbol.dispose](): void {
@@ -441,7 +420,7 @@ export class ProbeSession implements Disposable {
 }
 
 interface Resources {
-  readonly maps: Map<string, BpfMap>
+  readonly maps: SessionMaps
   readonly slots: readonly MappedMemory[]
   readonly reader: RingReader
   readonly poller: Poller
@@ -449,23 +428,4 @@ interface Resources {
 
 function closeLinks({ links }: Pick<Running, 'links'>): void {
   for (const link of links.toReversed()) link.close()
-}
-
-/** A map whose bytes the verifier takes for constants. */
-function createConstants(name: string, bytes: Uint8Array): BpfMap {
-  const map = BpfMap.create({
-    name,
-    type: 'array',
-    valueSizeBytes: bytes.byteLength,
-    maxEntries: 1,
-    flags: BPF_F_RDONLY_PROG,
-  })
-  try {
-    map.set(0, bytes)
-    map.freeze()
-    return map
-  } catch (error) {
-    map.close()
-    throw error
-  }
 }

@@ -4,8 +4,6 @@ import {
   Assembler,
   type AssembledCode,
   BPF_FUNC_get_smp_processor_id,
-  BPF_FUNC_probe_read_kernel_str,
-  BPF_FUNC_probe_read_user_str,
   BPF_FUNC_ktime_get_boot_ns,
   BPF_FUNC_ringbuf_output,
   BPF_FUNC_ringbuf_query,
@@ -24,10 +22,9 @@ import type { Btf } from '../btf/index.js'
 import { BuildError, NotSupportedError } from '../errors.js'
 import type { ExprNode } from './expr.js'
 import { isTail } from './fields.js'
-import type { TailField } from './layout.js'
-import { HEADER_CPU, HEADER_SEQ, HEADER_TIME, HEADER_TYPE, TAIL_FAILED } from './layout.js'
+import { HEADER_CPU, HEADER_SEQ, HEADER_TIME, HEADER_TYPE } from './layout.js'
 import { LOADS_MAP, type LoadTable, loadTableBytes } from './load-table.js'
-import { type Destination, type Flavor, type LoadFrame, LoadTree } from './load-tree.js'
+import { type Flavor, type LoadFrame, LoadTree } from './load-tree.js'
 import { emitLoads } from './loads.js'
 import { describeProbe, type Probe } from './probe.js'
 import { presentArguments } from './prototype.js'
@@ -44,19 +41,9 @@ import {
   WAKE_NEVER,
   WAKE_ON_RECORD,
 } from './scratch.js'
-import {
-  emitString,
-  emitPath,
-  emitPathCallback,
-  emitUserBytes,
-  emitWords,
-  type PathOffsets,
-  type TailFrame,
-} from './tails.js'
-import { pathOffsets } from './path-offsets.js'
+import { type Computed, Tails } from './compile-tails.js'
 import { CONDITION_FRAME, CONDITION_TEMPORARIES, Values } from './values.js'
 import { emitPart, type Role, standInTypes, type StandInTypes } from './stand-in.js'
-import { emitWindowString } from './window-string.js'
 import { findWindow } from './window.js'
 
 /** `flags` of bpf_ringbuf_output (include/uapi/linux/bpf.h). */
@@ -121,10 +108,6 @@ export function standInOf({ hook }: Probe, { btf, preemptible }: Target): StandI
   return preemptible && hook.kind === 'tracepoint' ? standInTypes(btf) : undefined
 }
 
-interface Computed extends Destination {
-  readonly expr: ResolvedExpr
-}
-
 class Compiler implements LoadFrame {
   readonly asm = new Assembler()
   readonly flavor: Flavor
@@ -137,7 +120,7 @@ class Compiler implements LoadFrame {
   readonly #missing: MissingField[] = []
   readonly #values: Values
   readonly #loadTable: LoadTable | undefined
-  #hasPath = false
+  readonly #tails: Tails
   readonly #preemption: { readonly disable: number; readonly enable: number } | undefined
 
   constructor(probe: Probe, target: Target, resolver: Resolver) {
@@ -150,6 +133,16 @@ class Compiler implements LoadFrame {
     this.faultsOnNull = target.architecture === 'arm64'
     this.#values = new Values(this.asm, probe.name)
     this.#loadTable = this.#planLoadTable()
+    this.#tails = new Tails({
+      asm: this.asm,
+      layout: probe.layout,
+      target,
+      flavor: this.flavor,
+      castId: this.castId,
+      resolver,
+      values: this.#values,
+      missing: this.#missing,
+    })
     const disable = target.btf.findFunction('bpf_preempt_disable')
     const enable = target.btf.findFunction('bpf_preempt_enable')
     // Trampolines of fentry and fexit never keep a task on its CPU, other hooks do on most kernels.
@@ -179,10 +172,7 @@ class Compiler implements LoadFrame {
     asm.label('out')
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_enable', this.#preemption.enable)
     asm.movImm(R0, 0).exit().emitAsides()
-    // The verifier refuses a function that nothing calls.
-    if (this.#hasPath && this.#target.loop === 'helper') {
-      emitPathCallback(this.#tailFrame(), this.#pathOffsets() as PathOffsets)
-    }
+    this.#tails.emitFunctions()
     const loads = this.#loadTable && loadTableBytes(this.#loadTable)
     return {
       probe: this.#probe,
@@ -302,7 +292,7 @@ class Compiler implements LoadFrame {
       if (isTail(spec)) continue
       const expr = this.#resolver.expr(spec.value)
       if (expr instanceof Unresolved) {
-        this.#miss(name, expr)
+        this.#missing.push({ field: name, reason: expr.reason })
         for (let at = 0; at < sizeBytes; at += Math.min(sizeBytes, 8)) {
           this.asm.storeImm(Math.min(sizeBytes, 8) as 1 | 2 | 4 | 8, R9, RECORD_OFFSET + offset + at, 0)
         }
@@ -313,7 +303,7 @@ class Compiler implements LoadFrame {
         computed.push({ area: 'record', offset, sizeBytes, expr })
       }
     }
-    const tails = layout.tails.map((tail) => ({ tail, inputs: this.#prepareTail(tail, tree, computed) }))
+    const tails = layout.tails.map((tail) => ({ tail, inputs: this.#tails.prepare(tail, tree, computed) }))
     emitLoads(this, tree, this.#loadTable)
     for (const { expr, area, offset, sizeBytes } of computed) {
       this.#values.evaluate(expr)
@@ -322,7 +312,7 @@ class Compiler implements LoadFrame {
     this.asm.storeImm(8, R9, TEMP_CURSOR, 0)
     let before = 0
     for (const { tail, inputs } of tails) {
-      this.#emitTail(tail, inputs, before)
+      this.#tails.emit(tail, inputs, before)
       before += tail.maxBytes
     }
   }
@@ -334,109 +324,6 @@ class Compiler implements LoadFrame {
       throw new BuildError(`Cannot resolve the time of probe "${this.#probe.name}": ${reason}`)
     }
     tree.add(expr.path, { area: 'record', offset: HEADER_TIME, sizeBytes: 8 })
-  }
-
-  #miss(field: string, { reason }: Unresolved): void {
-    this.#missing.push({ field, reason })
-  }
-
-  /** Temporaries with the tail's inputs, or undefined when the kernel lacks one of them. */
-  #prepareTail(tail: TailField, tree: LoadTree, computed: Computed[]): number[] | undefined {
-    if (!isTail(tail.spec)) return undefined
-    if (tail.maxBytes === 0) return undefined
-    const refusal = this.#tailRefusal(tail)
-    if (refusal !== undefined) {
-      this.#miss(tail.name, refusal)
-      return undefined
-    }
-    const slots: number[] = []
-    for (const input of tail.spec.inputs) {
-      const expr = this.#resolver.expr(input)
-      if (expr instanceof Unresolved) {
-        this.#miss(tail.name, expr)
-        return undefined
-      }
-      const slot = this.#values.temporary()
-      slots.push(slot)
-      if (expr.kind === 'load') {
-        tree.add(expr.path, { area: 'slot', offset: slot, sizeBytes: 8 })
-      } else {
-        this.#values.prepare(expr, tree)
-        computed.push({ area: 'slot', offset: slot, sizeBytes: 8, expr })
-      }
-    }
-    return slots
-  }
-
-  #emitTail(tail: TailField, inputs: number[] | undefined, before: number): void {
-    if (inputs === undefined || !isTail(tail.spec)) {
-      this.asm.storeImm(4, R9, RECORD_OFFSET + tail.offset, TAIL_FAILED)
-      return
-    }
-    const frame = this.#tailFrame()
-    const [first = 0, second = 0, third = 0, fourth = 0] = inputs
-    switch (tail.kind) {
-      case 'path':
-        this.#hasPath = true
-        emitPath(
-          frame,
-          tail,
-          { dentry: first, mount: second, rootDentry: third, rootMount: fourth },
-          this.#pathOffsets() as PathOffsets,
-        )
-        return
-      case 'userBytes':
-        emitUserBytes(frame, tail, before, first, second)
-        return
-      case 'kernelString':
-        if (this.#target.probeRead || frame.window === undefined) {
-          emitString(frame, tail, before, first, BPF_FUNC_probe_read_kernel_str)
-        } else {
-          emitWindowString(frame, tail, { before, address: first, window: frame.window })
-        }
-        return
-      case 'userString':
-        emitString(frame, tail, before, first, BPF_FUNC_probe_read_user_str)
-        return
-      case 'words':
-        emitWords(frame, tail, before, first, second, tail.spec.elementBytes ?? 8)
-        return
-    }
-  }
-
-  #tailFrame(): TailFrame {
-    const { tails, fixedSizeBytes } = this.#probe.layout
-    let before = 0
-    let maxCursorBeforePath = 0
-    for (const tail of tails) {
-      if (tail.kind === 'path') maxCursorBeforePath = before
-      before += tail.maxBytes
-    }
-    const { castId } = this
-    return {
-      asm: this.asm,
-      // A walk goes through addresses that the verifier knows nothing of; before 6.2 it cannot be told.
-      flavor: castId === undefined ? 'probeRead' : this.flavor,
-      loop: this.#target.loop,
-      castId: castId ?? 0,
-      window: castId === undefined ? undefined : findWindow(this.#target.btf),
-      fixedSizeBytes,
-      maxCursorBeforePath,
-    }
-  }
-
-  /** Why a tail cannot be had on this kernel. */
-  #tailRefusal({ kind, maxBytes }: TailField): Unresolved | undefined {
-    const offsets = kind === 'path' ? this.#pathOffsets() : undefined
-    if (offsets instanceof Unresolved) return offsets
-    if (this.#target.probeRead || kind === 'userBytes' || kind === 'userString') return undefined
-    const isWindow = this.flavor === 'direct' && this.#tailFrame().window !== undefined
-    if (isWindow && (kind === 'path' || (kind === 'kernelString' && maxBytes >= 8))) return undefined
-    return new Unresolved('this kernel refuses bpf_probe_read_kernel (lockdown=confidentiality)')
-  }
-
-  #pathOffsets(): PathOffsets | Unresolved {
-    return pathOffsets(this.#target.btf)
   }
 
   /** Sends the record, wakes the reader if it asked for that, and counts. */
