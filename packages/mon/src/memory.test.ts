@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
-import { tidyMemory } from './memory.js'
+import { tidyMemory, usedBytes } from './memory.js'
 
 /** Runs `tidyMemory` on a clock that is set, with memory as it is told. */
 function running(): {
@@ -13,7 +13,7 @@ function running(): {
   let released = 0
   mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
   const end = tidyMemory(() => records, {
-    rssBytes: () => rssBytes,
+    usedBytes: () => rssBytes,
     release: () => {
       released += 1
       rssBytes = 60 << 20
@@ -62,6 +62,21 @@ test('a little more memory is not worth the time', () => {
   load(0, 0)
   assert.equal(released(), 1)
   end()
+})
+
+test('where resident memory cannot be read it goes by what the engine has', (t) => {
+  const unreadable = t.mock.method(process.memoryUsage, 'rss', () => {
+    throw Object.assign(new Error('EACCES: permission denied, uv_resident_set_memory'), { code: 'EACCES' })
+  })
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+  let released = 0
+  const end = tidyMemory(() => 0, { usedBytes, release: () => (released += 1) })
+  mock.timers.tick(60_000)
+  end()
+  mock.timers.reset()
+  assert.equal(released, 1)
+  assert.ok(unreadable.mock.callCount() > 1)
+  assert.ok(usedBytes() > 1 << 20)
 })
 
 test('afterwards nothing is done', () => {

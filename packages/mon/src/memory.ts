@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8'
 import { releaseMemory } from 'quark'
 
 /** What opening took is given back when the first events are out. */
@@ -10,11 +11,19 @@ const QUIET_RECORDS = 500
 const WORTH_BYTES = 8 << 20
 
 interface Memory {
-  rssBytes(): number
+  usedBytes(): number
   release(): void
 }
 
-const PROCESS_MEMORY: Memory = { rssBytes: () => process.memoryUsage.rss(), release: releaseMemory }
+/** Resident memory; where it cannot be read, as with -D, which leaves no /proc, that of the engine: most of it. */
+export function usedBytes(): number {
+  try {
+    return process.memoryUsage.rss()
+  } catch {
+    const { total_physical_size: heapBytes, external_memory: externalBytes } = getHeapStatistics()
+    return heapBytes + externalBytes
+  }
+}
 
 /**
  * Gives memory back when it is not needed any more: what opening took, and after a load what that took. The engine
@@ -23,19 +32,22 @@ const PROCESS_MEMORY: Memory = { rssBytes: () => process.memoryUsage.rss(), rele
  * @param records how many records there were so far
  * @returns ends it
  */
-export function tidyMemory(records: () => number, memory: Memory = PROCESS_MEMORY): () => void {
+export function tidyMemory(
+  records: () => number,
+  memory: Memory = { usedBytes, release: releaseMemory },
+): () => void {
   let leastBytes = Number.POSITIVE_INFINITY
   let before = 0
   const tidy = (): void => {
     memory.release()
-    leastBytes = Math.min(leastBytes, memory.rssBytes())
+    leastBytes = Math.min(leastBytes, memory.usedBytes())
   }
   const first = setTimeout(tidy, FIRST_AFTER_MS).unref()
   const look = setInterval(() => {
     const now = records()
     const isQuiet = now - before < QUIET_RECORDS
     before = now
-    if (isQuiet && memory.rssBytes() > leastBytes + WORTH_BYTES) tidy()
+    if (isQuiet && memory.usedBytes() > leastBytes + WORTH_BYTES) tidy()
   }, QUIET_MS).unref()
   return () => {
     clearTimeout(first)
