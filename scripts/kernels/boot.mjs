@@ -14,16 +14,27 @@ const MACHINES = {
 }
 
 /**
- * Boots the kernel with the image as its root, writes the console to `log`, and answers what it said. It has one
- * CPU unless more are asked for: then newer kernels die now and then, because QEMU imitates changes of running
- * code badly.
+ * Boots the kernel with the image as its root, writes the console to `log`, and answers what it said. Test files that
+ * match `leaveOut` are not run. It has one CPU unless more are asked for: then newer kernels die now and then, because
+ * QEMU imitates changes of running code badly.
  */
-export async function bootGuest({ arch, vmlinuz, image, lockdown, log, cpus = '1', limitMs = LIMIT_MS }) {
+export async function bootGuest({
+  arch,
+  vmlinuz,
+  image,
+  lockdown,
+  log,
+  leaveOut,
+  cpus = '1',
+  limitMs = LIMIT_MS,
+}) {
   const machine = MACHINES[arch]
   const append = [
     `console=${machine.console}`,
     'quiet loglevel=1 panic=-1 root=/dev/nvme0n1 rootfstype=ext4 rw rootwait init=/init',
     ...(lockdown === undefined ? [] : [`lockdown=${lockdown}`]),
+    // What the kernel does not know becomes a variable of the first process.
+    ...(leaveOut === undefined ? [] : [`LEAVE_OUT=${leaveOut.source}`]),
   ]
   const child = spawn(
     machine.command,
