@@ -1,11 +1,12 @@
 /** Events of perf_event_open(2) on every CPU, and the rings that they write to, read in user space. */
 
-import { readFileSync } from 'node:fs'
+import { openSync } from 'node:fs'
 import { constants } from 'node:os'
-import { ClosedError, KernelError } from './errors.js'
+import { ClosedError, EbpfError, KernelError } from './errors.js'
 import { PERF_SAMPLE_TYPE, PerfCursor, type PerfSink } from './perf-cursor.js'
 import { suspendedNs } from './sys/clock.js'
 import { Fd } from './sys/fd.js'
+import { readAgain } from './sys/files.js'
 import { ioctl, pageSizeBytes, perfEventOpen, read } from './sys/libc.js'
 import { MappedMemory } from './sys/memory.js'
 import { checked } from './sys/permission.js'
@@ -62,11 +63,14 @@ export class PerfBuffer implements Disposable {
   readonly #clock: number
   /** What is added to the events' times to make them those of CLOCK_BOOTTIME. */
   #shiftNs = 0n
+  readonly #onlineFile: Fd
   #online = ''
   #isRunning = false
   #isClosed = false
 
   private constructor(ringSizeBytes: number, eventIds: readonly number[], clock: number) {
+    // Kept open: who reads may later have no /sys.
+    this.#onlineFile = openOnline()
     this.#ringSizeBytes = ringSizeBytes
     this.#eventIds = eventIds
     this.#clock = clock
@@ -78,7 +82,8 @@ export class PerfBuffer implements Disposable {
    * @throws {KernelError} when the kernel refuses
    */
   static open({ sizeBytes, eventIds }: PerfBufferOptions): PerfBuffer {
-    const online = readOnline()
+    using file = openOnline()
+    const online = readAgain(file.number).trim()
     const share = Math.max(sizeBytes / cpusOf(online).length, Math.min(MIN_CPU_BYTES, sizeBytes))
     const pages = Math.max(1, 2 ** Math.floor(Math.log2(share / pageSizeBytes())))
     const ringSizeBytes = pages * pageSizeBytes()
@@ -176,7 +181,7 @@ export class PerfBuffer implements Disposable {
    */
   followCpus(sink: PerfSink): boolean {
     this.#check()
-    const online = readOnline()
+    const online = readAgain(this.#onlineFile.number).trim()
     const ended = new Set(this.#isRunning ? this.#endedCpus() : [])
     if (online === this.#online && ended.size === 0) return false
     const cpus = cpusOf(online)
@@ -202,6 +207,7 @@ export class PerfBuffer implements Disposable {
     this.#isClosed = true
     for (const ring of this.#rings.values()) release(ring)
     this.#rings.clear()
+    this.#onlineFile.close()
   }
 
   [Symbol.dispose](): void {
@@ -344,11 +350,13 @@ function release({ cursor, memory, leader, events }: CpuRing): void {
   leader.close()
 }
 
-function readOnline(): string {
+/** @throws {EbpfError} ERR_EBPF_NOT_SUPPORTED when there is no sysfs */
+function openOnline(): Fd {
   try {
-    return readFileSync(ONLINE_CPUS, 'latin1').trim()
-  } catch {
-    return '0'
+    return new Fd(openSync(ONLINE_CPUS, 'r'), 'list of CPUs')
+  } catch (cause) {
+    const action = `Cannot open perf rings: ${ONLINE_CPUS}, which names the CPUs, cannot be read`
+    throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', `${action} (run: mount -t sysfs sysfs /sys)`, { cause })
   }
 }
 

@@ -113,6 +113,16 @@ test('with -D users still have names', () => {
   assert.deepEqual(user, { id: '0', name: 'root', group: { id: '0', name: 'root' } })
 })
 
+test('-D is refused where the queue could not be closed, and says what is lost where it could', () => {
+  const audit = runCommand(['-D', '--backend=audit', '--duration=0.2'])
+  assert.equal(audit.code, 1)
+  // Where audit is not to be had, that is said in place of it.
+  assert.match(audit.err, /^quark-mon: (cannot use -D with the backend audit: .* rules would stay|.*audit)/m)
+  const { code, err } = runCommand(['-D', '--backend=procConnector', '--duration=0.2'])
+  assert.equal(code, 0, err)
+  assert.match(err, /^quark-mon: no facts from \/proc: with -D there is none/m)
+})
+
 test('without privileges it says what it needs, and exits 1', () => {
   const { code, out, err } = runCommand(['-b'], NOBODY)
   assert.deepEqual({ code, out }, { code: 1, out: '' })

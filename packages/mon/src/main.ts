@@ -1,5 +1,6 @@
 import { openSync, writeFileSync } from 'node:fs'
-import { processGraph, Quark } from 'quark'
+import { type Capabilities, processGraph, Quark } from 'quark'
+import { UsageError } from './arguments.js'
 import { benchmark } from './commands/benchmark.js'
 import { BUFFER_GRAPH_FILES, drawBuffer, holdingOptions } from './commands/buffer-graph.js'
 import { doctor } from './commands/doctor.js'
@@ -9,7 +10,7 @@ import { finish, type Io, openOutput, Output, print, wantsColour } from './io.js
 import { tidyMemory } from './memory.js'
 import { parseCommandLine } from './parse.js'
 import { becomeNobody } from './privileges.js'
-import { capabilitiesText, errorText, lossText, missingText, statsText } from './report.js'
+import { capabilitiesText, errorText, lossText, missingText, statsText, withoutProcText } from './report.js'
 import type { Settings } from './settings.js'
 import { packageVersion } from './version.js'
 
@@ -73,9 +74,10 @@ async function run(settings: Settings): Promise<void> {
   try {
     await using quark = await openQuark(settings, signal)
     endTidying = tidyMemory(() => quark.stats().insertions)
+    const lost = settings.dropPrivileges ? checkDrop(quark.capabilities) : ''
     if (settings.dropPrivileges) becomeNobody()
     if (settings.verbosity > 0) io.note(capabilitiesText(quark.capabilities))
-    if (!settings.quiet) io.note(missingText(quark.capabilities))
+    if (!settings.quiet) io.note(missingText(quark.capabilities) + lost)
     if (settings.durationMs !== undefined) timer = setTimeout(end, settings.durationMs)
 
     await command(quark)
@@ -90,6 +92,20 @@ async function run(settings: Settings): Promise<void> {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
   }
   await finish(output)
+}
+
+/**
+ * What an open queue loses with its privileges, as lines for a terminal.
+ *
+ * @throws {UsageError} when it could not be closed without them
+ */
+function checkDrop({ backend }: Capabilities): string {
+  if (backend === 'audit') {
+    throw new UsageError(
+      'cannot use -D with the backend audit: without privileges its rules would stay behind at the end',
+    )
+  }
+  return backend === 'procConnector' ? withoutProcText() : ''
 }
 
 /** What to do with an open queue; opens the files that it will need. */

@@ -62,6 +62,13 @@ export function missingText({ missing }: Capabilities): string {
   return messages(missing.map(({ fact, reason }) => `no ${factName(fact)}: ${reason}`))
 }
 
+/** What is said when the proc connector goes on without the files that it would read. */
+export function withoutProcText(): string {
+  return messages([
+    'no facts from /proc: with -D there is none, so of what begins from now on only pids, parents, names, ids and status are told',
+  ])
+}
+
 /**
  * An error as lines for a terminal, with the causes that its message does not tell already.
  *

@@ -4,7 +4,8 @@ import { QuarkError } from './errors.js'
 
 /**
  * Gives up root: changes the root directory, then groups and user. An open queue goes on working, since all
- * that it needs is open; what it would read later, such as new lines of /etc/passwd, it no longer sees.
+ * that it needs is open; what it would read later, such as new lines of /etc/passwd, it no longer sees. Two backends lose
+ * by it: `procConnector` finds nothing in /proc any more, and `audit` cannot take back its rules.
  *
  * @param user name of the user to become
  * @param root directory that becomes `/`; an empty one that the user cannot write is best

@@ -1,8 +1,10 @@
 /** The tracing file system: kprobe events, and how their records are laid out. */
 
-import { closeSync, constants as fsConstants, existsSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { constants as fsConstants, existsSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { EbpfError, KernelError } from '../errors.js'
+import { Fd } from '../sys/fd.js'
+import { readAgain } from '../sys/files.js'
 import { permissionAdvice, permissionFacts } from '../sys/permission.js'
 
 const USUAL_FOLDERS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing']
@@ -57,10 +59,15 @@ export function mountsOf(mountinfo: string): string[] {
   })
 }
 
-/** Kprobe events of one tracefs, all in the group `quark`. */
-export class KprobeEvents {
+/**
+ * Kprobe events of one tracefs, all in the group `quark`. Once it has installed one, its files stay open until `close`:
+ * then events can be removed, and their misses read, when there is neither the right nor the path to open files any more.
+ */
+export class KprobeEvents implements Disposable {
   static readonly GROUP = 'quark'
   readonly folder: string
+  #commands: Fd | undefined
+  #profile: Fd | undefined
 
   /** `folder` is what `findTracefs` answers. */
   constructor(folder: string) {
@@ -77,6 +84,8 @@ export class KprobeEvents {
   install(name: string, symbol: string, args: readonly string[]): number {
     this.remove(name)
     const action = `Cannot put a kprobe event on "${symbol}"`
+    this.#commands ??= this.#open(action)
+    this.#profile ??= openIfThere(`${this.folder}/kprobe_profile`)
     this.#write(action, `p:${KprobeEvents.GROUP}/${name} ${symbol} ${args.join(' ')}`)
     const id = readText(`${this.#event(name)}/id`)
     if (id === undefined)
@@ -86,7 +95,7 @@ export class KprobeEvents {
 
   /** Removes an event; false when there is none, or it is in use. */
   remove(name: string): boolean {
-    if (!existsSync(this.#event(name))) return false
+    if (this.#commands === undefined && !existsSync(this.#event(name))) return false
     try {
       this.#write(`Cannot remove the kprobe event "${name}"`, `-:${KprobeEvents.GROUP}/${name}`)
       return true
@@ -119,21 +128,47 @@ export class KprobeEvents {
     return `${this.folder}/events/${KprobeEvents.GROUP}/${name}`
   }
 
-  #write(action: string, command: string): void {
+  /** Runs of events whose name begins with `prefix` that the kernel skipped; 0 before anything is installed. */
+  misses(prefix: string): number {
+    const profile = this.#profile === undefined ? '' : readAgain(this.#profile.number)
+    let misses = 0
+    for (const line of profile.split('\n')) {
+      const [name = '', , missed = ''] = line.trim().split(/\s+/)
+      if (name.startsWith(prefix)) misses += Number(missed)
+    }
+    return misses
+  }
+
+  /** Closes its files. What is installed stays. */
+  close(): void {
+    this.#commands?.close()
+    this.#profile?.close()
+    this.#commands = undefined
+    this.#profile = undefined
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #open(action: string): Fd {
     const path = `${this.folder}/kprobe_events`
-    let fd: number
     try {
       // Without O_APPEND, opening for writing removes every event of the machine.
-      fd = openSync(path, fsConstants.O_WRONLY | fsConstants.O_APPEND)
+      return new Fd(openSync(path, fsConstants.O_WRONLY | fsConstants.O_APPEND), path)
     } catch (error) {
       throw failure(action, 'open', path, error)
     }
+  }
+
+  #write(action: string, command: string): void {
+    const fd = this.#commands ?? this.#open(action)
     try {
-      writeSync(fd, `${command}\n`)
+      writeSync(fd.number, `${command}\n`)
     } catch (error) {
-      throw failure(action, 'write', path, error, this.#lastError())
+      throw failure(action, 'write', `${this.folder}/kprobe_events`, error, this.#lastError())
     } finally {
-      closeSync(fd)
+      if (fd !== this.#commands) fd.close()
     }
   }
 
@@ -202,6 +237,14 @@ function adviceFor(errno: number): string | undefined {
 function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'latin1')
+  } catch {
+    return undefined
+  }
+}
+
+function openIfThere(path: string): Fd | undefined {
+  try {
+    return new Fd(openSync(path, 'r'), path)
   } catch {
     return undefined
   }

@@ -36,7 +36,7 @@ export interface InstallOptions {
   readonly outbox: Outbox
 }
 
-/** The events of one queue. `remove` takes them back, once nothing has them open. */
+/** The events of one queue. `remove` takes them back, once nothing has them open, and closes `kprobes`. */
 export class InstalledEvents {
   readonly attached: AttachedFact[] = []
   readonly missing: MissingFact[] = []
@@ -73,17 +73,12 @@ export class InstalledEvents {
 
   /** Runs that the kernel skipped because a probe hit inside of another. */
   misses(): number {
-    const profile = readText(`${this.#kprobes.folder}/kprobe_profile`) ?? ''
-    let misses = 0
-    for (const line of profile.split('\n')) {
-      const [name = '', , missed = ''] = line.trim().split(/\s+/)
-      if (name.startsWith(this.#options.prefix)) misses += Number(missed)
-    }
-    return misses
+    return this.#kprobes.misses(this.#options.prefix)
   }
 
   remove(): void {
     this.#removeHooks(this.hooks)
+    this.#kprobes.close()
   }
 
   #removeHooks(hooks: readonly HookedFunction[]): void {

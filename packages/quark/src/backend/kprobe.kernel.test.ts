@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { after, before } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { findTracefs, KprobeEvents } from '@quark/ebpf'
 import { kprobe, type Probe, probe, struct, u32 } from '@quark/ebpf/probe'
@@ -184,7 +187,7 @@ kprobeTest('probes of queues that were killed are removed by the next one', asyn
 kprobeTest(
   'probes of a process whose pid has passed on are removed too, and those of others stay',
   async () => {
-    const kprobes = new KprobeEvents(findTracefs())
+    using kprobes = new KprobeEvents(findTracefs())
     const names = [`quark_${process.pid}_1_1_fork_0`, 'quark_of_another_kind']
     for (const name of names) kprobes.install(name, 'wake_up_new_task', [])
     const quark = await open()
@@ -194,6 +197,39 @@ kprobeTest(
     assert.deepEqual([left, installed()], [['quark_of_another_kind'], []])
   },
 )
+
+kprobeTest('without privileges and files it goes on, and takes its probes back', async () => {
+  const script = `
+    import { mkdtempSync } from 'node:fs'
+    import { Quark, dropPrivileges } from ${JSON.stringify(new URL('../index.js', import.meta.url).href)}
+    const quark = await Quark.open({ backends: ['kprobe'], holdMs: 50, snapshot: false })
+    dropPrivileges('nobody', mkdtempSync('/tmp/quark-empty-'))
+    console.log('ready')
+    for await (const event of quark) {
+      if (event.kind !== 'process' || !event.actions.includes('exit')) continue
+      if (event.process.argv?.[1] === 'early') console.log('early')
+      if (event.process.argv?.[1] === 'late') break
+    }
+    await quark.close()
+    console.log(quark.stats().lost)`
+  const program = writeProgram(directory, 'exit-2', exitingProgram(2))
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = once(child, 'exit')
+  const said: string[] = []
+  for await (const line of createInterface(child.stdout)) {
+    said.push(line)
+    if (line === 'ready') spawnSync(program, ['early'])
+    if (line !== 'early') continue
+    // Longer than it takes to look again for CPUs that went or came; then on each CPU, all of which are still watched.
+    await sleep(2500)
+    for (let cpu = 0; cpu < availableParallelism(); cpu += 1)
+      spawnSync('taskset', ['-c', String(cpu), program])
+    spawnSync(program, ['late'])
+  }
+  assert.deepEqual([await ended, said, installed()], [[0, null], ['ready', 'early', '0'], []])
+})
 
 /** A function that the kernel has, and on which it takes no probe. */
 function forbiddenFunction(): string {
