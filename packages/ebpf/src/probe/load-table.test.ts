@@ -43,7 +43,7 @@ function make(record: (p: SmallTask) => Record<string, Field>) {
   return probe({ name: 'table', type: 1, hook }, (p) => ({ record: record(p) }))
 }
 
-/** Ten loads: two pointers, a structure's bytes in two of them, and the rest numbers. */
+/** Three pointers, a structure's bytes in two loads, and numbers, of which the first two are one load. */
 const many = (p: SmallTask) => ({
   leaderPid: u32(p.group_leader.pid),
   leaderTgid: u32(p.group_leader.tgid),
@@ -94,8 +94,8 @@ test('a row follows the one that loads its pointer, and stores where nothing els
   assert.deepEqual(
     values,
     [
+      // With the number that follows it, there and here.
       `${leader} 0 ${field('leaderPid')}`,
-      `${leader} 4 ${field('leaderTgid')}`,
       `${leader} ${COMM} ${field('leaderComm')}`,
       `${leader} ${COMM + 8} ${field('leaderComm') + 8}`,
       `${signal} ${UTIME} ${field('userNs')}`,

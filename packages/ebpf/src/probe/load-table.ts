@@ -63,6 +63,7 @@ export function emitLoadTable(
   asm.store(8, R9, rootSlot, register)
   const plan = new Plan(frame, table)
   plan.add(root, rootSlot)
+  plan.join()
   asm.loadMapValue(R8, LOADS_MAP, table.rows.length * ROW_BYTES)
   for (const [sizeBytes, rows] of plan.rows) {
     if (rows.length === 0) continue
@@ -118,6 +119,18 @@ class Plan {
         }
       }
       level = below
+    }
+  }
+
+  /** Two numbers that lie side by side, there and here, are one load. */
+  join(): void {
+    const halves = this.rows.get(4)?.splice(0) ?? []
+    halves.sort((a, b) => a.base - b.base || a.offset - b.offset)
+    for (let index = 0; index < halves.length; index += 1) {
+      const [low, high] = halves.slice(index, index + 2) as [LoadRow, LoadRow?]
+      const isPair = high?.base === low.base && high.offset === low.offset + 4 && high.to === low.to + 4
+      this.#addRow(isPair ? 8 : 4, low)
+      if (isPair) index += 1
     }
   }
 

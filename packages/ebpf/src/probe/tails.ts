@@ -342,12 +342,19 @@ function emitPathComponent(frame: TailFrame, offsets: PathOffsets, next: string,
   // The length is bounded twice: R2 by emitPathRoom, what is added to it by NAME_MAX.
   asm.alu('add', R2, R8).aluImm('add', R2, 1).store(8, R9, TEMP_PATH_LENGTH, R2)
   asm.load(8, R3, R9, TEMP_DENTRY)
-  if (flavor === 'direct') emitInlineName(asm, offsets, appended)
   if (flavor === 'direct' && window !== undefined) {
-    emitLongName(frame, window, appended)
-    asm.jump(done)
+    const elsewhere = asm.uniqueLabel('elsewhere')
+    emitInlineName(asm, offsets, { appended, elsewhere })
+    asm.jump(elsewhere)
+    // Two kilobytes, which should not lie between what mostly runs.
+    asm.aside(elsewhere, () => {
+      emitLongName(frame, window, appended)
+      asm.jump(done)
+    })
   } else {
-    asm.mov(R2, R8).alu('add', R8, R1)
+    const elsewhere = asm.uniqueLabel('elsewhere')
+    if (flavor === 'direct') emitInlineName(asm, offsets, { appended, elsewhere })
+    asm.label(elsewhere).mov(R2, R8).alu('add', R8, R1)
     asm.call(BPF_FUNC_probe_read_kernel)
     asm.storeImm(1, R8, 0, 0)
   }
@@ -359,18 +366,20 @@ function emitPathComponent(frame: TailFrame, offsets: PathOffsets, next: string,
 }
 
 /**
- * Copies a name that lies in the dentry (R6, address R7) to R1 by words and jumps to `appended`: calls are
- * what a walk pays for. Names end with a NUL there, and the room behind the longest path takes the rest of
- * the last word.
+ * Copies a name that lies in the dentry (R6, address R7) to R1 by words and jumps to `appended`: calls are what a walk
+ * pays for. Names end with a NUL there, and the room behind the longest path takes the rest of the last word. Jumps to
+ * `elsewhere` when the name, whose address is in R3, does not lie there, and goes straight on if it is longer than that.
  */
-function emitInlineName(asm: Assembler, offsets: PathOffsets, appended: string): void {
-  const elsewhere = asm.uniqueLabel('elsewhere')
+function emitInlineName(
+  asm: Assembler,
+  offsets: PathOffsets,
+  { appended, elsewhere }: { readonly appended: string; readonly elsewhere: string },
+): void {
   asm.mov(R4, R7).aluImm('add', R4, offsets.dentryInline).jumpIf('!=', R3, R4, elsewhere)
   for (let at = 0; at + 8 <= offsets.dentryInlineBytes; at += 8) {
     asm.load(8, R4, R6, offsets.dentryInline + at).store(8, R1, at, R4)
     emitNameEnd(asm, at + 8, appended)
   }
-  asm.label(elsewhere)
 }
 
 /**
