@@ -10,6 +10,7 @@ import { latency } from './latency.mjs'
 import { pipeline } from './pipeline.mjs'
 import { markdown } from './report.mjs'
 import { slowdown } from './slowdown.mjs'
+import { measureSpeed } from './speed.mjs'
 import { startUp } from './start-up.mjs'
 
 const BENCHES = {
@@ -37,6 +38,7 @@ if (process.getuid?.() !== 0) fail('The benches watch the whole machine: run the
 
 const names = positionals.length > 0 ? positionals : Object.keys(BENCHES)
 const results = []
+const speeds = [measureSpeed()]
 for (const name of names) {
   const startedMs = performance.now()
   console.error(`${name} …`)
@@ -44,6 +46,7 @@ for (const name of names) {
   const seconds = Math.round((performance.now() - startedMs) / 1000)
   console.error(`${name}: ${seconds} s`)
   results.push({ name, ...result })
+  speeds.push(measureSpeed())
 }
 const text = markdown(machine(), results)
 console.log(text)
@@ -57,8 +60,26 @@ function machine() {
     ['memory', `${(totalmem() / 2 ** 30).toFixed(1)} GiB`],
     ['kernel', `${release()} ${arch()}`],
     ['Node', process.version],
+    [
+      'multiplication and addition',
+      range(
+        speeds.map(({ stepNs }) => stepNs),
+        2,
+      ),
+    ],
+    [
+      'load from memory',
+      range(
+        speeds.map(({ loadNs }) => loadNs),
+        0,
+      ),
+    ],
     ['run', values.quick ? 'quick: less of everything, not for comparison' : 'full'],
   ]
+}
+
+function range(valuesNs, digits) {
+  return `${Math.min(...valuesNs).toFixed(digits)} to ${Math.max(...valuesNs).toFixed(digits)} ns, from bench to bench`
 }
 
 function fail(message) {
