@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { constants } from 'node:os'
 import { ClosedError, KernelError } from './errors.js'
-import { BPF_EXIST, BPF_NOEXIST, BpfMap, type MapSpec, possibleCpuCount } from './map.js'
+import { BPF_EXIST, BPF_F_RDONLY_PROG, BPF_NOEXIST, BpfMap, type MapSpec, possibleCpuCount } from './map.js'
 import { pageSizeBytes } from './sys/libc.js'
 import { expectNoLeaks } from './testing/descriptors.js'
 import { kernelTest } from './testing/kernel-test.js'
@@ -38,6 +38,22 @@ kernelTest('a hash finds, replaces, refuses and removes', '4.18', () => {
   assert.equal(map.delete(key), true)
   assert.equal(map.delete(key), false)
   assert.deepEqual([...map.keys()], [])
+})
+
+kernelTest('a frozen map can be read, and no longer changed', '5.2', () => {
+  using map = BpfMap.create({ name: 'frozen', type: 'array', maxEntries: 1, flags: BPF_F_RDONLY_PROG })
+  map.set(0, u32(7))
+  map.freeze()
+  assert.throws(() => map.set(0, u32(8)), { errno: constants.errno.EPERM })
+  assert.deepEqual(map.get(0), u32(7))
+  assert.throws(() => map.freeze(), { errno: constants.errno.EPERM })
+})
+
+kernelTest('a map that is mapped writable cannot be frozen', '5.5', () => {
+  using map = BpfMap.create({ name: 'mapped', type: 'array', maxEntries: 1, mmapable: true })
+  using memory = map.mmap()
+  assert.ok(memory.buffer.byteLength > 0)
+  assert.throws(() => map.freeze(), { errno: constants.errno.EBUSY })
 })
 
 kernelTest('every key can be deleted while iterating', '4.18', () => {
