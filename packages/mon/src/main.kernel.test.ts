@@ -117,7 +117,10 @@ test('-D is refused where the queue could not be closed, and says what is lost w
   const audit = runCommand(['-D', '--backend=audit', '--duration=0.2'])
   assert.equal(audit.code, 1)
   // Where audit is not to be had, that is said in place of it.
-  assert.match(audit.err, /^quark-mon: (cannot use -D with the backend audit: .* rules would stay|.*audit)/m)
+  assert.match(
+    audit.err,
+    /^quark-mon: (cannot use -D with the backend audit: .* rules would stay|Cannot watch processes: audit: )/m,
+  )
   const { code, err } = runCommand(['-D', '--backend=procConnector', '--duration=0.2'])
   assert.equal(code, 0, err)
   assert.match(err, /^quark-mon: no facts from \/proc: with -D there is none/m)

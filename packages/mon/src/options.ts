@@ -303,7 +303,7 @@ const source: OptionGroup = {
     {
       long: 'drop-privileges',
       short: 'D',
-      help: 'become nobody in an empty root directory as soon as the kernel is being watched',
+      help: 'become nobody in an empty root directory as soon as the kernel is being watched; not with audit',
       set: (settings) => void (settings.dropPrivileges = true),
     },
   ],

@@ -7,30 +7,14 @@ import { add, at, currentTask, eq, firstOf, ne, packet, type Scalar } from './ex
 import { chars, kernelString, path, s64, u16, u32, u64, userBytes, userString, words } from './fields.js'
 import { cstring, fentry, int, optional, procConnector, struct, tracepoint } from './hooks.js'
 import { type Probe, probe } from './probe.js'
-import { RECORD_OFFSET, scratchSlotBytes } from './scratch.js'
+import { RECORD_OFFSET } from './scratch.js'
 import { expectGolden } from './testing/golden.js'
 import { smallBtf } from './testing/small-btf.js'
+import { target } from './testing/target.js'
 import type { SmallTask } from './testing/small-kernel.js'
 
-const CPUS = 2
 const task = struct<SmallTask>('task_struct', 'task')
 const execHook = tracepoint('sched_process_exec', [task, int('old_pid', 4), cstring('name')])
-
-function target(given: Partial<Target> = {}): Target {
-  return {
-    btf: smallBtf(),
-    flavor: 'direct',
-    loop: 'helper',
-    architecture: 'x64',
-    cpus: CPUS,
-    scratchSlotBytes: scratchSlotBytes(8192, 4096),
-    ringSizeBytes: 1 << 20,
-    preemptible: false,
-    probeRead: true,
-    loadTable: true,
-    ...given,
-  }
-}
 
 function textOf({ code, declaration, missing }: CompiledProbe, { btf }: Target): string {
   const kfuncs = new Map(

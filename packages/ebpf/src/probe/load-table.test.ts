@@ -6,9 +6,10 @@ import { chars, type Field, s64, u32, u64 } from './fields.js'
 import { struct, tracepoint } from './hooks.js'
 import { LOADS_MAP } from './load-table.js'
 import { probe } from './probe.js'
-import { FREE_TEMPORARY, RECORD_OFFSET, scratchSlotBytes } from './scratch.js'
+import { FREE_TEMPORARY, RECORD_OFFSET } from './scratch.js'
 import { smallBtf, type SmallKernel } from './testing/small-btf.js'
 import type { SmallTask } from './testing/small-kernel.js'
+import { target } from './testing/target.js'
 
 const hook = tracepoint('sched_process_exec', [struct<SmallTask>('task_struct', 'task')])
 
@@ -23,20 +24,8 @@ function compile(
   record: (p: SmallTask) => Record<string, Field>,
   kernel: SmallKernel = {},
   given: Partial<Target> = {},
-) {
-  return compileProbe(make(record), {
-    btf: smallBtf({ window: true, ...kernel }),
-    flavor: 'direct',
-    loop: 'helper',
-    architecture: 'x64',
-    cpus: 2,
-    scratchSlotBytes: scratchSlotBytes(8192, 4096),
-    ringSizeBytes: 1 << 20,
-    preemptible: false,
-    probeRead: true,
-    loadTable: true,
-    ...given,
-  })
+): CompiledProbe {
+  return compileProbe(make(record), target({ btf: smallBtf({ window: true, ...kernel }), ...given }))
 }
 
 function make(record: (p: SmallTask) => Record<string, Field>) {

@@ -207,8 +207,9 @@ kprobeTest('without privileges and files it goes on, and takes its probes back',
     console.log('ready')
     for await (const event of quark) {
       if (event.kind !== 'process' || !event.actions.includes('exit')) continue
-      if (event.process.argv?.[1] === 'early') console.log('early')
-      if (event.process.argv?.[1] === 'late') break
+      const word = event.process.argv?.[1] ?? ''
+      if (/^(early|cpu-\\d+)$/.test(word)) console.log(word)
+      if (word === 'late') break
     }
     await quark.close()
     console.log(quark.stats().lost)`
@@ -217,6 +218,7 @@ kprobeTest('without privileges and files it goes on, and takes its probes back',
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = once(child, 'exit')
+  const onEachCpu = Array.from({ length: availableParallelism() }, (_, cpu) => `cpu-${cpu}`)
   const said: string[] = []
   for await (const line of createInterface(child.stdout)) {
     said.push(line)
@@ -224,11 +226,10 @@ kprobeTest('without privileges and files it goes on, and takes its probes back',
     if (line !== 'early') continue
     // Longer than it takes to look again for CPUs that went or came; then on each CPU, all of which are still watched.
     await sleep(2500)
-    for (let cpu = 0; cpu < availableParallelism(); cpu += 1)
-      spawnSync('taskset', ['-c', String(cpu), program])
+    for (const [cpu, word] of onEachCpu.entries()) spawnSync('taskset', ['-c', String(cpu), program, word])
     spawnSync(program, ['late'])
   }
-  assert.deepEqual([await ended, said, installed()], [[0, null], ['ready', 'early', '0'], []])
+  assert.deepEqual([await ended, said, installed()], [[0, null], ['ready', 'early', ...onEachCpu, '0'], []])
 })
 
 /** A function that the kernel has, and on which it takes no probe. */
