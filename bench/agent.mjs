@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-export const QUARK_MON = fileURLToPath(new URL('../packages/mon/bin/quark-mon.js', import.meta.url))
+export const QUARK_MON = fileURLToPath(new URL('../packages/mon/bin/quark-mon.cjs', import.meta.url))
 /** The snapshot is written and garbage of the start is gone. */
 const SETTLE_MS = 500
 

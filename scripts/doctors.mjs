@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const GUESTS = ['6.1', '6.1:x64:confidentiality', '6.12:x64:confidentiality', '6.12:arm64', 'newest']
-const DOCTOR = 'packages/mon/bin/quark-mon.js doctor --json'
+const DOCTOR = 'packages/mon/bin/quark-mon.cjs doctor --json'
 const KERNELS = fileURLToPath(new URL('kernels.mjs', import.meta.url))
 const DOCUMENT = new URL('../docs/doctor.md', import.meta.url)
 const [BEGIN, END] = ['<!-- doctors: written by node scripts/doctors.mjs -->', '<!-- end of doctors -->']

@@ -6,14 +6,32 @@ import type { Fd } from './fd.js'
 const PROT_READ = 1
 const PROT_WRITE = 2
 
+/**
+ * Maps `sizeBytes` bytes of `fd` for reading, for as long as the process lives: for what is shared by all, never
+ * changes and takes no memory of this process. Nothing has to be closed, and any view stays valid. Writing to it
+ * kills the process.
+ *
+ * @throws {KernelError} when mmap(2) refuses
+ */
+export function mapForGood(fd: Fd, sizeBytes: number, what: string): Uint8Array {
+  return new Uint8Array(
+    viewMemory(mapped(mmap(sizeBytes, PROT_READ, MAP_PRIVATE, fd.number, 0), what), sizeBytes),
+  )
+}
+
+/** The address that mmap(2) answered. */
+function mapped(answer: Address | number, what: string): Address {
+  if (typeof answer !== 'number') return answer
+  checked(`Cannot map ${what}`, 'mmap', answer)
+  throw new TypeError('mmap answered neither an address nor an error')
+}
+
 /** What `MappedMemory.map` may be told. */
 export interface MapOptions {
   /** Names the mapping in errors. */
   readonly what: string
   readonly writable: boolean
   readonly offsetBytes?: number
-  /** A copy on write, as some files of the kernel demand. */
-  readonly isPrivate?: boolean
 }
 
 /** How many mappings of this process are open. */
@@ -51,13 +69,8 @@ export class MappedMemory implements Disposable {
    */
   static map(fd: Fd, sizeBytes: number, options: MapOptions): MappedMemory {
     const protection = options.writable ? PROT_READ | PROT_WRITE : PROT_READ
-    const sharing = options.isPrivate === true ? MAP_PRIVATE : MAP_SHARED
-    const address = mmap(sizeBytes, protection, sharing, fd.number, options.offsetBytes ?? 0)
-    if (typeof address === 'number') {
-      checked(`Cannot map ${options.what}`, 'mmap', address)
-      throw new TypeError('mmap answered neither an address nor an error')
-    }
-    return new MappedMemory(options.what, address, sizeBytes)
+    const answer = mmap(sizeBytes, protection, MAP_SHARED, fd.number, options.offsetBytes ?? 0)
+    return new MappedMemory(options.what, mapped(answer, options.what), sizeBytes)
   }
 
   /**

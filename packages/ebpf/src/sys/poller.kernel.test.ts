@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { constants } from 'node:os'
 import { ClosedError } from '../errors.js'
 import { BpfMap } from '../map.js'
@@ -96,4 +97,19 @@ kernelTest('a ring wakes its reader', '5.8', async () => {
   const waiting = poller.wait(-1)
   assert.equal(writer.write(Buffer.from('wake')), true)
   assert.equal(await waiting, true)
+})
+
+kernelTest('process.exit() does not wait for a wait', '4.18', () => {
+  const poller = new URL('poller.js', import.meta.url).href
+  const program = `
+    import { Poller } from '${poller}'
+    void new Poller([]).wait(-1)
+    setTimeout(() => process.exit(7), 50)
+  `
+  const { status } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  })
+  assert.equal(status, 7)
 })

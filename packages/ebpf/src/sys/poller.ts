@@ -23,6 +23,19 @@ const WAKE_TOKEN = 0xffff_ffff
 const EVENT_SIZE_BYTES = process.arch === 'x64' ? 12 : 16
 const TOKEN_AT = process.arch === 'x64' ? 4 : 8
 
+/** Those whose thread waits. */
+const waitingPollers = new Set<Poller>()
+let endsWithProcess = false
+
+/** `process.exit()` waits for every thread of the pool, so those that wait here must be told. */
+function endWithProcess(): void {
+  if (endsWithProcess) return
+  endsWithProcess = true
+  process.on('exit', () => {
+    for (const poller of waitingPollers) poller.wake()
+  })
+}
+
 /**
  * Waits for descriptors on one thread of libuv's pool, which it holds only during `wait()`. Waiting keeps the
  * process alive.
@@ -80,9 +93,12 @@ export class Poller implements Disposable {
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
       this.#waiting = this.#epollWait(timeoutMs)
+      waitingPollers.add(this)
+      endWithProcess()
       return await this.#waiting
     } finally {
       this.#waiting = undefined
+      waitingPollers.delete(this)
       signal?.removeEventListener('abort', onAbort)
       if (this.#closed) {
         this.#release()

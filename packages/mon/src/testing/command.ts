@@ -4,10 +4,10 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /** The file that the package installs as quark-mon. */
-export const COMMAND = fileURLToPath(new URL('../../bin/quark-mon.js', import.meta.url))
+export const COMMAND = fileURLToPath(new URL('../../bin/quark-mon.cjs', import.meta.url))
 
 /** The file that the package installs as quark-btf. */
-export const BTF_COMMAND = fileURLToPath(new URL('../../bin/quark-btf.js', import.meta.url))
+export const BTF_COMMAND = fileURLToPath(new URL('../../bin/quark-btf.cjs', import.meta.url))
 
 /** Most time that a run may take. It only ends runs that would hang; it decides nothing. */
 const LIMIT_MS = 60_000 * Number(process.env['TEST_SLOW'] ?? 1)

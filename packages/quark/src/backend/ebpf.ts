@@ -9,6 +9,7 @@ import {
   KernelError,
   type LoadedProbe,
   type Probe,
+  probeFeature,
   ProbeSession,
   type RecordSink,
   type SessionOptions,
@@ -129,6 +130,19 @@ function btfOf(path: string): Btf {
   return btf
 }
 
+/**
+ * Why the kernel lets nobody hook functions. Two instructions find it out, where a probe takes milliseconds to make
+ * and to load before its attaching is refused.
+ */
+function hookProblem(kind: Probe['hook']['kind']): EbpfError | undefined {
+  if (kind !== 'fentry' && kind !== 'kprobe') return undefined
+  const { reason } = probeFeature(kind)
+  if (!(reason instanceof EbpfError)) return undefined
+  return reason.code === 'ERR_EBPF_PERMISSION' || reason.code === 'ERR_EBPF_NOT_SUPPORTED'
+    ? reason
+    : undefined
+}
+
 /** Goes through the ways to learn a fact. The first that can be loaded is loaded at once. */
 class FactLoader {
   readonly #session: ProbeSession
@@ -181,6 +195,8 @@ class FactLoader {
     const known = this.#refused.get(hook)
     if (known !== undefined) throw known
     try {
+      const problem = hookProblem(kind)
+      if (problem !== undefined) throw problem
       return this.#session.load(probe)
     } catch (error) {
       if (error instanceof EbpfError) this.#refused.set(hook, error)

@@ -1,6 +1,7 @@
 /** Names of users and groups, from passwd(5) and group(5). */
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { monotonicMs } from '../clock.js'
 
 export interface UserNamesOptions {
   /** Default `/etc/passwd`. */
@@ -28,7 +29,7 @@ export class UserNames {
   constructor({
     passwdPath = '/etc/passwd',
     groupPath = '/etc/group',
-    nowMs = () => performance.now(),
+    nowMs = monotonicMs,
   }: UserNamesOptions = {}) {
     this.#users = new NameFile(passwdPath, nowMs)
     this.#groups = new NameFile(groupPath, nowMs)

@@ -1,6 +1,7 @@
 /** Names of cgroups by the ids that records carry. */
 
 import { type Dirent, readdirSync, statSync } from 'node:fs'
+import { monotonicMs } from '../clock.js'
 import type { CgroupHierarchy } from './cgroups-mounts.js'
 
 /** kernfs id of a cgroup: its directory's inode number. A `number` must be exact. */
@@ -51,7 +52,7 @@ export class CgroupNames {
   #scans = 0
   #evicted = 0
 
-  constructor({ hierarchy, maxEntries = 65_536, nowMs = () => performance.now() }: CgroupNamesOptions = {}) {
+  constructor({ hierarchy, maxEntries = 65_536, nowMs = monotonicMs }: CgroupNamesOptions = {}) {
     this.#hierarchy = hierarchy
     this.#maxEntries = maxEntries
     this.#nowMs = nowMs
