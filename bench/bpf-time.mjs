@@ -80,6 +80,10 @@ const VARIANTS = [
     name: 'default, one by one',
     attach: () => attachProbes(probesOf(), 'direct', { loadTable: false }),
   },
+  {
+    name: 'default, one ring',
+    attach: () => attachProbes(probesOf(), 'direct', { cpuRings: false }),
+  },
   { name: 'default, probe_read', attach: () => attachProbes(probesOf(), 'probeRead') },
   {
     name: '--env, direct',

@@ -5,13 +5,8 @@ import {
   type AssembledCode,
   BPF_FUNC_get_smp_processor_id,
   BPF_FUNC_ktime_get_boot_ns,
-  BPF_FUNC_ringbuf_output,
-  BPF_FUNC_ringbuf_query,
   R0,
   R1,
-  R2,
-  R3,
-  R4,
   R6,
   R7,
   R9,
@@ -26,31 +21,21 @@ import { HEADER_CPU, HEADER_SEQ, HEADER_TIME, HEADER_TYPE } from './layout.js'
 import { LOADS_MAP, type LoadTable, loadTableBytes } from './load-table.js'
 import { type Flavor, type LoadFrame, LoadTree } from './load-tree.js'
 import { emitLoads } from './loads.js'
+import { emitOutput } from './output.js'
 import { describeProbe, type Probe } from './probe.js'
 import { presentArguments } from './prototype.js'
 import { type ResolvedExpr, Resolver, Unresolved } from './resolve.js'
 import {
+  type CpuRingsLayout,
   RECORD_OFFSET,
-  RING_MAP,
   SCRATCH_MAP,
-  SLOT_LOST,
-  SLOT_PRODUCED,
   SLOT_SEQ,
-  SLOT_WAKE,
   TEMP_CURSOR,
-  WAKE_NEVER,
-  WAKE_ON_RECORD,
 } from './scratch.js'
 import { type Computed, Tails } from './compile-tails.js'
 import { CONDITION_FRAME, CONDITION_TEMPORARIES, Values } from './values.js'
 import { emitPart, type Role, standInTypes, type StandInTypes } from './stand-in.js'
 import { findWindow } from './window.js'
-
-/** `flags` of bpf_ringbuf_output (include/uapi/linux/bpf.h). */
-const BPF_RB_NO_WAKEUP = 1
-const BPF_RB_FORCE_WAKEUP = 2
-/** `flags` of bpf_ringbuf_query. */
-const BPF_RB_AVAIL_DATA = 0
 
 /** What a program is generated for. */
 export interface Target {
@@ -63,6 +48,8 @@ export interface Target {
   /** Bytes of one scratch slot: the same for all programs that share the map. */
   readonly scratchSlotBytes: number
   readonly ringSizeBytes: number
+  /** Each CPU has a ring of its own. Needs x64 and `probeRead`. */
+  readonly cpuRings: CpuRingsLayout | undefined
   /** The kernel may preempt tracing programs (since 6.19), and the scratch belongs to the CPU. */
   readonly preemptible: boolean
   /** Programs may call bpf_probe_read_kernel; lockdown=confidentiality refuses it. */
@@ -167,7 +154,7 @@ class Compiler implements LoadFrame {
     if (this.#probe.isRecorded) {
       this.#emitHeader()
       this.#emitFields()
-      this.#emitOutput()
+      emitOutput(asm, this.#probe.layout, this.#target)
     }
     asm.label('out')
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_enable', this.#preemption.enable)
@@ -324,43 +311,5 @@ class Compiler implements LoadFrame {
       throw new BuildError(`Cannot resolve the time of probe "${this.#probe.name}": ${reason}`)
     }
     tree.add(expr.path, { area: 'record', offset: HEADER_TIME, sizeBytes: 8 })
-  }
-
-  /** Sends the record, wakes the reader if it asked for that, and counts. */
-  #emitOutput(): void {
-    const { asm } = this
-    const { layout } = this.#probe
-    const tailBytes = layout.maxSizeBytes - layout.fixedSizeBytes
-    const watched = asm.uniqueLabel('watched')
-    const output = asm.uniqueLabel('output')
-    const lost = asm.uniqueLabel('lost')
-    asm.movImm(R7, BPF_RB_NO_WAKEUP)
-    asm.load(4, R1, R9, SLOT_WAKE).jumpIfImm('!=', R1, WAKE_NEVER, watched)
-    asm.aside(watched, () => {
-      const wake = asm.uniqueLabel('wake')
-      asm.jumpIfImm('==', R1, WAKE_ON_RECORD, wake)
-      asm.loadMap(R1, RING_MAP).movImm(R2, BPF_RB_AVAIL_DATA).call(BPF_FUNC_ringbuf_query)
-      asm.jumpIfImm('<', R0, this.#target.ringSizeBytes / 2, output)
-      // Each CPU wakes the reader once: it sets the words again when it goes back to sleep.
-      asm.label(wake).storeImm(4, R9, SLOT_WAKE, WAKE_NEVER).movImm(R7, BPF_RB_FORCE_WAKEUP).jump(output)
-    })
-    asm.label(output)
-    asm
-      .load(8, R3, R9, TEMP_CURSOR)
-      .jumpIfImm('>', R3, tailBytes, 'out')
-      .aluImm('add', R3, layout.fixedSizeBytes)
-    asm.loadMap(R1, RING_MAP).mov(R2, R9).aluImm('add', R2, RECORD_OFFSET).mov(R4, R7)
-    asm.call(BPF_FUNC_ringbuf_output)
-    asm.jumpIfImm('!=', R0, 0, lost)
-    this.#emitCount(SLOT_PRODUCED)
-    asm.aside(lost, () => {
-      this.#emitCount(SLOT_LOST)
-      asm.jump('out')
-    })
-  }
-
-  #emitCount(counters: number): void {
-    const at = counters + this.#probe.layout.type * 8
-    this.asm.load(8, R1, R9, at).aluImm('add', R1, 1).store(8, R9, at, R1)
   }
 }

@@ -3,23 +3,27 @@
  * each program and no lookup happens at run time. Each CPU has a slot of its own, made of whole pages:
  *
  * ```
- *  0       8     16          24             280        576           1344        1600
- *  ┌───────┬─────┬───────────┬──────────────┬──────────┬─────────────┬───────────┬──────────────────────────┐
- *  │ wake  │ seq │ stood in  │ produced[32] │ lost[32] │ temporaries │ tasks[32] │ the record being written │
- *  └───────┴─────┴───────────┴──────────────┴──────────┴─────────────┴───────────┴──────────────────────────┘
- *   the first page is mapped into user space
+ *  0      8     16     24     32             288        544        576           1344        1600
+ *  ┌──────┬─────┬──────┬──────┬──────────────┬──────────┬──────────┬─────────────┬───────────┬──────────────┐
+ *  │ wake │ seq │ head │ tail │ produced[32] │ lost[32] │ stood in │ temporaries │ tasks[32] │ record       │
+ *  └──────┴─────┴──────┴──────┴──────────────┴──────────┴──────────┴─────────────┴───────────┴──────────────┘
+ *   the first page is mapped into user space                                                  being written
  * ```
  *
  * All of it lies together because the first touch of a page or line is what a short program pays for: the counts of the
  * first types of records share a line with what every run writes. Values of a walk live in temporaries and not in
  * registers, so that the verifier sees an unknown number where it would otherwise follow a new range in every
  * iteration.
+ *
+ * Where each CPU has a ring of its own (`output.ts`), a second map holds them, again in one entry.
  */
 
 import type { MapSpec } from '../map.js'
 
 export const SCRATCH_MAP = 'scratch'
+/** The ring that all CPUs share, or that only wakes the reader when each has one of its own. */
 export const RING_MAP = 'ring'
+export const CPU_RINGS_MAP = 'cpu_rings'
 
 /** u32 that tells the programs on this CPU whether the reader sleeps. */
 export const SLOT_WAKE = 0
@@ -32,12 +36,16 @@ export const WAKE_ON_BACKLOG = 2
 
 /** u64: records written or lost so far on this CPU. */
 export const SLOT_SEQ = 8
-/** u64: runs that the kernel skipped and that a stand-in made up for (stand-in.ts). */
-export const SLOT_STOOD_IN = 16
+/** u64: bytes that programs have written to the ring of this CPU so far. */
+export const SLOT_HEAD = 16
+/** u64: bytes of them that the reader is done with; written by the reader. */
+export const SLOT_TAIL = 24
 /** u64[32]: records that reached the ring, by type. */
-export const SLOT_PRODUCED = 24
+export const SLOT_PRODUCED = 32
 /** u64[32]: records that found no room, by type. */
-export const SLOT_LOST = 280
+export const SLOT_LOST = 288
+/** u64: runs that the kernel skipped and that a stand-in made up for (stand-in.ts). */
+export const SLOT_STOOD_IN = 544
 
 /** First of the 8-byte temporaries, and the end of them. */
 export const FIRST_TEMPORARY = 576
@@ -57,9 +65,12 @@ export const TEMP_PATH_LENGTH = 624
 export const TEMP_FLAGS = 632
 export const FREE_TEMPORARY = 640
 
+/** A record is copied in steps of so many bytes, the last of which may reach beyond it. */
+export const COPY_STEP_BYTES = 32
+
 /** Bytes of one CPU's slot for records of up to `maxRecordBytes`. */
 export function scratchSlotBytes(maxRecordBytes: number, pageBytes: number): number {
-  return Math.ceil((RECORD_OFFSET + maxRecordBytes) / pageBytes) * pageBytes
+  return Math.ceil((RECORD_OFFSET + maxRecordBytes + COPY_STEP_BYTES) / pageBytes) * pageBytes
 }
 
 export function scratchMap(cpus: number, slotBytes: number): MapSpec {
@@ -68,6 +79,37 @@ export function scratchMap(cpus: number, slotBytes: number): MapSpec {
     type: 'array',
     keySizeBytes: 4,
     valueSizeBytes: cpus * slotBytes,
+    maxEntries: 1,
+    mmapable: true,
+  }
+}
+
+/**
+ * Rings of the CPUs, one behind the other in one map. A position is bytes since creation, and its place the position
+ * modulo the size. Each record is its length (u32), four unused bytes, and its bytes, padded to 8. Behind each ring
+ * is room for the largest record, so that none ever wraps.
+ */
+export interface CpuRingsLayout {
+  /** Of one ring; a power of two. */
+  readonly sizeBytes: number
+  /** From one ring to the next: whole pages. */
+  readonly strideBytes: number
+}
+
+/** Bytes in front of each record in the ring of a CPU. */
+export const CPU_RING_HEADER_BYTES = 8
+
+export function cpuRingsLayout(sizeBytes: number, maxRecordBytes: number, pageBytes: number): CpuRingsLayout {
+  const room = CPU_RING_HEADER_BYTES + maxRecordBytes + COPY_STEP_BYTES
+  return { sizeBytes, strideBytes: Math.ceil((sizeBytes + room) / pageBytes) * pageBytes }
+}
+
+export function cpuRingsMap(cpus: number, { strideBytes }: CpuRingsLayout): MapSpec {
+  return {
+    name: CPU_RINGS_MAP,
+    type: 'array',
+    keySizeBytes: 4,
+    valueSizeBytes: cpus * strideBytes,
     maxEntries: 1,
     mmapable: true,
   }

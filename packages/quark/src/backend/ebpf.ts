@@ -77,7 +77,7 @@ export class EbpfBackend implements Backend {
   }
 
   get fullness(): number {
-    return this.#session.backlogBytes / this.#session.ringSizeBytes
+    return this.#session.fullness
   }
 
   drain(sink: RecordSink, max: number): number {

@@ -20,6 +20,7 @@ test('a table made of this kernel yields the same programs and the same offsets 
     cpus: 2,
     scratchSlotBytes: 1 << 20,
     ringSizeBytes: 1 << 20,
+    cpuRings: undefined,
     preemptible: false,
     probeRead: true,
     loadTable: false,

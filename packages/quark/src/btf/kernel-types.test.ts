@@ -40,6 +40,7 @@ test('the process probes compile against every known kernel', () => {
       cpus: 4,
       scratchSlotBytes: 1 << 20,
       ringSizeBytes: 1 << 20,
+      cpuRings: undefined,
       preemptible: false,
       probeRead: true,
       loadTable: false,

@@ -12,6 +12,7 @@ export function target(given: Partial<Target> = {}): Target {
     cpus: 2,
     scratchSlotBytes: scratchSlotBytes(8192, 4096),
     ringSizeBytes: 1 << 20,
+    cpuRings: undefined,
     preemptible: false,
     probeRead: true,
     loadTable: true,
