@@ -77,10 +77,6 @@ const VARIANTS = [
   { name: 'header only', attach: () => attachProbes(headerProbes(), 'direct') },
   { name: 'default, direct', attach: () => attachProbes(probesOf(), 'direct') },
   {
-    name: 'default, one by one',
-    attach: () => attachProbes(probesOf(), 'direct', { loadTable: false }),
-  },
-  {
     name: 'default, one ring',
     attach: () => attachProbes(probesOf(), 'direct', { cpuRings: false }),
   },

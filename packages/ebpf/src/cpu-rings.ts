@@ -48,7 +48,17 @@ export class CpuRings {
       const tail = memory.tails[cpu]!
       const position = Number(Atomics.load(tail, 0))
       const base = cpu * layout.strideBytes
-      return { base, head, tail, position, committed: position, end: position, at: 0, timeHigh: 0, timeLow: 0 }
+      return {
+        base,
+        head,
+        tail,
+        position,
+        committed: position,
+        end: position,
+        at: 0,
+        timeHigh: 0,
+        timeLow: 0,
+      }
     })
   }
 

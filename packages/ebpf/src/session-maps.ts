@@ -1,7 +1,7 @@
-/** The maps of a session, by the names that programs call them: its own, those that probes declare, and constants. */
+/** The maps of a session, by the names that programs call them: its own, and those that probes declare. */
 
 import { BuildError } from './errors.js'
-import { BPF_F_RDONLY_PROG, BpfMap } from './map.js'
+import { BpfMap } from './map.js'
 import type { ProbeMap } from './probe/index.js'
 
 export class SessionMaps {
@@ -31,47 +31,14 @@ export class SessionMaps {
     return created
   }
 
-  /**
-   * Lets `load` load a program that has constants of its own besides the session's maps. The program keeps them, and
-   * their descriptors are closed.
-   */
-  withConstants<T>(
-    constants: ReadonlyMap<string, Uint8Array>,
-    load: (fdOf: (name: string) => number) => T,
-  ): T {
-    const own = new Map<string, BpfMap>()
-    try {
-      for (const [name, bytes] of constants) own.set(name, createConstants(name, bytes))
-      return load((name) => {
-        const map = own.get(name) ?? this.#maps.get(name)
-        if (map === undefined) throw new BuildError(`Cannot load a program: the session has no map "${name}"`)
-        return map.fd.number
-      })
-    } finally {
-      for (const map of own.values()) map.close()
-    }
+  /** @throws {BuildError} when the session has no such map */
+  fdOf(name: string): number {
+    const map = this.#maps.get(name)
+    if (map === undefined) throw new BuildError(`Cannot load a program: the session has no map "${name}"`)
+    return map.fd.number
   }
 
   close(): void {
     for (const map of this.#maps.values()) map.close()
-  }
-}
-
-/** A map whose bytes the verifier takes for constants. */
-function createConstants(name: string, bytes: Uint8Array): BpfMap {
-  const map = BpfMap.create({
-    name,
-    type: 'array',
-    valueSizeBytes: bytes.byteLength,
-    maxEntries: 1,
-    flags: BPF_F_RDONLY_PROG,
-  })
-  try {
-    map.set(0, bytes)
-    map.freeze()
-    return map
-  } catch (error) {
-    map.close()
-    throw error
   }
 }

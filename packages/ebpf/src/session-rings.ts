@@ -23,7 +23,12 @@ export class SessionRings implements Disposable {
   readonly rings: CpuRings
   readonly #memory: MappedMemory
 
-  private constructor(map: BpfMap, layout: CpuRingsLayout, memory: MappedMemory, slots: readonly MappedMemory[]) {
+  private constructor(
+    map: BpfMap,
+    layout: CpuRingsLayout,
+    memory: MappedMemory,
+    slots: readonly MappedMemory[],
+  ) {
     this.map = map
     this.layout = layout
     this.#memory = memory

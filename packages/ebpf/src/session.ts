@@ -53,11 +53,6 @@ export interface SessionOptions {
   /** Whether programs may call bpf_probe_read_kernel. Default: whether the kernel lets them. */
   readonly probeRead?: boolean
   /**
-   * Whether many loads behind pointers become rows of a table. Default: yes, where the kernel guards each load
-   * (x86-64); elsewhere there is no table.
-   */
-  readonly loadTable?: boolean
-  /**
    * Whether each CPU has a ring of its own, which costs the programs less (probe/output.ts). Default: on x86-64, when
    * rings of at least 256 KiB take no more than four times `ringSizeBytes`. Needs x86-64 and `probeRead`.
    */
@@ -296,7 +291,7 @@ export class ProbeSession implements Disposable {
   }
 
   #target(flavor: Flavor): Target {
-    const { loadTable = true, loop, preemptible, probeRead } = this.#options
+    const { loop, preemptible, probeRead } = this.#options
     return {
       btf: this.#openBtf(),
       flavor,
@@ -308,21 +303,18 @@ export class ProbeSession implements Disposable {
       cpuRings: this.#cpuRings?.layout,
       preemptible: preemptible ?? kernelAtLeast('6.19'),
       probeRead: probeRead ?? probeFeature('probeReadKernel').supported,
-      loadTable,
     }
   }
 
-  #load({ probe, code, constants, declaration }: CompiledProbe, flavor: Flavor): Program {
+  #load({ probe, code, declaration }: CompiledProbe, flavor: Flavor): Program {
     for (const map of mapsOf(probe)) this.#maps.declare(map)
-    return this.#maps.withConstants(constants, (fdOf) =>
-      Program.load({
-        name: probe.name,
-        code: resolveMaps(code, fdOf),
-        declaration,
-        functions: code.functions,
-        ...programKind(probe, flavor, this.#openBtf()),
-      }),
-    )
+    return Program.load({
+      name: probe.name,
+      code: resolveMaps(code, (name) => this.#maps.fdOf(name)),
+      declaration,
+      functions: code.functions,
+      ...programKind(probe, flavor, this.#openBtf()),
+    })
   }
 
   /**

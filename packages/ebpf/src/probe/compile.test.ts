@@ -7,7 +7,7 @@ import { add, at, currentTask, eq, firstOf, ne, packet, type Scalar } from './ex
 import { chars, kernelString, path, s64, u16, u32, u64, userBytes, userString, words } from './fields.js'
 import { cstring, fentry, int, optional, procConnector, struct, tracepoint } from './hooks.js'
 import { type Probe, probe } from './probe.js'
-import { RECORD_OFFSET } from './scratch.js'
+import { cpuRingsLayout, RECORD_OFFSET } from './scratch.js'
 import { expectGolden } from './testing/golden.js'
 import { smallBtf } from './testing/small-btf.js'
 import { target } from './testing/target.js'
@@ -73,14 +73,13 @@ test('a program is what it was', async (t) => {
     const goal = target({ btf: smallBtf({ kfuncs: false }) })
     expectGolden('sample-without-kfuncs', textOf(compileProbe(sample, goal), goal))
   })
-  await t.test('a kernel on which loads are rows of a table', () => {
+  await t.test('a kernel with short names in their dentries, and a window to read others through', () => {
     const goal = target({ btf: smallBtf({ window: true, inlineNames: true }) })
-    const compiled = compileProbe(sample, goal)
-    const rows = [...compiled.constants].map(([name, bytes]) => [
-      name,
-      [...new Uint16Array(bytes.buffer)].join(' '),
-    ])
-    expectGolden('sample-table', [textOf(compiled, goal), ...rows.flat()].join('\n'))
+    expectGolden('sample-window', textOf(compileProbe(sample, goal), goal))
+  })
+  await t.test('a ring for each CPU', () => {
+    const goal = target({ cpuRings: cpuRingsLayout(1 << 18, 8192, 4096) })
+    expectGolden('cpu-rings', textOf(compileProbe(rename, goal), goal))
   })
   await t.test('a kernel that preempts tracing programs', () => {
     const goal = target({ preemptible: true })

@@ -18,24 +18,16 @@ import { BuildError, NotSupportedError } from '../errors.js'
 import type { ExprNode } from './expr.js'
 import { isTail } from './fields.js'
 import { HEADER_CPU, HEADER_SEQ, HEADER_TIME, HEADER_TYPE } from './layout.js'
-import { LOADS_MAP, type LoadTable, loadTableBytes } from './load-table.js'
 import { type Flavor, type LoadFrame, LoadTree } from './load-tree.js'
 import { emitLoads } from './loads.js'
 import { emitOutput } from './output.js'
 import { describeProbe, type Probe } from './probe.js'
 import { presentArguments } from './prototype.js'
 import { type ResolvedExpr, Resolver, Unresolved } from './resolve.js'
-import {
-  type CpuRingsLayout,
-  RECORD_OFFSET,
-  SCRATCH_MAP,
-  SLOT_SEQ,
-  TEMP_CURSOR,
-} from './scratch.js'
+import { type CpuRingsLayout, RECORD_OFFSET, SCRATCH_MAP, SLOT_SEQ, TEMP_CURSOR } from './scratch.js'
 import { type Computed, Tails } from './compile-tails.js'
 import { CONDITION_FRAME, CONDITION_TEMPORARIES, Values } from './values.js'
 import { emitPart, type Role, standInTypes, type StandInTypes } from './stand-in.js'
-import { findWindow } from './window.js'
 
 /** What a program is generated for. */
 export interface Target {
@@ -54,15 +46,11 @@ export interface Target {
   readonly preemptible: boolean
   /** Programs may call bpf_probe_read_kernel; lockdown=confidentiality refuses it. */
   readonly probeRead: boolean
-  /** Many loads become rows of a table where that is better. */
-  readonly loadTable: boolean
 }
 
 export interface CompiledProbe {
   readonly probe: Probe
   readonly code: AssembledCode
-  /** Maps of this program alone, whose values are constants: by name, with the bytes. */
-  readonly constants: ReadonlyMap<string, Uint8Array>
   /** Fields that this kernel cannot supply, each with the reason. They are 0 in every record. */
   readonly missing: readonly MissingField[]
   readonly declaration: string
@@ -106,7 +94,6 @@ class Compiler implements LoadFrame {
   readonly #resolver: Resolver
   readonly #missing: MissingField[] = []
   readonly #values: Values
-  readonly #loadTable: LoadTable | undefined
   readonly #tails: Tails
   readonly #preemption: { readonly disable: number; readonly enable: number } | undefined
 
@@ -119,7 +106,6 @@ class Compiler implements LoadFrame {
     // On x86-64 the kernel guards each load.
     this.faultsOnNull = target.architecture === 'arm64'
     this.#values = new Values(this.asm, probe.name)
-    this.#loadTable = this.#planLoadTable()
     this.#tails = new Tails({
       asm: this.asm,
       layout: probe.layout,
@@ -160,23 +146,12 @@ class Compiler implements LoadFrame {
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_enable', this.#preemption.enable)
     asm.movImm(R0, 0).exit().emitAsides()
     this.#tails.emitFunctions()
-    const loads = this.#loadTable && loadTableBytes(this.#loadTable)
     return {
       probe: this.#probe,
       code: asm.assemble(),
-      constants: new Map(loads === undefined ? [] : [[LOADS_MAP, loads]]),
       missing: this.#missing,
       declaration: describeProbe(this.#probe),
     }
-  }
-
-  /** Where no load is guarded, loads are less code than a table. */
-  #planLoadTable(): LoadTable | undefined {
-    const window = findWindow(this.#target.btf)
-    const { castId } = this
-    if (!this.#target.loadTable || this.flavor !== 'direct' || this.faultsOnNull) return undefined
-    if (castId === undefined || window === undefined) return undefined
-    return { window, castId, rows: [], temporary: () => this.#values.temporary() }
   }
 
   #emitRole(role: Role): void {
@@ -291,7 +266,7 @@ class Compiler implements LoadFrame {
       }
     }
     const tails = layout.tails.map((tail) => ({ tail, inputs: this.#tails.prepare(tail, tree, computed) }))
-    emitLoads(this, tree, this.#loadTable)
+    emitLoads(this, tree)
     for (const { expr, area, offset, sizeBytes } of computed) {
       this.#values.evaluate(expr)
       this.asm.store(sizeBytes as 1 | 2 | 4 | 8, R9, area === 'record' ? RECORD_OFFSET + offset : offset, R0)

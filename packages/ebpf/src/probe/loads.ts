@@ -21,7 +21,6 @@ import {
 } from '../asm/index.js'
 import { BuildError } from '../errors.js'
 import { destination, emitNumber, loadSize } from './load-number.js'
-import { emitLoadTable, type LoadTable } from './load-table.js'
 import type { Destination, LoadFrame, LoadTree, TreeNode } from './load-tree.js'
 import type { ResolvedPath } from './resolve.js'
 
@@ -33,10 +32,10 @@ const POINTER_SLOTS = [-8, -16, -24, -32, -40, -48, -56, -64] as const
 /** A value on its way through probe_read_kernel. */
 const VALUE_SLOT = -72
 
-/** @param table takes the loads behind pointers, where the flavour is direct; R9 must be the scratch then */
-export function emitLoads(frame: LoadFrame, tree: LoadTree, table?: LoadTable): void {
+/** Emits the loads of a tree; R9 is what their destinations count from. */
+export function emitLoads(frame: LoadFrame, tree: LoadTree): void {
   for (const { path, node } of tree.roots()) {
-    if (frame.flavor === 'direct') emitDirectRoot(frame, path, node, table)
+    if (frame.flavor === 'direct') emitDirectRoot(frame, path, node)
     else emitProbeReadRoot(frame, path, node)
   }
 }
@@ -54,12 +53,7 @@ function pointerSlot(depth: number): number {
   return slot
 }
 
-function emitDirectRoot(
-  frame: LoadFrame,
-  { root, rootType }: ResolvedPath,
-  node: TreeNode,
-  table: LoadTable | undefined,
-): void {
+function emitDirectRoot(frame: LoadFrame, { root, rootType }: ResolvedPath, node: TreeNode): void {
   const { asm, castId } = frame
   const register = pointerRegister(0)
   if (root.kind === 'current') asm.call(BPF_FUNC_get_current_task_btf).mov(register, R0)
@@ -67,7 +61,6 @@ function emitDirectRoot(
   // Numbers are read through the pointer as it was given: if the verifier trusts it, such a load is one instruction,
   // and otherwise ten, among them a jump that the CPU mostly guesses wrong so long after the last run.
   emitDirectLeaves(frame, node, 0)
-  if (table !== undefined && emitLoadTable(frame, table, node, register)) return
   if (castId !== undefined && rootType !== 0) {
     // For each pointer that is read through a trusted one the verifier searches all type names; through this one it
     // does not, and loads in a quarter of the time. The cast itself is no code.

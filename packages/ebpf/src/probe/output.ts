@@ -95,7 +95,10 @@ function emitToCpuRing(asm: Assembler, { cpus }: Target, rings: CpuRingsLayout, 
   const copied = asm.uniqueLabel('copied')
   const long = asm.uniqueLabel('long')
   // R5 = what the record takes, R8 = how full the ring is with it.
-  asm.mov(R5, R7).aluImm('add', R5, CPU_RING_HEADER_BYTES + 7).aluImm('and', R5, -8)
+  asm
+    .mov(R5, R7)
+    .aluImm('add', R5, CPU_RING_HEADER_BYTES + 7)
+    .aluImm('and', R5, -8)
   asm.load(8, R1, R9, SLOT_HEAD).load(8, R2, R9, SLOT_TAIL)
   asm.mov(R8, R1).alu('sub', R8, R2).alu('add', R8, R5).jumpIfImm('>', R8, sizeBytes, lost)
   // R3 = where it begins.

@@ -18,14 +18,17 @@ function expectApart(
 }
 
 test('the parts of a slot do not overlap', () => {
-  const { SLOT_WAKE, SLOT_SEQ, SLOT_STOOD_IN, SLOT_PRODUCED, SLOT_LOST, FIRST_TEMPORARY } = scratch
+  const { SLOT_WAKE, SLOT_SEQ, SLOT_HEAD, SLOT_TAIL, SLOT_PRODUCED, SLOT_LOST, SLOT_STOOD_IN } = scratch
+  const { FIRST_TEMPORARY } = scratch
   expectApart(
     [
       ['wake', SLOT_WAKE, 4],
       ['seq', SLOT_SEQ, 8],
-      ['stood in', SLOT_STOOD_IN, 8],
+      ['head', SLOT_HEAD, 8],
+      ['tail', SLOT_TAIL, 8],
       ['produced', SLOT_PRODUCED, COUNTERS_BYTES],
       ['lost', SLOT_LOST, COUNTERS_BYTES],
+      ['stood in', SLOT_STOOD_IN, 8],
     ],
     FIRST_TEMPORARY,
   )
@@ -56,11 +59,23 @@ test('a slot holds the temporaries and the largest record, in whole pages', () =
     for (const maxRecordBytes of [16, 64, 65, 4096 - scratch.RECORD_OFFSET, 4096, 100_001]) {
       const slotBytes = scratch.scratchSlotBytes(maxRecordBytes, pageBytes)
       assert.equal(slotBytes % pageBytes, 0)
-      assert.ok(slotBytes >= scratch.RECORD_OFFSET + maxRecordBytes)
-      assert.ok(slotBytes < scratch.RECORD_OFFSET + maxRecordBytes + pageBytes)
+      // The last step of a copy reads beyond the record.
+      const usedBytes = scratch.RECORD_OFFSET + maxRecordBytes + scratch.COPY_STEP_BYTES
+      assert.ok(slotBytes >= usedBytes && slotBytes < usedBytes + pageBytes)
       const { valueSizeBytes, mmapable } = scratch.scratchMap(2, slotBytes)
       assert.deepEqual([valueSizeBytes, mmapable], [2 * slotBytes, true])
     }
+  }
+})
+
+test('a ring of a CPU has room for the largest record at its last byte, in whole pages', () => {
+  for (const maxRecordBytes of [16, 4096 - 8, 4096, 100_001]) {
+    const { sizeBytes, strideBytes } = scratch.cpuRingsLayout(8192, maxRecordBytes, 4096)
+    assert.deepEqual([sizeBytes, strideBytes % 4096], [8192, 0])
+    const room = strideBytes - sizeBytes - scratch.CPU_RING_HEADER_BYTES - scratch.COPY_STEP_BYTES
+    assert.ok(room >= maxRecordBytes && room < maxRecordBytes + 4096)
+    const { valueSizeBytes, mmapable } = scratch.cpuRingsMap(3, { sizeBytes, strideBytes })
+    assert.deepEqual([valueSizeBytes, mmapable], [3 * strideBytes, true])
   }
 })
 

@@ -143,7 +143,8 @@ export const MAY_PROBE_READ = probeFeature('probeReadKernel').supported
 /** Whether programs get behind addresses that the verifier knows nothing of: paths, and strings of the kernel. */
 export const MAY_FOLLOW = MAY_PROBE_READ || kernelAtLeast('6.2')
 
-const FLAVORS = MAY_PROBE_READ ? (['direct', 'probeRead'] as const) : (['direct'] as const)
+/** Those that this kernel lets programs have. */
+export const FLAVORS = MAY_PROBE_READ ? (['direct', 'probeRead'] as const) : (['direct'] as const)
 
 export const WAYS: readonly Way[] = FLAVORS.flatMap((flavor) =>
   (['helper', 'bounded'] as const).map((loop) => ({ flavor, loop })),

@@ -23,7 +23,6 @@ test('a table made of this kernel yields the same programs and the same offsets 
     cpuRings: undefined,
     preemptible: false,
     probeRead: true,
-    loadTable: false,
   })
   const settings = checkOptions({ threads: true, failedExecs: true, usage: true })
   const facts = kinds.flatMap((kind) => kind.facts({ settings, hierarchy: undefined }))

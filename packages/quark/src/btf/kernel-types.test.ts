@@ -43,7 +43,6 @@ test('the process probes compile against every known kernel', () => {
       cpuRings: undefined,
       preemptible: false,
       probeRead: true,
-      loadTable: false,
     }
     const compiles = (probe: Probe): boolean => {
       try {

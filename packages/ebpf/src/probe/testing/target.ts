@@ -15,7 +15,6 @@ export function target(given: Partial<Target> = {}): Target {
     cpuRings: undefined,
     preemptible: false,
     probeRead: true,
-    loadTable: true,
     ...given,
   }
 }
