@@ -45,8 +45,8 @@ export {
   ProbeSession,
   type SessionCounters,
   type SessionOptions,
-  type Sleep,
 } from './session.js'
+export type { Sleep } from './session-sleep.js'
 export { type ClockName, clockNs, suspendedNs } from './sys/clock.js'
 export { Fd } from './sys/fd.js'
 export { MappedMemory } from './sys/memory.js'

@@ -62,6 +62,15 @@ export class RingReader implements Disposable {
   }
 
   /**
+   * Share of the ring that is written and not yet given back, 0 to 1.
+   *
+   * @throws {ClosedError}
+   */
+  get fullness(): number {
+    return this.backlogBytes / this.capacityBytes
+  }
+
+  /**
    * Hands each finished record to `sink`, as `RingCursor.drain` says. The sink may close the reader.
    *
    * @returns how many records the sink got

@@ -26,21 +26,17 @@ import {
   SLOT_PRODUCED,
   SLOT_SEQ,
   SLOT_STOOD_IN,
-  SLOT_WAKE,
-  WAKE_NEVER,
-  WAKE_ON_BACKLOG,
-  WAKE_ON_RECORD,
 } from './probe/scratch.js'
 import { Program, type ProgramInfo } from './program.js'
 import type { RecordSink } from './ring-cursor.js'
 import { RingReader } from './ringbuf.js'
 import { attachProgram, hookName, isProbeReadOnly, programKind } from './session-hooks.js'
 import { SessionMaps } from './session-maps.js'
+import { type Sleep, SessionSleep } from './session-sleep.js'
 import { SessionRings, wakeRingBytes } from './session-rings.js'
 import { pageSizeBytes } from './sys/libc.js'
 import { MappedMemory } from './sys/memory.js'
 import { kernelAtLeast } from './sys/platform.js'
-import { Poller } from './sys/poller.js'
 
 export interface SessionOptions {
   readonly btf: Btf
@@ -89,14 +85,6 @@ export interface SessionCounters {
 /** Types of records that counters are kept for. */
 const TYPES = 32
 
-/** How long a sleep on the ring may last before the reader looks by itself. */
-export type Sleep = 'untilRecord' | 'untilBacklog'
-
-/** After so long every CPU has seen that the reader sleeps. */
-const SETTLE_MS = 2
-/** Takes what was only there to wake. */
-const NOBODY: RecordSink = { record: () => {} }
-
 const FLAVORS: readonly Flavor[] = ['direct', 'probeRead']
 
 interface Programs {
@@ -124,17 +112,14 @@ export class ProbeSession implements Disposable {
   readonly #maps: SessionMaps
   /** The first page of each CPU's slot. */
   readonly #slots: readonly MappedMemory[]
-  readonly #wakes: readonly Int32Array[]
   /** All records, or, where the CPUs have rings of their own, what wakes the reader. */
   readonly #reader: RingReader
   readonly #cpuRings: SessionRings | undefined
-  readonly #poller: Poller
+  readonly #sleep: SessionSleep
   readonly #running: Running[] = []
   /** All that were loaded, whether or not they run. */
   readonly #programs: Program[] = []
   #closed = false
-  #isWaiting = false
-  #isWoken = false
 
   private constructor(options: SessionOptions, slotBytes: number, resources: Resources) {
     this.ringSizeBytes = options.ringSizeBytes
@@ -144,10 +129,9 @@ export class ProbeSession implements Disposable {
     this.#slotBytes = slotBytes
     this.#maps = resources.maps
     this.#slots = resources.slots
-    this.#wakes = resources.slots.map(({ buffer }) => new Int32Array(buffer, SLOT_WAKE, 1))
     this.#reader = resources.reader
     this.#cpuRings = resources.cpuRings
-    this.#poller = resources.poller
+    this.#sleep = resources.sleep
   }
 
   /**
@@ -180,9 +164,9 @@ export class ProbeSession implements Disposable {
       const ringBytes = cpuRings === undefined ? options.ringSizeBytes : wakeRingBytes(cpus)
       const ring = own(BpfMap.create({ name: RING_MAP, type: 'ringbuf', maxEntries: ringBytes }))
       const reader = own(RingReader.open(ring))
-      const poller = own(new Poller([reader.fd]))
+      const sleep = own(new SessionSleep(reader, slots, cpuRings?.rings ?? reader))
       const maps = new SessionMaps([ring, scratch, ...(cpuRings === undefined ? [] : [cpuRings.map])])
-      return new ProbeSession(options, slotBytes, { maps, slots, reader, cpuRings, poller })
+      return new ProbeSession(options, slotBytes, { maps, slots, reader, cpuRings, sleep })
     } catch (error) {
       for (const resource of opened.toReversed()) resource[Symbol.dispose]()
       throw error
@@ -211,7 +195,7 @@ export class ProbeSession implements Disposable {
 
   /** Share of the ring that waits, or of the fullest of several, 0 to 1. @throws {ClosedError} */
   get fullness(): number {
-    return this.#cpuRings?.rings.fullness ?? this.#reader.backlogBytes / this.ringSizeBytes
+    return (this.#cpuRings?.rings ?? this.#reader).fullness
   }
 
   /**
@@ -340,48 +324,19 @@ export class ProbeSession implements Disposable {
   }
 
   /**
-   * Sleeps until a record comes (`untilRecord`) or half the ring is full (`untilBacklog`), but at most
+   * Sleeps until a record comes (`untilRecord`) or half a ring is full (`untilBacklog`), but at most
    * `timeoutMs`. One thread of libuv's pool sleeps meanwhile.
    *
    * @throws {ClosedError}
    */
   async wait(sleep: Sleep, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     this.#check()
-    if (this.#isWaiting) throw new TypeError('Cannot wait: an earlier wait of this session is not over')
-    this.#isWaiting = true
-    this.#setWake(sleep === 'untilRecord' ? WAKE_ON_RECORD : WAKE_ON_BACKLOG)
-    // What came before the word was set has woken nobody.
-    const isEnough = (): boolean => (sleep === 'untilRecord' ? this.backlogBytes > 0 : this.fullness > 0.5)
-    try {
-      if (!isEnough()) await this.#sleep(timeoutMs, isEnough, signal)
-    } finally {
-      this.#isWaiting = false
-      this.#isWoken = false
-      if (!this.#closed) this.#setWake(WAKE_NEVER)
-    }
-  }
-
-  /**
-   * A CPU may have looked at the word before it was set, and show what it wrote only after the reader looked: nothing
-   * there orders the two, as that would cost every record. It takes less than a microsecond, so the reader looks again.
-   */
-  async #sleep(timeoutMs: number, isEnough: () => boolean, signal: AbortSignal | undefined): Promise<void> {
-    if (this.#cpuRings === undefined) return void (await this.#poller.wait(timeoutMs, signal))
-    this.#reader.drain(NOBODY)
-    if (timeoutMs >= 0 && timeoutMs <= SETTLE_MS) return void (await this.#poller.wait(timeoutMs, signal))
-    const isReady = await this.#poller.wait(SETTLE_MS, signal)
-    if (isReady || this.#closed || this.#isWoken || signal?.aborted === true || isEnough()) return
-    await this.#poller.wait(timeoutMs < 0 ? timeoutMs : timeoutMs - SETTLE_MS, signal)
-  }
-
-  #setWake(wake: number): void {
-    for (const word of this.#wakes) Atomics.store(word, 0, wake)
+    await this.#sleep.wait(sleep, timeoutMs, signal)
   }
 
   /** Ends a sleep at hand. */
   wake(): void {
-    this.#isWoken = true
-    this.#poller.wake()
+    this.#sleep.wake()
   }
 
   /** @throws {ClosedError} */
@@ -431,7 +386,7 @@ export class ProbeSession implements Disposable {
     this.#closed = true
     for (const running of this.#running) closeLinks(running)
     for (const program of this.#programs) program.close()
-    this.#poller.close()
+    this.#sleep.close()
     this.#reader.close()
     this.#cpuRings?.close()
     for (const slot of this.#slots) slot.close()
@@ -452,7 +407,7 @@ interface Resources {
   readonly slots: readonly MappedMemory[]
   readonly reader: RingReader
   readonly cpuRings: SessionRings | undefined
-  readonly poller: Poller
+  readonly sleep: SessionSleep
 }
 
 function closeLinks({ links }: Pick<Running, 'links'>): void {

@@ -19,7 +19,10 @@ export interface QuarkOptions {
   readonly graceMs?: number
   /** Most processes in the table; beyond it the ones that ended longest ago go first. Default 65,536. */
   readonly maxProcesses?: number
-  /** Size of the kernel's ring; a power of two and a multiple of the page size. Default 2 MiB. */
+  /**
+   * Size of the kernel's ring; a power of two and a multiple of the page size. Default 2 MiB. On x86-64 each CPU has its
+   * own part, of at least 256 KiB, unless all together took more than four times the size.
+   */
   readonly ringSizeBytes?: number
   /** Most bytes of argv per process. Default 128 KiB. */
   readonly maxArgvBytes?: number

@@ -102,26 +102,29 @@ test('with a ring of one page, delivered and declared lost records make up the p
   }
 })
 
-test('a consumer that stops reading costs bounded memory and a count, and can go on', async (t) => {
-  const maxLength = 1000
-  await using quark = await Quark.open({ ringSizeBytes: 65_536, holdMs: 0, snapshot: true, maxLength })
-  const rssBytes = process.memoryUsage.rss()
-  await Promise.all([startStorm(directory, 'exec', 5000).ended, startStorm(directory, 'fork', 5000).ended])
-  const grownMb = (process.memoryUsage.rss() - rssBytes) / 2 ** 20
-  const idle = quark.stats()
-  t.diagnostic(`held ${idle.buffered}, lost ${idle.lost}, RSS grew by ${grownMb.toFixed(1)} MB`)
-  assert.ok(idle.buffered <= maxLength)
-  assert.ok(grownMb < 50, `RSS grew by ${grownMb} MB`)
-  assert.ok(idle.lost > 0, 'the ring must have been full')
+/** All CPUs share the smaller one; of the larger one each has a part of its own, where the machine can do that. */
+for (const ringSizeBytes of [1 << 16, 1 << 20]) {
+  test(`a consumer that stops reading costs bounded memory and a count, and can go on (${ringSizeBytes})`, async (t) => {
+    const maxLength = 1000
+    await using quark = await Quark.open({ ringSizeBytes, holdMs: 0, snapshot: true, maxLength })
+    const rssBytes = process.memoryUsage.rss()
+    await Promise.all([startStorm(directory, 'exec', 5000).ended, startStorm(directory, 'fork', 5000).ended])
+    const grownMb = (process.memoryUsage.rss() - rssBytes) / 2 ** 20
+    const idle = quark.stats()
+    t.diagnostic(`held ${idle.buffered}, lost ${idle.lost}, RSS grew by ${grownMb.toFixed(1)} MB`)
+    assert.ok(idle.buffered <= maxLength)
+    assert.ok(grownMb < 50, `RSS grew by ${grownMb} MB`)
+    assert.ok(idle.lost > 0, 'the ring must have been full')
 
-  const delivered = new DeliveryTally()
-  const { lost } = await delivered.settle(quark)
-  assert.equal(delivered.declaredLost, lost, 'losses that the stream told of')
-  const storms = [startStorm(directory, 'exec', 100)]
-  const tally = new StormTally(storms)
-  await deliverStorms(quark, { directory, storms }, (event) => tally.add(event))
-  assert.deepEqual(Object.fromEntries(tally.lives), { [`fork,exec,exit ${STORM_STATUS}`]: 100 })
-})
+    const delivered = new DeliveryTally()
+    const { lost } = await delivered.settle(quark)
+    assert.equal(delivered.declaredLost, lost, 'losses that the stream told of')
+    const storms = [startStorm(directory, 'exec', 100)]
+    const tally = new StormTally(storms)
+    await deliverStorms(quark, { directory, storms }, (event) => tally.add(event))
+    assert.deepEqual(Object.fromEntries(tally.lives), { [`fork,exec,exit ${STORM_STATUS}`]: 100 })
+  })
+}
 
 async function stillRunning(storms: readonly Storm[]): Promise<number> {
   const pending = Symbol('pending')
