@@ -33,6 +33,7 @@ kernelTest('records come out as programs wrote them, without the discarded ones'
   writer.discard()
   writer.write(Buffer.from('second record'))
   assert.equal(reader.backlogBytes, 16 + 24 + 24)
+  assert.equal(reader.fullness, (16 + 24 + 24) / reader.capacityBytes)
   assert.deepEqual(drainTexts(reader, 1), ['first'])
   assert.deepEqual(drainTexts(reader), ['second record'])
   assert.equal(reader.backlogBytes, 0)
@@ -123,6 +124,7 @@ kernelTest('a closed reader throws ClosedError and touches no memory, also from 
 
   for (const closed of [reader, leased]) {
     assert.throws(() => closed.backlogBytes, ClosedError)
+    assert.throws(() => closed.fullness, ClosedError)
     assert.throws(() => closed.drain({ record: () => undefined }), ClosedError)
     assert.throws(() => closed.lease(), ClosedError)
   }

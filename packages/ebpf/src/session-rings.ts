@@ -92,17 +92,25 @@ export function wakeRingBytes(cpus: number): number {
 function ringBytes({ cpuRings, ringSizeBytes, probeRead }: SessionOptions, cpus: number): number | undefined {
   if (cpuRings === false) return undefined
   const isPossible = process.arch === 'x64' && (probeRead ?? probeFeature('probeReadKernel').supported)
-  if (cpuRings === true && !isPossible) {
-    throw new EbpfError(
-      'ERR_EBPF_NOT_SUPPORTED',
-      'Cannot give each CPU a ring: that needs x86-64, and a kernel that lets programs read its memory',
-    )
-  }
-  let share = pageSizeBytes()
-  while (share * 2 * cpus <= ringSizeBytes) share *= 2
-  if (cpuRings === true) return share
-  const bytes = Math.max(share, LEAST_BYTES)
-  return isPossible && bytes * cpus <= MOST_TIMES * ringSizeBytes ? bytes : undefined
+  if (isPossible) return cpuRings === true ? shareOf(ringSizeBytes, cpus) : usualBytes(ringSizeBytes, cpus)
+  if (cpuRings === undefined) return undefined
+  throw new EbpfError(
+    'ERR_EBPF_NOT_SUPPORTED',
+    'Cannot give each CPU a ring: that needs x86-64, and a kernel that lets programs read its memory',
+  )
+}
+
+/** An equal part, as a power of two, but at least a page. */
+function shareOf(ringSizeBytes: number, cpus: number): number {
+  let bytes = pageSizeBytes()
+  while (bytes * 2 * cpus <= ringSizeBytes) bytes *= 2
+  return bytes
+}
+
+/** What each CPU's ring has when nobody asks for rings; undefined when they would take too much together. */
+export function usualBytes(ringSizeBytes: number, cpus: number): number | undefined {
+  const bytes = Math.max(shareOf(ringSizeBytes, cpus), LEAST_BYTES)
+  return bytes * cpus <= MOST_TIMES * ringSizeBytes ? bytes : undefined
 }
 
 /** Older kernels refuse values of several megabytes: then all share a ring, unless that was ruled out. */
