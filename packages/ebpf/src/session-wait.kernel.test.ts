@@ -36,7 +36,7 @@ async function produceDuring(work: Promise<void>): Promise<void> {
   await ended
 }
 
-/** One ring for all CPUs, and one for each where they can have that. */
+/** One ring for all CPUs, and one for each where they can have that; old kernels have no maps of more than 4 MiB. */
 const RINGS = process.arch === 'x64' && MAY_PROBE_READ ? [false, true] : [false]
 for (const cpuRings of RINGS) {
   const named = cpuRings ? 'rings of the CPUs' : 'one ring'
@@ -80,7 +80,7 @@ for (const cpuRings of RINGS) {
   })
 
   kernelTest(`a wait until a record ends with the record (${named})`, '5.8', async () => {
-    using session = openSession(undefined, { cpuRings })
+    using session = openSession(undefined, { ringSizeBytes: 1 << 20, cpuRings })
     session.attach(renameProbe)
     const waiting = session.wait('untilRecord', -1)
     produce(1)
@@ -125,7 +125,7 @@ for (const cpuRings of RINGS) {
   )
 
   kernelTest(`a wait ends with its time, its signal, or a wake-up (${named})`, '5.8', async () => {
-    using session = openSession(undefined, { cpuRings })
+    using session = openSession(undefined, { ringSizeBytes: 1 << 20, cpuRings })
     session.attach(renameProbe)
     await session.wait('untilRecord', 1)
     const abort = new AbortController()
@@ -140,7 +140,7 @@ for (const cpuRings of RINGS) {
   })
 
   kernelTest(`a session may be closed while someone waits (${named})`, '5.8', async () => {
-    const session = openSession(undefined, { cpuRings })
+    const session = openSession(undefined, { ringSizeBytes: 1 << 20, cpuRings })
     session.attach(renameProbe)
     const waiting = session.wait('untilRecord', -1)
     session.close()
@@ -149,14 +149,14 @@ for (const cpuRings of RINGS) {
   })
 
   kernelTest(`a sink may close the session (${named})`, '5.8', () => {
-    const session = openSession(undefined, { cpuRings })
+    const session = openSession(undefined, { ringSizeBytes: 1 << 20, cpuRings })
     session.attach(renameProbe)
     produce(3)
     assert.equal(session.drain({ record: () => session.close() }), 1)
   })
 
   kernelTest(`a closed session is closed in every respect (${named})`, '5.8', () => {
-    const session = openSession(undefined, { cpuRings })
+    const session = openSession(undefined, { ringSizeBytes: 1 << 20, cpuRings })
     session.attach(renameProbe)
     session.close()
     session.close()

@@ -50,7 +50,8 @@ export interface SessionOptions {
   readonly probeRead?: boolean
   /**
    * Whether each CPU has a ring of its own, which costs the programs less (probe/output.ts). Default: on x86-64, when
-   * rings of at least 256 KiB take no more than four times `ringSizeBytes`. Needs x86-64 and `probeRead`.
+   * rings of at least 256 KiB take no more than four times `ringSizeBytes`. Needs x86-64, `probeRead`, and on old kernels
+   * that all together have less than 4 MiB.
    */
   readonly cpuRings?: boolean
   /** Whether tracing programs may be preempted. Default: from Linux 6.19 on. Needs Linux 6.10. */
