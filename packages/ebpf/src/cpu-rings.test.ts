@@ -20,6 +20,7 @@ class FakeRings {
   readonly bytes: Buffer
   readonly heads: readonly BigUint64Array[]
   readonly tails: readonly BigUint64Array[]
+  readonly origins: readonly Uint32Array[]
 
   constructor(cpus: number, startPosition = 0) {
     const memory = new ArrayBuffer(cpus * LAYOUT.strideBytes)
@@ -28,8 +29,9 @@ class FakeRings {
     this.bytes = Buffer.from(memory)
     this.heads = positions()
     this.tails = positions()
-    const { heads, tails, bytes } = this
-    this.rings = new CpuRings(LAYOUT, { heads, tails, words: new Uint32Array(memory), bytes })
+    this.origins = Array.from({ length: cpus }, () => new Uint32Array(1))
+    const { heads, tails, origins, bytes } = this
+    this.rings = new CpuRings(LAYOUT, { heads, tails, origins, words: new Uint32Array(memory), bytes })
   }
 
   /** False when there is no room. */
@@ -37,8 +39,11 @@ class FakeRings {
     const lengthBytes = HEADER_SIZE_BYTES + Buffer.byteLength(text)
     const sizeBytes = (CPU_RING_HEADER_BYTES + lengthBytes + 7) & ~7
     const head = Number(this.heads[cpu]![0])
-    if (head - Number(this.tails[cpu]![0]) + sizeBytes > LAYOUT.sizeBytes) return false
-    const at = cpu * LAYOUT.strideBytes + (head % LAYOUT.sizeBytes)
+    const tail = Number(this.tails[cpu]![0])
+    if (head === tail) this.origins[cpu]![0] = head % 2 ** 32
+    if (head - tail + sizeBytes > LAYOUT.sizeBytes) return false
+    const place = (head - this.origins[cpu]![0]!) & (LAYOUT.sizeBytes - 1)
+    const at = cpu * LAYOUT.strideBytes + place
     this.bytes.writeUInt32LE(lengthBytes, at)
     this.bytes.writeBigUInt64LE(timeNs, at + CPU_RING_HEADER_BYTES + HEADER_TIME)
     this.bytes.write(text, at + CPU_RING_HEADER_BYTES + HEADER_SIZE_BYTES)
@@ -77,6 +82,16 @@ test('records of several CPUs come by their times, and their room is given back'
   assert.deepEqual(fake.drained(), [])
   assert.deepEqual([fake.rings.backlogBytes, fake.rings.fullness], [0, 0])
   assert.deepEqual(fake.tails, fake.heads)
+})
+
+test('an empty ring is filled from its first byte again', () => {
+  const fake = new FakeRings(1, 2 ** 32 - 8)
+  const seen: number[] = []
+  for (const text of ['one', 'two', 'three']) {
+    fake.write({ cpu: 0, timeNs: 1n, text })
+    fake.rings.drain({ record: (_words, _bytes, offset) => seen.push(offset) })
+  }
+  assert.deepEqual(seen, [CPU_RING_HEADER_BYTES, CPU_RING_HEADER_BYTES, CPU_RING_HEADER_BYTES])
 })
 
 test('what is written during a drain is for the next one', () => {

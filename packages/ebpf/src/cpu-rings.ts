@@ -9,6 +9,8 @@ export interface CpuRingsMemory {
   readonly heads: readonly BigUint64Array[]
   /** For each CPU, the bytes that are given back. */
   readonly tails: readonly BigUint64Array[]
+  /** For each CPU, the lower half of the position that is the first byte of its ring. */
+  readonly origins: readonly Uint32Array[]
   readonly words: Uint32Array
   readonly bytes: Buffer
 }
@@ -18,6 +20,9 @@ interface Cursor {
   readonly base: number
   readonly head: BigUint64Array
   readonly tail: BigUint64Array
+  readonly newOrigin: Uint32Array
+  /** The position at the first byte. */
+  origin: number
   /** Exact as a number for 2^53 bytes. */
   position: number
   committed: number
@@ -48,10 +53,13 @@ export class CpuRings {
       const tail = memory.tails[cpu]!
       const position = Number(Atomics.load(tail, 0))
       const base = cpu * layout.strideBytes
+      const newOrigin = memory.origins[cpu]!
       return {
         base,
         head,
         tail,
+        newOrigin,
+        origin: 0,
         position,
         committed: position,
         end: position,
@@ -128,12 +136,16 @@ export class CpuRings {
   #begin(words: Uint32Array): Cursor[] {
     for (const cursor of this.#cursors) cursor.end = Number(Atomics.load(cursor.head, 0))
     const filled = this.#cursors.filter(({ position, end }) => position < end)
-    for (const cursor of filled) this.#look(cursor, words)
+    for (const cursor of filled) {
+      // The origin moves only while the ring is empty: to where the reader is.
+      if (Atomics.load(cursor.newOrigin, 0) === cursor.position % 2 ** 32) cursor.origin = cursor.position
+      this.#look(cursor, words)
+    }
     return filled
   }
 
   #look(cursor: Cursor, words: Uint32Array): void {
-    cursor.at = cursor.base + (cursor.position % this.#layout.sizeBytes)
+    cursor.at = cursor.base + ((cursor.position - cursor.origin) % this.#layout.sizeBytes)
     const time = (cursor.at + CPU_RING_HEADER_BYTES + HEADER_TIME) >> 2
     cursor.timeLow = words[time]!
     cursor.timeHigh = words[time + 1]!

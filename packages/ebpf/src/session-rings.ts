@@ -5,7 +5,14 @@ import { CpuRings } from './cpu-rings.js'
 import { EbpfError, KernelError } from './errors.js'
 import { probeFeature } from './features.js'
 import { BpfMap } from './map.js'
-import { type CpuRingsLayout, cpuRingsLayout, cpuRingsMap, SLOT_HEAD, SLOT_TAIL } from './probe/scratch.js'
+import {
+  type CpuRingsLayout,
+  cpuRingsLayout,
+  cpuRingsMap,
+  SLOT_HEAD,
+  SLOT_ORIGIN,
+  SLOT_TAIL,
+} from './probe/scratch.js'
 import type { SessionOptions } from './session.js'
 import { pageSizeBytes } from './sys/libc.js'
 import { MappedMemory } from './sys/memory.js'
@@ -35,6 +42,7 @@ export class SessionRings implements Disposable {
     this.rings = new CpuRings(layout, {
       heads: slots.map(({ buffer }) => new BigUint64Array(buffer, SLOT_HEAD, 1)),
       tails: slots.map(({ buffer }) => new BigUint64Array(buffer, SLOT_TAIL, 1)),
+      origins: slots.map(({ buffer }) => new Uint32Array(buffer, SLOT_ORIGIN, 1)),
       words: memory.words,
       bytes: Buffer.from(memory.buffer),
     })

@@ -33,6 +33,7 @@ import {
   RING_MAP,
   SLOT_HEAD,
   SLOT_LOST,
+  SLOT_ORIGIN,
   SLOT_PRODUCED,
   SLOT_TAIL,
   SLOT_WAKE,
@@ -99,12 +100,18 @@ function emitToCpuRing(asm: Assembler, { cpus }: Target, rings: CpuRingsLayout, 
     .mov(R5, R7)
     .aluImm('add', R5, CPU_RING_HEADER_BYTES + 7)
     .aluImm('and', R5, -8)
+  const behind = asm.uniqueLabel('behind')
   asm.load(8, R1, R9, SLOT_HEAD).load(8, R2, R9, SLOT_TAIL)
+  asm.jumpIf('!=', R1, R2, behind).store(4, R9, SLOT_ORIGIN, R1).label(behind)
   asm.mov(R8, R1).alu('sub', R8, R2).alu('add', R8, R5).jumpIfImm('>', R8, sizeBytes, lost)
   // R3 = where it begins.
   asm.load(2, R2, R9, RECORD_OFFSET + HEADER_CPU).jumpIfImm('>=', R2, cpus, 'out')
   asm.aluImm('mul', R2, strideBytes)
-  asm.mov(R4, R1).aluImm('and', R4, sizeBytes - 1)
+  asm.load(4, R0, R9, SLOT_ORIGIN)
+  asm
+    .mov(R4, R1)
+    .alu('sub', R4, R0)
+    .aluImm('and', R4, sizeBytes - 1)
   asm.loadMapValue(R3, CPU_RINGS_MAP, 0).alu('add', R3, R2).alu('add', R3, R4)
   // R1 = the next head.
   asm.alu('add', R1, R5)

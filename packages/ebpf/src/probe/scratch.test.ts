@@ -18,11 +18,13 @@ function expectApart(
 }
 
 test('the parts of a slot do not overlap', () => {
-  const { SLOT_WAKE, SLOT_SEQ, SLOT_HEAD, SLOT_TAIL, SLOT_PRODUCED, SLOT_LOST, SLOT_STOOD_IN } = scratch
+  const { SLOT_WAKE, SLOT_ORIGIN, SLOT_SEQ, SLOT_HEAD, SLOT_TAIL, SLOT_PRODUCED, SLOT_LOST, SLOT_STOOD_IN } =
+    scratch
   const { FIRST_TEMPORARY } = scratch
   expectApart(
     [
       ['wake', SLOT_WAKE, 4],
+      ['origin', SLOT_ORIGIN, 4],
       ['seq', SLOT_SEQ, 8],
       ['head', SLOT_HEAD, 8],
       ['tail', SLOT_TAIL, 8],

@@ -5,7 +5,7 @@
  * ```
  *  0      8     16     24     32             288        544        576           1344        1600
  *  ┌──────┬─────┬──────┬──────┬──────────────┬──────────┬──────────┬─────────────┬───────────┬──────────────┐
- *  │ wake │ seq │ head │ tail │ produced[32] │ lost[32] │ stood in │ temporaries │ tasks[32] │ record       │
+ *  │ wake,│ seq │ head │ tail │ produced[32] │ lost[32] │ stood in │ temporaries │ tasks[32] │ record       │
  *  └──────┴─────┴──────┴──────┴──────────────┴──────────┴──────────┴─────────────┴───────────┴──────────────┘
  *   the first page is mapped into user space                                                  being written
  * ```
@@ -34,6 +34,8 @@ export const WAKE_ON_RECORD = 1
 /** The reader sleeps for a short, fixed time: wake it early once half the ring is filled. */
 export const WAKE_ON_BACKLOG = 2
 
+/** u32: which position, by its lower half, is the first byte of this CPU's ring. */
+export const SLOT_ORIGIN = 4
 /** u64: records written or lost so far on this CPU. */
 export const SLOT_SEQ = 8
 /** u64: bytes that programs have written to the ring of this CPU so far. */
@@ -85,9 +87,12 @@ export function scratchMap(cpus: number, slotBytes: number): MapSpec {
 }
 
 /**
- * Rings of the CPUs, one behind the other in one map. A position is bytes since creation, and its place the position
- * modulo the size. Each record is its length (u32), four unused bytes, and its bytes, padded to 8. Behind each ring
- * is room for the largest record, so that none ever wraps.
+ * Rings of the CPUs, one behind the other in one map. A position is bytes since creation, and its place the distance
+ * from the origin modulo the size. Each record is its length (u32), four unused bytes, and its bytes, padded to 8.
+ * Behind each ring is room for the largest record, so that none ever wraps.
+ *
+ * A program that finds the ring empty makes the head the origin, and begins with the first byte again: a reader that
+ * keeps up has programs write to a few lines that the CPU still has, and not through all of the ring.
  */
 export interface CpuRingsLayout {
   /** Of one ring; a power of two. */
