@@ -166,7 +166,8 @@ export class CpuRings {
 function earliest(cursors: readonly Cursor[]): number {
   let best = 0
   for (let i = 1; i < cursors.length; i++) {
-    const [cursor, first] = [cursors[i]!, cursors[best]!]
+    const cursor = cursors[i]!
+    const first = cursors[best]!
     const high = cursor.timeHigh - first.timeHigh
     if (high < 0 || (high === 0 && cursor.timeLow < first.timeLow)) best = i
   }

@@ -28,7 +28,7 @@ export class SessionSleep implements Disposable {
   readonly #wakes: readonly Int32Array[]
   readonly #backlog: Backlog
   /** The records are in rings of the CPUs, and `ring` only wakes. */
-  readonly #isRemote: boolean
+  readonly #onlyWakes: boolean
   #isWaiting = false
   #isWoken = false
   #closed = false
@@ -43,7 +43,7 @@ export class SessionSleep implements Disposable {
     this.#ring = ring
     this.#wakes = slots.map(({ buffer }) => new Int32Array(buffer, SLOT_WAKE, 1))
     this.#backlog = backlog
-    this.#isRemote = backlog !== ring
+    this.#onlyWakes = backlog !== ring
   }
 
   /**
@@ -56,13 +56,13 @@ export class SessionSleep implements Disposable {
     if (this.#isWaiting) throw new TypeError('Cannot wait: an earlier wait of this session is not over')
     this.#isWaiting = true
     // What woke the reader before would fill the ring that is only there for it.
-    if (this.#isRemote) this.#ring.drain(NOBODY)
+    if (this.#onlyWakes) this.#ring.drain(NOBODY)
     this.#setWake(sleep === 'untilRecord' ? WAKE_ON_RECORD : WAKE_ON_BACKLOG)
     // What came before the word was set has woken nobody.
     const { backlogBytes, fullness } = this.#backlog
     try {
       if (sleep === 'untilRecord' ? backlogBytes > 0 : fullness > 0.5) return
-      const isSettling = this.#isRemote && sleep === 'untilRecord'
+      const isSettling = this.#onlyWakes && sleep === 'untilRecord'
       const restMs = isSettling ? await this.#settle(timeoutMs, signal) : timeoutMs
       if (restMs !== 0) await this.#poller.wait(restMs, signal)
     } finally {

@@ -32,8 +32,8 @@ import type { RecordSink } from './ring-cursor.js'
 import { RingReader } from './ringbuf.js'
 import { attachProgram, hookName, isProbeReadOnly, programKind } from './session-hooks.js'
 import { SessionMaps } from './session-maps.js'
-import { type Sleep, SessionSleep } from './session-sleep.js'
 import { SessionRings, wakeRingBytes } from './session-rings.js'
+import { type Sleep, SessionSleep } from './session-sleep.js'
 import { pageSizeBytes } from './sys/libc.js'
 import { MappedMemory } from './sys/memory.js'
 import { kernelAtLeast } from './sys/platform.js'
@@ -265,7 +265,7 @@ export class ProbeSession implements Disposable {
     return attached
   }
 
-  /** No more probes will be loaded: gives up the BTF, which is the largest part of a session's memory. */
+  /** No more probes will be loaded: gives up the BTF, which takes megabytes where the kernel does not let it be mapped. */
   seal(): void {
     this.#btf = undefined
   }
