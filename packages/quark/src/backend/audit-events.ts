@@ -6,6 +6,10 @@ import { type AuditEvent, isFork } from './audit-fields.js'
 
 /** Events that may be incomplete at a time: older ones have lost their end. */
 const MAX_OPEN_EVENTS = 256
+/** Steps of the clock whose events are counted: more than a second of them. */
+const MAX_STEPS = 1024
+/** Events of one step that are told apart: all lie within its first millisecond. */
+const MAX_IN_STEP = 9000
 
 export class AuditEvents {
   readonly #bootEpochNs: () => bigint
@@ -13,8 +17,8 @@ export class AuditEvents {
   /** Events whose last record has not come, by their numbers. */
   readonly #open = new Map<number, AuditRecord[]>()
   #complete: AuditEvent[] = []
-  #lastMs = 0
-  #inMs = 0
+  /** How many events had the same time so far, by that time. */
+  readonly #inStep = new Map<number, number>()
 
   /** @param bootEpochNs the wall clock less CLOCK_BOOTTIME */
   constructor(bootEpochNs: () => bigint) {
@@ -70,12 +74,15 @@ export class AuditEvents {
     this.#complete.push({ call, pid, fields, records, timeNs: this.#timeNs(timeMs, isFork(call)) })
   }
 
-  /** Within the clock's step, children are made before anything else, and the rest keeps its order. */
+  /**
+   * Within the clock's step, children are made before anything else, and the rest keeps its order. Calls have the time
+   * of their beginning and come when they return, so that those of several steps come in turns.
+   */
   #timeNs(timeMs: number, isFirst: boolean): bigint {
-    this.#inMs = timeMs === this.#lastMs ? Math.min(this.#inMs + 1, 9000) : 0
-    this.#lastMs = timeMs
-    return (
-      BigInt(timeMs) * 1_000_000n - this.#bootEpochNs() + (isFirst ? 0n : BigInt(1000 + this.#inMs * 100))
-    )
+    const before = this.#inStep.get(timeMs) ?? 0
+    this.#inStep.set(timeMs, Math.min(before + 1, MAX_IN_STEP))
+    const [oldest = timeMs] = this.#inStep.keys()
+    if (this.#inStep.size > MAX_STEPS) this.#inStep.delete(oldest)
+    return BigInt(timeMs) * 1_000_000n - this.#bootEpochNs() + (isFirst ? 0n : BigInt(1000 + before * 100))
   }
 }
