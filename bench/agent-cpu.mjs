@@ -14,7 +14,7 @@ const IDLE_MS = 5000
 /** Longer than records are held: everything is written. */
 const DRAIN_MS = 1500
 /** Ended processes are forgotten by then, and memory that is not needed any more is given back. */
-const QUIET_MS = 15_000
+const QUIET_MS = 8000
 const PARALLEL = 2
 const AIM_IDLE_MB = 64
 const AIM_AFTER_MB = 90

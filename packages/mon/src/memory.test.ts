@@ -2,28 +2,33 @@ import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
 import { tidyMemory, usedBytes } from './memory.js'
 
-/** Runs `tidyMemory` on a clock that is set, with memory as it is told. */
+/** Runs `tidyMemory` on a clock that is set, with memory as it is told; `load` is that of a second. */
 function running(): {
   load: (records: number, rssBytes: number) => void
+  keep: (bytes: number) => void
   released: () => number
   end: () => void
 } {
   let records = 0
   let rssBytes = 100 << 20
+  let keptBytes = 60 << 20
   let released = 0
   mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
   const end = tidyMemory(() => records, {
     usedBytes: () => rssBytes,
     release: () => {
       released += 1
-      rssBytes = 60 << 20
+      rssBytes = keptBytes
     },
   })
   return {
+    keep(bytes) {
+      keptBytes = bytes
+    },
     load(more, grownTo) {
       records += more
       rssBytes = Math.max(rssBytes, grownTo)
-      mock.timers.tick(5000)
+      mock.timers.tick(1000)
     },
     released: () => released,
     end() {
@@ -52,6 +57,26 @@ test('what a load took is given back when it is over, once', () => {
   assert.equal(released(), 2)
   load(10, 0)
   assert.equal(released(), 2)
+  end()
+})
+
+test('what ended processes keep for some seconds is given back after them, and what stays is left alone', () => {
+  const { load, keep, released, end } = running()
+  load(0, 0)
+  keep(90 << 20)
+  load(100_000, 120 << 20)
+  const releasedAt: number[] = []
+  for (let second = 1; second <= 60; second++) {
+    const before = released()
+    load(10, 0)
+    if (released() > before) releasedAt.push(second)
+  }
+  assert.deepEqual(releasedAt, [1, 2, 4, 8, 16, 32])
+  load(100_000, 120 << 20)
+  keep(60 << 20)
+  load(10, 0)
+  load(10, 0)
+  assert.equal(released(), 8)
   end()
 })
 

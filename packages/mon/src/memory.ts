@@ -3,10 +3,9 @@ import { releaseMemory } from 'quark'
 
 /** What opening took is given back when the first events are out. */
 const FIRST_AFTER_MS = 1000
-/** Longer than ended processes are kept. */
-const QUIET_MS = 5000
-/** Fewer records in that time are no load. */
-const QUIET_RECORDS = 500
+const LOOK_MS = 1000
+/** Fewer records between two looks are no load. */
+const QUIET_RECORDS = 100
 /** Less is not worth the time. */
 const WORTH_BYTES = 8 << 20
 
@@ -38,6 +37,7 @@ export function tidyMemory(
 ): () => void {
   let leastBytes = Number.POSITIVE_INFINITY
   let before = 0
+  let quietLooks = 0
   const tidy = (): void => {
     memory.release()
     leastBytes = Math.min(leastBytes, memory.usedBytes())
@@ -45,12 +45,17 @@ export function tidyMemory(
   const first = setTimeout(tidy, FIRST_AFTER_MS).unref()
   const look = setInterval(() => {
     const now = records()
-    const isQuiet = now - before < QUIET_RECORDS
+    quietLooks = now - before < QUIET_RECORDS ? quietLooks + 1 : 0
     before = now
-    if (isQuiet && memory.usedBytes() > leastBytes + WORTH_BYTES) tidy()
-  }, QUIET_MS).unref()
+    // Garbage can go at once, and processes that ended some seconds later. What then still stays is in use.
+    if (isPowerOfTwo(quietLooks) && memory.usedBytes() > leastBytes + WORTH_BYTES) tidy()
+  }, LOOK_MS).unref()
   return () => {
     clearTimeout(first)
     clearInterval(look)
   }
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return count > 0 && (count & (count - 1)) === 0
 }
