@@ -11,6 +11,7 @@ import {
   drainRecords,
   MAY_PROBE_READ,
   openSession,
+  recordsOf,
   renameProbe,
   type Task,
 } from './testing/process-probes.js'
@@ -77,6 +78,43 @@ for (const cpuRings of RINGS) {
     const numbered = [...lastSeq.values()].reduce((sum, seq) => sum + seq, 0)
     assert.equal(numbered, (produced[31] ?? 0) + (lost[31] ?? 0))
     assert.ok(produced.every((value, type) => type === 31 || value === 0))
+  })
+
+  kernelTest(`a full ring keeps what waits in it, however long records are (${named})`, '5.8', () => {
+    for (let fields = 1; fields <= 16; fields += 1) {
+      const names = Array.from({ length: fields }, (_, i) => `pid${i}`)
+      const declared = probe(
+        { name: 'renames', type: 31, hook: tracepoint('task_rename', [struct<Task>('task_struct', 'task')]) },
+        (task) => ({
+          when: eq(task.tgid, process.pid),
+          record: Object.fromEntries(names.map((name) => [name, u32(task.tgid)])),
+        }),
+      )
+      using session = openSession(undefined, { ringSizeBytes: pageSizeBytes(), cpuRings })
+      session.attach(declared)
+      let count = 0
+      const take = (max: number): void => {
+        count += session.drain(
+          {
+            record(_words, bytes, offset, length) {
+              const [record] = recordsOf([bytes.subarray(offset, offset + length)], declared)
+              for (const name of names) assert.equal((record as Record<string, unknown>)[name], process.pid)
+            },
+          },
+          max,
+        )
+      }
+      // It wraps, and what is then written last lies before what waits longest.
+      for (let taken = 1; taken <= 8; taken += 1) {
+        produce(200)
+        take(taken)
+      }
+      take(Number.POSITIVE_INFINITY)
+      const { produced, lost } = session.counters()
+      assert.ok((lost[31] ?? 0) > 0)
+      assert.equal(count, produced[31], `${fields} fields`)
+      assert.equal(session.backlogBytes, 0)
+    }
   })
 
   kernelTest(`a wait until a record ends with the record (${named})`, '5.8', async () => {

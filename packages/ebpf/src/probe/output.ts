@@ -103,7 +103,12 @@ function emitToCpuRing(asm: Assembler, { cpus }: Target, rings: CpuRingsLayout, 
   const behind = asm.uniqueLabel('behind')
   asm.load(8, R1, R9, SLOT_HEAD).load(8, R2, R9, SLOT_TAIL)
   asm.jumpIf('!=', R1, R2, behind).store(4, R9, SLOT_ORIGIN, R1).label(behind)
-  asm.mov(R8, R1).alu('sub', R8, R2).alu('add', R8, R5).jumpIfImm('>', R8, sizeBytes, lost)
+  // The last step of the copy may reach beyond the record, and must not reach the oldest one that waits.
+  asm
+    .mov(R8, R1)
+    .alu('sub', R8, R2)
+    .alu('add', R8, R5)
+    .jumpIfImm('>', R8, sizeBytes - COPY_STEP_BYTES, lost)
   // R3 = where it begins.
   asm.load(2, R2, R9, RECORD_OFFSET + HEADER_CPU).jumpIfImm('>=', R2, cpus, 'out')
   asm.aluImm('mul', R2, strideBytes)
