@@ -91,8 +91,8 @@ export class CpuRings {
   /**
    * Hands what was written when the call began to `sink`, or `max` records of it, without copying: those of one CPU in
    * their order, and those of several by their times. Room is given back at the end, and at every quarter of a ring.
-   * What follows a length that cannot be is skipped.
-   * When the sink throws, the record it threw at counts as consumed. The sink may stop the rings.
+   * When the sink throws, the record it threw at counts as consumed. The sink may stop the rings. A record whose length
+   * cannot be is handed over with none, and what that CPU wrote after it is skipped.
    *
    * @returns how many records the sink got
    * @throws {ClosedError}
@@ -110,14 +110,14 @@ export class CpuRings {
         const index = earliest(filled)
         const cursor = filled[index]!
         const start = cursor.at + CPU_RING_HEADER_BYTES
-        const lengthBytes = words[cursor.at >> 2]!
-        if (lengthBytes > cursor.end - cursor.position - CPU_RING_HEADER_BYTES) {
-          // No length: where the next record begins is not known. Numbers of later records tell how many are lost.
+        let lengthBytes = words[cursor.at >> 2]!
+        if (lengthBytes <= cursor.end - cursor.position - CPU_RING_HEADER_BYTES) {
+          cursor.position += (lengthBytes + CPU_RING_HEADER_BYTES + 7) & ~7
+        } else {
+          // Where the next one begins is not known. A record of no length is one that every sink refuses and counts.
+          lengthBytes = 0
           cursor.position = cursor.end
-          filled.splice(index, 1)
-          continue
         }
-        cursor.position += (lengthBytes + CPU_RING_HEADER_BYTES + 7) & ~7
         if (cursor.position < cursor.end) this.#look(cursor, words)
         else filled.splice(index, 1)
         count += 1

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { Btf } from '../btf/index.js'
 import {
   and,
@@ -197,3 +198,12 @@ export function drainRecords<F extends Record<string, Field>>(
 ): RecordOf<Probe<F>>[] {
   return recordsOf(copyRecords(session), declared)
 }
+
+/** Makes `count` records of `renameProbe`, and leaves this process's name as it was. */
+export function produceRenames(count: number): void {
+  const comm = readFileSync('/proc/self/comm', 'utf8').trim()
+  for (let i = 0; i < count; i += 1) writeFileSync('/proc/self/comm', comm)
+}
+
+/** One ring for all CPUs, and one for each where they can have that; old kernels have no maps of more than 4 MiB. */
+export const RINGS = process.arch === 'x64' && MAY_PROBE_READ ? [false, true] : [false]

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AUDIT_EOE, AUDIT_SYSCALL, parseAuditRecord } from '@quark/ebpf'
+import { AUDIT_EOE, AUDIT_SYSCALL } from '@quark/ebpf'
 import * as fc from 'fast-check'
+import { auditRecord } from '../testing/audit-record.js'
 import { auditedCalls } from './audit-calls.js'
 import { AuditEvents } from './audit-events.js'
 
@@ -13,13 +14,8 @@ const BOOT_MS = 1_700_000_000_000
 function timesOf(begun: readonly { readonly pid: number; readonly ms: number }[]): bigint[] {
   const heard = new AuditEvents(() => BigInt(BOOT_MS) * 1_000_000n)
   for (const [serial, { pid, ms }] of begun.entries()) {
-    const seconds = ((BOOT_MS + ms) / 1000).toFixed(3)
-    const line = (type: number, text: string): void => {
-      const header = Buffer.alloc(16)
-      header.writeUInt16LE(type, 4)
-      const body = Buffer.from(`audit(${seconds}:${serial}): ${text}`)
-      heard.take(parseAuditRecord(Buffer.concat([header, body]))!)
-    }
+    const line = (type: number, text: string): void =>
+      heard.take(auditRecord(type, text, { timeMs: BOOT_MS + ms, serial })!)
     line(AUDIT_SYSCALL, `arch=${arch.toString(16)} syscall=${SETUID} success=yes exit=0 pid=${pid}`)
     line(AUDIT_EOE, '')
   }

@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  AUDIT_ANOM_ABEND,
-  AUDIT_CWD,
-  AUDIT_EOE,
-  AUDIT_EXECVE,
-  AUDIT_SYSCALL,
-  parseAuditRecord,
-} from '@quark/ebpf'
+import { AUDIT_ANOM_ABEND, AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_SYSCALL } from '@quark/ebpf'
 import * as fc from 'fast-check'
 import { checkOptions } from '../check-options.js'
 import type { QuarkEvent } from '../event/event.js'
+import { auditRecord } from '../testing/audit-record.js'
 import { insert, testPipeline } from '../testing/process-records.js'
 import { AuditEvents } from './audit-events.js'
 import { AuditRecords } from './audit-records.js'
@@ -38,12 +32,7 @@ class Session {
   }
 
   line(type: number, text: string, timeMs = 1000): void {
-    const header = Buffer.alloc(16)
-    header.writeUInt16LE(type, 4)
-    const seconds = `${Math.floor(timeMs / 1000)}.${String(timeMs % 1000).padStart(3, '0')}`
-    const record = parseAuditRecord(
-      Buffer.concat([header, Buffer.from(`audit(${seconds}:${this.#serial}): ${text}`)]),
-    )
+    const record = auditRecord(type, text, { timeMs, serial: this.#serial })
     if (record !== undefined) this.heard.take(record)
   }
 
@@ -258,8 +247,7 @@ test('an event whose end is lost is told when many others have come', () => {
   session.make()
   assert.equal(session.outbox.length, 0)
   for (let i = 0; i < 256; i++) {
-    const header = Buffer.alloc(16)
-    session.heard.take(parseAuditRecord(Buffer.concat([header, Buffer.from(`audit(1.000:${i + 9}): `)]))!)
+    session.heard.take(auditRecord(0, '', { timeMs: 1000, serial: i + 9 })!)
   }
   session.make()
   assert.equal(session.outbox.length, 1)
