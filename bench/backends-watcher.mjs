@@ -1,13 +1,13 @@
 /** Watches a storm through one backend and writes what came of it as JSON: BACKEND COUNT. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Quark, QuarkError } from '../packages/quark/dist/index.js'
+import { Quark, QuarkError } from '../packages/telemetry/dist/index.js'
 import {
   DeliveryTally,
   startStorm,
   STORM_STATUS,
   StormTally,
   sum,
-} from '../packages/quark/dist/testing/storm.js'
+} from '../packages/telemetry/dist/testing/storm.js'
 import { childrenCpuMs } from './measure.mjs'
 import { makeDirectory } from './programs.mjs'
 

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { AuditControl } from '../packages/ebpf/dist/index.js'
-import { BACKEND_NAMES } from '../packages/quark/dist/index.js'
+import { BACKEND_NAMES } from '../packages/telemetry/dist/index.js'
 
 const WATCHER = fileURLToPath(new URL('backends-watcher.mjs', import.meta.url))
 /** Without a backend: what the storm costs by itself. */

@@ -7,10 +7,10 @@ import {
   Btf,
   Program,
   ProbeSession,
-} from '@quark/ebpf'
-import { Assembler, R0 } from '@quark/ebpf/asm'
-import { probe } from '@quark/ebpf/probe'
-import * as kernel from '../packages/quark/dist/kinds/process/kernel.js'
+} from 'quark-ebpf'
+import { Assembler, R0 } from 'quark-ebpf/asm'
+import { probe } from 'quark-ebpf/probe'
+import * as kernel from '../packages/telemetry/dist/kinds/process/kernel.js'
 import { median, quantile, rotated, run } from './measure.mjs'
 import { makeDirectory, spawnProgram, writeProgram, writeTrue } from './programs.mjs'
 

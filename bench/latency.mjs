@@ -1,8 +1,8 @@
 /** Time from the end of a process to the delivery of its event, with default options. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { Quark } from 'quark'
-import { Clock } from '../packages/quark/dist/clock.js'
+import { Quark } from 'quark-telemetry'
+import { Clock } from '../packages/telemetry/dist/pipeline/clock.js'
 import { quantile } from './measure.mjs'
 import { makeDirectory, spawnProgram, writeProgram, writeTrue } from './programs.mjs'
 

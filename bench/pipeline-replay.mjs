@@ -1,12 +1,12 @@
 // Feeds a recording to the pipeline many times and prints the rates. Run by pipeline.mjs, in a process of its own.
-import { createEcs, defaultAggregation, jsonOf, Quark, textOf } from 'quark'
-import { TimeBase } from '../packages/quark/dist/event/time-base.js'
-import { kinds, recordTypes } from '../packages/quark/dist/kinds/index.js'
-import { Pipeline } from '../packages/quark/dist/pipeline.js'
-import { FRAME_CGROUPS, FRAME_STEP } from '../packages/quark/dist/recording/format.js'
-import { RecordingReader } from '../packages/quark/dist/recording/reader.js'
-import { CgroupNames } from '../packages/quark/dist/state/cgroups.js'
-import { ProcessTable } from '../packages/quark/dist/state/process-table.js'
+import { createEcs, defaultAggregation, jsonOf, Quark, textOf } from 'quark-telemetry'
+import { TimeBase } from '../packages/telemetry/dist/event/time-base.js'
+import { kinds, recordTypes } from '../packages/telemetry/dist/kinds/index.js'
+import { Pipeline } from '../packages/telemetry/dist/pipeline/pipeline.js'
+import { FRAME_CGROUPS, FRAME_STEP } from '../packages/telemetry/dist/recording/format.js'
+import { RecordingReader } from '../packages/telemetry/dist/recording/reader.js'
+import { CgroupNames } from '../packages/telemetry/dist/kinds/cgroup/names.js'
+import { ProcessTable } from '../packages/telemetry/dist/process/table.js'
 import { median } from './measure.mjs'
 
 const [path, passesText] = process.argv.slice(2)

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Quark } from 'quark'
+import { Quark } from 'quark-telemetry'
 import { runParallel } from './measure.mjs'
 import { makeDirectory, spawnProgram, writeProgram, writeTrue } from './programs.mjs'
 

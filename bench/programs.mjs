@@ -5,8 +5,8 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { exitingProgram } from '../packages/quark/dist/testing/elf.js'
-import { machineOf } from '../packages/quark/dist/testing/machine.js'
+import { exitingProgram } from '../packages/telemetry/dist/testing/elf.js'
+import { machineOf } from '../packages/telemetry/dist/testing/machine.js'
 
 const BASE_ADDRESS = 0x400000n
 const HEADERS_SIZE_BYTES = 64 + 56

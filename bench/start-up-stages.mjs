@@ -9,7 +9,7 @@ function lapMs() {
   return ms
 }
 
-const { Quark } = await import('quark')
+const { Quark } = await import('quark-telemetry')
 const importMs = lapMs()
 const quark = await Quark.open()
 const openMs = lapMs()

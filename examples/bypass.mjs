@@ -1,6 +1,6 @@
 // Takes records as the kernel side wrote them: no order, no aggregation, no table. Run as root.
 import { spawn } from 'node:child_process'
-import { Quark } from 'quark'
+import { Quark } from 'quark-telemetry'
 
 const quark = await Quark.open({ bypass: true, signal: AbortSignal.timeout(10_000) })
 const child = spawn('sh', ['-c', 'true | true'])

@@ -1,6 +1,6 @@
 // A program's start and end are one event if it ran for less than 50 ms, else two. Run as root.
 import { spawn } from 'node:child_process'
-import { defaultAggregation, Quark } from 'quark'
+import { defaultAggregation, Quark } from 'quark-telemetry'
 
 const SHORT_NS = 50e6
 const isShort = (first, exit) => exit.timeNs - first.timeNs < SHORT_NS

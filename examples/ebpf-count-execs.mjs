@@ -1,6 +1,6 @@
 // Counts programs by name as they start, for 10 seconds or until 100 have started. Run as root.
-import { Btf, ProbeSession } from '@quark/ebpf'
-import { chars, decodeRecord, int, probe, struct, tracepoint, u32 } from '@quark/ebpf/probe'
+import { Btf, ProbeSession } from 'quark-ebpf'
+import { chars, decodeRecord, int, probe, struct, tracepoint, u32 } from 'quark-ebpf/probe'
 
 const LIMIT = Number(process.argv[2] ?? 100)
 const SECONDS = Number(process.argv[3] ?? 10)

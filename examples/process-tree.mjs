@@ -1,5 +1,5 @@
 // Prints the tree of all processes and the ancestors of this one. Run as root.
-import { Quark, sanitise } from 'quark'
+import { Quark, sanitise } from 'quark-telemetry'
 
 const quark = await Quark.open()
 

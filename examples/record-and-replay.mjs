@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { jsonOf, Quark } from 'quark'
+import { jsonOf, Quark } from 'quark-telemetry'
 
 const folder = mkdtempSync(join(tmpdir(), 'quark-'))
 const file = join(folder, 'machine.quark')

@@ -1,6 +1,6 @@
 // A program that is in charge of its own time: it works, and asks for events when it likes. Run as root.
 import { spawnSync } from 'node:child_process'
-import { Quark } from 'quark'
+import { Quark } from 'quark-telemetry'
 
 const quark = await Quark.open({ holdMs: 100 })
 const ours = new Map()

@@ -1,5 +1,5 @@
 // Prints every program that starts, for five seconds. Run as root.
-import { Quark } from 'quark'
+import { Quark } from 'quark-telemetry'
 
 const quark = await Quark.open({ signal: AbortSignal.timeout(5_000) })
 for await (const event of quark) {

@@ -1,6 +1,6 @@
 // Prints processes that end with an error or by a signal, for ten seconds or until two were seen. Run as root.
 import { spawn } from 'node:child_process'
-import { Quark, sanitise } from 'quark'
+import { Quark, sanitise } from 'quark-telemetry'
 
 const quark = await Quark.open({ signal: AbortSignal.timeout(10_000) })
 

@@ -9,7 +9,7 @@ const entries = [
   ['ebpf', 'asm/index', 'ebpf.asm'],
   ['ebpf', 'btf/index', 'ebpf.btf'],
   ['ebpf', 'probe/index', 'ebpf.probe'],
-  ['quark', 'index', 'quark'],
+  ['telemetry', 'index', 'telemetry'],
 ]
 
 let changed = 0

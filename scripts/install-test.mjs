@@ -33,7 +33,7 @@ function nodeOf(version) {
 
 let failed = 0
 try {
-  const tarballs = ['ebpf', 'quark', 'mon'].map((name) => {
+  const tarballs = ['ebpf', 'telemetry', 'mon'].map((name) => {
     const [packed] = JSON.parse(
       npm(['pack', '--json', '--ignore-scripts', '--pack-destination', folder], resolve('packages', name)),
     )

@@ -16,7 +16,7 @@ import { writeSupportTable } from './kernels/support-table.mjs'
 
 const CACHE = '.cache/kernels'
 /** Backends that the architecture and lockdown do not touch: another guest of CI shows them. */
-const SOCKET_BACKENDS = /\/(audit|proc-connector)\.kernel/
+const SOCKET_BACKENDS = /\/(audit\/audit|proc-connector\/proc-connector)\.kernel/
 /**
  * Kernels that are run when none is named: version, architecture, lockdown. With `--ci` those that every change is
  * tested on; `ciWithout` is what is left out then.
@@ -24,7 +24,7 @@ const SOCKET_BACKENDS = /\/(audit|proc-connector)\.kernel/
 const MATRIX = [
   { version: '6.1', arch: 'x64', ci: true },
   { version: '6.12', arch: 'arm64', ci: true, ciWithout: SOCKET_BACKENDS },
-  { version: '6.12', arch: 'x64', ci: true, ciWithout: /\/audit\.kernel/ },
+  { version: '6.12', arch: 'x64', ci: true, ciWithout: /\/audit\/audit\.kernel/ },
   {
     version: '6.12',
     arch: 'x64',
@@ -39,7 +39,7 @@ const MATRIX = [
 ]
 /** What `--ci` runs there: what depends on the kernel most. All of it would take longer than a change may wait. */
 const CI_FILES =
-  /ebpf\/.*\/(session|session-rings|features)\.kernel|\/backend\/(ebpf|kprobe-scenario|proc-connector|audit)\.kernel|\/scenario\.kernel|\/doctor\.kernel/
+  /ebpf\/.*\/(session\/session|session\/rings|kernel\/features)\.kernel|\/backend\/(ebpf\/ebpf|kprobe\/scenario|proc-connector\/proc-connector|audit\/audit)\.kernel|\/scenario\.kernel|\/doctor\.kernel/
 const CI_LIMIT_MS = 15 * 60_000
 /** Each has one CPU: with a CPU for each, they do not make each other slower. */
 const AT_ONCE = Math.max(1, Math.min(4, availableParallelism()))

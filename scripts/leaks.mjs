@@ -1,5 +1,5 @@
 // In the process of every test file (see test.mjs): fails the file when its tests left descriptors or mappings
-// of @quark/ebpf open.
+// of quark-ebpf open.
 import { Fd } from '../packages/ebpf/dist/sys/fd.js'
 import { MappedMemory } from '../packages/ebpf/dist/sys/memory.js'
 

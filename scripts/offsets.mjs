@@ -4,10 +4,10 @@
 // the kernel. With --add the entry goes into the table of the package, in place of one for the same kernel.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { Btf, makeOffsetEntry, offsetTableText, parseOffsetTable } from '@quark/ebpf/btf'
+import { Btf, makeOffsetEntry, offsetTableText, parseOffsetTable } from 'quark-ebpf/btf'
 import { readImage } from './offsets/image.mjs'
 
-const TABLE = new URL('../packages/quark/data/offsets.json', import.meta.url)
+const TABLE = new URL('../packages/telemetry/data/offsets.json', import.meta.url)
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { add: { type: 'boolean' } } })
 const [file, name, givenRelease] = positionals

@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path'
 import { globSync } from '../glob.mjs'
 import { NotFetched, output, Suite, unpackNpm } from './packages.mjs'
 
-const PACKAGES = { '@quark/ebpf': 'ebpf', quark: 'quark', 'quark-mon': 'mon' }
+const PACKAGES = { 'quark-ebpf': 'ebpf', 'quark-telemetry': 'telemetry', 'quark-mon': 'mon' }
 const IMAGE_SIZE = '320M'
 /** Libraries that Node and busybox are linked with. */
 const LIBRARIES = ['libc6', 'libstdc++6', 'libgcc-s1']
@@ -166,7 +166,6 @@ function addPackages(tree, arch) {
   const native = arch === process.arch ? [`node_modules/@koromix/koffi-linux-${arch}`] : []
   for (const path of ['node_modules/koffi', 'node_modules/fast-check', 'node_modules/pure-rand', ...native])
     copy(path)
-  mkdirSync(join(app, 'node_modules/@quark'), { recursive: true })
   for (const [name, folder] of Object.entries(PACKAGES)) {
     for (const part of ['package.json', 'dist', 'data', 'bin', 'man']) copy(join('packages', folder, part))
     symlinkSync(`/app/packages/${folder}`, join(app, 'node_modules', name))

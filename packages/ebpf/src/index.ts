@@ -14,10 +14,10 @@ export {
   VerifierError,
 } from './errors.js'
 export { Btf } from './btf/index.js'
-export { kernelBtf } from './kernel-btf.js'
+export { kernelBtf } from './kernel/btf.js'
 export * from './attach/index.js'
 export * from './netlink/index.js'
-export { FEATURE_NAMES, type FeatureName, type FeatureResult, probeFeature } from './features.js'
+export { FEATURE_NAMES, type FeatureName, type FeatureResult, probeFeature } from './kernel/features.js'
 export {
   BPF_ANY,
   BPF_EXIST,
@@ -30,23 +30,23 @@ export {
   type MapSpec,
   type MapType,
   possibleCpuCount,
-} from './map.js'
-export * from './program-type.js'
-export { Program, type ProgramInfo, type ProgramSpec, type TestRunInput } from './program.js'
-export { PerfBuffer, type PerfBufferOptions } from './perfbuf.js'
-export { type PerfSample, type PerfSink } from './perf-cursor.js'
+} from './map/map.js'
+export * from './program/types.js'
+export { Program, type ProgramInfo, type ProgramSpec, type TestRunInput } from './program/program.js'
+export { PerfBuffer, type PerfBufferOptions } from './perf/perfbuf.js'
+export { type PerfSample, type PerfSink } from './perf/cursor.js'
 export type { Probe } from './probe/index.js'
-export { type RecordSink } from './ring-cursor.js'
-export { type LeasedRecord, RingLease } from './ring-lease.js'
-export { RingReader } from './ringbuf.js'
+export { type RecordSink } from './ring/cursor.js'
+export { type LeasedRecord, RingLease } from './ring/lease.js'
+export { RingReader } from './ring/ringbuf.js'
 export {
   type AttachedProbe,
   type LoadedProbe,
   ProbeSession,
   type SessionCounters,
   type SessionOptions,
-} from './session.js'
-export type { Sleep } from './session-sleep.js'
+} from './session/session.js'
+export type { Sleep } from './session/sleep.js'
 export { type ClockName, clockNs, suspendedNs } from './sys/clock.js'
 export { Fd } from './sys/fd.js'
 export { MappedMemory } from './sys/memory.js'

@@ -28,7 +28,7 @@ exports.launch = async function launch(command, entry) {
 function isFresh(bundle) {
   const made = timeOf(bundle)
   if (made === undefined || !isCheckout) return made !== undefined
-  return ['ebpf', 'quark', 'mon'].every((name) => {
+  return ['ebpf', 'telemetry', 'mon'].every((name) => {
     const built = timeOf(join(workspace, 'packages', name, 'dist/.tsbuildinfo'))
     return built !== undefined && built <= made
   })

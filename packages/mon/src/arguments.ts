@@ -1,7 +1,7 @@
 /** Reading a command line by a table of options; what is wrong with it is told by name. */
 
 import { parseArgs } from 'node:util'
-import { sanitise } from 'quark'
+import { sanitise } from 'quark-telemetry'
 import { type MissingOption, type Option, optionName } from './options.js'
 import { ValueError } from './values.js'
 

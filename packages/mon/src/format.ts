@@ -1,4 +1,4 @@
-import { createEcs, jsonOf, type Quark, type QuarkEvent, textOf } from 'quark'
+import { createEcs, jsonOf, type Quark, type QuarkEvent, textOf } from 'quark-telemetry'
 import type { Settings } from './settings.js'
 
 /** What an output may look up about the machine beside the event. */

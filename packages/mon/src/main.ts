@@ -1,5 +1,5 @@
 import { openSync, writeFileSync } from 'node:fs'
-import { type Capabilities, processGraph, Quark } from 'quark'
+import { type Capabilities, processGraph, Quark } from 'quark-telemetry'
 import { UsageError } from './arguments.js'
 import { benchmark } from './commands/benchmark.js'
 import { BUFFER_GRAPH_FILES, drawBuffer, holdingOptions } from './commands/buffer-graph.js'

@@ -1,5 +1,5 @@
 import { getHeapStatistics } from 'node:v8'
-import { releaseMemory } from 'quark'
+import { releaseMemory } from 'quark-telemetry'
 
 /** What opening took is given back when the first events are out. */
 const FIRST_AFTER_MS = 1000

@@ -1,4 +1,4 @@
-import { BACKEND_NAMES, DEFAULT_BACKENDS } from 'quark'
+import { BACKEND_NAMES, DEFAULT_BACKENDS } from 'quark-telemetry'
 import type { Settings } from './settings.js'
 import { byteCount, fileName, oneOf, powerOfTwo, secondsAsMs, someOf, wholeNumber } from './values.js'
 

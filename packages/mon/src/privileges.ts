@@ -1,7 +1,7 @@
 import { mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { dropPrivileges } from 'quark'
+import { dropPrivileges } from 'quark-telemetry'
 
 /** Who owns nothing and may do nothing, by custom. */
 const NOBODY = 'nobody'

@@ -1,4 +1,4 @@
-import { type Capabilities, type QuarkOptions, type QuarkStats, sanitise } from 'quark'
+import { type Capabilities, type QuarkOptions, type QuarkStats, sanitise } from 'quark-telemetry'
 import { byteText } from './values.js'
 
 const COLUMN = 14

@@ -1,4 +1,4 @@
-import type { QuarkOptions } from 'quark'
+import type { QuarkOptions } from 'quark-telemetry'
 
 /** How an event is written. */
 export type Format = 'text' | 'json' | 'ecs'

@@ -1,9 +1,9 @@
 /**
- * Tells through which hook each fact is learnt on this kernel, which features of @quark/ebpf it has, and which backends
+ * Tells through which hook each fact is learnt on this kernel, which features of quark-ebpf it has, and which backends
  * can be opened.
  */
-import { FEATURE_NAMES, probeFeature } from '@quark/ebpf'
-import { BACKEND_NAMES, Quark } from 'quark'
+import { FEATURE_NAMES, probeFeature } from 'quark-ebpf'
+import { BACKEND_NAMES, Quark } from 'quark-telemetry'
 
 const features = FEATURE_NAMES.map((name) => {
   const { supported, reason } = probeFeature(name)

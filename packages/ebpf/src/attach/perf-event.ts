@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { EbpfError } from '../errors.js'
-import type { Program } from '../program.js'
+import type { Program } from '../program/program.js'
 import { cString } from '../sys/bpf.js'
 import { Fd } from '../sys/fd.js'
 import { addressOf, ioctl, perfEventOpen } from '../sys/libc.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { ClosedError } from '../errors.js'
-import { BPF_PROG_TYPE_SOCKET_FILTER } from '../program-type.js'
+import { BPF_PROG_TYPE_SOCKET_FILTER } from '../program/types.js'
 import { Poller } from '../sys/poller.js'
 import { Counter } from '../testing/counter.js'
 import { expectNoLeaks } from '../testing/descriptors.js'

@@ -1,4 +1,4 @@
-import type { Program } from '../program.js'
+import type { Program } from '../program/program.js'
 import { bpf, BPF_RAW_TRACEPOINT_OPEN, BpfAttr, cString } from '../sys/bpf.js'
 import { Fd } from '../sys/fd.js'
 import { kernelError } from '../sys/permission.js'

@@ -1,4 +1,4 @@
-import type { Program } from '../program.js'
+import type { Program } from '../program/program.js'
 import type { Fd } from '../sys/fd.js'
 import { setSocketOption } from '../sys/libc.js'
 import { checked } from '../sys/permission.js'

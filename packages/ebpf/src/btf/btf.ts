@@ -1,5 +1,5 @@
 import { BtfError } from '../errors.js'
-import { KERNEL_BTF_PATH, readBtfFile, readKernelBtf } from './kernel.js'
+import { KERNEL_BTF_PATH, readBtfFile, readKernelBtf } from './running.js'
 import { ENUM_KINDS, enumeratorValue, findMember, STRUCT_KINDS } from './members.js'
 import { declare, list, parametersOf } from './print.js'
 import { nameBytes } from './strings.js'

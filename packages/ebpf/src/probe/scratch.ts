@@ -18,7 +18,7 @@
  * Where each CPU has a ring of its own (`output.ts`), a second map holds them, again in one entry.
  */
 
-import type { MapSpec } from '../map.js'
+import type { MapSpec } from '../map/map.js'
 
 export const SCRATCH_MAP = 'scratch'
 /** The ring that all CPUs share, or that only wakes the reader when each has one of its own. */

@@ -1,5 +1,5 @@
-import { BpfMap } from '../map.js'
-import { Program, type ProgramSpec } from '../program.js'
+import { BpfMap } from '../map/map.js'
+import { Program, type ProgramSpec } from '../program/program.js'
 import { countingCode } from './programs.js'
 
 /** A program that counts how often it runs. */

@@ -32,8 +32,8 @@ import {
   words,
 } from '../probe/index.js'
 import { PROC_EVENT_SID } from '../attach/index.js'
-import { probeFeature } from '../features.js'
-import { ProbeSession, type SessionOptions } from '../session.js'
+import { probeFeature } from '../kernel/features.js'
+import { ProbeSession, type SessionOptions } from '../session/session.js'
 import { kernelAtLeast } from '../sys/platform.js'
 
 export interface Task {

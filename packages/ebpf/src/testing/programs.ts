@@ -1,6 +1,6 @@
-import type { BpfMap } from '../map.js'
-import { Program } from '../program.js'
-import { BPF_PROG_TYPE_SOCKET_FILTER } from '../program-type.js'
+import type { BpfMap } from '../map/map.js'
+import { Program } from '../program/program.js'
+import { BPF_PROG_TYPE_SOCKET_FILTER } from '../program/types.js'
 import * as b from './instructions.js'
 
 const MAP_LOOKUP_ELEM = 1

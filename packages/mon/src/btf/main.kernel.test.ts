@@ -3,7 +3,7 @@ import { readFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
-import { BTF_TARGETS } from 'quark'
+import { BTF_TARGETS } from 'quark-telemetry'
 import { runBtf } from '../testing/command.js'
 
 const KERNEL = '/sys/kernel/btf/vmlinux'

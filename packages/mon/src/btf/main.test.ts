@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import { BTF_TARGETS } from 'quark'
+import { BTF_TARGETS } from 'quark-telemetry'
 import { runBtf } from '../testing/command.js'
 import { btfHelp, targetLine } from './text.js'
 

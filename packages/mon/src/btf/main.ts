@@ -7,7 +7,7 @@ import {
   missingTargets,
   offsetTableOf,
   type TargetListing,
-} from 'quark'
+} from 'quark-telemetry'
 import { quote, readArguments, UsageError } from '../arguments.js'
 import { print } from '../io.js'
 import { errorText } from '../report.js'

@@ -1,4 +1,4 @@
-import { BTF_TARGETS, type ResolvedTarget } from 'quark'
+import { BTF_TARGETS, type ResolvedTarget } from 'quark-telemetry'
 import { tableHelp } from '../help.js'
 import { btfOptions } from './options.js'
 

@@ -1,4 +1,4 @@
-import type { Quark } from 'quark'
+import type { Quark } from 'quark-telemetry'
 import type { Io } from '../io.js'
 import { statsText } from '../report.js'
 import type { Settings } from '../settings.js'

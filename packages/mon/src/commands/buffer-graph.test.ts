@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
-import type { BufferedRecord, QuarkEvent, QuarkStats } from 'quark'
+import type { BufferedRecord, QuarkEvent, QuarkStats } from 'quark-telemetry'
 import { FakeIo, statsOf } from '../testing/fakes.js'
 import { drawBuffer } from './buffer-graph.js'
 

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { bufferGraph, type Quark, type QuarkOptions } from 'quark'
+import { bufferGraph, type Quark, type QuarkOptions } from 'quark-telemetry'
 import type { Io } from '../io.js'
 
 /** The files that the graphs go to, in the current directory. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import type { Examination, Finding } from 'quark'
+import type { Examination, Finding } from 'quark-telemetry'
 import { runCommand } from '../testing/command.js'
 
 const NOBODY = 65_534

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
-import type { Examination, Finding } from 'quark'
+import type { Examination, Finding } from 'quark-telemetry'
 import { runCommand } from '../testing/command.js'
 import { doctorHelp, doctorOptions, doctorText } from './doctor.js'
 

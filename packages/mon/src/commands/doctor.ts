@@ -1,6 +1,6 @@
 /** quark-mon doctor: what this machine lets be watched, and what stands in the way. */
 
-import { type Examination, examine, type Finding, sanitise, TOPICS, type Verdict } from 'quark'
+import { type Examination, examine, type Finding, sanitise, TOPICS, type Verdict } from 'quark-telemetry'
 import { type CommandTable, readArguments } from '../arguments.js'
 import { tableHelp } from '../help.js'
 import { print, wantsColour } from '../io.js'

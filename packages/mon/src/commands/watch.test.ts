@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import type { QuarkEvent } from 'quark'
+import type { QuarkEvent } from 'quark-telemetry'
 import { defaultSettings } from '../settings.js'
 import { execOf, FakeIo, FakeQuark } from '../testing/fakes.js'
 import { watch } from './watch.js'

@@ -1,4 +1,4 @@
-import type { Quark, QuarkEvent } from 'quark'
+import type { Quark, QuarkEvent } from 'quark-telemetry'
 import { formatter, type Lookup } from '../format.js'
 import type { Io } from '../io.js'
 import type { Settings } from '../settings.js'

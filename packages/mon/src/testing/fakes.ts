@@ -1,6 +1,6 @@
 /** A queue and an Io without a kernel, for tests of commands. */
 
-import type { Process, ProcessEvent, Quark, QuarkEvent, QuarkStats } from 'quark'
+import type { Process, ProcessEvent, Quark, QuarkEvent, QuarkStats } from 'quark-telemetry'
 import type { Io } from '../io.js'
 
 /** Counters of a run in which nothing happened, but for the given ones. */

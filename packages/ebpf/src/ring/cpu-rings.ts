@@ -1,0 +1,188 @@
+import { ClosedError } from '../errors.js'
+import { HEADER_TIME } from '../probe/layout.js'
+import { CPU_RING_HEADER_BYTES, type CpuRingsLayout } from '../probe/scratch.js'
+import type { RecordSink } from './cursor.js'
+
+/** The memory of all rings, laid out as `CpuRingsLayout` says. */
+export interface CpuRingsMemory {
+  /** For each CPU, the bytes that were written so far. */
+  readonly heads: readonly BigUint64Array[]
+  /** For each CPU, the bytes that are given back. */
+  readonly tails: readonly BigUint64Array[]
+  /** For each CPU, the lower half of the position that is the first byte of its ring. */
+  readonly origins: readonly Uint32Array[]
+  readonly words: Uint32Array
+  readonly bytes: Buffer
+}
+
+/** One CPU's ring, as far as the reader has come. */
+interface Cursor {
+  readonly base: number
+  readonly head: BigUint64Array
+  readonly tail: BigUint64Array
+  readonly newOrigin: Uint32Array
+  /** The position at the first byte. */
+  origin: number
+  /** Exact as a number for 2^53 bytes. */
+  position: number
+  committed: number
+  /** What was written when the drain began. */
+  end: number
+  /** Where the next record's header is. */
+  at: number
+  /** The next record's time. */
+  timeHigh: number
+  timeLow: number
+}
+
+/**
+ * The one consumer of rings that belong to one CPU each (probe/output.ts). Knows only memory, nothing of where it
+ * comes from.
+ */
+export class CpuRings {
+  readonly #layout: CpuRingsLayout
+  readonly #cursors: readonly Cursor[]
+  /** Dropped at `stop()`, so that no view is touched after the memory is gone. */
+  #memory: CpuRingsMemory | undefined
+  #isDraining = false
+
+  constructor(layout: CpuRingsLayout, memory: CpuRingsMemory) {
+    this.#layout = layout
+    this.#memory = memory
+    this.#cursors = memory.heads.map((head, cpu) => {
+      const tail = memory.tails[cpu]!
+      const position = Number(Atomics.load(tail, 0))
+      const base = cpu * layout.strideBytes
+      const newOrigin = memory.origins[cpu]!
+      return {
+        base,
+        head,
+        tail,
+        newOrigin,
+        origin: 0,
+        position,
+        committed: position,
+        end: position,
+        at: 0,
+        timeHigh: 0,
+        timeLow: 0,
+      }
+    })
+  }
+
+  /**
+   * Bytes that are written and not yet given back, headers included.
+   *
+   * @throws {ClosedError}
+   */
+  get backlogBytes(): number {
+    return this.#backlogs().reduce((sum, bytes) => sum + bytes, 0)
+  }
+
+  /**
+   * Share of the fullest ring that waits, 0 to 1.
+   *
+   * @throws {ClosedError}
+   */
+  get fullness(): number {
+    return Math.max(...this.#backlogs()) / this.#layout.sizeBytes
+  }
+
+  /**
+   * Hands what was written when the call began to `sink`, or `max` records of it, without copying: those of one CPU in
+   * their order, and those of several by their times. Room is given back at the end, and at every quarter of a ring.
+   * When the sink throws, the record it threw at counts as consumed. The sink may stop the rings. A record whose length
+   * cannot be is handed over with none, and what that CPU wrote after it is skipped.
+   *
+   * @returns how many records the sink got
+   * @throws {ClosedError}
+   * @throws {TypeError} when called from the sink
+   */
+  drain(sink: RecordSink, max: number = Number.POSITIVE_INFINITY): number {
+    const { words, bytes } = this.#open()
+    if (this.#isDraining) throw new TypeError('Cannot begin a drain of rings: a drain is not finished')
+    this.#isDraining = true
+    const quarter = this.#layout.sizeBytes / 4
+    let count = 0
+    try {
+      const filled = this.#begin(words)
+      while (filled.length > 0 && count < max) {
+        const index = earliest(filled)
+        const cursor = filled[index]!
+        const start = cursor.at + CPU_RING_HEADER_BYTES
+        let lengthBytes = words[cursor.at >> 2]!
+        if (lengthBytes <= cursor.end - cursor.position - CPU_RING_HEADER_BYTES) {
+          cursor.position += (lengthBytes + CPU_RING_HEADER_BYTES + 7) & ~7
+        } else {
+          // Where the next one begins is not known. A record of no length is one that every sink refuses and counts.
+          lengthBytes = 0
+          cursor.position = cursor.end
+        }
+        if (cursor.position < cursor.end) this.#look(cursor, words)
+        else filled.splice(index, 1)
+        count += 1
+        sink.record(words, bytes, start, lengthBytes)
+        if (this.#memory === undefined) break
+        if (cursor.position - cursor.committed >= quarter) commit(cursor)
+      }
+    } finally {
+      this.#isDraining = false
+      if (this.#memory !== undefined) this.#cursors.forEach(commit)
+    }
+    return count
+  }
+
+  /** Gives consumed room back and forgets the memory, which may go then. */
+  stop(): void {
+    if (this.#memory === undefined) return
+    this.#cursors.forEach(commit)
+    this.#memory = undefined
+  }
+
+  /** The rings that have something, each at its next record. */
+  #begin(words: Uint32Array): Cursor[] {
+    for (const cursor of this.#cursors) cursor.end = Number(Atomics.load(cursor.head, 0))
+    const filled = this.#cursors.filter(({ position, end }) => position < end)
+    for (const cursor of filled) {
+      // The origin moves only while the ring is empty: to where the reader is.
+      if (Atomics.load(cursor.newOrigin, 0) === cursor.position % 2 ** 32) cursor.origin = cursor.position
+      this.#look(cursor, words)
+    }
+    return filled
+  }
+
+  #look(cursor: Cursor, words: Uint32Array): void {
+    cursor.at = cursor.base + ((cursor.position - cursor.origin) % this.#layout.sizeBytes)
+    const time = (cursor.at + CPU_RING_HEADER_BYTES + HEADER_TIME) >> 2
+    cursor.timeLow = words[time]!
+    cursor.timeHigh = words[time + 1]!
+  }
+
+  #backlogs(): number[] {
+    this.#open()
+    return this.#cursors.map(({ head, committed }) => Number(Atomics.load(head, 0)) - committed)
+  }
+
+  #open(): CpuRingsMemory {
+    if (this.#memory === undefined) throw new ClosedError('Reader of the rings')
+    return this.#memory
+  }
+}
+
+/** Which one's next record is the oldest. */
+function earliest(cursors: readonly Cursor[]): number {
+  let best = 0
+  for (let i = 1; i < cursors.length; i++) {
+    const cursor = cursors[i]!
+    const first = cursors[best]!
+    const high = cursor.timeHigh - first.timeHigh
+    if (high < 0 || (high === 0 && cursor.timeLow < first.timeLow)) best = i
+  }
+  return best
+}
+
+function commit(cursor: Cursor): void {
+  if (cursor.position === cursor.committed) return
+  Atomics.store(cursor.tail, 0, BigInt(cursor.position))
+  cursor.committed = cursor.position
+}

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import {
+  and,
+  claim,
+  constant,
+  eq,
+  has,
+  int,
+  lookup,
+  optional,
+  probe,
+  type ProbeMap,
+  remove,
+  type Scalar,
+  store,
+  struct,
+  tracepoint,
+  u32,
+  u64,
+} from '../probe/index.js'
+import { BuildError, ClosedError } from '../errors.js'
+import { expectNoLeaks } from '../testing/descriptors.js'
+import { kernelTest } from '../testing/kernel-test.js'
+import { drainRecords, openSession, type Task, WAYS } from '../testing/process-probes.js'
+
+expectNoLeaks()
+
+const task = (name: string) => struct<Task>('task_struct', name)
+
+/** The descendants of this process: key and value are pids of child and parent. */
+const family: ProbeMap = {
+  name: 'family',
+  type: 'hash',
+  keySizeBytes: 4,
+  valueSizeBytes: 8,
+  maxEntries: 64,
+}
+
+const fork = probe(
+  { name: 't_born', type: 1, hook: tracepoint('sched_process_fork', [task('parent'), task('child')]) },
+  (parent, child) => ({
+    when: and(eq(child.pid, child.tgid), has(family, parent.tgid)),
+    effects: [store(family, child.tgid, parent.tgid)],
+  }),
+)
+
+const exec = probe(
+  {
+    name: 't_exec',
+    type: 2,
+    hook: tracepoint('sched_process_exec', [task('task'), int('old_pid', 4), struct('linux_binprm')]),
+  },
+  (task) => ({
+    when: has(family, task.tgid),
+    record: { pid: u32(task.tgid), parent: u64(lookup(family, task.tgid)), none: u32(lookup(family, 0)) },
+  }),
+)
+
+const exit = probe(
+  {
+    name: 't_gone',
+    type: 3,
+    hook: tracepoint('sched_process_exit', [task('task'), optional(int('group_dead', 1))]),
+  },
+  (task) => ({
+    when: eq(task.pid as Scalar, task.tgid),
+    effects: [remove(family, task.tgid)],
+  }),
+)
+
+for (const way of WAYS) {
+  kernelTest(`probes share a map with each other and with user space: ${JSON.stringify(way)}`, '5.8', () => {
+    using session = openSession(way)
+    session.attach(fork)
+    session.attach(exec)
+    session.attach(exit)
+    const map = session.map(family)
+    const self = new Uint8Array(BigUint64Array.of(1n).buffer)
+    map.set(process.pid, self)
+    // The shell's child is found through the shell, whatever else runs on this machine.
+    const { pid } = spawnSync('/bin/sh', ['-c', '/bin/true; true'])
+    const records = drainRecords(session, exec)
+    assert.deepEqual(
+      records.map(({ parent, none }) => [parent, none]),
+      [
+        [BigInt(process.pid), 0],
+        [BigInt(pid), 0],
+      ],
+    )
+    assert.equal(records[0]?.pid, pid)
+    // Both have been removed at their end.
+    assert.deepEqual([...map.keys()], [new Uint8Array(Uint32Array.of(process.pid).buffer)])
+    assert.deepEqual(Array.from(session.counters().produced.slice(0, 4)), [0, 0, 2, 0])
+  })
+}
+
+kernelTest("a map is the session's, and its name is unique", '5.8', () => {
+  const session = openSession(undefined)
+  assert.throws(() => session.map(family), RangeError)
+  session.attach(fork)
+  const other: ProbeMap = { ...family, valueSizeBytes: 4 }
+  const clash = probe(
+    { name: 't_clash', type: 4, hook: tracepoint('sched_process_fork', [task('parent'), task('child')]) },
+    (_parent, child) => ({ when: has(other, child.tgid), record: { pid: u32(child.tgid) } }),
+  )
+  assert.throws(() => session.attach(clash), BuildError)
+  session.close()
+  assert.throws(() => session.map(family), ClosedError)
+})
+
+/** The pids of three processes of this one, told by a probe that claims a key for each. */
+function toldOf(
+  map: ProbeMap,
+  keyOf: (task: Task) => Scalar,
+  unless: number,
+): { told: number[]; pids: number[] } {
+  const once = probe(
+    {
+      name: 't_once',
+      type: 1,
+      hook: tracepoint('sched_process_exec', [task('task'), int('old_pid', 4), struct('linux_binprm')]),
+    },
+    (task) => ({
+      when: eq(task.real_parent.tgid, process.pid),
+      effects: [claim(map, keyOf(task), constant(unless))],
+      record: { pid: u32(task.tgid) },
+    }),
+  )
+  using session = openSession()
+  session.attach(once)
+  const pids = Array.from({ length: 3 }, () => spawnSync('true').pid)
+  return { told: drainRecords(session, once).map(({ pid }) => pid), pids }
+}
+
+kernelTest('a key is claimed once, unless that is known to be needless', '5.8', () => {
+  const claimed: ProbeMap = { ...family, name: 'claimed', type: 'lruHash' }
+  const first = toldOf(claimed, (task) => task.real_parent.tgid, 0)
+  assert.deepEqual(first.told, first.pids.slice(0, 1))
+  const all = toldOf(claimed, (task) => task.real_parent.tgid, 1)
+  assert.deepEqual(all.told, all.pids)
+})
+
+kernelTest('a claim that finds no room is granted: better told twice than never', '5.8', () => {
+  const { told, pids } = toldOf({ ...family, name: 'full', maxEntries: 1 }, (task) => task.tgid, 0)
+  assert.deepEqual(told, pids)
+})

@@ -1,0 +1,109 @@
+/** How a session sleeps until there is something to read. */
+
+import { SLOT_WAKE, WAKE_NEVER, WAKE_ON_BACKLOG, WAKE_ON_RECORD } from '../probe/scratch.js'
+import type { RecordSink } from '../ring/cursor.js'
+import type { RingReader } from '../ring/ringbuf.js'
+import type { MappedMemory } from '../sys/memory.js'
+import { Poller } from '../sys/poller.js'
+
+/** How long a sleep on the ring may last before the reader looks by itself. */
+export type Sleep = 'untilRecord' | 'untilBacklog'
+
+/** What waits to be read. */
+export interface Backlog {
+  readonly backlogBytes: number
+  /** 0 to 1. */
+  readonly fullness: number
+}
+
+/** After so long every CPU has seen that the reader sleeps. */
+const SETTLE_MS = 2
+/** Takes what was only there to wake. */
+const NOBODY: RecordSink = { record: () => {} }
+
+export class SessionSleep implements Disposable {
+  readonly #poller: Poller
+  readonly #ring: RingReader
+  /** A word for each CPU. */
+  readonly #wakes: readonly Int32Array[]
+  readonly #backlog: Backlog
+  /** The records are in rings of the CPUs, and `ring` only wakes. */
+  readonly #onlyWakes: boolean
+  #isWaiting = false
+  #isWoken = false
+  #closed = false
+
+  /**
+   * @param ring what programs wake the reader by
+   * @param slots the first page of each CPU's scratch
+   * @throws {KernelError} when the kernel refuses a poller
+   */
+  constructor(ring: RingReader, slots: readonly MappedMemory[], backlog: Backlog) {
+    this.#poller = new Poller([ring.fd])
+    this.#ring = ring
+    this.#wakes = slots.map(({ buffer }) => new Int32Array(buffer, SLOT_WAKE, 1))
+    this.#backlog = backlog
+    this.#onlyWakes = backlog !== ring
+  }
+
+  /**
+   * Sleeps until a record comes (`untilRecord`) or half a ring is full (`untilBacklog`), but at most `timeoutMs`. One
+   * thread of libuv's pool sleeps meanwhile.
+   *
+   * @throws {TypeError} while another wait is not over
+   */
+  async wait(sleep: Sleep, timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    if (this.#isWaiting) throw new TypeError('Cannot wait: an earlier wait of this session is not over')
+    this.#isWaiting = true
+    // What woke the reader before would fill the ring that is only there for it.
+    if (this.#onlyWakes) this.#ring.drain(NOBODY)
+    this.#setWake(sleep === 'untilRecord' ? WAKE_ON_RECORD : WAKE_ON_BACKLOG)
+    // What came before the word was set has woken nobody.
+    const { backlogBytes, fullness } = this.#backlog
+    try {
+      if (sleep === 'untilRecord' ? backlogBytes > 0 : fullness > 0.5) return
+      const isSettling = this.#onlyWakes && sleep === 'untilRecord'
+      const restMs = isSettling ? await this.#settle(timeoutMs, signal) : timeoutMs
+      if (restMs !== 0) await this.#poller.wait(restMs, signal)
+    } finally {
+      this.#isWaiting = false
+      this.#isWoken = false
+      if (!this.#closed) this.#setWake(WAKE_NEVER)
+    }
+  }
+
+  /**
+   * A CPU with a ring of its own may look at the word before it is set, and show what it wrote only after the reader
+   * looked for that: nothing there orders the two, as it would cost every record. It takes less than a microsecond, so
+   * the reader looks once more before a long sleep. Later records find the word set.
+   *
+   * @returns how long there is still a reason to sleep
+   */
+  async #settle(timeoutMs: number, signal: AbortSignal | undefined): Promise<number> {
+    if (timeoutMs >= 0 && timeoutMs <= SETTLE_MS) return timeoutMs
+    const isReady = await this.#poller.wait(SETTLE_MS, signal)
+    if (isReady || this.#closed || this.#isWoken || signal?.aborted === true) return 0
+    if (this.#backlog.backlogBytes > 0) return 0
+    return timeoutMs < 0 ? timeoutMs : timeoutMs - SETTLE_MS
+  }
+
+  /** Ends a sleep at hand, or the next one. */
+  wake(): void {
+    this.#isWoken = true
+    this.#poller.wake()
+  }
+
+  /** Ends a sleep. The slots may go then. */
+  close(): void {
+    this.#closed = true
+    this.#poller.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #setWake(wake: number): void {
+    for (const word of this.#wakes) Atomics.store(word, 0, wake)
+  }
+}

@@ -1,0 +1,430 @@
+/** Makes records of audit events, with what /proc adds to them. */
+
+import {
+  AUDIT_CWD,
+  AUDIT_EXECVE,
+  AUDIT_PATH,
+  auditArgument,
+  auditArguments,
+  auditNumber,
+  auditText,
+  possibleCpuCount,
+} from 'quark-ebpf'
+import type { Settings } from '../../options/check.js'
+import {
+  execProbe,
+  HAS_COMM,
+  HAS_ENDING,
+  HAS_IDS,
+  HAS_PARENT,
+  HAS_SESSION,
+} from '../../kinds/process/kernel.js'
+import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from '../../kinds/process/kernel-ids.js'
+import {
+  commLayout,
+  execFailedLayout,
+  exitLayout,
+  forkLayout,
+  idChangeLayout,
+} from '../../kinds/process/layouts.js'
+import type { CgroupHierarchy } from '../../kinds/cgroup/mounts.js'
+import { type AuditEvent, changesOf, exitStatusOf, type Fields, idsOf, isFork, pathOf } from './fields.js'
+import { childOf, isSingle, isThread } from './pids.js'
+import type { Outbox } from '../outbox.js'
+import {
+  cwdField,
+  Enricher,
+  findStat,
+  type Found,
+  identityFields,
+  type IdentityFields,
+  imageFields,
+  STALE_ALL,
+} from '../../process/procfs/enrich.js'
+
+const CLONE_PARENT = 0x8000
+const CLONE_THREAD = 0x1_0000
+const CLONE_NEWUSER = 0x1000_0000
+const SIGNAL_GROUP_EXIT = 4
+/** Ended processes that are remembered: the fork of one may be told after its end. */
+const MAX_ENDED = 4096
+/** The clock of audit events stands still for some ms, and is that of the beginning of a call. */
+const CLOCK_SLACK_NS = 100_000_000n
+/** A process is made soon after the call that makes it began: what began later has its pid, and is another one. */
+const FORK_TIME_NS = 1_000_000_000n
+/** A single thread that called exit(2) is gone by then. */
+const EXIT_TIME_MS = 100
+
+/** A process as far as it was heard of. */
+interface HeardProcess {
+  readonly pid: number
+  /** 0 when it is not known. */
+  startBootNs: bigint
+  /** It is as /proc has it, and so tells whose directory it is there. */
+  isStartExact: boolean
+  /** When it was first heard of. */
+  readonly firstNs: bigint
+  /** Its beginning was told, or was before all. */
+  isForkTold: boolean
+  hasEnded: boolean
+  /** What its last call said of its ids. */
+  ids: string | undefined
+}
+
+/** A record in the making. */
+interface Draft {
+  readonly pid: number
+  /** What the call changed: groups of facts that /proc shows changed, however old the record. */
+  readonly changes: number
+  /** Writes the record, but for the facts that a later call changed before they were read. */
+  readonly write: (stale: number) => void
+}
+
+export class AuditRecords {
+  /** Records that lack facts because their process was gone before it could be looked at. */
+  unenriched = 0
+  readonly #outbox: Outbox
+  readonly #enricher: Enricher
+  readonly #failedExecs: boolean
+  readonly #maxArgvBytes: number
+  readonly #execLayout
+  readonly #heard = new Map<number, HeardProcess>()
+  readonly #ended: HeardProcess[] = []
+  /** Processes that seemed gone at the last look. */
+  #gone = new Set<HeardProcess>()
+  /** Calls of exit(2), which ends a thread, by single threads. */
+  #exits: { readonly call: AuditEvent; readonly sinceMs: number }[] = []
+
+  /**
+   * @param live the processes that run, and when they began
+   */
+  constructor(
+    { settings, hierarchy }: { settings: Settings; hierarchy: CgroupHierarchy | undefined },
+    outbox: Outbox,
+    live: ReadonlyMap<number, bigint>,
+  ) {
+    const { maxArgvBytes, maxEnvBytes } = settings
+    this.#outbox = outbox
+    this.#enricher = new Enricher(settings, hierarchy)
+    this.#failedExecs = settings.failedExecs
+    this.#maxArgvBytes = maxArgvBytes
+    const limits = { maxArgvBytes, maxEnvBytes, cgroupHierarchy: 'unified', kernelThreads: false } as const
+    this.#execLayout = execProbe(limits).layout
+    for (const [pid, startBootNs] of live) {
+      const process = this.#hear(pid, 0n)
+      process.startBootNs = startBootNs
+      process.isStartExact = true
+      process.isForkTold = true
+    }
+  }
+
+  /**
+   * Makes records of events, oldest first.
+   *
+   * @param readLater reads what came while /proc was read: it tells which facts are too new
+   */
+  make(events: readonly AuditEvent[], readLater: () => readonly AuditEvent[]): void {
+    const drafts = events.flatMap((event) => this.#draft(event) ?? [])
+    const changed = new Map<number, number>()
+    const note = (pid: number, changes: number): void => {
+      changed.set(pid, (changed.get(pid) ?? 0) | changes)
+    }
+    for (const later of readLater()) {
+      note(later.pid, changesOf(later.call))
+      const child = auditNumber(later.fields.get('exit'))
+      if (isFork(later.call) && child !== undefined) note(child, STALE_ALL)
+    }
+    const stale = drafts.map(() => 0)
+    for (let i = drafts.length - 1; i >= 0; i--) {
+      const { pid, changes } = drafts[i] as Draft
+      stale[i] = changed.get(pid) ?? 0
+      note(pid, changes)
+    }
+    for (const [i, { write }] of drafts.entries()) {
+      write(stale[i] as number)
+      // One by one: numbers must not fall, and times do, as calls are told when they return.
+      this.#outbox.settle()
+    }
+  }
+
+  /** No record waits: tells of processes that ended without a call, as those do that are killed. */
+  endKilled(nowNs: bigint): void {
+    const gone = new Set<HeardProcess>()
+    for (const process of this.#heard.values()) {
+      if (process.hasEnded || isRunning(process, nowNs)) continue
+      // What it said at its end may still be on its way.
+      if (this.#gone.has(process)) this.#end(process, undefined, nowNs)()
+      else gone.add(process)
+    }
+    this.#gone = gone
+  }
+
+  /** Tells of those exits that have turned out to be the ends of processes. */
+  settleExits(nowMs: number): void {
+    this.#exits = this.#exits.filter(({ call, sinceMs }) => {
+      const { pid, timeNs, fields } = call
+      const process = this.#heard.get(pid)
+      if (process === undefined || process.hasEnded) return false
+      if (isRunning(process, timeNs + CLOCK_SLACK_NS)) return nowMs - sinceMs < EXIT_TIME_MS
+      this.#end(process, exitStatusOf(fields), timeNs, auditNumber(fields.get('ppid')))()
+      return false
+    })
+  }
+
+  #draft(call: AuditEvent): Draft | undefined {
+    const { pid, fields } = call
+    if (fields.get('success') === 'no') return call.call === 'exec' ? this.#execFailed(call) : undefined
+    switch (call.call) {
+      case 'abend':
+        return this.#endBy(call, auditNumber(fields.get('sig')))
+      case 'exec':
+        return this.#exec(call)
+      case 'fork':
+      case 'clone':
+      case 'clone3':
+        return this.#fork(call)
+      case 'exitGroup':
+        return this.#endBy(call, exitStatusOf(fields))
+      case 'exit':
+        if (isSingle(pid)) this.#exits.push({ call, sinceMs: performance.now() })
+        return undefined
+      case 'setsid':
+        return this.#idChange(call, PROC_EVENT_SID)
+      case 'uid':
+        return this.#idChange(call, PROC_EVENT_UID)
+      case 'gid':
+        return this.#idChange(call, PROC_EVENT_GID)
+      case 'prctl':
+        return this.#commChange(call)
+    }
+  }
+
+  #exec({ call, pid, fields, records, timeNs }: AuditEvent): Draft {
+    const process = this.#hear(pid, timeNs)
+    const seen = this.#find(process, timeNs)
+    process.ids = idTextOf(fields)
+    const argv = auditArguments(records.filter(({ type }) => type === AUDIT_EXECVE))
+    const told = auditText(records.find(({ type }) => type === AUDIT_CWD)?.fields.get('cwd'))
+    const write = (stale: number): void => {
+      const found = this.#ofTheSame(seen, stale)
+      const exe = pathOf(auditText(fields.get('exe')), found)
+      const cwd = pathOf(told, found)
+      const { env, envBytes } = imageFields(found, stale)
+      this.#outbox.push(this.#execLayout, at(timeNs), {
+        ...this.#identity(process, found, fields, { stale }),
+        ...(cwd === undefined ? cwdField(found) : { cwd }),
+        ...(exe === undefined ? {} : { exe }),
+        ...(argv === undefined || this.#maxArgvBytes === 0 ? {} : { argv, argvBytes: argv.length }),
+        ...(env === undefined || envBytes === undefined ? {} : { env, envBytes }),
+      })
+    }
+    return { pid, changes: changesOf(call), write }
+  }
+
+  #execFailed({ pid, fields, records, timeNs }: AuditEvent): Draft | undefined {
+    if (!this.#failedExecs) return undefined
+    const filename = auditText(records.find(({ type }) => type === AUDIT_PATH)?.fields.get('name'))
+    const { startBootNs } = this.#hear(pid, timeNs)
+    const write = (): void => {
+      this.#outbox.push(execFailedLayout, at(timeNs), {
+        pid,
+        tid: pid,
+        startBootNs,
+        result: auditNumber(fields.get('exit')) ?? 0,
+        ...(filename === undefined ? {} : { filename }),
+      })
+    }
+    return { pid, changes: 0, write }
+  }
+
+  #fork({ call, pid: callerPid, fields, timeNs }: AuditEvent): Draft | undefined {
+    const told = auditNumber(fields.get('exit'))
+    // The flags of clone3(2) are in memory, and not told.
+    const flags = call === 'clone' ? auditArgument(fields.get('a0')) : call === 'fork' ? 0 : undefined
+    if (told === undefined || told <= 0 || ((flags ?? 0) & CLONE_THREAD) !== 0) return undefined
+    const pid = childOf(callerPid, told)
+    const before = pid === undefined ? undefined : this.#heard.get(pid)
+    // A call is told when it returns: after vfork(2), the child has done something by then.
+    const isLate = before !== undefined && !before.isForkTold && before.firstNs >= timeNs
+    const thread = pid === undefined || flags !== undefined ? false : isThread(pid, isLate)
+    if (thread === true) return undefined
+    if (pid === undefined || thread === undefined) {
+      this.unenriched += 1
+      return undefined
+    }
+    // The pid has passed on: if the process before has not told its end, it was killed.
+    const endBefore =
+      before === undefined || isLate || before.hasEnded ? undefined : this.#end(before, undefined, timeNs)
+    const process = isLate ? before : this.#hear(pid, timeNs)
+    process.isForkTold = true
+    const isNew = process.startBootNs === 0n
+    const seen = process.hasEnded ? undefined : this.#find(process, timeNs + FORK_TIME_NS)
+    // To a step of audit's clock: without any, a process could not be told from the next one with its pid.
+    if (isNew && seen === undefined) process.startBootNs = timeNs
+    const isCopy = flags !== undefined && (flags & CLONE_NEWUSER) === 0
+    const isSibling = ((flags ?? 0) & CLONE_PARENT) !== 0
+    const write = (stale: number): void => {
+      endBefore?.()
+      if (stale === STALE_ALL && isNew) {
+        process.startBootNs = timeNs
+        process.isStartExact = false
+      }
+      const found = this.#ofTheSame(seen, stale)
+      const ppid = isSibling ? auditNumber(fields.get('ppid')) : flags === undefined ? found?.ppid : callerPid
+      const identity = this.#identity(process, found, fields, { stale, told: isCopy ? HAS_IDS : 0 })
+      if (ppid !== undefined) {
+        identity.ppid = ppid
+        identity.known |= HAS_PARENT
+      }
+      this.#outbox.push(forkLayout, at(timeNs), { ...identity, ...cwdField(found) })
+    }
+    return { pid, changes: STALE_ALL, write }
+  }
+
+  #endBy({ pid, fields, timeNs }: AuditEvent, status: number | undefined): Draft | undefined {
+    // Several threads may end a process, of which one does.
+    if (this.#heard.get(pid)?.hasEnded === true) return undefined
+    const write = this.#end(this.#hear(pid, timeNs), status, timeNs, auditNumber(fields.get('ppid')))
+    return { pid, changes: 0, write }
+  }
+
+  #idChange({ call, pid, fields, timeNs }: AuditEvent, what: number): Draft | undefined {
+    const process = this.#hear(pid, timeNs)
+    const before = process.ids
+    process.ids = idTextOf(fields)
+    // The call may have set what was there.
+    if (what !== PROC_EVENT_SID && before !== undefined && before === process.ids) return undefined
+    const found = this.#find(process, timeNs)
+    const write = (stale: number): void => {
+      const identity = this.#identity(process, found, fields, { stale })
+      if (what === PROC_EVENT_SID) {
+        Object.assign(identity, { pgid: pid, sid: pid })
+        identity.known |= HAS_SESSION
+      }
+      this.#outbox.push(idChangeLayout, at(timeNs), { what, ...identity })
+    }
+    return { pid, changes: changesOf(call), write }
+  }
+
+  /** A thread has named itself: the first one, if /proc shows the same name of the process. */
+  #commChange({ pid, fields, timeNs }: AuditEvent): Draft | undefined {
+    const process = this.#hear(pid, timeNs)
+    const comm = auditText(fields.get('comm'))
+    const found = this.#find(process, timeNs)
+    if (found === undefined) this.unenriched += 1
+    if (comm === undefined || found?.comm === undefined || Buffer.compare(comm, found.comm) !== 0) {
+      return undefined
+    }
+    const { startBootNs } = process
+    const write = (): void => this.#outbox.push(commLayout, at(timeNs), { pid, tid: pid, startBootNs, comm })
+    return { pid, changes: HAS_COMM, write }
+  }
+
+  /** A process has ended from now on; the answer writes the record of it. */
+  #end(process: HeardProcess, status: number | undefined, timeNs: bigint, ppid?: number): () => void {
+    process.hasEnded = true
+    this.#ended.push(process)
+    const oldest = this.#ended.length > MAX_ENDED ? this.#ended.shift() : undefined
+    if (oldest !== undefined && this.#heard.get(oldest.pid) === oldest) this.#heard.delete(oldest.pid)
+    return () => {
+      const { pid, startBootNs } = process
+      this.#outbox.push(exitLayout, at(timeNs), {
+        pid,
+        tid: pid,
+        known: (status === undefined ? 0 : HAS_ENDING) | (ppid === undefined ? 0 : HAS_PARENT),
+        startBootNs,
+        ppid: ppid ?? 0,
+        leaderExitCode: status ?? 0,
+        groupExitCode: status ?? 0,
+        signalFlags: SIGNAL_GROUP_EXIT,
+      })
+      this.#outbox.settle()
+    }
+  }
+
+  /** The identity in a record: `told` groups and the name are the call's, and the rest is as it was found. */
+  #identity(
+    { pid, startBootNs }: HeardProcess,
+    found: Found | undefined,
+    fields: Fields,
+    { stale, told = HAS_IDS | HAS_PARENT }: { stale: number; told?: number },
+  ): IdentityFields & { pid: number; tid: number; startBootNs: bigint } {
+    const identity = identityFields(found, told | HAS_COMM | stale)
+    const ids = (told & HAS_IDS) === 0 ? undefined : idsOf(fields)
+    const comm = auditText(fields.get('comm'))
+    const ppid = (told & HAS_PARENT) === 0 ? undefined : auditNumber(fields.get('ppid'))
+    const known =
+      (ids === undefined ? 0 : HAS_IDS) |
+      (comm === undefined ? 0 : HAS_COMM) |
+      (ppid === undefined ? 0 : HAS_PARENT)
+    return {
+      pid,
+      tid: pid,
+      startBootNs,
+      ...identity,
+      ...ids,
+      ...(comm === undefined ? {} : { comm }),
+      ...(ppid === undefined ? {} : { ppid }),
+      known: identity.known | known,
+    }
+  }
+
+  /** The process that has a pid: the one that is known, or a new one if that has ended before. */
+  #hear(pid: number, timeNs: bigint): HeardProcess {
+    const known = this.#heard.get(pid)
+    if (known !== undefined && !known.hasEnded) return known
+    const process = {
+      pid,
+      startBootNs: 0n,
+      isStartExact: false,
+      firstNs: timeNs,
+      isForkTold: false,
+      hasEnded: false,
+      ids: undefined,
+    }
+    this.#heard.set(pid, process)
+    return process
+  }
+
+  /**
+   * What was found in /proc, unless the pid has passed on since, so that it may be of the next process that had it.
+   * Counts the record if that is nothing.
+   */
+  #ofTheSame(found: Found | undefined, stale: number): Found | undefined {
+    const same = stale === STALE_ALL ? undefined : found
+    if (same === undefined) this.unenriched += 1
+    return same
+  }
+
+  #find(process: HeardProcess, timeNs: bigint): Found | undefined {
+    const { pid, startBootNs, isStartExact } = process
+    const found = this.#enricher.find({
+      pid,
+      tid: pid,
+      timeNs: timeNs + CLOCK_SLACK_NS,
+      startBootNs: isStartExact ? startBootNs : undefined,
+    })
+    if (startBootNs === 0n && found?.startBootNs !== undefined) {
+      process.startBootNs = found.startBootNs
+      process.isStartExact = true
+    }
+    return found
+  }
+}
+
+/** Audit does not tell on which CPU a call was made: this is no CPU's number. */
+const LANE = possibleCpuCount()
+
+function at(timeNs: bigint): { readonly cpu: number; readonly timeNs: bigint } {
+  return { cpu: LANE, timeNs }
+}
+
+function idTextOf(fields: Fields): string | undefined {
+  const ids = idsOf(fields)
+  return ids === undefined ? undefined : Object.values(ids).join()
+}
+
+function isRunning({ pid, startBootNs, isStartExact }: HeardProcess, nowNs: bigint): boolean {
+  const start = isStartExact ? startBootNs : undefined
+  return findStat({ pid, tid: pid, timeNs: nowNs, startBootNs: start })?.ended === false
+}

@@ -1,0 +1,141 @@
+/** The audit rules of this process: added, found again when it died without deleting them, and deleted. */
+
+import type { AuditControl, AuditRule, ListedAuditRule } from 'quark-ebpf'
+import { QuarkError } from '../../errors.js'
+import { auditedCalls, PR_SET_NAME } from './calls.js'
+import { findStat } from '../../process/procfs/enrich.js'
+
+/** Room for records until they are read. The kernel's own default, 64, makes processes wait. */
+const BACKLOG_LIMIT = 8192
+const CALLS_WITHOUT_RETURN: readonly string[] = ['exit', 'exitGroup']
+
+/** How the audit system was before the first queue changed it. */
+interface Before {
+  readonly enabled: number
+  readonly backlogLimit: number
+}
+
+/** The key of a rule says whose it is, and what is to be restored when that died. */
+interface Key extends Before {
+  readonly pid: number
+  readonly startBootNs: bigint
+}
+
+const KEY = /^quark:(\d{1,10}):(\d{1,19}):([01]):(\d{1,10}):\d+$/
+let queues = 0
+
+function parseKey(key: string | undefined): Key | undefined {
+  const match = KEY.exec(key ?? '')
+  if (match === null) return undefined
+  const [, pid, start, enabled, backlogLimit] = match
+  return {
+    pid: Number(pid),
+    startBootNs: BigInt(start as string),
+    enabled: Number(enabled),
+    backlogLimit: Number(backlogLimit),
+  }
+}
+
+function isAlive({ pid, startBootNs }: Key): boolean {
+  return findStat({ pid, tid: pid, timeNs: 0n, startBootNs })?.ended === false
+}
+
+/** What of `AuditControl` is needed here. */
+export type RuleControl = Pick<
+  AuditControl,
+  'status' | 'rules' | 'addRule' | 'deleteRule' | 'setEnabled' | 'setBacklogLimit'
+>
+
+/** Rules that are in force until they are disposed of. */
+export class AuditRules implements Disposable {
+  /** Another process that gets the records; 0 when there is none. */
+  readonly ownerPid: number
+  /** Auditing was off: processes that began before cannot be audited. */
+  readonly wasDisabled: boolean
+  readonly #control: RuleControl
+  readonly #before: Before
+  readonly #key: string
+
+  /**
+   * Adds the rules, and turns auditing on. Rules of queues that died are deleted.
+   *
+   * @param control stays the caller's
+   * @throws {QuarkError} ERR_QUARK_SYSTEM when the audit system may not be changed, or would tell nothing
+   * @throws {EbpfError} when the kernel refuses
+   */
+  constructor(control: RuleControl, failedExecs: boolean) {
+    this.#control = control
+    const status = control.status()
+    if (status.enabled === 2) {
+      throw new QuarkError('ERR_QUARK_SYSTEM', 'Cannot use audit: its rules are locked until the next boot')
+    }
+    if (status.enabled === 0 && status.ownerPid !== 0) {
+      const problem = `process ${status.ownerPid} owns it and has turned it off (auditctl -e 1 turns it on)`
+      throw new QuarkError('ERR_QUARK_SYSTEM', `Cannot use audit: ${problem}`)
+    }
+    const rules = control.rules()
+    if (rules.some(({ silencesTasks }) => silencesTasks)) {
+      const problem = 'a rule keeps all processes from being audited (auditctl -d never,task deletes it)'
+      throw new QuarkError('ERR_QUARK_SYSTEM', `Cannot use audit: ${problem}`)
+    }
+    const others = rules.flatMap(({ key }) => parseKey(key) ?? [])
+    const { enabled, backlogLimit } = others[0] ?? status
+    this.#before = { enabled, backlogLimit }
+    this.ownerPid = status.ownerPid
+    this.wasDisabled = enabled === 0
+    const start = findStat({ pid: process.pid, tid: process.pid, timeNs: 2n ** 63n })?.startBootNs ?? 0n
+    queues += 1
+    this.#key = `quark:${process.pid}:${start}:${enabled}:${backlogLimit}:${queues}`
+    try {
+      this.#deleteWhere(rules, ({ key }) => isStale(key))
+      if (status.ownerPid === 0 && status.backlogLimit < BACKLOG_LIMIT) control.setBacklogLimit(BACKLOG_LIMIT)
+      this.#add(failedExecs)
+      if (status.enabled === 0) control.setEnabled(1)
+    } catch (error) {
+      this[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  /**
+   * Deletes the rules; the last queue leaves the audit system as the first one found it. Rules that were locked
+   * meanwhile stay until the next boot: the kernel changes nothing any more.
+   */
+  [Symbol.dispose](): void {
+    const status = this.#control.status()
+    if (status.enabled === 2) return
+    const rules = this.#control.rules()
+    this.#deleteWhere(rules, ({ key }) => key === this.#key)
+    const isLast = rules.every(({ key }) => key === this.#key || parseKey(key) === undefined || isStale(key))
+    // An owner that came in the meantime has its own settings.
+    if (!isLast || status.ownerPid !== 0) return
+    if (status.enabled !== this.#before.enabled) this.#control.setEnabled(0)
+    if (status.backlogLimit !== this.#before.backlogLimit) {
+      this.#control.setBacklogLimit(this.#before.backlogLimit)
+    }
+  }
+
+  #add(failedExecs: boolean): void {
+    for (const { arch, calls } of auditedCalls()) {
+      const rows = [...calls]
+      const isUnconditional = (call: string): boolean =>
+        CALLS_WITHOUT_RETURN.includes(call) || (failedExecs && call === 'exec')
+      const numbersOf = (isWanted: (call: string) => boolean): number[] =>
+        rows.filter(([, call]) => isWanted(call)).map(([number]) => number)
+      const add = (rule: Omit<AuditRule, 'arch' | 'key'>): void =>
+        this.#control.addRule({ arch, key: this.#key, ...rule })
+      add({ calls: numbersOf(isUnconditional), onlySuccess: false })
+      add({ calls: numbersOf((call) => call !== 'prctl' && !isUnconditional(call)), onlySuccess: true })
+      add({ calls: numbersOf((call) => call === 'prctl'), onlySuccess: true, firstArgument: PR_SET_NAME })
+    }
+  }
+
+  #deleteWhere(rules: readonly ListedAuditRule[], isWanted: (rule: ListedAuditRule) => boolean): void {
+    for (const rule of rules.filter(isWanted)) this.#control.deleteRule(rule.bytes)
+  }
+}
+
+function isStale(key: string | undefined): boolean {
+  const owner = parseKey(key)
+  return owner !== undefined && !isAlive(owner)
+}

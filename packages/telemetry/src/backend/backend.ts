@@ -1,0 +1,34 @@
+import type { RecordSink } from 'quark-ebpf'
+import type { AttachedFact, MissingFact } from '../pipeline/stats.js'
+
+/** Where records come from. `drain` never blocks; `wait` ends when there may be more. */
+export interface Backend extends Disposable {
+  readonly name: string
+  readonly attached: readonly AttachedFact[]
+  readonly missing: readonly MissingFact[]
+  /** Share of the buffer between kernel and user space that is filled, 0 to 1. */
+  readonly fullness: number
+  /** Records that lack facts because their process had ended before it could be looked up in /proc. */
+  readonly unenriched?: number
+  /** Hands over at most `max` records, oldest first, and returns how many. */
+  drain(sink: RecordSink, max: number): number
+  /**
+   * Sleeps at most `timeoutMs`: until the next record, or, with `untilBacklog`, until the buffer is half full.
+   */
+  wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void>
+  /** Ends a sleep at hand. */
+  wake(): void
+  counters(): BackendCounters
+  /** Number of the last record that each CPU made, whether or not it found room. */
+  sequences(): Uint32Array
+  /** No more records are made; those that were can still be drained. */
+  stop(): void
+}
+
+/** Counters since the backend was opened, by record type. */
+export interface BackendCounters {
+  readonly produced: Float64Array
+  readonly lost: Float64Array
+  /** Runs of a program that the kernel skipped. */
+  readonly recursionMisses: number
+}

@@ -1,0 +1,44 @@
+/** The backends: one line each. */
+
+import type { Settings } from '../options/check.js'
+import type { Clock } from '../pipeline/clock.js'
+import type { FactProbes } from '../event/fact.js'
+import type { CgroupHierarchy } from '../kinds/cgroup/mounts.js'
+import { openAudit } from './audit/audit.js'
+import type { Backend } from './backend.js'
+import { EbpfBackend } from './ebpf/ebpf.js'
+import { openKprobe } from './kprobe/kprobe.js'
+import { openProcConnector } from './proc-connector/proc-connector.js'
+
+/** What a backend is opened with. */
+export interface BackendContext {
+  readonly settings: Settings
+  readonly hierarchy: CgroupHierarchy | undefined
+  readonly clock: Clock
+  /** What the kinds want to learn. */
+  readonly facts: readonly FactProbes[]
+}
+
+/** Opens a backend, or throws a `QuarkError` or `EbpfError` that says why it does not work here. */
+export type OpenBackend = (context: BackendContext) => Backend
+
+/** All backends, the best first. */
+export const backends = {
+  ebpf: ({ settings, facts }) =>
+    EbpfBackend.open({ facts, ringSizeBytes: settings.ringSizeBytes, btf: settings.btf }),
+  kprobe: openKprobe,
+  audit: openAudit,
+  procConnector: openProcConnector,
+} as const satisfies Record<string, OpenBackend>
+
+/** Where records can come from. */
+export type BackendName = keyof typeof backends
+
+/** All backend names, the best first. */
+export const BACKEND_NAMES = Object.keys(backends) as readonly BackendName[]
+
+/**
+ * What is tried when no backend is asked for, in this order. Not audit: it changes settings of the whole machine,
+ * which is for its owner to decide.
+ */
+export const DEFAULT_BACKENDS: readonly BackendName[] = ['ebpf', 'kprobe', 'procConnector']

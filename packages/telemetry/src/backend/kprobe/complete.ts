@@ -1,0 +1,85 @@
+/**
+ * What was cut in the kernel, whole from /proc: only when what the kernel told is a part of it, so that nothing of
+ * a later program or directory gets into an earlier record.
+ */
+
+import { readBytes, readLink } from '../../process/procfs/read.js'
+
+/** What may be read. */
+export interface CompletionLimits {
+  readonly maxArgvBytes: number
+  readonly maxEnvBytes: number
+}
+
+interface KnownPath {
+  readonly path: Uint8Array
+  readonly root?: Uint8Array | undefined
+  readonly truncated: boolean
+  readonly deleted?: boolean
+}
+
+const DELETED = ' (deleted)'
+
+/**
+ * Replaces the fields named in `cut` by what /proc has of the process, and answers those that stay cut. `fields`
+ * are those of a fork or exec record.
+ */
+export function completeFromProc(
+  fields: Record<string, unknown>,
+  cut: readonly string[],
+  { maxArgvBytes, maxEnvBytes }: CompletionLimits,
+): string[] {
+  const folder = `/proc/${String(fields['pid'])}`
+  return cut.filter((name) => {
+    const whole = (): unknown => {
+      switch (name) {
+        case 'cwd':
+        case 'exe':
+          return wholePath(fields[name] as KnownPath, folder, name)
+        case 'argv':
+          return wholeBytes(fields['argv'] as Buffer, fields['argvBytes'], `${folder}/cmdline`, maxArgvBytes)
+        case 'env':
+          return wholeBytes(fields['env'] as Buffer, fields['envBytes'], `${folder}/environ`, maxEnvBytes)
+        default:
+          return undefined
+      }
+    }
+    const found = whole()
+    if (found === undefined) return true
+    fields[name] = found
+    return false
+  })
+}
+
+/** The whole path, when its last components are the known ones. */
+function wholePath({ path, deleted }: KnownPath, folder: string, link: string): KnownPath | undefined {
+  const root = readLink(`${folder}/root`)
+  const target = readLink(`${folder}/${link}`)
+  if (root === undefined || target === undefined) return undefined
+  const plain = deleted === true && target.endsWith(DELETED) ? target.slice(0, -DELETED.length) : target
+  if (!plain.endsWith(Buffer.from(path).toString('latin1'))) return undefined
+  const inside = root === '/' ? plain : plain.startsWith(`${root}/`) ? plain.slice(root.length) : undefined
+  if (inside === undefined) return undefined
+  return {
+    path: Buffer.from(inside, 'latin1'),
+    root: Buffer.from(root, 'latin1'),
+    truncated: false,
+    deleted: deleted === true,
+  }
+}
+
+/** As many bytes as may be had, when they begin with the known ones and there are as many as the kernel said. */
+function wholeBytes(
+  known: Buffer,
+  sizeBytes: unknown,
+  file: string,
+  maxBytes: number,
+): Uint8Array | undefined {
+  const found = readBytes(file, maxBytes)
+  if (found === undefined || found.sizeBytes !== sizeBytes) return undefined
+  if (found.bytes.length <= known.length || !known.equals(found.bytes.subarray(0, known.length))) {
+    return undefined
+  }
+  // One byte more than may be kept tells the encoder that there were more.
+  return found.sizeBytes > maxBytes ? Buffer.concat([found.bytes, Buffer.alloc(1)]) : found.bytes
+}

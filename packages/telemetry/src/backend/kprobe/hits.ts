@@ -1,0 +1,140 @@
+/** From hits of events to records: the parts of one hit are put together, and its plan reads them. */
+
+import type { PerfSample, PerfSink } from 'quark-ebpf'
+import { type ArgPlace, EventValues, type FetchPlan, type RecordLayout } from 'quark-ebpf/probe'
+import { type CompletionLimits, completeFromProc } from './complete.js'
+import type { Outbox } from '../outbox.js'
+
+/** One function that is watched for one probe, with as many events as its arguments needed. */
+export interface HookedFunction {
+  readonly plan: FetchPlan
+  readonly events: readonly HookedEvent[]
+  /** For each argument of the plan. */
+  readonly places: readonly ArgPlace[]
+}
+
+export interface HookedEvent {
+  readonly id: number
+  readonly name: string
+  /** No record of the event can be shorter. */
+  readonly fixedSizeBytes: number
+}
+
+/** An event that makes its record by itself. */
+export interface PlainEvent {
+  readonly id: number
+  /** Name in `Capabilities`. */
+  readonly hook: string
+  /** Makes the record; false when the bytes cannot be understood. */
+  push(sample: PerfSample): boolean
+}
+
+interface Part {
+  readonly hook: HookedFunction
+  readonly index: number
+}
+
+/** A hit of which parts are still missing. */
+interface OpenHit {
+  readonly hook: HookedFunction
+  readonly tid: number
+  readonly timeNs: bigint
+  readonly records: (Buffer | undefined)[]
+  missing: number
+}
+
+const COMMON_TYPE_BYTES = 2
+
+/**
+ * Takes hits out of the perf rings and puts records into the outbox. All events of a hit are written one after the
+ * other to the ring of its CPU, in an order that the kernel chooses; where one is missing it was lost, the kernel
+ * says so there, and the rest of the hit is dropped.
+ */
+export class HitSink implements PerfSink {
+  readonly #outbox: Outbox
+  readonly #limits: CompletionLimits
+  readonly #hasKernelPids: boolean
+  readonly #parts = new Map<number, Part>()
+  readonly #plain = new Map<number, PlainEvent>()
+  readonly #open = new Map<number, OpenHit>()
+
+  constructor(outbox: Outbox, limits: CompletionLimits, hasKernelPids: boolean) {
+    this.#outbox = outbox
+    this.#limits = limits
+    this.#hasKernelPids = hasKernelPids
+  }
+
+  /** Takes the events of a function. */
+  add(hook: HookedFunction): void {
+    for (const [index, { id }] of hook.events.entries()) this.#parts.set(id, { hook, index })
+  }
+
+  /** Takes an event that needs no plan. */
+  addPlain(event: PlainEvent): void {
+    this.#plain.set(event.id, event)
+  }
+
+  sample(sample: PerfSample): void {
+    const { cpu, raw } = sample
+    const id = raw.length < COMMON_TYPE_BYTES ? -1 : raw.readUInt16LE(0)
+    const part = this.#parts.get(id)
+    if (part === undefined) {
+      const isUnderstood = this.#plain.get(id)?.push(sample) ?? false
+      if (!isUnderstood) this.lost(cpu, 1)
+      return
+    }
+    if (raw.length < (part.hook.events[part.index]?.fixedSizeBytes ?? 0)) {
+      this.lost(cpu, 1)
+      return
+    }
+    const hit = this.#hitOf(part, sample)
+    hit.records[part.index] = raw
+    hit.missing -= 1
+    if (hit.missing > 0) return
+    this.#open.delete(cpu)
+    this.#push(hit, cpu)
+  }
+
+  lost(cpu: number, count: number): void {
+    this.#open.delete(cpu)
+    this.#outbox.noteLost(cpu, count)
+  }
+
+  /** The hit that a part belongs to; a part that cannot belong to the open one begins another. */
+  #hitOf({ hook, index }: Part, { cpu, tid, timeNs }: PerfSample): OpenHit {
+    const open = this.#open.get(cpu)
+    if (open?.hook === hook && open.tid === tid && open.records[index] === undefined) return open
+    const { length } = hook.events
+    const hit: OpenHit = {
+      hook,
+      tid,
+      timeNs,
+      records: new Array<Buffer | undefined>(length).fill(undefined),
+      missing: length,
+    }
+    this.#open.set(cpu, hit)
+    return hit
+  }
+
+  #push({ hook, timeNs, records }: OpenHit, cpu: number): void {
+    const { plan, places } = hook
+    const found = plan.read(new EventValues(places, records as Buffer[]))
+    if (found === undefined) return
+    const fields: Record<string, unknown> = { ...found.fields }
+    const cut =
+      found.cut.length > 0 && this.#hasKernelPids
+        ? completeFromProc(fields, found.cut, this.#limits)
+        : found.cut
+    const layout = cut.reduce((layout, name) => cutAtEnd(layout, name, fields), plan.probe.layout)
+    this.#outbox.push(layout, { cpu, timeNs: found.timeNs ?? timeNs }, fields)
+  }
+}
+
+/** Lets a tail of bytes be encoded as cut where it ends: it is made to find no room for one byte more. */
+function cutAtEnd(layout: RecordLayout, name: string, fields: Record<string, unknown>): RecordLayout {
+  const value = fields[name]
+  if (!(value instanceof Uint8Array)) return layout
+  fields[name] = Buffer.concat([value, Buffer.alloc(1)])
+  const tails = layout.tails.map((tail) => (tail.name === name ? { ...tail, maxBytes: value.length } : tail))
+  return { ...layout, tails }
+}

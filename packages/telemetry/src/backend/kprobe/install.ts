@@ -1,0 +1,268 @@
+/** Installs the kprobe events of every fact, and removes those that a queue left behind. */
+
+import { readFileSync } from 'node:fs'
+import { EbpfError, type KprobeEvents, tracepointEvent } from 'quark-ebpf'
+import {
+  type ArgPlace,
+  dynamicBytes,
+  eventArg,
+  type FetchPlan,
+  type FetchTarget,
+  type FunctionEntry,
+  planFetch,
+  type Probe,
+  splitArgs,
+} from 'quark-ebpf/probe'
+import type { FactProbes } from '../../event/fact.js'
+import type { AttachedFact, MissingFact } from '../../pipeline/stats.js'
+import { entriesOf, TRACEPOINTS } from './hooks.js'
+import type { HookedEvent, HookedFunction, PlainEvent } from './hits.js'
+import { addMissingFields } from '../missing-fields.js'
+import type { Outbox } from '../outbox.js'
+import { findStat, TICK_NS } from '../../process/procfs/enrich.js'
+
+/** The place of `name` and `symbol` in a command, at their longest. */
+const HEAD_CHARS = 160
+
+export interface InstallOptions {
+  readonly facts: readonly FactProbes[]
+  readonly target: FetchTarget
+  /** How kernel memory is read, and where its layout is known from. */
+  readonly flavor: string
+  /** PERF_MAX_TRACE_SIZE, less what aligns a record. */
+  readonly maxRecordBytes: number
+  /** Begins the name of every event. */
+  readonly prefix: string
+  readonly outbox: Outbox
+}
+
+/** The events of one queue. `remove` takes them back, once nothing has them open, and closes `kprobes`. */
+export class InstalledEvents {
+  readonly attached: AttachedFact[] = []
+  readonly missing: MissingFact[] = []
+  readonly hooks: HookedFunction[] = []
+  readonly plain: PlainEvent[] = []
+  readonly #options: InstallOptions
+  readonly #kprobes: KprobeEvents
+  #count = 0
+  #symbols: string | undefined
+
+  /**
+   * Installs what can be had.
+   *
+   * @throws {EbpfError} when a fact that is required cannot be had; nothing is left installed then
+   */
+  constructor(kprobes: KprobeEvents, options: InstallOptions) {
+    this.#kprobes = kprobes
+    this.#options = options
+    try {
+      for (const fact of options.facts) this.#installFact(fact)
+    } catch (error) {
+      this.remove()
+      throw error
+    }
+  }
+
+  /** Ids of all events. */
+  get ids(): number[] {
+    return [
+      ...this.hooks.flatMap(({ events }) => events.map(({ id }) => id)),
+      ...this.plain.map(({ id }) => id),
+    ]
+  }
+
+  /** Runs that the kernel skipped because a probe hit inside of another. */
+  misses(): number {
+    return this.#kprobes.misses(this.#options.prefix)
+  }
+
+  remove(): void {
+    this.#removeHooks(this.hooks)
+    this.#kprobes.close()
+  }
+
+  #removeHooks(hooks: readonly HookedFunction[]): void {
+    for (const { events } of hooks) for (const { name } of events) this.#kprobes.remove(name)
+  }
+
+  /** Takes the first way of which all probes can be had. */
+  #installFact({ fact, ways, required }: FactProbes): void {
+    const refusals: EbpfError[] = []
+    for (const probes of ways) {
+      const hooks: HookedFunction[] = []
+      const plain: PlainEvent[] = []
+      try {
+        for (const probe of probes) {
+          if (TRACEPOINTS[probe.name] === undefined) this.#installProbe(fact, probe, hooks)
+          else plain.push(this.#tracepoint(probe))
+        }
+      } catch (error) {
+        this.#removeHooks(hooks)
+        if (!(error instanceof EbpfError)) throw error
+        refusals.push(error)
+        continue
+      }
+      this.#keep(fact, hooks, plain)
+      return
+    }
+    const [first] = refusals
+    if (required && first !== undefined) throw first
+    // Several ways often fail for one reason.
+    this.missing.push({ fact, reason: [...new Set(refusals.map(({ message }) => message))].join('; ') })
+  }
+
+  #keep(fact: string, hooks: readonly HookedFunction[], plain: readonly PlainEvent[]): void {
+    const { flavor } = this.#options
+    this.hooks.push(...hooks)
+    this.plain.push(...plain)
+    for (const { plan } of hooks) {
+      this.attached.push({ fact, hook: `kprobe/${plan.function}`, flavor })
+      addMissingFields(this.missing, fact, plan.missing)
+    }
+    for (const { hook } of plain) this.attached.push({ fact, hook, flavor })
+  }
+
+  #installProbe(fact: string, probe: Probe, hooks: HookedFunction[]): void {
+    const choices = entriesOf(probe)
+    if (choices.length === 0) {
+      const reason = `The kprobe backend has no function for ${probe.hook.kind} ${probe.hook.target}`
+      throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', reason)
+    }
+    const present = choices.filter((choice) => choice.every((entry) => this.#hasFunction(entry.function)))
+    if (present.length === 0) {
+      const names = choices.map((choice) => choice.map((entry) => entry.function).join(' and ')).join(', or ')
+      throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', `This kernel has no function ${names}`)
+    }
+    const refusals: EbpfError[] = []
+    for (const entries of present) {
+      try {
+        hooks.push(...this.#installFunctions(fact, probe, entries))
+        return
+      } catch (error) {
+        // There is a function, and yet no probe can be put on it: it is inlined, or the kernel forbids it.
+        if (!(error instanceof EbpfError)) throw error
+        refusals.push(error)
+      }
+    }
+    throw refusals[0] as EbpfError
+  }
+
+  #installFunctions(fact: string, probe: Probe, entries: readonly FunctionEntry[]): HookedFunction[] {
+    const hooks: HookedFunction[] = []
+    try {
+      for (const entry of entries) hooks.push(this.#installFunction(fact, probe, entry))
+      return hooks
+    } catch (error) {
+      this.#removeHooks(hooks)
+      throw error
+    }
+  }
+
+  #hasFunction(name: string): boolean {
+    const { btf } = this.#options.target
+    if (btf.findFunction(name) !== undefined) return true
+    this.#symbols ??= readText('/proc/kallsyms') ?? ''
+    return new RegExp(` [tT] ${name}$`, 'm').test(this.#symbols)
+  }
+
+  #installFunction(fact: string, probe: Probe, entry: FunctionEntry): HookedFunction {
+    const { target, maxRecordBytes, prefix } = this.#options
+    const plan = planFetch(probe, entry, target)
+    const events: HookedEvent[] = []
+    const places: ArgPlace[] = []
+    try {
+      for (const indexes of splitArgs(plan.args, { maxRecordBytes, headChars: HEAD_CHARS })) {
+        const name = `${prefix}${fact}_${this.#count}`
+        this.#count += 1
+        events.push(this.#installEvent(name, plan, indexes, { places, event: events.length }))
+      }
+    } catch (error) {
+      for (const { name } of events) this.#kprobes.remove(name)
+      throw error
+    }
+    return { plan, events, places }
+  }
+
+  #installEvent(
+    name: string,
+    plan: FetchPlan,
+    indexes: readonly number[],
+    { places, event }: { places: ArgPlace[]; event: number },
+  ): HookedEvent {
+    const args = indexes.map((index) => plan.args[index] as FetchPlan['args'][number])
+    const id = this.#kprobes.install(name, plan.function, args.map(eventArg))
+    const fields = this.#kprobes.fields(name)
+    let fixedSizeBytes = 0
+    for (const [at, index] of indexes.entries()) {
+      const field = fields.get(args[at]?.name ?? '')
+      if (field === undefined) {
+        this.#kprobes.remove(name)
+        throw new EbpfError(
+          'ERR_EBPF_NOT_SUPPORTED',
+          `The format of the event "${name}" lacks ${args[at]?.name}`,
+        )
+      }
+      places[index] = { event, field }
+      fixedSizeBytes = Math.max(fixedSizeBytes, field.offset + field.sizeBytes)
+    }
+    return { id, name, fixedSizeBytes }
+  }
+
+  /** Cgroup names: the tracepoints have all that their records need. */
+  #tracepoint({ name, layout }: Probe): PlainEvent {
+    const tracepoint = TRACEPOINTS[name] as NonNullable<(typeof TRACEPOINTS)[string]>
+    const { id, fields } = tracepointEvent(this.#kprobes.folder, tracepoint.category, tracepoint.name)
+    const root = fields.get('root')
+    const cgroupId = fields.get('id')
+    const path = fields.get('path')
+    if (root === undefined || path === undefined || cgroupId?.sizeBytes !== 8) {
+      throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', `The tracepoint ${tracepoint.name} has other fields here`)
+    }
+    const { outbox } = this.#options
+    const minBytes = Math.max(root.offset + 4, cgroupId.offset + 8, path.offset + 4)
+    return {
+      id,
+      hook: `tracepoint/${tracepoint.name}`,
+      push: ({ cpu, timeNs, raw }) => {
+        if (raw.length < minBytes) return false
+        const text = dynamicBytes(raw, path)
+        const end = text.indexOf(0)
+        const values = {
+          id: raw.readBigUInt64LE(cgroupId.offset),
+          hierarchy: raw.readUInt32LE(root.offset),
+          path: text.subarray(0, end === -1 ? text.length : end),
+        }
+        outbox.push(layout, { cpu, timeNs }, values)
+        return true
+      },
+    }
+  }
+}
+
+/** Begins the names of a queue's events: whose they are, so that they can be removed when that process is gone. */
+export function eventPrefix(queue: number): string {
+  const { pid } = process
+  const startBootNs = findStat({ pid, tid: pid, timeNs: 2n ** 63n })?.startBootNs ?? 0n
+  return `quark_${pid}_${startBootNs / TICK_NS}_${queue}_`
+}
+
+/**
+ * Removes the events of queues whose process is gone, even if its pid has passed on or its parent has not asked for
+ * its end. Events in use cannot be removed, and stay.
+ */
+export function removeStale(kprobes: KprobeEvents): void {
+  for (const name of kprobes.names()) {
+    const [, pid, ticks] = /^quark_(\d+)_(\d+)_\d+_/.exec(name) ?? []
+    if (pid === undefined || ticks === undefined) continue
+    const owner = { pid: Number(pid), tid: Number(pid), timeNs: 0n, startBootNs: BigInt(ticks) * TICK_NS }
+    if (findStat(owner)?.ended !== false) kprobes.remove(name)
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,189 @@
+/** The kprobe backend: no BPF at all, but kprobe events of tracefs and perf rings. */
+
+import { findTracefs, kernelAtLeast, KprobeEvents, PerfBuffer, Poller, possibleCpuCount } from 'quark-ebpf'
+import { openKernelTypes } from '../../btf/types.js'
+import type { RecordSink } from 'quark-ebpf'
+import { hasKernelPids } from '../../process/procfs/pids.js'
+import type { AttachedFact, MissingFact } from '../../pipeline/stats.js'
+import type { Backend, BackendCounters } from '../backend.js'
+import type { BackendContext } from '../index.js'
+import { HitSink } from './hits.js'
+import { eventPrefix, InstalledEvents, removeStale } from './install.js'
+import { Outbox } from '../outbox.js'
+
+/**
+ * Most bytes of argv, and of the environment, that are taken in the kernel. It fetches them word by word, and takes
+ * a fault for each word behind the end of the stack.
+ */
+const MAX_USER_BYTES = 2048
+/** PERF_MAX_TRACE_SIZE before Linux 5.16 and since, less what aligns a record. */
+const OLD_RECORD_BYTES = 2048 - 16
+const RECORD_BYTES = 8192 - 16
+/** How many records may wait in user space: a full ring of them. */
+const MAX_WAITING = 1 << 20
+/** How long nobody looks at the rings while nothing comes: the kernel wakes only for half a ring. */
+const LOOK_MS = 50
+/** CPUs are looked for this often. */
+const CPUS_INTERVAL_NS = 1e9
+const BACKLOG = 0.5
+
+/** Queues that this process has opened, for the names of their events. */
+let queues = 0
+
+const open = new Set<KprobeBackend>()
+
+/**
+ * Events stay in the kernel when a process ends without removing them. This covers `process.exit` and the end of
+ * the program; what a signal leaves behind, the next queue of any process removes.
+ */
+function removeAll(): void {
+  for (const backend of open) backend[Symbol.dispose]()
+}
+
+/**
+ * Opens the kprobe backend.
+ *
+ * @throws {EbpfError} when tracefs or perf cannot be used, or a required fact cannot be had
+ */
+export function openKprobe(context: BackendContext): Backend {
+  return new KprobeBackend(context)
+}
+
+class KprobeBackend implements Backend {
+  readonly name = 'kprobe'
+  readonly attached: readonly AttachedFact[]
+  readonly missing: readonly MissingFact[]
+  readonly #context: BackendContext
+  readonly #outbox: Outbox
+  readonly #hits: HitSink
+  readonly #events: InstalledEvents
+  readonly #buffer: PerfBuffer
+  #poller: Poller
+  #nextCpusNs = 0
+  #isFull = false
+  #isWoken = false
+  #isDisposed = false
+  #misses = 0
+
+  constructor(context: BackendContext) {
+    const { settings, facts } = context
+    const kprobes = new KprobeEvents(findTracefs())
+    removeStale(kprobes)
+    const { btf, source, isTable } = openKernelTypes(settings.btf)
+    queues += 1
+    this.#context = context
+    this.#outbox = new Outbox(possibleCpuCount(), MAX_WAITING)
+    this.#hits = new HitSink(this.#outbox, settings, hasKernelPids())
+    this.#events = new InstalledEvents(kprobes, {
+      facts,
+      target: {
+        btf,
+        architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
+        maxUserBytes: MAX_USER_BYTES,
+      },
+      maxRecordBytes: kernelAtLeast('5.16') ? RECORD_BYTES : OLD_RECORD_BYTES,
+      flavor: isTable ? `fetch_args, offsets from ${source}` : 'fetch_args',
+      prefix: eventPrefix(queues),
+      outbox: this.#outbox,
+    })
+    this.attached = this.#events.attached
+    this.missing = this.#events.missing
+    for (const hook of this.#events.hooks) this.#hits.add(hook)
+    for (const event of this.#events.plain) this.#hits.addPlain(event)
+    let buffer: PerfBuffer | undefined
+    try {
+      buffer = PerfBuffer.open({ sizeBytes: settings.ringSizeBytes, eventIds: this.#events.ids })
+      this.#poller = new Poller(buffer.fds)
+      buffer.start()
+      this.#buffer = buffer
+    } catch (error) {
+      buffer?.close()
+      this.#events.remove()
+      throw error
+    }
+    if (open.size === 0) process.on('exit', removeAll)
+    open.add(this)
+  }
+
+  get fullness(): number {
+    return Math.max(this.#buffer.fullness, this.#outbox.fullness)
+  }
+
+  drain(sink: RecordSink, max: number): number {
+    // What waits goes first: it is older than all in the rings.
+    if (this.#outbox.length < max) this.#pump()
+    return this.#outbox.drain(sink, max)
+  }
+
+  async wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    for (let leftMs = timeoutMs; leftMs > 0 && !this.#hasReason(sleep); leftMs -= LOOK_MS) {
+      const turnMs = sleep === 'untilRecord' ? Math.min(LOOK_MS, leftMs) : leftMs
+      const isReady = await this.#poller.wait(turnMs, signal)
+      if (isReady || this.#isDisposed || signal?.aborted === true) break
+      if (sleep === 'untilBacklog') break
+    }
+    this.#isWoken = false
+  }
+
+  /** Whether a sleep is over, or need not begin. */
+  #hasReason(sleep: 'untilRecord' | 'untilBacklog'): boolean {
+    if (this.#isWoken || this.fullness >= BACKLOG) return true
+    return sleep === 'untilRecord' && (this.#outbox.length > 0 || this.#buffer.hasBacklog)
+  }
+
+  wake(): void {
+    this.#isWoken = true
+    this.#poller.wake()
+  }
+
+  counters(): BackendCounters {
+    // Before Linux 5.14 the kernel counted faults in the same number.
+    if (!this.#isDisposed && kernelAtLeast('5.14')) this.#misses = this.#events.misses()
+    const { produced, lost } = this.#outbox
+    return { produced, lost, recursionMisses: this.#misses }
+  }
+
+  sequences(): Uint32Array {
+    return this.#outbox.sequences()
+  }
+
+  stop(): void {
+    // A CPU that went and came since the last look must be told.
+    if (!this.#isDisposed) this.#followCpus(true)
+    this.#buffer.stop()
+    this.#pump()
+    this.#buffer.tellLosses(this.#hits)
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isDisposed) return
+    this.counters()
+    this.#isDisposed = true
+    this.#poller.close()
+    this.#buffer.close()
+    this.#events.remove()
+    open.delete(this)
+    if (open.size === 0) process.off('exit', removeAll)
+  }
+
+  /** All that is in the rings now becomes records. */
+  #pump(): void {
+    if (this.#isDisposed) return
+    this.#followCpus()
+    const isFull = this.#buffer.fullness >= BACKLOG
+    this.#buffer.drain(this.#hits)
+    // Losses that no later record tells can only come of rings that were full.
+    if (this.#isFull && !isFull) this.#buffer.tellLosses(this.#hits)
+    this.#isFull = isFull
+    this.#outbox.settle()
+  }
+
+  #followCpus(isLast = false): void {
+    const nowNs = this.#context.clock.bootNowNs()
+    if (nowNs < this.#nextCpusNs && !isLast) return
+    this.#nextCpusNs = nowNs + CPUS_INTERVAL_NS
+    if (!this.#buffer.followCpus(this.#hits)) return
+    this.#poller.close()
+    this.#poller = new Poller(this.#buffer.fds)
+  }
+}

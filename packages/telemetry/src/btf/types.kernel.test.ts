@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { Btf, NotSupportedError } from 'quark-ebpf'
+import { makeOffsetEntry, offsetEntryBtf } from 'quark-ebpf/btf'
+import { compileProbe, type Target } from 'quark-ebpf/probe'
+import { checkOptions } from '../options/check.js'
+import { kinds } from '../kinds/index.js'
+import { openKernelTypes } from './types.js'
+import { BTF_TARGETS, resolveTarget } from './targets.js'
+
+test('a table made of this kernel yields the same programs and the same offsets as its BTF', () => {
+  const btf = Btf.kernel()
+  const entry = makeOffsetEntry(btf, { name: 'here', release: '1.0.0-here' })
+  const copy = offsetEntryBtf(entry)
+  const target = (from: Btf): Target => ({
+    btf: from,
+    flavor: 'probeRead',
+    loop: 'bounded',
+    architecture: entry.architecture,
+    cpus: 2,
+    scratchSlotBytes: 1 << 20,
+    ringSizeBytes: 1 << 20,
+    cpuRings: undefined,
+    preemptible: false,
+    probeRead: true,
+  })
+  const settings = checkOptions({ threads: true, failedExecs: true, usage: true })
+  const facts = kinds.flatMap((kind) => kind.facts({ settings, hierarchy: undefined }))
+  for (const probe of facts.flatMap(({ ways }) => ways.flat())) {
+    // Programs for these call kernel functions by their number in the kernel's own BTF.
+    if (probe.hook.kind === 'fentry') continue
+    const compiled = (from: Btf): unknown => {
+      try {
+        return compileProbe(probe, target(from))
+      } catch (error) {
+        if (error instanceof NotSupportedError) return error.message
+        throw error
+      }
+    }
+    assert.deepEqual(compiled(copy), compiled(btf), probe.name)
+  }
+  for (const wanted of BTF_TARGETS) {
+    assert.deepEqual(resolveTarget(copy, wanted), resolveTarget(btf, wanted))
+  }
+})
+
+test('openKernelTypes() prefers what the kernel itself says', () => {
+  const { source, isTable } = openKernelTypes()
+  assert.deepEqual({ source, isTable }, { source: '/sys/kernel/btf/vmlinux', isTable: false })
+})

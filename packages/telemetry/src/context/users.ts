@@ -1,0 +1,120 @@
+/** Names of users and groups, from passwd(5) and group(5). */
+
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { monotonicMs } from '../pipeline/clock.js'
+
+export interface UserNamesOptions {
+  /** Default `/etc/passwd`. */
+  readonly passwdPath?: string
+  /** Default `/etc/group`. */
+  readonly groupPath?: string
+  /** A clock in ms that never goes back. Default: the process's own. */
+  readonly nowMs?: () => number
+}
+
+/** Files are looked at for changes this far apart at least. */
+const CHECK_INTERVAL_MS = 1_000
+
+/** What is beyond is not read: a machine with more users keeps them elsewhere. */
+const MAX_FILE_SIZE_BYTES = 16 * 1024 * 1024
+
+/**
+ * Users and groups by their ids. Files that change are read again; while one is missing, the names it had are
+ * kept. Name services (LDAP, SSSD and others) are not asked.
+ */
+export class UserNames {
+  readonly #users: NameFile
+  readonly #groups: NameFile
+
+  constructor({
+    passwdPath = '/etc/passwd',
+    groupPath = '/etc/group',
+    nowMs = monotonicMs,
+  }: UserNamesOptions = {}) {
+    this.#users = new NameFile(passwdPath, nowMs)
+    this.#groups = new NameFile(groupPath, nowMs)
+  }
+
+  /** The name of a user. */
+  userName(uid: number): string | undefined {
+    return this.#users.nameOf(uid)
+  }
+
+  /** The name of a group. */
+  groupName(gid: number): string | undefined {
+    return this.#groups.nameOf(gid)
+  }
+}
+
+/** A file of lines `name:password:id:…`, as both files are. */
+class NameFile {
+  readonly #path: string
+  readonly #nowMs: () => number
+  #names: ReadonlyMap<number, string> = new Map()
+  #version = ''
+  #nextCheckMs = Number.NEGATIVE_INFINITY
+
+  constructor(path: string, nowMs: () => number) {
+    this.#path = path
+    this.#nowMs = nowMs
+  }
+
+  nameOf(id: number): string | undefined {
+    const now = this.#nowMs()
+    if (now >= this.#nextCheckMs) {
+      this.#nextCheckMs = now + CHECK_INTERVAL_MS
+      this.#readIfChanged()
+    }
+    return this.#names.get(id)
+  }
+
+  #readIfChanged(): void {
+    let fd: number | undefined
+    try {
+      if (versionOf(statSync(this.#path, { bigint: true })) === this.#version) return
+      fd = openSync(this.#path, 'r')
+      // The version of the file that is read: another one may have taken its name meanwhile.
+      const version = versionOf(fstatSync(fd, { bigint: true }))
+      this.#names = parseNames(readStart(fd))
+      this.#version = version
+    } catch {
+      // Missing or unreadable, for now or for good: the next check tries again.
+    } finally {
+      if (fd !== undefined) closeSync(fd)
+    }
+  }
+}
+
+function versionOf(stat: { ino: bigint; mtimeNs: bigint; size: bigint }): string {
+  return `${stat.ino} ${stat.mtimeNs} ${stat.size}`
+}
+
+function readStart(fd: number): string {
+  const pieces: Buffer[] = []
+  let sizeBytes = 0
+  while (sizeBytes < MAX_FILE_SIZE_BYTES) {
+    const piece = Buffer.allocUnsafe(Math.min(64 * 1024, MAX_FILE_SIZE_BYTES - sizeBytes))
+    const length = readSync(fd, piece)
+    if (length === 0) return Buffer.concat(pieces).toString('utf8')
+    pieces.push(piece.subarray(0, length))
+    sizeBytes += length
+  }
+  // The last line may be cut, and a cut id is another user's.
+  const text = Buffer.concat(pieces).toString('utf8')
+  return text.slice(0, text.lastIndexOf('\n') + 1)
+}
+
+const MAX_ID = 0xffff_ffff
+
+/** Reads lines `name:password:id:…`. Of several names of one id the first counts; other lines are passed over. */
+export function parseNames(text: string): Map<number, string> {
+  const names = new Map<number, string>()
+  for (const line of text.split('\n')) {
+    // A plus or minus in front asks name services for more.
+    const match = /^([^:#+-][^:]*):[^:]*:(\d{1,10})(?::|$)/.exec(line)
+    const [, name, digits] = match ?? []
+    const id = Number(digits)
+    if (name !== undefined && id <= MAX_ID && !names.has(id)) names.set(id, name)
+  }
+  return names
+}

@@ -1,0 +1,61 @@
+import type { RecordLayout } from 'quark-ebpf/probe'
+import type { AggregationRow } from '../aggregate/table.js'
+import type { CgroupNames } from '../kinds/cgroup/names.js'
+import type { ProcessTable } from '../process/table.js'
+import type { TimeBase } from './time-base.js'
+import type { Clock } from '../pipeline/clock.js'
+import type { CgroupHierarchy } from '../kinds/cgroup/mounts.js'
+import type { Settings } from '../options/check.js'
+import type { QuarkEvent } from './event.js'
+import type { FactProbes } from './fact.js'
+import type { RecordGroup } from './raw.js'
+
+/** What events change and are looked up in. */
+export interface Tables {
+  readonly timeBase: TimeBase
+  readonly processes: ProcessTable
+  readonly cgroups: CgroupNames
+  /** Whether processes found in /proc become events. */
+  readonly snapshotEvents: boolean
+}
+
+/**
+ * Learns from the records of a group and returns what to tell, if anything. No record of the group was
+ * shown yet. Called in order of time; never throws, whatever the records hold.
+ */
+export type Apply = (group: RecordGroup, tables: Tables) => QuarkEvent | undefined
+
+/** One type of record. Its layout says how a record is validated; a field named `pid` says whose it is. */
+export interface RecordType {
+  /** Name in statistics and aggregation tables. */
+  readonly name: string
+  readonly layout: RecordLayout
+  /** For aggregation it counts as the record of that name; the default is its own. */
+  readonly column?: string
+  /** Applies a group that begins with such a record. */
+  readonly apply: Apply
+  /** Nothing follows it in a process's life. */
+  readonly isLast?: boolean
+  /** Written by quark itself, so without a sequence number. */
+  readonly isOwn?: boolean
+}
+
+/** What a kind may adapt itself to: the options, and where this machine keeps its cgroups. */
+export interface Surroundings {
+  readonly settings: Settings
+  readonly hierarchy: CgroupHierarchy | undefined
+}
+
+/** Everything that the rest of quark knows about one kind of event. */
+export interface Kind {
+  readonly name: string
+  /** What to learn from the kernel, in the order in which it is to be attached. */
+  facts(surroundings: Surroundings): FactProbes[]
+  /** Records of what existed before the queue was opened, in their own memory. */
+  scan?(surroundings: Surroundings, clock: Clock): Iterable<Uint8Array>
+  readonly records: readonly RecordType[]
+  readonly aggregation: {
+    readonly default: readonly AggregationRow[]
+    readonly minimal: readonly AggregationRow[]
+  }
+}

@@ -1,0 +1,60 @@
+/** Process telemetry for Linux: every process, from fork to exit. */
+
+export { type AggregationRow, AggregationTable, type Join, type JoinPredicate } from './aggregate/table.js'
+export {
+  type KnownKernel,
+  listKnownTargets,
+  listTargets,
+  offsetTableOf,
+  type TargetListing,
+} from './btf/listing.js'
+export { BTF_TARGETS, type BtfTarget, missingTargets, type ResolvedTarget } from './btf/targets.js'
+export { examine } from './doctor/examine.js'
+export {
+  type BackendTrial,
+  type Examination,
+  type Finding,
+  type Topic,
+  TOPICS,
+  type Verdict,
+} from './doctor/examination.js'
+export type { ExamineOptions } from './doctor/readings.js'
+export type { Host } from './context/host.js'
+export {
+  BackendError,
+  type BackendFailure,
+  OptionError,
+  QuarkError,
+  type QuarkErrorCode,
+  RecordingError,
+} from './errors.js'
+export type {
+  ExecFailedEvent,
+  IdChange,
+  Ids,
+  LostCause,
+  LostEvent,
+  ProcessAction,
+  ProcessEvent,
+  QuarkEvent,
+  SnapshotEvent,
+  ThreadEvent,
+} from './event/event.js'
+export type { Process, ProcessUsage } from './process/process.js'
+export type { RawRecord } from './event/raw.js'
+export { RawEvent } from './event/raw-event.js'
+export { defaultAggregation, minimalAggregation, noAggregation } from './kinds/index.js'
+export { releaseMemory } from './self/memory.js'
+export { BACKEND_NAMES, DEFAULT_BACKENDS } from './backend/index.js'
+export type { BackendName, QuarkOptions, ReplayOptions } from './options/options.js'
+export { bufferGraph, processGraph } from './output/dot.js'
+export { createEcs, ECS_VERSION } from './output/ecs.js'
+export type { EcsHost } from './output/ecs-host.js'
+export type { EcsContext } from './output/ecs-process.js'
+export { jsonOf } from './output/json.js'
+export { sanitise } from './output/sanitise.js'
+export { textOf, type TextOptions } from './output/text.js'
+export type { BufferedRecord } from './pipeline/pipeline.js'
+export { dropPrivileges } from './self/privileges.js'
+export { Quark } from './quark.js'
+export type { AttachedFact, Capabilities, MissingFact, QuarkStats } from './pipeline/stats.js'

@@ -1,0 +1,180 @@
+/** Names of cgroups by the ids that records carry. */
+
+import { type Dirent, readdirSync, statSync } from 'node:fs'
+import { monotonicMs } from '../../pipeline/clock.js'
+import type { CgroupHierarchy } from './mounts.js'
+
+/** kernfs id of a cgroup: its directory's inode number. A `number` must be exact. */
+export type CgroupId = number | bigint
+
+export interface CgroupNamesOptions {
+  /** Where to look for names; without it only those that were set are known. */
+  readonly hierarchy?: CgroupHierarchy | undefined
+  /** Most names kept. Default 65,536. */
+  readonly maxEntries?: number
+  /** A clock in ms that never goes back. Default: the process's own. */
+  readonly nowMs?: () => number
+}
+
+/** Totals of one `CgroupNames`. */
+export interface CgroupNamesStats {
+  /** Names known now. */
+  readonly entries: number
+  /** Lookups that found no name, not even in a new scan. */
+  readonly misses: number
+  /** Scans, the first one included. */
+  readonly scans: number
+  /** Names given up because there were more than `maxEntries`. */
+  readonly evicted: number
+}
+
+/** Deeper cgroups are not scanned. A kernel's own limit is the memory that the paths need. */
+const MAX_DEPTH = 64
+
+/** Scans for unknown ids are this far apart at least, and take at most this share of the time. */
+const MIN_SCAN_INTERVAL_MS = 1_000
+const MAX_SCAN_SHARE = 1 / 20
+
+/**
+ * A bounded map from ids of cgroups to their paths. A name stays known after its cgroup was removed, since the
+ * last records of its processes come later than that; ids are not used again.
+ *
+ * When it is full, the name that was looked up or set longest ago is given up.
+ */
+export class CgroupNames {
+  /** A bigint is a slow key, so it becomes a number if that is exact, and a string otherwise. */
+  readonly #paths = new Map<number | string, string>()
+  readonly #hierarchy: CgroupHierarchy | undefined
+  readonly #maxEntries: number
+  readonly #nowMs: () => number
+  #nextScanMs = Number.NEGATIVE_INFINITY
+  #misses = 0
+  #scans = 0
+  #evicted = 0
+
+  constructor({ hierarchy, maxEntries = 65_536, nowMs = monotonicMs }: CgroupNamesOptions = {}) {
+    this.#hierarchy = hierarchy
+    this.#maxEntries = maxEntries
+    this.#nowMs = nowMs
+  }
+
+  /** Learns the names of all cgroups that exist, up to the limit; those near the root come first. Never throws. */
+  scan(): void {
+    this.#scans++
+    const begin = this.#nowMs()
+    if (this.#hierarchy !== undefined) this.#walk(this.#hierarchy)
+    const end = this.#nowMs()
+    this.#nextScanMs = end + Math.max(MIN_SCAN_INTERVAL_MS, (end - begin) / MAX_SCAN_SHARE)
+  }
+
+  /** Breadth first, without recursion: who may make cgroups decides how deep they are. */
+  #walk({ mountPoint, mountRoot }: CgroupHierarchy): void {
+    let level = [{ directory: mountPoint, path: mountRoot }]
+    let found = 0
+    for (let depth = 0; depth <= MAX_DEPTH && level.length > 0; depth++) {
+      const next: typeof level = []
+      for (const { directory, path } of level) {
+        const id = inodeOf(directory)
+        if (id === undefined) continue
+        if (++found > this.#maxEntries) return
+        this.set(id, path)
+        for (const name of directoriesIn(directory)) {
+          next.push({
+            directory: `${directory}/${name}`,
+            path: path === '/' ? `/${name}` : `${path}/${name}`,
+          })
+        }
+      }
+      level = next
+    }
+  }
+
+  /** Learns one name: `path` begins with `/` and is from the root of the hierarchy. */
+  set(id: CgroupId, path: string): void {
+    this.#insert(keyOf(id), path)
+  }
+
+  #insert(key: number | string, path: string): void {
+    this.#paths.delete(key)
+    this.#paths.set(key, path)
+    if (this.#paths.size > this.#maxEntries) {
+      const [oldest] = this.#paths.keys()
+      if (oldest !== undefined) this.#paths.delete(oldest)
+      this.#evicted++
+    }
+  }
+
+  /**
+   * A cgroup was renamed, and with it all cgroups below it.
+   *
+   * @param name the new path as the kernel tells it, beginning with `/`; or just the new last component
+   */
+  rename(id: CgroupId, name: string): void {
+    const before = this.#paths.get(keyOf(id))
+    const after = name.startsWith('/') || before === undefined ? name : before.replace(/[^/]*$/, () => name)
+    if (before === undefined) {
+      // Without the old name no full one can be made of a component.
+      if (after.startsWith('/')) this.set(id, after)
+      return
+    }
+    for (const [key, path] of this.#paths) {
+      if (path === before || path.startsWith(`${before}/`)) {
+        this.#paths.set(key, after + path.slice(before.length))
+      }
+    }
+  }
+
+  /** The path of a cgroup. An unknown id causes a scan, unless the last one was too short a time ago. */
+  pathOf(id: CgroupId): string | undefined {
+    const key = keyOf(id)
+    let path = this.#paths.get(key)
+    if (path === undefined && this.#hierarchy !== undefined && this.#nowMs() >= this.#nextScanMs) {
+      this.scan()
+      path = this.#paths.get(key)
+    }
+    if (path === undefined) {
+      this.#misses++
+    } else if (this.#paths.size >= this.#maxEntries) {
+      this.#insert(key, path)
+    }
+    return path
+  }
+
+  /** All names, the one used longest ago first: id in decimal, and path. */
+  names(): [id: string, path: string][] {
+    return Array.from(this.#paths, ([id, path]) => [String(id), path])
+  }
+
+  /** Counters since it was made. */
+  stats(): CgroupNamesStats {
+    return {
+      entries: this.#paths.size,
+      misses: this.#misses,
+      scans: this.#scans,
+      evicted: this.#evicted,
+    }
+  }
+}
+
+function keyOf(id: CgroupId): number | string {
+  if (typeof id === 'number') return id
+  return id <= Number.MAX_SAFE_INTEGER ? Number(id) : id.toString()
+}
+
+function inodeOf(directory: string): bigint | undefined {
+  try {
+    return statSync(directory, { bigint: true }).ino
+  } catch {
+    return undefined
+  }
+}
+
+function directoriesIn(directory: string): string[] {
+  let entries: Dirent[]
+  try {
+    entries = readdirSync(directory, { withFileTypes: true })
+  } catch {
+    return []
+  }
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+}

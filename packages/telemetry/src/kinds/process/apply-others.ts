@@ -1,0 +1,116 @@
+/** Records that stand alone: threads, failed execs, processes found in /proc, and names of cgroups. */
+
+import { TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
+import type { ExecFailedEvent, SnapshotEvent, ThreadEvent } from '../../event/event.js'
+import type { Tables } from '../../event/kind.js'
+import type { RecordGroup } from '../../event/raw.js'
+import { u64Of } from '../../event/time-base.js'
+import { ProcessRecord } from '../../process/entry.js'
+import { cstringAt } from '../../memory/text.js'
+import { readSnapshot, stringTail, textOf, TIME_HI, TIME_LO } from './decode.js'
+import { RECORD_THREAD_EXIT } from './kernel.js'
+import {
+  cgroupMkdirLayout,
+  execFailedLayout,
+  snapshotLayout,
+  threadExitLayout,
+  threadForkLayout,
+} from './layouts.js'
+
+function timeNsOf(words: Uint32Array, w: number, { timeBase }: Tables): bigint {
+  return u64Of(words[w + TIME_LO] as number, words[w + TIME_HI] as number) + timeBase.bootEpochNs
+}
+
+const THREAD_PID = threadForkLayout.at.pid >> 2
+const THREAD_TID = threadForkLayout.at.tid >> 2
+const MAX_COMM_BYTES = 15
+const THREAD_EXIT_CODE = threadExitLayout.at.exitCode >> 2
+
+/** A thread began or ended: the records begin alike. */
+export function applyThread(group: RecordGroup, tables: Tables): ThreadEvent | undefined {
+  if (!group.next()) return undefined
+  const { words } = group
+  const w = group.offsetBytes >> 2
+  const pid = words[w + THREAD_PID] as number
+  const hasEnded = group.type === RECORD_THREAD_EXIT
+  return {
+    kind: 'thread',
+    action: hasEnded ? 'exit' : 'fork',
+    timeNs: timeNsOf(words, w, tables),
+    pid,
+    tid: words[w + THREAD_TID] as number,
+    comm: cstringAt(textOf(group), threadForkLayout.at.comm, MAX_COMM_BYTES),
+    exitCode: hasEnded ? ((words[w + THREAD_EXIT_CODE] as number) >> 8) & 0xff : undefined,
+    process: tables.processes.lookup(pid),
+  }
+}
+
+const FAILED_PID = execFailedLayout.at.pid >> 2
+const FAILED_TID = execFailedLayout.at.tid >> 2
+const FAILED_RESULT = execFailedLayout.at.result >> 2
+const FAILED_FILENAME = execFailedLayout.at.filename >> 2
+
+/** An execve(2) failed. */
+export function applyExecFailed(group: RecordGroup, tables: Tables): ExecFailedEvent | undefined {
+  if (!group.next()) return undefined
+  const { words } = group
+  const w = group.offsetBytes >> 2
+  const pid = words[w + FAILED_PID] as number
+  return {
+    kind: 'execFailed',
+    timeNs: timeNsOf(words, w, tables),
+    pid,
+    tid: words[w + FAILED_TID] as number,
+    filename: stringTail(
+      textOf(group),
+      execFailedLayout.fixedSizeBytes,
+      words[w + FAILED_FILENAME] as number,
+    ),
+    errno: -((words[w + FAILED_RESULT] as number) | 0),
+    process: tables.processes.lookup(pid),
+  }
+}
+
+const SNAPSHOT_PID = snapshotLayout.at.pid >> 2
+
+/** A process was found in /proc. */
+export function applySnapshot(group: RecordGroup, tables: Tables): SnapshotEvent | undefined {
+  if (!group.next()) return undefined
+  const { words } = group
+  const w = group.offsetBytes >> 2
+  const found = new ProcessRecord(words[w + SNAPSHOT_PID] as number, tables.timeBase)
+  readSnapshot(found, group, tables.processes)
+  const process = tables.processes.applySnapshot(found)
+  if (!tables.snapshotEvents) return undefined
+  process.isDelivered = true
+  return { kind: 'snapshot', timeNs: timeNsOf(words, w, tables), process }
+}
+
+const CGROUP_ID = cgroupMkdirLayout.at.id >> 2
+const CGROUP_PATH = cgroupMkdirLayout.at.path >> 2
+
+/** A cgroup was made. */
+export function applyCgroupMkdir(group: RecordGroup, { cgroups }: Tables): undefined {
+  if (!group.next()) return
+  const path = cgroupPathOf(group)
+  if (path !== undefined) cgroups.set(cgroupIdOf(group), path)
+}
+
+/** A cgroup was renamed: the record is laid out as one of a new cgroup. */
+export function applyCgroupRename(group: RecordGroup, { cgroups }: Tables): undefined {
+  if (!group.next()) return
+  const path = cgroupPathOf(group)
+  if (path !== undefined) cgroups.rename(cgroupIdOf(group), path)
+}
+
+function cgroupIdOf({ words, offsetBytes }: RecordGroup): number {
+  const w = (offsetBytes >> 2) + CGROUP_ID
+  return (words[w] as number) + (words[w + 1] as number) * 2 ** 32
+}
+
+/** Undefined when the name could not be read. */
+function cgroupPathOf(group: RecordGroup): string | undefined {
+  const descriptor = group.words[(group.offsetBytes >> 2) + CGROUP_PATH] as number
+  if ((descriptor & TAIL_LENGTH_MASK) === 0) return undefined
+  return stringTail(textOf(group), cgroupMkdirLayout.fixedSizeBytes, descriptor)
+}

@@ -1,0 +1,218 @@
+/** What process records mean: how they change the table, and the event that they make. */
+
+import type { IdChange, Ids, ProcessEvent } from '../../event/event.js'
+import type { Tables } from '../../event/kind.js'
+import type { RecordGroup, RecordPlace } from '../../event/raw.js'
+import type { ProcessRecord } from '../../process/entry.js'
+import {
+  cgroupIdOf,
+  coversFork,
+  readComm,
+  readEnding,
+  readExecTails,
+  readCoveredFork,
+  readForkTails,
+  readIdentity,
+  readStart,
+  readUsage,
+  startWord,
+  textOf,
+  TIME_HI,
+  TIME_LO,
+} from './decode.js'
+import {
+  ACTION_COMM_CHANGE,
+  ACTION_EXEC,
+  ACTION_EXIT,
+  ACTION_FORK,
+  ACTION_ID_CHANGE,
+  ProcessChange,
+} from './events.js'
+import {
+  HAS_CAPS,
+  HAS_COMM,
+  HAS_IDENTITY,
+  HAS_IDS,
+  HAS_SESSION,
+  HAS_TTY,
+  RECORD_COMM,
+  RECORD_EXEC,
+  RECORD_EXIT,
+  RECORD_EXIT_USAGE,
+  RECORD_FORK,
+  RECORD_ID_CHANGE,
+} from './kernel.js'
+import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from './kernel-ids.js'
+import { EXEC_SHIFT, ID_CHANGE_SHIFT } from './identity.js'
+import { commLayout, execLayout, exitLayout, forkLayout, idChangeLayout } from './layouts.js'
+
+const FORK_PID = forkLayout.at.pid >> 2
+const EXEC_PID = execLayout.at.pid >> 2
+const ID_CHANGE_PID = idChangeLayout.at.pid >> 2
+const ID_CHANGE_TID = idChangeLayout.at.tid >> 2
+const ID_CHANGE_WHAT = idChangeLayout.at.what >> 2
+const ID_CHANGE_KNOWN = idChangeLayout.at.known >> 2
+const COMM_PID = commLayout.at.pid >> 2
+const COMM_START = commLayout.at.startBootNs >> 2
+const EXIT_PID = exitLayout.at.pid >> 2
+const EXIT_START = exitLayout.at.startBootNs >> 2
+
+/** A new program has another name, and may have other rights. */
+const CHANGED_BY_EXEC = HAS_COMM | HAS_CAPS
+
+/** What calls that change ids change; a new session has no terminal. */
+function changedBy(what: number): number {
+  const ids = (what & (PROC_EVENT_UID | PROC_EVENT_GID)) === 0 ? 0 : HAS_IDS | HAS_CAPS
+  return ids | ((what & PROC_EVENT_SID) === 0 ? 0 : HAS_TTY)
+}
+
+/** Applies the records of a group, all of one pid and of the types below. */
+export function applyProcessChanges(group: RecordGroup, tables: Tables): ProcessEvent | undefined {
+  let actions = 0
+  let process: ProcessRecord | undefined
+  let changed = 0
+  let idsBefore: Partial<Ids> | undefined
+  let timeLo = 0
+  let timeHi = 0
+  while (group.next()) {
+    const { words } = group
+    const w = group.offsetBytes >> 2
+    if (process === undefined) {
+      timeLo = words[w + TIME_LO] as number
+      timeHi = words[w + TIME_HI] as number
+    }
+    switch (group.type) {
+      case RECORD_FORK:
+        process = applyFork(group, words, w, tables)
+        actions |= ACTION_FORK
+        break
+      case RECORD_EXEC:
+        process = applyExec(group, words, w, tables)
+        actions |= ACTION_EXEC
+        break
+      case RECORD_EXIT:
+      case RECORD_EXIT_USAGE:
+        process = applyExit(group, words, w, tables)
+        actions |= ACTION_EXIT
+        break
+      case RECORD_COMM:
+        process = entryAt(words, w + COMM_PID, w + COMM_START, tables)
+        readComm(process, group)
+        actions |= ACTION_COMM_CHANGE
+        break
+      case RECORD_ID_CHANGE:
+        process = idChangeEntry(words, w, tables)
+        idsBefore ??= process.knownIds
+        applyIdChange(process, group, w, tables)
+        changed |= words[w + ID_CHANGE_WHAT] as number
+        actions |= ACTION_ID_CHANGE
+        break
+      default:
+    }
+  }
+  if (process === undefined) return undefined
+  process.isDelivered = true
+  if ((actions & ACTION_EXIT) !== 0) tables.processes.pack(process)
+  const idChange = idsBefore === undefined ? undefined : idChangeOf(changed, idsBefore, process)
+  const { bootEpochNs } = tables.timeBase
+  return new ProcessChange(actions, process, idChange, timeLo, timeHi, bootEpochNs)
+}
+
+/** The entry for the process whose pid and start are at these words. */
+function entryAt(words: Uint32Array, pid: number, start: number, { processes }: Tables): ProcessRecord {
+  const lo = (words[start] as number) | 0
+  const hi = (words[start + 1] as number) | 0
+  const entry = processes.entryOf(words[pid] as number, lo, hi)
+  readStart(entry, words, start)
+  return entry
+}
+
+/** What comes after a fork, while it is looked at. */
+const following: RecordPlace = {
+  type: 0,
+  words: new Uint32Array(0),
+  bytes: Buffer.alloc(0),
+  offsetBytes: 0,
+  lengthBytes: 0,
+}
+
+function applyFork(group: RecordGroup, words: Uint32Array, w: number, tables: Tables): ProcessRecord {
+  const process = entryAt(words, w + FORK_PID, startWord(w, 0), tables)
+  const isNew = process.identity === undefined
+  const isCovered = group.peek(following) && following.type === RECORD_EXEC && coversFork(following, words, w)
+  const text = isCovered ? undefined : textOf(group)
+  if (text === undefined) readCoveredFork(process, words, w, tables.processes)
+  else readIdentity(process, words, w, text, 0, HAS_IDENTITY)
+  const parent = isNew ? tables.processes.peek(process.ppid as number) : undefined
+  if (parent !== undefined && parent !== process)
+    process.inherit(parent, words[w + TIME_LO] as number, words[w + TIME_HI] as number)
+  process.newComm = undefined
+  readCgroup(process, words, w, 0, tables)
+  if (text !== undefined) readForkTails(process, words, w, text, tables.processes)
+  return process
+}
+
+function applyExec(group: RecordGroup, words: Uint32Array, w: number, tables: Tables): ProcessRecord {
+  const process = entryAt(words, w + EXEC_PID, startWord(w, EXEC_SHIFT), tables)
+  const text = textOf(group)
+  readIdentity(process, words, w, text, EXEC_SHIFT, CHANGED_BY_EXEC)
+  process.newComm = undefined
+  readCgroup(process, words, w, EXEC_SHIFT, tables)
+  readExecTails(process, words, w, text, tables.processes)
+  return process
+}
+
+function applyExit(group: RecordGroup, words: Uint32Array, w: number, tables: Tables): ProcessRecord {
+  const process = entryAt(words, w + EXIT_PID, w + EXIT_START, tables)
+  readEnding(process, words, w)
+  if (group.type === RECORD_EXIT_USAGE) readUsage(process, group)
+  tables.processes.markEnded(process)
+  return process
+}
+
+/** A thread says when it began itself, not when its process did. */
+function idChangeEntry(words: Uint32Array, w: number, tables: Tables): ProcessRecord {
+  const pid = words[w + ID_CHANGE_PID] as number
+  if (pid !== words[w + ID_CHANGE_TID]) return tables.processes.presentEntryOf(pid)
+  return entryAt(words, w + ID_CHANGE_PID, startWord(w, ID_CHANGE_SHIFT), tables)
+}
+
+function applyIdChange(process: ProcessRecord, group: RecordGroup, w: number, tables: Tables): void {
+  const { words } = group
+  // The name in the record is the thread's; the process's stays as it was.
+  const isThread = process.pid !== words[w + ID_CHANGE_TID]
+  if (!isThread) process.newComm = undefined
+  else if (process.newComm === undefined) process.newComm = process.identity?.comm
+  const what = words[w + ID_CHANGE_WHAT] as number
+  const known = words[w + ID_CHANGE_KNOWN] as number
+  if ((what & PROC_EVENT_SID) !== 0 && (known & HAS_SESSION) === 0) {
+    process.pgid = undefined
+    process.sid = undefined
+  }
+  readIdentity(process, words, w, textOf(group), ID_CHANGE_SHIFT, changedBy(what))
+  readCgroup(process, words, w, ID_CHANGE_SHIFT, tables)
+}
+
+function readCgroup(
+  process: ProcessRecord,
+  words: Uint32Array,
+  w: number,
+  shift: number,
+  tables: Tables,
+): void {
+  const id = cgroupIdOf(words, w, shift)
+  if (id === 0) return
+  process.cgroup = tables.cgroups.pathOf(id) ?? process.cgroup
+}
+
+function idChangeOf(changed: number, from: Partial<Ids>, process: ProcessRecord): IdChange {
+  return {
+    changed: [
+      ...((changed & PROC_EVENT_SID) === 0 ? [] : (['sid'] as const)),
+      ...((changed & PROC_EVENT_UID) === 0 ? [] : (['uid'] as const)),
+      ...((changed & PROC_EVENT_GID) === 0 ? [] : (['gid'] as const)),
+    ],
+    from,
+    to: process.knownIds,
+  }
+}

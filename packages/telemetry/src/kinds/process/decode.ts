@@ -1,0 +1,303 @@
+/**
+ * Readers of process records into the table's. Offsets are module constants, taken once from the layouts, in
+ * words: records begin at multiples of 8 bytes, and halves of times are read as signed.
+ */
+
+import { TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_TRUNCATED } from 'quark-ebpf/probe'
+import type { RecordPlace } from '../../event/raw.js'
+import { Image } from '../../process/image.js'
+import { KNOWN_START, KNOWN_START_TICKS, KNOWN_STATUS, type ProcessRecord } from '../../process/entry.js'
+import type { ProcessTable } from '../../process/table.js'
+import { cstringAt, decodeUtf8, latin1Of } from '../../memory/text.js'
+import { UsageSum } from '../../process/usage.js'
+import { completedBy, EXEC_SHIFT, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
+import { HAS_ENDING, HAS_IDENTITY, HAS_PARENT, HAS_SESSION } from './kernel.js'
+import { commLayout, execLayout, exitLayout, exitUsageLayout, forkLayout, snapshotLayout } from './layouts.js'
+
+/** Words of the header. */
+export const TIME_LO = 2
+export const TIME_HI = 3
+
+/** Words of the identity in a fork record. */
+const START = forkLayout.at.startBootNs >> 2
+const KNOWN = forkLayout.at.known >> 2
+const PPID = forkLayout.at.ppid >> 2
+const PGID = forkLayout.at.pgid >> 2
+const SID = forkLayout.at.sid >> 2
+const CGROUP = forkLayout.at.cgroupId >> 2
+
+/** A number of a record as a signed word. */
+function signed(words: Uint32Array, word: number): number {
+  return (words[word] as number) | 0
+}
+
+/** A whole record as text, one character a byte: what a table's record keeps of it. */
+export function textOf({ bytes, offsetBytes, lengthBytes }: RecordPlace): string {
+  return latin1Of(bytes, offsetBytes, offsetBytes + lengthBytes)
+}
+
+/** The exact start time at these words; 0 is none. */
+export function readStart(process: ProcessRecord, words: Uint32Array, start: number): void {
+  const lo = signed(words, start)
+  const hi = signed(words, start + 1)
+  if ((lo | hi) === 0) return
+  process.startLo = lo
+  process.startHi = hi
+  process.known = (process.known & ~KNOWN_START_TICKS) | KNOWN_START
+}
+
+/** Word of the start time in a record whose identity is `shift` bytes later than in a fork record. */
+export function startWord(record: number, shift: number): number {
+  return record + (shift >> 2) + START
+}
+
+/**
+ * The identity of a record, whose text is `text`; not the start time. `changed` are the groups that its event
+ * changes.
+ */
+export function readIdentity(
+  process: ProcessRecord,
+  words: Uint32Array,
+  record: number,
+  text: string,
+  shift: number,
+  changed: number,
+): void {
+  const w = record + (shift >> 2)
+  const known = words[w + KNOWN] as number
+  readRelations(process, words, w, known)
+  const identity = new RecordIdentity(text, shift, known)
+  const before = process.identity
+  const isComplete = (known & HAS_IDENTITY) === HAS_IDENTITY
+  process.identity = isComplete || before === undefined ? identity : completedBy(identity, before, changed)
+}
+
+/** Parent, group and session; `w` is where a fork record with these fields would begin. */
+function readRelations(process: ProcessRecord, words: Uint32Array, w: number, known: number): void {
+  if ((known & HAS_PARENT) !== 0) process.ppid = words[w + PPID]
+  if ((known & HAS_SESSION) !== 0) {
+    process.pgid = words[w + PGID]
+    process.sid = words[w + SID]
+  }
+}
+
+/** kernfs id of the cgroup, exact below 2^53; 0 when it could not be read. */
+export function cgroupIdOf(words: Uint32Array, record: number, shift: number): number {
+  const w = record + (shift >> 2) + CGROUP
+  return (words[w] as number) + (words[w + 1] as number) * 2 ** 32
+}
+
+const FORK_CWD = forkLayout.at.cwd >> 2
+
+export function readForkTails(
+  process: ProcessRecord,
+  words: Uint32Array,
+  record: number,
+  text: string,
+  table: ProcessTable,
+): void {
+  readCwd(process, text, forkLayout.fixedSizeBytes, words[record + FORK_CWD] as number, table)
+}
+
+/**
+ * Whether an exec tells anew all that the text of a fork record says: then that text, which would be made for
+ * every process, is not needed.
+ */
+export function coversFork(exec: RecordPlace, words: Uint32Array, fork: number): boolean {
+  const w = exec.offsetBytes >> 2
+  const start = startWord(w, EXEC_SHIFT)
+  const known = exec.words[w + (EXEC_SHIFT >> 2) + KNOWN] as number
+  return (
+    (known & HAS_IDENTITY) === HAS_IDENTITY &&
+    ((exec.words[w + EXEC_CWD] as number) & TAIL_FAILED) === 0 &&
+    exec.words[start] === words[fork + START] &&
+    exec.words[start + 1] === words[fork + START + 1]
+  )
+}
+
+/** What is left of a fork record whose text is not needed. */
+export function readCoveredFork(
+  process: ProcessRecord,
+  words: Uint32Array,
+  fork: number,
+  table: ProcessTable,
+): void {
+  readRelations(process, words, fork, words[fork + KNOWN] as number)
+  const cwd = words[fork + FORK_CWD] as number
+  if ((cwd & TAIL_FAILED) === 0 && (cwd & TAIL_TRUNCATED) !== 0) table.truncatedPaths += 1
+}
+
+/** A cwd that could not be read is left as it was. */
+function readCwd(
+  process: ProcessRecord,
+  text: string,
+  start: number,
+  descriptor: number,
+  table: ProcessTable,
+): void {
+  if ((descriptor & TAIL_FAILED) !== 0) return
+  if ((descriptor & TAIL_TRUNCATED) !== 0) table.truncatedPaths += 1
+  process.setCwd(text, start, descriptor)
+}
+
+const EXEC_CWD = execLayout.at.cwd >> 2
+const EXEC_EXE = execLayout.at.exe >> 2
+const EXEC_ARGV = execLayout.at.argv >> 2
+const EXEC_ENV = execLayout.at.env >> 2
+const EXEC_ARGV_BYTES = execLayout.at.argvBytes >> 2
+const EXEC_ENV_BYTES = execLayout.at.envBytes >> 2
+
+export function readExecTails(
+  process: ProcessRecord,
+  words: Uint32Array,
+  record: number,
+  text: string,
+  table: ProcessTable,
+): void {
+  const start = execLayout.fixedSizeBytes
+  const cwd = words[record + EXEC_CWD] as number
+  // Most change it between fork and exec: the one from before must not look as if it were known.
+  process.setCwd('', 0, TAIL_FAILED)
+  readCwd(process, text, start, cwd, table)
+  const image = new Image(
+    text,
+    start + (cwd & TAIL_LENGTH_MASK),
+    words[record + EXEC_EXE] as number,
+    words[record + EXEC_ARGV] as number,
+    words[record + EXEC_ENV] as number,
+    words[record + EXEC_ARGV_BYTES] as number,
+    words[record + EXEC_ENV_BYTES] as number,
+  )
+  process.setImage(image, signed(words, record + TIME_LO), signed(words, record + TIME_HI))
+  countCuts(image, table)
+}
+
+function countCuts(image: Image, table: ProcessTable): void {
+  if (image.exeTruncated) table.truncatedPaths += 1
+  if (image.argvTruncated) table.truncatedArgv += 1
+  if (image.envTruncated) table.truncatedEnv += 1
+}
+
+const COMM_TAIL = commLayout.at.comm >> 2
+const MAX_COMM_BYTES = 15
+
+/** The comm of a comm record, which is a tail. One that could not be read is another than before all the same. */
+export function readComm(process: ProcessRecord, { words, bytes, offsetBytes }: RecordPlace): void {
+  const descriptor = words[(offsetBytes >> 2) + COMM_TAIL] as number
+  if ((descriptor & TAIL_FAILED) !== 0) {
+    process.newComm = null
+    return
+  }
+  const start = offsetBytes + commLayout.fixedSizeBytes
+  const limit = start + Math.min(descriptor & TAIL_LENGTH_MASK, MAX_COMM_BYTES)
+  let end = start
+  while (end < limit && bytes[end] !== 0) end += 1
+  process.newComm = decodeUtf8(latin1Of(bytes, start, end))
+}
+
+const SIGNAL_GROUP_EXIT = 4
+const SIGNAL_FLAGS = exitLayout.at.signalFlags >> 2
+const GROUP_EXIT_CODE = exitLayout.at.groupExitCode >> 2
+const LEADER_EXIT_CODE = exitLayout.at.leaderExitCode >> 2
+/** Words by which an exit record's relations lie later than in a fork record. */
+const EXIT_SHIFT = (exitLayout.at.startBootNs - forkLayout.at.startBootNs) >> 2
+
+/** How a process ended, from either of the exit records: they begin alike. */
+export function readEnding(process: ProcessRecord, words: Uint32Array, w: number): void {
+  const known = words[w + EXIT_SHIFT + KNOWN] as number
+  readRelations(process, words, w + EXIT_SHIFT, known)
+  if ((known & HAS_ENDING) !== 0) process.known |= KNOWN_STATUS
+  const isGroupExit = ((words[w + SIGNAL_FLAGS] as number) & SIGNAL_GROUP_EXIT) !== 0
+  process.exitStatus = signed(words, w + (isGroupExit ? GROUP_EXIT_CODE : LEADER_EXIT_CODE))
+  process.exitLo = signed(words, w + TIME_LO)
+  process.exitHi = signed(words, w + TIME_HI)
+  process.exitEpochNs = process.timeBase.bootEpochNs
+}
+
+/** What a process used, from an exit record that has it. */
+export function readUsage(process: ProcessRecord, { bytes, offsetBytes }: RecordPlace): void {
+  const { at } = exitUsageLayout
+  const u64 = (field: keyof typeof at): bigint => bytes.readBigUInt64LE(offsetBytes + at[field])
+  const group = {
+    runNs: u64('groupRunNs'),
+    userNs: u64('groupUserNs'),
+    systemNs: u64('groupSystemNs'),
+    peakRssPages: u64('peakRssPages'),
+    readBytes: u64('groupReadBytes'),
+    writeBytes: u64('groupWriteBytes'),
+  }
+  const task = {
+    runNs: u64('taskRunNs'),
+    userNs: u64('taskUserNs'),
+    systemNs: u64('taskSystemNs'),
+    peakRssPages: 0n,
+    readBytes: u64('taskReadBytes'),
+    writeBytes: u64('taskWriteBytes'),
+  }
+  const leader = {
+    runNs: u64('leaderRunNs'),
+    userNs: u64('leaderUserNs'),
+    systemNs: u64('leaderSystemNs'),
+    peakRssPages: 0n,
+    readBytes: u64('leaderReadBytes'),
+    writeBytes: u64('leaderWriteBytes'),
+  }
+  // A leader that ended before the last thread is not counted in the group until it is reaped.
+  const isLeader = bytes.readUInt32LE(offsetBytes + at.pid) === bytes.readUInt32LE(offsetBytes + at.tid)
+  const counts = isLeader ? [group, task] : [group, task, leader]
+  process.usageSource = new UsageSum(counts, process.timeBase.pageSizeBytes)
+}
+
+const SNAPSHOT_ARGV_BYTES = snapshotLayout.at.argvBytes >> 2
+const SNAPSHOT_ENV_BYTES = snapshotLayout.at.envBytes >> 2
+const SNAPSHOT_CWD = snapshotLayout.at.cwd >> 2
+const SNAPSHOT_EXE = snapshotLayout.at.exe >> 2
+const SNAPSHOT_ARGV = snapshotLayout.at.argv >> 2
+const SNAPSHOT_ENV = snapshotLayout.at.env >> 2
+const SNAPSHOT_CGROUP = snapshotLayout.at.cgroup >> 2
+
+/** Fills a new record with what /proc told. */
+export function readSnapshot(process: ProcessRecord, place: RecordPlace, table: ProcessTable): void {
+  const { words } = place
+  const record = place.offsetBytes >> 2
+  const w = record + (SNAPSHOT_SHIFT >> 2)
+  const known = words[w + KNOWN] as number
+  const text = textOf(place)
+  process.identity = new RecordIdentity(text, SNAPSHOT_SHIFT, known)
+  readRelations(process, words, w, known)
+  readStart(process, words, w + START)
+  process.known |= KNOWN_START_TICKS
+  readSnapshotTails(process, words, record, text, table)
+}
+
+function readSnapshotTails(
+  process: ProcessRecord,
+  words: Uint32Array,
+  record: number,
+  text: string,
+  table: ProcessTable,
+): void {
+  const cwd = words[record + SNAPSHOT_CWD] as number
+  const exe = words[record + SNAPSHOT_EXE] as number
+  const argv = words[record + SNAPSHOT_ARGV] as number
+  const env = words[record + SNAPSHOT_ENV] as number
+  const cwdStart = snapshotLayout.fixedSizeBytes
+  const exeStart = cwdStart + (cwd & TAIL_LENGTH_MASK)
+  const afterExe = exeStart + (exe & TAIL_LENGTH_MASK)
+  const afterEnv = afterExe + (argv & TAIL_LENGTH_MASK) + (env & TAIL_LENGTH_MASK)
+  readCwd(process, text, cwdStart, cwd, table)
+  if ((exe & argv & TAIL_FAILED) === 0) {
+    const argvSizeBytes = words[record + SNAPSHOT_ARGV_BYTES] as number
+    const envSizeBytes = words[record + SNAPSHOT_ENV_BYTES] as number
+    const image = new Image(text, exeStart, exe, argv, env, argvSizeBytes, envSizeBytes)
+    process.image = image
+    countCuts(image, table)
+  }
+  process.cgroup = stringTail(text, afterEnv, words[record + SNAPSHOT_CGROUP] as number)
+}
+
+/** A NUL-terminated string tail; undefined when it could not be read. */
+export function stringTail(text: string, start: number, descriptor: number): string | undefined {
+  if ((descriptor & TAIL_FAILED) !== 0) return undefined
+  return cstringAt(text, start, descriptor & TAIL_LENGTH_MASK)
+}

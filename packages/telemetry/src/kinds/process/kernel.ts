@@ -1,0 +1,366 @@
+/**
+ * What the kernel tells about processes: one declaration per record. Everything else (programs, layouts,
+ * decoders, types) follows from these.
+ *
+ * `pid` is the kernel's tgid and `tid` its pid, as user space says; all ids are those of the initial
+ * namespaces.
+ */
+
+import {
+  add,
+  and,
+  at,
+  chars,
+  claim,
+  constant,
+  cstring,
+  enumValue,
+  eq,
+  firstOf,
+  int,
+  kernelString,
+  type MapEffect,
+  ne,
+  optional,
+  or,
+  path,
+  probe,
+  type ProbeMap,
+  resolves,
+  type Scalar,
+  shiftLeft,
+  struct,
+  sub,
+  tracepoint,
+  u32,
+  u64,
+  userBytes,
+  type Value,
+} from 'quark-ebpf/probe'
+import type { Bprm, Cgroup, KernelCred, Task } from './kernel-types.js'
+
+/** Record types: unique within quark, and part of the recording format. */
+export const RECORD_FORK = 1
+export const RECORD_EXEC = 2
+export const RECORD_EXIT = 3
+export const RECORD_ID_CHANGE = 4
+export const RECORD_COMM = 5
+export const RECORD_CGROUP_MKDIR = 6
+export const RECORD_CGROUP_RENAME = 7
+export const RECORD_THREAD_FORK = 8
+export const RECORD_THREAD_EXIT = 9
+export const RECORD_EXEC_FAILED = 10
+/** As RECORD_EXIT, with what the process used. */
+export const RECORD_EXIT_USAGE = 12
+/** Written by quark itself, from /proc. */
+export const RECORD_SNAPSHOT = 11
+
+/** `task_struct.flags` of kernel threads (include/linux/sched.h). */
+const PF_KTHREAD = 0x00200000
+
+/** Bits of `known`: groups of fields that have values. The kernel side sets what its BTF could resolve. */
+export const HAS_PARENT = 1 << 0
+export const HAS_SESSION = 1 << 1
+export const HAS_IDS = 1 << 2
+export const HAS_CAPS = 1 << 3
+export const HAS_TTY = 1 << 4
+export const HAS_NAMESPACES = 1 << 5
+export const HAS_COMM = 1 << 6
+/** Of an exit record: how the process ended. */
+export const HAS_ENDING = 1 << 7
+/** Everything that an identity can have. */
+export const HAS_IDENTITY = (1 << 7) - 1
+
+/** `bit` if the running kernel has all of these. */
+function known(bit: number, ...values: Value[]): Scalar {
+  return shiftLeft(resolves(...values), Math.log2(bit))
+}
+
+/** What the declarations depend on; layouts do not. */
+export interface ProcessProbeSettings {
+  /** Most bytes of argv that are captured; 0 for none. */
+  readonly maxArgvBytes: number
+  /** Most bytes of the environment that are captured; 0 for none. */
+  readonly maxEnvBytes: number
+  /** Which hierarchy a process's cgroup is taken from: v2, or v1's pids controller. */
+  readonly cgroupHierarchy: 'unified' | 'pids'
+  /** Also records of kernel threads. */
+  readonly kernelThreads: boolean
+}
+
+export function startBootNs(task: Task): Scalar {
+  // Renamed in 5.5.
+  return firstOf(task.start_boottime, task.real_start_time)
+}
+
+function cgroupOf(task: Task, hierarchy: 'unified' | 'pids'): Cgroup {
+  return hierarchy === 'unified'
+    ? task.cgroups.dfl_cgrp
+    : at(task.cgroups.subsys, enumValue('cgroup_subsys_id', 'pids_cgrp_id')).cgroup
+}
+
+/**
+ * Everything that identifies a process and its rights.
+ *
+ * @param leader the first thread; given where the task itself is that, to save a load
+ */
+export function identity(
+  task: Task,
+  { cgroupHierarchy }: ProcessProbeSettings,
+  { cred = task.cred, leader = task.group_leader }: { cred?: KernelCred; leader?: Task } = {},
+) {
+  const { signal, nsproxy } = task
+  const tty = signal.tty
+  const parent = leader.real_parent.tgid
+  const pgid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_PGID')).numbers, 0).nr
+  const sid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_SID')).numbers, 0).nr
+  return {
+    pid: u32(task.tgid),
+    tid: u32(task.pid),
+    startBootNs: u64(startBootNs(task)),
+    known: u32(
+      [
+        known(HAS_SESSION, pgid, sid),
+        known(
+          HAS_IDS,
+          cred.uid.val,
+          cred.gid.val,
+          cred.suid.val,
+          cred.sgid.val,
+          cred.euid.val,
+          cred.egid.val,
+        ),
+        known(HAS_CAPS, cred.cap_inheritable, cred.cap_permitted, cred.cap_effective, cred.cap_bset),
+        known(HAS_TTY, tty.driver.major, tty.driver.minor_start, tty.index),
+        known(HAS_NAMESPACES, nsproxy.uts_ns.ns.inum, nsproxy.mnt_ns.ns.inum, nsproxy.net_ns.ns.inum),
+        known(HAS_COMM, task.comm),
+      ].reduce(or, known(HAS_PARENT, parent)),
+    ),
+    ppid: u32(parent),
+    pgid: u32(pgid),
+    sid: u32(sid),
+    uid: u32(cred.uid.val),
+    gid: u32(cred.gid.val),
+    suid: u32(cred.suid.val),
+    sgid: u32(cred.sgid.val),
+    euid: u32(cred.euid.val),
+    egid: u32(cred.egid.val),
+    // Structures of eight bytes: one u64 since 6.3, two u32 before.
+    capInheritable: u64(cred.cap_inheritable),
+    capPermitted: u64(cred.cap_permitted),
+    capEffective: u64(cred.cap_effective),
+    capBounding: u64(cred.cap_bset),
+    capAmbient: u64(cred.cap_ambient),
+    ttyMajor: u32(tty.driver.major),
+    ttyMinorStart: u32(tty.driver.minor_start),
+    ttyIndex: u32(tty.index),
+    utsNs: u32(nsproxy.uts_ns.ns.inum),
+    ipcNs: u32(nsproxy.ipc_ns.ns.inum),
+    mntNs: u32(nsproxy.mnt_ns.ns.inum),
+    netNs: u32(nsproxy.net_ns.ns.inum),
+    cgroupId: u64(cgroupOf(task, cgroupHierarchy).kn.id),
+    comm: chars(16, task.comm),
+  }
+}
+
+/** A thread group was made. `ppid` is the tgid of the child's parent, which CLONE_PARENT makes another one. */
+export function forkProbe(settings: ProcessProbeSettings) {
+  return probe(
+    {
+      name: 'quark_fork',
+      type: RECORD_FORK,
+      hook: tracepoint('sched_process_fork', [
+        struct<Task>('task_struct', 'parent'),
+        struct<Task>('task_struct', 'child'),
+      ]),
+    },
+    (_parent, child) => ({
+      when: and(eq(child.pid, child.tgid), userTask(child, settings)),
+      // The kernel read the clock for this a moment ago, and reading it is a good part of a record's price.
+      time: startBootNs(child),
+      record: { ...identity(child, settings, { leader: child }), cwd: path(child.fs.pwd, child.fs.root) },
+    }),
+  )
+}
+
+/** An execve(2) succeeded; the new image is in place and all other threads are gone. */
+export function execProbe(settings: ProcessProbeSettings) {
+  return probe(
+    {
+      name: 'quark_exec',
+      type: RECORD_EXEC,
+      hook: tracepoint('sched_process_exec', [
+        struct<Task>('task_struct', 'task'),
+        int('old_pid', 4),
+        struct<Bprm>('linux_binprm', 'bprm'),
+      ]),
+    },
+    (task, _oldPid, bprm) => ({
+      record: {
+        ...identity(task, settings, { leader: task }),
+        /** Real sizes, to tell how much was cut. */
+        argvBytes: u32(sub(task.mm.arg_end, task.mm.arg_start)),
+        envBytes: u32(sub(task.mm.env_end, task.mm.env_start)),
+        cwd: path(task.fs.pwd, task.fs.root),
+        exe: path(bprm.file.f_path, task.fs.root),
+        argv: userBytes(task.mm.arg_start, task.mm.arg_end, settings.maxArgvBytes),
+        env: userBytes(task.mm.env_start, task.mm.env_end, settings.maxEnvBytes),
+      },
+    }),
+  )
+}
+
+/** What tells how a process ended. wait(2) reports the group's code if it has one, else the leader's. */
+function ending(task: Task) {
+  const { signal, group_leader: leader } = task
+  const parent = leader.real_parent.tgid
+  const pgid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_PGID')).numbers, 0).nr
+  const sid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_SID')).numbers, 0).nr
+  return {
+    pid: u32(task.tgid),
+    tid: u32(task.pid),
+    startBootNs: u64(startBootNs(leader)),
+    known: u32(
+      or(
+        or(known(HAS_PARENT, parent), known(HAS_SESSION, pgid, sid)),
+        known(HAS_ENDING, leader.exit_code, signal.group_exit_code, signal.flags),
+      ),
+    ),
+    ppid: u32(parent),
+    pgid: u32(pgid),
+    sid: u32(sid),
+    leaderExitCode: u32(leader.exit_code),
+    groupExitCode: u32(signal.group_exit_code),
+    signalFlags: u32(signal.flags),
+  }
+}
+
+/** What a process used. Times of threads that ended before are in `signal`; pages are the kernel's. */
+function usage(task: Task) {
+  const { signal, group_leader: leader } = task
+  return {
+    groupRunNs: u64(signal.sum_sched_runtime),
+    taskRunNs: u64(task.se.sum_exec_runtime),
+    leaderRunNs: u64(leader.se.sum_exec_runtime),
+    groupUserNs: u64(signal.utime),
+    groupSystemNs: u64(signal.stime),
+    taskUserNs: u64(task.utime),
+    taskSystemNs: u64(task.stime),
+    leaderUserNs: u64(leader.utime),
+    leaderSystemNs: u64(leader.stime),
+    peakRssPages: u64(signal.maxrss),
+    groupReadBytes: u64(signal.ioac.read_bytes),
+    groupWriteBytes: u64(signal.ioac.write_bytes),
+    taskReadBytes: u64(task.ioac.read_bytes),
+    taskWriteBytes: u64(task.ioac.write_bytes),
+    leaderReadBytes: u64(leader.ioac.read_bytes),
+    leaderWriteBytes: u64(leader.ioac.write_bytes),
+  }
+}
+
+const exitHook = tracepoint('sched_process_exit', [
+  struct<Task>('task_struct', 'task'),
+  optional(int('group_dead', 1)),
+])
+
+/** The last thread is gone. Older kernels do not say so: there the count of live threads is 0. */
+function groupIsDead(task: Task, groupDead: Scalar): Scalar {
+  return firstOf(ne(groupDead, 0), eq(task.signal.live.counter, 0))
+}
+
+/** Processes whose exit was told, on kernels that do not say which thread is the last. */
+const endedGroups: ProbeMap = {
+  name: 'quark_ended',
+  type: 'lruHash',
+  keySizeBytes: 8,
+  valueSizeBytes: 4,
+  maxEntries: 4096,
+}
+
+/**
+ * Two threads that end at once on older kernels both find that none lives: only the first may tell. The key is made
+ * of the 42 lower bits of the start time and of the 22 that a pid can have.
+ */
+function toldOnce(task: Task, groupDead: Scalar): MapEffect {
+  const key = add(shiftLeft(startBootNs(task.group_leader), 22), task.tgid)
+  return claim(endedGroups, key, resolves(groupDead))
+}
+
+/** A process ended. */
+export function exitProbe(settings: ProcessProbeSettings) {
+  return probe({ name: 'quark_exit', type: RECORD_EXIT, hook: exitHook }, (task, groupDead) => ({
+    when: and(groupIsDead(task, groupDead), userTask(task, settings)),
+    effects: [toldOnce(task, groupDead)],
+    record: ending(task),
+  }))
+}
+
+/** A process ended, with what it used. */
+export function exitUsageProbe(settings: ProcessProbeSettings) {
+  return probe({ name: 'quark_exit', type: RECORD_EXIT_USAGE, hook: exitHook }, (task, groupDead) => ({
+    when: and(groupIsDead(task, groupDead), userTask(task, settings)),
+    effects: [toldOnce(task, groupDead)],
+    record: { ...ending(task), ...usage(task) },
+  }))
+}
+
+/** A thread other than the first was made. */
+export function threadForkProbe(settings: ProcessProbeSettings) {
+  return probe(
+    {
+      name: 'quark_tfork',
+      type: RECORD_THREAD_FORK,
+      hook: tracepoint('sched_process_fork', [
+        struct<Task>('task_struct', 'parent'),
+        struct<Task>('task_struct', 'child'),
+      ]),
+    },
+    (_parent, child) => ({
+      when: and(ne(child.pid, child.tgid), userTask(child, settings)),
+      record: threadIdentity(child),
+    }),
+  )
+}
+
+/** A thread ended, and others of its process go on. */
+export function threadExitProbe(settings: ProcessProbeSettings) {
+  return probe({ name: 'quark_texit', type: RECORD_THREAD_EXIT, hook: exitHook }, (task, groupDead) => ({
+    when: and(eq(groupIsDead(task, groupDead), 0), userTask(task, settings)),
+    record: { ...threadIdentity(task), exitCode: u32(task.exit_code) },
+  }))
+}
+
+function threadIdentity(task: Task) {
+  return {
+    pid: u32(task.tgid),
+    tid: u32(task.pid),
+    startBootNs: u64(startBootNs(task.group_leader)),
+    threadStartBootNs: u64(startBootNs(task)),
+    comm: chars(16, task.comm),
+  }
+}
+
+/** A process renamed itself. Names that execve(2) gives are in the exec record. */
+export function commProbe(settings: ProcessProbeSettings) {
+  return probe(
+    {
+      name: 'quark_comm',
+      type: RECORD_COMM,
+      hook: tracepoint('task_rename', [struct<Task>('task_struct', 'task'), cstring('comm')]),
+    },
+    (task, comm) => ({
+      when: and(and(eq(task.pid, task.tgid), userTask(task, settings)), eq(task.in_execve, 0)),
+      record: {
+        pid: u32(task.tgid),
+        tid: u32(task.pid),
+        startBootNs: u64(startBootNs(task)),
+        comm: kernelString(comm, 16),
+      },
+    }),
+  )
+}
+
+/** Kernel threads are left out unless asked for. */
+export function userTask(task: Task, { kernelThreads }: ProcessProbeSettings): Scalar {
+  return kernelThreads ? constant(1) : eq(and(task.flags, PF_KTHREAD), 0)
+}

@@ -1,0 +1,78 @@
+/** Turns what /proc tells about a process into the record that the rest of quark understands. */
+
+import { encodeRecord } from 'quark-ebpf/probe'
+import type { Clock } from '../../pipeline/clock.js'
+import type { Surroundings } from '../../event/kind.js'
+import { scanProcesses, type ScrapedProcess } from '../../process/procfs/scan.js'
+import { HAS_CAPS, HAS_COMM, HAS_IDS, HAS_NAMESPACES, HAS_PARENT, HAS_SESSION, HAS_TTY } from './kernel.js'
+import { snapshotLayout } from './snapshot.js'
+
+/** Records of all processes that exist; those that only wait to be reaped have ended already. */
+export function* scanRecords({ settings, hierarchy }: Surroundings, clock: Clock): Generator<Uint8Array> {
+  const { maxArgvBytes, maxEnvBytes, kernelThreads } = settings
+  const options = { maxArgvBytes, maxEnvBytes, hierarchy: hierarchy?.kind ?? 'unified' }
+  const timeNs = BigInt(clock.bootNowNs())
+  for (const found of scanProcesses(options)) {
+    if (found.ended === true || (found.kernelThread === true && !kernelThreads)) continue
+    yield snapshotRecord(found, timeNs)
+  }
+}
+
+/** The record of one process, as of `timeNs` of CLOCK_BOOTTIME. */
+export function snapshotRecord(found: ScrapedProcess, timeNs: bigint): Uint8Array {
+  const known =
+    (found.ppid === undefined ? 0 : HAS_PARENT) |
+    (found.sid === undefined ? 0 : HAS_SESSION) |
+    (found.uid === undefined ? 0 : HAS_IDS) |
+    (found.capPermitted === undefined ? 0 : HAS_CAPS) |
+    (found.ttyMajor === undefined ? 0 : HAS_TTY) |
+    (found.netNs === undefined ? 0 : HAS_NAMESPACES) |
+    (found.comm === undefined ? 0 : HAS_COMM)
+  const path = (text: Uint8Array | undefined, deleted: boolean) =>
+    text === undefined
+      ? undefined
+      : { path: text, deleted, ...(found.root === undefined ? {} : { root: found.root }) }
+  return encodeRecord(
+    snapshotLayout,
+    { cpu: 0, seq: 0, timeNs },
+    withoutUndefined({
+      known,
+      pid: found.pid,
+      tid: found.pid,
+      startBootNs: found.startBootNs,
+      ppid: found.ppid,
+      pgid: found.pgid,
+      sid: found.sid,
+      uid: found.uid,
+      gid: found.gid,
+      suid: found.suid,
+      sgid: found.sgid,
+      euid: found.euid,
+      egid: found.egid,
+      capInheritable: found.capInheritable,
+      capPermitted: found.capPermitted,
+      capEffective: found.capEffective,
+      capBounding: found.capBounding,
+      capAmbient: found.capAmbient,
+      ttyMajor: found.ttyMajor,
+      ttyMinorStart: found.ttyMinor,
+      utsNs: found.utsNs,
+      ipcNs: found.ipcNs,
+      mntNs: found.mntNs,
+      netNs: found.netNs,
+      comm: found.comm,
+      argvBytes: found.argvSizeBytes,
+      envBytes: found.envSizeBytes,
+      cwd: path(found.cwd, false),
+      exe: path(found.exe, found.exeDeleted),
+      argv: found.argv,
+      env: found.env,
+      cgroup: found.cgroup,
+    }),
+  )
+}
+
+/** `encodeRecord` distinguishes what is absent from what is undefined. */
+function withoutUndefined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
+}

@@ -1,0 +1,105 @@
+/**
+ * Text of a record, decoded when it is asked for. All of a record is kept as one latin1 string, a character a
+ * byte: the engine stores it in as many bytes, and has nothing to follow in it. A tail is where it begins
+ * and its descriptor, which has its length and flags.
+ */
+
+import { TAIL_LENGTH_MASK, TAIL_PSEUDO, TAIL_TRUNCATED } from 'quark-ebpf/probe'
+
+// oxlint-disable-next-line no-control-regex -- ASCII is just what needs no decoding
+const ASCII = /^[\0-\x7f]*$/
+
+/** Not in the types of node; skips what `toString` does before it comes to the same. */
+interface Latin1Buffer {
+  latin1Slice(this: Buffer, start: number, end: number): string
+  latin1Write(this: Buffer, text: string, start: number, length: number): number
+}
+
+/** Taken once: to find them on a buffer costs as much as a short text. */
+const { latin1Slice, latin1Write } = Buffer.prototype as unknown as Latin1Buffer
+
+/** The bytes from `start` to `end` as text with one character a byte. */
+export function latin1Of(bytes: Buffer, start: number, end: number): string {
+  return latin1Slice.call(bytes, start, end)
+}
+
+/** Writes text with one character a byte. */
+export function writeLatin1(bytes: Buffer, text: string, start: number): void {
+  latin1Write.call(bytes, text, start, text.length)
+}
+
+/** UTF-8 from text with one character a byte; what is invalid becomes U+FFFD. */
+export function decodeUtf8(latin1: string): string {
+  return ASCII.test(latin1) ? latin1 : Buffer.from(latin1, 'latin1').toString('utf8')
+}
+
+/** The u32 at `at`. */
+export function u32At(text: string, at: number): number {
+  return (
+    (text.charCodeAt(at) |
+      (text.charCodeAt(at + 1) << 8) |
+      (text.charCodeAt(at + 2) << 16) |
+      (text.charCodeAt(at + 3) << 24)) >>>
+    0
+  )
+}
+
+/** The u64 at `at`. */
+export function u64At(text: string, at: number): bigint {
+  return (BigInt(u32At(text, at + 4)) << 32n) | BigInt(u32At(text, at))
+}
+
+/** What comes before the first NUL, of at most `length` characters. */
+export function cstringAt(text: string, at: number, length: number): string {
+  const cut = text.slice(at, at + length)
+  const end = cut.indexOf('\0')
+  return decodeUtf8(end === -1 ? cut : cut.slice(0, end))
+}
+
+/** A tail's bytes as text. */
+export function tailAt(text: string, start: number, descriptor: number): string {
+  return text.slice(start, start + (descriptor & TAIL_LENGTH_MASK))
+}
+
+/**
+ * The path of a file as the kernel side walked it: from the leaf to the root of the mount namespace, with an
+ * empty component where the process's root directory lies. The result is from there; from the namespace's
+ * root when the file lies outside of the process's; a bare name when it has no place.
+ */
+export function pathAt(text: string, start: number, descriptor: number): string | undefined {
+  if ((descriptor & TAIL_PSEUDO) !== 0) return cstringAt(text, start, descriptor & TAIL_LENGTH_MASK)
+  const components = tailAt(text, start, descriptor)
+  const mark = markOf(components)
+  // The walk ended before the process's root: where the path begins is not known.
+  if (mark === -1 && (descriptor & TAIL_TRUNCATED) !== 0) return undefined
+  return pathOf(mark === -1 ? components : components.slice(0, mark))
+}
+
+/** The process's root directory, if the walk of a path passed it and went on to the end. */
+export function rootAt(text: string, start: number, descriptor: number): string | undefined {
+  if ((descriptor & (TAIL_PSEUDO | TAIL_TRUNCATED)) !== 0) return undefined
+  const components = tailAt(text, start, descriptor)
+  const mark = markOf(components)
+  return mark === -1 ? undefined : pathOf(components.slice(mark + 1))
+}
+
+/** NUL-terminated strings, the last of which may have been cut. */
+export function stringsAt(text: string, start: number, descriptor: number): readonly string[] {
+  const tail = tailAt(text, start, descriptor)
+  if (tail === '') return Object.freeze([])
+  const strings = (tail.endsWith('\0') ? tail.slice(0, -1) : tail).split('\0')
+  return Object.freeze(ASCII.test(tail) ? strings : strings.map((string) => decodeUtf8(string)))
+}
+
+/** Where the empty component is, or -1. */
+function markOf(components: string): number {
+  if (components.startsWith('\0')) return 0
+  const end = components.indexOf('\0\0')
+  return end === -1 ? -1 : end + 1
+}
+
+/** Components from the leaf upwards, each NUL-terminated, as a path. */
+function pathOf(components: string): string {
+  if (components === '') return '/'
+  return `/${decodeUtf8(components.slice(0, -1).split('\0').toReversed().join('/'))}`
+}

@@ -1,0 +1,172 @@
+/** Processes and events for tests of the outputs. */
+
+import type { QuarkEvent } from '../../event/event.js'
+import type { Process } from '../../process/process.js'
+
+const UNKNOWN: Process = {
+  pid: 0,
+  startTimeNs: undefined,
+  entityId: undefined,
+  ppid: undefined,
+  pgid: undefined,
+  sid: undefined,
+  uid: undefined,
+  euid: undefined,
+  suid: undefined,
+  gid: undefined,
+  egid: undefined,
+  sgid: undefined,
+  capInheritable: undefined,
+  capPermitted: undefined,
+  capEffective: undefined,
+  capBounding: undefined,
+  capAmbient: undefined,
+  ttyMajor: undefined,
+  ttyMinor: undefined,
+  utsNs: undefined,
+  ipcNs: undefined,
+  mntNs: undefined,
+  netNs: undefined,
+  comm: undefined,
+  exe: undefined,
+  exeDeleted: false,
+  cwd: undefined,
+  root: undefined,
+  argv: undefined,
+  argvBytes: undefined,
+  argvTruncated: false,
+  argvSizeBytes: undefined,
+  env: undefined,
+  envTruncated: false,
+  envSizeBytes: undefined,
+  cgroup: undefined,
+  exitCode: undefined,
+  exitSignal: undefined,
+  coreDumped: false,
+  exitTimeNs: undefined,
+  durationNs: undefined,
+  usage: undefined,
+}
+
+/** A process of which only the given facts are known. */
+export function processOf(known: Partial<Process> & Pick<Process, 'pid'>): Process {
+  return { ...UNKNOWN, ...known }
+}
+
+/** 2026-01-02T03:04:05.000000006Z. */
+export const TIME_NS = 1_767_323_045_000_000_006n
+
+export const INIT = processOf({
+  pid: 1,
+  startTimeNs: TIME_NS - 3_600_000_000_000n,
+  entityId: 'aW5pdGluaXRpbml0',
+  ppid: 0,
+  pgid: 1,
+  sid: 1,
+  comm: 'init',
+  exe: '/sbin/init',
+  argv: ['/sbin/init', 'splash'],
+})
+
+/** Everything about it is known; a signal ended it. */
+export const KILLED_SHELL = processOf({
+  pid: 4242,
+  startTimeNs: TIME_NS,
+  entityId: 'c2hlbGxzaGVsbHNo',
+  ppid: 1,
+  pgid: 4242,
+  sid: 1,
+  uid: 1000,
+  euid: 0,
+  suid: 4_294_967_295,
+  gid: 1001,
+  egid: 2,
+  sgid: 3,
+  capInheritable: 0n,
+  capPermitted: 0x1ffffffffffn,
+  capEffective: 0x20000000001n,
+  capBounding: 0x1ffffffffffn,
+  capAmbient: 0n,
+  ttyMajor: 136,
+  ttyMinor: 7,
+  utsNs: 4_026_531_838,
+  ipcNs: 4_026_531_839,
+  mntNs: 4_026_531_841,
+  netNs: 4_026_531_840,
+  comm: 'sh\u001b[2J',
+  exe: '/usr/bin/dash',
+  exeDeleted: true,
+  cwd: '/tmp/two\nlines',
+  root: '/srv/jail',
+  argv: ['sh', '-c', 'echo "\u202eolleh\\"'],
+  argvTruncated: true,
+  argvSizeBytes: 200_000,
+  env: ['HOME=/root', 'LANG=de_DE.UTF-8'],
+  envTruncated: false,
+  envSizeBytes: 28,
+  cgroup: '/user.slice/user-1000.slice',
+  exitSignal: 11,
+  coreDumped: true,
+  exitTimeNs: TIME_NS + 1_500_000_000n,
+  durationNs: 1_500_000_000n,
+  usage: {
+    userTimeNs: 40_000_000n,
+    systemTimeNs: 2_000_000n,
+    peakRssBytes: 1_048_576,
+    readBytes: 4096n,
+    writeBytes: 18_446_744_073_709_551_615n,
+  },
+})
+
+/** One event of every kind, in a life: all outputs have a golden text of them. */
+export const EVENTS: readonly QuarkEvent[] = [
+  { kind: 'snapshot', timeNs: TIME_NS, process: INIT },
+  {
+    kind: 'process',
+    actions: ['fork', 'exec', 'exit', 'idChange', 'commChange'],
+    timeNs: TIME_NS,
+    process: KILLED_SHELL,
+    idChange: {
+      changed: ['sid', 'uid'],
+      from: { uid: 0, euid: 0, suid: 0 },
+      to: { sid: 1, uid: 1000, euid: 0, suid: 4_294_967_295, gid: 1001, egid: 2, sgid: 3 },
+    },
+  },
+  {
+    kind: 'process',
+    actions: ['exit'],
+    timeNs: TIME_NS,
+    process: processOf({ pid: 7, ppid: 4242, exitCode: 3, exitTimeNs: TIME_NS, durationNs: 17n }),
+    idChange: undefined,
+  },
+  {
+    kind: 'thread',
+    action: 'fork',
+    timeNs: TIME_NS,
+    pid: 1,
+    tid: 99,
+    comm: 'worker',
+    exitCode: undefined,
+    process: INIT,
+  },
+  {
+    kind: 'thread',
+    action: 'exit',
+    timeNs: TIME_NS,
+    pid: 8,
+    tid: 98,
+    comm: undefined,
+    exitCode: 1,
+    process: undefined,
+  },
+  {
+    kind: 'execFailed',
+    timeNs: TIME_NS,
+    pid: 9,
+    tid: 9,
+    filename: './not\there',
+    errno: 2,
+    process: undefined,
+  },
+  { kind: 'lost', timeNs: TIME_NS, cause: 'ringFull', count: 12, cpu: 1, process: undefined },
+]

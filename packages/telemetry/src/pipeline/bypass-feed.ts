@@ -1,0 +1,111 @@
+/** The bypass feed: records go to the caller as they are. */
+
+import type { RecordSink } from 'quark-ebpf'
+import type { RecordLayout } from 'quark-ebpf/probe'
+import type { Backend, BackendCounters } from '../backend/backend.js'
+import type { Clock } from './clock.js'
+import type { QuarkEvent } from '../event/event.js'
+import { RawEvent } from '../event/raw-event.js'
+import type { Feed } from './feed.js'
+import type { AttachedFact, MissingFact } from './stats.js'
+
+/** Records of one pump: what one batch can hold. */
+const MAX_BATCH = 10_000
+const EMPTY_LOOKS = 4
+const MAX_SLEEP_MS = 10_000
+
+export interface RecordName {
+  readonly name: string
+  readonly layout: RecordLayout
+}
+
+export class BypassFeed implements Feed, RecordSink {
+  readonly backend: string
+  readonly kernel: string
+  readonly attached: readonly AttachedFact[]
+  readonly missing: readonly MissingFact[]
+  readonly #backend: Backend
+  readonly #clock: Clock
+  readonly #pollMs: number
+  readonly #types: readonly (RecordName | undefined)[]
+  #out: QuarkEvent[] = []
+  #emptyLooks = 0
+  #delivered = 0
+  #rejected = 0
+
+  constructor(
+    backend: Backend,
+    clock: Clock,
+    kernel: string,
+    pollMs: number,
+    records: readonly RecordName[],
+  ) {
+    this.backend = backend.name
+    this.kernel = kernel
+    this.attached = backend.attached
+    this.missing = backend.missing
+    this.#backend = backend
+    this.#clock = clock
+    this.#pollMs = pollMs
+    const types: (RecordName | undefined)[] = []
+    for (const record of records) types[record.layout.type] = record
+    this.#types = types
+  }
+
+  /** Records handed over. */
+  get delivered(): number {
+    return this.#delivered
+  }
+
+  /** Records of an unknown type. */
+  get rejected(): number {
+    return this.#rejected
+  }
+
+  record(_words: Uint32Array, bytes: Buffer, offset: number, length: number): void {
+    const type = this.#types[bytes.readUInt16LE(offset)]
+    if (type === undefined || length < type.layout.fixedSizeBytes) {
+      this.#rejected += 1
+      return
+    }
+    // The ring's memory is reused as soon as the sink returns.
+    const copy = Uint8Array.prototype.slice.call(bytes, offset, offset + length)
+    this.#delivered += 1
+    this.#out.push(new RawEvent(type.name, type.layout, copy, this.#clock.bootEpochNs))
+  }
+
+  pump(out: QuarkEvent[]): boolean {
+    this.#out = out
+    const count = this.#backend.drain(this, MAX_BATCH)
+    this.#emptyLooks = count === 0 ? this.#emptyLooks + 1 : 0
+    return true
+  }
+
+  finish(out: QuarkEvent[]): void {
+    this.#backend.stop()
+    this.#out = out
+    this.#backend.drain(this, Number.POSITIVE_INFINITY)
+  }
+
+  async wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {
+    const limitMs = Math.min(timeoutMs ?? MAX_SLEEP_MS, MAX_SLEEP_MS)
+    const isBusy = this.#emptyLooks < EMPTY_LOOKS
+    await this.#backend.wait(
+      isBusy ? 'untilBacklog' : 'untilRecord',
+      isBusy ? Math.min(limitMs, this.#pollMs) : limitMs,
+      signal,
+    )
+  }
+
+  wake(): void {
+    this.#backend.wake()
+  }
+
+  counters(): BackendCounters {
+    return this.#backend.counters()
+  }
+
+  close(): void {
+    this.#backend[Symbol.dispose]()
+  }
+}

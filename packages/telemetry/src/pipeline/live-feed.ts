@@ -1,0 +1,189 @@
+/** The live feed: drains a backend, and polls it in step with the load. */
+
+import type { RecordSink } from 'quark-ebpf'
+import type { Backend, BackendCounters } from '../backend/backend.js'
+import type { Clock } from './clock.js'
+import type { QuarkEvent } from '../event/event.js'
+import type { Feed } from './feed.js'
+import type { Pipeline } from './pipeline.js'
+import type { RecordingWriter } from '../recording/writer.js'
+import type { AttachedFact, MissingFact } from './stats.js'
+
+/** Looks that found nothing before the reader goes to sleep until the next record. */
+const EMPTY_LOOKS = 4
+/** Longest sleep: losses and clock changes are looked for at least this often. */
+const MAX_SLEEP_MS = 10_000
+/** Losses that no later record has revealed, and the wall clock, are looked at this often. */
+const CHECK_INTERVAL_NS = 1e9
+/** The two clocks run at the same rate; a larger change of their distance is a wall clock that was set. */
+const CLOCK_NOISE_NS = 1_000_000n
+/** Drains of one `pump`: a storm does not keep the caller from its events. */
+const MAX_DRAINS = 8
+
+export interface LiveFeedParts {
+  readonly backend: Backend
+  readonly pipeline: Pipeline
+  readonly clock: Clock
+  readonly recorder: RecordingWriter | undefined
+  readonly pollMs: number
+  readonly kernel: string
+  /** Events that were there at the start. */
+  readonly first: QuarkEvent[]
+}
+
+export class LiveFeed implements Feed, RecordSink {
+  readonly backend: string
+  readonly kernel: string
+  readonly attached: readonly AttachedFact[]
+  readonly missing: readonly MissingFact[]
+  readonly #parts: LiveFeedParts
+  #first: QuarkEvent[]
+  #emptyLooks = 0
+  #nextCheckNs = 0
+  /** What each CPU had made at the last check, and whether the ring was emptied since. */
+  #checkedSequences: Uint32Array = new Uint32Array(0)
+  #isDrained = false
+  #toldRecursion = 0
+  #cgroupScans: number
+
+  constructor(parts: LiveFeedParts) {
+    this.#parts = parts
+    this.backend = parts.backend.name
+    this.kernel = parts.kernel
+    this.attached = parts.backend.attached
+    this.missing = parts.backend.missing
+    this.#first = parts.first
+    this.#cgroupScans = parts.pipeline.tables.cgroups.stats().scans
+  }
+
+  get unenriched(): number {
+    return this.#parts.backend.unenriched ?? 0
+  }
+
+  /** A record from the backend; see `RecordSink`. */
+  record(words: Uint32Array, bytes: Buffer, offset: number, length: number): void {
+    this.#parts.recorder?.record(bytes, offset, length)
+    this.#parts.pipeline.insert(words, bytes, offset, length)
+  }
+
+  pump(out: QuarkEvent[]): boolean {
+    const { backend, pipeline, clock } = this.#parts
+    this.#tellFirst(out)
+    const nowNs = clock.bootNowNs()
+    if (nowNs >= this.#nextCheckNs) {
+      this.#nextCheckNs = nowNs + CHECK_INTERVAL_NS
+      this.#followWallClock()
+      this.#checkLosses()
+    }
+    let drained = 0
+    for (let i = 0; i < MAX_DRAINS; i++) {
+      const room = pipeline.room()
+      const count = room === 0 ? 0 : backend.drain(this, room)
+      drained += count
+      if (count < room) this.#isDrained = true
+      this.#step(clock.bootNowNs(), out)
+      if (count < room || out.length > 0) break
+    }
+    this.#emptyLooks = drained === 0 ? this.#emptyLooks + 1 : 0
+    return true
+  }
+
+  #tellFirst(out: QuarkEvent[]): void {
+    for (const event of this.#first) out.push(event)
+    this.#first = []
+  }
+
+  #step(nowNs: number, out: QuarkEvent[]): void {
+    const { pipeline, recorder } = this.#parts
+    pipeline.pump(nowNs, out)
+    if (recorder === undefined) return
+    // Names that a scan found during this step must be known to a replay before it.
+    const { cgroups } = pipeline.tables
+    if (cgroups.stats().scans !== this.#cgroupScans) {
+      this.#cgroupScans = cgroups.stats().scans
+      recorder.cgroups(cgroups.names())
+    }
+    recorder.step(nowNs)
+  }
+
+  #followWallClock(): void {
+    const { clock, pipeline, recorder } = this.#parts
+    const { timeBase } = pipeline.tables
+    clock.refresh()
+    const change = clock.bootEpochNs - timeBase.bootEpochNs
+    if (change > -CLOCK_NOISE_NS && change < CLOCK_NOISE_NS) return
+    timeBase.bootEpochNs = clock.bootEpochNs
+    recorder?.clock(clock.bootEpochNs)
+  }
+
+  /**
+   * Losses that no later record of the same CPU has revealed. A CPU that made nothing since the last check,
+   * while the ring was emptied, has no record on its way.
+   */
+  #checkLosses(): void {
+    const { backend } = this.#parts
+    const sequences = backend.sequences()
+    if (this.#isDrained) {
+      for (const [cpu, seq] of sequences.entries()) {
+        if (seq === this.#checkedSequences[cpu]) this.#tellMissing(cpu, seq)
+      }
+    }
+    this.#checkedSequences = sequences
+    this.#isDrained = false
+    this.#tellRecursion()
+  }
+
+  #tellRecursion(): void {
+    const { pipeline, recorder } = this.#parts
+    const { recursionMisses } = this.counters()
+    const count = recursionMisses - this.#toldRecursion
+    if (count > 0) {
+      recorder?.lost({ cause: 'recursion', count })
+      pipeline.noteLost('recursion', count)
+      this.#toldRecursion = recursionMisses
+    }
+  }
+
+  #tellMissing(cpu: number, seq: number): void {
+    if (this.#parts.pipeline.noteMissingUpTo(cpu, seq) > 0) this.#parts.recorder?.missing({ cpu, seq })
+  }
+
+  finish(out: QuarkEvent[]): void {
+    const { backend, pipeline, clock, recorder } = this.#parts
+    this.#tellFirst(out)
+    backend.stop()
+    for (let isEmpty = false; !isEmpty;) {
+      const room = pipeline.room()
+      isEmpty = room > 0 && backend.drain(this, room) < room
+      this.#step(clock.bootNowNs(), out)
+    }
+    for (const [cpu, seq] of backend.sequences().entries()) this.#tellMissing(cpu, seq)
+    this.#tellRecursion()
+    pipeline.flush(out)
+    recorder?.end(clock.bootNowNs())
+  }
+
+  async wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {
+    const { backend, pipeline, clock, pollMs } = this.#parts
+    const limitMs = Math.min(timeoutMs ?? MAX_SLEEP_MS, MAX_SLEEP_MS)
+    const dueMs = Math.max(1, Math.ceil(pipeline.dueInNs(clock.bootNowNs()) / 1e6))
+    if (this.#emptyLooks < EMPTY_LOOKS) {
+      await backend.wait('untilBacklog', Math.min(limitMs, pollMs, dueMs), signal)
+    } else {
+      await backend.wait('untilRecord', Math.min(limitMs, dueMs), signal)
+    }
+  }
+
+  wake(): void {
+    this.#parts.backend.wake()
+  }
+
+  counters(): BackendCounters {
+    return this.#parts.backend.counters()
+  }
+
+  close(): void {
+    this.#parts.backend[Symbol.dispose]()
+    this.#parts.recorder?.[Symbol.dispose]()
+  }
+}

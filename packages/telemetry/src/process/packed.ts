@@ -1,0 +1,135 @@
+import type { TimeBase } from '../event/time-base.js'
+import { Image } from './image.js'
+import { type IdentityForm, ProcessRecord, type UsageSource } from './entry.js'
+
+/**
+ * A process that ended, as bytes: they cost the garbage collector nothing.
+ *
+ * ```
+ *  ┌ flags ┬ numbers ┬ image's numbers ┬ the record that told identity, and mostly image and cwd too ┐
+ *  0       4        56                80
+ * ```
+ *
+ * What is not in that record is shared with other processes: see `SharedFacts`.
+ */
+export const PACKED_FIXED_BYTES = 80
+
+const IMAGE_WORD = 14
+
+/** Flags, above the bits of `known`. */
+const HAS_PPID = 0x100
+const HAS_PGID = 0x200
+const HAS_SID = 0x400
+/** The text is that of the image, and that of cwd. */
+const OWN_IMAGE = 0x800
+const OWN_CWD = 0x1000
+const KNOWN_MASK = 0xff
+
+/** What a packed process has in objects. Siblings mostly have the same, and then share one. Immutable. */
+export class SharedFacts {
+  readonly form: IdentityForm
+  readonly image: Image | undefined
+  readonly imageBefore: Image | undefined
+  readonly cwdText: string
+  readonly cgroup: string | undefined
+  readonly newComm: string | null | undefined
+  readonly usageSource: UsageSource | undefined
+  readonly bootEpochNs: bigint
+  readonly exitEpochNs: bigint
+
+  /** Those of `process`, of which `text` is to be packed. */
+  constructor(process: ProcessRecord, form: IdentityForm, text: string) {
+    this.form = form
+    this.image = process.image?.isIn(text) === true ? undefined : process.image
+    this.imageBefore = process.imageBefore
+    this.cwdText = process.cwdText === text ? '' : process.cwdText
+    this.cgroup = process.cgroup
+    this.newComm = process.newComm
+    this.usageSource = process.usageSource
+    this.bootEpochNs = process.bootEpochNs
+    this.exitEpochNs = process.exitEpochNs
+  }
+
+  /** Whether the constructor would make the same of these. */
+  fits(process: ProcessRecord, form: IdentityForm, text: string): boolean {
+    const { image, cwdText } = process
+    return (
+      this.form === form &&
+      this.imageBefore === process.imageBefore &&
+      this.cgroup === process.cgroup &&
+      this.newComm === process.newComm &&
+      this.usageSource === process.usageSource &&
+      this.bootEpochNs === process.bootEpochNs &&
+      this.exitEpochNs === process.exitEpochNs &&
+      (this.image === image || (this.image === undefined && image?.isIn(text) === true)) &&
+      this.cwdText === (cwdText === text ? '' : cwdText)
+    )
+  }
+}
+
+/** Writes what is fixed in size at word `w`; the text belongs `PACKED_FIXED_BYTES` later. */
+export function packFixed(process: ProcessRecord, text: string, words: Uint32Array, w: number): void {
+  const { image, ppid, pgid, sid } = process
+  const isOwnImage = image?.isIn(text) === true
+  words[w] =
+    process.known |
+    (ppid === undefined ? 0 : HAS_PPID) |
+    (pgid === undefined ? 0 : HAS_PGID) |
+    (sid === undefined ? 0 : HAS_SID) |
+    (isOwnImage ? OWN_IMAGE : 0) |
+    (process.cwdText === text ? OWN_CWD : 0)
+  words[w + 1] = text.length
+  words[w + 2] = ppid ?? 0
+  words[w + 3] = pgid ?? 0
+  words[w + 4] = sid ?? 0
+  words[w + 5] = process.startLo
+  words[w + 6] = process.startHi
+  words[w + 7] = process.imageLo
+  words[w + 8] = process.imageHi
+  words[w + 9] = process.cwdStart
+  words[w + 10] = process.cwdTail
+  words[w + 11] = process.exitStatus
+  words[w + 12] = process.exitLo
+  words[w + 13] = process.exitHi
+  if (isOwnImage) image.pack(words, w + IMAGE_WORD)
+}
+
+/** Characters of the text of the process that is packed at word `w`. */
+export function packedTextLength(words: Uint32Array, w: number): number {
+  return words[w + 1] as number
+}
+
+/** The process that was packed at word `w`, of which `text` is the text. */
+export function unpack(
+  pid: number,
+  timeBase: TimeBase,
+  shared: SharedFacts,
+  words: Uint32Array,
+  w: number,
+  text: string,
+): ProcessRecord {
+  const process = new ProcessRecord(pid, timeBase)
+  const flags = words[w] as number
+  const signed = (word: number): number => (words[w + word] as number) | 0
+  process.known = flags & KNOWN_MASK
+  if ((flags & HAS_PPID) !== 0) process.ppid = words[w + 2]
+  if ((flags & HAS_PGID) !== 0) process.pgid = words[w + 3]
+  if ((flags & HAS_SID) !== 0) process.sid = words[w + 4]
+  process.startLo = signed(5)
+  process.startHi = signed(6)
+  process.imageLo = signed(7)
+  process.imageHi = signed(8)
+  process.setCwd((flags & OWN_CWD) === 0 ? shared.cwdText : text, signed(9), words[w + 10] as number)
+  process.exitStatus = signed(11)
+  process.exitLo = signed(12)
+  process.exitHi = signed(13)
+  process.identity = shared.form.identityIn(text)
+  process.image = (flags & OWN_IMAGE) === 0 ? shared.image : Image.unpack(text, words, w + IMAGE_WORD)
+  process.imageBefore = shared.imageBefore
+  process.cgroup = shared.cgroup
+  process.newComm = shared.newComm
+  process.usageSource = shared.usageSource
+  process.bootEpochNs = shared.bootEpochNs
+  process.exitEpochNs = shared.exitEpochNs
+  return process
+}

@@ -1,0 +1,288 @@
+import { isLess, ticksOf, type TimeBase } from '../event/time-base.js'
+import { EndedProcesses } from './ended.js'
+import { NOWHERE, PidIndex } from '../memory/pid-index.js'
+import { KNOWN_EXIT, KNOWN_START, KNOWN_START_TICKS, ProcessRecord } from './entry.js'
+
+export interface ProcessTableOptions {
+  /** How long an ended process can still be looked up, on the clock of `now`. */
+  readonly graceMs: number
+  /** Most processes; beyond it ended ones go first, then the oldest. */
+  readonly maxProcesses: number
+  /** Most bytes of packed processes, 24 MiB by default; beyond it the oldest go. 0 packs none. */
+  readonly maxPackedBytes?: number
+}
+
+/** Enough for as many processes as a table has by default, with some hundred bytes of strings each. */
+const MAX_PACKED_BYTES = 24 << 20
+
+/** Ended processes wait so much longer, to go in crowds. */
+const COLLECT_SLACK_NS = 1e9
+
+/** What must be known of a process that is packed: then all that has to be compared with a start is its start. */
+const PACKED_KNOWN = KNOWN_START | KNOWN_EXIT
+
+/**
+ * The processes that run, and those that ended within the grace time. A process is its pid and its start
+ * time, so a pid that is used again is another process. What was given out never changes.
+ */
+export class ProcessTable {
+  /** Processes removed after their grace time. */
+  collected = 0
+  /** Processes removed because there were too many, or too many bytes of packed ones. */
+  evicted = 0
+  /** Strings that were cut at their limit. */
+  truncatedArgv = 0
+  truncatedEnv = 0
+  truncatedPaths = 0
+  /** Time of the call at hand, ns of CLOCK_BOOTTIME. */
+  #nowNs = 0
+  readonly #options: ProcessTableOptions
+  readonly #timeBase: TimeBase
+  /** Oldest first. */
+  readonly #entries = new Map<number, ProcessRecord>()
+  /** The youngest, not in `#entries` yet: most that are packed never get there. */
+  #youngest: ProcessRecord | undefined = undefined
+  /** Ended processes; those that are packed are not in `#entries`. */
+  readonly #ended: EndedProcesses
+  readonly #packed = new PidIndex()
+
+  constructor(options: ProcessTableOptions, timeBase: TimeBase) {
+    this.#options = options
+    this.#timeBase = timeBase
+    this.#ended = new EndedProcesses(timeBase)
+  }
+
+  get size(): number {
+    return this.#entries.size + this.#packed.size + (this.#youngest === undefined ? 0 : 1)
+  }
+
+  /** Memory of the processes that are packed. */
+  get packedBytes(): number {
+    return this.#ended.sizeBytes
+  }
+
+  /** The entry of a pid, not to be changed or given out. */
+  peek(pid: number): ProcessRecord | undefined {
+    return this.#unpackedEntry(pid) ?? this.#unpack(pid)
+  }
+
+  /** The process that has or last had this pid, to be given out. */
+  lookup(pid: number): ProcessRecord | undefined {
+    const entry = this.peek(pid)
+    if (entry !== undefined) entry.isDelivered = true
+    return entry
+  }
+
+  /** All processes by ascending pid, to be given out. */
+  *all(): IterableIterator<ProcessRecord> {
+    this.#settle()
+    const pids = [...this.#entries.keys(), ...this.#packed.pids()].sort((a, b) => a - b)
+    for (const pid of pids) {
+      const number = this.#packed.get(pid)
+      // Those that are packed stay so: whoever asks for all of them mostly asks once.
+      const entry = number === NOWHERE ? this.lookup(pid) : this.#ended.unpack(number)
+      if (entry !== undefined) yield entry
+    }
+  }
+
+  /** Parent, its parent and so on, as far as they are known, to be given out. */
+  ancestors(pid: number): ProcessRecord[] {
+    const found: ProcessRecord[] = []
+    const seen = new Set([pid])
+    let child = this.peek(pid)
+    while (child?.ppid !== undefined && !seen.has(child.ppid)) {
+      seen.add(child.ppid)
+      const parent = this.lookup(child.ppid)
+      // A parent that began later is another process that got the pid of the real one.
+      if (parent === undefined || parent.startTicks > child.startTicks) break
+      found.push(parent)
+      child = parent
+    }
+    return found
+  }
+
+  /**
+   * The record of a process to write into, new (`known` is 0) if the table did not have it. A record about an
+   * older process than the pid's present one gets an object that the table does not keep.
+   */
+  entryOf(pid: number, startLo: number, startHi: number): ProcessRecord {
+    const youngest = this.#youngest
+    if (youngest?.pid === pid && startLo === youngest.startLo && startHi === youngest.startHi)
+      return this.#writable(youngest)
+    const entry = this.#unpackedEntry(pid) ?? this.#unpackUnlessBefore(pid, startLo, startHi)
+    if (entry === undefined) return this.#add(pid)
+    if (startLo === entry.startLo && startHi === entry.startHi) return this.#writable(entry)
+    if ((entry.known & KNOWN_START) === 0) return this.#writable(entry)
+    if ((startLo | startHi) === 0) return this.#writable(entry)
+    const isCut = (entry.known & KNOWN_START_TICKS) !== 0
+    if (isCut && ticksOf(startLo, startHi) === entry.startTicks) return this.#writable(entry)
+    const isOlder = isLess(startLo, startHi, entry.startLo, entry.startHi)
+    if (isOlder) return new ProcessRecord(pid, this.#timeBase)
+    this.#drop(entry)
+    return this.#add(pid)
+  }
+
+  /** As `entryOf`, for records that do not say when the process began: the pid's present process. */
+  presentEntryOf(pid: number): ProcessRecord {
+    const entry = this.peek(pid)
+    return entry === undefined ? this.#add(pid) : this.#writable(entry)
+  }
+
+  /** Notes that a process ended: it goes after its grace time. */
+  markEnded(process: ProcessRecord): void {
+    if (process.hasExited) return
+    process.known |= KNOWN_EXIT
+    this.#ended.push(process.pid, process.startLo, process.startHi, this.#nowNs)
+  }
+
+  /** Puts an ended process that was given out, and that will hardly change any more, where it costs least. */
+  pack(process: ProcessRecord): void {
+    const ended = this.#ended
+    if ((process.known & PACKED_KNOWN) !== PACKED_KNOWN || (process.known & KNOWN_START_TICKS) !== 0) return
+    if (!ended.isLast(process) || this.#unpackedEntry(process.pid) !== process) return
+    const { maxPackedBytes = MAX_PACKED_BYTES } = this.#options
+    const number = ended.packLast(process, maxPackedBytes)
+    if (number === NOWHERE) return
+    this.#drop(process)
+    this.#packed.set(process.pid, number)
+    while (ended.sizeBytes > maxPackedBytes) {
+      if (this.#removeFirstEnded()) this.evicted += 1
+    }
+  }
+
+  /**
+   * Takes in a process as found in /proc. Of a process that is already known only the gaps are filled, as
+   * what is known may be newer; the pid's later process is left alone.
+   *
+   * @param found with all that was found, its start cut to ticks; the table takes it over
+   * @returns the process as it now is
+   */
+  applySnapshot(found: ProcessRecord): ProcessRecord {
+    const entry = this.peek(found.pid)
+    if (entry === undefined) {
+      this.#put(found)
+      return found
+    }
+    const isKnown = (entry.known & KNOWN_START) !== 0
+    const difference = isKnown ? found.startTicks - entry.startTicks : 0
+    if (difference < 0) return found
+    if (difference > 0) {
+      this.#drop(entry)
+      this.#put(found)
+      return found
+    }
+    const target = this.#writable(entry)
+    if (!isKnown) {
+      target.startLo = found.startLo
+      target.startHi = found.startHi
+      target.known |= found.known & (KNOWN_START | KNOWN_START_TICKS)
+    }
+    target.complete(found)
+    return target
+  }
+
+  /** Removes the processes whose grace time is over at `nowNs`, which must not fall. */
+  collect(nowNs: number): void {
+    this.#nowNs = nowNs
+    const graceNs = this.#options.graceMs * 1e6
+    while (this.#ended.count > 0 && nowNs - this.#ended.first.timeNs >= graceNs) {
+      if (this.#removeFirstEnded()) this.collected += 1
+    }
+  }
+
+  /** ns from `nowNs` until `collect` is worth a call; Infinity when no ended process is left. */
+  collectInNs(nowNs: number): number {
+    if (this.#ended.count === 0) return Number.POSITIVE_INFINITY
+    return Math.max(0, this.#ended.first.timeNs + this.#options.graceMs * 1e6 + COLLECT_SLACK_NS - nowNs)
+  }
+
+  /** Forgets that the first one ended; false when it has made way for another process before. */
+  #removeFirstEnded(): boolean {
+    const { number, pid, startLo, startHi } = this.#ended.first
+    this.#ended.shift()
+    if (this.#packed.get(pid) === number) {
+      this.#packed.delete(pid)
+      return true
+    }
+    const entry = this.#unpackedEntry(pid)
+    if (entry === undefined || !entry.hasExited) return false
+    if (entry.startLo !== startLo || entry.startHi !== startHi) return false
+    this.#drop(entry)
+    return true
+  }
+
+  /** The packed process of a pid, no longer packed. */
+  #unpack(pid: number): ProcessRecord | undefined {
+    const number = this.#packed.get(pid)
+    if (number === NOWHERE) return undefined
+    const process = this.#ended.unpack(number)
+    process.isDelivered = true
+    this.#packed.delete(pid)
+    this.#settle()
+    this.#youngest = process
+    return process
+  }
+
+  /** As `#unpack`; but one that began before that time is removed: it makes way for another. */
+  #unpackUnlessBefore(pid: number, startLo: number, startHi: number): ProcessRecord | undefined {
+    const number = this.#packed.get(pid)
+    if (number === NOWHERE) return undefined
+    const ended = this.#ended
+    const isBefore = isLess(ended.startLoOf(number), ended.startHiOf(number), startLo, startHi)
+    if (!isBefore || (startLo | startHi) === 0) return this.#unpack(pid)
+    this.#packed.delete(pid)
+    return undefined
+  }
+
+  #writable(entry: ProcessRecord): ProcessRecord {
+    if (!entry.isDelivered) return entry
+    const copy = entry.clone()
+    if (entry === this.#youngest) this.#youngest = copy
+    else this.#entries.set(entry.pid, copy)
+    return copy
+  }
+
+  #add(pid: number): ProcessRecord {
+    const entry = new ProcessRecord(pid, this.#timeBase)
+    this.#put(entry)
+    return entry
+  }
+
+  /** Puts in a process of a pid that has none: the youngest. */
+  #put(entry: ProcessRecord): void {
+    this.#makeRoom()
+    this.#settle()
+    this.#youngest = entry
+  }
+
+  #unpackedEntry(pid: number): ProcessRecord | undefined {
+    const youngest = this.#youngest
+    return youngest?.pid === pid ? youngest : this.#entries.get(pid)
+  }
+
+  #drop(entry: ProcessRecord): void {
+    if (entry === this.#youngest) this.#youngest = undefined
+    else this.#entries.delete(entry.pid)
+  }
+
+  /** Puts the youngest where the others are. */
+  #settle(): void {
+    const youngest = this.#youngest
+    if (youngest === undefined) return
+    this.#entries.set(youngest.pid, youngest)
+    this.#youngest = undefined
+  }
+
+  #makeRoom(): void {
+    if (this.size < this.#options.maxProcesses) return
+    this.evicted += 1
+    while (this.#ended.count > 0) {
+      if (this.#removeFirstEnded()) return
+    }
+    this.#settle()
+    for (const pid of this.#entries.keys()) {
+      this.#entries.delete(pid)
+      return
+    }
+  }
+}

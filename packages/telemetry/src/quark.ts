@@ -1,0 +1,394 @@
+import { release } from 'node:os'
+import { AggregationTable } from './aggregate/table.js'
+import { EbpfError, possibleCpuCount } from 'quark-ebpf'
+import type { Backend } from './backend/backend.js'
+import { type BackendContext, backends } from './backend/index.js'
+import { BypassFeed } from './pipeline/bypass-feed.js'
+import { checkOptions, type Settings } from './options/check.js'
+import { Clock } from './pipeline/clock.js'
+import { type Host, readHost } from './context/host.js'
+import { UserNames } from './context/users.js'
+import { BackendError, type BackendFailure, QuarkError } from './errors.js'
+import type { QuarkEvent } from './event/event.js'
+import type { Process } from './process/process.js'
+import { TimeBase } from './event/time-base.js'
+import type { Feed } from './pipeline/feed.js'
+import { defaultAggregation, kinds, minimalAggregation, noAggregation, recordTypes } from './kinds/index.js'
+import { LiveFeed } from './pipeline/live-feed.js'
+import type { QuarkOptions, ReplayOptions } from './options/options.js'
+import { type BufferedRecord, Pipeline } from './pipeline/pipeline.js'
+import { recordingHeader, replaySettings } from './recording/header.js'
+import { RecordingReader } from './recording/reader.js'
+import { ReplayFeed } from './recording/replay-feed.js'
+import { RecordingWriter } from './recording/writer.js'
+import { type CgroupHierarchy, findCgroupHierarchy } from './kinds/cgroup/mounts.js'
+import { CgroupNames } from './kinds/cgroup/names.js'
+import { procProblem } from './process/procfs/pids.js'
+import { ProcessTable } from './process/table.js'
+import type { Capabilities, MissingFact, QuarkStats } from './pipeline/stats.js'
+
+/** What a queue is made of. */
+interface Parts {
+  readonly feed: Feed
+  readonly pipeline: Pipeline
+  readonly signal: AbortSignal | undefined
+  /** Backends that were tried before the one that works. */
+  readonly failures: readonly BackendFailure[]
+  /** What is missing whatever the backend. */
+  readonly absent?: readonly MissingFact[]
+}
+
+/**
+ * A queue of events about all processes of this machine. One consumer takes them, by iterating, by batches, or
+ * by `poll` and `wait`. Taking is what drives the queue: whoever stops taking stops the reading too, and what
+ * then finds no room in the kernel's ring is counted and told.
+ *
+ * @example
+ * ```ts
+ * await using quark = await Quark.open()
+ * for await (const event of quark) {
+ *   if (event.kind === 'process') console.log(event.actions, event.process.pid, event.process.argv)
+ * }
+ * ```
+ */
+export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
+  /** What is attached, through which hooks, and what is missing because of the rest. */
+  readonly capabilities: Capabilities
+  /** This machine. */
+  readonly host: Host
+  readonly #feed: Feed
+  readonly #pipeline: Pipeline
+  readonly #users = new UserNames()
+  readonly #signal: AbortSignal | undefined
+  #isEnded = false
+  #isClosed = false
+  #isTaken = false
+  /** The rest of a batch whose consumer left its loop. */
+  #untaken: readonly QuarkEvent[] = []
+
+  private constructor({ feed, pipeline, signal, failures, absent = [] }: Parts) {
+    this.#feed = feed
+    this.#pipeline = pipeline
+    this.#signal = signal
+    this.host = readHost()
+    // Once it is read, a process that gives up its rights still has it.
+    this.#users.userName(0)
+    this.#users.groupName(0)
+    const { backend, kernel, attached, missing } = feed
+    const refused = failures.map(({ backend, error }) => ({
+      fact: `backend ${backend}`,
+      reason: error.message,
+    }))
+    this.capabilities = { backend, kernel, attached, missing: [...refused, ...missing, ...absent] }
+  }
+
+  /**
+   * Opens a queue: loads and attaches the programs, then reads the existing processes from /proc, so that none
+   * is missed in between. Needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN.
+   *
+   * @throws {OptionError} for an unusable or contradictory option
+   * @throws {BackendError} when no backend works; it has the reason of each that was tried
+   * @throws {QuarkError} ERR_QUARK_SYSTEM when the recording cannot be written
+   */
+  static async open(options: QuarkOptions = {}): Promise<Quark> {
+    const settings = checkOptions(options)
+    const { signal } = settings
+    signal?.throwIfAborted()
+    const clock = Clock.system()
+    const hierarchy = findCgroupHierarchy()
+    const facts = kinds.flatMap((kind) => kind.facts({ settings, hierarchy }))
+    const { backend, failures } = openBackend({ settings, hierarchy, clock, facts })
+    let recorder: RecordingWriter | undefined
+    try {
+      const tables = tablesOf(settings, clock.bootEpochNs, hierarchy)
+      const pipeline = pipelineOf(settings, tables, possibleCpuCount())
+      const kernel = release()
+      if (settings.bypass) {
+        const feed = new BypassFeed(backend, clock, kernel, settings.pollMs, recordTypes)
+        return new Quark({ feed, pipeline, signal, failures })
+      }
+      tables.cgroups.scan()
+      if (settings.record !== undefined) {
+        recorder = new RecordingWriter(settings.record, recordingHeader({ settings, clock, kernel, backend }))
+      }
+      recorder?.cgroups(tables.cgroups.names())
+      const first: QuarkEvent[] = []
+      const takeIn = (): void => {
+        recorder?.snapshot(clock.bootNowNs())
+        pipeline.flush(first)
+      }
+      const problem = procProblem()
+      for (const kind of problem === undefined ? kinds : []) {
+        for (const bytes of kind.scan?.({ settings, hierarchy }, clock) ?? []) {
+          recorder?.record(bytes, 0, bytes.length)
+          pipeline.insert(new Uint32Array(bytes.buffer, bytes.byteOffset), bytes, 0, bytes.length)
+          if (pipeline.room() === 0) takeIn()
+        }
+      }
+      takeIn()
+      const feed = new LiveFeed({
+        backend,
+        pipeline,
+        clock,
+        recorder,
+        pollMs: settings.pollMs,
+        kernel,
+        first,
+      })
+      const absent = problem === undefined ? [] : [{ fact: 'processes that exist already', reason: problem }]
+      return new Quark({ feed, pipeline, signal, failures, absent })
+    } catch (error) {
+      backend[Symbol.dispose]()
+      recorder?.abandon()
+      throw error
+    }
+  }
+
+  /**
+   * Delivers the events of a recording again, exactly as they came. Needs no rights and no Linux.
+   *
+   * @throws {RecordingError} when the file is no recording; while it is read, when it is broken or cut short
+   */
+  static async replay(path: string, options: ReplayOptions = {}): Promise<Quark> {
+    const reader = new RecordingReader(path)
+    try {
+      const settings = replaySettings(reader, options)
+      const tables = tablesOf(settings, BigInt(reader.header.bootEpochNs), undefined)
+      const pipeline = pipelineOf(settings, tables, reader.header.cpus)
+      const feed = new ReplayFeed(reader, pipeline)
+      return new Quark({ feed, pipeline, signal: options.signal, failures: [] })
+    } catch (error) {
+      reader[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  /** Events one by one. Breaking out of the loop leaves the queue open, and the events that follow in it. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<QuarkEvent, void, undefined> {
+    for await (const batch of this.batches()) {
+      let taken = 0
+      try {
+        for (const event of batch) {
+          taken += 1
+          yield event
+        }
+      } finally {
+        if (taken < batch.length) this.#untaken = batch.slice(taken)
+      }
+    }
+  }
+
+  /**
+   * Events as they become due, several at a time; no batch is empty. When the signal is aborted, one last batch
+   * has everything that is still held. Breaking out of the loop leaves the queue open.
+   *
+   * @throws {QuarkError} ERR_QUARK_CLOSED when the queue is closed, or is being iterated already
+   */
+  async *batches(): AsyncGenerator<readonly QuarkEvent[], void, undefined> {
+    this.#check()
+    if (this.#isTaken) {
+      throw new QuarkError('ERR_QUARK_CLOSED', 'Cannot iterate a queue twice at the same time')
+    }
+    this.#isTaken = true
+    try {
+      while (!this.#isClosed && (!this.#isEnded || this.#untaken.length > 0)) {
+        if (this.#signal?.aborted === true) {
+          const rest = this.finish()
+          if (rest.length > 0) yield rest
+          return
+        }
+        const events = this.poll()
+        if (events.length > 0) yield events
+        else if (!this.#isEnded) await this.wait()
+        // Others get their turn even when events never cease.
+        if (events.length > 0) await new Promise((resolve) => setImmediate(resolve))
+      }
+    } finally {
+      this.#isTaken = false
+    }
+  }
+
+  /**
+   * Reads what there is and returns the events that are due; never waits.
+   *
+   * @throws {QuarkError} ERR_QUARK_CLOSED
+   */
+  poll(): readonly QuarkEvent[] {
+    this.#check()
+    return this.#take((events) => {
+      if (!this.#isEnded && !this.#feed.pump(events)) this.#isEnded = true
+    })
+  }
+
+  /**
+   * Reads what there is, ends the queue's reading, and returns the events of everything that was held.
+   *
+   * @throws {QuarkError} ERR_QUARK_CLOSED
+   */
+  finish(): readonly QuarkEvent[] {
+    this.#check()
+    return this.#take((events) => {
+      if (!this.#isEnded) this.#feed.finish(events)
+      this.#isEnded = true
+    })
+  }
+
+  /** True when a recording is at its end, or after `finish`. */
+  get isEnded(): boolean {
+    return this.#isEnded
+  }
+
+  /**
+   * Waits until there may be something for `poll`, `timeoutMs` are over, or the signal is aborted.
+   *
+   * @throws {QuarkError} ERR_QUARK_CLOSED
+   */
+  async wait(timeoutMs?: number): Promise<void> {
+    this.#check()
+    if (this.#isEnded) return
+    await this.#feed.wait(timeoutMs, this.#signal)
+  }
+
+  /** The process that has this pid, or had it within the grace time. */
+  lookup(pid: number): Process | undefined {
+    return this.#pipeline.tables.processes.lookup(pid)
+  }
+
+  /** All known processes by ascending pid, ended ones within their grace time included. */
+  processes(): IterableIterator<Process> {
+    return this.#pipeline.tables.processes.all()
+  }
+
+  /** Parent, grandparent and so on, as far as they are known. */
+  ancestors(pid: number): Process[] {
+    return this.#pipeline.tables.processes.ancestors(pid)
+  }
+
+  /** Records that are held for ordering and aggregation, oldest first. */
+  bufferedRecords(): BufferedRecord[] {
+    return [...this.#pipeline.buffered()]
+  }
+
+  /** Name of a user in /etc/passwd. */
+  userName(uid: number): string | undefined {
+    return this.#users.userName(uid)
+  }
+
+  /** Name of a group in /etc/group. */
+  groupName(gid: number): string | undefined {
+    return this.#users.groupName(gid)
+  }
+
+  /** Counters so far; they stay readable after `close`. */
+  stats(): QuarkStats {
+    const { produced, lost, recursionMisses } = this.#feed.counters()
+    const { counters, tables } = this.#pipeline
+    const { processes } = tables
+    const lostRingFull = byName(lost)
+    const total = lost.reduce((sum, count) => sum + count, 0)
+    const bypass = this.#feed instanceof BypassFeed ? this.#feed : undefined
+    const rejected = counters.rejected + (bypass?.rejected ?? 0)
+    const insertions = counters.insertions + (bypass?.delivered ?? 0)
+    const removals = counters.removals + (bypass?.delivered ?? 0)
+    return {
+      backend: this.#feed.backend,
+      insertions,
+      removals,
+      buffered: insertions - removals,
+      aggregations: counters.aggregations,
+      nonAggregations: counters.nonAggregations,
+      garbageCollections: processes.collected,
+      processes: processes.size,
+      produced: byName(produced.map((count, type) => count + (lost[type] ?? 0))),
+      lost: total + rejected + recursionMisses,
+      lostRingFull,
+      lostRejected: rejected,
+      lostRecursion: recursionMisses,
+      evicted: processes.evicted,
+      unenriched: this.#feed.unenriched ?? 0,
+      truncatedArgv: processes.truncatedArgv,
+      truncatedEnv: processes.truncatedEnv,
+      truncatedPaths: processes.truncatedPaths,
+    }
+  }
+
+  /** Detaches everything and frees all memory outside of JavaScript. Closing twice is fine. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#isEnded = true
+    this.#feed.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** What is left, and what `fill` adds: when it throws, the next call has all of that. */
+  #take(fill: (events: QuarkEvent[]) => void): QuarkEvent[] {
+    const events = [...this.#untaken]
+    this.#untaken = events
+    fill(events)
+    this.#untaken = []
+    return events
+  }
+
+  #check(): void {
+    if (this.#isClosed) throw new QuarkError('ERR_QUARK_CLOSED', 'The queue is closed')
+  }
+}
+
+function byName(counts: Float64Array): Record<string, number> {
+  const named: Record<string, number> = {}
+  for (const { name, layout } of recordTypes) {
+    const count = counts[layout.type] ?? 0
+    if (count > 0) named[name] = count
+  }
+  const [unknown = 0] = counts
+  if (unknown > 0) named['unknown'] = unknown
+  return named
+}
+
+/** Opens the first backend that works; what was tried before it is told with what is missing. */
+function openBackend(context: BackendContext): Opened {
+  const failures: BackendFailure[] = []
+  for (const name of context.settings.backends) {
+    try {
+      const backend = backends[name](context)
+      return { backend, failures }
+    } catch (error) {
+      if (!(error instanceof QuarkError || error instanceof EbpfError)) throw error
+      failures.push({ backend: name, error })
+    }
+  }
+  throw new BackendError(failures)
+}
+
+interface Opened {
+  readonly backend: Backend
+  readonly failures: readonly BackendFailure[]
+}
+
+function tablesOf(settings: Settings, bootEpochNs: bigint, hierarchy: CgroupHierarchy | undefined) {
+  const timeBase = new TimeBase(bootEpochNs)
+  return {
+    timeBase,
+    processes: new ProcessTable({ graceMs: settings.graceMs, maxProcesses: settings.maxProcesses }, timeBase),
+    cgroups: new CgroupNames({ hierarchy }),
+    snapshotEvents: settings.snapshot,
+  }
+}
+
+function pipelineOf(settings: Settings, tables: ReturnType<typeof tablesOf>, cpus: number): Pipeline {
+  const { maxLength, maxBufferBytes, holdMs, releaseEarly } = settings
+  return new Pipeline(
+    { kinds, aggregation: aggregationOf(settings), maxLength, maxBufferBytes, holdMs, releaseEarly, cpus },
+    tables,
+  )
+}
+
+function aggregationOf({ aggregation }: Settings): AggregationTable {
+  if (aggregation instanceof AggregationTable) return aggregation
+  if (aggregation === 'minimal') return minimalAggregation()
+  return aggregation === 'none' ? noAggregation() : defaultAggregation()
+}

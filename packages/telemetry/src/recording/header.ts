@@ -1,0 +1,97 @@
+import { arch } from 'node:os'
+import { possibleCpuCount } from 'quark-ebpf'
+import { describeLayout } from 'quark-ebpf/probe'
+import type { Backend } from '../backend/backend.js'
+import { checkOptions, type Settings } from '../options/check.js'
+import type { Clock } from '../pipeline/clock.js'
+import { OptionError, RecordingError } from '../errors.js'
+import { recordTypes } from '../kinds/index.js'
+import type { QuarkOptions, ReplayOptions } from '../options/options.js'
+import type { RecordingHeader } from './format.js'
+import type { RecordingReader } from './reader.js'
+
+/** Options that decide which events come out. */
+const RECORDED = [
+  'maxLength',
+  'maxBufferBytes',
+  'holdMs',
+  'releaseEarly',
+  'graceMs',
+  'maxProcesses',
+  'snapshot',
+] as const
+const ALL_RECORDED: readonly string[] = [...RECORDED, 'aggregation']
+
+/** Stands for an aggregation table that the caller made: its predicates cannot be recorded. */
+const CUSTOM = 'custom'
+
+/** The header of a recording that begins now. */
+export function recordingHeader(parts: {
+  settings: Settings
+  clock: Clock
+  kernel: string
+  backend: Backend
+}): RecordingHeader {
+  const { settings, clock, kernel, backend } = parts
+  const { aggregation } = settings
+  return {
+    openBootNs: String(clock.openBootNs),
+    bootEpochNs: String(clock.bootEpochNs),
+    kernel,
+    architecture: arch(),
+    cpus: possibleCpuCount(),
+    backend: backend.name,
+    attached: backend.attached,
+    missing: backend.missing,
+    layouts: recordTypes.map(({ layout }) => describeLayout(layout)),
+    options: {
+      ...Object.fromEntries(RECORDED.map((name) => [name, settings[name]])),
+      aggregation: typeof aggregation === 'string' ? aggregation : CUSTOM,
+    },
+  }
+}
+
+/**
+ * The settings of a replay: those of the recording, unless told otherwise.
+ *
+ * @throws {RecordingError} when the recording has other layouts than this version
+ * @throws {OptionError} for unusable options, or when the recorded queue had an aggregation table of its own
+ */
+export function replaySettings(reader: RecordingReader, options: ReplayOptions): Settings {
+  const { layouts } = reader.header
+  for (const { name, layout } of recordTypes) {
+    if (!layouts.includes(describeLayout(layout))) {
+      throw new RecordingError(
+        reader.path,
+        0,
+        `it is of another version, whose "${name}" records are laid out differently`,
+      )
+    }
+  }
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const merged: QuarkOptions = { ...recordedOptions(reader), ...given }
+  if (reader.header.options['aggregation'] === CUSTOM && merged.aggregation === undefined) {
+    throw new OptionError(
+      'aggregation',
+      'The recorded queue had its own aggregation table: give it to the replay too',
+    )
+  }
+  return checkOptions(merged)
+}
+
+/** The options of the recorded queue, without a table of its own. @throws {RecordingError} */
+function recordedOptions({ path, header }: RecordingReader): QuarkOptions {
+  const options = Object.fromEntries(
+    Object.entries(header.options).filter(([name, value]) => name !== 'aggregation' || value !== CUSTOM),
+  )
+  const strange = Object.keys(options).find((name) => !ALL_RECORDED.includes(name))
+  if (strange !== undefined) throw new RecordingError(path, 0, `it has the unknown option "${strange}"`)
+  try {
+    checkOptions(options)
+  } catch (error) {
+    throw new RecordingError(path, 0, `it has an unusable option: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+  return options
+}

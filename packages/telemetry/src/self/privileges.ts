@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs'
+import { chroot } from 'quark-ebpf'
+import { QuarkError } from '../errors.js'
+
+/**
+ * Gives up root: changes the root directory, then groups and user. An open queue goes on working, since all
+ * that it needs is open; what it would read later, such as new lines of /etc/passwd, it no longer sees. Two backends lose
+ * by it: `procConnector` finds nothing in /proc any more, and `audit` cannot take back its rules.
+ *
+ * @param user name of the user to become
+ * @param root directory that becomes `/`; an empty one that the user cannot write is best
+ * @throws {QuarkError} ERR_QUARK_SYSTEM when there is no such user
+ * @throws {KernelError} when the kernel refuses
+ */
+export function dropPrivileges(user: string, root: string): void {
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((entry) => entry.startsWith(`${user}:`))
+  const [, , uid, gid] = (line ?? '').split(':').map(Number)
+  if (uid === undefined || gid === undefined || !Number.isInteger(uid) || !Number.isInteger(gid)) {
+    throw new QuarkError('ERR_QUARK_SYSTEM', `Cannot become "${user}": /etc/passwd has no such user`)
+  }
+  chroot(root)
+  process.setgroups?.([gid])
+  process.setgid?.(gid)
+  process.setuid?.(uid)
+}

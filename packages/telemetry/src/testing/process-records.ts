@@ -1,0 +1,117 @@
+/** Process records for tests, and a pipeline that takes them. */
+
+import { encodeRecord, type FieldsOf, type RecordLayout } from 'quark-ebpf/probe'
+import type { AggregationTable } from '../aggregate/table.js'
+import type { QuarkEvent } from '../event/event.js'
+import { TimeBase } from '../event/time-base.js'
+import { defaultAggregation, kinds } from '../kinds/index.js'
+import {
+  cgroupMkdirLayout,
+  cgroupRenameLayout,
+  commLayout,
+  execFailedLayout,
+  execLayout,
+  exitLayout,
+  exitUsageLayout,
+  forkLayout,
+  idChangeLayout,
+  snapshotLayout,
+  threadExitLayout,
+  threadForkLayout,
+} from '../kinds/process/layouts.js'
+import { HAS_ENDING, HAS_IDENTITY } from '../kinds/process/kernel.js'
+import { Pipeline } from '../pipeline/pipeline.js'
+import { CgroupNames } from '../kinds/cgroup/names.js'
+import { ProcessTable } from '../process/table.js'
+
+const layouts = {
+  fork: forkLayout,
+  exec: execLayout,
+  exit: exitLayout,
+  exitUsage: exitUsageLayout,
+  idChange: idChangeLayout,
+  comm: commLayout,
+  snapshot: snapshotLayout,
+  threadFork: threadForkLayout,
+  threadExit: threadExitLayout,
+  execFailed: execFailedLayout,
+  cgroupMkdir: cgroupMkdirLayout,
+  cgroupRename: cgroupRenameLayout,
+}
+
+/** Of an identity, and of an ending. */
+const KNOWS_ALL = HAS_IDENTITY | HAS_ENDING
+
+/** Names of the records that `record` makes. */
+export type RecordName = keyof typeof layouts
+
+type ValuesOf<L> = L extends RecordLayout<infer F> ? Partial<FieldsOf<F>> : never
+
+/** A record by its name, which knows everything unless told otherwise; without `seq` it has no number. */
+export function record<N extends RecordName>(
+  name: N,
+  timeNs: number | bigint,
+  values: ValuesOf<(typeof layouts)[N]>,
+  { cpu = 0, seq = 0 }: { cpu?: number; seq?: number } = {},
+): Uint8Array {
+  return encodeRecord(
+    layouts[name] as RecordLayout,
+    { cpu, seq, timeNs: BigInt(timeNs) },
+    { known: KNOWS_ALL, ...values },
+  )
+}
+
+/** NUL-terminated strings, as argv is. */
+export function strings(...texts: string[]): Uint8Array {
+  return Buffer.from(texts.map((text) => `${text}\0`).join(''))
+}
+
+export interface TestPipelineOptions {
+  readonly aggregation?: AggregationTable
+  readonly maxLength?: number
+  readonly maxBufferBytes?: number
+  readonly holdMs?: number
+  readonly graceMs?: number
+  readonly maxProcesses?: number
+  readonly snapshotEvents?: boolean
+  readonly bootEpochNs?: bigint
+}
+
+/** A pipeline with the defaults of a queue. */
+export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
+  const { graceMs = 4000, maxProcesses = 65_536, snapshotEvents = false, bootEpochNs = 0n } = options
+  const timeBase = new TimeBase(bootEpochNs)
+  return new Pipeline(
+    {
+      kinds,
+      aggregation: options.aggregation ?? defaultAggregation(),
+      maxLength: options.maxLength ?? 10_000,
+      maxBufferBytes: options.maxBufferBytes ?? 16 << 20,
+      holdMs: options.holdMs ?? 1000,
+    },
+    {
+      timeBase,
+      processes: new ProcessTable({ graceMs, maxProcesses }, timeBase),
+      cgroups: new CgroupNames(),
+      snapshotEvents,
+    },
+  )
+}
+
+/** Inserts one record, from memory that is overwritten afterwards, as a ring's is. */
+export function insert(pipeline: Pipeline, bytes: Uint8Array): void {
+  const memory = Buffer.alloc(Math.ceil(bytes.length / 8) * 8 + 16, 0xee)
+  memory.set(bytes, 8)
+  const copy = memory.buffer.slice(memory.byteOffset, memory.byteOffset + memory.length)
+  const words = new Uint32Array(copy)
+  pipeline.insert(words, Buffer.from(copy), 8, bytes.length)
+  words.fill(0xdddddddd)
+}
+
+/** Inserts all records and returns the events of everything that is held. */
+export function eventsOf(pipeline: Pipeline, records: readonly Uint8Array[]): QuarkEvent[] {
+  for (const bytes of records) insert(pipeline, bytes)
+  const events: QuarkEvent[] = []
+  pipeline.flush(events)
+  return events
+}
