@@ -2,10 +2,10 @@
 
 /** The test that runs the scenario through each backend: its file, and what its name begins with. */
 const SCENARIOS = {
-  ebpf: ['/scenario.kernel.test.js', 'every process of the scenario'],
-  kprobe: ['/kprobe-scenario.kernel.test.js', 'every process of the scenario'],
-  procConnector: ['/proc-connector.kernel.test.js', 'what it tells of the scenario'],
-  audit: ['/audit.kernel.test.js', 'what it tells of the scenario'],
+  ebpf: ['/dist/scenario.kernel.test.js', 'every process of the scenario'],
+  kprobe: ['/kprobe/scenario.kernel.test.js', 'every process of the scenario'],
+  procConnector: ['/proc-connector/proc-connector.kernel.test.js', 'what it tells of the scenario'],
+  audit: ['/audit/audit.kernel.test.js', 'what it tells of the scenario'],
 }
 
 /** Enough for an assertion and its stack; the log has the rest. */
