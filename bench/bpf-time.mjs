@@ -4,7 +4,7 @@ import {
   attachTracing,
   BPF_PROG_TYPE_TRACING,
   BPF_TRACE_RAW_TP,
-  Btf,
+  kernelBtf,
   Program,
   ProbeSession,
 } from 'quark-ebpf'
@@ -44,7 +44,7 @@ function headerProbes() {
 
 /** Programs that do nothing: what the statistics themselves cost. */
 function attachEmpty() {
-  const btf = Btf.kernel()
+  const btf = kernelBtf()
   const opened = []
   const programs = probesOf().map(({ name, hook: { target } }) => {
     const program = Program.load({
@@ -63,7 +63,7 @@ function attachEmpty() {
 
 function attachProbes(probes, flavor, options = {}) {
   const session = ProbeSession.open(
-    { btf: Btf.kernel(), ringSizeBytes: RING_SIZE_BYTES, flavors: [flavor], ...options },
+    { btf: kernelBtf(), ringSizeBytes: RING_SIZE_BYTES, flavors: [flavor], ...options },
     Math.max(...probes.map(({ layout }) => layout.maxSizeBytes)),
   )
   try {

@@ -1,5 +1,5 @@
 // Counts programs by name as they start, for 10 seconds or until 100 have started. Run as root.
-import { Btf, ProbeSession } from 'quark-ebpf'
+import { kernelBtf, ProbeSession } from 'quark-ebpf'
 import { chars, decodeRecord, int, probe, struct, tracepoint, u32 } from 'quark-ebpf/probe'
 
 const LIMIT = Number(process.argv[2] ?? 100)
@@ -17,7 +17,7 @@ const execs = probe(
   }),
 )
 
-const session = ProbeSession.open({ btf: Btf.kernel(), ringSizeBytes: 1 << 18 }, execs.layout.maxSizeBytes)
+const session = ProbeSession.open({ btf: kernelBtf(), ringSizeBytes: 1 << 18 }, execs.layout.maxSizeBytes)
 try {
   console.log(`Attached ${session.attach(execs).hook}`)
   const counts = new Map()

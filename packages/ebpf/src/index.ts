@@ -6,15 +6,14 @@ export {
   ClosedError,
   EbpfError,
   type EbpfErrorCode,
-  errnoName,
-  KernelError,
   NotSupportedError,
   PlatformError,
   PrototypeError,
-  VerifierError,
 } from './errors.js'
+export { errnoName, KernelError, VerifierError } from './sys/errors.js'
 export { Btf } from './btf/index.js'
 export { kernelBtf } from './kernel/btf.js'
+export { btfOfFile } from './kernel/btf-files.js'
 export * from './attach/index.js'
 export * from './netlink/index.js'
 export { FEATURE_NAMES, type FeatureName, type FeatureResult, probeFeature } from './kernel/features.js'

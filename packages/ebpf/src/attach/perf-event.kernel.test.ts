@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { EbpfError, KernelError } from '../errors.js'
+import { EbpfError } from '../errors.js'
+import { KernelError } from '../sys/errors.js'
 import { probeFeature } from '../kernel/features.js'
 import { BPF_PROG_TYPE_KPROBE, BPF_PROG_TYPE_TRACEPOINT } from '../program/types.js'
 import { Counter } from '../testing/counter.js'

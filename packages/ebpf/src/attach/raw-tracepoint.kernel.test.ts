@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { constants } from 'node:os'
-import { Btf } from '../btf/index.js'
-import { ClosedError, KernelError } from '../errors.js'
+import { kernelBtf } from '../kernel/btf.js'
+import { ClosedError } from '../errors.js'
+import { KernelError } from '../sys/errors.js'
 import { probeFeature } from '../kernel/features.js'
 import { BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_PROG_TYPE_TRACING } from '../program/types.js'
 import { BPF_TRACE_FENTRY, BPF_TRACE_RAW_TP } from '../program/types.js'
@@ -55,7 +56,7 @@ kernelTest('a tracepoint that does not exist is named', '4.17', () => {
 })
 
 kernelTest('a BTF-typed tracepoint program runs while its link is open', '5.5', () => {
-  const attachBtfId = Btf.kernel().findTracepoint('sched_process_exec')?.id
+  const attachBtfId = kernelBtf().findTracepoint('sched_process_exec')?.id
   assert.ok(attachBtfId !== undefined)
   using counter = new Counter({
     type: BPF_PROG_TYPE_TRACING,
@@ -73,7 +74,7 @@ kernelTest('a BTF-typed tracepoint program runs while its link is open', '5.5', 
 })
 
 kernelTest('an fentry program runs, or the reason why it cannot is told', '5.5', () => {
-  const attachBtfId = Btf.kernel().findFunction('wake_up_new_task')?.id
+  const attachBtfId = kernelBtf().findFunction('wake_up_new_task')?.id
   assert.ok(attachBtfId !== undefined)
   const spec = { type: BPF_PROG_TYPE_TRACING, expectedAttachType: BPF_TRACE_FENTRY, attachBtfId }
   const result = probeFeature('fentry')

@@ -2,7 +2,8 @@
 
 import { constants as fsConstants, existsSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
-import { EbpfError, KernelError } from '../errors.js'
+import { EbpfError } from '../errors.js'
+import { KernelError } from '../sys/errors.js'
 import { Fd } from '../sys/fd.js'
 import { readAgain } from '../sys/files.js'
 import { permissionAdvice, permissionFacts } from '../sys/permission.js'

@@ -1,5 +1,4 @@
 import { BtfError } from '../errors.js'
-import { KERNEL_BTF_PATH, readBtfFile, readKernelBtf } from './running.js'
 import { ENUM_KINDS, enumeratorValue, findMember, STRUCT_KINDS } from './members.js'
 import { declare, list, parametersOf } from './print.js'
 import { nameBytes } from './strings.js'
@@ -67,25 +66,6 @@ export class Btf {
    */
   static parse(bytes: Uint8Array, origin = 'the given bytes'): Btf {
     return new Btf(bytes, origin)
-  }
-
-  /**
-   * Reads a file of raw BTF, or an ELF file (vmlinux) that has a `.BTF` section.
-   *
-   * @throws BtfError when the file cannot be read (`cause` says why) or has no BTF that can be read.
-   */
-  static fromFile(path: string): Btf {
-    return new Btf(readBtfFile(path), path)
-  }
-
-  /**
-   * Reads the BTF of the running kernel, anew with each call. Needs Linux 5.4, built with CONFIG_DEBUG_INFO_BTF;
-   * needs no privilege.
-   *
-   * @throws BtfError when the kernel has none.
-   */
-  static kernel(): Btf {
-    return new Btf(readKernelBtf(), KERNEL_BTF_PATH)
   }
 
   /** What messages call this BTF. */

@@ -1,6 +1,6 @@
 import { fstatSync, openSync } from 'node:fs'
 import { Btf } from '../btf/index.js'
-import { KERNEL_BTF_PATH } from '../btf/running.js'
+import { KERNEL_BTF_PATH, readKernelBtf } from './btf-files.js'
 import { EbpfError } from '../errors.js'
 import { Fd } from '../sys/fd.js'
 import { mapForGood } from '../sys/memory.js'
@@ -9,8 +9,9 @@ let mapping: Uint8Array | undefined
 let last: WeakRef<Btf> | undefined
 
 /**
- * The running kernel's BTF, as `Btf.kernel()`, but faster: kernels since 6.16 let it be mapped, and its 6 MB are
- * then the kernel's own, which nobody reads or copies. Shared by all callers while one of them holds it.
+ * The running kernel's BTF. Needs Linux 5.4, built with CONFIG_DEBUG_INFO_BTF, and no privilege. Kernels since 6.16 let
+ * it be mapped, and its 6 MB are then the kernel's own, which nobody reads or copies. Shared by all callers while one of
+ * them holds it.
  *
  * @throws {BtfError} when the kernel has none
  */
@@ -18,7 +19,10 @@ export function kernelBtf(): Btf {
   let btf = last?.deref()
   if (btf === undefined) {
     mapping ??= mapKernelBtf()
-    btf = mapping === undefined ? Btf.kernel() : Btf.parse(mapping, KERNEL_BTF_PATH)
+    btf =
+      mapping === undefined
+        ? Btf.parse(readKernelBtf(), KERNEL_BTF_PATH)
+        : Btf.parse(mapping, KERNEL_BTF_PATH)
     last = new WeakRef(btf)
   }
   return btf

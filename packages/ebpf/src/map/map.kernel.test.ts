@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { constants } from 'node:os'
-import { ClosedError, KernelError } from '../errors.js'
+import { ClosedError } from '../errors.js'
+import { KernelError } from '../sys/errors.js'
 import { BPF_EXIST, BPF_F_RDONLY_PROG, BPF_NOEXIST, BpfMap, type MapSpec, possibleCpuCount } from './map.js'
 import { pageSizeBytes } from '../sys/libc.js'
 import { expectNoLeaks } from '../testing/descriptors.js'

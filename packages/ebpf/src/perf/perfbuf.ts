@@ -2,7 +2,8 @@
 
 import { openSync } from 'node:fs'
 import { constants } from 'node:os'
-import { ClosedError, EbpfError, KernelError } from '../errors.js'
+import { ClosedError, EbpfError } from '../errors.js'
+import { KernelError } from '../sys/errors.js'
 import { PERF_SAMPLE_TYPE, PerfCursor, type PerfSink } from './cursor.js'
 import { suspendedNs } from '../sys/clock.js'
 import { Fd } from '../sys/fd.js'

@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { VerifierError } from '../errors.js'
+import { VerifierError } from '../sys/errors.js'
 import { FUNCTION_INFO_BYTES, loadFunctionBtf } from './function-info.js'
 import type { AttachType, ProgramType } from './types.js'
 import { bpf, BPF_OBJ_GET_INFO_BY_FD, BPF_PROG_LOAD, BPF_PROG_TEST_RUN, BpfAttr } from '../sys/bpf.js'

@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
-import { Btf } from '../btf/index.js'
+import type { Btf } from '../btf/index.js'
+import { kernelBtf } from '../kernel/btf.js'
 import { cstring, eq, kernelString, probe, struct, tracepoint } from '../probe/index.js'
 import { expectNoLeaks } from '../testing/descriptors.js'
 import { kernelTest } from '../testing/kernel-test.js'
@@ -93,7 +94,7 @@ kernelTest('where addresses cannot be cast, only what lies behind them is missin
 
 /** This kernel's BTF as of before 6.2, in this respect. */
 function withoutCasts(): Btf {
-  const btf = Btf.kernel()
+  const btf = kernelBtf()
   const find = btf.findFunction.bind(btf)
   btf.findFunction = (name) => (name === 'bpf_rdonly_cast' ? undefined : find(name))
   return btf

@@ -2,7 +2,8 @@
 
 import { constants } from 'node:os'
 import { CpuRings } from '../ring/cpu-rings.js'
-import { EbpfError, KernelError } from '../errors.js'
+import { EbpfError } from '../errors.js'
+import { KernelError } from '../sys/errors.js'
 import { probeFeature } from '../kernel/features.js'
 import { BpfMap } from '../map/map.js'
 import {

@@ -3,7 +3,8 @@
 import type { Link, ProcConnector } from '../attach/index.js'
 import { resolveMaps } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
-import { BuildError, ClosedError, VerifierError } from '../errors.js'
+import { BuildError, ClosedError } from '../errors.js'
+import { VerifierError } from '../sys/errors.js'
 import { probeFeature } from '../kernel/features.js'
 import { BpfMap, possibleCpuCount } from '../map/map.js'
 import {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { KernelError } from '../errors.js'
+import { KernelError } from './errors.js'
 import { type Result, setResourceLimit } from './libc.js'
 import { kernelAtLeast } from './platform.js'
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { EbpfError, KernelError } from '../errors.js'
+import { EbpfError } from '../errors.js'
+import { KernelError } from '../sys/errors.js'
 import type { FeatureResult } from '../kernel/features.js'
 import { kernelAtLeast } from '../sys/platform.js'
 

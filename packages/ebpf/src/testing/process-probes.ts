@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { Btf } from '../btf/index.js'
+import type { Btf } from '../btf/index.js'
+import { kernelBtf } from '../kernel/btf.js'
 import {
   and,
   chars,
@@ -151,17 +152,17 @@ export const WAYS: readonly Way[] = FLAVORS.flatMap((flavor) =>
   (['helper', 'bounded'] as const).map((loop) => ({ flavor, loop })),
 )
 
-let kernelBtf: Btf | undefined
+let sharedBtf: Btf | undefined
 
 /** A session with room for what the probes of this file write. */
 export function openSession(way?: Way, options: Partial<SessionOptions> = {}): ProbeSession {
-  kernelBtf ??= Btf.kernel()
+  sharedBtf ??= kernelBtf()
   const sizes = [forkProbe, execProbe, exitProbe, renameProbe, sessionProbe].map(
     ({ layout }) => layout.maxSizeBytes,
   )
   return ProbeSession.open(
     {
-      btf: kernelBtf,
+      btf: sharedBtf,
       ringSizeBytes: 1 << 22,
       ...(way === undefined ? {} : { flavors: [way.flavor], loop: way.loop }),
       ...options,

@@ -1,7 +1,7 @@
 /** What the quark-btf command shows, without its options and its text. */
 
 import { arch } from 'node:os'
-import { Btf, BtfError } from 'quark-ebpf'
+import { type Btf, BtfError, btfOfFile } from 'quark-ebpf'
 import {
   chooseOffsets,
   makeOffsetEntry,
@@ -36,7 +36,7 @@ export function listTargets(file?: string): TargetListing {
     const { btf, source } = openKernelTypes(path === '' ? undefined : path)
     return listing(btf, source)
   }
-  return listing(Btf.fromFile(file), file)
+  return listing(btfOfFile(file), file)
 }
 
 /**
@@ -66,7 +66,7 @@ export function offsetTableOf(
   file: string,
   kernel: { readonly name: string; readonly release: string },
 ): string {
-  const entry = makeOffsetEntry(Btf.fromFile(file), kernel)
+  const entry = makeOffsetEntry(btfOfFile(file), kernel)
   return offsetTableText({ format: 1, kernels: [entry] })
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { Btf, NotSupportedError } from 'quark-ebpf'
+import { type Btf, kernelBtf, NotSupportedError } from 'quark-ebpf'
 import { makeOffsetEntry, offsetEntryBtf } from 'quark-ebpf/btf'
 import { compileProbe, type Target } from 'quark-ebpf/probe'
 import { checkOptions } from '../options/check.js'
@@ -9,7 +9,7 @@ import { openKernelTypes } from './types.js'
 import { BTF_TARGETS, resolveTarget } from './targets.js'
 
 test('a table made of this kernel yields the same programs and the same offsets as its BTF', () => {
-  const btf = Btf.kernel()
+  const btf = kernelBtf()
   const entry = makeOffsetEntry(btf, { name: 'here', release: '1.0.0-here' })
   const copy = offsetEntryBtf(entry)
   const target = (from: Btf): Target => ({

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { arch, release } from 'node:os'
-import { Btf, BtfError, kernelBtf } from 'quark-ebpf'
+import { type Btf, BtfError, btfOfFile, kernelBtf } from 'quark-ebpf'
 import {
   btfArchitecture,
   chooseOffsets,
@@ -59,7 +59,7 @@ export function openKernelTypes(path?: string, options: KernelTypesOptions = {})
   for (const file of [options.kernelPath ?? KERNEL_BTF_PATH, ...debugFiles(kernel)]) {
     if (!existsSync(file)) continue
     try {
-      const btf = file === KERNEL_BTF_PATH ? kernelBtf() : Btf.fromFile(file)
+      const btf = file === KERNEL_BTF_PATH ? kernelBtf() : btfOfFile(file)
       return { btf, source: file, isTable: false }
     } catch (error) {
       // A vmlinux without BTF is no reason to stop looking.
@@ -79,7 +79,7 @@ function fromFile(path: string, kernel: string, architecture: string): KernelTyp
     const table = parseOffsetTable(readFileSync(path, 'utf8'), `"${path}"`)
     return fromTable({ table, where: `"${path}"` }, kernel, architecture)
   }
-  const btf = Btf.fromFile(path)
+  const btf = btfOfFile(path)
   const found = btfArchitecture(btf)
   if (found !== undefined && found !== architecture) {
     throw new BtfError(

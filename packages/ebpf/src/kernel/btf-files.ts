@@ -1,15 +1,20 @@
 import { readFileSync } from 'node:fs'
+import { Btf } from '../btf/index.js'
 import { BtfError } from '../errors.js'
 
 /** Where the running kernel offers its own BTF. Needs Linux 5.4. */
 export const KERNEL_BTF_PATH = '/sys/kernel/btf/vmlinux'
 
 /**
- * Reads a whole file that should hold BTF.
+ * The BTF in a file: raw, or in the `.BTF` section of an ELF file (vmlinux).
  *
- * @throws BtfError with `cause` when it cannot be read.
+ * @throws {BtfError} when the file cannot be read (`cause` says why) or has no BTF that can be read
  */
-export function readBtfFile(path: string): Uint8Array {
+export function btfOfFile(path: string): Btf {
+  return Btf.parse(bytesOf(path), path)
+}
+
+function bytesOf(path: string): Uint8Array {
   try {
     return readFileSync(path)
   } catch (cause) {
@@ -23,7 +28,7 @@ export function readBtfFile(path: string): Uint8Array {
 /**
  * Reads the running kernel's BTF.
  *
- * @throws BtfError with `cause` when the kernel offers none or it cannot be read.
+ * @throws {BtfError} with `cause` when the kernel offers none or it cannot be read
  */
 export function readKernelBtf(path: string = KERNEL_BTF_PATH): Uint8Array {
   try {

@@ -2,17 +2,17 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import { BtfError } from '../errors.js'
-import { Btf } from './btf.js'
-import { KERNEL_BTF_PATH, readKernelBtf } from './running.js'
+import { kernelBtf } from './btf.js'
+import { btfOfFile, KERNEL_BTF_PATH, readKernelBtf } from './btf-files.js'
 
 const NO_BTF = /^This kernel has no BTF: .+ does not exist .*CONFIG_DEBUG_INFO_BTF/
 
 test('the running kernel', () => {
   if (!existsSync(KERNEL_BTF_PATH)) {
-    assert.throws(() => Btf.kernel(), { name: 'BtfError', message: NO_BTF })
+    assert.throws(() => kernelBtf(), { name: 'BtfError', message: NO_BTF })
     return
   }
-  const btf = Btf.kernel()
+  const btf = kernelBtf()
   assert.equal(btf.origin, KERNEL_BTF_PATH)
   assert.equal(btf.truncatedAtType, undefined)
   assert.ok(btf.typeCount > 1000)
@@ -42,7 +42,7 @@ test('every type of the running kernel can be printed and measured', () => {
     assert.throws(() => readKernelBtf(), NO_BTF)
     return
   }
-  const btf = Btf.kernel()
+  const btf = kernelBtf()
   for (let id = 1; id <= btf.typeCount; id++) {
     assert.notEqual(btf.typeName(id), '')
     btf.sizeOf(id)
@@ -63,7 +63,7 @@ test('a kernel without BTF says what it lacks', () => {
 
 test('a file that cannot be read says so', () => {
   assert.throws(
-    () => Btf.fromFile('/nonexistent/vmlinux'),
+    () => btfOfFile('/nonexistent/vmlinux'),
     (error) => {
       assert.ok(error instanceof BtfError)
       assert.match(
@@ -74,9 +74,9 @@ test('a file that cannot be read says so', () => {
       return true
     },
   )
-  assert.throws(() => Btf.fromFile('/'), { message: /^Cannot read BTF from "\/": EISDIR/ })
+  assert.throws(() => btfOfFile('/'), { message: /^Cannot read BTF from "\/": EISDIR/ })
 })
 
 test('a file that is no BTF is named in the message', () => {
-  assert.throws(() => Btf.fromFile(process.argv[1] ?? ''), { message: /^No BTF in \/.*running\.test\.js: / })
+  assert.throws(() => btfOfFile(process.argv[1] ?? ''), { message: /^No BTF in \/.*btf-files\.test\.js: / })
 })
