@@ -110,7 +110,10 @@ async function runGuests() {
 
 if (built) {
   const wanted = (file) => positionals.length === 0 || positionals.some((part) => file.includes(part))
-  const files = globSync('packages', /dist\/.*\.test\.js$/).filter(wanted)
+  const files = [
+    ...globSync('packages', /dist\/.*\.test\.js$/),
+    ...globSync('scripts', /\.test\.mjs$/),
+  ].filter(wanted)
   const kernel = files.filter((file) => file.endsWith('.kernel.test.js'))
   const unit = files.filter((file) => !file.endsWith('.kernel.test.js'))
   if (!values.kernel) await runFiles(unit, availableParallelism())
