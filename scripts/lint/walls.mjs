@@ -10,9 +10,9 @@ function roomOf(rooms, path) {
   for (let length = parts.length; length > 0; length -= 1) {
     const name = parts.slice(0, length).join('/')
     if (Object.hasOwn(rooms, name)) return name
-    // One rule for rooms of one sort: `kinds/*`.
+    // One rule for folders of one sort: `kinds/*`.
     const sort = [...parts.slice(0, length - 1), '*'].join('/')
-    if (length > 1 && Object.hasOwn(rooms, sort)) return sort
+    if (length > 1 && length < parts.length && Object.hasOwn(rooms, sort)) return sort
   }
   return './'
 }
