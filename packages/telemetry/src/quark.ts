@@ -1,42 +1,19 @@
-import { release } from 'node:os'
-import { AggregationTable } from './aggregate/table.js'
-import { EbpfError, possibleCpuCount } from 'quark-ebpf'
-import type { Backend } from './backend/backend.js'
-import { type BackendContext, backends } from './backend/index.js'
 import { BypassFeed } from './pipeline/bypass-feed.js'
-import { checkOptions, type Settings } from './options/check.js'
-import { Clock } from './pipeline/clock.js'
+import type { Catalogue } from './catalogue.js'
 import { type Host, readHost } from './context/host.js'
 import { UserNames } from './context/users.js'
-import { BackendError, type BackendFailure, QuarkError } from './errors.js'
+import { QuarkError } from './errors.js'
 import type { QuarkEvent } from './event/event.js'
-import type { Process } from './process/process.js'
-import { TimeBase } from './event/time-base.js'
-import type { Feed } from './pipeline/feed.js'
-import { defaultAggregation, kinds, minimalAggregation, noAggregation, recordTypes } from './kinds/index.js'
-import { LiveFeed } from './pipeline/live-feed.js'
+import { catalogue } from './kinds/index.js'
+import type { RecordType } from './kinds/kind.js'
+import { openParts, type Parts, replayParts } from './open.js'
 import type { QuarkOptions, ReplayOptions } from './options/options.js'
-import { type BufferedRecord, Pipeline } from './pipeline/pipeline.js'
-import { recordingHeader, replaySettings } from './recording/header.js'
-import { RecordingReader } from './recording/reader.js'
-import { ReplayFeed } from './recording/replay-feed.js'
-import { RecordingWriter } from './recording/writer.js'
-import { type CgroupHierarchy, findCgroupHierarchy } from './kinds/cgroup/mounts.js'
-import { CgroupNames } from './kinds/cgroup/names.js'
-import { procProblem } from './process/procfs/pids.js'
-import { ProcessTable } from './process/table.js'
-import type { Capabilities, MissingFact, QuarkStats } from './pipeline/stats.js'
+import type { Feed } from './pipeline/feed.js'
+import type { BufferedRecord, Pipeline } from './pipeline/pipeline.js'
+import type { Capabilities, QuarkStats } from './pipeline/stats.js'
+import type { Process } from './process/process.js'
 
-/** What a queue is made of. */
-interface Parts {
-  readonly feed: Feed
-  readonly pipeline: Pipeline
-  readonly signal: AbortSignal | undefined
-  /** Backends that were tried before the one that works. */
-  readonly failures: readonly BackendFailure[]
-  /** What is missing whatever the backend. */
-  readonly absent?: readonly MissingFact[]
-}
+let newQuark: (parts: Parts) => Quark
 
 /**
  * A queue of events about all processes of this machine. One consumer takes them, by iterating, by batches, or
@@ -56,6 +33,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   readonly capabilities: Capabilities
   /** This machine. */
   readonly host: Host
+  readonly #catalogue: Catalogue
   readonly #feed: Feed
   readonly #pipeline: Pipeline
   readonly #users = new UserNames()
@@ -66,7 +44,12 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   /** The rest of a batch whose consumer left its loop. */
   #untaken: readonly QuarkEvent[] = []
 
-  private constructor({ feed, pipeline, signal, failures, absent = [] }: Parts) {
+  static {
+    newQuark = (parts) => new Quark(parts)
+  }
+
+  private constructor({ catalogue, feed, pipeline, signal, failures, absent = [] }: Parts) {
+    this.#catalogue = catalogue
     this.#feed = feed
     this.#pipeline = pipeline
     this.#signal = signal
@@ -91,57 +74,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
    * @throws {QuarkError} ERR_QUARK_SYSTEM when the recording cannot be written
    */
   static async open(options: QuarkOptions = {}): Promise<Quark> {
-    const settings = checkOptions(options)
-    const { signal } = settings
-    signal?.throwIfAborted()
-    const clock = Clock.system()
-    const hierarchy = findCgroupHierarchy()
-    const facts = kinds.flatMap((kind) => kind.facts({ settings, hierarchy }))
-    const { backend, failures } = openBackend({ settings, hierarchy, clock, facts })
-    let recorder: RecordingWriter | undefined
-    try {
-      const tables = tablesOf(settings, clock.bootEpochNs, hierarchy)
-      const pipeline = pipelineOf(settings, tables, possibleCpuCount())
-      const kernel = release()
-      if (settings.bypass) {
-        const feed = new BypassFeed(backend, clock, kernel, settings.pollMs, recordTypes)
-        return new Quark({ feed, pipeline, signal, failures })
-      }
-      tables.cgroups.scan()
-      if (settings.record !== undefined) {
-        recorder = new RecordingWriter(settings.record, recordingHeader({ settings, clock, kernel, backend }))
-      }
-      recorder?.cgroups(tables.cgroups.names())
-      const first: QuarkEvent[] = []
-      const takeIn = (): void => {
-        recorder?.snapshot(clock.bootNowNs())
-        pipeline.flush(first)
-      }
-      const problem = procProblem()
-      for (const kind of problem === undefined ? kinds : []) {
-        for (const bytes of kind.scan?.({ settings, hierarchy }, clock) ?? []) {
-          recorder?.record(bytes, 0, bytes.length)
-          pipeline.insert(new Uint32Array(bytes.buffer, bytes.byteOffset), bytes, 0, bytes.length)
-          if (pipeline.room() === 0) takeIn()
-        }
-      }
-      takeIn()
-      const feed = new LiveFeed({
-        backend,
-        pipeline,
-        clock,
-        recorder,
-        pollMs: settings.pollMs,
-        kernel,
-        first,
-      })
-      const absent = problem === undefined ? [] : [{ fact: 'processes that exist already', reason: problem }]
-      return new Quark({ feed, pipeline, signal, failures, absent })
-    } catch (error) {
-      backend[Symbol.dispose]()
-      recorder?.abandon()
-      throw error
-    }
+    return openQuark(catalogue, options)
   }
 
   /**
@@ -150,17 +83,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
    * @throws {RecordingError} when the file is no recording; while it is read, when it is broken or cut short
    */
   static async replay(path: string, options: ReplayOptions = {}): Promise<Quark> {
-    const reader = new RecordingReader(path)
-    try {
-      const settings = replaySettings(reader, options)
-      const tables = tablesOf(settings, BigInt(reader.header.bootEpochNs), undefined)
-      const pipeline = pipelineOf(settings, tables, reader.header.cpus)
-      const feed = new ReplayFeed(reader, pipeline)
-      return new Quark({ feed, pipeline, signal: options.signal, failures: [] })
-    } catch (error) {
-      reader[Symbol.dispose]()
-      throw error
-    }
+    return replayQuark(catalogue, path, options)
   }
 
   /** Events one by one. Breaking out of the loop leaves the queue open, and the events that follow in it. */
@@ -284,7 +207,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     const { produced, lost, recursionMisses } = this.#feed.counters()
     const { counters, tables } = this.#pipeline
     const { processes } = tables
-    const lostRingFull = byName(lost)
+    const lostRingFull = byName(lost, this.#catalogue.recordTypes)
     const total = lost.reduce((sum, count) => sum + count, 0)
     const bypass = this.#feed instanceof BypassFeed ? this.#feed : undefined
     const rejected = counters.rejected + (bypass?.rejected ?? 0)
@@ -299,7 +222,10 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       nonAggregations: counters.nonAggregations,
       garbageCollections: processes.collected,
       processes: processes.size,
-      produced: byName(produced.map((count, type) => count + (lost[type] ?? 0))),
+      produced: byName(
+        produced.map((count, type) => count + (lost[type] ?? 0)),
+        this.#catalogue.recordTypes,
+      ),
       lost: total + rejected + recursionMisses,
       lostRingFull,
       lostRejected: rejected,
@@ -338,7 +264,21 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   }
 }
 
-function byName(counts: Float64Array): Record<string, number> {
+/** Opens a queue of the kinds of a catalogue. */
+export async function openQuark(catalogue: Catalogue, options: QuarkOptions): Promise<Quark> {
+  return newQuark(openParts(catalogue, options))
+}
+
+/** Delivers the events of a recording of the kinds of a catalogue. */
+export async function replayQuark(
+  catalogue: Catalogue,
+  path: string,
+  options: ReplayOptions,
+): Promise<Quark> {
+  return newQuark(replayParts(catalogue, path, options))
+}
+
+function byName(counts: Float64Array, recordTypes: readonly RecordType[]): Record<string, number> {
   const named: Record<string, number> = {}
   for (const { name, layout } of recordTypes) {
     const count = counts[layout.type] ?? 0
@@ -347,48 +287,4 @@ function byName(counts: Float64Array): Record<string, number> {
   const [unknown = 0] = counts
   if (unknown > 0) named['unknown'] = unknown
   return named
-}
-
-/** Opens the first backend that works; what was tried before it is told with what is missing. */
-function openBackend(context: BackendContext): Opened {
-  const failures: BackendFailure[] = []
-  for (const name of context.settings.backends) {
-    try {
-      const backend = backends[name](context)
-      return { backend, failures }
-    } catch (error) {
-      if (!(error instanceof QuarkError || error instanceof EbpfError)) throw error
-      failures.push({ backend: name, error })
-    }
-  }
-  throw new BackendError(failures)
-}
-
-interface Opened {
-  readonly backend: Backend
-  readonly failures: readonly BackendFailure[]
-}
-
-function tablesOf(settings: Settings, bootEpochNs: bigint, hierarchy: CgroupHierarchy | undefined) {
-  const timeBase = new TimeBase(bootEpochNs)
-  return {
-    timeBase,
-    processes: new ProcessTable({ graceMs: settings.graceMs, maxProcesses: settings.maxProcesses }, timeBase),
-    cgroups: new CgroupNames({ hierarchy }),
-    snapshotEvents: settings.snapshot,
-  }
-}
-
-function pipelineOf(settings: Settings, tables: ReturnType<typeof tablesOf>, cpus: number): Pipeline {
-  const { maxLength, maxBufferBytes, holdMs, releaseEarly } = settings
-  return new Pipeline(
-    { kinds, aggregation: aggregationOf(settings), maxLength, maxBufferBytes, holdMs, releaseEarly, cpus },
-    tables,
-  )
-}
-
-function aggregationOf({ aggregation }: Settings): AggregationTable {
-  if (aggregation instanceof AggregationTable) return aggregation
-  if (aggregation === 'minimal') return minimalAggregation()
-  return aggregation === 'none' ? noAggregation() : defaultAggregation()
 }

@@ -1,5 +1,5 @@
 import { TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
-import type { Kind, RecordType } from './kind.js'
+import type { Kind, RecordType } from '../kinds/kind.js'
 
 /** Record types fit the 32 bits of a mask. */
 const MAX_RECORD_TYPE = 31

@@ -5,7 +5,7 @@ import type { Backend } from '../backend/backend.js'
 import { checkOptions, type Settings } from '../options/check.js'
 import type { Clock } from '../pipeline/clock.js'
 import { OptionError, RecordingError } from '../errors.js'
-import { recordTypes } from '../kinds/index.js'
+import type { Catalogue } from '../catalogue.js'
 import type { QuarkOptions, ReplayOptions } from '../options/options.js'
 import type { RecordingHeader } from './format.js'
 import type { RecordingReader } from './reader.js'
@@ -27,12 +27,13 @@ const CUSTOM = 'custom'
 
 /** The header of a recording that begins now. */
 export function recordingHeader(parts: {
+  catalogue: Catalogue
   settings: Settings
   clock: Clock
   kernel: string
   backend: Backend
 }): RecordingHeader {
-  const { settings, clock, kernel, backend } = parts
+  const { catalogue, settings, clock, kernel, backend } = parts
   const { aggregation } = settings
   return {
     openBootNs: String(clock.openBootNs),
@@ -43,7 +44,7 @@ export function recordingHeader(parts: {
     backend: backend.name,
     attached: backend.attached,
     missing: backend.missing,
-    layouts: recordTypes.map(({ layout }) => describeLayout(layout)),
+    layouts: catalogue.recordTypes.map(({ layout }) => describeLayout(layout)),
     options: {
       ...Object.fromEntries(RECORDED.map((name) => [name, settings[name]])),
       aggregation: typeof aggregation === 'string' ? aggregation : CUSTOM,
@@ -57,9 +58,13 @@ export function recordingHeader(parts: {
  * @throws {RecordingError} when the recording has other layouts than this version
  * @throws {OptionError} for unusable options, or when the recorded queue had an aggregation table of its own
  */
-export function replaySettings(reader: RecordingReader, options: ReplayOptions): Settings {
+export function replaySettings(
+  catalogue: Catalogue,
+  reader: RecordingReader,
+  options: ReplayOptions,
+): Settings {
   const { layouts } = reader.header
-  for (const { name, layout } of recordTypes) {
+  for (const { name, layout } of catalogue.recordTypes) {
     if (!layouts.includes(describeLayout(layout))) {
       throw new RecordingError(
         reader.path,

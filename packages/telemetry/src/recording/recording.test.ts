@@ -17,7 +17,7 @@ import { checkOptions } from '../options/check.js'
 import { ManualClock } from '../pipeline/clock.js'
 import { OptionError, QuarkError, RecordingError } from '../errors.js'
 import type { QuarkEvent } from '../event/event.js'
-import { minimalAggregation } from '../kinds/index.js'
+import { catalogue, minimalAggregation } from '../kinds/index.js'
 import type { ReplayOptions } from '../options/options.js'
 import { jsonOf } from '../output/json.js'
 import { Quark } from '../quark.js'
@@ -40,6 +40,7 @@ after(() => {
 
 function headerWith(options: object = {}): RecordingHeader {
   return recordingHeader({
+    catalogue,
     settings: checkOptions(options),
     clock: new ManualClock({ bootNs: 5n, bootEpochNs: 1_700_000_000_000_000_000n }),
     kernel: '6.18.0',

@@ -2,7 +2,7 @@
 
 import { TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
 import type { ExecFailedEvent, SnapshotEvent, ThreadEvent } from '../../event/event.js'
-import type { Tables } from '../../event/kind.js'
+import type { Tables } from '../kind.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { u64Of } from '../../event/time-base.js'
 import { ProcessRecord } from '../../process/entry.js'

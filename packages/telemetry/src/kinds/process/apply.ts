@@ -1,7 +1,7 @@
 /** What process records mean: how they change the table, and the event that they make. */
 
 import type { IdChange, Ids, ProcessEvent } from '../../event/event.js'
-import type { Tables } from '../../event/kind.js'
+import type { Tables } from '../kind.js'
 import type { RecordGroup, RecordPlace } from '../../event/raw.js'
 import type { ProcessRecord } from '../../process/entry.js'
 import {

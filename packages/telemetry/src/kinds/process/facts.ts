@@ -2,7 +2,7 @@
 
 import { fentry, kprobe, type Probe } from 'quark-ebpf/probe'
 import type { FactProbes } from '../../event/fact.js'
-import type { Surroundings } from '../../event/kind.js'
+import type { Surroundings } from '../kind.js'
 import {
   commProbe,
   execProbe,

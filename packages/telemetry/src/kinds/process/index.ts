@@ -1,4 +1,4 @@
-import type { Kind } from '../../event/kind.js'
+import type { Kind } from '../kind.js'
 import { applyProcessChanges } from './apply.js'
 import { processFacts } from './facts.js'
 import { scanRecords } from './scrape.js'
@@ -27,6 +27,8 @@ import {
 /** What processes do: from fork over exec to exit. */
 export const processKind: Kind = {
   name: 'process',
+  number: 0,
+  options: {},
   facts: processFacts,
   scan: scanRecords,
   records: [

@@ -2,7 +2,7 @@
 
 import { encodeRecord } from 'quark-ebpf/probe'
 import type { Clock } from '../../pipeline/clock.js'
-import type { Surroundings } from '../../event/kind.js'
+import type { Surroundings } from '../kind.js'
 import { scanProcesses, type ScrapedProcess } from '../../process/procfs/scan.js'
 import { HAS_CAPS, HAS_COMM, HAS_IDS, HAS_NAMESPACES, HAS_PARENT, HAS_SESSION, HAS_TTY } from './kernel.js'
 import { snapshotLayout } from './snapshot.js'

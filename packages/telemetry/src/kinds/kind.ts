@@ -1,14 +1,15 @@
 import type { RecordLayout } from 'quark-ebpf/probe'
 import type { AggregationRow } from '../aggregate/table.js'
-import type { CgroupNames } from '../kinds/cgroup/names.js'
+import type { CgroupNames } from './cgroup/names.js'
 import type { ProcessTable } from '../process/table.js'
-import type { TimeBase } from './time-base.js'
+import type { TimeBase } from '../event/time-base.js'
 import type { Clock } from '../pipeline/clock.js'
-import type { CgroupHierarchy } from '../kinds/cgroup/mounts.js'
+import type { CgroupHierarchy } from './cgroup/mounts.js'
 import type { Settings } from '../options/check.js'
-import type { QuarkEvent } from './event.js'
-import type { FactProbes } from './fact.js'
-import type { RecordGroup } from './raw.js'
+import type { OptionSpecs } from '../options/spec.js'
+import type { QuarkEvent } from '../event/event.js'
+import type { FactProbes } from '../event/fact.js'
+import type { RecordGroup } from '../event/raw.js'
 
 /** What events change and are looked up in. */
 export interface Tables {
@@ -48,7 +49,12 @@ export interface Surroundings {
 
 /** Everything that the rest of quark knows about one kind of event. */
 export interface Kind {
+  /** Name of its folder, its table in statistics and its group of options. */
   readonly name: string
+  /** High byte of the types of its records; part of the recording format, so it never changes. */
+  readonly number: number
+  /** What can be chosen about it; may be empty. */
+  readonly options: OptionSpecs
   /** What to learn from the kernel, in the order in which it is to be attached. */
   facts(surroundings: Surroundings): FactProbes[]
   /** Records of what existed before the queue was opened, in their own memory. */
@@ -58,4 +64,12 @@ export interface Kind {
     readonly default: readonly AggregationRow[]
     readonly minimal: readonly AggregationRow[]
   }
+  /** Kinds of the events that its records become. */
+  readonly events?: readonly EventKind[]
+}
+
+/** What the catalogue needs to know of an event. */
+export interface EventKind {
+  /** `kind` of the event. */
+  readonly kind: string
 }

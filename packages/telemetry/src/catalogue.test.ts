@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type RecordLayout, layoutOf, constant, u32 } from 'quark-ebpf/probe'
+import { catalogueOf } from './catalogue.js'
+import type { Kind } from './kinds/kind.js'
+
+function layout(type: number): RecordLayout {
+  return layoutOf(type, 'toy', { pid: u32(constant(0)) })
+}
+
+function kind(name: string, number: number, parts: Partial<Kind> = {}): Kind {
+  return {
+    name,
+    number,
+    options: {},
+    facts: () => [],
+    records: [],
+    aggregation: { default: [], minimal: [] },
+    ...parts,
+  }
+}
+
+const apply = () => undefined
+const flag = { type: 'flag', default: false } as const
+
+test('catalogueOf() puts together what kinds have', () => {
+  const first = kind('first', 20, {
+    options: { some: flag },
+    records: [{ name: 'a', layout: layout(20), apply }],
+    events: [{ kind: 'seen' }],
+  })
+  const second = kind('second', 21, { records: [{ name: 'b', layout: layout(21), apply }] })
+  const { kinds, recordTypes, options, events } = catalogueOf([first, second])
+  assert.deepEqual(kinds, [first, second])
+  assert.deepEqual(
+    recordTypes.map(({ name }) => name),
+    ['a', 'b'],
+  )
+  assert.deepEqual(Object.keys(options), ['some'])
+  assert.deepEqual(events, [{ kind: 'seen' }])
+})
+
+test('catalogueOf() names what two kinds share and may not', () => {
+  const clashes: [parts: [Partial<Kind>, Partial<Kind>], clash: string][] = [
+    [[{}, { name: 'one' }], 'name "one"'],
+    [[{}, { number: 20 }], 'number "20"'],
+    [[{ options: { some: flag } }, { options: { some: flag } }], 'option "some"'],
+    [[{ events: [{ kind: 'seen' }] }, { events: [{ kind: 'seen' }] }], 'event "seen"'],
+    [
+      [
+        { records: [{ name: 'a', layout: layout(20), apply }] },
+        { records: [{ name: 'a', layout: layout(21), apply }] },
+      ],
+      'record "a"',
+    ],
+    [
+      [
+        { records: [{ name: 'a', layout: layout(20), apply }] },
+        { records: [{ name: 'b', layout: layout(20), apply }] },
+      ],
+      'record type "20"',
+    ],
+  ]
+  for (const [[a, b], clash] of clashes) {
+    const two = kind('two', 21, b)
+    assert.throws(() => catalogueOf([kind('one', 20, a), two]), {
+      name: 'RangeError',
+      message: `Kinds "one" and "${two.name}" both have the ${clash}: rename one`,
+    })
+  }
+})

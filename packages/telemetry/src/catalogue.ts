@@ -1,0 +1,64 @@
+/** What all kinds together have: the only thing that the rest of quark knows of which kinds there are. */
+
+import { AggregationTable } from './aggregate/table.js'
+import type { EventKind, Kind, RecordType } from './kinds/kind.js'
+import type { OptionSpecs } from './options/spec.js'
+
+/** Kinds, and what follows from them. */
+export interface Catalogue {
+  readonly kinds: readonly Kind[]
+  readonly recordTypes: readonly RecordType[]
+  /** The options of all kinds. */
+  readonly options: OptionSpecs
+  readonly events: readonly EventKind[]
+}
+
+/**
+ * The catalogue of some kinds.
+ *
+ * @throws {RangeError} naming what two of them share and may not: their name or number, a record type or its name, an
+ * option, or the kind of an event
+ */
+export function catalogueOf(kinds: readonly Kind[]): Catalogue {
+  const unique = new Names()
+  for (const kind of kinds) {
+    unique.add(kind, 'name', kind.name)
+    unique.add(kind, 'number', String(kind.number))
+    for (const { name, layout } of kind.records) {
+      unique.add(kind, 'record', name)
+      unique.add(kind, 'record type', String(layout.type))
+    }
+    for (const name of Object.keys(kind.options)) unique.add(kind, 'option', name)
+    for (const event of kind.events ?? []) unique.add(kind, 'event', event.kind)
+  }
+  return {
+    kinds,
+    recordTypes: kinds.flatMap((kind) => kind.records),
+    options: Object.assign({}, ...kinds.map((kind) => kind.options)) as OptionSpecs,
+    events: kinds.flatMap((kind) => kind.events ?? []),
+  }
+}
+
+class Names {
+  readonly #owners = new Map<string, Kind>()
+
+  add(kind: Kind, what: string, name: string): void {
+    const key = `${what} "${name}"`
+    const owner = this.#owners.get(key)
+    if (owner !== undefined) {
+      throw new RangeError(`Kinds "${owner.name}" and "${kind.name}" both have the ${key}: rename one`)
+    }
+    this.#owners.set(key, kind)
+  }
+}
+
+/** A new table of joins: the default rows of all kinds, the minimal ones, or none. */
+export function aggregationOf(
+  { kinds, recordTypes }: Catalogue,
+  rows: 'default' | 'minimal' | 'none',
+): AggregationTable {
+  return new AggregationTable(
+    recordTypes,
+    rows === 'none' ? [] : kinds.flatMap((kind) => kind.aggregation[rows]),
+  )
+}

@@ -1,0 +1,175 @@
+/** Opens what a queue is made of: a backend or a recording, and the pipeline behind it. */
+
+import { release } from 'node:os'
+import { EbpfError, possibleCpuCount } from 'quark-ebpf'
+import { AggregationTable } from './aggregate/table.js'
+import type { Backend } from './backend/backend.js'
+import { type BackendContext, backends } from './backend/index.js'
+import { aggregationOf, type Catalogue } from './catalogue.js'
+import { BackendError, type BackendFailure, QuarkError } from './errors.js'
+import type { QuarkEvent } from './event/event.js'
+import { TimeBase } from './event/time-base.js'
+import { type CgroupHierarchy, findCgroupHierarchy } from './kinds/cgroup/mounts.js'
+import { CgroupNames } from './kinds/cgroup/names.js'
+import { checkOptions, type Settings } from './options/check.js'
+import type { QuarkOptions, ReplayOptions } from './options/options.js'
+import { BypassFeed } from './pipeline/bypass-feed.js'
+import { Clock } from './pipeline/clock.js'
+import type { Feed } from './pipeline/feed.js'
+import { LiveFeed } from './pipeline/live-feed.js'
+import { Pipeline } from './pipeline/pipeline.js'
+import type { MissingFact } from './pipeline/stats.js'
+import { procProblem } from './process/procfs/pids.js'
+import { ProcessTable } from './process/table.js'
+import { recordingHeader, replaySettings } from './recording/header.js'
+import { RecordingReader } from './recording/reader.js'
+import { ReplayFeed } from './recording/replay-feed.js'
+import { RecordingWriter } from './recording/writer.js'
+
+/** What a queue is made of. */
+export interface Parts {
+  readonly catalogue: Catalogue
+  readonly feed: Feed
+  readonly pipeline: Pipeline
+  readonly signal: AbortSignal | undefined
+  /** Backends that were tried before the one that works. */
+  readonly failures: readonly BackendFailure[]
+  /** What is missing whatever the backend. */
+  readonly absent?: readonly MissingFact[]
+}
+
+/**
+ * Loads and attaches what the kinds want to learn, then reads what exists already.
+ *
+ * @throws as `Quark.open`
+ */
+export function openParts(catalogue: Catalogue, options: QuarkOptions): Parts {
+  const settings = checkOptions(options)
+  const { signal } = settings
+  signal?.throwIfAborted()
+  const clock = Clock.system()
+  const hierarchy = findCgroupHierarchy()
+  const facts = catalogue.kinds.flatMap((kind) => kind.facts({ settings, hierarchy }))
+  const { backend, failures } = openBackend({ settings, hierarchy, clock, facts })
+  let recorder: RecordingWriter | undefined
+  try {
+    const tables = tablesOf(settings, clock.bootEpochNs, hierarchy)
+    const pipeline = pipelineOf(catalogue, settings, tables, possibleCpuCount())
+    const kernel = release()
+    if (settings.bypass) {
+      const feed = new BypassFeed(backend, clock, kernel, settings.pollMs, catalogue.recordTypes)
+      return { catalogue, feed, pipeline, signal, failures }
+    }
+    tables.cgroups.scan()
+    if (settings.record !== undefined) {
+      recorder = new RecordingWriter(
+        settings.record,
+        recordingHeader({ catalogue, settings, clock, kernel, backend }),
+      )
+    }
+    recorder?.cgroups(tables.cgroups.names())
+    const first: QuarkEvent[] = []
+    const takeIn = (): void => {
+      recorder?.snapshot(clock.bootNowNs())
+      pipeline.flush(first)
+    }
+    const problem = procProblem()
+    for (const kind of problem === undefined ? catalogue.kinds : []) {
+      for (const bytes of kind.scan?.({ settings, hierarchy }, clock) ?? []) {
+        recorder?.record(bytes, 0, bytes.length)
+        pipeline.insert(new Uint32Array(bytes.buffer, bytes.byteOffset), bytes, 0, bytes.length)
+        if (pipeline.room() === 0) takeIn()
+      }
+    }
+    takeIn()
+    const feed = new LiveFeed({
+      backend,
+      pipeline,
+      clock,
+      recorder,
+      pollMs: settings.pollMs,
+      kernel,
+      first,
+    })
+    const absent = problem === undefined ? [] : [{ fact: 'processes that exist already', reason: problem }]
+    return { catalogue, feed, pipeline, signal, failures, absent }
+  } catch (error) {
+    backend[Symbol.dispose]()
+    recorder?.abandon()
+    throw error
+  }
+}
+
+/**
+ * Opens a recording.
+ *
+ * @throws as `Quark.replay`
+ */
+export function replayParts(catalogue: Catalogue, path: string, options: ReplayOptions): Parts {
+  const reader = new RecordingReader(path)
+  try {
+    const settings = replaySettings(catalogue, reader, options)
+    const tables = tablesOf(settings, BigInt(reader.header.bootEpochNs), undefined)
+    const pipeline = pipelineOf(catalogue, settings, tables, reader.header.cpus)
+    const feed = new ReplayFeed(reader, pipeline)
+    return { catalogue, feed, pipeline, signal: options.signal, failures: [] }
+  } catch (error) {
+    reader[Symbol.dispose]()
+    throw error
+  }
+}
+
+/** Opens the first backend that works; what was tried before it is told with what is missing. */
+function openBackend(context: BackendContext): Opened {
+  const failures: BackendFailure[] = []
+  for (const name of context.settings.backends) {
+    try {
+      const backend = backends[name](context)
+      return { backend, failures }
+    } catch (error) {
+      if (!(error instanceof QuarkError || error instanceof EbpfError)) throw error
+      failures.push({ backend: name, error })
+    }
+  }
+  throw new BackendError(failures)
+}
+
+interface Opened {
+  readonly backend: Backend
+  readonly failures: readonly BackendFailure[]
+}
+
+function tablesOf(settings: Settings, bootEpochNs: bigint, hierarchy: CgroupHierarchy | undefined) {
+  const timeBase = new TimeBase(bootEpochNs)
+  return {
+    timeBase,
+    processes: new ProcessTable({ graceMs: settings.graceMs, maxProcesses: settings.maxProcesses }, timeBase),
+    cgroups: new CgroupNames({ hierarchy }),
+    snapshotEvents: settings.snapshot,
+  }
+}
+
+function pipelineOf(
+  catalogue: Catalogue,
+  settings: Settings,
+  tables: ReturnType<typeof tablesOf>,
+  cpus: number,
+): Pipeline {
+  const { maxLength, maxBufferBytes, holdMs, releaseEarly } = settings
+  return new Pipeline(
+    {
+      kinds: catalogue.kinds,
+      aggregation: tableOf(catalogue, settings),
+      maxLength,
+      maxBufferBytes,
+      holdMs,
+      releaseEarly,
+      cpus,
+    },
+    tables,
+  )
+}
+
+function tableOf(catalogue: Catalogue, { aggregation }: Settings): AggregationTable {
+  return aggregation instanceof AggregationTable ? aggregation : aggregationOf(catalogue, aggregation)
+}
