@@ -46,7 +46,11 @@ export const packages = {
       may: ['errors', 'memory'],
       packages: ['quark-ebpf/probe'],
     },
-    options: { is: 'how options are declared and checked', may: ['errors', 'event'], packages: ['node:*'] },
+    options: {
+      is: 'how options are declared and checked',
+      may: ['errors', 'event', 'aggregate'],
+      packages: ['node:*'],
+    },
     order: {
       is: 'records in order of time',
       may: ['errors', 'memory', 'event'],
@@ -60,13 +64,27 @@ export const packages = {
     },
     kinds: {
       is: 'what a kind is, and the list of kinds',
-      may: ['errors', 'memory', 'event', 'options', 'aggregate', 'process', 'kinds/*'],
+      may: [
+        'errors',
+        'memory',
+        'event',
+        'options',
+        'aggregate',
+        'process',
+        'kinds/kind',
+        'kinds/catalogue',
+        'kinds/*',
+      ],
       packages: ['quark-ebpf'],
     },
     'kinds/kind': {
       is: 'what a kind is',
       may: ['errors', 'memory', 'event', 'options', 'aggregate', 'process'],
       packages: ['quark-ebpf/probe'],
+    },
+    'kinds/catalogue': {
+      is: 'what all kinds together have',
+      may: ['errors', 'event', 'options', 'aggregate', 'kinds/kind'],
     },
     'kinds/*': {
       is: 'one kind of event',
@@ -96,6 +114,7 @@ export const packages = {
         'aggregate',
         'process',
         'kinds/kind',
+        'kinds/catalogue',
         'backend',
         'context',
         'recording',
@@ -104,12 +123,12 @@ export const packages = {
     },
     recording: {
       is: 'recordings, written and read',
-      may: ['errors', 'memory', 'event', 'options', 'kinds/kind'],
+      may: ['errors', 'memory', 'event', 'options', 'kinds/kind', 'kinds/catalogue'],
       packages: ['node:*', 'quark-ebpf'],
     },
     doctor: {
       is: 'what this machine allows',
-      may: ['errors', 'event', 'options', 'btf', 'backend', 'process'],
+      may: ['errors', 'event', 'options', 'btf', 'backend', 'process', 'kinds/catalogue'],
       packages: ['node:*', 'quark-ebpf'],
     },
     self: {

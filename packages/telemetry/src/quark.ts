@@ -1,5 +1,5 @@
 import { BypassFeed } from './pipeline/bypass-feed.js'
-import type { Catalogue } from './catalogue.js'
+import type { Catalogue } from './kinds/catalogue.js'
 import { type Host, readHost } from './context/host.js'
 import { UserNames } from './context/users.js'
 import { QuarkError } from './errors.js'

@@ -1,5 +1,5 @@
 import type { AggregationTable } from '../aggregate/table.js'
-import { aggregationOf, catalogueOf } from '../catalogue.js'
+import { aggregationOf, catalogueOf } from './catalogue.js'
 import { processKind } from './process/index.js'
 
 /** All kinds, one line each. */

@@ -1,8 +1,8 @@
 /** What all kinds together have: the only thing that the rest of quark knows of which kinds there are. */
 
-import { AggregationTable } from './aggregate/table.js'
-import type { EventKind, Kind, RecordType } from './kinds/kind.js'
-import type { OptionSpecs } from './options/spec.js'
+import { AggregationTable } from '../aggregate/table.js'
+import type { EventKind, Kind, RecordType } from './kind.js'
+import type { OptionSpecs } from '../options/spec.js'
 
 /** Kinds, and what follows from them. */
 export interface Catalogue {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type RecordLayout, layoutOf, constant, u32 } from 'quark-ebpf/probe'
 import { catalogueOf } from './catalogue.js'
-import type { Kind } from './kinds/kind.js'
+import type { Kind } from './kind.js'
 
 function layout(type: number): RecordLayout {
   return layoutOf(type, 'toy', { pid: u32(constant(0)) })
