@@ -12,7 +12,7 @@ import { TICK_NS } from './event/time-base.js'
 import { defaultAggregation } from './kinds/index.js'
 import type { QuarkOptions } from './options/options.js'
 import { Quark } from './quark.js'
-import { findCgroupHierarchy } from './kinds/cgroup/mounts.js'
+import { findCgroupHierarchy } from './process/procfs/cgroup-mounts.js'
 import {
   callingProgram,
   dyingProgram,

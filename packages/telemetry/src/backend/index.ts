@@ -3,7 +3,7 @@
 import type { Settings } from '../options/check.js'
 import type { Clock } from '../pipeline/clock.js'
 import type { FactProbes } from '../event/fact.js'
-import type { CgroupHierarchy } from '../kinds/cgroup/mounts.js'
+import type { CgroupHierarchy } from '../process/procfs/cgroup-mounts.js'
 import { openAudit } from './audit/audit.js'
 import type { Backend } from './backend.js'
 import { EbpfBackend } from './ebpf/ebpf.js'

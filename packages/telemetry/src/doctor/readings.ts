@@ -18,7 +18,7 @@ import { BackendError, QuarkError } from '../errors.js'
 import type { FactProbes } from '../event/fact.js'
 import { kinds } from '../kinds/index.js'
 import { Quark } from '../quark.js'
-import { type CgroupHierarchy, findCgroupHierarchy } from '../kinds/cgroup/mounts.js'
+import { type CgroupHierarchy, findCgroupHierarchy } from '../process/procfs/cgroup-mounts.js'
 import { hasKernelPids } from '../process/procfs/pids.js'
 import type { BackendTrial } from './examination.js'
 

@@ -19,7 +19,7 @@ import {
   threadExitLayout,
   threadForkLayout,
 } from '../kinds/process/layouts.js'
-import { HAS_ENDING, HAS_IDENTITY } from '../kinds/process/kernel.js'
+import { HAS_ENDING, HAS_IDENTITY } from '../process/known.js'
 import { Pipeline } from '../pipeline/pipeline.js'
 import { CgroupNames } from '../kinds/cgroup/names.js'
 import { ProcessTable } from '../process/table.js'

@@ -11,14 +11,8 @@ import {
   possibleCpuCount,
 } from 'quark-ebpf'
 import type { Settings } from '../../options/check.js'
-import {
-  execProbe,
-  HAS_COMM,
-  HAS_ENDING,
-  HAS_IDS,
-  HAS_PARENT,
-  HAS_SESSION,
-} from '../../kinds/process/kernel.js'
+import { HAS_COMM, HAS_ENDING, HAS_IDS, HAS_PARENT, HAS_SESSION } from '../../process/known.js'
+import { execProbe } from '../../kinds/process/kernel.js'
 import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from '../../kinds/process/kernel-ids.js'
 import {
   commLayout,
@@ -27,7 +21,7 @@ import {
   forkLayout,
   idChangeLayout,
 } from '../../kinds/process/layouts.js'
-import type { CgroupHierarchy } from '../../kinds/cgroup/mounts.js'
+import type { CgroupHierarchy } from '../../process/procfs/cgroup-mounts.js'
 import { type AuditEvent, changesOf, exitStatusOf, type Fields, idsOf, isFork, pathOf } from './fields.js'
 import { childOf, isSingle, isThread } from './pids.js'
 import type { Outbox } from '../outbox.js'

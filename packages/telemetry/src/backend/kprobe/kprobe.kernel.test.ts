@@ -21,7 +21,7 @@ import { dyingProgram, exitingProgram } from '../../testing/elf.js'
 import { kprobeTest } from '../../testing/kprobe-test.js'
 import { openKprobe } from './kprobe.js'
 import { collectUntilExit, makeDirectory, writeProgram } from '../../testing/scenario.js'
-import { findCgroupHierarchy } from '../../kinds/cgroup/mounts.js'
+import { findCgroupHierarchy } from '../../process/procfs/cgroup-mounts.js'
 import { byProcess, lastOf } from '../../testing/truth.js'
 
 let directory = ''

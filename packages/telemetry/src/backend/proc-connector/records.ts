@@ -2,14 +2,8 @@
 
 import type { ProcExitMessage, ProcForkMessage, ProcIdMessage, ProcMessage } from 'quark-ebpf'
 import type { Settings } from '../../options/check.js'
-import {
-  execProbe,
-  HAS_COMM,
-  HAS_ENDING,
-  HAS_IDS,
-  HAS_PARENT,
-  HAS_SESSION,
-} from '../../kinds/process/kernel.js'
+import { HAS_COMM, HAS_ENDING, HAS_IDS, HAS_PARENT, HAS_SESSION } from '../../process/known.js'
+import { execProbe } from '../../kinds/process/kernel.js'
 import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from '../../kinds/process/kernel-ids.js'
 import {
   commLayout,
@@ -19,7 +13,7 @@ import {
   threadExitLayout,
   threadForkLayout,
 } from '../../kinds/process/layouts.js'
-import type { CgroupHierarchy } from '../../kinds/cgroup/mounts.js'
+import type { CgroupHierarchy } from '../../process/procfs/cgroup-mounts.js'
 import { readLatin1 } from '../../process/procfs/read.js'
 import type { Outbox } from '../outbox.js'
 import { type LiveProcess, readLiveProcess } from './table.js'

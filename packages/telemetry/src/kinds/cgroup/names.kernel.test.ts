@@ -5,7 +5,7 @@ import { mkdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CgroupNames } from './names.js'
-import { findCgroupHierarchy } from './mounts.js'
+import { findCgroupHierarchy } from '../../process/procfs/cgroup-mounts.js'
 import { scrapeProcess } from '../../process/procfs/scan.js'
 
 test('the name of a cgroup by its id is the one that /proc shows for a process in it', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { CgroupNames } from './names.js'
-import type { CgroupHierarchy } from './mounts.js'
+import type { CgroupHierarchy } from '../../process/procfs/cgroup-mounts.js'
 
 const top = mkdtempSync(join(tmpdir(), 'quark-cgroups-'))
 after(() => rmSync(top, { recursive: true }))

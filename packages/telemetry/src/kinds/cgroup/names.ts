@@ -2,7 +2,7 @@
 
 import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { monotonicMs } from '../../pipeline/clock.js'
-import type { CgroupHierarchy } from './mounts.js'
+import type { CgroupHierarchy } from '../../process/procfs/cgroup-mounts.js'
 
 /** kernfs id of a cgroup: its directory's inode number. A `number` must be exact. */
 export type CgroupId = number | bigint

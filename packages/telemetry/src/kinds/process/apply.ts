@@ -28,13 +28,8 @@ import {
   ACTION_ID_CHANGE,
   ProcessChange,
 } from './events.js'
+import { HAS_CAPS, HAS_COMM, HAS_IDENTITY, HAS_IDS, HAS_SESSION, HAS_TTY } from '../../process/known.js'
 import {
-  HAS_CAPS,
-  HAS_COMM,
-  HAS_IDENTITY,
-  HAS_IDS,
-  HAS_SESSION,
-  HAS_TTY,
   RECORD_COMM,
   RECORD_EXEC,
   RECORD_EXIT,

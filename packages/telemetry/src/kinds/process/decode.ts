@@ -11,7 +11,7 @@ import type { ProcessTable } from '../../process/table.js'
 import { cstringAt, decodeUtf8, latin1Of } from '../../memory/text.js'
 import { UsageSum } from '../../process/usage.js'
 import { completedBy, EXEC_SHIFT, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
-import { HAS_ENDING, HAS_IDENTITY, HAS_PARENT, HAS_SESSION } from './kernel.js'
+import { HAS_ENDING, HAS_IDENTITY, HAS_PARENT, HAS_SESSION } from '../../process/known.js'
 import { commLayout, execLayout, exitLayout, exitUsageLayout, forkLayout, snapshotLayout } from './layouts.js'
 
 /** Words of the header. */

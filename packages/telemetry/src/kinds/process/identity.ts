@@ -1,7 +1,7 @@
 import type { Identity, IdentityForm, IdentitySource } from '../../process/entry.js'
 import { cstringAt, u32At, u64At } from '../../memory/text.js'
 import { execLayout, forkLayout, idChangeLayout, snapshotLayout } from './layouts.js'
-import { HAS_CAPS, HAS_COMM, HAS_IDENTITY, HAS_IDS, HAS_NAMESPACES, HAS_TTY } from './kernel.js'
+import { HAS_CAPS, HAS_COMM, HAS_IDENTITY, HAS_IDS, HAS_NAMESPACES, HAS_TTY } from '../../process/known.js'
 
 const { at } = forkLayout
 const COMM_BYTES = 15

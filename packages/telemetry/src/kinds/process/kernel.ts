@@ -37,6 +37,16 @@ import {
   userBytes,
   type Value,
 } from 'quark-ebpf/probe'
+import {
+  HAS_CAPS,
+  HAS_COMM,
+  HAS_ENDING,
+  HAS_IDS,
+  HAS_NAMESPACES,
+  HAS_PARENT,
+  HAS_SESSION,
+  HAS_TTY,
+} from '../../process/known.js'
 import type { Bprm, Cgroup, KernelCred, Task } from './kernel-types.js'
 
 /** Record types: unique within quark, and part of the recording format. */
@@ -57,19 +67,6 @@ export const RECORD_SNAPSHOT = 11
 
 /** `task_struct.flags` of kernel threads (include/linux/sched.h). */
 const PF_KTHREAD = 0x00200000
-
-/** Bits of `known`: groups of fields that have values. The kernel side sets what its BTF could resolve. */
-export const HAS_PARENT = 1 << 0
-export const HAS_SESSION = 1 << 1
-export const HAS_IDS = 1 << 2
-export const HAS_CAPS = 1 << 3
-export const HAS_TTY = 1 << 4
-export const HAS_NAMESPACES = 1 << 5
-export const HAS_COMM = 1 << 6
-/** Of an exit record: how the process ended. */
-export const HAS_ENDING = 1 << 7
-/** Everything that an identity can have. */
-export const HAS_IDENTITY = (1 << 7) - 1
 
 /** `bit` if the running kernel has all of these. */
 function known(bit: number, ...values: Value[]): Scalar {

@@ -4,7 +4,15 @@ import { encodeRecord } from 'quark-ebpf/probe'
 import type { Clock } from '../../pipeline/clock.js'
 import type { Surroundings } from '../kind.js'
 import { scanProcesses, type ScrapedProcess } from '../../process/procfs/scan.js'
-import { HAS_CAPS, HAS_COMM, HAS_IDS, HAS_NAMESPACES, HAS_PARENT, HAS_SESSION, HAS_TTY } from './kernel.js'
+import {
+  HAS_CAPS,
+  HAS_COMM,
+  HAS_IDS,
+  HAS_NAMESPACES,
+  HAS_PARENT,
+  HAS_SESSION,
+  HAS_TTY,
+} from '../../process/known.js'
 import { snapshotLayout } from './snapshot.js'
 
 /** Records of all processes that exist; those that only wait to be reaped have ended already. */

@@ -3,15 +3,8 @@
 import { statSync } from 'node:fs'
 import type { Settings } from '../../options/check.js'
 import { QuarkError } from '../../errors.js'
-import {
-  HAS_CAPS,
-  HAS_COMM,
-  HAS_IDS,
-  HAS_NAMESPACES,
-  HAS_SESSION,
-  HAS_TTY,
-} from '../../kinds/process/kernel.js'
-import type { CgroupHierarchy } from '../../kinds/cgroup/mounts.js'
+import { HAS_CAPS, HAS_COMM, HAS_IDS, HAS_NAMESPACES, HAS_SESSION, HAS_TTY } from '../known.js'
+import type { CgroupHierarchy } from './cgroup-mounts.js'
 import { parseStat, type ProcStat } from './parse.js'
 import { readLatin1 } from './read.js'
 import { procProblem } from './pids.js'

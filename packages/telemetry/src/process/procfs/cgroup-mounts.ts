@@ -1,7 +1,7 @@
 /** Which cgroup hierarchy a machine puts its processes in, and where that is mounted. */
 
-import { parseCgroup } from '../../process/procfs/parse.js'
-import { readLatin1 } from '../../process/procfs/read.js'
+import { parseCgroup } from './parse.js'
+import { readLatin1 } from './read.js'
 
 /** A mounted hierarchy of cgroups. */
 export interface CgroupHierarchy {

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { findCgroupHierarchy, parseCgroupMounts } from './mounts.js'
+import { findCgroupHierarchy, parseCgroupMounts } from './cgroup-mounts.js'
 
 const top = mkdtempSync(join(tmpdir(), 'quark-mounts-'))
 after(() => rmSync(top, { recursive: true }))

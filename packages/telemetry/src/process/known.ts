@@ -1,0 +1,16 @@
+/**
+ * Bits of `known` in the records of a process: groups of fields that have values. Whoever fills a record sets them, a
+ * program by what its BTF could resolve, and a reader of /proc by what it found.
+ */
+
+export const HAS_PARENT = 1 << 0
+export const HAS_SESSION = 1 << 1
+export const HAS_IDS = 1 << 2
+export const HAS_CAPS = 1 << 3
+export const HAS_TTY = 1 << 4
+export const HAS_NAMESPACES = 1 << 5
+export const HAS_COMM = 1 << 6
+/** Of an exit record: how the process ended. */
+export const HAS_ENDING = 1 << 7
+/** Everything that an identity can have. */
+export const HAS_IDENTITY = (1 << 7) - 1
