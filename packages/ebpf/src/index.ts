@@ -16,6 +16,7 @@ export { kernelBtf } from './kernel/btf.js'
 export { btfOfFile } from './kernel/btf-files.js'
 export * from './attach/index.js'
 export * from './netlink/index.js'
+export { kernelPreempts } from './kernel/preemption.js'
 export { FEATURE_NAMES, type FeatureName, type FeatureResult, probeFeature } from './kernel/features.js'
 export {
   BPF_ANY,
@@ -45,6 +46,7 @@ export {
   type SessionCounters,
   type SessionOptions,
 } from './session/session.js'
+export { hookFeatures } from './session/hooks.js'
 export type { Sleep } from './session/sleep.js'
 export { type ClockName, clockNs, suspendedNs } from './sys/clock.js'
 export { Fd } from './sys/fd.js'

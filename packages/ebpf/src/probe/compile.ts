@@ -15,6 +15,8 @@ import {
 } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
 import { BuildError, NotSupportedError } from '../errors.js'
+import { emitArgument } from './hooks/arguments.js'
+import { type HookType, hookType } from './hooks/index.js'
 import type { ExprNode } from './expr.js'
 import { isTail } from './fields.js'
 import { HEADER_CPU, HEADER_SEQ, HEADER_TIME, HEADER_TYPE } from './layout.js'
@@ -44,6 +46,8 @@ export interface Target {
   readonly cpuRings: CpuRingsLayout | undefined
   /** The kernel may preempt tracing programs (since 6.19), and the scratch belongs to the CPU. */
   readonly preemptible: boolean
+  /** The kernel may preempt a task while it runs in the kernel, as it is built or set (CONFIG_PREEMPT, preempt=). */
+  readonly kernelPreempts: boolean
   /** Programs may call bpf_probe_read_kernel; lockdown=confidentiality refuses it. */
   readonly probeRead: boolean
 }
@@ -61,12 +65,6 @@ export interface MissingField {
   readonly reason: string
 }
 
-/** Offsets of the arguments within `struct pt_regs`, in order of the calling convention. */
-const PT_REGS: Record<Target['architecture'], readonly number[]> = {
-  x64: [112, 104, 96, 88, 72, 64],
-  arm64: [0, 8, 16, 24, 32, 40, 48, 56],
-}
-
 /**
  * Generates the program of a probe.
  *
@@ -80,7 +78,26 @@ export function compileProbe(probe: Probe, target: Target, role: Role = 'first')
 
 /** What the program of a probe needs to have a stand-in (stand-in.ts); `undefined` when it has none. */
 export function standInOf({ hook }: Probe, { btf, preemptible }: Target): StandInTypes | undefined {
-  return preemptible && hook.kind === 'tracepoint' ? standInTypes(btf) : undefined
+  return preemptible && hookType(hook).preemption === 'recent' ? standInTypes(btf) : undefined
+}
+
+/** The kfuncs that keep a program from being preempted, where that can happen to it. */
+function preemptionOf(type: HookType, target: Target): Preemption | undefined {
+  const isPreemptible =
+    type.preemption === 'always' ? target.kernelPreempts : type.preemption === 'recent' && target.preemptible
+  if (!isPreemptible) return undefined
+  const disable = target.btf.findFunction('bpf_preempt_disable')
+  const enable = target.btf.findFunction('bpf_preempt_enable')
+  if (disable !== undefined && enable !== undefined) return { disable: disable.id, enable: enable.id }
+  throw new NotSupportedError(
+    `${type.kind} without its programs being preempted (bpf_preempt_disable; booted with preempt=none or voluntary it needs none)`,
+    '6.10',
+  )
+}
+
+interface Preemption {
+  readonly disable: number
+  readonly enable: number
 }
 
 class Compiler implements LoadFrame {
@@ -95,13 +112,15 @@ class Compiler implements LoadFrame {
   readonly #missing: MissingField[] = []
   readonly #values: Values
   readonly #tails: Tails
-  readonly #preemption: { readonly disable: number; readonly enable: number } | undefined
+  readonly #hookType: HookType
+  readonly #preemption: Preemption | undefined
 
   constructor(probe: Probe, target: Target, resolver: Resolver) {
     this.#probe = probe
     this.#target = target
     this.#resolver = resolver
-    this.flavor = probe.hook.kind === 'kprobe' ? 'probeRead' : target.flavor
+    this.#hookType = hookType(probe.hook)
+    this.flavor = target.flavor
     this.castId = target.btf.findFunction('bpf_rdonly_cast')?.id
     // On x86-64 the kernel guards each load.
     this.faultsOnNull = target.architecture === 'arm64'
@@ -116,16 +135,7 @@ class Compiler implements LoadFrame {
       values: this.#values,
       missing: this.#missing,
     })
-    const disable = target.btf.findFunction('bpf_preempt_disable')
-    const enable = target.btf.findFunction('bpf_preempt_enable')
-    // Trampolines of fentry and fexit never keep a task on its CPU, other hooks do on most kernels.
-    const isTrampoline = probe.hook.kind === 'fentry' || probe.hook.kind === 'fexit'
-    const isPreemptible = isTrampoline || (probe.hook.kind === 'tracepoint' && target.preemptible)
-    if (isPreemptible && disable !== undefined && enable !== undefined) {
-      this.#preemption = { disable: disable.id, enable: enable.id }
-    } else if (isPreemptible) {
-      throw new NotSupportedError(`${probe.hook.kind} without being preempted (bpf_preempt_disable)`, '6.10')
-    }
+    this.#preemption = preemptionOf(this.#hookType, target)
   }
 
   compile(role: Role): CompiledProbe {
@@ -144,7 +154,7 @@ class Compiler implements LoadFrame {
     }
     asm.label('out')
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_enable', this.#preemption.enable)
-    asm.movImm(R0, 0).exit().emitAsides()
+    asm.movImm(R0, this.#hookType.exitValue).exit().emitAsides()
     this.#tails.emitFunctions()
     return {
       probe: this.#probe,
@@ -163,14 +173,8 @@ class Compiler implements LoadFrame {
   }
 
   argument(dst: Register, index: number): void {
-    if (this.#probe.hook.kind !== 'kprobe' && this.#probe.hook.kind !== 'kretprobe') {
-      this.asm.load(8, dst, R6, index * 8)
-      return
-    }
-    const offset = PT_REGS[this.#target.architecture][index]
-    if (offset === undefined)
-      throw new BuildError(`Cannot read argument ${index} of ${this.#probe.hook.target}`)
-    this.asm.load(8, dst, R6, offset)
+    const { btf, architecture } = this.#target
+    emitArgument(this.asm, dst, index, { hook: this.#probe.hook, btf, architecture })
   }
 
   /** R9 = this CPU's scratch slot. */

@@ -51,21 +51,31 @@ export {
   words,
 } from './fields.js'
 export {
+  type ArgumentPlace,
   type ArgumentsOf,
   type ArgumentType,
+  type ContextLevel,
   cstring,
   describePrototype,
   fentry,
   fexit,
   type Hook,
+  HOOK_TYPES,
   type HookKind,
+  type HookType,
+  hookType,
   int,
   kprobe,
+  kretprobe,
+  type MinKernel,
   optional,
+  pointer,
+  type Preemption,
   procConnector,
+  type ProgramShape,
   struct,
   tracepoint,
-} from './hooks.js'
+} from './hooks/index.js'
 export {
   describeLayout,
   type FixedField,

@@ -16,7 +16,7 @@ import {
   userString,
   words,
 } from './fields.js'
-import { cstring, int, optional, struct, tracepoint } from './hooks.js'
+import { cstring, int, optional, struct, tracepoint } from './hooks/index.js'
 import { describeProbe, probe, type RecordOf } from './probe.js'
 import type { SmallTask } from './testing/small-kernel.js'
 

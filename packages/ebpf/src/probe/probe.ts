@@ -10,7 +10,13 @@ import {
   type Value,
 } from './expr.js'
 import { type Field, isTail } from './fields.js'
-import { type ArgumentsOf, type ArgumentType, argumentValues, describePrototype, type Hook } from './hooks.js'
+import {
+  type ArgumentsOf,
+  type ArgumentType,
+  argumentValues,
+  describePrototype,
+  type Hook,
+} from './hooks/index.js'
 import { layoutOf, type RecordLayout } from './layout.js'
 
 /** What the body of a declaration returns. */

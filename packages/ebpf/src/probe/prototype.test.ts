@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { NotSupportedError, PrototypeError } from '../errors.js'
-import { cstring, fentry, type Hook, int, optional, procConnector, struct, tracepoint } from './hooks.js'
+import {
+  cstring,
+  fentry,
+  type Hook,
+  int,
+  optional,
+  procConnector,
+  struct,
+  tracepoint,
+} from './hooks/index.js'
 import { presentArguments } from './prototype.js'
 import { smallBtf } from './testing/small-btf.js'
 

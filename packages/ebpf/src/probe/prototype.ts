@@ -2,13 +2,13 @@
 
 import type { Btf, FunctionPrototype } from '../btf/index.js'
 import { NotSupportedError, PrototypeError } from '../errors.js'
-import { type ArgumentType, describePrototype, type Hook } from './hooks.js'
+import { type ArgumentType, describePrototype, type Hook, hookType } from './hooks/index.js'
 import type { Value } from './expr.js'
 import type { PresentArguments } from './resolve.js'
 
-/** The kernel's prototype of a tracepoint or function; undefined when it has none of that name. */
+/** The kernel's prototype of a hook; undefined when it has none of that name, or BTF knows nothing of such hooks. */
 export function findPrototype(hook: Hook, btf: Btf): FunctionPrototype | undefined {
-  return hook.kind === 'tracepoint' ? btf.findTracepoint(hook.target) : btf.findFunction(hook.target)
+  return hookType(hook).prototype?.(hook.target, btf)
 }
 
 /**
@@ -18,23 +18,30 @@ export function findPrototype(hook: Hook, btf: Btf): FunctionPrototype | undefin
  * @throws {PrototypeError} when an argument has another type, or a required one is missing
  */
 export function presentArguments(hook: Hook, btf: Btf): PresentArguments {
-  if (hook.kind === 'socketFilter') return []
+  if (hookType(hook).prototype === undefined) return hook.arguments.map(() => true)
   const prototype = findPrototype(hook, btf)
   if (prototype === undefined) {
     throw new NotSupportedError(`the ${hook.kind} ${hook.target}: its BTF does not know it`)
   }
   return hook.arguments.map((argument, index) => {
-    const parameter = prototype.parameters[index]
-    if (parameter === undefined && argument.optional === true) return false
-    if (parameter === undefined || !matches(argument, parameter.type, btf)) {
-      throw new PrototypeError(hook.target, describePrototype(hook), prototype.toString())
+    const type = argument.isResult === true ? prototype.returnType : prototype.parameters[index]?.type
+    if (type === undefined && argument.optional === true) return false
+    if (type === undefined || !matches(argument, type, btf)) {
+      throw new PrototypeError(hook.target, describePrototype(hook), actual(hook, prototype, btf))
     }
     return true
   })
 }
 
+/** The kernel's prototype, with what the function returns if the declaration says something about that. */
+function actual(hook: Hook, prototype: FunctionPrototype, btf: Btf): string {
+  const hasResult = hook.arguments.some(({ isResult }) => isResult === true)
+  return hasResult ? `${prototype.toString()}: ${btf.typeName(prototype.returnType)}` : prototype.toString()
+}
+
 function matches(argument: ArgumentType<Value>, type: number, btf: Btf): boolean {
   const pointee = btf.pointee(type)
+  if (argument.pointer === true) return pointee !== undefined
   if (argument.struct !== undefined) return pointee !== undefined && btf.nameOf(pointee) === argument.struct
   if (argument.string === true) {
     const integer = pointee === undefined ? undefined : btf.integer(pointee)

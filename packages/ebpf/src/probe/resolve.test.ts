@@ -12,7 +12,7 @@ import {
   type Scalar,
   type Value,
 } from './expr.js'
-import { argumentValues, int, optional, struct, tracepoint } from './hooks.js'
+import { argumentValues, int, optional, struct, tracepoint } from './hooks/index.js'
 import { type ResolvedPath, Resolver, Unresolved } from './resolve.js'
 import { smallBtf } from './testing/small-btf.js'
 import type { SmallTask } from './testing/small-kernel.js'

@@ -4,7 +4,7 @@ import type { Btf, TypeId } from '../btf/index.js'
 import { BTF_KIND_STRUCT, BTF_KIND_UNION } from '../btf/index.js'
 import { BuildError } from '../errors.js'
 import type { BinaryOp, EnumNode, ExprNode, PathNode, ProbeMap, Root, Step } from './expr.js'
-import type { Hook } from './hooks.js'
+import type { Hook } from './hooks/index.js'
 import { findPrototype } from './prototype.js'
 
 /** Where a value lies: follow `derefs` (offsets of pointers) from the root, then look at `offset`. */
@@ -177,9 +177,11 @@ export class Resolver {
     const structName = this.#rootStruct(root)
     const rootType = typeof structName === 'string' ? (this.#btf.findStruct(structName) ?? 0) : 0
     const place = { root, rootType, derefs: [], offset: 0, address: false, bare: true }
-    const sizeBytes = root.kind === 'argument' ? this.#hook.arguments[root.index]?.sizeBytes : undefined
+    const argument = root.kind === 'argument' ? this.#hook.arguments[root.index] : undefined
+    const sizeBytes = argument?.sizeBytes
     if (root.kind === 'current' || sizeBytes === undefined) return { ...place, sizeBytes: 8, signed: false }
-    const type = findPrototype(this.#hook, this.#btf)?.parameters[root.index]?.type
+    const prototype = findPrototype(this.#hook, this.#btf)
+    const type = argument?.isResult === true ? prototype?.returnType : prototype?.parameters[root.index]?.type
     return { ...place, sizeBytes, signed: type !== undefined && this.#btf.integer(type)?.signed === true }
   }
 

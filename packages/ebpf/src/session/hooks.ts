@@ -11,59 +11,85 @@ import {
 } from '../attach/index.js'
 import type { Btf } from '../btf/index.js'
 import { BuildError, EbpfError } from '../errors.js'
-import type { Flavor, Probe } from '../probe/index.js'
+import type { FeatureName } from '../kernel/features.js'
+import { type Flavor, type Hook, type HookKind, hookType, type Probe } from '../probe/index.js'
+import type { ProgramShape } from '../probe/hooks/index.js'
 import { findPrototype } from '../probe/prototype.js'
-import type { Program } from '../program/program.js'
-import {
-  BPF_PROG_TYPE_KPROBE,
-  BPF_PROG_TYPE_RAW_TRACEPOINT,
-  BPF_PROG_TYPE_SOCKET_FILTER,
-  BPF_PROG_TYPE_TRACING,
-  BPF_TRACE_FENTRY,
-  BPF_TRACE_FEXIT,
-  BPF_TRACE_RAW_TP,
-} from '../program/types.js'
+import type { Program, ProgramSpec } from '../program/program.js'
+import * as types from '../program/types.js'
 
-/** Programs of kprobes get no pointers that the verifier would know. */
-export function isProbeReadOnly({ hook }: Probe): boolean {
-  return hook.kind === 'kprobe'
+/** How hooks of a kind are attached, and the features of which any one is enough for that. */
+interface Attaching {
+  readonly features: readonly FeatureName[]
+  /** @throws {KernelError} when the kernel refuses */
+  readonly attach: (hook: Hook, program: Program, flavor: Flavor) => Link | ProcConnector
 }
 
-interface ProgramKind {
-  readonly type: number
-  readonly expectedAttachType?: number
-  readonly attachBtfId?: number
+const tracing: Attaching['attach'] = ({ target }, program) => attachTracing(program, target)
+
+const ATTACHING: Readonly<Record<HookKind, Attaching>> = {
+  tracepoint: {
+    features: ['tpBtf', 'rawTracepoint'],
+    attach: (hook, program, flavor) =>
+      flavor === 'direct' ? attachTracing(program, hook.target) : attachRawTracepoint(program, hook.target),
+  },
+  fentry: { features: ['fentry'], attach: tracing },
+  fexit: { features: ['fexit'], attach: tracing },
+  kprobe: { features: ['kprobe'], attach: ({ target }, program) => attachKprobe(program, target) },
+  kretprobe: {
+    features: ['kretprobe'],
+    attach: ({ target }, program) => attachKprobe(program, target, { retprobe: true }),
+  },
+  socketFilter: { features: ['procConnector'], attach: attachToProcConnector },
 }
 
-export function programKind({ hook }: Probe, flavor: Flavor, btf: Btf): ProgramKind {
-  switch (hook.kind) {
-    case 'socketFilter':
-      return { type: BPF_PROG_TYPE_SOCKET_FILTER }
-    case 'tracepoint':
-      if (flavor === 'probeRead') return { type: BPF_PROG_TYPE_RAW_TRACEPOINT }
-      return tracing(BPF_TRACE_RAW_TP)
-    case 'kprobe':
-      return { type: BPF_PROG_TYPE_KPROBE }
-    case 'fentry':
-      return tracing(BPF_TRACE_FENTRY)
-    case 'fexit':
-      return tracing(BPF_TRACE_FEXIT)
-    default:
-      throw new BuildError(`Cannot load a probe for a ${hook.kind} in a session`)
-  }
-  function tracing(expectedAttachType: number): ProgramKind {
-    return { type: BPF_PROG_TYPE_TRACING, expectedAttachType, attachBtfId: findPrototype(hook, btf)?.id ?? 0 }
+/** Features of the kernel of which hooks of a kind need any one. */
+export function hookFeatures(kind: HookKind): readonly FeatureName[] {
+  return ATTACHING[kind].features
+}
+
+/** The flavours in which programs of a hook can be generated, in the order of `wanted`. */
+export function flavorsOf(hook: Hook, wanted: readonly Flavor[]): readonly Flavor[] {
+  const { programs } = hookType(hook)
+  const possible = (Object.keys(programs) as Flavor[]).filter((flavor) => programs[flavor] !== undefined)
+  // Where there is one way only, it is taken whatever is wanted.
+  return possible.length === 1 ? possible : wanted
+}
+
+function shapeOf(hook: Hook, flavor: Flavor): ProgramShape {
+  const shape = hookType(hook).programs[flavor]
+  if (shape === undefined) throw new BuildError(`Cannot load a ${hook.kind} in the flavour ${flavor}`)
+  return shape
+}
+
+/** A `BPF_*` constant by its name. */
+function constant(name: string): number {
+  const value = (types as Readonly<Record<string, unknown>>)[name]
+  if (typeof value !== 'number') throw new BuildError(`Cannot load a program of the unknown kind ${name}`)
+  return value
+}
+
+/** What the kernel is told of a probe's program when it loads it. */
+export function programKind(
+  { hook }: Probe,
+  flavor: Flavor,
+  btf: Btf,
+): Pick<ProgramSpec, 'type' | 'expectedAttachType' | 'attachBtfId'> {
+  const { type, attachType, byBtfId } = shapeOf(hook, flavor)
+  return {
+    type: constant(type),
+    ...(attachType === undefined ? {} : { expectedAttachType: constant(attachType) }),
+    ...(byBtfId === true ? { attachBtfId: findPrototype(hook, btf)?.id ?? 0 } : {}),
   }
 }
 
 /** As users read it: `tp_btf/sched_process_exec`. */
 export function hookName({ hook }: Probe, flavor: Flavor): string {
-  if (hook.kind === 'tracepoint') return `${flavor === 'direct' ? 'tp_btf' : 'raw_tp'}/${hook.target}`
-  return `${hook.kind === 'socketFilter' ? 'socket_filter' : hook.kind}/${hook.target}`
+  return `${shapeOf(hook, flavor).shownAs}/${hook.target}`
 }
 
 /** Lets the filter see the connector's messages; it drops them all, so nothing queues up on the socket. */
-function attachToProcConnector(program: Program, events: number | undefined): ProcConnector {
+function attachToProcConnector({ events }: Hook, program: Program): ProcConnector {
   const connector = openProcConnector()
   try {
     attachSocketFilter(program, connector.fd)
@@ -78,8 +104,5 @@ function attachToProcConnector(program: Program, events: number | undefined): Pr
 
 /** @throws {KernelError} when the kernel refuses */
 export function attachProgram({ hook }: Probe, program: Program, flavor: Flavor): Link | ProcConnector {
-  if (hook.kind === 'socketFilter') return attachToProcConnector(program, hook.events)
-  if (hook.kind === 'kprobe') return attachKprobe(program, hook.target)
-  if (hook.kind === 'tracepoint' && flavor === 'probeRead') return attachRawTracepoint(program, hook.target)
-  return attachTracing(program, hook.target)
+  return ATTACHING[hook.kind].attach(hook, program, flavor)
 }

@@ -6,6 +6,7 @@ import type { Btf } from '../btf/index.js'
 import { BuildError, ClosedError } from '../errors.js'
 import { VerifierError } from '../sys/errors.js'
 import { probeFeature } from '../kernel/features.js'
+import { kernelPreempts } from '../kernel/preemption.js'
 import { BpfMap, possibleCpuCount } from '../map/map.js'
 import {
   type CompiledProbe,
@@ -31,7 +32,7 @@ import {
 import { Program, type ProgramInfo } from '../program/program.js'
 import type { RecordSink } from '../ring/cursor.js'
 import { RingReader } from '../ring/ringbuf.js'
-import { attachProgram, hookName, isProbeReadOnly, programKind } from './hooks.js'
+import { attachProgram, flavorsOf, hookName, programKind } from './hooks.js'
 import { SessionMaps } from './maps.js'
 import { SessionRings, wakeRingBytes } from './rings.js'
 import { type Sleep, SessionSleep } from './sleep.js'
@@ -57,6 +58,11 @@ export interface SessionOptions {
   readonly cpuRings?: boolean
   /** Whether tracing programs may be preempted. Default: from Linux 6.19 on. Needs Linux 6.10. */
   readonly preemptible?: boolean
+  /**
+   * Whether the kernel preempts tasks inside of it. Default: what it says, yes where it does not say. If it does,
+   * fentry, fexit, iterators and programs of cgroups need Linux 6.10.
+   */
+  readonly kernelPreempts?: boolean
 }
 
 /** A probe that runs. */
@@ -218,7 +224,7 @@ export class ProbeSession implements Disposable {
    */
   load(probe: Probe): LoadedProbe {
     this.#check()
-    const flavors = isProbeReadOnly(probe) ? (['probeRead'] as const) : (this.#options.flavors ?? FLAVORS)
+    const flavors = flavorsOf(probe.hook, this.#options.flavors ?? FLAVORS)
     let refusal: VerifierError | undefined
     for (const flavor of flavors) {
       try {
@@ -258,7 +264,7 @@ export class ProbeSession implements Disposable {
     const attached: AttachedProbe = {
       probe,
       hook: hookName(probe, flavor),
-      flavor: isProbeReadOnly(probe) ? 'probeRead' : flavor,
+      flavor,
       missing,
       info: () => program.info(),
     }
@@ -278,6 +284,7 @@ export class ProbeSession implements Disposable {
 
   #target(flavor: Flavor): Target {
     const { loop, preemptible, probeRead } = this.#options
+    const preempts = this.#options.kernelPreempts
     return {
       btf: this.#openBtf(),
       flavor,
@@ -288,6 +295,10 @@ export class ProbeSession implements Disposable {
       ringSizeBytes: this.ringSizeBytes,
       cpuRings: this.#cpuRings?.layout,
       preemptible: preemptible ?? kernelAtLeast('6.19'),
+      // Found out by those who ask: it can take a system call or some.
+      get kernelPreempts() {
+        return preempts ?? kernelPreempts()
+      },
       probeRead: probeRead ?? probeFeature('probeReadKernel').supported,
     }
   }

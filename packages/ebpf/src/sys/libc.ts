@@ -90,6 +90,26 @@ export function perfEventOpen(attr: Uint8Array, pid: number, cpu: number, flags:
   return call('syscall', parameters, syscallNumbers().perfEventOpen, attr, pid, cpu, -1, flags)
 }
 
+const FSOPEN_CLOEXEC = 1
+const FSCONFIG_CMD_CREATE = 6
+const FSMOUNT_CLOEXEC = 1
+
+/** fsopen(2). */
+export function fsOpen(type: string): Result {
+  return call('syscall', ['long', 'str', 'uint'], syscallNumbers().fsopen, type, FSOPEN_CLOEXEC)
+}
+
+/** fsconfig(2) that makes the file system, with no parameters set. */
+export function fsConfigCreate(fd: number): Result {
+  const parameters = ['long', 'int', 'uint', 'void *', 'void *', 'int']
+  return call('syscall', parameters, syscallNumbers().fsconfig, fd, FSCONFIG_CMD_CREATE, null, null, 0)
+}
+
+/** fsmount(2). */
+export function fsMount(fd: number): Result {
+  return call('syscall', ['long', 'int', 'uint', 'uint'], syscallNumbers().fsmount, fd, FSMOUNT_CLOEXEC, 0)
+}
+
 /** Writes are seen by all who map the same thing, or by nobody else. */
 export const MAP_SHARED = 1
 export const MAP_PRIVATE = 2

@@ -5,11 +5,17 @@ import { PlatformError } from '../errors.js'
 export interface SyscallNumbers {
   readonly bpf: number
   readonly perfEventOpen: number
+  readonly fsopen: number
+  readonly fsconfig: number
+  readonly fsmount: number
 }
 
+/** Calls that came with Linux 5.2 or later have one number everywhere. */
+const SAME_EVERYWHERE = { fsopen: 430, fsconfig: 431, fsmount: 432 } as const
+
 const SYSCALL_NUMBERS: ReadonlyMap<string, SyscallNumbers> = new Map([
-  ['x64', { bpf: 321, perfEventOpen: 298 }],
-  ['arm64', { bpf: 280, perfEventOpen: 241 }],
+  ['x64', { bpf: 321, perfEventOpen: 298, ...SAME_EVERYWHERE }],
+  ['arm64', { bpf: 280, perfEventOpen: 241, ...SAME_EVERYWHERE }],
 ])
 
 /**

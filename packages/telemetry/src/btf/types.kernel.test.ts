@@ -22,6 +22,7 @@ test('a table made of this kernel yields the same programs and the same offsets 
     ringSizeBytes: 1 << 20,
     cpuRings: undefined,
     preemptible: false,
+    kernelPreempts: false,
     probeRead: true,
   })
   const settings = checkOptions({ threads: true, failedExecs: true, usage: true })

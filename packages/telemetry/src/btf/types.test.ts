@@ -42,6 +42,7 @@ test('the process probes compile against every known kernel', () => {
       ringSizeBytes: 1 << 20,
       cpuRings: undefined,
       preemptible: false,
+      kernelPreempts: false,
       probeRead: true,
     }
     const compiles = (probe: Probe): boolean => {

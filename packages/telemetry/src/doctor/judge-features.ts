@@ -1,20 +1,10 @@
 /** Which features of the kernel there are, and what is lost without them. */
 
-import type { FeatureName } from 'quark-ebpf'
+import { type FeatureName, hookFeatures } from 'quark-ebpf'
 import type { HookKind } from 'quark-ebpf/probe'
 import type { Finding } from './examination.js'
 import { lacksRights } from './judge-machine.js'
 import type { FeatureReading, Readings } from './readings.js'
-
-/** What a hook can be attached by: any one of them will do. */
-const HOOK_FEATURES: Readonly<Record<HookKind, readonly FeatureName[]>> = {
-  tracepoint: ['tpBtf', 'rawTracepoint'],
-  fentry: ['fentry'],
-  fexit: ['fexit'],
-  kprobe: ['kprobe'],
-  kretprobe: ['kretprobe'],
-  socketFilter: ['procConnector'],
-}
 
 /** Without these the eBPF backend does not open. */
 const OF_EBPF: readonly FeatureName[] = ['ringbuf', 'mmapableArray', 'ktimeGetBootNs']
@@ -64,9 +54,9 @@ function costsOf(
     return [...new Set(facts.map(({ fact }) => fact))]
   }
   const works = (hooks: readonly HookKind[]): boolean =>
-    hooks.every((hook) => HOOK_FEATURES[hook].some((name) => supported.has(name)))
+    hooks.every((hook) => hookFeatures(hook).some((name) => supported.has(name)))
   const needs = (hooks: readonly HookKind[]): boolean =>
-    hooks.some((hook) => HOOK_FEATURES[hook].includes(feature))
+    hooks.some((hook) => hookFeatures(hook).includes(feature))
   return facts
     .filter(({ ways }) => ways.some(needs) && !ways.some(works))
     .map(({ fact, isOptional }) => (isOptional ? `${fact} (when asked for)` : fact))

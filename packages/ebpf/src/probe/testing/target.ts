@@ -14,6 +14,7 @@ export function target(given: Partial<Target> = {}): Target {
     ringSizeBytes: 1 << 20,
     cpuRings: undefined,
     preemptible: false,
+    kernelPreempts: true,
     probeRead: true,
     ...given,
   }

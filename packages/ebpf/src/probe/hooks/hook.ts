@@ -1,6 +1,6 @@
 /** Where a probe can hook, and what the kernel hands to it there. All of it is data. */
 
-import { pathValue, type Scalar, type Value } from './expr.js'
+import { pathValue, type Scalar, type Value } from '../expr.js'
 
 declare const TYPE: unique symbol
 
@@ -12,8 +12,12 @@ export interface ArgumentType<T extends Value> {
   readonly sizeBytes?: number
   /** The argument points to a NUL-terminated string. */
   readonly string?: boolean
+  /** The argument is an address, of whatever type. */
+  readonly pointer?: boolean
   /** Kernels exist whose prototype ends before this argument. */
   readonly optional?: boolean
+  /** What the function returned: no parameter of it, and always the last one of a hook. */
+  readonly isResult?: boolean
   readonly name: string
   readonly [TYPE]?: T
 }
@@ -33,6 +37,11 @@ export function cstring(name: string): ArgumentType<Scalar> {
   return { name, string: true }
 }
 
+/** A pointer to anything, also to `void`: its address as a number. */
+export function pointer(name: string): ArgumentType<Scalar> {
+  return { name, pointer: true }
+}
+
 /** An argument that only some kernels pass. Use it inside `firstOf`. */
 export function optional<T extends Value>(type: ArgumentType<T>): ArgumentType<T> {
   return { ...type, optional: true }
@@ -43,6 +52,7 @@ export type ArgumentsOf<A extends readonly ArgumentType<Value>[]> = {
   readonly [K in keyof A]: A[K] extends ArgumentType<infer T> ? T : never
 }
 
+/** The kinds of hooks; each has a file of its name in this folder. */
 export type HookKind = 'tracepoint' | 'fentry' | 'fexit' | 'kprobe' | 'kretprobe' | 'socketFilter'
 
 /** A place in the kernel, and the declared prototype that it must have there. */
@@ -55,39 +65,6 @@ export interface Hook<A extends readonly ArgumentType<Value>[] = readonly Argume
   readonly events?: number
 }
 
-/**
- * A tracepoint, attached through BTF (`tp_btf`) or as a raw tracepoint. Arguments are those of TP_PROTO.
- * Needs Linux 4.17 (raw), 5.5 (BTF).
- */
-export function tracepoint<const A extends readonly ArgumentType<Value>[]>(target: string, args: A): Hook<A> {
-  return { kind: 'tracepoint', target, arguments: args }
-}
-
-/** The entry of a kernel function. Needs Linux 5.5, on arm64 6.0. */
-export function fentry<const A extends readonly ArgumentType<Value>[]>(target: string, args: A): Hook<A> {
-  return { kind: 'fentry', target, arguments: args }
-}
-
-/** The return of a kernel function; arguments are those of the call. Needs Linux 5.5, on arm64 6.0. */
-export function fexit<const A extends readonly ArgumentType<Value>[]>(target: string, args: A): Hook<A> {
-  return { kind: 'fexit', target, arguments: args }
-}
-
-/** The entry of a kernel function, through the kprobe PMU. Needs Linux 4.17. */
-export function kprobe<const A extends readonly ArgumentType<Value>[]>(target: string, args: A): Hook<A> {
-  return { kind: 'kprobe', target, arguments: args }
-}
-
-/**
- * A filter on a socket that listens to the proc connector: it sees each message as `packet(…)`, in the task
- * that the message is about. Needs Linux 4.17 (bpf_ringbuf_output: 5.8) and CONFIG_PROC_EVENTS.
- *
- * @param events `PROC_EVENT_*` bits that are wanted; kernels before 6.6 send all of them
- */
-export function procConnector(events: number): Hook<readonly []> {
-  return { kind: 'socketFilter', target: 'proc_connector', arguments: [], events }
-}
-
 /** The typed values behind a hook's arguments. */
 export function argumentValues<A extends readonly ArgumentType<Value>[]>(hook: Hook<A>): ArgumentsOf<A> {
   return hook.arguments.map((_, index) =>
@@ -95,13 +72,22 @@ export function argumentValues<A extends readonly ArgumentType<Value>[]>(hook: H
   ) as unknown as ArgumentsOf<A>
 }
 
+/** What a function returned, behind the arguments of a hook at its return. */
+export function resultOf<R extends Value>(type: ArgumentType<R>): ArgumentType<R> {
+  return { ...type, isResult: true }
+}
+
 /** A hook's declared prototype, as the messages print it. */
 export function describePrototype(hook: Hook): string {
-  const parts = hook.arguments.map((argument) => {
-    const optional = argument.optional === true ? '[optional] ' : ''
-    if (argument.struct !== undefined) return `${optional}struct ${argument.struct} *${argument.name}`
-    if (argument.string === true) return `${optional}const char *${argument.name}`
-    return `${optional}${argument.sizeBytes}-byte integer ${argument.name}`
-  })
-  return `(${parts.join(', ')})`
+  const parameters = hook.arguments.filter(({ isResult }) => isResult !== true).map(describeArgument)
+  const result = hook.arguments.find(({ isResult }) => isResult === true)
+  return `(${parameters.join(', ')})${result === undefined ? '' : `: ${describeArgument(result)}`}`
+}
+
+function describeArgument({ name, ...argument }: ArgumentType<Value>): string {
+  const optional = argument.optional === true ? '[optional] ' : ''
+  if (argument.struct !== undefined) return `${optional}struct ${argument.struct} *${name}`
+  if (argument.string === true) return `${optional}const char *${name}`
+  if (argument.pointer === true) return `${optional}pointer ${name}`
+  return `${optional}${argument.sizeBytes}-byte integer ${name}`
 }

@@ -1,0 +1,46 @@
+/** The kinds of hooks, each from its own file. */
+
+import { fentryType } from './fentry.js'
+import { fexitType } from './fexit.js'
+import type { Hook, HookKind } from './hook.js'
+import { kprobeType } from './kprobe.js'
+import { kretprobeType } from './kretprobe.js'
+import { socketFilterType } from './socket-filter.js'
+import { tracepointType } from './tracepoint.js'
+import type { HookType } from './type.js'
+
+export {
+  type ArgumentsOf,
+  type ArgumentType,
+  argumentValues,
+  cstring,
+  describePrototype,
+  type Hook,
+  type HookKind,
+  int,
+  optional,
+  pointer,
+  struct,
+} from './hook.js'
+export type { ArgumentPlace, ContextLevel, HookType, MinKernel, Preemption, ProgramShape } from './type.js'
+export { fentry } from './fentry.js'
+export { fexit } from './fexit.js'
+export { kprobe } from './kprobe.js'
+export { kretprobe } from './kretprobe.js'
+export { procConnector } from './socket-filter.js'
+export { tracepoint } from './tracepoint.js'
+
+/** What is known of each kind of hook. */
+export const HOOK_TYPES: { readonly [K in HookKind]: HookType & { readonly kind: K } } = {
+  tracepoint: tracepointType,
+  fentry: fentryType,
+  fexit: fexitType,
+  kprobe: kprobeType,
+  kretprobe: kretprobeType,
+  socketFilter: socketFilterType,
+}
+
+/** What is known of a hook's kind. */
+export function hookType({ kind }: Hook): HookType {
+  return HOOK_TYPES[kind]
+}

@@ -1,0 +1,68 @@
+/** What is known of a kind of hook, so that nothing else has to ask which one it is. */
+
+import type { Btf, FunctionPrototype } from '../../btf/index.js'
+import type { Flavor } from '../load-tree.js'
+import type { HookKind } from './hook.js'
+
+/** How a program is loaded: names of constants in include/uapi/linux/bpf.h. */
+export interface ProgramShape {
+  readonly type: `BPF_PROG_TYPE_${string}`
+  readonly attachType?: `BPF_${string}`
+  /** The kernel finds the hook by its BTF id when the program is loaded. */
+  readonly byBtfId?: boolean
+  /** What users call it: the part before the slash of `tp_btf/sched_process_exec`. */
+  readonly shownAs: string
+}
+
+/**
+ * What a program interrupts and can be interrupted by. The program itself keeps its records apart by how deeply it is
+ * nested (scratch.ts); this is for those who declare probes: only in `task` is the current task the one that acts.
+ */
+export type ContextLevel = 'task' | 'softirq' | 'hardirq'
+
+/** Where a program finds the arguments of its hook. */
+export type ArgumentPlace =
+  /** One word for each, in a row: `struct bpf_raw_tracepoint_args`, and what trampolines pass. */
+  | 'words'
+  /** `struct pt_regs`, by the calling convention. */
+  | 'registers'
+  | 'none'
+
+/** Whether a task may be preempted while a program runs for it, so that another one runs the same on that CPU. */
+export type Preemption =
+  | 'never'
+  /** Since Linux 6.19: stand-in.ts. */
+  | 'recent'
+  /** Ever: such programs are only kept on their CPU (migrate_disable). */
+  | 'always'
+
+/** A release that brought a hook to each architecture. */
+export interface MinKernel {
+  readonly x64: string
+  readonly arm64: string
+}
+
+/** A kind of hook. */
+export interface HookType {
+  readonly kind: HookKind
+  /** How it is declared, and when its probes run: a row of docs/probes.md. */
+  readonly declared: string
+  readonly runs: string
+  /** The flavours in which its programs can be generated, and how they are loaded then. */
+  readonly programs: Readonly<Partial<Record<Flavor, ProgramShape>>>
+  readonly levels: readonly ContextLevel[]
+  readonly preemption: Preemption
+  /** What the program returns on every path. */
+  readonly exitValue: 0 | 1
+  readonly arguments: ArgumentPlace
+  /** Where the function's return value is; absent where there is none. */
+  readonly result?: 'afterArguments' | 'register'
+  /** What the kernel passes, where BTF knows it. */
+  readonly prototype?: (target: string, btf: Btf) => FunctionPrototype | undefined
+  readonly minKernel: MinKernel
+}
+
+/** The prototype of a kernel function. */
+export function functionPrototype(target: string, btf: Btf): FunctionPrototype | undefined {
+  return btf.findFunction(target)
+}
