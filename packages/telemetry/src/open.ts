@@ -6,13 +6,14 @@ import { AggregationTable } from './aggregate/table.js'
 import type { Backend } from './backend/backend.js'
 import { type BackendContext, backends } from './backend/index.js'
 import { aggregationOf, type Catalogue } from './kinds/catalogue.js'
+import type { QuarkSettings } from './kinds/index.js'
 import { BackendError, type BackendFailure, QuarkError } from './errors.js'
 import type { QuarkEvent } from './event/event.js'
 import { TimeBase } from './event/time-base.js'
 import { type CgroupHierarchy, findCgroupHierarchy } from './process/procfs/cgroup-mounts.js'
 import { CgroupNames } from './kinds/cgroup/names.js'
-import { checkOptions, type Settings } from './options/check.js'
-import type { QuarkOptions, ReplayOptions } from './options/options.js'
+import { checkOptions } from './options/check.js'
+import type { Settings } from './options/declare.js'
 import { BypassFeed } from './pipeline/bypass-feed.js'
 import { Clock } from './pipeline/clock.js'
 import type { Feed } from './pipeline/feed.js'
@@ -43,17 +44,17 @@ export interface Parts {
  *
  * @throws as `Quark.open`
  */
-export function openParts(catalogue: Catalogue, options: QuarkOptions): Parts {
-  const settings = checkOptions(options)
+export function openParts(catalogue: Catalogue, options: object): Parts {
+  const settings = checkOptions(catalogue.options, options)
   const { signal } = settings
   signal?.throwIfAborted()
   const clock = Clock.system()
   const hierarchy = findCgroupHierarchy()
   const facts = catalogue.kinds.flatMap((kind) => kind.facts({ settings, hierarchy }))
-  const { backend, failures } = openBackend({ settings, hierarchy, clock, facts })
+  const { backend, failures } = openBackend({ settings: settings as QuarkSettings, hierarchy, clock, facts })
   let recorder: RecordingWriter | undefined
   try {
-    const tables = tablesOf(settings, clock.bootEpochNs, hierarchy)
+    const tables = tablesOf(settings as QuarkSettings, clock.bootEpochNs, hierarchy)
     const pipeline = pipelineOf(catalogue, settings, tables, possibleCpuCount())
     const kernel = release()
     if (settings.bypass) {
@@ -105,14 +106,14 @@ export function openParts(catalogue: Catalogue, options: QuarkOptions): Parts {
  *
  * @throws as `Quark.replay`
  */
-export function replayParts(catalogue: Catalogue, path: string, options: ReplayOptions): Parts {
+export function replayParts(catalogue: Catalogue, path: string, options: object): Parts {
   const reader = new RecordingReader(path)
   try {
     const settings = replaySettings(catalogue, reader, options)
-    const tables = tablesOf(settings, BigInt(reader.header.bootEpochNs), undefined)
+    const tables = tablesOf(settings as QuarkSettings, BigInt(reader.header.bootEpochNs), undefined)
     const pipeline = pipelineOf(catalogue, settings, tables, reader.header.cpus)
     const feed = new ReplayFeed(reader, pipeline)
-    return { catalogue, feed, pipeline, signal: options.signal, failures: [] }
+    return { catalogue, feed, pipeline, signal: settings.signal, failures: [] }
   } catch (error) {
     reader[Symbol.dispose]()
     throw error
@@ -139,7 +140,7 @@ interface Opened {
   readonly failures: readonly BackendFailure[]
 }
 
-function tablesOf(settings: Settings, bootEpochNs: bigint, hierarchy: CgroupHierarchy | undefined) {
+function tablesOf(settings: QuarkSettings, bootEpochNs: bigint, hierarchy: CgroupHierarchy | undefined) {
   const timeBase = new TimeBase(bootEpochNs)
   return {
     timeBase,

@@ -10,7 +10,7 @@ import { BackendError, OptionError, QuarkError, RecordingError } from './errors.
 import type { ExecFailedEvent, ProcessEvent, QuarkEvent, ThreadEvent } from './event/event.js'
 import { TICK_NS } from './event/time-base.js'
 import { defaultAggregation } from './kinds/index.js'
-import type { QuarkOptions } from './options/options.js'
+import type { QuarkOptions } from './kinds/index.js'
 import { Quark } from './quark.js'
 import { findCgroupHierarchy } from './process/procfs/cgroup-mounts.js'
 import {

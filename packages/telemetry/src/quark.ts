@@ -4,10 +4,9 @@ import { type Host, readHost } from './context/host.js'
 import { UserNames } from './context/users.js'
 import { QuarkError } from './errors.js'
 import type { QuarkEvent } from './event/event.js'
-import { catalogue } from './kinds/index.js'
+import { catalogue, type QuarkOptions, type ReplayOptions } from './kinds/index.js'
 import type { RecordType } from './kinds/kind.js'
 import { openParts, type Parts, replayParts } from './open.js'
-import type { QuarkOptions, ReplayOptions } from './options/options.js'
 import type { Feed } from './pipeline/feed.js'
 import type { BufferedRecord, Pipeline } from './pipeline/pipeline.js'
 import type { Capabilities, QuarkStats } from './pipeline/stats.js'
@@ -265,16 +264,12 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
 }
 
 /** Opens a queue of the kinds of a catalogue. */
-export async function openQuark(catalogue: Catalogue, options: QuarkOptions): Promise<Quark> {
+export async function openQuark(catalogue: Catalogue, options: object): Promise<Quark> {
   return newQuark(openParts(catalogue, options))
 }
 
 /** Delivers the events of a recording of the kinds of a catalogue. */
-export async function replayQuark(
-  catalogue: Catalogue,
-  path: string,
-  options: ReplayOptions,
-): Promise<Quark> {
+export async function replayQuark(catalogue: Catalogue, path: string, options: object): Promise<Quark> {
   return newQuark(replayParts(catalogue, path, options))
 }
 

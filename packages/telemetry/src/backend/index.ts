@@ -1,6 +1,7 @@
 /** The backends: one line each. */
 
-import type { Settings } from '../options/check.js'
+import type { QuarkSettings as Settings } from '../kinds/index.js'
+import type { BackendName } from '../options/declare.js'
 import type { Clock } from '../pipeline/clock.js'
 import type { FactProbes } from '../event/fact.js'
 import type { CgroupHierarchy } from '../process/procfs/cgroup-mounts.js'
@@ -29,16 +30,4 @@ export const backends = {
   kprobe: openKprobe,
   audit: openAudit,
   procConnector: openProcConnector,
-} as const satisfies Record<string, OpenBackend>
-
-/** Where records can come from. */
-export type BackendName = keyof typeof backends
-
-/** All backend names, the best first. */
-export const BACKEND_NAMES = Object.keys(backends) as readonly BackendName[]
-
-/**
- * What is tried when no backend is asked for, in this order. Not audit: it changes settings of the whole machine,
- * which is for its owner to decide.
- */
-export const DEFAULT_BACKENDS: readonly BackendName[] = ['ebpf', 'kprobe', 'procConnector']
+} as const satisfies Record<BackendName, OpenBackend>

@@ -4,7 +4,7 @@ import { type Btf, kernelBtf, NotSupportedError } from 'quark-ebpf'
 import { makeOffsetEntry, offsetEntryBtf } from 'quark-ebpf/btf'
 import { compileProbe, type Target } from 'quark-ebpf/probe'
 import { checkOptions } from '../options/check.js'
-import { kinds } from '../kinds/index.js'
+import { catalogue, kinds } from '../kinds/index.js'
 import { openKernelTypes } from './types.js'
 import { BTF_TARGETS, resolveTarget } from './targets.js'
 
@@ -25,7 +25,7 @@ test('a table made of this kernel yields the same programs and the same offsets 
     kernelPreempts: false,
     probeRead: true,
   })
-  const settings = checkOptions({ threads: true, failedExecs: true, usage: true })
+  const settings = checkOptions(catalogue.options, { threads: true, failedExecs: true, usage: true })
   const facts = kinds.flatMap((kind) => kind.facts({ settings, hierarchy: undefined }))
   for (const probe of facts.flatMap(({ ways }) => ways.flat())) {
     // Programs for these call kernel functions by their number in the kernel's own BTF.

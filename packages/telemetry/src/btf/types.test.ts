@@ -7,7 +7,7 @@ import { BtfError, NotSupportedError } from 'quark-ebpf'
 import { compileProbe, type Probe, type Target } from 'quark-ebpf/probe'
 import { offsetEntryBtf, offsetTableText } from 'quark-ebpf/btf'
 import { checkOptions } from '../options/check.js'
-import { kinds } from '../kinds/index.js'
+import { catalogue, kinds } from '../kinds/index.js'
 import { openKernelTypes } from './types.js'
 import { knownOffsets } from './known-offsets.js'
 import { BTF_TARGETS, missingTargets, resolveTarget } from './targets.js'
@@ -30,7 +30,7 @@ test('every known kernel has all targets, each at the place that its entry says'
 })
 
 test('the process probes compile against every known kernel', () => {
-  const settings = checkOptions({ threads: true, failedExecs: true, usage: true })
+  const settings = checkOptions(catalogue.options, { threads: true, failedExecs: true, usage: true })
   for (const entry of knownOffsets().kernels) {
     const target: Target = {
       btf: offsetEntryBtf(entry),

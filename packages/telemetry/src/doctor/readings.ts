@@ -11,12 +11,12 @@ import {
   probeFeature,
 } from 'quark-ebpf'
 import type { HookKind } from 'quark-ebpf/probe'
-import { BACKEND_NAMES, type BackendName } from '../backend/index.js'
+import { BACKEND_NAMES, type BackendName } from '../options/declare.js'
 import { openKernelTypes } from '../btf/types.js'
 import { checkOptions } from '../options/check.js'
 import { BackendError, QuarkError } from '../errors.js'
 import type { FactProbes } from '../event/fact.js'
-import { kinds } from '../kinds/index.js'
+import { catalogue, kinds } from '../kinds/index.js'
 import { Quark } from '../quark.js'
 import { type CgroupHierarchy, findCgroupHierarchy } from '../process/procfs/cgroup-mounts.js'
 import { hasKernelPids } from '../process/procfs/pids.js'
@@ -82,7 +82,7 @@ const ONLY_IF_ASKED: readonly string[] = ['audit']
  * @throws {PlatformError} when this is not Linux on x64 or arm64
  */
 export async function readMachine(options: ExamineOptions): Promise<Readings> {
-  const { btf } = checkOptions(options.btf === undefined ? {} : { btf: options.btf })
+  const { btf } = checkOptions(catalogue.options, options.btf === undefined ? {} : { btf: options.btf })
   const { capEffective, lockdown, seccomp } = permissionFacts()
   const trials: BackendTrial[] = []
   for (const backend of BACKEND_NAMES) {
@@ -139,7 +139,9 @@ function readFeature(name: FeatureName): FeatureReading {
 
 function factHooks(): FactHooks[] {
   const factsOf = (options: { threads: boolean; failedExecs: boolean }): FactProbes[] =>
-    kinds.flatMap((kind) => kind.facts({ settings: checkOptions(options), hierarchy: undefined }))
+    kinds.flatMap((kind) =>
+      kind.facts({ settings: checkOptions(catalogue.options, options), hierarchy: undefined }),
+    )
   const byDefault = new Set(factsOf({ threads: false, failedExecs: false }).map(({ fact }) => fact))
   return factsOf({ threads: true, failedExecs: true }).map(({ fact, ways }) => ({
     fact,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type RecordLayout, layoutOf, constant, u32 } from 'quark-ebpf/probe'
+import { coreOptions } from '../options/declare.js'
 import { catalogueOf } from './catalogue.js'
 import type { Kind } from './kind.js'
 
@@ -36,7 +37,7 @@ test('catalogueOf() puts together what kinds have', () => {
     recordTypes.map(({ name }) => name),
     ['a', 'b'],
   )
-  assert.deepEqual(Object.keys(options), ['some'])
+  assert.deepEqual(Object.keys(options), [...Object.keys(coreOptions), 'some'])
   assert.deepEqual(events, [{ kind: 'seen' }])
 })
 

@@ -1,15 +1,16 @@
 /** What all kinds together have: the only thing that the rest of quark knows of which kinds there are. */
 
 import { AggregationTable } from '../aggregate/table.js'
-import type { EventKind, Kind, RecordType } from './kind.js'
+import { coreOptions } from '../options/declare.js'
 import type { OptionSpecs } from '../options/spec.js'
+import type { EventKind, Kind, RecordType } from './kind.js'
 
 /** Kinds, and what follows from them. */
-export interface Catalogue {
+export interface Catalogue<S extends OptionSpecs = OptionSpecs> {
   readonly kinds: readonly Kind[]
   readonly recordTypes: readonly RecordType[]
-  /** The options of all kinds. */
-  readonly options: OptionSpecs
+  /** The options of every queue, and those of all kinds. */
+  readonly options: S
   readonly events: readonly EventKind[]
 }
 
@@ -19,8 +20,9 @@ export interface Catalogue {
  * @throws {RangeError} naming what two of them share and may not: their name or number, a record type or its name, an
  * option, or the kind of an event
  */
-export function catalogueOf(kinds: readonly Kind[]): Catalogue {
+export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<SpecsOf<K>> {
   const unique = new Names()
+  for (const name of Object.keys(coreOptions)) unique.add({ name: 'every queue' }, 'option', name)
   for (const kind of kinds) {
     unique.add(kind, 'name', kind.name)
     unique.add(kind, 'number', String(kind.number))
@@ -34,15 +36,29 @@ export function catalogueOf(kinds: readonly Kind[]): Catalogue {
   return {
     kinds,
     recordTypes: kinds.flatMap((kind) => kind.records),
-    options: Object.assign({}, ...kinds.map((kind) => kind.options)) as OptionSpecs,
+    options: Object.assign({}, coreOptions, ...kinds.map((kind) => kind.options)) as SpecsOf<K>,
     events: kinds.flatMap((kind) => kind.events ?? []),
   }
 }
 
-class Names {
-  readonly #owners = new Map<string, Kind>()
+/** The options of every queue, and those of some kinds. */
+export type SpecsOf<K extends readonly Kind[]> = typeof coreOptions & AllOf<K[number]['options']>
 
-  add(kind: Kind, what: string, name: string): void {
+/** What has all members of a union. */
+type AllOf<U> = (U extends unknown ? (one: U) => void : never) extends (
+  all: infer I extends OptionSpecs,
+) => void
+  ? I
+  : never
+
+interface Owner {
+  readonly name: string
+}
+
+class Names {
+  readonly #owners = new Map<string, Owner>()
+
+  add(kind: Owner, what: string, name: string): void {
     const key = `${what} "${name}"`
     const owner = this.#owners.get(key)
     if (owner !== undefined) {

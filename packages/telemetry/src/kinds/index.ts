@@ -1,5 +1,6 @@
 import type { AggregationTable } from '../aggregate/table.js'
-import { aggregationOf, catalogueOf } from './catalogue.js'
+import { aggregationOf, catalogueOf, type SpecsOf } from './catalogue.js'
+import type { OptionsOf, RecordedNames, SettingsOf } from '../options/spec.js'
 import { processKind } from './process/index.js'
 
 /** All kinds, one line each. */
@@ -7,6 +8,17 @@ export const kinds = [processKind] as const
 
 /** What `Quark` knows. */
 export const catalogue = catalogueOf(kinds)
+
+type Specs = SpecsOf<typeof kinds>
+
+/** What `Quark.open` takes. Every member has a default, and an empty object is the usual call. */
+export interface QuarkOptions extends OptionsOf<Specs> {}
+
+/** What `Quark.replay` takes. Options that are left out are those of the recorded queue. */
+export interface ReplayOptions extends Pick<QuarkOptions, RecordedNames<Specs> | 'signal'> {}
+
+/** Options with every default filled in. */
+export type QuarkSettings = SettingsOf<Specs>
 
 /** A new table in which records join as long as nothing that matters is lost: fork, exec and exit are one event. */
 export function defaultAggregation(): AggregationTable {

@@ -5,8 +5,8 @@ import type { ProcessTable } from '../process/table.js'
 import type { TimeBase } from '../event/time-base.js'
 import type { Clock } from '../pipeline/clock.js'
 import type { CgroupHierarchy } from '../process/procfs/cgroup-mounts.js'
-import type { Settings } from '../options/check.js'
-import type { OptionSpecs } from '../options/spec.js'
+import type { Settings } from '../options/declare.js'
+import type { OptionSpecs, SettingsOf } from '../options/spec.js'
 import type { QuarkEvent } from '../event/event.js'
 import type { FactProbes } from '../event/fact.js'
 import type { RecordGroup } from '../event/raw.js'
@@ -42,23 +42,24 @@ export interface RecordType {
 }
 
 /** What a kind may adapt itself to: the options, and where this machine keeps its cgroups. */
-export interface Surroundings {
-  readonly settings: Settings
+export interface Surroundings<T = Settings> {
+  /** Options of every queue, and the kind's own. */
+  readonly settings: T
   readonly hierarchy: CgroupHierarchy | undefined
 }
 
 /** Everything that the rest of quark knows about one kind of event. */
-export interface Kind {
+export interface Kind<S extends OptionSpecs = OptionSpecs, T = Settings & SettingsOf<S>> {
   /** Name of its folder, its table in statistics and its group of options. */
   readonly name: string
   /** High byte of the types of its records; part of the recording format, so it never changes. */
   readonly number: number
   /** What can be chosen about it; may be empty. */
-  readonly options: OptionSpecs
+  readonly options: S
   /** What to learn from the kernel, in the order in which it is to be attached. */
-  facts(surroundings: Surroundings): FactProbes[]
+  facts(surroundings: Surroundings<T>): FactProbes[]
   /** Records of what existed before the queue was opened, in their own memory. */
-  scan?(surroundings: Surroundings, clock: Clock): Iterable<Uint8Array>
+  scan?(surroundings: Surroundings<T>, clock: Clock): Iterable<Uint8Array>
   readonly records: readonly RecordType[]
   readonly aggregation: {
     readonly default: readonly AggregationRow[]

@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import { AggregationTable } from '../aggregate/table.js'
 import { checkOptions } from './check.js'
 import { OptionError } from '../errors.js'
-import type { QuarkOptions } from './options.js'
+import { catalogue, type QuarkSettings } from '../kinds/index.js'
 
 /** Options as a caller without a compiler might give them. */
-function check(options: object): ReturnType<typeof checkOptions> {
-  return checkOptions(options as QuarkOptions)
+function check(options: object): QuarkSettings {
+  return checkOptions(catalogue.options, options)
 }
 
 /** The error of refused options. */

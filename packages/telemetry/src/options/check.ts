@@ -1,142 +1,106 @@
-import { AggregationTable } from '../aggregate/table.js'
-import type { QuarkOptions } from './options.js'
-import { BACKEND_NAMES, DEFAULT_BACKENDS } from '../backend/index.js'
 import { OptionError } from '../errors.js'
-
-/** Options with every default filled in. */
-export type Settings = Required<Omit<QuarkOptions, 'record' | 'btf' | 'signal'>> &
-  Pick<QuarkOptions, 'record' | 'btf' | 'signal'>
-
-const DEFAULTS = {
-  backends: DEFAULT_BACKENDS,
-  aggregation: 'default',
-  maxLength: 10_000,
-  maxBufferBytes: 16 << 20,
-  holdMs: 1000,
-  graceMs: 4000,
-  maxProcesses: 65_536,
-  ringSizeBytes: 2 << 20,
-  maxArgvBytes: 128 << 10,
-  maxEnvBytes: 0,
-  threads: false,
-  kernelThreads: false,
-  usage: false,
-  failedExecs: false,
-  releaseEarly: true,
-  snapshot: false,
-  bypass: false,
-  pollMs: 100,
-} as const satisfies QuarkOptions
-
-const MAX_TAIL_BYTES = 4 << 20
-const PAGE_BYTES = 4096
-
-interface Range {
-  readonly min: number
-  readonly max: number
-}
-
-const RANGES: Readonly<Record<string, Range>> = {
-  maxLength: { min: 1, max: 10_000_000 },
-  maxBufferBytes: { min: 64 << 10, max: 2 ** 40 },
-  holdMs: { min: 0, max: 3_600_000 },
-  graceMs: { min: 0, max: 86_400_000 },
-  maxProcesses: { min: 16, max: 10_000_000 },
-  ringSizeBytes: { min: PAGE_BYTES, max: 1 << 30 },
-  maxArgvBytes: { min: 0, max: MAX_TAIL_BYTES },
-  maxEnvBytes: { min: 0, max: MAX_TAIL_BYTES },
-  pollMs: { min: 1, max: 10_000 },
-}
-
-/** Options that say how events are made; with bypass there are none to make. */
-const NOT_WITH_BYPASS = ['aggregation', 'snapshot', 'record', 'maxLength', 'holdMs', 'graceMs'] as const
-
-const AGGREGATIONS: readonly unknown[] = ['default', 'minimal', 'none']
-const SWITCHES = [
-  'releaseEarly',
-  'threads',
-  'kernelThreads',
-  'usage',
-  'failedExecs',
-  'snapshot',
-  'bypass',
-] as const
-const PATHS = ['record', 'btf'] as const
+import type { Settings } from './declare.js'
+import {
+  defaultOf,
+  type NumberSpec,
+  type ObjectOfClass,
+  type OptionSpec,
+  type OptionSpecs,
+  type SettingsOf,
+} from './spec.js'
 
 /**
- * Fills in the defaults.
+ * Checks options against their declarations and fills in the defaults.
  *
+ * @param specs those of a catalogue
  * @throws {OptionError} for unknown options, values out of range, and contradictions
  */
-export function checkOptions(options: QuarkOptions): Settings {
-  const known = new Set([...Object.keys(DEFAULTS), 'record', 'btf', 'signal'])
-  for (const name of Object.keys(options)) {
-    if (!known.has(name))
-      throw new OptionError(name, `Unknown option "${name}": use one of ${[...known].join(', ')}`)
+export function checkOptions<S extends OptionSpecs>(specs: S, options: object): Settings & SettingsOf<S> {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(specs, name))
+  if (unknown !== undefined) {
+    const known = Object.keys(specs).join(', ')
+    throw new OptionError(unknown, `Unknown option "${unknown}": use one of ${known}`)
   }
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const settings: Settings = { ...DEFAULTS, ...given }
-  checkNumbers(settings)
-  checkTypes(settings)
-  checkBackends(settings)
-  if (settings.bypass) {
-    const clash = NOT_WITH_BYPASS.find((name) => given[name] !== undefined && given[name] !== false)
-    if (clash !== undefined) {
-      throw new OptionError(clash, `Option "${clash}" has no meaning with "bypass": leave one of them out`)
-    }
+  const given = new Map<string, unknown>(Object.entries(options).filter(([, value]) => value !== undefined))
+  const settings: Record<string, unknown> = {}
+  for (const [name, spec] of Object.entries(specs)) {
+    const value = given.has(name) ? given.get(name) : fallback(spec)
+    if (value === undefined) continue
+    const problem = problemOf(name, spec, value)
+    if (problem !== undefined) throw new OptionError(name, problem)
+    settings[name] = value
   }
-  const btf = settings.btf ?? process.env['QUARK_BTF_PATH']
-  return btf === undefined || btf === '' ? settings : { ...settings, btf }
+  if (settings['bypass'] === true) checkBypass(specs, given)
+  return settings as Settings & SettingsOf<S>
 }
 
-function checkNumbers(settings: Settings): void {
-  for (const [name, { min, max }] of Object.entries(RANGES)) {
-    const value = settings[name as keyof Settings]
-    if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {
-      throw new OptionError(
-        name,
-        `Option "${name}" must be a whole number from ${min} to ${max}: ${String(value)}`,
-      )
-    }
-  }
-  if ((settings.ringSizeBytes & (settings.ringSizeBytes - 1)) !== 0) {
-    const message = `Option "ringSizeBytes" must be a power of two: ${settings.ringSizeBytes}`
-    throw new OptionError('ringSizeBytes', message)
+/** What holds when an option is not given. */
+function fallback(spec: OptionSpec): unknown {
+  if (spec.type !== 'path' || spec.environment === undefined) return defaultOf(spec)
+  const path = process.env[spec.environment]
+  return path === '' ? undefined : path
+}
+
+/** Options that say how records become events: with bypass they stay records. */
+function checkBypass(specs: OptionSpecs, given: ReadonlyMap<string, unknown>): void {
+  for (const [name, { notWithBypass }] of Object.entries(specs)) {
+    if (notWithBypass !== true || !given.has(name) || given.get(name) === false) continue
+    throw new OptionError(name, `Option "${name}" has no meaning with "bypass": leave one of them out`)
   }
 }
 
 /** Callers need not have been checked by a compiler, and a wrong word must not pass for the default. */
-function checkTypes(settings: Settings): void {
-  const { aggregation, signal } = settings
-  for (const name of SWITCHES) {
-    const value: unknown = settings[name]
-    if (typeof value !== 'boolean') {
-      throw new OptionError(name, `Option "${name}" must be true or false: ${String(value)}`)
-    }
-  }
-  for (const name of PATHS) {
-    const value: unknown = settings[name]
-    if (value !== undefined && typeof value !== 'string') {
-      throw new OptionError(name, `Option "${name}" must be a path: ${String(value)}`)
-    }
-  }
-  if (!AGGREGATIONS.includes(aggregation) && !(aggregation instanceof AggregationTable)) {
-    const message = `Option "aggregation" must be default, minimal, none or a table: ${String(aggregation)}`
-    throw new OptionError('aggregation', message)
-  }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new OptionError('signal', `Option "signal" must be an AbortSignal: ${String(signal)}`)
+function problemOf(name: string, spec: OptionSpec, value: unknown): string | undefined {
+  const mustBe = (isRight: boolean, what: string): string | undefined =>
+    isRight ? undefined : `Option "${name}" must be ${what}: ${String(value)}`
+  switch (spec.type) {
+    case 'flag':
+      return mustBe(typeof value === 'boolean', 'true or false')
+    case 'path':
+      return mustBe(typeof value === 'string', 'a path')
+    case 'instance':
+      return mustBe(isInstance(value, spec.of), spec.of.noun)
+    case 'choice':
+      return mustBe(
+        spec.words.includes(value as string) || isInstance(value, spec.or),
+        choices([...spec.words, ...(spec.or === undefined ? [] : [spec.or.noun])]),
+      )
+    case 'list':
+      return listProblem(name, spec, value)
+    default:
+      return (
+        mustBe(isWithin(value, spec), `a whole number from ${spec.min} to ${spec.max}`) ??
+        mustBe(spec.isPowerOfTwo !== true || isPowerOfTwo(value as number), 'a power of two')
+      )
   }
 }
 
-function checkBackends({ backends }: Settings): void {
-  const backendNames = BACKEND_NAMES.join(', ')
-  if (!Array.isArray(backends) || backends.length === 0) {
-    throw new OptionError('backends', `Option "backends" must name at least one: use ${backendNames}`)
+function listProblem(
+  name: string,
+  { item, words }: { readonly item: string; readonly words: readonly string[] },
+  value: unknown,
+): string | undefined {
+  const known = words.join(', ')
+  if (!Array.isArray(value) || value.length === 0) {
+    return `Option "${name}" must name at least one: use ${known}`
   }
-  for (const backend of backends) {
-    if (!BACKEND_NAMES.includes(backend)) {
-      throw new OptionError('backends', `Unknown backend "${String(backend)}": use ${backendNames}`)
-    }
-  }
+  const strange = value.findIndex((word) => !words.includes(word))
+  return strange === -1 ? undefined : `Unknown ${item} "${String(value[strange])}": use ${known}`
+}
+
+function isInstance(value: unknown, of: ObjectOfClass | undefined): boolean {
+  return of !== undefined && value instanceof of.class
+}
+
+function isWithin(value: unknown, { min, max }: NumberSpec): boolean {
+  return Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+}
+
+function isPowerOfTwo(value: number): boolean {
+  return Number.isInteger(Math.log2(value))
+}
+
+/** `one, two or three`. */
+function choices(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 }

@@ -1,19 +1,21 @@
 /**
- * An option, declared once. Types, defaults, checks, what a recording keeps, the options of the command with their help
- * and manual page, and the tables of the docs all follow from it. The comment on a member of an object of specs is what
- * editors show for the option.
+ * What an option is declared as. Types, defaults, checks, what a recording keeps, the options of the command with their
+ * help and manual page, and the tables of the docs follow from one declaration.
  */
+
+/** An option. The comment on it, in the object of specs that it belongs to, is what editors show. */
 export type OptionSpec = FlagSpec | NumberSpec | PathSpec | ChoiceSpec | ListSpec | InstanceSpec
 
 /** Options by name. */
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>
 
-interface SpecBase {
-  /** It decides which events come of the same records, so a recording keeps it and a replay may change it. */
+/** What every option may say of itself. */
+export interface SpecBase {
+  /** It decides which events the same records become: a recording keeps it, and a replay may choose it anew. */
   readonly isRecorded?: boolean
-  /** It says how events are made of records, so with `bypass` it has no meaning. */
+  /** It says how records become events, so it has no meaning with `bypass`. */
   readonly notWithBypass?: boolean
-  /** How a command line gives it; several forms if it has several. */
+  /** How a command line gives it. */
   readonly command?: CommandForm | readonly CommandForm[]
 }
 
@@ -32,10 +34,11 @@ export interface NumberSpec extends SpecBase {
   readonly isPowerOfTwo?: boolean
 }
 
-/** Name of a file; without it there is none. */
+/** Name of a file; there is none by default. */
 export interface PathSpec extends SpecBase {
   readonly type: 'path'
-  readonly default?: undefined
+  /** Environment variable that names the file if the option does not. */
+  readonly environment?: string
 }
 
 /** One of some words, or an object of a class in place of them. */
@@ -43,50 +46,48 @@ export interface ChoiceSpec extends SpecBase {
   readonly type: 'choice'
   readonly default: string
   readonly words: readonly string[]
-  readonly or?: InstanceOf
+  readonly or?: ObjectOfClass
 }
 
-/** Some of some words, in an order that counts; at least one. */
+/** Some of some words in an order that counts; at least one. */
 export interface ListSpec extends SpecBase {
   readonly type: 'list'
   readonly default: readonly string[]
   readonly words: readonly string[]
-  /** What one of them is called: `backend`. */
+  /** What one of the words stands for, as in `Unknown backend "…"`. */
   readonly item: string
 }
 
-/** An object of a class; without it there is none. */
+/** An object of a class; there is none by default. */
 export interface InstanceSpec extends SpecBase {
   readonly type: 'instance'
-  readonly default?: undefined
-  readonly of: InstanceOf
+  readonly of: ObjectOfClass
 }
 
 /** A class whose objects an option takes. */
-export interface InstanceOf {
-  // oxlint-disable-next-line typescript/no-explicit-any -- any constructor will do: only its objects are looked at
-  readonly class: abstract new (...args: any) => unknown
+export interface ObjectOfClass {
+  readonly class: abstract new (...args: never) => object
   /** With its article: `an AbortSignal`. */
   readonly noun: string
 }
 
-/** Where the option stands in the help of a command. */
+/** Heading of the help text under which a command lists an option. */
 export type CommandGroup = 'watch' | 'buffer' | 'source' | 'mode'
 
-/** An option of a command line that gives the option of the library. */
+/** An option of a command line that gives an option of the library. */
 export interface CommandForm {
+  readonly group: CommandGroup
   /** Name after two dashes. */
   readonly long: string
   /** Letter after one dash. */
   readonly short?: string
-  readonly group: CommandGroup
-  /** Long name of the option of the group that it follows in the help; default: it comes last. */
+  /** Long name of the option that it follows in the help text. Default: it is the last one of its group. */
   readonly after?: string
-  /** Name of the argument; without one the option is a switch. */
+  /** Name of the argument; an option without one is a switch. */
   readonly argument?: string
   /** Value of an option that is given without its argument. */
   readonly withoutArgument?: string
-  /** What holds when it is not given, in words; default: the default. */
+  /** What holds when the option is not given, in words; made from the default if it has an argument. */
   readonly byDefault?: string
   /** What it does: a sentence without a period. */
   readonly help: string
@@ -94,11 +95,13 @@ export interface CommandForm {
   readonly more?: string
   /** Long names of options that it contradicts; naming a pair once is enough. */
   readonly conflicts?: readonly string[]
-  /** Value that a switch gives; default true. */
-  readonly value?: unknown
+  /** The command refuses it with `--bypass` although the library does not. */
+  readonly notWithBypass?: boolean
+  /** What a switch sets. Default true. */
+  readonly value?: boolean | string
   /** Word that a switch adds to a list. */
   readonly adds?: string
-  /** Largest number that a command line may give, if it is less than the option's. */
+  /** Largest number that the command accepts, where that is less than the library does. */
   readonly max?: number
 }
 
@@ -112,24 +115,44 @@ export type ValueOf<S extends OptionSpec> = S extends FlagSpec
       : S extends ListSpec
         ? readonly S['words'][number][]
         : S extends ChoiceSpec
-          ? S['words'][number] | ObjectOf<S['or']>
+          ? S['words'][number] | InstanceOf<S['or']>
           : S extends InstanceSpec
-            ? ObjectOf<S['of']>
+            ? InstanceOf<S['of']>
             : never
 
-type ObjectOf<I> = I extends { readonly class: abstract new (...args: never) => infer T } ? T : never
+type InstanceOf<C> = C extends { readonly class: abstract new (...args: never) => infer T } ? T : never
 
-/** The options as a caller gives them: all may be left out. */
+/** Options as a caller gives them: every one may be left out. */
 export type OptionsOf<S extends OptionSpecs> = { readonly [Name in keyof S]?: ValueOf<S[Name]> }
 
-/** The options with every default filled in; those without one may be absent. */
-export type SettingsOf<S extends OptionSpecs> = {
-  readonly [Name in keyof S as S[Name] extends Optional ? never : Name]: ValueOf<S[Name]>
-} & { readonly [Name in keyof S as S[Name] extends Optional ? Name : never]?: ValueOf<S[Name]> }
+/**
+ * Options with every default filled in; those without a default may be absent. Of specs that are not known one by one,
+ * nothing is known.
+ */
+export type SettingsOf<S extends OptionSpecs> = string extends keyof S ? unknown : FilledIn<S>
 
-type Optional = PathSpec | InstanceSpec
+type FilledIn<S extends OptionSpecs> = {
+  readonly [Name in keyof S as S[Name] extends Defaulted ? Name : never]: ValueOf<S[Name]>
+} & { readonly [Name in keyof S as S[Name] extends Defaulted ? never : Name]?: ValueOf<S[Name]> }
+
+type Defaulted = { readonly default: unknown }
 
 /** Names of the options that a recording keeps. */
 export type RecordedNames<S extends OptionSpecs> = {
   [Name in keyof S]: S[Name] extends { readonly isRecorded: true } ? Name : never
 }[keyof S]
+
+/** The names of the options that a recording keeps. */
+export function recordedNames(specs: OptionSpecs): string[] {
+  return Object.keys(specs).filter((name) => specs[name]?.isRecorded === true)
+}
+
+/** What holds without an option, or undefined if it has no default. */
+export function defaultOf(spec: OptionSpec): unknown {
+  return 'default' in spec ? spec.default : undefined
+}
+
+/** The forms in which a command line gives an option. */
+export function commandForms({ command = [] }: OptionSpec): readonly CommandForm[] {
+  return 'long' in command ? [command] : command
+}

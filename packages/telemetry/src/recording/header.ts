@@ -2,25 +2,14 @@ import { arch } from 'node:os'
 import { possibleCpuCount } from 'quark-ebpf'
 import { describeLayout } from 'quark-ebpf/probe'
 import type { Backend } from '../backend/backend.js'
-import { checkOptions, type Settings } from '../options/check.js'
+import { checkOptions } from '../options/check.js'
+import type { Settings } from '../options/declare.js'
+import { recordedNames } from '../options/spec.js'
 import type { Clock } from '../pipeline/clock.js'
 import { OptionError, RecordingError } from '../errors.js'
 import type { Catalogue } from '../kinds/catalogue.js'
-import type { QuarkOptions, ReplayOptions } from '../options/options.js'
 import type { RecordingHeader } from './format.js'
 import type { RecordingReader } from './reader.js'
-
-/** Options that decide which events come out. */
-const RECORDED = [
-  'maxLength',
-  'maxBufferBytes',
-  'holdMs',
-  'releaseEarly',
-  'graceMs',
-  'maxProcesses',
-  'snapshot',
-] as const
-const ALL_RECORDED: readonly string[] = [...RECORDED, 'aggregation']
 
 /** Stands for an aggregation table that the caller made: its predicates cannot be recorded. */
 const CUSTOM = 'custom'
@@ -46,7 +35,9 @@ export function recordingHeader(parts: {
     missing: backend.missing,
     layouts: catalogue.recordTypes.map(({ layout }) => describeLayout(layout)),
     options: {
-      ...Object.fromEntries(RECORDED.map((name) => [name, settings[name]])),
+      ...Object.fromEntries(
+        Object.entries(settings).filter(([name]) => catalogue.options[name]?.isRecorded === true),
+      ),
       aggregation: typeof aggregation === 'string' ? aggregation : CUSTOM,
     },
   }
@@ -58,11 +49,7 @@ export function recordingHeader(parts: {
  * @throws {RecordingError} when the recording has other layouts than this version
  * @throws {OptionError} for unusable options, or when the recorded queue had an aggregation table of its own
  */
-export function replaySettings(
-  catalogue: Catalogue,
-  reader: RecordingReader,
-  options: ReplayOptions,
-): Settings {
+export function replaySettings(catalogue: Catalogue, reader: RecordingReader, options: object): Settings {
   const { layouts } = reader.header
   for (const { name, layout } of catalogue.recordTypes) {
     if (!layouts.includes(describeLayout(layout))) {
@@ -74,25 +61,29 @@ export function replaySettings(
     }
   }
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const merged: QuarkOptions = { ...recordedOptions(reader), ...given }
-  if (reader.header.options['aggregation'] === CUSTOM && merged.aggregation === undefined) {
+  const merged = { ...recordedOptions(catalogue, reader), ...given }
+  if (reader.header.options['aggregation'] === CUSTOM && merged['aggregation'] === undefined) {
     throw new OptionError(
       'aggregation',
       'The recorded queue had its own aggregation table: give it to the replay too',
     )
   }
-  return checkOptions(merged)
+  return checkOptions(catalogue.options, merged)
 }
 
 /** The options of the recorded queue, without a table of its own. @throws {RecordingError} */
-function recordedOptions({ path, header }: RecordingReader): QuarkOptions {
+function recordedOptions(
+  { options: specs }: Catalogue,
+  { path, header }: RecordingReader,
+): Readonly<Record<string, unknown>> {
+  const recorded = recordedNames(specs)
   const options = Object.fromEntries(
     Object.entries(header.options).filter(([name, value]) => name !== 'aggregation' || value !== CUSTOM),
   )
-  const strange = Object.keys(options).find((name) => !ALL_RECORDED.includes(name))
+  const strange = Object.keys(options).find((name) => !recorded.includes(name))
   if (strange !== undefined) throw new RecordingError(path, 0, `it has the unknown option "${strange}"`)
   try {
-    checkOptions(options)
+    checkOptions(specs, options)
   } catch (error) {
     throw new RecordingError(path, 0, `it has an unusable option: ${(error as Error).message}`, {
       cause: error,

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { RecordingError } from '../errors.js'
-import type { QuarkOptions } from '../options/options.js'
+import type { QuarkOptions } from '../kinds/index.js'
 import { jsonOf } from '../output/json.js'
 import { Quark } from '../quark.js'
 

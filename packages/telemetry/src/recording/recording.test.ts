@@ -18,7 +18,7 @@ import { ManualClock } from '../pipeline/clock.js'
 import { OptionError, QuarkError, RecordingError } from '../errors.js'
 import type { QuarkEvent } from '../event/event.js'
 import { catalogue, minimalAggregation } from '../kinds/index.js'
-import type { ReplayOptions } from '../options/options.js'
+import type { ReplayOptions } from '../kinds/index.js'
 import { jsonOf } from '../output/json.js'
 import { Quark } from '../quark.js'
 import { FakeBackend } from '../testing/fake-backend.js'
@@ -41,7 +41,7 @@ after(() => {
 function headerWith(options: object = {}): RecordingHeader {
   return recordingHeader({
     catalogue,
-    settings: checkOptions(options),
+    settings: checkOptions(catalogue.options, options),
     clock: new ManualClock({ bootNs: 5n, bootEpochNs: 1_700_000_000_000_000_000n }),
     kernel: '6.18.0',
     backend: new FakeBackend(),

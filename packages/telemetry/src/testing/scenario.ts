@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { kernelAtLeast } from 'quark-ebpf'
 import type { QuarkEvent } from '../event/event.js'
-import type { QuarkOptions } from '../options/options.js'
+import type { QuarkOptions } from '../kinds/index.js'
 import type { QuarkStats } from '../pipeline/stats.js'
 import {
   callingProgram,

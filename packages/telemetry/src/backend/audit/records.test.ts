@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { AUDIT_ANOM_ABEND, AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_SYSCALL } from 'quark-ebpf'
 import * as fc from 'fast-check'
 import { checkOptions } from '../../options/check.js'
+import { catalogue } from '../../kinds/index.js'
 import type { QuarkEvent } from '../../event/event.js'
 import { auditRecord } from '../../testing/audit-record.js'
 import { insert, testPipeline } from '../../testing/process-records.js'
@@ -27,7 +28,7 @@ class Session {
   #serial = 0
 
   constructor(live: Map<number, bigint> = new Map()) {
-    const settings = checkOptions({ maxArgvBytes: 8, failedExecs: true })
+    const settings = checkOptions(catalogue.options, { maxArgvBytes: 8, failedExecs: true })
     this.records = new AuditRecords({ settings, hierarchy: undefined }, this.outbox, live)
   }
 

@@ -10,7 +10,7 @@ import {
   auditText,
   possibleCpuCount,
 } from 'quark-ebpf'
-import type { Settings } from '../../options/check.js'
+import type { QuarkSettings as Settings } from '../../kinds/index.js'
 import { HAS_COMM, HAS_ENDING, HAS_IDS, HAS_PARENT, HAS_SESSION } from '../../process/known.js'
 import { execProbe } from '../../kinds/process/kernel.js'
 import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from '../../kinds/process/kernel-ids.js'

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test'
 import { EbpfError, kernelAtLeast, probeFeature, type RecordSink, VerifierError } from 'quark-ebpf'
 import { type Probe, probe, struct, tracepoint, u32 } from 'quark-ebpf/probe'
 import { checkOptions } from '../../options/check.js'
+import { catalogue } from '../../kinds/index.js'
 import type { FactProbes } from '../../event/fact.js'
 import type { Task } from '../../kinds/process/kernel-types.js'
 import { processFacts } from '../../kinds/process/facts.js'
@@ -22,7 +23,7 @@ after(() => {
   assert.deepEqual(more, [], 'descriptors are left open')
 })
 
-const facts = processFacts({ settings: checkOptions({}), hierarchy: undefined })
+const facts = processFacts({ settings: checkOptions(catalogue.options, {}), hierarchy: undefined })
 
 function open(options: Partial<EbpfBackendOptions> = {}): EbpfBackend {
   return EbpfBackend.open({ facts, ringSizeBytes: 1 << 20, ...options })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { EbpfError, kernelBtf } from 'quark-ebpf'
 import { checkOptions } from '../../options/check.js'
+import { catalogue } from '../../kinds/index.js'
 import { processFacts } from '../../kinds/process/facts.js'
 import { SESSION_FUNCTIONS } from '../../kinds/process/kernel-ids.js'
 import { Quark } from '../../quark.js'
@@ -12,7 +13,10 @@ import { renamedBtf } from '../../testing/renamed-btf.js'
 import { makeDirectory } from '../../testing/scenario.js'
 import { EbpfBackend } from './ebpf.js'
 
-const facts = processFacts({ settings: checkOptions({ failedExecs: true }), hierarchy: undefined })
+const facts = processFacts({
+  settings: checkOptions(catalogue.options, { failedExecs: true }),
+  hierarchy: undefined,
+})
 
 let directory = ''
 before(() => {

@@ -5,13 +5,14 @@ import { EbpfError, type EventField, KernelError, KprobeEvents } from 'quark-ebp
 import { offsetEntryBtf } from 'quark-ebpf/btf'
 import { knownOffsets } from '../../btf/known-offsets.js'
 import { checkOptions } from '../../options/check.js'
+import { catalogue } from '../../kinds/index.js'
 import { processFacts } from '../../kinds/process/facts.js'
 import { InstalledEvents } from './install.js'
 import { Outbox } from '../outbox.js'
 
 const { ENOENT, EINVAL } = constants.errno
 const entry = knownOffsets().kernels.find(({ release }) => release === '6.12.117+deb12-cloud-amd64')
-const settings = checkOptions({ threads: true })
+const settings = checkOptions(catalogue.options, { threads: true })
 
 /** A tracefs in memory, of a kernel that takes no probe on some functions. */
 class FakeEvents extends KprobeEvents {

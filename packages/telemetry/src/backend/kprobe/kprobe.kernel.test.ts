@@ -11,11 +11,12 @@ import { fileURLToPath } from 'node:url'
 import { findTracefs, KprobeEvents } from 'quark-ebpf'
 import { kprobe, type Probe, probe, struct, u32 } from 'quark-ebpf/probe'
 import { checkOptions } from '../../options/check.js'
+import { catalogue } from '../../kinds/index.js'
 import { Clock } from '../../pipeline/clock.js'
 import type { ProcessEvent } from '../../event/event.js'
 import { processFacts } from '../../kinds/process/facts.js'
 import type { Task } from '../../kinds/process/kernel-types.js'
-import type { QuarkOptions } from '../../options/options.js'
+import type { QuarkOptions } from '../../kinds/index.js'
 import { Quark } from '../../quark.js'
 import { dyingProgram, exitingProgram } from '../../testing/elf.js'
 import { kprobeTest } from '../../testing/kprobe-test.js'
@@ -243,7 +244,7 @@ function forbiddenFunction(): string {
 
 kprobeTest('a function that a kernel does not have is another way, or a missing fact with its name', () => {
   const { settings, hierarchy, clock } = {
-    settings: checkOptions({}),
+    settings: checkOptions(catalogue.options, {}),
     hierarchy: findCgroupHierarchy(),
     clock: Clock.system(),
   }

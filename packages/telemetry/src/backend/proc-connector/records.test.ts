@@ -4,8 +4,8 @@ import * as fc from 'fast-check'
 import { clockNs, type ProcMessage } from 'quark-ebpf'
 import { checkOptions } from '../../options/check.js'
 import type { ProcessEvent, QuarkEvent } from '../../event/event.js'
-import { noAggregation } from '../../kinds/index.js'
-import type { QuarkOptions } from '../../options/options.js'
+import { catalogue, noAggregation } from '../../kinds/index.js'
+import type { QuarkOptions } from '../../kinds/index.js'
 import { insert, testPipeline } from '../../testing/process-records.js'
 import { Outbox } from '../outbox.js'
 import { ProcConnectorRecords, type TimedMessage } from './records.js'
@@ -35,7 +35,12 @@ function eventsOf(
   options: QuarkOptions = {},
 ): { events: QuarkEvent[]; unenriched: number } {
   const outbox = new Outbox(1, 10_000)
-  const records = new ProcConnectorRecords(checkOptions(options), undefined, outbox, new Map())
+  const records = new ProcConnectorRecords(
+    checkOptions(catalogue.options, options),
+    undefined,
+    outbox,
+    new Map(),
+  )
   records.make(messages, () => [...later])
   records.endLeaderless()
   const pipeline = testPipeline({ aggregation: noAggregation() })

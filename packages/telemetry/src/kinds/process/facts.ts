@@ -3,6 +3,7 @@
 import { fentry, kprobe, type Probe } from 'quark-ebpf/probe'
 import type { FactProbes } from '../../event/fact.js'
 import type { Surroundings } from '../kind.js'
+import type { ProcessSettings } from './options.js'
 import {
   commProbe,
   execProbe,
@@ -21,7 +22,7 @@ import { credsProbe, idChangeProbe, SESSION_FUNCTIONS, sessionProbe } from './ke
  * The order is that of attaching. Cgroup names come first, as a record of a process in a new cgroup must not
  * precede the cgroup's name; forks come last, as a process whose fork was seen must not end unseen.
  */
-export function processFacts({ settings, hierarchy }: Surroundings): FactProbes[] {
+export function processFacts({ settings, hierarchy }: Surroundings<ProcessSettings>): FactProbes[] {
   const { maxArgvBytes, maxEnvBytes, kernelThreads, usage, threads, failedExecs } = settings
   const probes: ProcessProbeSettings = {
     maxArgvBytes,

@@ -1,6 +1,7 @@
 import type { Kind } from '../kind.js'
 import { applyProcessChanges } from './apply.js'
 import { processFacts } from './facts.js'
+import { processOptions } from './options.js'
 import { scanRecords } from './scrape.js'
 import {
   applyCgroupMkdir,
@@ -25,10 +26,10 @@ import {
 } from './layouts.js'
 
 /** What processes do: from fork over exec to exit. */
-export const processKind: Kind = {
+export const processKind: Kind<typeof processOptions> = {
   name: 'process',
   number: 0,
-  options: {},
+  options: processOptions,
   facts: processFacts,
   scan: scanRecords,
   records: [

@@ -3,6 +3,7 @@
 import { encodeRecord } from 'quark-ebpf/probe'
 import type { Clock } from '../../pipeline/clock.js'
 import type { Surroundings } from '../kind.js'
+import type { ProcessSettings } from './options.js'
 import { scanProcesses, type ScrapedProcess } from '../../process/procfs/scan.js'
 import {
   HAS_CAPS,
@@ -16,7 +17,10 @@ import {
 import { snapshotLayout } from './snapshot.js'
 
 /** Records of all processes that exist; those that only wait to be reaped have ended already. */
-export function* scanRecords({ settings, hierarchy }: Surroundings, clock: Clock): Generator<Uint8Array> {
+export function* scanRecords(
+  { settings, hierarchy }: Surroundings<ProcessSettings>,
+  clock: Clock,
+): Generator<Uint8Array> {
   const { maxArgvBytes, maxEnvBytes, kernelThreads } = settings
   const options = { maxArgvBytes, maxEnvBytes, hierarchy: hierarchy?.kind ?? 'unified' }
   const timeNs = BigInt(clock.bootNowNs())

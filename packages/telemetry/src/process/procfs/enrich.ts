@@ -1,7 +1,6 @@
 /** Facts from /proc for records whose message does not carry them. */
 
 import { statSync } from 'node:fs'
-import type { Settings } from '../../options/check.js'
 import { QuarkError } from '../../errors.js'
 import { HAS_CAPS, HAS_COMM, HAS_IDS, HAS_NAMESPACES, HAS_SESSION, HAS_TTY } from '../known.js'
 import type { CgroupHierarchy } from './cgroup-mounts.js'
@@ -50,17 +49,23 @@ export function checkProc(backend: string): void {
   if (problem !== undefined) throw new QuarkError('ERR_QUARK_SYSTEM', `Cannot use ${backend}: ${problem}`)
 }
 
+/** How much of a process is read. */
+export interface EnrichLimits {
+  readonly maxArgvBytes: number
+  readonly maxEnvBytes: number
+}
+
 /** Reads /proc, and believes it only about the very process that is asked for. */
 export class Enricher {
   readonly #hierarchy: CgroupHierarchy | undefined
   readonly #maxArgvBytes: number
   readonly #maxEnvBytes: number
 
-  constructor(settings: Settings, hierarchy: CgroupHierarchy | undefined) {
+  constructor(limits: EnrichLimits, hierarchy: CgroupHierarchy | undefined) {
     this.#hierarchy = hierarchy
     // One byte more than is wanted shows that there is more.
-    this.#maxArgvBytes = settings.maxArgvBytes === 0 ? 0 : settings.maxArgvBytes + 1
-    this.#maxEnvBytes = settings.maxEnvBytes === 0 ? 0 : settings.maxEnvBytes + 1
+    this.#maxArgvBytes = limits.maxArgvBytes === 0 ? 0 : limits.maxArgvBytes + 1
+    this.#maxEnvBytes = limits.maxEnvBytes === 0 ? 0 : limits.maxEnvBytes + 1
   }
 
   /** Everything about a process as it is now; undefined when it is gone, whoever has its pid. */

@@ -1,0 +1,202 @@
+/** The options of every queue, whatever its kinds. */
+
+import { AggregationTable } from '../aggregate/table.js'
+import type { OptionsOf, OptionSpecs, SettingsOf } from './spec.js'
+
+/** Where records can come from. */
+export type BackendName = 'ebpf' | 'kprobe' | 'audit' | 'procConnector'
+
+/** All backend names, the best first. */
+export const BACKEND_NAMES: readonly BackendName[] = ['ebpf', 'kprobe', 'audit', 'procConnector']
+
+/**
+ * What is tried when no backend is asked for, in this order. Not audit: it changes settings of the whole machine,
+ * which is for its owner to decide.
+ */
+export const DEFAULT_BACKENDS: readonly BackendName[] = ['ebpf', 'kprobe', 'procConnector']
+
+const KIB = 1024
+const MIB = 1024 ** 2
+const GIB = 1024 ** 3
+const PAGE_BYTES = 4 * KIB
+
+export const coreOptions = {
+  /** Where records come from, in order of preference. Default: the best that works. */
+  backends: {
+    type: 'list',
+    default: DEFAULT_BACKENDS,
+    words: BACKEND_NAMES,
+    item: 'backend',
+    command: [
+      {
+        group: 'source',
+        long: 'backend',
+        argument: 'LIST',
+        help: 'use the first of these that works, separated by commas',
+      },
+      {
+        group: 'source',
+        long: 'ebpf',
+        short: 'b',
+        help: 'use eBPF only, or with -k these two; the same as --backend=ebpf',
+        conflicts: ['backend'],
+        adds: 'ebpf',
+      },
+      {
+        group: 'source',
+        long: 'kprobe',
+        short: 'k',
+        help: 'use kprobes without eBPF only, or with -b these two; the same as --backend=kprobe',
+        conflicts: ['backend'],
+        adds: 'kprobe',
+      },
+    ],
+  },
+  /** Which records may be joined into one event. Default `'default'`. */
+  aggregation: {
+    type: 'choice',
+    default: 'default',
+    words: ['default', 'minimal', 'none'],
+    or: { class: AggregationTable, noun: 'a table' },
+    isRecorded: true,
+    notWithBypass: true,
+    command: [
+      {
+        group: 'buffer',
+        long: 'min-agg',
+        short: 'g',
+        help: 'join as few records as possible into one event',
+        conflicts: ['no-aggregation'],
+        value: 'minimal',
+      },
+      {
+        group: 'buffer',
+        long: 'no-aggregation',
+        help: 'make one event of every record',
+        value: 'none',
+      },
+    ],
+  },
+  /** How long a record is held so that others can join it, when the buffer is nearly empty. Default 1,000. */
+  holdMs: {
+    type: 'ms',
+    default: 1000,
+    min: 0,
+    max: 3_600_000,
+    isRecorded: true,
+    notWithBypass: true,
+    command: {
+      group: 'buffer',
+      long: 'hold',
+      argument: 'MS',
+      help: 'hold records for this long so that later ones can join them',
+      more: 'The time gets shorter as the buffer fills.',
+    },
+  },
+  /** Deliver an event as soon as nothing can join it any more, not only after the hold time. Default true. */
+  releaseEarly: { type: 'flag', default: true, isRecorded: true },
+  /** Most records held back for ordering and aggregation. Default 10,000. */
+  maxLength: {
+    type: 'count',
+    default: 10_000,
+    min: 1,
+    max: 10_000_000,
+    isRecorded: true,
+    notWithBypass: true,
+    command: {
+      group: 'buffer',
+      long: 'max-length',
+      short: 'l',
+      argument: 'N',
+      help: 'hold at most this many records',
+    },
+  },
+  /** Most bytes of held records. Default 16 MiB. */
+  maxBufferBytes: {
+    type: 'bytes',
+    default: 16 * MIB,
+    min: 64 * KIB,
+    max: 1024 * GIB,
+    isRecorded: true,
+    command: {
+      group: 'buffer',
+      long: 'max-buffer',
+      argument: 'BYTES',
+      help: 'hold records of at most this size together',
+      max: GIB,
+      notWithBypass: true,
+    },
+  },
+  /**
+   * Size of the kernel's ring; a power of two and a multiple of the page size. Default 2 MiB. On x86-64 each CPU has its
+   * own part, of at least 256 KiB, unless all together took more than four times the size.
+   */
+  ringSizeBytes: {
+    type: 'bytes',
+    default: 2 * MIB,
+    min: PAGE_BYTES,
+    max: GIB,
+    isPowerOfTwo: true,
+    command: {
+      group: 'source',
+      long: 'ring-size',
+      argument: 'BYTES',
+      help: "size of the kernel's buffer, a power of two",
+    },
+  },
+  /** Longest time between two looks at the ring while events come, in ms. Default 100. */
+  pollMs: {
+    type: 'ms',
+    default: 100,
+    min: 1,
+    max: 10_000,
+    command: {
+      group: 'source',
+      long: 'poll',
+      argument: 'MS',
+      help: 'look for new records at least this often while there are any',
+    },
+  },
+  /** BTF file of this kernel, raw or in an ELF file. Default: the running kernel's, or `QUARK_BTF_PATH`. */
+  btf: {
+    type: 'path',
+    environment: 'QUARK_BTF_PATH',
+    command: {
+      group: 'source',
+      long: 'btf',
+      argument: 'FILE',
+      help: "read the kernel's types from this file",
+      more: 'It has to describe the running kernel. Needed only when /sys/kernel/btf/vmlinux does not exist.',
+    },
+  },
+  /** File that the records are written to as well, for `Quark.replay`. */
+  record: {
+    type: 'path',
+    notWithBypass: true,
+    command: {
+      group: 'source',
+      long: 'record',
+      argument: 'FILE',
+      help: 'also keep what the kernel reports in this file, for --replay',
+    },
+  },
+  /** Deliver records as they are, without ordering, table or aggregation. Default false. */
+  bypass: {
+    type: 'flag',
+    default: false,
+    command: {
+      group: 'mode',
+      long: 'bypass',
+      short: 'B',
+      help: 'write an asterisk for every record, with no order, aggregation or process table',
+    },
+  },
+  /** Ends every wait and iteration when it is aborted. */
+  signal: { type: 'instance', of: { class: AbortSignal, noun: 'an AbortSignal' } },
+} as const satisfies OptionSpecs
+
+/** The options of every queue, as a caller gives them. */
+export type CoreOptions = OptionsOf<typeof coreOptions>
+
+/** The options of every queue, with every default filled in. Those of kinds are there too, known to the kinds alone. */
+export type Settings = SettingsOf<typeof coreOptions>
