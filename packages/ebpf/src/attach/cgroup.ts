@@ -1,4 +1,4 @@
-import { constants as fsConstants, openSync } from 'node:fs'
+import { constants as fsConstants } from 'node:fs'
 import { constants } from 'node:os'
 import type { Program } from '../program/program.js'
 import type { AttachType } from '../program/types.js'
@@ -19,7 +19,7 @@ export function attachCgroup(program: Program, cgroup: string | Fd, attachType: 
     return link(program, cgroup, `cgroup descriptor ${cgroup.number}`, attachType)
   }
   const flags = fsConstants.O_RDONLY | fsConstants.O_DIRECTORY
-  const folder = new Fd(openSync(cgroup, flags), `cgroup "${cgroup}"`)
+  const folder = Fd.openFile(cgroup, flags, `cgroup "${cgroup}"`)
   try {
     return link(program, folder, cgroup, attachType)
   } finally {

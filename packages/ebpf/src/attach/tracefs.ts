@@ -1,6 +1,6 @@
 /** The tracing file system: kprobe events, and how their records are laid out. */
 
-import { constants as fsConstants, existsSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { constants as fsConstants, existsSync, readFileSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { EbpfError } from '../errors.js'
 import { KernelError } from '../sys/errors.js'
@@ -156,7 +156,7 @@ export class KprobeEvents implements Disposable {
     const path = `${this.folder}/kprobe_events`
     try {
       // Without O_APPEND, opening for writing removes every event of the machine.
-      return new Fd(openSync(path, fsConstants.O_WRONLY | fsConstants.O_APPEND), path)
+      return Fd.openFile(path, fsConstants.O_WRONLY | fsConstants.O_APPEND)
     } catch (error) {
       throw failure(action, 'open', path, error)
     }
@@ -245,7 +245,7 @@ function readText(path: string): string | undefined {
 
 function openIfThere(path: string): Fd | undefined {
   try {
-    return new Fd(openSync(path, 'r'), path)
+    return Fd.openFile(path, 'r')
   } catch {
     return undefined
   }

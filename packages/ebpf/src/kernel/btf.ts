@@ -1,4 +1,4 @@
-import { fstatSync, openSync } from 'node:fs'
+import { fstatSync } from 'node:fs'
 import { Btf } from '../btf/index.js'
 import { KERNEL_BTF_PATH, readKernelBtf } from './btf-files.js'
 import { EbpfError } from '../errors.js'
@@ -30,15 +30,14 @@ export function kernelBtf(): Btf {
 
 /** Undefined when the file cannot be mapped. */
 function mapKernelBtf(): Uint8Array | undefined {
-  let number: number
+  let fd: Fd
   try {
-    number = openSync(KERNEL_BTF_PATH, 'r')
+    fd = Fd.openFile(KERNEL_BTF_PATH, 'r', 'BTF of the kernel')
   } catch {
     return undefined
   }
-  const fd = new Fd(number, 'BTF of the kernel')
   try {
-    return mapForGood(fd, fstatSync(number).size, 'BTF of the kernel')
+    return mapForGood(fd, fstatSync(fd.number).size, 'BTF of the kernel')
   } catch (error) {
     if (error instanceof EbpfError) return undefined
     throw error

@@ -1,6 +1,5 @@
 /** Events of perf_event_open(2) on every CPU, and the rings that they write to, read in user space. */
 
-import { openSync } from 'node:fs'
 import { constants } from 'node:os'
 import { ClosedError, EbpfError } from '../errors.js'
 import { KernelError } from '../sys/errors.js'
@@ -354,7 +353,7 @@ function release({ cursor, memory, leader, events }: CpuRing): void {
 /** @throws {EbpfError} ERR_EBPF_NOT_SUPPORTED when there is no sysfs */
 function openOnline(): Fd {
   try {
-    return new Fd(openSync(ONLINE_CPUS, 'r'), 'list of CPUs')
+    return Fd.openFile(ONLINE_CPUS, 'r', 'list of CPUs')
   } catch (cause) {
     const action = `Cannot open perf rings: ${ONLINE_CPUS}, which names the CPUs, cannot be read`
     throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', `${action} (run: mount -t sysfs sysfs /sys)`, { cause })

@@ -1,4 +1,6 @@
+import { closeSync, openSync } from 'node:fs'
 import { ClosedError } from '../errors.js'
+import { atEnd, cancelAtEnd } from './environment.js'
 import { close } from './libc.js'
 
 /** How many `Fd`s of this process are open. */
@@ -8,19 +10,34 @@ let open = 0
 export class Fd implements Disposable {
   #number: number
   readonly #what: string
+  /** Node opened it, and keeps account of it: only Node may close it. */
+  readonly #isOfNode: boolean
 
   /**
    * Takes ownership of an open descriptor.
    *
    * @param what names it in errors, such as `map "events"`
+   * @param isOfNode `fs.openSync` and the like opened it: in a worker, Node closes such a descriptor once more otherwise
    */
-  constructor(number: number, what: string) {
+  constructor(number: number, what: string, isOfNode = false) {
     if (!Number.isInteger(number) || number < 0) {
       throw new RangeError(`Not a file descriptor: ${number}`)
     }
     this.#number = number
     this.#what = what
+    this.#isOfNode = isOfNode
     open += 1
+    if (!isOfNode) atEnd('close', BigInt(number))
+  }
+
+  /**
+   * Opens a file.
+   *
+   * @param flags as of `fs.openSync`
+   * @throws {Error} what `fs.openSync` throws
+   */
+  static openFile(path: string, flags: string | number, what: string = path): Fd {
+    return new Fd(openSync(path, flags), what, true)
   }
 
   /** How many `Fd`s are open now; a test that ends with another count than it began with has a leak. */
@@ -51,6 +68,11 @@ export class Fd implements Disposable {
       const number = this.#number
       this.#number = -1
       open -= 1
+      if (this.#isOfNode) {
+        closeSync(number)
+        return
+      }
+      cancelAtEnd('close', BigInt(number))
       close(number)
     }
   }

@@ -78,6 +78,45 @@ export function viewMemory(address: Address, lengthBytes: number): ArrayBuffer {
   return loadKoffi().view(address, lengthBytes)
 }
 
+/** The address of a function or variable that the process has loaded; undefined when there is none of that name. */
+export function symbolAddress(name: string): Address | undefined {
+  const address = native('dlsym', 'void *', ['void *', 'str'])(null, name) as Address | null
+  return address === null ? undefined : BigInt(address)
+}
+
+/** Calls a function of the process that this file does not know. `parameters` and `result` are types of koffi. */
+export function callNative(
+  name: string,
+  result: string,
+  parameters: readonly string[],
+  ...values: readonly unknown[]
+): unknown {
+  return native(name, result, parameters)(...values)
+}
+
+/** Memory of the C library, zeroed, that nobody frees by himself. */
+export function allocate(sizeBytes: number): Address {
+  return BigInt(native('calloc', 'void *', ['size_t', 'size_t'])(1, sizeBytes) as Address)
+}
+
+/** Frees what `allocate` answered. */
+export function free(address: Address): void {
+  native('free', 'void', ['void *'])(address)
+}
+
+/**
+ * The address of a C function `void f(void *, int, int)` that calls `callback`, on the thread of the caller only. It
+ * is never given up.
+ */
+export function callbackAddress(
+  name: string,
+  callback: (first: Address, second: number, third: number) => void,
+): Address {
+  const koffi = loadKoffi()
+  const prototype = koffi.proto(name, 'void', ['void *', 'int', 'int'])
+  return BigInt(koffi.address(koffi.register(callback, koffi.pointer(prototype))))
+}
+
 /** bpf(2). `attr` is a `union bpf_attr` of any length; bytes that the kernel does not know must be 0. */
 export function bpfSyscall(command: number, attr: Uint8Array): Result {
   const parameters = ['long', 'int', 'void *', 'uint']
@@ -114,23 +153,23 @@ export function fsMount(fd: number): Result {
 export const MAP_SHARED = 1
 export const MAP_PRIVATE = 2
 
-/** mmap(2) of a descriptor at an address of the kernel's choice. Answers the address or the negative errno. */
+/** The mapping takes the place of what is mapped at the address that is given. */
+export const MAP_FIXED = 0x10
+
+/**
+ * mmap(2) of a descriptor, at an address of the kernel's choice unless one is given. Answers the address or the negative
+ * errno.
+ */
 export function mmap(
   lengthBytes: number,
   protection: number,
   sharing: number,
   fd: number,
   offsetBytes: number,
+  at: Address | null = null,
 ): Address | Result {
   const parameters = ['void *', 'size_t', 'int', 'int', 'int', 'int64']
-  const address = native('mmap', 'void *', parameters)(
-    null,
-    lengthBytes,
-    protection,
-    sharing,
-    fd,
-    offsetBytes,
-  )
+  const address = native('mmap', 'void *', parameters)(at, lengthBytes, protection, sharing, fd, offsetBytes)
   const signed = BigInt.asIntN(64, BigInt(address as bigint))
   return signed === -1n ? -loadKoffi().errno() : BigInt.asUintN(64, signed)
 }
@@ -170,27 +209,9 @@ export function epollControl(epollFd: number, operation: number, fd: number, eve
   return callInt('epoll_ctl', ['int', 'int', 'int', 'void *'], epollFd, operation, fd, event)
 }
 
-/**
- * epoll_wait(2) on a thread of libuv's pool, which it occupies until it returns. `events` is written in place.
- */
-export function epollWait(
-  fd: number,
-  events: Uint8Array,
-  maxEvents: number,
-  timeoutMs: number,
-): Promise<Result> {
-  const wait = native('epoll_wait', 'int', ['int', 'void *', 'int', 'int'])
-  return new Promise((resolve, reject) => {
-    wait.async(fd, events, maxEvents, timeoutMs, (error: Error | null, result: number) => {
-      // koffi keeps the thread's errno for this callback, as long as nothing else runs first.
-      const answer = result === -1 ? -loadKoffi().errno() : result
-      if (error === null || error === undefined) {
-        resolve(answer)
-      } else {
-        reject(error)
-      }
-    })
-  })
+/** epoll_wait(2) that does not wait. `events` is written in place. */
+export function epollPoll(fd: number, events: Uint8Array, maxEvents: number): Result {
+  return callInt('epoll_wait', ['int', 'void *', 'int', 'int'], fd, events, maxEvents, 0)
 }
 
 /** read(2). */

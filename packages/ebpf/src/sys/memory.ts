@@ -1,23 +1,21 @@
 import { ClosedError } from '../errors.js'
-import { type Address, MAP_PRIVATE, MAP_SHARED, mmap, munmap, viewMemory } from './libc.js'
+import { isMainThread } from 'node:worker_threads'
+import {
+  type Address,
+  addressOf,
+  MAP_FIXED,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  mmap,
+  munmap,
+  pageSizeBytes,
+  viewMemory,
+} from './libc.js'
 import { checked } from './permission.js'
 import type { Fd } from './fd.js'
 
 const PROT_READ = 1
 const PROT_WRITE = 2
-
-/**
- * Maps `sizeBytes` bytes of `fd` for reading, for as long as the process lives: for what is shared by all, never
- * changes and takes no memory of this process. Nothing has to be closed, and any view stays valid. Writing to it
- * kills the process.
- *
- * @throws {KernelError} when mmap(2) refuses
- */
-export function mapForGood(fd: Fd, sizeBytes: number, what: string): Uint8Array {
-  return new Uint8Array(
-    viewMemory(mapped(mmap(sizeBytes, PROT_READ, MAP_PRIVATE, fd.number, 0), what), sizeBytes),
-  )
-}
 
 /** The address that mmap(2) answered. */
 function mapped(answer: Address | number, what: string): Address {
@@ -37,6 +35,59 @@ export interface MapOptions {
 /** How many mappings of this process are open. */
 let open = 0
 
+/** For a mapping without a descriptor. */
+const MAP_ANONYMOUS = 0x20
+const NO_FD = -1
+
+/** What the engine reserves pages for, and gives back with them: an array buffer that may be resized. */
+type ResizableBuffer = new (lengthBytes: number, options: { readonly maxByteLength: number }) => ArrayBuffer
+
+/**
+ * Pages that go with this thread: a worker that is terminated runs no code that could unmap them, but the engine gives
+ * the memory of its buffers back, and unmaps what was mapped over them. Undefined where the process ends with the thread.
+ */
+function reservePages(sizeBytes: number): Uint8Array | undefined {
+  if (isMainThread) return undefined
+  const buffer = new (ArrayBuffer as ResizableBuffer)(sizeBytes, { maxByteLength: sizeBytes })
+  const bytes = new Uint8Array(buffer)
+  return addressOf(bytes) % BigInt(pageSizeBytes()) === 0n ? bytes : undefined
+}
+
+/** Maps a descriptor: over those pages if there are any. */
+function mapOver(
+  pages: Uint8Array | undefined,
+  fd: Fd,
+  sizeBytes: number,
+  what: string,
+  place: { readonly offsetBytes: number; readonly protection: number; readonly sharing: number },
+): Address {
+  const { offsetBytes, protection, sharing } = place
+  const at = pages === undefined ? null : addressOf(pages)
+  const flags = pages === undefined ? sharing : sharing | MAP_FIXED
+  return mapped(mmap(sizeBytes, protection, flags, fd.number, offsetBytes, at), what)
+}
+
+/** Pages of mappings that are never given up. */
+const kept: Uint8Array[] = []
+
+/**
+ * Maps `sizeBytes` bytes of `fd` for reading, for as long as this thread lives: for what is shared by all, never
+ * changes and takes no memory of this process. Nothing has to be closed, and any view stays valid. Writing to it
+ * kills the process.
+ *
+ * @throws {KernelError} when mmap(2) refuses
+ */
+export function mapForGood(fd: Fd, sizeBytes: number, what: string): Uint8Array {
+  const pages = reservePages(sizeBytes)
+  if (pages !== undefined) kept.push(pages)
+  return new Uint8Array(
+    viewMemory(
+      mapOver(pages, fd, sizeBytes, what, { offsetBytes: 0, protection: PROT_READ, sharing: MAP_PRIVATE }),
+      sizeBytes,
+    ),
+  )
+}
+
 /**
  * Memory shared with the kernel through a descriptor, which may be closed while the mapping lives on. Views are
  * valid until `close()`: touching one later, or writing to a read-only mapping, kills the process.
@@ -45,14 +96,17 @@ export class MappedMemory implements Disposable {
   readonly sizeBytes: number
   readonly #what: string
   readonly #address: Address
+  /** What the memory was mapped over, in a worker. */
+  #pages: Uint8Array | undefined
   #buffer: ArrayBuffer | undefined
   #bytes: Uint8Array | undefined
   #words: Uint32Array | undefined
 
-  private constructor(what: string, address: Address, sizeBytes: number) {
+  private constructor(what: string, address: Address, sizeBytes: number, pages: Uint8Array | undefined) {
     this.sizeBytes = sizeBytes
     this.#what = what
     this.#address = address
+    this.#pages = pages
     this.#buffer = viewMemory(address, sizeBytes)
     open += 1
   }
@@ -69,8 +123,10 @@ export class MappedMemory implements Disposable {
    */
   static map(fd: Fd, sizeBytes: number, options: MapOptions): MappedMemory {
     const protection = options.writable ? PROT_READ | PROT_WRITE : PROT_READ
-    const answer = mmap(sizeBytes, protection, MAP_SHARED, fd.number, options.offsetBytes ?? 0)
-    return new MappedMemory(options.what, mapped(answer, options.what), sizeBytes)
+    const pages = reservePages(sizeBytes)
+    const place = { offsetBytes: options.offsetBytes ?? 0, protection, sharing: MAP_SHARED }
+    const address = mapOver(pages, fd, sizeBytes, options.what, place)
+    return new MappedMemory(options.what, address, sizeBytes, pages)
   }
 
   /**
@@ -117,11 +173,22 @@ export class MappedMemory implements Disposable {
       this.#bytes = undefined
       this.#words = undefined
       open -= 1
-      munmap(this.#address, this.sizeBytes)
+      this.#unmap()
     }
   }
 
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  #unmap(): void {
+    if (this.#pages === undefined) {
+      munmap(this.#address, this.sizeBytes)
+      return
+    }
+    // The pages are the engine's: something must lie there until it gives them back.
+    const flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS
+    mmap(this.sizeBytes, PROT_READ | PROT_WRITE, flags, NO_FD, 0, this.#address)
+    this.#pages = undefined
   }
 }
