@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util'
 import { sanitise } from 'quark-telemetry'
-import { type MissingOption, type Option, optionName } from './options.js'
+import { type MissingOption, type Option, optionName } from './option.js'
 import { ValueError } from './values.js'
 
 /** The command line cannot be followed; the message says what to give instead. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { helpText } from './help.js'
-import { options } from './options.js'
+import { TABLE } from './options.js'
+
+const { options } = TABLE
 
 test('helpText() names every option', () => {
   const text = helpText(80)

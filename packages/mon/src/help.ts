@@ -1,4 +1,5 @@
-import { missingOptions, type Option, type OptionGroup, optionGroups } from './options.js'
+import type { Option, OptionGroup } from './option.js'
+import { type OptionTable, TABLE } from './options.js'
 import type { Settings } from './settings.js'
 import { wrap } from './wrap.js'
 
@@ -18,13 +19,15 @@ export interface HelpTable<S> {
   readonly remark?: string
 }
 
-const MON: HelpTable<Settings> = {
-  usage: ['quark-mon [option ...]', 'quark-mon doctor [option ...]'],
-  summary:
-    'Shows every process of this machine from fork to exit, until Ctrl-C is pressed; doctor says what of it this ' +
-    'machine allows.',
-  groups: optionGroups,
-  remark: `Options of other versions that are not supported yet: ${missingOptions.map(({ short }) => `-${short}`).join(' ')}`,
+function monHelp({ groups, missing }: OptionTable): HelpTable<Settings> {
+  return {
+    usage: ['quark-mon [option ...]', 'quark-mon doctor [option ...]'],
+    summary:
+      'Shows every process of this machine from fork to exit, until Ctrl-C is pressed; doctor says what of it this ' +
+      'machine allows.',
+    groups,
+    remark: `Options of other versions that are not supported yet: ${missing.map(({ short }) => `-${short}`).join(' ')}`,
+  }
 }
 
 /**
@@ -32,8 +35,8 @@ const MON: HelpTable<Settings> = {
  *
  * @param columns width of the terminal, in characters
  */
-export function helpText(columns: number): string {
-  return tableHelp(MON, columns)
+export function helpText(columns: number, table: OptionTable = TABLE): string {
+  return tableHelp(monHelp(table), columns)
 }
 
 /** The text of `--help` of the command that a table describes. */

@@ -122,6 +122,6 @@ function prepare(settings: Settings, io: Io): (quark: Quark) => Promise<void> {
 
 function openQuark({ replay, quark }: Settings, signal: AbortSignal): Promise<Quark> {
   return replay === undefined
-    ? Quark.open({ snapshot: true, ...quark, signal })
+    ? Quark.open({ snapshot: quark.bypass !== true, ...quark, signal })
     : Quark.replay(replay, { ...quark, signal })
 }

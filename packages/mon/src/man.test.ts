@@ -4,10 +4,10 @@ import test from 'node:test'
 import { btfOptions } from './btf/options.js'
 import { doctorOptions } from './commands/doctor.js'
 import { btfManPage, manPage } from './man.js'
-import { options } from './options.js'
+import { TABLE } from './options.js'
 
 const PAGES = [
-  { file: 'quark-mon.8', page: manPage, options: [...options, ...doctorOptions.options] },
+  { file: 'quark-mon.8', page: manPage, options: [...TABLE.options, ...doctorOptions.options] },
   { file: 'quark-btf.8', page: btfManPage, options: btfOptions.options },
 ]
 

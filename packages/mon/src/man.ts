@@ -1,7 +1,8 @@
 import { BTF_USAGE } from './btf/text.js'
 import { btfOptions } from './btf/options.js'
 import { doctorOptions } from './commands/doctor.js'
-import { missingOptions, type Option, type OptionGroup, optionGroups } from './options.js'
+import type { Option, OptionGroup } from './option.js'
+import { TABLE } from './options.js'
 import { wrap } from './wrap.js'
 
 const DATE = 'November 24, 2026'
@@ -136,7 +137,7 @@ const END = `\
 .Xr quark-btf 8`
 
 /** The manual page, as mdoc(7). */
-export function manPage(): string {
+export function manPage({ groups, missing } = TABLE): string {
   const lines = [
     `.Dd ${DATE}`,
     '.Dt QUARK-MON 8',
@@ -146,14 +147,14 @@ export function manPage(): string {
     '.Nd show every process from fork to exit',
     '.Sh SYNOPSIS',
     '.Nm',
-    ...optionGroups.flatMap(({ options }) => options.map(synopsis)),
+    ...groups.flatMap(({ options }) => options.map(synopsis)),
     '.Nm',
     '.Cm doctor',
     ...doctorOptions.options.map(synopsis),
     '.Sh DESCRIPTION',
     DESCRIPTION,
     '.Sh OPTIONS',
-    ...optionGroups.flatMap(section),
+    ...groups.flatMap(section),
     '.Sh DOCTOR',
     DOCTOR,
     ...items(doctorOptions),
@@ -162,7 +163,7 @@ export function manPage(): string {
     'These options of other versions are recognised and refused, because their features are not supported yet:',
     '.Pp',
     '.Bl -tag -width Ds -compact',
-    ...missingOptions.flatMap(({ short, long, argument, feature }) => [
+    ...missing.flatMap(({ short, long, argument, feature }) => [
       `.It ${flag(short)} , ${longFlag(long, argument)}`,
       feature,
     ]),

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import * as fc from 'fast-check'
-import { missingOptions, options, optionName } from './options.js'
+import { optionName } from './option.js'
+import { TABLE } from './options.js'
 import { parseCommandLine, UsageError } from './parse.js'
 import { defaultSettings, type Settings } from './settings.js'
+
+const { options, missing: missingOptions } = TABLE
 
 function settingsOf(...args: string[]): Settings {
   const invocation = parseCommandLine(args)
@@ -36,7 +39,7 @@ test('parseCommandLine() sets what each option says', async (t) => {
       changes: {},
       quark: { backends: ['procConnector', 'ebpf'] },
     },
-    { args: ['-B'], changes: {}, quark: { bypass: true, snapshot: false } },
+    { args: ['-B'], changes: {}, quark: { bypass: true } },
     { args: ['-C', 'table.dot'], changes: { processGraph: 'table.dot' } },
     { args: ['-D'], changes: { dropPrivileges: true } },
     { args: ['-E'], changes: { format: 'ecs' } },

@@ -1,5 +1,6 @@
 import { readArguments, UsageError } from './arguments.js'
-import { missingOptions, options } from './options.js'
+import { OPTIONS } from 'quark-telemetry'
+import { TABLE } from './options.js'
 import { defaultSettings, type Settings } from './settings.js'
 
 export { UsageError }
@@ -9,15 +10,13 @@ export type Invocation =
   | { readonly show: 'help' | 'version' }
   | { readonly show: 'events'; readonly settings: Settings }
 
-const DEFAULT_MAX_LENGTH = 10_000
-
 /**
  * Reads the arguments of a command line.
  *
  * @throws {UsageError} naming the option, the value, and what to do
  */
-export function parseCommandLine(args: readonly string[]): Invocation {
-  const table = { command: 'quark-mon', options, missing: missingOptions }
+export function parseCommandLine(args: readonly string[], { options, missing } = TABLE): Invocation {
+  const table = { command: 'quark-mon', options, missing }
   const read = readArguments(args, table, defaultSettings())
   if (read.show !== 'result') return read
   checkTogether(read.settings)
@@ -25,7 +24,7 @@ export function parseCommandLine(args: readonly string[]): Invocation {
 }
 
 function checkTogether({ bufferGraph, quark }: Settings): void {
-  const maxLength = quark.maxLength ?? DEFAULT_MAX_LENGTH
+  const maxLength = quark.maxLength ?? OPTIONS.maxLength.default
   if (bufferGraph !== undefined && bufferGraph > maxLength) {
     throw new UsageError(
       `--buffer-graph cannot hold ${bufferGraph} records when --max-length is ${maxLength}: ` +

@@ -1,18 +1,18 @@
-import { type Capabilities, type QuarkOptions, type QuarkStats, sanitise } from 'quark-telemetry'
+import {
+  type Capabilities,
+  FACT_LABELS,
+  LIMITS,
+  OPTIONS,
+  type OptionSpecs,
+  type QuarkOptions,
+  type QuarkStats,
+  sanitise,
+  type TableLimit,
+} from 'quark-telemetry'
+import { commandName } from './library-options.js'
 import { byteText } from './values.js'
 
 const COLUMN = 14
-const DEFAULT_RING_BYTES = 2 * 1024 ** 2
-
-/** What facts are called in a sentence; others keep their names. */
-const FACT_NAMES: Readonly<Record<string, string>> = {
-  fork: 'forks',
-  exec: 'execs',
-  exit: 'exits',
-  idChange: 'id changes',
-  commChange: 'name changes',
-  cgroupNames: 'cgroup names',
-}
 
 /** The counters of a run: a blank line, a heading, and the numbers below it. */
 export function statsText(stats: QuarkStats): string {
@@ -29,24 +29,45 @@ export function statsText(stats: QuarkStats): string {
   return `\n${heading}\n${numbers}\n`
 }
 
+/** What a library declares of its losses. */
+export interface LossTable {
+  readonly options: OptionSpecs
+  readonly limits: readonly TableLimit[]
+}
+
 /** One line for every kind of loss that occurred, with what to do about it. */
-export function lossText(stats: QuarkStats, options: QuarkOptions): string {
-  const ringSize = byteText(options.ringSizeBytes ?? DEFAULT_RING_BYTES)
+export function lossText(
+  stats: QuarkStats,
+  options: QuarkOptions,
+  { options: specs, limits }: LossTable = { options: OPTIONS, limits: LIMITS },
+): string {
+  const ringSize = byteText(options.ringSizeBytes ?? OPTIONS.ringSizeBytes.default)
   const ringFull = Object.entries(stats.lostRingFull)
     .filter(([, count]) => count > 0)
     .map(
       ([record, count]) =>
-        `lost ${count} ${record} records to a full ring: raise --ring-size (now ${ringSize})`,
+        `lost ${count} ${record} records to a full ring: raise ${commandName(specs, 'ringSizeBytes')} (now ${ringSize})`,
     )
   const others: [number, string][] = [
     [stats.lostRejected, 'records could not be decoded: please report it, with a file made by --record'],
     [stats.lostRecursion, 'records lost because a program interrupted itself: nothing can be done'],
-    [stats.evicted, 'processes were forgotten too early: raise --max-processes'],
-    [stats.truncatedArgv, 'argument lists were cut: raise --max-argv'],
-    [stats.truncatedEnv, 'environments were cut: raise --env'],
-    [stats.truncatedPaths, 'paths were cut: they are longer than a record has room for'],
+    ...limits.map((limit): [number, string] => [
+      countOf(stats, limit),
+      `${limit.text}: ${remedy(specs, limit)}`,
+    ]),
   ]
   return messages([...ringFull, ...others.flatMap(([count, text]) => (count > 0 ? `${count} ${text}` : []))])
+}
+
+/** The counters of processes are members of the statistics; those of other kinds are in their tables. */
+function countOf(stats: QuarkStats, { kind, counter }: TableLimit): number {
+  return stats.tables[kind]?.[counter] ?? (stats as unknown as Readonly<Record<string, number>>)[counter] ?? 0
+}
+
+function remedy(specs: OptionSpecs, { option, reason }: TableLimit): string {
+  return option === undefined
+    ? (reason ?? 'nothing can be done')
+    : `raise ${commandName(specs, option) ?? option}`
 }
 
 /** How each fact is learnt. */
@@ -105,7 +126,7 @@ function sanitiseLines(text: string): string {
 }
 
 function factName(fact: string): string {
-  return FACT_NAMES[fact] ?? fact
+  return FACT_LABELS[fact] ?? fact
 }
 
 function messages(texts: readonly string[]): string {

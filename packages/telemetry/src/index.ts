@@ -44,9 +44,26 @@ export type { Process, ProcessUsage } from './process/process.js'
 export type { RawRecord } from './event/raw.js'
 export { RawEvent } from './event/raw-event.js'
 export { defaultAggregation, minimalAggregation, noAggregation } from './kinds/index.js'
+export { FACT_LABELS, LIMITS, OPTIONS } from './kinds/index.js'
 export type { QuarkOptions, ReplayOptions } from './kinds/index.js'
+export type { TableLimit } from './kinds/catalogue.js'
+export type { LimitCounter } from './kinds/kind.js'
 export { releaseMemory } from './self/memory.js'
 export { BACKEND_NAMES, type BackendName, DEFAULT_BACKENDS } from './options/declare.js'
+export type {
+  ChoiceSpec,
+  CommandForm,
+  CommandGroup,
+  FlagSpec,
+  InstanceSpec,
+  ListSpec,
+  NumberSpec,
+  ObjectOfClass,
+  OptionSpec,
+  OptionSpecs,
+  PathSpec,
+  SpecBase,
+} from './options/spec.js'
 export { bufferGraph, processGraph } from './output/dot.js'
 export { createEcs, ECS_VERSION } from './output/ecs.js'
 export type { EcsHost } from './output/ecs-host.js'

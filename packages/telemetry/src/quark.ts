@@ -234,6 +234,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       truncatedArgv: processes.truncatedArgv,
       truncatedEnv: processes.truncatedEnv,
       truncatedPaths: processes.truncatedPaths,
+      tables: {},
     }
   }
 

@@ -1,4 +1,4 @@
-import type { OptionGroup } from '../options.js'
+import type { OptionGroup } from '../option.js'
 import { fileName } from '../values.js'
 
 /** What a command line of quark-btf asks for. */

@@ -4,7 +4,7 @@ import { type Examination, examine, type Finding, sanitise, TOPICS, type Verdict
 import { type CommandTable, readArguments } from '../arguments.js'
 import { tableHelp } from '../help.js'
 import { print, wantsColour } from '../io.js'
-import type { OptionGroup } from '../options.js'
+import type { OptionGroup } from '../option.js'
 import { errorText } from '../report.js'
 import { fileName, oneOf } from '../values.js'
 import { wrap } from '../wrap.js'

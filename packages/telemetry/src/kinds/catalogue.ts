@@ -3,7 +3,7 @@
 import { AggregationTable } from '../aggregate/table.js'
 import { coreOptions } from '../options/declare.js'
 import type { OptionSpecs } from '../options/spec.js'
-import type { EventKind, Kind, RecordType } from './kind.js'
+import type { EventKind, Kind, LimitCounter, RecordType } from './kind.js'
 
 /** Kinds, and what follows from them. */
 export interface Catalogue<S extends OptionSpecs = OptionSpecs> {
@@ -12,6 +12,13 @@ export interface Catalogue<S extends OptionSpecs = OptionSpecs> {
   /** The options of every queue, and those of all kinds. */
   readonly options: S
   readonly events: readonly EventKind[]
+  readonly factLabels: Readonly<Record<string, string>>
+  readonly limits: readonly TableLimit[]
+}
+
+/** What a limit took, and in whose table it is counted. */
+export interface TableLimit extends LimitCounter {
+  readonly kind: string
 }
 
 /**
@@ -38,6 +45,8 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
     recordTypes: kinds.flatMap((kind) => kind.records),
     options: Object.assign({}, coreOptions, ...kinds.map((kind) => kind.options)) as SpecsOf<K>,
     events: kinds.flatMap((kind) => kind.events ?? []),
+    factLabels: Object.assign({}, ...kinds.map(({ factLabels }) => factLabels)) as Record<string, string>,
+    limits: kinds.flatMap(({ name, limits = [] }) => limits.map((limit) => ({ ...limit, kind: name }))),
   }
 }
 

@@ -20,6 +20,15 @@ export interface ReplayOptions extends Pick<QuarkOptions, RecordedNames<Specs> |
 /** Options with every default filled in. */
 export type QuarkSettings = SettingsOf<Specs>
 
+/** Every option as it is declared: type, default, range, and how the command gives it. */
+export const OPTIONS: Specs = catalogue.options
+
+/** What a sentence calls the facts of `Capabilities`, by name; other facts are called by their names. */
+export const FACT_LABELS = catalogue.factLabels
+
+/** Counters of what a limit took, with the option that is the limit. */
+export const LIMITS = catalogue.limits
+
 /** A new table in which records join as long as nothing that matters is lost: fork, exec and exit are one event. */
 export function defaultAggregation(): AggregationTable {
   return aggregationOf(catalogue, 'default')

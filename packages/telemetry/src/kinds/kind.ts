@@ -65,8 +65,24 @@ export interface Kind<S extends OptionSpecs = OptionSpecs, T = Settings & Settin
     readonly default: readonly AggregationRow[]
     readonly minimal: readonly AggregationRow[]
   }
+  /** What a sentence calls its facts, by name; other facts are called by their names. */
+  readonly factLabels?: Readonly<Record<string, string>>
+  /** What the limits of its options take. */
+  readonly limits?: readonly LimitCounter[]
   /** Kinds of the events that its records become. */
   readonly events?: readonly EventKind[]
+}
+
+/** A counter of a kind's table: what a limit of the queue took. */
+export interface LimitCounter {
+  /** Name of the counter. */
+  readonly counter: string
+  /** What was lost, as it follows the number: `argument lists were cut`. */
+  readonly text: string
+  /** Name of the option that is the limit; raising it helps. */
+  readonly option?: string
+  /** Why there is no such option. */
+  readonly reason?: string
 }
 
 /** What the catalogue needs to know of an event. */

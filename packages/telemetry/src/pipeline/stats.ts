@@ -31,6 +31,8 @@ export interface QuarkStats {
   readonly truncatedArgv: number
   readonly truncatedEnv: number
   readonly truncatedPaths: number
+  /** Counters of the tables of other kinds, by kind. */
+  readonly tables: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
 
 /** Through which hook each fact is learnt on this machine, and which facts are missing. */

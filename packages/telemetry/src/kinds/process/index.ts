@@ -46,6 +46,24 @@ export const processKind: Kind<typeof processOptions> = {
     { name: 'cgroupMkdir', layout: cgroupMkdirLayout, apply: applyCgroupMkdir },
     { name: 'cgroupRename', layout: cgroupRenameLayout, apply: applyCgroupRename },
   ],
+  factLabels: {
+    fork: 'forks',
+    exec: 'execs',
+    exit: 'exits',
+    idChange: 'id changes',
+    commChange: 'name changes',
+    cgroupNames: 'cgroup names',
+  },
+  limits: [
+    { counter: 'evicted', text: 'processes were forgotten too early', option: 'maxProcesses' },
+    { counter: 'truncatedArgv', text: 'argument lists were cut', option: 'maxArgvBytes' },
+    { counter: 'truncatedEnv', text: 'environments were cut', option: 'maxEnvBytes' },
+    {
+      counter: 'truncatedPaths',
+      text: 'paths were cut',
+      reason: 'they are longer than a record has room for',
+    },
+  ],
   aggregation: {
     // An exec does not join a fork across an id change: the credentials in between would be lost.
     // oxfmt-ignore

@@ -1,0 +1,93 @@
+/** Options of the library as options of the command: their declarations say how a command line gives them. */
+
+import type { CommandForm, CommandGroup, OptionSpec, OptionSpecs } from 'quark-telemetry'
+import type { Option } from './option.js'
+import { byteCount, byteText, fileName, oneOf, powerOfTwo, someOf, wholeNumber } from './values.js'
+
+/** An option of the command that gives an option of the library. */
+export interface LibraryOption extends Option {
+  readonly group: CommandGroup
+  /** The recording decided it: it has no meaning in a replay. */
+  readonly notWithReplay: boolean
+  readonly notWithBypass: boolean
+}
+
+/** The options that the declarations have a form for, each after the one that it names. */
+export function libraryOptions(specs: OptionSpecs): LibraryOption[] {
+  const options: LibraryOption[] = []
+  for (const [name, spec] of Object.entries(specs)) {
+    for (const form of formsOf(spec)) {
+      const at = options.findIndex(({ long }) => long === form.after)
+      options.splice(at === -1 ? options.length : at + 1, 0, optionOf(name, spec, form))
+    }
+  }
+  return options
+}
+
+/** How a message names the option of the command that gives an option of the library: `--max-argv`. */
+export function commandName(specs: OptionSpecs, name: string): string | undefined {
+  const spec = specs[name]
+  const [form] = spec === undefined ? [] : formsOf(spec)
+  return form === undefined ? undefined : `--${form.long}`
+}
+
+function formsOf({ command = [] }: OptionSpec): readonly CommandForm[] {
+  return 'long' in command ? [command] : command
+}
+
+function optionOf(name: string, spec: OptionSpec, form: CommandForm): LibraryOption {
+  const { group, long, short, argument, withoutArgument, help, more, conflicts } = form
+  const byDefault = form.byDefault ?? (argument === undefined ? undefined : defaultText(spec))
+  return {
+    group,
+    long,
+    ...(short === undefined ? {} : { short }),
+    ...(argument === undefined ? {} : { argument }),
+    ...(withoutArgument === undefined ? {} : { withoutArgument }),
+    ...(byDefault === undefined ? {} : { byDefault }),
+    help,
+    ...(more === undefined ? {} : { more }),
+    ...(conflicts === undefined ? {} : { conflicts }),
+    notWithReplay: spec.isRecorded !== true,
+    notWithBypass: spec.notWithBypass === true || form.notWithBypass === true,
+    set: ({ quark }, text) => {
+      const options = quark as Record<string, unknown>
+      options[name] = valueOf(spec, form, text, options[name])
+    },
+  }
+}
+
+/** The value that an option gives; `before` is the one that an earlier option gave. */
+function valueOf(spec: OptionSpec, form: CommandForm, text: string, before: unknown): unknown {
+  if (form.adds !== undefined) return [...((before ?? []) as readonly string[]), form.adds]
+  if (form.argument === undefined) return form.value ?? true
+  switch (spec.type) {
+    case 'bytes': {
+      const bytes = byteCount(text, spec.min, form.max ?? spec.max)
+      return spec.isPowerOfTwo === true ? powerOfTwo(bytes) : bytes
+    }
+    case 'count':
+    case 'ms':
+      return wholeNumber(text, spec.min, form.max ?? spec.max)
+    case 'list':
+      return someOf(text, spec.words)
+    case 'choice':
+      return oneOf(text, spec.words)
+    default:
+      return fileName(text)
+  }
+}
+
+function defaultText(spec: OptionSpec): string | undefined {
+  switch (spec.type) {
+    case 'bytes':
+      return byteText(spec.default)
+    case 'list':
+      return spec.default.join(',')
+    case 'path':
+    case 'instance':
+      return undefined
+    default:
+      return `${spec.default}`
+  }
+}

@@ -1,0 +1,138 @@
+/** The options that the command has beside those of the library. */
+
+import type { Option } from './option.js'
+import { fileName, oneOf, secondsAsMs, wholeNumber } from './values.js'
+
+/** How events are written: nothing for what writes none. */
+export const OF_FORMATS = ['text', 'json', 'ecs', 'colour']
+
+/** What to show of what was watched. */
+export const watchOptions: readonly Option[] = [
+  {
+    long: 'ppid',
+    short: 'P',
+    argument: 'PID',
+    help: 'show only processes whose parent is this one',
+    more: 'Events without a known parent are shown too.',
+    set: (settings, value) => void (settings.ppid = wholeNumber(value, 0, 0x7fffffff)),
+  },
+  {
+    long: 'count',
+    argument: 'N',
+    help: 'end after this many events',
+    set: (settings, value) => void (settings.count = wholeNumber(value, 1)),
+  },
+  {
+    long: 'duration',
+    argument: 'SECONDS',
+    help: 'end after this time',
+    set: (settings, value) => void (settings.durationMs = secondsAsMs(value)),
+  },
+]
+
+/** Where to write it, and how. */
+export const outputOptions: readonly Option[] = [
+  {
+    long: 'text',
+    help: 'write events for people (the default)',
+    conflicts: ['json', 'ecs'],
+    set: (settings) => void (settings.format = 'text'),
+  },
+  {
+    long: 'json',
+    short: 'j',
+    help: 'write one JSON object per line, with every field',
+    conflicts: ['ecs'],
+    set: (settings) => void (settings.format = 'json'),
+  },
+  {
+    long: 'ecs',
+    short: 'E',
+    help: 'write one JSON object per line, with the names of the Elastic Common Schema',
+    set: (settings) => void (settings.format = 'ecs'),
+  },
+  {
+    long: 'output',
+    short: 'o',
+    argument: 'FILE',
+    help: 'write events to this file instead of standard output',
+    set: (settings, value) => void (settings.output = fileName(value)),
+  },
+  {
+    long: 'colour',
+    argument: 'WHEN',
+    byDefault: 'auto',
+    help: 'colour the text: auto, always or never',
+    more: 'With auto, text is coloured on a terminal unless NO_COLOR is set, and elsewhere when FORCE_COLOR is.',
+    set: (settings, value) => void (settings.colour = oneOf(value, ['auto', 'always', 'never'])),
+  },
+  {
+    long: 'process-graph',
+    short: 'C',
+    argument: 'FILE',
+    help: 'at the end, write the process table to this file, as a graph for dot(1)',
+    set: (settings, value) => void (settings.processGraph = fileName(value)),
+  },
+  {
+    long: 'quiet',
+    short: 'q',
+    help: 'write nothing but events and errors: no notes and no counters',
+    set: (settings) => void (settings.quiet = true),
+  },
+  {
+    long: 'verbose',
+    short: 'v',
+    help: 'say how each fact is learnt; twice: also where errors come from',
+    conflicts: ['quiet'],
+    set: (settings) => void (settings.verbosity += 1),
+  },
+]
+
+/** Watching the kernel, or something else. */
+export const sourceOptions: readonly Option[] = [
+  {
+    long: 'replay',
+    argument: 'FILE',
+    help: 'show what was recorded in this file; needs no privileges',
+    conflicts: ['drop-privileges', 'buffer-graph'],
+    set: (settings, value) => void (settings.replay = fileName(value)),
+  },
+  {
+    long: 'drop-privileges',
+    short: 'D',
+    help: 'become nobody in an empty root directory as soon as the kernel is being watched; not with audit',
+    set: (settings) => void (settings.dropPrivileges = true),
+  },
+]
+
+/** What to do instead of showing events. */
+export const modeOptions: readonly Option[] = [
+  {
+    long: 'benchmark',
+    short: 'M',
+    help: 'only count events, and write the counters every second',
+    conflicts: [...OF_FORMATS, 'output', 'ppid', 'quiet'],
+    set: (settings) => {
+      settings.benchmark = true
+      settings.quark.snapshot = false
+    },
+  },
+  {
+    long: 'buffer-graph',
+    short: 'm',
+    argument: 'N',
+    help: 'hold N records, write quark_by_time.dot and quark_by_pidtime.dot here, and end',
+    more: 'N is at most 2000000, and at most what --max-length allows.',
+    conflicts: [...OF_FORMATS, 'output', 'ppid', 'count', 'benchmark', 'process-graph', 'hold'],
+    set: (settings, value) => {
+      settings.bufferGraph = wholeNumber(value, 1, 2_000_000)
+      settings.quark.snapshot = false
+    },
+  },
+]
+
+/** What every command has. */
+export const lastOptions: readonly Option[] = [
+  { long: 'version', short: 'V', help: 'write the version and end', set: () => {} },
+  { long: 'help', short: 'h', help: 'write this text and end', set: () => {} },
+]
