@@ -1,5 +1,10 @@
 'use strict'
 
+// First of all: the engine answers SIGUSR1 by opening its inspector, through which any user of the machine could run code
+// here. Whoever handles the signal keeps it from that. Until this line, some 20 ms after the start, only root and the user
+// that the command was started as can send it.
+process.on('SIGUSR1', () => {})
+
 const { existsSync, statSync } = require('node:fs')
 const { join } = require('node:path')
 const { pathToFileURL } = require('node:url')
@@ -18,11 +23,32 @@ const isCheckout = existsSync(join(workspace, 'tsconfig.json'))
  * modules as they are. A checkout that was never built, since npm was not allowed to run scripts, is built first.
  */
 exports.launch = async function launch(command, entry) {
+  if (!closeDoors(command)) return
   const main = join(dist, entry)
   const bundle = join(dist, `${command}.bundle.cjs`)
   if (isCheckout && !existsSync(main)) build(command)
   const { main: run } = isFresh(bundle) ? require(bundle) : await import(pathToFileURL(main).href)
   process.exitCode = await run(process.argv.slice(2))
+}
+
+/**
+ * Closes what the environment may have made the engine open: the inspector (NODE_OPTIONS=--inspect), and reports that it
+ * writes by itself. Answers whether the command may go on.
+ */
+function closeDoors(command) {
+  const { report } = process
+  report.reportOnSignal = false
+  report.reportOnFatalError = false
+  report.reportOnUncaughtException = false
+  if (!process.execArgv.concat(process.env.NODE_OPTIONS ?? '').some((option) => option.includes('--inspect')))
+    return true
+  const url = require('node:inspector').url()
+  if (url === undefined) return true
+  process.stderr.write(
+    `${command}: the inspector of Node listens at ${url}, so that any user of this machine could run code here ` +
+      '(start it without --inspect, also in NODE_OPTIONS)\n',
+  )
+  process.exit(1)
 }
 
 function isFresh(bundle) {

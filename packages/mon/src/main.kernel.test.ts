@@ -89,7 +89,7 @@ test('with -D it is nobody in an empty directory, and still sees processes', asy
   const status = readFileSync(`/proc/${running.pid}/status`, 'utf8')
   assert.match(status, /^Uid:\t65534\t65534\t65534\t65534$/m)
   assert.match(status, /^Gid:\t65534\t65534\t65534\t65534$/m)
-  assert.match(status, /^Groups:\t65534 $/m)
+  assert.match(status, /^Groups:\t *$/m)
   assert.match(status, /^CapPrm:\t0+$/m)
   assert.match(status, /^CapEff:\t0+$/m)
   const root = readlinkSync(`/proc/${running.pid}/root`)

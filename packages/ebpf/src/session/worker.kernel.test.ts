@@ -23,6 +23,7 @@ if (!isMainThread) {
   const session = openSession()
   session.attach(execProbe)
   void session.wait('untilRecord', -1)
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port of a worker has no origins
   parentPort?.postMessage('waits')
   // Whatever wakes it, it goes back to sleep.
   setInterval(() => void session.wait('untilRecord', -1).catch(() => {}), 10)

@@ -289,6 +289,17 @@ export function chroot(path: string): Result {
   return callInt('chroot', ['str'], path)
 }
 
+/** prctl(2) with integer arguments. */
+export function prctl(option: number, second: number = 0): Result {
+  const parameters = ['int', 'ulong', 'ulong', 'ulong', 'ulong']
+  return callInt('prctl', parameters, option, second, 0, 0, 0)
+}
+
+/** capset(2). `header` and `data` are structs __user_cap_header_struct and two of __user_cap_data_struct. */
+export function capset(header: Uint8Array, data: Uint8Array): Result {
+  return callInt('capset', ['void *', 'void *'], header, data)
+}
+
 /** malloc_trim(3) of glibc: whether memory was given back; undefined where the C library has no such function. */
 export function mallocTrim(padBytes: number): boolean | undefined {
   try {

@@ -1,4 +1,4 @@
-import { chroot as chrootCall, mallocTrim } from './libc.js'
+import { capset, chroot as chrootCall, mallocTrim, prctl, setResourceLimit } from './libc.js'
 import { checked } from './permission.js'
 
 /**
@@ -18,4 +18,43 @@ export function chroot(path: string): void {
  */
 export function trimMemory(): void {
   mallocTrim(0)
+}
+
+/** include/uapi/linux/prctl.h, capability.h, asm-generic/resource.h. */
+const PR_SET_DUMPABLE = 4
+const PR_CAPBSET_READ = 23
+const PR_CAPBSET_DROP = 24
+const PR_SET_NO_NEW_PRIVS = 38
+const PR_CAP_AMBIENT = 47
+const PR_CAP_AMBIENT_CLEAR_ALL = 4
+const CAPABILITY_VERSION_3 = 0x2008_0522
+const RLIMIT_CORE = 4
+
+/**
+ * Empties the bounding set of this process: whatever it may execute later has no capabilities. Needs CAP_SETPCAP, so it
+ * comes before the user is changed.
+ *
+ * @throws {KernelError} when the kernel refuses
+ */
+export function dropBoundingSet(): void {
+  for (let capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability += 1) {
+    checked('Cannot drop a capability', 'prctl(PR_CAPBSET_DROP)', prctl(PR_CAPBSET_DROP, capability))
+  }
+}
+
+/**
+ * Gives up, for good, all that a process can have beyond its user: capabilities, new privileges by execve(2), and memory
+ * that others may look at, by ptrace(2) or in a core dump.
+ *
+ * @throws {KernelError} when the kernel refuses
+ */
+export function giveUpRights(): void {
+  const action = 'Cannot give up rights'
+  const header = new Uint8Array(Uint32Array.of(CAPABILITY_VERSION_3, 0).buffer)
+  checked(action, 'capset', capset(header, new Uint8Array(24)))
+  // Kernels before 4.3 have no ambient set.
+  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+  checked(action, 'prctl(PR_SET_NO_NEW_PRIVS)', prctl(PR_SET_NO_NEW_PRIVS, 1))
+  checked(action, 'prctl(PR_SET_DUMPABLE)', prctl(PR_SET_DUMPABLE, 0))
+  checked(action, 'prlimit(RLIMIT_CORE)', setResourceLimit(RLIMIT_CORE, new Uint8Array(16)))
 }

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { chroot } from 'quark-ebpf'
+import { chroot, dropBoundingSet, giveUpRights } from 'quark-ebpf'
 import { QuarkError } from '../errors.js'
 
 /**
- * Gives up root: changes the root directory, then groups and user. An open queue goes on working, since all
+ * Gives up root: changes the root directory, empties all sets of capabilities, and takes the groups and user of another
+ * one, with no supplementary groups. Afterwards nothing brings rights back (no_new_privs), and nobody may look into the
+ * process: it is not dumpable, and leaves no core. An open queue goes on working, since all
  * that it needs is open; what it would read later, such as new lines of /etc/passwd, it no longer sees. Two backends lose
  * by it: `procConnector` finds nothing in /proc any more, and `audit` cannot take back its rules.
  *
@@ -21,7 +23,9 @@ export function dropPrivileges(user: string, root: string): void {
     throw new QuarkError('ERR_QUARK_SYSTEM', `Cannot become "${user}": /etc/passwd has no such user`)
   }
   chroot(root)
-  process.setgroups?.([gid])
+  dropBoundingSet()
+  process.setgroups?.([])
   process.setgid?.(gid)
   process.setuid?.(uid)
+  giveUpRights()
 }
