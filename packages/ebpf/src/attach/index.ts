@@ -1,4 +1,6 @@
 export { attachCgroup } from './cgroup.js'
+export { openCgroupRoot } from './cgroup-root.js'
+export { IteratorLink } from './iterator.js'
 export { Link, type LinkKind } from './link.js'
 export { attachKprobe, attachTracepoint } from './perf-event.js'
 export {

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
+import { openCgroupRoot } from '../attach/cgroup-root.js'
 import { attachCgroup } from '../attach/cgroup.js'
 import { attachKprobe, attachTracepoint } from '../attach/perf-event.js'
 import { openProcConnector } from '../attach/proc-connector.js'
 import { attachRawTracepoint, attachTracing } from '../attach/raw-tracepoint.js'
-import type { Link } from '../attach/link.js'
+import { IteratorLink } from '../attach/iterator.js'
 import { kernelBtf } from './btf.js'
 import { BtfError, EbpfError } from '../errors.js'
 import { VerifierError } from '../sys/errors.js'
@@ -56,7 +57,13 @@ const TRIALS = {
   ktimeGetBootNs: { minKernel: '5.8', attempt: () => tryHelper(KTIME_GET_BOOT_NS) },
   getCurrentTaskBtf: { minKernel: '5.11', attempt: () => tryHelper(GET_CURRENT_TASK_BTF) },
   bpfLoop: { minKernel: '5.17', attempt: () => tryHelper(BPF_LOOP) },
-  cgroupLink: { minKernel: '5.7', attempt: tryCgroupLink },
+  cgroupLink: { minKernel: '5.7', attempt: () => tryCgroup('SKB', types.BPF_CGROUP_INET_EGRESS) },
+  cgroupSock: { minKernel: '5.7', attempt: () => tryCgroup('SOCK', types.BPF_CGROUP_INET_SOCK_CREATE) },
+  cgroupSockAddr: {
+    minKernel: '5.7',
+    attempt: () => tryCgroup('SOCK_ADDR', types.BPF_CGROUP_INET4_CONNECT),
+  },
+  iterator: { minKernel: '5.8', attempt: tryIterator },
   procConnector: { minKernel: '2.6', attempt: tryProcConnector },
 } as const satisfies Record<string, Trial>
 
@@ -118,10 +125,10 @@ function calling(helper: number): Uint8Array {
   return Uint8Array.from([...instruction(0x85, helper), ...returning(0)])
 }
 
-function tryHook(spec: Omit<ProgramSpec, 'name'>, attach: (program: Program) => Link): void {
+function tryHook(spec: Omit<ProgramSpec, 'name'>, attach: (program: Program) => Disposable): void {
   const program = Program.load({ name: 'feature', ...spec })
   try {
-    attach(program).close()
+    attach(program)[Symbol.dispose]()
   } finally {
     program.close()
   }
@@ -230,19 +237,19 @@ function tryHelper(helper: number): void {
   }
 }
 
-function tryCgroupLink(): void {
-  const mounts = readFileSync('/proc/self/mounts', 'latin1').split('\n')
-  const root = mounts.map((line) => line.split(' ')).find((fields) => fields[2] === 'cgroup2')?.[1]
-  if (root === undefined) {
-    throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', 'No cgroup2 file system is mounted: mount one')
-  }
-  // 1 lets every packet pass.
-  const hook = {
-    type: types.BPF_PROG_TYPE_CGROUP_SKB,
-    expectedAttachType: types.BPF_CGROUP_INET_EGRESS,
-    code: returning(1),
-  }
-  tryHook(hook, (program) => attachCgroup(program, root, types.BPF_CGROUP_INET_EGRESS))
+function tryCgroup(type: 'SKB' | 'SOCK' | 'SOCK_ADDR', expectedAttachType: types.AttachType): void {
+  using root = openCgroupRoot()
+  // 1 lets everything pass.
+  const hook = { type: types[`BPF_PROG_TYPE_CGROUP_${type}`], expectedAttachType, code: returning(1) }
+  tryHook(hook, (program) => attachCgroup(program, root, expectedAttachType))
+}
+
+function tryIterator(): void {
+  const attachBtfId = kernelBtf().findFunction('bpf_iter_task')?.id
+  if (attachBtfId === undefined) throw new BtfError('The BTF of this kernel does not know "bpf_iter_task"')
+  const expectedAttachType = types.BPF_TRACE_ITER
+  const hook = { type: types.BPF_PROG_TYPE_TRACING, expectedAttachType, code: returning(0) }
+  tryHook({ ...hook, attachBtfId }, (program) => IteratorLink.attach(program, 'task'))
 }
 
 function tryProcConnector(): void {

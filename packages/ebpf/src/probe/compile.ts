@@ -22,6 +22,7 @@ import { isTail } from './fields.js'
 import { HEADER_CPU, HEADER_SEQ, HEADER_TIME, HEADER_TYPE } from './layout.js'
 import { type Flavor, type LoadFrame, LoadTree } from './load-tree.js'
 import { emitLoads } from './loads.js'
+import { emitToReader } from './output-reader.js'
 import { emitOutput } from './output.js'
 import { describeProbe, type Probe } from './probe.js'
 import { presentArguments } from './prototype.js'
@@ -113,6 +114,8 @@ class Compiler implements LoadFrame {
   readonly #values: Values
   readonly #tails: Tails
   readonly #hookType: HookType
+  /** Where to go on when nothing can be done: before the scratch belongs to the program, and then. */
+  #escape: 'out' | 'leave' = 'out'
   readonly #preemption: Preemption | undefined
 
   constructor(probe: Probe, target: Target, resolver: Resolver) {
@@ -146,12 +149,15 @@ class Compiler implements LoadFrame {
     this.#emitRole(role)
     this.#emitCondition()
     this.#emitScratch()
+    this.#escape = 'leave'
     this.#emitEffects()
     if (this.#probe.isRecorded) {
       this.#emitHeader()
       this.#emitFields()
-      emitOutput(asm, this.#probe.layout, this.#target)
+      if (this.#hookType.output === 'ring') emitOutput(asm, this.#probe.layout, this.#target)
+      else emitToReader(asm, this.#probe.layout, this.#target.btf)
     }
+    asm.label('leave')
     asm.label('out')
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_enable', this.#preemption.enable)
     asm.movImm(R0, this.#hookType.exitValue).exit().emitAsides()
@@ -174,7 +180,8 @@ class Compiler implements LoadFrame {
 
   argument(dst: Register, index: number): void {
     const { btf, architecture } = this.#target
-    emitArgument(this.asm, dst, index, { hook: this.#probe.hook, btf, architecture })
+    const escape = this.#escape
+    emitArgument(this.asm, dst, index, { hook: this.#probe.hook, btf, architecture, escape })
   }
 
   /** R9 = this CPU's scratch slot. */
@@ -241,9 +248,13 @@ class Compiler implements LoadFrame {
   #emitHeader(): void {
     const { asm } = this
     asm.storeImm(2, R9, RECORD_OFFSET + HEADER_TYPE, this.#probe.layout.type)
-    // The number advances whether or not the record finds room: a gap is a loss, seen where it happened.
-    asm.load(8, R1, R9, SLOT_SEQ).aluImm('add', R1, 1).store(8, R9, SLOT_SEQ, R1)
-    asm.store(4, R9, RECORD_OFFSET + HEADER_SEQ, R1)
+    if (this.#hookType.output === 'ring') {
+      // The number advances whether or not the record finds room: a gap is a loss, seen where it happened.
+      asm.load(8, R1, R9, SLOT_SEQ).aluImm('add', R1, 1).store(8, R9, SLOT_SEQ, R1)
+      asm.store(4, R9, RECORD_OFFSET + HEADER_SEQ, R1)
+    } else {
+      asm.storeImm(4, R9, RECORD_OFFSET + HEADER_SEQ, 0)
+    }
     if (this.#probe.time === undefined) {
       asm.call(BPF_FUNC_ktime_get_boot_ns).store(8, R9, RECORD_OFFSET + HEADER_TIME, R0)
     }

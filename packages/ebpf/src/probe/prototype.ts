@@ -2,6 +2,7 @@
 
 import type { Btf, FunctionPrototype } from '../btf/index.js'
 import { NotSupportedError, PrototypeError } from '../errors.js'
+import { KERNEL_CONTEXT } from './hooks/arguments.js'
 import { type ArgumentType, describePrototype, type Hook, hookType } from './hooks/index.js'
 import type { Value } from './expr.js'
 import type { PresentArguments } from './resolve.js'
@@ -18,19 +19,27 @@ export function findPrototype(hook: Hook, btf: Btf): FunctionPrototype | undefin
  * @throws {PrototypeError} when an argument has another type, or a required one is missing
  */
 export function presentArguments(hook: Hook, btf: Btf): PresentArguments {
-  if (hookType(hook).prototype === undefined) return hook.arguments.map(() => true)
+  const { prototype: known, hiddenArguments = 0, arguments: place } = hookType(hook)
+  if (known === undefined)
+    return hook.arguments.map((_, index) => place !== 'context' || hasContext(index, btf))
   const prototype = findPrototype(hook, btf)
   if (prototype === undefined) {
     throw new NotSupportedError(`the ${hook.kind} ${hook.target}: its BTF does not know it`)
   }
   return hook.arguments.map((argument, index) => {
-    const type = argument.isResult === true ? prototype.returnType : prototype.parameters[index]?.type
+    const type =
+      argument.isResult === true ? prototype.returnType : prototype.parameters[hiddenArguments + index]?.type
     if (type === undefined && argument.optional === true) return false
     if (type === undefined || !matches(argument, type, btf)) {
       throw new PrototypeError(hook.target, describePrototype(hook), actual(hook, prototype, btf))
     }
     return true
   })
+}
+
+/** The kernel's own structure behind a context is an argument that old kernels lack. */
+function hasContext(index: number, btf: Btf): boolean {
+  return index === 0 || btf.findFunction(KERNEL_CONTEXT) !== undefined
 }
 
 /** The kernel's prototype, with what the function returns if the declaration says something about that. */

@@ -4,7 +4,7 @@ import type { Btf, TypeId } from '../btf/index.js'
 import { BTF_KIND_STRUCT, BTF_KIND_UNION } from '../btf/index.js'
 import { BuildError } from '../errors.js'
 import type { BinaryOp, EnumNode, ExprNode, PathNode, ProbeMap, Root, Step } from './expr.js'
-import type { Hook } from './hooks/index.js'
+import { type Hook, hookType } from './hooks/index.js'
 import { findPrototype } from './prototype.js'
 
 /** Where a value lies: follow `derefs` (offsets of pointers) from the root, then look at `offset`. */
@@ -181,7 +181,9 @@ export class Resolver {
     const sizeBytes = argument?.sizeBytes
     if (root.kind === 'current' || sizeBytes === undefined) return { ...place, sizeBytes: 8, signed: false }
     const prototype = findPrototype(this.#hook, this.#btf)
-    const type = argument?.isResult === true ? prototype?.returnType : prototype?.parameters[root.index]?.type
+    const { hiddenArguments = 0 } = hookType(this.#hook)
+    const parameter = prototype?.parameters[hiddenArguments + root.index]
+    const type = argument?.isResult === true ? prototype?.returnType : parameter?.type
     return { ...place, sizeBytes, signed: type !== undefined && this.#btf.integer(type)?.signed === true }
   }
 

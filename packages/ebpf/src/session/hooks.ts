@@ -1,11 +1,14 @@
 /** What a hook asks of its program: the type that it is loaded as, and the way in which it is attached. */
 
 import {
+  attachCgroup,
   attachKprobe,
   attachRawTracepoint,
   attachSocketFilter,
   attachTracing,
+  IteratorLink,
   type Link,
+  openCgroupRoot,
   openProcConnector,
   type ProcConnector,
 } from '../attach/index.js'
@@ -22,7 +25,17 @@ import * as types from '../program/types.js'
 interface Attaching {
   readonly features: readonly FeatureName[]
   /** @throws {KernelError} when the kernel refuses */
-  readonly attach: (hook: Hook, program: Program, flavor: Flavor) => Link | ProcConnector
+  readonly attach: (hook: Hook, program: Program, where: Where) => ProbeLink
+}
+
+/** What holds a program at its hook. */
+export type ProbeLink = Link | ProcConnector | IteratorLink
+
+/** What a session says of where programs are attached. */
+export interface Where {
+  readonly flavor: Flavor
+  /** Folder of the cgroup whose sockets are watched, and those of all below it. Default: the root. */
+  readonly cgroup: string | undefined
 }
 
 const tracing: Attaching['attach'] = ({ target }, program) => attachTracing(program, target)
@@ -30,7 +43,7 @@ const tracing: Attaching['attach'] = ({ target }, program) => attachTracing(prog
 const ATTACHING: Readonly<Record<HookKind, Attaching>> = {
   tracepoint: {
     features: ['tpBtf', 'rawTracepoint'],
-    attach: (hook, program, flavor) =>
+    attach: (hook, program, { flavor }) =>
       flavor === 'direct' ? attachTracing(program, hook.target) : attachRawTracepoint(program, hook.target),
   },
   fentry: { features: ['fentry'], attach: tracing },
@@ -41,6 +54,13 @@ const ATTACHING: Readonly<Record<HookKind, Attaching>> = {
     attach: ({ target }, program) => attachKprobe(program, target, { retprobe: true }),
   },
   socketFilter: { features: ['procConnector'], attach: attachToProcConnector },
+  cgroupSkb: { features: ['cgroupLink'], attach: attachToCgroup },
+  cgroupSock: { features: ['cgroupSock'], attach: attachToCgroup },
+  cgroupSockAddr: { features: ['cgroupSockAddr'], attach: attachToCgroup },
+  iterator: {
+    features: ['iterator'],
+    attach: ({ target }, program) => IteratorLink.attach(program, target),
+  },
 }
 
 /** Features of the kernel of which hooks of a kind need any one. */
@@ -69,17 +89,29 @@ function constant(name: string): number {
   return value
 }
 
+/** The attach type of a hook by its name; undefined where the kernel asks for none. */
+function attachTypeOf(hook: Hook, shape: ProgramShape): number | undefined {
+  const { places } = hookType(hook)
+  const place = places?.[hook.target]
+  if (places !== undefined && place === undefined) {
+    throw new BuildError(`Cannot load a ${hook.kind} for the unknown place "${hook.target}"`)
+  }
+  const name = place?.attachType ?? shape.attachType
+  return name === undefined ? undefined : constant(name)
+}
+
 /** What the kernel is told of a probe's program when it loads it. */
 export function programKind(
   { hook }: Probe,
   flavor: Flavor,
   btf: Btf,
 ): Pick<ProgramSpec, 'type' | 'expectedAttachType' | 'attachBtfId'> {
-  const { type, attachType, byBtfId } = shapeOf(hook, flavor)
+  const shape = shapeOf(hook, flavor)
+  const expectedAttachType = attachTypeOf(hook, shape)
   return {
-    type: constant(type),
-    ...(attachType === undefined ? {} : { expectedAttachType: constant(attachType) }),
-    ...(byBtfId === true ? { attachBtfId: findPrototype(hook, btf)?.id ?? 0 } : {}),
+    type: constant(shape.type),
+    ...(expectedAttachType === undefined ? {} : { expectedAttachType }),
+    ...(shape.byBtfId === true ? { attachBtfId: findPrototype(hook, btf)?.id ?? 0 } : {}),
   }
 }
 
@@ -102,7 +134,14 @@ function attachToProcConnector({ events }: Hook, program: Program): ProcConnecto
   }
 }
 
+function attachToCgroup(hook: Hook, program: Program, { cgroup }: Where): Link {
+  const type = attachTypeOf(hook, shapeOf(hook, 'direct')) ?? 0
+  if (cgroup !== undefined) return attachCgroup(program, cgroup, type)
+  using root = openCgroupRoot()
+  return attachCgroup(program, root, type)
+}
+
 /** @throws {KernelError} when the kernel refuses */
-export function attachProgram({ hook }: Probe, program: Program, flavor: Flavor): Link | ProcConnector {
-  return ATTACHING[hook.kind].attach(hook, program, flavor)
+export function attachProgram({ hook }: Probe, program: Program, where: Where): ProbeLink {
+  return ATTACHING[hook.kind].attach(hook, program, where)
 }

@@ -1,6 +1,6 @@
 /** A session: probes compiled for this kernel, loaded, attached, and one ring that they all write to. */
 
-import type { Link, ProcConnector } from '../attach/index.js'
+import { IteratorLink } from '../attach/index.js'
 import { resolveMaps } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
 import { BuildError, ClosedError } from '../errors.js'
@@ -32,7 +32,8 @@ import {
 import { Program, type ProgramInfo } from '../program/program.js'
 import type { RecordSink } from '../ring/cursor.js'
 import { RingReader } from '../ring/ringbuf.js'
-import { attachProgram, flavorsOf, hookName, programKind } from './hooks.js'
+import { attachProgram, flavorsOf, hookName, type ProbeLink, programKind } from './hooks.js'
+import { splitFrames } from './frames.js'
 import { SessionMaps } from './maps.js'
 import { SessionRings, wakeRingBytes } from './rings.js'
 import { type Sleep, SessionSleep } from './sleep.js'
@@ -63,6 +64,8 @@ export interface SessionOptions {
    * fentry, fexit, iterators and programs of cgroups need Linux 6.10.
    */
   readonly kernelPreempts?: boolean
+  /** Folder of the cgroup that hooks of cgroups are attached to, within a cgroup2 mount. Default: the root of all. */
+  readonly cgroup?: string
 }
 
 /** A probe that runs. */
@@ -104,7 +107,7 @@ interface Programs {
 interface Running extends Programs {
   readonly attached: AttachedProbe
   /** The last to be opened is the first to be closed. */
-  readonly links: readonly (Link | ProcConnector)[]
+  readonly links: readonly ProbeLink[]
 }
 
 /**
@@ -253,10 +256,11 @@ export class ProbeSession implements Disposable {
   #attach({ probe, missing }: CompiledProbe, programs: Programs, flavor: Flavor): AttachedProbe {
     this.#check()
     const { program, standIn } = programs
-    const links = [attachProgram(probe, program, flavor)]
+    const where = { flavor, cgroup: this.#options.cgroup }
+    const links = [attachProgram(probe, program, where)]
     try {
       // The kernel calls programs of a tracepoint in the order in which they were attached.
-      if (standIn !== undefined) links.push(attachProgram(probe, standIn, flavor))
+      if (standIn !== undefined) links.push(attachProgram(probe, standIn, where))
     } catch (error) {
       closeLinks({ links })
       throw error
@@ -334,6 +338,29 @@ export class ProbeSession implements Disposable {
   drain(sink: RecordSink, max?: number): number {
     this.#check()
     return (this.#cpuRings?.rings ?? this.#reader).drain(sink, max)
+  }
+
+  /**
+   * Walks through the objects of an attached iterator, and hands the record of each to `sink`, in memory that is valid
+   * for that call only. What the kernel makes in the meantime may be missed.
+   *
+   * @returns how many there were
+   * @throws {RangeError} when that probe is not attached, or no iterator
+   * @throws {KernelError} when the kernel refuses
+   * @throws {ClosedError}
+   */
+  iterate(probe: Probe, sink: RecordSink): number {
+    this.#check()
+    const running = this.#running.find(({ attached }) => attached.probe === probe)
+    const link = running?.links[0]
+    if (!(link instanceof IteratorLink)) {
+      throw new RangeError(`Cannot iterate: probe "${probe.name}" is no iterator that is attached`)
+    }
+    let records = 0
+    link.run((bytes) => {
+      records += splitFrames(bytes, sink)
+    })
+    return records
   }
 
   /**

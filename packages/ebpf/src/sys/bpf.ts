@@ -13,6 +13,7 @@ export const BPF_BTF_LOAD = 18
 export const BPF_MAP_FREEZE = 22
 export const BPF_MAP_LOOKUP_BATCH = 24
 export const BPF_LINK_CREATE = 28
+export const BPF_ITER_CREATE = 33
 
 /** Longest name of a program or map; the kernel's field has one more byte for the end. */
 const NAME_LENGTH = 15

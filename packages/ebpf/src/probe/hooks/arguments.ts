@@ -1,6 +1,6 @@
 /** The code that fetches an argument of a hook, or its result, from the context in R6. */
 
-import { type Assembler, R6, type Register } from '../../asm/index.js'
+import { type Assembler, R0, R1, R6, type Register } from '../../asm/index.js'
 import type { Btf } from '../../btf/index.js'
 import { BuildError } from '../../errors.js'
 import { type Hook, hookType } from './index.js'
@@ -11,7 +11,12 @@ export interface ArgumentSource {
   readonly hook: Hook
   readonly btf: Btf
   readonly architecture: 'x64' | 'arm64'
+  /** Where the program ends without having done anything else. */
+  readonly escape: string
 }
+
+/** The function that gives the kernel's own structure behind a context. Needs Linux 6.2. */
+export const KERNEL_CONTEXT = 'bpf_cast_to_kern_ctx'
 
 type Emit = (asm: Assembler, dst: Register, index: number, source: ArgumentSource) => void
 
@@ -22,11 +27,20 @@ const REGISTERS = {
 } as const satisfies Record<string, { readonly arguments: readonly number[]; readonly result: number }>
 
 const EMIT: Readonly<Record<ArgumentPlace, Emit>> = {
-  words: (asm, dst, index) => asm.load(8, dst, R6, index * 8),
+  words: (asm, dst, index, { hook, escape }) => {
+    const { hiddenArguments = 0, mayBeNull = false } = hookType(hook)
+    asm.load(8, dst, R6, (hiddenArguments + index) * 8)
+    if (mayBeNull && hook.arguments[index]?.struct !== undefined) asm.jumpIfImm('==', dst, 0, escape)
+  },
   registers: (asm, dst, index, { hook, architecture }) => {
     const offset = REGISTERS[architecture].arguments[index]
     if (offset === undefined) throw new BuildError(`Cannot read argument ${index} of ${hook.target}`)
     asm.load(8, dst, R6, offset)
+  },
+  context: (asm, dst, index, { btf }) => {
+    const cast = index === 0 ? undefined : btf.findFunction(KERNEL_CONTEXT)?.id
+    if (cast === undefined) asm.mov(dst, R6)
+    else asm.mov(R1, R6).callKfunc(KERNEL_CONTEXT, cast).mov(dst, R0)
   },
   none: (_asm, _dst, index, { hook }) => {
     throw new BuildError(`Cannot read argument ${index} of ${hook.target}`)

@@ -33,6 +33,7 @@ export const fentryType = {
   preemption: 'always',
   exitValue: 0,
   arguments: 'words',
+  output: 'ring',
   prototype: functionPrototype,
   minKernel: { x64: '5.5', arm64: '6.0' },
 } as const satisfies HookType

@@ -46,6 +46,7 @@ export const fexitType = {
   preemption: 'always',
   exitValue: 0,
   arguments: 'words',
+  output: 'ring',
   result: 'afterArguments',
   prototype: functionPrototype,
   minKernel: { x64: '5.5', arm64: '6.0' },

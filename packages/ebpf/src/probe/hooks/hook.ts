@@ -53,12 +53,22 @@ export type ArgumentsOf<A extends readonly ArgumentType<Value>[]> = {
 }
 
 /** The kinds of hooks; each has a file of its name in this folder. */
-export type HookKind = 'tracepoint' | 'fentry' | 'fexit' | 'kprobe' | 'kretprobe' | 'socketFilter'
+export type HookKind =
+  | 'tracepoint'
+  | 'fentry'
+  | 'fexit'
+  | 'kprobe'
+  | 'kretprobe'
+  | 'socketFilter'
+  | 'cgroupSkb'
+  | 'cgroupSock'
+  | 'cgroupSockAddr'
+  | 'iterator'
 
 /** A place in the kernel, and the declared prototype that it must have there. */
 export interface Hook<A extends readonly ArgumentType<Value>[] = readonly ArgumentType<Value>[]> {
   readonly kind: HookKind
-  /** Tracepoint or function; for a socket filter, what is listened to. */
+  /** Tracepoint, function, place or sort of objects; for a socket filter, what is listened to. */
   readonly target: string
   readonly arguments: A
   /** Of the proc connector: which events are wanted. */

@@ -1,8 +1,12 @@
 /** The kinds of hooks, each from its own file. */
 
+import { cgroupSkbType } from './cgroup-skb.js'
+import { cgroupSockAddrType } from './cgroup-sock-addr.js'
+import { cgroupSockType } from './cgroup-sock.js'
 import { fentryType } from './fentry.js'
 import { fexitType } from './fexit.js'
 import type { Hook, HookKind } from './hook.js'
+import { iteratorType } from './iterator.js'
 import { kprobeType } from './kprobe.js'
 import { kretprobeType } from './kretprobe.js'
 import { socketFilterType } from './socket-filter.js'
@@ -22,9 +26,21 @@ export {
   pointer,
   struct,
 } from './hook.js'
-export type { ArgumentPlace, ContextLevel, HookType, MinKernel, Preemption, ProgramShape } from './type.js'
+export type {
+  ArgumentPlace,
+  ContextLevel,
+  HookType,
+  MinKernel,
+  Place,
+  Preemption,
+  ProgramShape,
+} from './type.js'
+export { cgroupSkb, type CgroupSkbPlace, type SkbContext } from './cgroup-skb.js'
+export { cgroupSockAddr, type CgroupSockAddrPlace, type SockAddrContext } from './cgroup-sock-addr.js'
+export { cgroupSock, type CgroupSockPlace, type SockContext } from './cgroup-sock.js'
 export { fentry } from './fentry.js'
 export { fexit } from './fexit.js'
+export { iterator } from './iterator.js'
 export { kprobe } from './kprobe.js'
 export { kretprobe } from './kretprobe.js'
 export { procConnector } from './socket-filter.js'
@@ -38,6 +54,10 @@ export const HOOK_TYPES: { readonly [K in HookKind]: HookType & { readonly kind:
   kprobe: kprobeType,
   kretprobe: kretprobeType,
   socketFilter: socketFilterType,
+  cgroupSkb: cgroupSkbType,
+  cgroupSock: cgroupSockType,
+  cgroupSockAddr: cgroupSockAddrType,
+  iterator: iteratorType,
 }
 
 /** What is known of a hook's kind. */

@@ -17,6 +17,7 @@ export const kprobeType = {
   preemption: 'never',
   exitValue: 0,
   arguments: 'registers',
+  output: 'ring',
   prototype: functionPrototype,
   minKernel: { x64: '4.17', arm64: '4.17' },
 } as const satisfies HookType

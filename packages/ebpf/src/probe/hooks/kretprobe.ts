@@ -27,6 +27,7 @@ export const kretprobeType = {
   preemption: 'never',
   exitValue: 0,
   arguments: 'registers',
+  output: 'ring',
   result: 'register',
   prototype: functionPrototype,
   minKernel: { x64: '4.17', arm64: '4.17' },

@@ -24,5 +24,6 @@ export const socketFilterType = {
   preemption: 'never',
   exitValue: 0,
   arguments: 'none',
+  output: 'ring',
   minKernel: { x64: '4.17', arm64: '4.17' },
 } as const satisfies HookType

@@ -28,6 +28,7 @@ export const tracepointType = {
   preemption: 'recent',
   exitValue: 0,
   arguments: 'words',
+  output: 'ring',
   prototype: (target, btf) => btf.findTracepoint(target),
   minKernel: { x64: '4.17', arm64: '4.17' },
 } as const satisfies HookType

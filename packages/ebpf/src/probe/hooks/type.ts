@@ -26,6 +26,8 @@ export type ArgumentPlace =
   | 'words'
   /** `struct pt_regs`, by the calling convention. */
   | 'registers'
+  /** The first argument is the context itself, and the second the kernel's own structure behind it. */
+  | 'context'
   | 'none'
 
 /** Whether a task may be preempted while a program runs for it, so that another one runs the same on that CPU. */
@@ -42,6 +44,12 @@ export interface MinKernel {
   readonly arm64: string
 }
 
+/** One of several places to which programs of one type are attached. */
+export interface Place {
+  readonly attachType: `BPF_${string}`
+  readonly minKernel: string
+}
+
 /** A kind of hook. */
 export interface HookType {
   readonly kind: HookKind
@@ -50,11 +58,19 @@ export interface HookType {
   readonly runs: string
   /** The flavours in which its programs can be generated, and how they are loaded then. */
   readonly programs: Readonly<Partial<Record<Flavor, ProgramShape>>>
+  /** By the targets of such hooks. */
+  readonly places?: Readonly<Record<string, Place>>
   readonly levels: readonly ContextLevel[]
   readonly preemption: Preemption
   /** What the program returns on every path. */
   readonly exitValue: 0 | 1
   readonly arguments: ArgumentPlace
+  /** How many arguments of the prototype come before those that are declared. */
+  readonly hiddenArguments?: number
+  /** Arguments that point to a structure may be NULL: then the program does nothing. */
+  readonly mayBeNull?: boolean
+  /** Where records go: to the ring of the session, or to the one who reads from the hook. */
+  readonly output: 'ring' | 'reader'
   /** Where the function's return value is; absent where there is none. */
   readonly result?: 'afterArguments' | 'register'
   /** What the kernel passes, where BTF knows it. */

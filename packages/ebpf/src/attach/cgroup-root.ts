@@ -1,0 +1,45 @@
+import { constants, openSync, readFileSync } from 'node:fs'
+import { openDetached } from '../sys/detached-mount.js'
+import { Fd } from '../sys/fd.js'
+
+const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY
+
+/**
+ * The root of the cgroup v2 hierarchy, of which every cgroup is a part; inside of a cgroup namespace, the root of that.
+ * Where no cgroup2 file system is mounted, one is for this process alone, and leaves no entry in any table of mounts
+ * (needs Linux 5.2).
+ *
+ * @throws {KernelError} when the kernel refuses that mount
+ */
+export function openCgroupRoot(): Fd {
+  const path = findCgroupRoot(readFileSync('/proc/self/mountinfo', 'latin1'))
+  if (path !== undefined) return openFolder(path)
+  using root = openDetached('cgroup2')
+  // A descriptor of the mount itself only leads to places.
+  return openFolder(`/proc/self/fd/${root.number}/`)
+}
+
+/**
+ * Where a whole cgroup2 file system is mounted, as told by the text of /proc/PID/mountinfo: fields 4 and 5 are the
+ * folder of the file system that is mounted and where, and the first after ` - ` is the file system's type.
+ */
+export function findCgroupRoot(mountinfo: string): string | undefined {
+  for (const line of mountinfo.split('\n')) {
+    const [mount = '', source = ''] = line.split(' - ')
+    const [, , , root, place] = mount.split(' ')
+    if (source.startsWith('cgroup2 ') && root === '/' && place !== undefined) return unescape(place)
+  }
+  return undefined
+}
+
+/** Spaces and the like are octal there. */
+function unescape(place: string): string {
+  const bytes = place.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  )
+  return Buffer.from(bytes, 'latin1').toString()
+}
+
+function openFolder(path: string): Fd {
+  return new Fd(openSync(path, FOLDER), `cgroup "${path}"`)
+}
