@@ -1,8 +1,25 @@
 import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { catalogue } from './index.js'
+import { catalogue, kinds } from './index.js'
+
+const SOURCE = new URL('../../src/kinds/', import.meta.url)
+const DOCS = new URL('../../../../docs/', import.meta.url)
 
 test('record types fit the masks that they are kept in', () => {
   const types = catalogue.recordTypes.map(({ layout }) => layout.type)
   assert.ok(types.every((type) => type >= 1 && type <= 31))
 })
+
+for (const { name, options, limits = [] } of kinds) {
+  test(`the options of ${name} are declared in its folder, and docs/options.md has them`, () => {
+    const names = Object.keys(options)
+    assert.equal(existsSync(new URL(`${name}/options.ts`, SOURCE)), names.length > 0)
+    const page = readFileSync(new URL('options.md', DOCS), 'utf8')
+    const [, section = ''] =
+      new RegExp(`^## The kind \`${name}\`\n([^]*?)(\n## |$(?![^]))`, 'm').exec(page) ?? []
+    const rows = section.match(/(?<=^\| `)\w+(?=` \|)/gm) ?? []
+    assert.deepEqual(rows, names)
+    for (const { option } of limits) assert.ok(option === undefined || names.includes(option), option)
+  })
+}
