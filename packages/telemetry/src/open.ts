@@ -4,7 +4,7 @@ import { release } from 'node:os'
 import { EbpfError, possibleCpuCount } from 'quark-ebpf'
 import { AggregationTable } from './aggregate/table.js'
 import type { Backend } from './backend/backend.js'
-import { type BackendContext, backends } from './backend/index.js'
+import { type BackendContext, openBackend } from './backend/index.js'
 import { aggregationOf, type Catalogue } from './kinds/catalogue.js'
 import type { QuarkSettings } from './kinds/index.js'
 import { BackendError, type BackendFailure, QuarkError } from './errors.js'
@@ -51,7 +51,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   const clock = Clock.system()
   const hierarchy = findCgroupHierarchy()
   const facts = catalogue.kinds.flatMap((kind) => kind.facts({ settings, hierarchy }))
-  const { backend, failures } = openBackend({ settings: settings as QuarkSettings, hierarchy, clock, facts })
+  const { backend, failures } = openFirst(settings.backends, { settings, clock, facts })
   let recorder: RecordingWriter | undefined
   try {
     const tables = tablesOf(settings as QuarkSettings, clock.bootEpochNs, hierarchy)
@@ -121,12 +121,11 @@ export function replayParts(catalogue: Catalogue, path: string, options: object)
 }
 
 /** Opens the first backend that works; what was tried before it is told with what is missing. */
-function openBackend(context: BackendContext): Opened {
+function openFirst(names: Settings['backends'], context: Omit<BackendContext, 'sources'>): Opened {
   const failures: BackendFailure[] = []
-  for (const name of context.settings.backends) {
+  for (const name of names) {
     try {
-      const backend = backends[name](context)
-      return { backend, failures }
+      return { backend: openBackend(name, context), failures }
     } catch (error) {
       if (!(error instanceof QuarkError || error instanceof EbpfError)) throw error
       failures.push({ backend: name, error })

@@ -1,5 +1,5 @@
 import type { RecordSink } from 'quark-ebpf'
-import type { AttachedFact, MissingFact } from '../pipeline/stats.js'
+import type { AttachedFact, MissingFact } from '../facts/fact.js'
 
 /** Where records come from. `drain` never blocks; `wait` ends when there may be more. */
 export interface Backend extends Disposable {

@@ -1,33 +1,50 @@
 /** The backends: one line each. */
 
-import type { QuarkSettings as Settings } from '../kinds/index.js'
-import type { BackendName } from '../options/declare.js'
-import type { Clock } from '../pipeline/clock.js'
-import type { FactProbes } from '../event/fact.js'
-import type { CgroupHierarchy } from '../process/procfs/cgroup-mounts.js'
+import type { BackendName, Settings } from '../options/declare.js'
+import type { Fact } from '../facts/fact.js'
+import type { SourceClock } from '../facts/rungs.js'
 import { openAudit } from './audit/audit.js'
 import type { Backend } from './backend.js'
 import { EbpfBackend } from './ebpf/ebpf.js'
 import { openKprobe } from './kprobe/kprobe.js'
 import { openProcConnector } from './proc-connector/proc-connector.js'
+import { SourcedBackend, Sources } from './sources.js'
 
 /** What a backend is opened with. */
 export interface BackendContext {
-  readonly settings: Settings
-  readonly hierarchy: CgroupHierarchy | undefined
-  readonly clock: Clock
+  readonly settings: Pick<Settings, 'ringSizeBytes' | 'btf'>
+  readonly clock: SourceClock
   /** What the kinds want to learn. */
-  readonly facts: readonly FactProbes[]
+  readonly facts: readonly Fact[]
+  /** Opened beside the backend, for rungs in user space. */
+  readonly sources: Sources
 }
 
 /** Opens a backend, or throws a `QuarkError` or `EbpfError` that says why it does not work here. */
-export type OpenBackend = (context: BackendContext) => Backend
+type OpenBackend = (context: BackendContext) => Backend
 
-/** All backends, the best first. */
-export const backends = {
-  ebpf: ({ settings, facts }) =>
-    EbpfBackend.open({ facts, ringSizeBytes: settings.ringSizeBytes, btf: settings.btf }),
+const openers = {
+  ebpf: ({ settings, facts, sources }) =>
+    EbpfBackend.open({ facts, sources, ringSizeBytes: settings.ringSizeBytes, btf: settings.btf }),
   kprobe: openKprobe,
   audit: openAudit,
   procConnector: openProcConnector,
 } as const satisfies Record<BackendName, OpenBackend>
+
+/**
+ * Opens a backend, and the sources that facts have beside it.
+ *
+ * @throws {QuarkError} or {EbpfError} when it does not work here
+ */
+export function openBackend(name: BackendName, context: Omit<BackendContext, 'sources'>): Backend {
+  const sources = new Sources(context.clock)
+  let backend: Backend | undefined
+  try {
+    backend = openers[name]({ ...context, sources })
+    return sources.isEmpty ? backend : new SourcedBackend(backend, sources)
+  } catch (error) {
+    backend?.[Symbol.dispose]()
+    sources[Symbol.dispose]()
+    throw error
+  }
+}

@@ -3,9 +3,11 @@ import {
   type EncodableFieldsOf,
   encodeRecord,
   type Field,
+  HEADER_CPU,
   HEADER_SEQ,
   type RecordLayout,
 } from 'quark-ebpf/probe'
+import type { RecordWriter } from '../facts/rungs.js'
 
 const TYPES = 32
 
@@ -20,7 +22,9 @@ interface Waiting {
  * time within one `settle`; each gets the next number of its CPU, and a number is left out for each loss, so
  * that losses are told where they happened.
  */
-export class Outbox {
+export class Outbox implements RecordWriter {
+  /** Number of the lane that is CPU 0 here; set before the first `settle`. */
+  firstLane = 0
   readonly produced = new Float64Array(TYPES)
   readonly lost = new Float64Array(TYPES)
   readonly #maxRecords: number
@@ -74,7 +78,9 @@ export class Outbox {
     this.#unsettled.sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0))
     // Numbered only now, so that a CPU's numbers rise in the order in which its records are handed over.
     for (const { cpu, bytes } of this.#unsettled) {
-      new DataView(bytes.buffer, bytes.byteOffset).setUint32(HEADER_SEQ, this.#next(cpu), true)
+      const header = new DataView(bytes.buffer, bytes.byteOffset)
+      header.setUint16(HEADER_CPU, this.firstLane + cpu, true)
+      header.setUint32(HEADER_SEQ, this.#next(cpu), true)
       this.#settled.push(bytes)
     }
     this.#unsettled = []

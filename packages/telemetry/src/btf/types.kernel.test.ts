@@ -3,6 +3,7 @@ import test from 'node:test'
 import { type Btf, kernelBtf, NotSupportedError } from 'quark-ebpf'
 import { makeOffsetEntry, offsetEntryBtf } from 'quark-ebpf/btf'
 import { compileProbe, type Target } from 'quark-ebpf/probe'
+import { probesOf } from '../facts/rungs.js'
 import { checkOptions } from '../options/check.js'
 import { catalogue, kinds } from '../kinds/index.js'
 import { openKernelTypes } from './types.js'
@@ -27,7 +28,7 @@ test('a table made of this kernel yields the same programs and the same offsets 
   })
   const settings = checkOptions(catalogue.options, { threads: true, failedExecs: true, usage: true })
   const facts = kinds.flatMap((kind) => kind.facts({ settings, hierarchy: undefined }))
-  for (const probe of facts.flatMap(({ ways }) => ways.flat())) {
+  for (const probe of facts.flatMap(({ rungs }) => probesOf(rungs).flat())) {
     // Programs for these call kernel functions by their number in the kernel's own BTF.
     if (probe.hook.kind === 'fentry') continue
     const compiled = (from: Btf): unknown => {

@@ -6,6 +6,7 @@ import test from 'node:test'
 import { BtfError, NotSupportedError } from 'quark-ebpf'
 import { compileProbe, type Probe, type Target } from 'quark-ebpf/probe'
 import { offsetEntryBtf, offsetTableText } from 'quark-ebpf/btf'
+import { probesOf } from '../facts/rungs.js'
 import { checkOptions } from '../options/check.js'
 import { catalogue, kinds } from '../kinds/index.js'
 import { openKernelTypes } from './types.js'
@@ -53,10 +54,10 @@ test('the process probes compile against every known kernel', () => {
         throw error
       }
     }
-    for (const { fact, ways } of kinds.flatMap((kind) => kind.facts({ settings, hierarchy: undefined }))) {
+    for (const { name, rungs } of kinds.flatMap((kind) => kind.facts({ settings, hierarchy: undefined }))) {
       assert.ok(
-        ways.some((probes) => probes.every(compiles)),
-        `${fact} on ${entry.release}`,
+        probesOf(rungs).some((probes) => probes.every(compiles)),
+        `${name} on ${entry.release}`,
       )
     }
   }

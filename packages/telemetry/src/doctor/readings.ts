@@ -15,7 +15,8 @@ import { BACKEND_NAMES, type BackendName } from '../options/declare.js'
 import { openKernelTypes } from '../btf/types.js'
 import { checkOptions } from '../options/check.js'
 import { BackendError, QuarkError } from '../errors.js'
-import type { FactProbes } from '../event/fact.js'
+import type { Fact } from '../facts/fact.js'
+import { probesOf } from '../facts/rungs.js'
 import { catalogue, kinds } from '../kinds/index.js'
 import { Quark } from '../quark.js'
 import { type CgroupHierarchy, findCgroupHierarchy } from '../process/procfs/cgroup-mounts.js'
@@ -138,15 +139,15 @@ function readFeature(name: FeatureName): FeatureReading {
 }
 
 function factHooks(): FactHooks[] {
-  const factsOf = (options: { threads: boolean; failedExecs: boolean }): FactProbes[] =>
+  const factsOf = (options: { threads: boolean; failedExecs: boolean }): Fact[] =>
     kinds.flatMap((kind) =>
       kind.facts({ settings: checkOptions(catalogue.options, options), hierarchy: undefined }),
     )
-  const byDefault = new Set(factsOf({ threads: false, failedExecs: false }).map(({ fact }) => fact))
-  return factsOf({ threads: true, failedExecs: true }).map(({ fact, ways }) => ({
-    fact,
-    isOptional: !byDefault.has(fact),
-    ways: ways.map((probes) => [...new Set(probes.map(({ hook }) => hook.kind))]),
+  const byDefault = new Set(factsOf({ threads: false, failedExecs: false }).map(({ name }) => name))
+  return factsOf({ threads: true, failedExecs: true }).map(({ name, rungs }) => ({
+    fact: name,
+    isOptional: !byDefault.has(name),
+    ways: probesOf(rungs).map((probes) => [...new Set(probes.map(({ hook }) => hook.kind))]),
   }))
 }
 

@@ -8,7 +8,7 @@ import type { CgroupHierarchy } from '../process/procfs/cgroup-mounts.js'
 import type { Settings } from '../options/declare.js'
 import type { OptionSpecs, SettingsOf } from '../options/spec.js'
 import type { QuarkEvent } from '../event/event.js'
-import type { FactProbes } from '../event/fact.js'
+import type { Fact } from '../facts/fact.js'
 import type { RecordGroup } from '../event/raw.js'
 
 /** What events change and are looked up in. */
@@ -57,7 +57,7 @@ export interface Kind<S extends OptionSpecs = OptionSpecs, T = Settings & Settin
   /** What can be chosen about it; may be empty. */
   readonly options: S
   /** What to learn from the kernel, in the order in which it is to be attached. */
-  facts(surroundings: Surroundings<T>): FactProbes[]
+  facts(surroundings: Surroundings<T>): Fact[]
   /** Records of what existed before the queue was opened, in their own memory. */
   scan?(surroundings: Surroundings<T>, clock: Clock): Iterable<Uint8Array>
   readonly records: readonly RecordType[]

@@ -30,7 +30,9 @@ const toyKind: Kind<typeof toyOptions> = {
   facts: ({ settings }) => {
     const size: number = settings.maxToyBytes
     const shapes: readonly ('ball' | 'cube')[] = settings.toyShapes
-    return settings.toys && size > 0 && shapes.length > 0 ? [{ fact: 'toys', ways: [], required: false }] : []
+    return settings.toys && size > 0 && shapes.length > 0
+      ? [{ name: 'toys', rungs: [], required: false }]
+      : []
   },
   records: [],
   aggregation: { default: [], minimal: [] },

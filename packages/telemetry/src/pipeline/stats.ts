@@ -1,3 +1,5 @@
+import type { AttachedFact, MissingFact } from '../facts/fact.js'
+
 /** Counters of one queue. All are totals since it was opened. */
 export interface QuarkStats {
   readonly backend: string
@@ -43,20 +45,4 @@ export interface Capabilities {
   readonly missing: readonly MissingFact[]
 }
 
-export interface AttachedFact {
-  /** `fork`, `exec`, `exit`, `idChange`, `commChange`, `cgroupNames` … */
-  readonly fact: string
-  /** For example `tp_btf/sched_process_exec`. */
-  readonly hook: string
-  /**
-   * How it is read: `direct` or `probe_read` by programs; `fetch_args` by kprobes, with the offsets that stand in for
-   * BTF; `multicast` from audit, `message` from the proc connector; `procfs`.
-   */
-  readonly flavor: string
-}
-
-export interface MissingFact {
-  readonly fact: string
-  /** What was tried, and why it failed; what to do about it. */
-  readonly reason: string
-}
+export type { AttachedFact, MissingFact }

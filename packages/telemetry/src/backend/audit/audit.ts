@@ -2,7 +2,6 @@
 
 import {
   AuditControl,
-  clockNs,
   type Fd,
   makeRoom,
   openAuditLog,
@@ -11,16 +10,17 @@ import {
   receiveQueue,
   possibleCpuCount,
 } from 'quark-ebpf'
-import type { AttachedFact, MissingFact } from '../../pipeline/stats.js'
-import { AuditEvents } from './events.js'
-import { AuditRecords } from './records.js'
-import { AuditRules } from './rules.js'
+import type { AttachedFact, MissingFact } from '../../facts/fact.js'
+import type { AuditedCall, AuditEvent } from '../../facts/rungs.js'
+import { checkProc } from '../../process/procfs/enrich.js'
+import { attachFacts } from '../attach-facts.js'
 import type { Backend } from '../backend.js'
 import type { BackendContext } from '../index.js'
+import { Makers } from '../makers.js'
 import { Outbox } from '../outbox.js'
-import { checkProc } from '../../process/procfs/enrich.js'
-import { scanLiveProcesses } from '../proc-connector/table.js'
 import { SocketBackend } from '../socket-backend.js'
+import { AuditEvents } from './events.js'
+import { AuditRules } from './rules.js'
 
 /** Records that may wait. No more messages are read while half of them do: the socket has more room. */
 const MAX_RECORDS = 4096
@@ -30,19 +30,19 @@ const MAX_EVENTS = 256
 const ROOM_FACTOR = 16
 /** The longest message, MAX_AUDIT_MESSAGE_LENGTH and its header. */
 const MAX_MESSAGE_BYTES = 8970 + 16
-/** Losses, and processes that were killed, are looked for this often. */
+/** Losses are looked for this often. */
 const CHECK_INTERVAL_MS = 1000
 
 /**
- * Opens the audit log, adds rules for the calls that tell of processes, and turns auditing on if it is off. All of
+ * Opens the audit log, adds rules for the calls that the facts need, and turns auditing on if it is off. All of
  * that is undone when the backend is closed, or by the next one if this process is killed.
  *
- * @throws {QuarkError} ERR_QUARK_SYSTEM when the audit system may not be changed, or would tell nothing, and when
+ * @throws {QuarkError} ERR_QUARK_SYSTEM when the audit system may not be changed, or would report nothing, and when
  * /proc is of another pid namespace
  * @throws {EbpfError} when the kernel refuses
  */
 export function openAudit(context: BackendContext): Backend {
-  const { settings, clock } = context
+  const { settings, facts, sources, clock } = context
   checkProc('audit')
   const outbox = new Outbox(possibleCpuCount() + 1, MAX_RECORDS)
   const control = new AuditControl()
@@ -51,14 +51,36 @@ export function openAudit(context: BackendContext): Backend {
   try {
     log = openAuditLog()
     makeRoom(log, settings.ringSizeBytes * ROOM_FACTOR)
-    rules = new AuditRules(control, settings.failedExecs)
-    const scanned = [...scanLiveProcesses(clockNs('boottime')).values()].filter(
-      ({ kernelThread }) => !kernelThread,
+    const { ownerPid } = control.status()
+    const flavor = ownerPid === 0 ? 'multicast' : `multicast, beside process ${ownerPid}`
+    const makers = new Makers<AuditEvent>()
+    const calls: AuditedCall[] = []
+    const types: number[] = []
+    const { attached, missing } = attachFacts(facts, 'audit', sources, (rung) => ({
+      attach: () => {
+        const { hook, records = [], lacks = [] } = rung
+        calls.push(...rung.calls)
+        types.push(...records.map(({ type }) => type))
+        makers.use(rung.maker)
+        return {
+          hooks: [
+            { hook: `audit/${hook}`, flavor },
+            ...records.map((record) => ({ what: record.what, hook: `audit/${record.hook}`, flavor })),
+          ],
+          lacks,
+        }
+      },
+    }))
+    rules = new AuditRules(control, calls)
+    makers.open({ records: outbox, unknownCpu: possibleCpuCount() })
+    const events = new AuditEvents(() => clock.bootEpochNs, calls, types)
+    return new AuditBackend(
+      { control, log, rules, events, makers, outbox },
+      {
+        attached: [...attached, ...makers.attached],
+        missing: rules.wasDisabled ? [...missing, OLDER_PROCESSES] : missing,
+      },
     )
-    const live = new Map(scanned.map(({ pid, startBootNs }) => [pid, startBootNs]))
-    const records = new AuditRecords(context, outbox, live)
-    const events = new AuditEvents(() => clock.bootEpochNs)
-    return new AuditBackend({ control, log, rules, events, records, outbox }, missingFacts(context, rules))
   } catch (error) {
     rules?.[Symbol.dispose]()
     log?.close()
@@ -67,12 +89,19 @@ export function openAudit(context: BackendContext): Backend {
   }
 }
 
+const OLDER_PROCESSES: MissingFact = {
+  fact: 'calls of older processes',
+  reason:
+    'auditing was off, and the kernel cannot audit processes that began before it was on for the first time: ' +
+    'their calls are not reported (boot with audit=1)',
+}
+
 interface Parts {
   readonly control: AuditControl
   readonly log: Fd
   readonly rules: AuditRules
   readonly events: AuditEvents
-  readonly records: AuditRecords
+  readonly makers: Makers<AuditEvent>
   readonly outbox: Outbox
 }
 
@@ -87,16 +116,16 @@ class AuditBackend extends SocketBackend {
   #socketLost = 0
   #isStopped = false
 
-  constructor(parts: Parts, missing: readonly MissingFact[]) {
+  constructor(parts: Parts, answers: Pick<Backend, 'attached' | 'missing'>) {
     super(parts.log, parts.outbox)
     this.#parts = parts
-    this.attached = attachedFacts(parts.rules.ownerPid)
-    this.missing = missing
+    this.attached = answers.attached
+    this.missing = answers.missing
     this.#kernelLost = parts.control.status().lost
   }
 
   get unenriched(): number {
-    return this.#parts.records.unenriched
+    return this.#parts.makers.unenriched
   }
 
   /** The rules go, so that no more records come; those that wait can be read. */
@@ -114,7 +143,7 @@ class AuditBackend extends SocketBackend {
   }
 
   protected read(): void {
-    const { records } = this.#parts
+    const { makers } = this.#parts
     while (this.outbox.fullness < 0.5) {
       this.#receive()
       const events = this.#parts.events.takeComplete()
@@ -122,10 +151,9 @@ class AuditBackend extends SocketBackend {
         this.#check()
         return
       }
-      records.make(events, () => {
-        this.#receive()
-        return this.#parts.events.complete
-      })
+      makers.take(events)
+      this.#receive()
+      makers.make(this.#parts.events.complete)
     }
   }
 
@@ -139,11 +167,10 @@ class AuditBackend extends SocketBackend {
   }
 
   #check(): void {
+    this.#parts.makers.idle()
     const nowMs = performance.now()
-    this.#parts.records.settleExits(nowMs)
     if (nowMs < this.#nextCheckMs) return
     this.#nextCheckMs = nowMs + CHECK_INTERVAL_MS
-    this.#parts.records.endKilled(clockNs('boottime'))
     if (!this.#isStopped) this.#noteLosses()
   }
 
@@ -157,74 +184,4 @@ class AuditBackend extends SocketBackend {
     this.#socketLost = socketLost
     if (count > 0) this.outbox.noteLost(0, count)
   }
-}
-
-const CALL_FACTS = {
-  fork: 'clone, clone3, fork, vfork',
-  exec: 'execve, execveat',
-  exit: 'exit_group, exit',
-  commChange: 'prctl(PR_SET_NAME)',
-  idChange: 'setsid, setuid, setgid, setreuid, setregid, setresuid, setresgid',
-}
-
-/** Files of a process, and what they add to its records. */
-const PROCFS_FACTS = {
-  stat: 'start time, pgid, sid, tty',
-  status: 'capabilities',
-  environ: 'env',
-  root: 'root',
-  ns: 'namespaces',
-  cgroup: 'cgroup',
-}
-
-function attachedFacts(ownerPid: number): AttachedFact[] {
-  const flavor = ownerPid === 0 ? 'multicast' : `multicast, beside process ${ownerPid}`
-  return [
-    ...Object.entries(CALL_FACTS).map(([fact, calls]) => ({ fact, hook: `audit/${calls}`, flavor })),
-    { fact: 'exit by a signal that dumps core', hook: 'audit/ANOM_ABEND', flavor },
-    ...Object.entries(PROCFS_FACTS).map(([file, fact]) => ({
-      fact,
-      hook: `/proc/PID/${file}`,
-      flavor: 'procfs',
-    })),
-  ]
-}
-
-function missingFacts({ settings }: BackendContext, { wasDisabled }: AuditRules): MissingFact[] {
-  const missing = [
-    {
-      fact: 'exit.status of killed processes',
-      reason:
-        'audit does not tell of signals; that such a process ended is seen in /proc, some seconds later',
-    },
-    { fact: 'exit.coreDumped', reason: 'audit tells the signal, and not whether there was a dump' },
-    {
-      fact: 'commChange through /proc',
-      reason: 'audit tells of prctl(2), and not of names that are written to /proc/PID/comm',
-    },
-    {
-      fact: 'exact times',
-      reason:
-        "audit's clock advances in steps of some ms; starts of processes that /proc does not show any more are by " +
-        'that clock too',
-    },
-    { fact: 'cgroupNames', reason: 'audit does not tell of new cgroups: they are found by a scan' },
-    {
-      fact: 'facts of short-lived processes',
-      reason:
-        'what audit does not tell is read from /proc, where a process that ends at once is not found any more: ' +
-        'stats().unenriched counts them',
-    },
-  ]
-  if (wasDisabled) {
-    missing.push({
-      fact: 'calls of older processes',
-      reason:
-        'auditing was off, and the kernel cannot audit processes that began before it was on for the first time: ' +
-        'their forks are not told (boot with audit=1)',
-    })
-  }
-  if (settings.threads) missing.push({ fact: 'threads', reason: 'audit tells no ids of threads' })
-  if (settings.usage) missing.push({ fact: 'usage', reason: 'audit does not tell what a process used' })
-  return missing
 }

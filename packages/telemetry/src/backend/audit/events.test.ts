@@ -3,16 +3,17 @@ import { test } from 'node:test'
 import { AUDIT_EOE, AUDIT_SYSCALL } from 'quark-ebpf'
 import * as fc from 'fast-check'
 import { auditRecord } from '../../testing/audit-record.js'
-import { auditedCalls } from './calls.js'
+import { auditArchitectures, numbersOf } from './architectures.js'
 import { AuditEvents } from './events.js'
 
-const { arch, calls } = auditedCalls()[0]!
-const SETUID = [...calls].find(([, call]) => call === 'uid')![0]
+const { arch, architecture } = auditArchitectures()[0]!
+const CALL = { numbers: { x86_64: [105], i386: [23], aarch64: [146] } }
+const [SETUID] = numbersOf([CALL], architecture)
 const BOOT_MS = 1_700_000_000_000
 
 /** The times that calls of setuid(2) get, in ns since boot; each is a pid and when its call began, in ms. */
 function timesOf(begun: readonly { readonly pid: number; readonly ms: number }[]): bigint[] {
-  const heard = new AuditEvents(() => BigInt(BOOT_MS) * 1_000_000n)
+  const heard = new AuditEvents(() => BigInt(BOOT_MS) * 1_000_000n, [CALL], [])
   for (const [serial, { pid, ms }] of begun.entries()) {
     const line = (type: number, text: string): void =>
       heard.take(auditRecord(type, text, { timeMs: BOOT_MS + ms, serial })!)

@@ -1,8 +1,8 @@
 /** Puts the records of audit events together. */
 
-import { AUDIT_ANOM_ABEND, AUDIT_EOE, AUDIT_SYSCALL, auditNumber, type AuditRecord } from 'quark-ebpf'
-import { auditedCalls } from './calls.js'
-import { type AuditEvent, isFork } from './fields.js'
+import { AUDIT_EOE, AUDIT_SYSCALL, auditNumber, type AuditRecord } from 'quark-ebpf'
+import type { AuditedCall, AuditEvent } from '../../facts/rungs.js'
+import { auditArchitectures, numbersOf } from './architectures.js'
 
 /** Events that may be incomplete at a time: older ones have lost their end. */
 const MAX_OPEN_EVENTS = 256
@@ -13,16 +13,34 @@ const MAX_IN_STEP = 9000
 
 export class AuditEvents {
   readonly #bootEpochNs: () => bigint
-  readonly #audited = new Map(auditedCalls().map(({ arch, calls }) => [arch, calls]))
+  readonly #architectures
+  /** Types of records that are events by themselves. */
+  readonly #types: ReadonlySet<number>
   /** Events whose last record has not come, by their numbers. */
   readonly #open = new Map<number, AuditRecord[]>()
   #complete: AuditEvent[] = []
   /** How many events had the same time so far, by that time. */
   readonly #inStep = new Map<number, number>()
 
-  /** @param bootEpochNs the wall clock less CLOCK_BOOTTIME */
-  constructor(bootEpochNs: () => bigint) {
+  /**
+   * @param bootEpochNs the wall clock less CLOCK_BOOTTIME
+   * @param calls those that make events; of others there may be records too
+   * @param types types of records that are events by themselves
+   */
+  constructor(bootEpochNs: () => bigint, calls: readonly AuditedCall[], types: readonly number[]) {
     this.#bootEpochNs = bootEpochNs
+    this.#types = new Set(types)
+    const first = calls.filter(({ isFirst }) => isFirst === true)
+    this.#architectures = new Map(
+      auditArchitectures().map(({ arch, architecture }) => [
+        arch,
+        {
+          architecture,
+          numbers: new Set(numbersOf(calls, architecture)),
+          first: new Set(numbersOf(first, architecture)),
+        },
+      ]),
+    )
   }
 
   /** Events that are complete, oldest first. */
@@ -40,8 +58,8 @@ export class AuditEvents {
   /** Takes in one record; those of an event follow each other, and others may come in between. */
   take(record: AuditRecord): void {
     const { type, serial } = record
-    if (type === AUDIT_ANOM_ABEND) {
-      this.#add('abend', record, [record])
+    if (this.#types.has(type)) {
+      this.#add(record, [record], undefined, false)
       return
     }
     if (type === AUDIT_EOE) {
@@ -63,15 +81,23 @@ export class AuditEvents {
     this.#open.delete(serial)
     const syscall = records?.find(({ type }) => type === AUDIT_SYSCALL)
     if (records === undefined || syscall === undefined) return
-    const arch = Number.parseInt(syscall.fields.get('arch') ?? '', 16)
-    const call = this.#audited.get(arch)?.get(Number(syscall.fields.get('syscall')))
-    if (call !== undefined) this.#add(call, syscall, records)
+    const known = this.#architectures.get(Number.parseInt(syscall.fields.get('arch') ?? '', 16))
+    const number = Number(syscall.fields.get('syscall'))
+    if (known === undefined || !known.numbers.has(number)) return
+    const { architecture, first } = known
+    this.#add(syscall, records, { architecture, number }, first.has(number))
   }
 
-  #add(call: AuditEvent['call'], { fields, timeMs }: AuditRecord, records: readonly AuditRecord[]): void {
+  #add(
+    { type, fields, timeMs }: AuditRecord,
+    records: readonly AuditRecord[],
+    call: AuditEvent['call'],
+    isFirst: boolean,
+  ): void {
     const pid = auditNumber(fields.get('pid'))
     if (pid === undefined || pid < 0) return
-    this.#complete.push({ call, pid, fields, records, timeNs: this.#timeNs(timeMs, isFork(call)) })
+    const timeNs = this.#timeNs(timeMs, isFirst)
+    this.#complete.push({ type, pid, fields, records, timeNs, ...(call === undefined ? {} : { call }) })
   }
 
   /**

@@ -2,8 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type AuditRule, type AuditStatus, EbpfError, type ListedAuditRule } from 'quark-ebpf'
 import { QuarkError } from '../../errors.js'
+import type { AuditedCall } from '../../facts/rungs.js'
 import { AuditRules, type RuleControl } from './rules.js'
 
+/** One of each sort. */
+const CALLS: readonly AuditedCall[] = [
+  { numbers: { x86_64: [60], i386: [1], aarch64: [93] }, always: true },
+  { numbers: { x86_64: [56, 60], i386: [120, 1], aarch64: [220, 93] } },
+  { numbers: { x86_64: [157], i386: [172], aarch64: [167] }, firstArgument: 15 },
+]
 const SYSTEM: AuditStatus = { enabled: 0, ownerPid: 0, backlogLimit: 64, lost: 0 }
 
 /** An audit system in memory that refuses what the kernel refuses when its rules are locked. */
@@ -91,7 +98,7 @@ test('an audit system that would tell nothing is refused, and nothing is changed
       const control = new FakeControl(state, rules)
       const before = [control.state, control.rules()]
       assert.throws(
-        () => new AuditRules(control, true),
+        () => new AuditRules(control, CALLS),
         (error: unknown) =>
           error instanceof QuarkError && error.code === 'ERR_QUARK_SYSTEM' && reason.test(error.message),
       )
@@ -103,7 +110,7 @@ test('an audit system that would tell nothing is refused, and nothing is changed
 test('closing leaves the audit system as it was found, those rules of others included', () => {
   const control = new FakeControl({}, [{ key: 'of another tool' }])
   const before = [control.state, control.rules()]
-  const rules = new AuditRules(control, true)
+  const rules = new AuditRules(control, CALLS)
   assert.equal(control.state.enabled, 1)
   assert.ok(control.list.length > 1)
   rules[Symbol.dispose]()
@@ -112,19 +119,19 @@ test('closing leaves the audit system as it was found, those rules of others inc
 
 test('a refusal half-way is told, and what was changed before it is undone', () => {
   const whole = new FakeControl()
-  using _rules = new AuditRules(whole, true)
+  using _rules = new AuditRules(whole, CALLS)
   assert.ok(whole.changes > 3)
   for (let refused = 1; refused <= whole.changes; refused += 1) {
     const control = new FakeControl()
     control.refused = refused
-    assert.throws(() => new AuditRules(control, true), /the kernel refuses to change audit/)
+    assert.throws(() => new AuditRules(control, CALLS), /the kernel refuses to change audit/)
     assert.deepEqual([control.state, control.rules()], [SYSTEM, []])
   }
 })
 
 test('closing does not fail when the rules were locked meanwhile: they stay', () => {
   const control = new FakeControl()
-  const rules = new AuditRules(control, true)
+  const rules = new AuditRules(control, CALLS)
   control.setEnabled(2)
   const [state, list, changes] = [control.state, control.rules(), control.changes]
   rules[Symbol.dispose]()

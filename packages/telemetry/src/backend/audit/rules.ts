@@ -2,12 +2,12 @@
 
 import type { AuditControl, AuditRule, ListedAuditRule } from 'quark-ebpf'
 import { QuarkError } from '../../errors.js'
-import { auditedCalls, PR_SET_NAME } from './calls.js'
+import type { AuditedCall } from '../../facts/rungs.js'
+import { auditArchitectures, numbersOf } from './architectures.js'
 import { findStat } from '../../process/procfs/enrich.js'
 
 /** Room for records until they are read. The kernel's own default, 64, makes processes wait. */
 const BACKLOG_LIMIT = 8192
-const CALLS_WITHOUT_RETURN: readonly string[] = ['exit', 'exitGroup']
 
 /** How the audit system was before the first queue changed it. */
 interface Before {
@@ -48,8 +48,6 @@ export type RuleControl = Pick<
 
 /** Rules that are in force until they are disposed of. */
 export class AuditRules implements Disposable {
-  /** Another process that gets the records; 0 when there is none. */
-  readonly ownerPid: number
   /** Auditing was off: processes that began before cannot be audited. */
   readonly wasDisabled: boolean
   readonly #control: RuleControl
@@ -63,7 +61,7 @@ export class AuditRules implements Disposable {
    * @throws {QuarkError} ERR_QUARK_SYSTEM when the audit system may not be changed, or would tell nothing
    * @throws {EbpfError} when the kernel refuses
    */
-  constructor(control: RuleControl, failedExecs: boolean) {
+  constructor(control: RuleControl, calls: readonly AuditedCall[]) {
     this.#control = control
     const status = control.status()
     if (status.enabled === 2) {
@@ -81,7 +79,6 @@ export class AuditRules implements Disposable {
     const others = rules.flatMap(({ key }) => parseKey(key) ?? [])
     const { enabled, backlogLimit } = others[0] ?? status
     this.#before = { enabled, backlogLimit }
-    this.ownerPid = status.ownerPid
     this.wasDisabled = enabled === 0
     const start = findStat({ pid: process.pid, tid: process.pid, timeNs: 2n ** 63n })?.startBootNs ?? 0n
     queues += 1
@@ -89,7 +86,7 @@ export class AuditRules implements Disposable {
     try {
       this.#deleteWhere(rules, ({ key }) => isStale(key))
       if (status.ownerPid === 0 && status.backlogLimit < BACKLOG_LIMIT) control.setBacklogLimit(BACKLOG_LIMIT)
-      this.#add(failedExecs)
+      this.#add(calls)
       if (status.enabled === 0) control.setEnabled(1)
     } catch (error) {
       this[Symbol.dispose]()
@@ -115,18 +112,24 @@ export class AuditRules implements Disposable {
     }
   }
 
-  #add(failedExecs: boolean): void {
-    for (const { arch, calls } of auditedCalls()) {
-      const rows = [...calls]
-      const isUnconditional = (call: string): boolean =>
-        CALLS_WITHOUT_RETURN.includes(call) || (failedExecs && call === 'exec')
-      const numbersOf = (isWanted: (call: string) => boolean): number[] =>
-        rows.filter(([, call]) => isWanted(call)).map(([number]) => number)
-      const add = (rule: Omit<AuditRule, 'arch' | 'key'>): void =>
-        this.#control.addRule({ arch, key: this.#key, ...rule })
-      add({ calls: numbersOf(isUnconditional), onlySuccess: false })
-      add({ calls: numbersOf((call) => call !== 'prctl' && !isUnconditional(call)), onlySuccess: true })
-      add({ calls: numbersOf((call) => call === 'prctl'), onlySuccess: true, firstArgument: PR_SET_NAME })
+  #add(calls: readonly AuditedCall[]): void {
+    const always = calls.filter((call) => call.always === true)
+    const others = calls.filter((call) => call.always !== true)
+    const firstArguments = new Set(others.map(({ firstArgument }) => firstArgument))
+    for (const { arch, architecture } of auditArchitectures()) {
+      const done = new Set<number>()
+      const add = (some: readonly AuditedCall[], rule: Omit<AuditRule, 'arch' | 'key' | 'calls'>): void => {
+        const numbers = numbersOf(some, architecture).filter((number) => !done.has(number))
+        if (numbers.length === 0) return
+        // What is audited whatever comes of it needs no rule for success.
+        if (!rule.onlySuccess) for (const number of numbers) done.add(number)
+        this.#control.addRule({ arch, key: this.#key, calls: numbers, ...rule })
+      }
+      add(always, { onlySuccess: false })
+      for (const firstArgument of firstArguments) {
+        const some = others.filter((call) => call.firstArgument === firstArgument)
+        add(some, { onlySuccess: true, ...(firstArgument === undefined ? {} : { firstArgument }) })
+      }
     }
   }
 

@@ -6,7 +6,10 @@ import { EbpfError, kernelAtLeast, probeFeature, type RecordSink, VerifierError 
 import { type Probe, probe, struct, tracepoint, u32 } from 'quark-ebpf/probe'
 import { checkOptions } from '../../options/check.js'
 import { catalogue } from '../../kinds/index.js'
-import type { FactProbes } from '../../event/fact.js'
+import type { Fact } from '../../facts/fact.js'
+import { probesOf } from '../../facts/rungs.js'
+import { ManualClock } from '../../pipeline/clock.js'
+import { Sources } from '../sources.js'
 import type { Task } from '../../kinds/process/kernel-types.js'
 import { processFacts } from '../../kinds/process/facts.js'
 import { execLayout, exitLayout, forkLayout } from '../../kinds/process/layouts.js'
@@ -25,8 +28,10 @@ after(() => {
 
 const facts = processFacts({ settings: checkOptions(catalogue.options, {}), hierarchy: undefined })
 
+const NO_SOURCES = new Sources(new ManualClock())
+
 function open(options: Partial<EbpfBackendOptions> = {}): EbpfBackend {
-  return EbpfBackend.open({ facts, ringSizeBytes: 1 << 20, ...options })
+  return EbpfBackend.open({ facts, sources: NO_SOURCES, ringSizeBytes: 1 << 20, ...options })
 }
 
 class Collector implements RecordSink {
@@ -148,7 +153,7 @@ test('every record has a number, and produced and lost ones make up all', () => 
 })
 
 test('a fact that this kernel lacks is missing with the reason', () => {
-  const extra: FactProbes = { fact: 'extra', ways: [[missingProbe()]], required: false }
+  const extra: Fact = { name: 'extra', rungs: [{ by: 'ebpf', probes: [missingProbe()] }], required: false }
   using backend = open({ facts: [...facts, extra] })
   const missing = missingWithoutReason(backend)
   assert.equal(missing.length, 1)
@@ -160,8 +165,9 @@ test('a fact that this kernel lacks is missing with the reason', () => {
 })
 
 test('the next way is taken when one cannot be had as a whole', () => {
-  const [fork] = facts.filter(({ fact }) => fact === 'fork').flatMap(({ ways }) => ways.flat())
-  const extra: FactProbes = { fact: 'extra', ways: [[fork!, missingProbe()], [fork!]], required: true }
+  const [fork] = facts.filter(({ name }) => name === 'fork').flatMap(({ rungs }) => probesOf(rungs).flat())
+  const rungs = [[fork!, missingProbe()], [fork!]].map((probes) => ({ by: 'ebpf', probes }) as const)
+  const extra: Fact = { name: 'extra', rungs, required: true }
   using backend = open({ facts: [extra] })
   assert.deepEqual(
     backend.attached.map(({ fact }) => fact),
@@ -176,7 +182,7 @@ test('the next way is taken when one cannot be had as a whole', () => {
 })
 
 test('without a required fact nothing is opened', () => {
-  const extra: FactProbes = { fact: 'extra', ways: [[missingProbe()]], required: true }
+  const extra: Fact = { name: 'extra', rungs: [{ by: 'ebpf', probes: [missingProbe()] }], required: true }
   assert.throws(
     () => open({ facts: [...facts, extra] }),
     (error: unknown) => error instanceof EbpfError && /no_such_tracepoint/.test(error.message),

@@ -15,13 +15,15 @@ import {
   type SessionOptions,
 } from 'quark-ebpf'
 import { openKernelTypes } from '../../btf/types.js'
-import type { FactProbes } from '../../event/fact.js'
-import type { AttachedFact, MissingFact } from '../../pipeline/stats.js'
+import type { AttachedFact, Fact, MissingFact } from '../../facts/fact.js'
+import { type EbpfRung, probesOf } from '../../facts/rungs.js'
+import { type Answers, attachFacts, type AttachedRung, type LoadedRung } from '../attach-facts.js'
 import type { Backend, BackendCounters } from '../backend.js'
-import { addMissingFields } from '../missing-fields.js'
+import type { Sources } from '../sources.js'
 
 export interface EbpfBackendOptions {
-  readonly facts: readonly FactProbes[]
+  readonly facts: readonly Fact[]
+  readonly sources: Sources
   readonly ringSizeBytes: number
   /** BTF file; the running kernel's own when absent. */
   readonly btf?: string | undefined
@@ -37,7 +39,7 @@ export class EbpfBackend implements Backend {
   #counters: BackendCounters | undefined
   #lastMisses = 0
 
-  private constructor(session: ProbeSession, attached: AttachedFact[], missing: MissingFact[]) {
+  private constructor(session: ProbeSession, { attached, missing }: Answers) {
     this.#session = session
     this.attached = attached
     this.missing = missing
@@ -49,9 +51,9 @@ export class EbpfBackend implements Backend {
    * @throws {EbpfError} when the kernel refuses altogether, or a required fact cannot be had
    */
   static open(options: EbpfBackendOptions): EbpfBackend {
-    const { facts, ringSizeBytes, flavors, loop } = options
+    const { facts, sources, ringSizeBytes, flavors, loop } = options
     const btf = options.btf === undefined ? kernelBtf() : btfOf(options.btf)
-    const probes = facts.flatMap(({ ways }) => ways.flat())
+    const probes = facts.flatMap(({ rungs }) => probesOf(rungs).flat())
     const session = ProbeSession.open(
       {
         btf,
@@ -62,14 +64,10 @@ export class EbpfBackend implements Backend {
       Math.max(...probes.map((probe) => probe.layout.maxSizeBytes)),
     )
     try {
-      const attached: AttachedFact[] = []
-      const missing: MissingFact[] = []
-      // Loading takes much longer than attaching: all facts are to begin at nearly the same moment.
-      const refused = new Map<string, EbpfError>()
-      const loaded = facts.map((fact) => new FactLoader(session, fact, refused))
-      for (const fact of loaded) fact.attach(attached, missing)
+      const loader = new ProbeLoader(session)
+      const answers = attachFacts(facts, 'ebpf', sources, (rung) => loader.load(rung))
       session.seal()
-      return new EbpfBackend(session, attached, missing)
+      return new EbpfBackend(session, answers)
     } catch (error) {
       session.close()
       throw error
@@ -143,53 +141,22 @@ function hookProblem(kind: Probe['hook']['kind']): EbpfError | undefined {
     : undefined
 }
 
-/** Goes through the ways to learn a fact. The first that can be loaded is loaded at once. */
-class FactLoader {
+/** Loads the probes of rungs. */
+class ProbeLoader {
   readonly #session: ProbeSession
-  readonly #fact: FactProbes
-  /** Hooks that the kernel refused: they are not tried again for another way or fact. */
-  readonly #refused: Map<string, EbpfError>
-  readonly #refusals: EbpfError[] = []
-  #nextWay = 0
-  #loaded: LoadedProbe[] | undefined
+  /** Hooks that the kernel refused: they are not tried again for another rung or fact. */
+  readonly #refused = new Map<string, EbpfError>()
 
-  constructor(session: ProbeSession, fact: FactProbes, refused: Map<string, EbpfError>) {
+  constructor(session: ProbeSession) {
     this.#session = session
-    this.#fact = fact
-    this.#refused = refused
-    this.#loaded = this.#loadNext()
   }
 
-  /** Attaches the way that was loaded, or the next one that works; else the fact is missing. */
-  attach(attached: AttachedFact[], missing: MissingFact[]): void {
-    const { fact, required } = this.#fact
-    for (; this.#loaded !== undefined; this.#loaded = this.#loadNext()) {
-      const running = this.#attachAll(this.#loaded)
-      if (running === undefined) continue
-      for (const { hook, flavor } of running) {
-        attached.push({ fact, hook, flavor: flavor === 'direct' ? 'direct' : 'probe_read' })
-      }
-      for (const probe of running) addMissingFields(missing, fact, probe.missing)
-      return
-    }
-    const [first] = this.#refusals
-    if (required && first !== undefined) throw first
-    // Several ways often fail for one reason.
-    const reasons = new Set(this.#refusals.map(({ message }) => message))
-    missing.push({ fact, reason: [...reasons].join('; ') })
+  load({ probes }: EbpfRung): LoadedRung {
+    const loaded = probes.map((probe) => this.#loadProbe(probe))
+    return { attach: () => this.#attach(loaded) }
   }
 
-  #loadNext(): LoadedProbe[] | undefined {
-    for (;;) {
-      const way = this.#fact.ways[this.#nextWay]
-      if (way === undefined) return undefined
-      this.#nextWay += 1
-      const loaded = this.#tried(() => way.map((probe) => this.#load(probe)))
-      if (loaded !== undefined) return loaded
-    }
-  }
-
-  #load(probe: Probe): LoadedProbe {
+  #loadProbe(probe: Probe): LoadedProbe {
     const { kind, target } = probe.hook
     const hook = `${kind}/${target}`
     const known = this.#refused.get(hook)
@@ -204,23 +171,20 @@ class FactLoader {
     }
   }
 
-  #attachAll(loaded: readonly LoadedProbe[]): AttachedProbe[] | undefined {
+  #attach(loaded: readonly LoadedProbe[]): AttachedRung {
     const running: AttachedProbe[] = []
-    const all = this.#tried(() => {
-      for (const probe of loaded) running.push(probe.attach())
-      return running
-    })
-    if (all === undefined) for (const probe of running) this.#session.detachProbe(probe)
-    return all
-  }
-
-  #tried<T>(action: () => T): T | undefined {
     try {
-      return action()
+      for (const probe of loaded) running.push(probe.attach())
     } catch (error) {
-      if (!(error instanceof EbpfError)) throw error
-      this.#refusals.push(error)
-      return undefined
+      for (const probe of running) this.#session.detachProbe(probe)
+      throw error
+    }
+    return {
+      hooks: running.map(({ hook, flavor }) => ({
+        hook,
+        flavor: flavor === 'direct' ? 'direct' : 'probe_read',
+      })),
+      missing: running.flatMap(({ missing }) => missing),
     }
   }
 }

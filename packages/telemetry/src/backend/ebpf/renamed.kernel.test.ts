@@ -11,6 +11,8 @@ import { SESSION_FUNCTIONS } from '../../kinds/process/kernel-ids.js'
 import { Quark } from '../../quark.js'
 import { renamedBtf } from '../../testing/renamed-btf.js'
 import { makeDirectory } from '../../testing/scenario.js'
+import { ManualClock } from '../../pipeline/clock.js'
+import { Sources } from '../sources.js'
 import { EbpfBackend } from './ebpf.js'
 
 const facts = processFacts({
@@ -33,9 +35,11 @@ function btfWithout(names: readonly string[]): string {
   return path
 }
 
+const sources = new Sources(new ManualClock())
+
 /** What a backend says of itself on a kernel without `names`. */
 function openWithout(names: readonly string[]): Pick<EbpfBackend, 'attached' | 'missing'> {
-  using backend = EbpfBackend.open({ facts, ringSizeBytes: 1 << 20, btf: btfWithout(names) })
+  using backend = EbpfBackend.open({ facts, sources, ringSizeBytes: 1 << 20, btf: btfWithout(names) })
   const { attached, missing } = backend
   return { attached, missing }
 }
@@ -63,7 +67,7 @@ test('a hook that is gone takes its fact along, by name, and no other', async (t
         [fact, `This kernel does not support the tracepoint ${tracepoint}: its BTF does not know it`],
       ])
       const attached = new Set(backend.attached.map((one) => one.fact))
-      assert.deepEqual([...attached, fact].sort(), facts.map((one) => one.fact).sort())
+      assert.deepEqual([...attached, fact].sort(), facts.map((one) => one.name).sort())
     })
   }
 })

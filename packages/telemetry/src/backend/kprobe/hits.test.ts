@@ -15,8 +15,6 @@ import type { Task } from '../../kinds/process/kernel-types.js'
 import { HitSink, type HookedFunction } from './hits.js'
 import { Outbox } from '../outbox.js'
 
-const LIMITS = { maxArgvBytes: 100, maxEnvBytes: 100 }
-
 const declared = probe(
   { name: 'declared', type: 4, hook: kprobe('f', [struct<Task>('task_struct', 'task')]) },
   (task) => ({
@@ -54,7 +52,7 @@ function feed(
   hook: HookedFunction = hookOf(),
 ): { records: string[]; lost: number } {
   const outbox = new Outbox(4, 100)
-  const sink = new HitSink(outbox, LIMITS, false)
+  const sink = new HitSink(outbox)
   sink.add(hook)
   for (const [index, sample] of samples.entries()) {
     if (sample === 'lost') sink.lost(0, 2)
@@ -123,7 +121,7 @@ test('what is too short or unknown is counted', () => {
 test('a tail that was cut is said to be so, and the declared time counts', () => {
   const hook = hookOf({ timeNs: 99n, fields: { pid: 3, argv: Buffer.from('abc') }, cut: ['argv'] })
   const outbox = new Outbox(1, 10)
-  const sink = new HitSink(outbox, LIMITS, false)
+  const sink = new HitSink(outbox)
   sink.add(hook)
   for (const id of [70, 71]) sink.sample({ cpu: 0, tid: 5, timeNs: 1n, raw: raw(id, 1) })
   outbox.settle()

@@ -2,7 +2,7 @@
 
 import type { PerfSample, PerfSink } from 'quark-ebpf'
 import { type ArgPlace, EventValues, type FetchPlan, type RecordLayout } from 'quark-ebpf/probe'
-import { type CompletionLimits, completeFromProc } from './complete.js'
+import type { Complete } from '../../facts/rungs.js'
 import type { Outbox } from '../outbox.js'
 
 /** One function that is watched for one probe, with as many events as its arguments needed. */
@@ -11,6 +11,7 @@ export interface HookedFunction {
   readonly events: readonly HookedEvent[]
   /** For each argument of the plan. */
   readonly places: readonly ArgPlace[]
+  readonly complete?: Complete | undefined
 }
 
 export interface HookedEvent {
@@ -52,16 +53,12 @@ const COMMON_TYPE_BYTES = 2
  */
 export class HitSink implements PerfSink {
   readonly #outbox: Outbox
-  readonly #limits: CompletionLimits
-  readonly #hasKernelPids: boolean
   readonly #parts = new Map<number, Part>()
   readonly #plain = new Map<number, PlainEvent>()
   readonly #open = new Map<number, OpenHit>()
 
-  constructor(outbox: Outbox, limits: CompletionLimits, hasKernelPids: boolean) {
+  constructor(outbox: Outbox) {
     this.#outbox = outbox
-    this.#limits = limits
-    this.#hasKernelPids = hasKernelPids
   }
 
   /** Takes the events of a function. */
@@ -117,14 +114,11 @@ export class HitSink implements PerfSink {
   }
 
   #push({ hook, timeNs, records }: OpenHit, cpu: number): void {
-    const { plan, places } = hook
+    const { plan, places, complete } = hook
     const found = plan.read(new EventValues(places, records as Buffer[]))
     if (found === undefined) return
     const fields: Record<string, unknown> = { ...found.fields }
-    const cut =
-      found.cut.length > 0 && this.#hasKernelPids
-        ? completeFromProc(fields, found.cut, this.#limits)
-        : found.cut
+    const cut = found.cut.length > 0 && complete !== undefined ? complete(fields, found.cut) : found.cut
     const layout = cut.reduce((layout, name) => cutAtEnd(layout, name, fields), plan.probe.layout)
     this.#outbox.push(layout, { cpu, timeNs: found.timeNs ?? timeNs }, fields)
   }

@@ -9,6 +9,8 @@ import { catalogue } from '../../kinds/index.js'
 import { processFacts } from '../../kinds/process/facts.js'
 import { InstalledEvents } from './install.js'
 import { Outbox } from '../outbox.js'
+import { ManualClock } from '../../pipeline/clock.js'
+import { Sources } from '../sources.js'
 
 const { ENOENT, EINVAL } = constants.errno
 const entry = knownOffsets().kernels.find(({ release }) => release === '6.12.117+deb12-cloud-amd64')
@@ -59,9 +61,10 @@ function install(refused: Readonly<Record<string, number>>): {
 function installInto(kprobes: FakeEvents): InstalledEvents {
   assert.ok(entry !== undefined)
   // Cgroup names are told by tracepoints, which are not in memory.
-  const facts = processFacts({ settings, hierarchy: undefined }).filter(({ fact }) => fact !== 'cgroupNames')
+  const facts = processFacts({ settings, hierarchy: undefined }).filter(({ name }) => name !== 'cgroupNames')
   return new InstalledEvents(kprobes, {
     facts,
+    sources: new Sources(new ManualClock()),
     target: { btf: offsetEntryBtf(entry), architecture: 'x64', maxUserBytes: 2048 },
     flavor: 'fetch_args',
     maxRecordBytes: 8000,
@@ -70,13 +73,13 @@ function installInto(kprobes: FakeEvents): InstalledEvents {
   })
 }
 
-function hooksOf({ attached }: InstalledEvents, fact: string): string[] {
+function hooksOf({ answers: { attached } }: InstalledEvents, fact: string): string[] {
   return attached.filter((one) => one.fact === fact).map(({ hook }) => hook)
 }
 
 test('a function on which no probe can be put has another in its place', () => {
   const usual = install({})
-  assert.deepEqual(usual.events.missing, [])
+  assert.deepEqual(usual.events.answers.missing, [])
   assert.deepEqual(hooksOf(usual.events, 'exit'), ['kprobe/taskstats_exit'])
   for (const errno of [ENOENT, EINVAL]) {
     const { events, kprobes } = install({ taskstats_exit: errno })
@@ -90,7 +93,7 @@ test('half of a fact is removed when the other half is refused', () => {
   const { events, kprobes } = install({ proc_sid_connector: EINVAL })
   assert.deepEqual(hooksOf(events, 'idChange'), [])
   assert.match(
-    events.missing.find(({ fact }) => fact === 'idChange')?.reason ?? '',
+    events.answers.missing.find(({ fact }) => fact === 'idChange')?.reason ?? '',
     /"proc_sid_connector".*EINVAL/,
   )
   assert.equal(kprobes.symbols.includes('proc_id_connector'), false)
@@ -102,10 +105,10 @@ test('a fact that no function tells is missing, with what the kernel said of eac
   const { events, kprobes } = install({ __set_task_comm: EINVAL, proc_id_connector: ENOENT })
   assert.deepEqual([hooksOf(events, 'commChange'), hooksOf(events, 'idChange')], [[], []])
   assert.deepEqual(
-    events.missing.map(({ fact }) => fact),
+    events.answers.missing.map(({ fact }) => fact),
     ['commChange', 'idChange'],
   )
-  const [comm, ids] = events.missing.map(({ reason }) => reason)
+  const [comm, ids] = events.answers.missing.map(({ reason }) => reason)
   assert.match(comm ?? '', /"__set_task_comm".*EINVAL/)
   assert.match(ids ?? '', /"proc_id_connector".*ENOENT/)
   assert.deepEqual(kprobes.symbols, ['proc_exec_connector', 'taskstats_exit', 'wake_up_new_task'])

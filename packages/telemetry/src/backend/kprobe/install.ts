@@ -4,28 +4,27 @@ import { readFileSync } from 'node:fs'
 import { EbpfError, type KprobeEvents, tracepointEvent } from 'quark-ebpf'
 import {
   type ArgPlace,
-  dynamicBytes,
   eventArg,
   type FetchPlan,
   type FetchTarget,
   type FunctionEntry,
   planFetch,
-  type Probe,
   splitArgs,
 } from 'quark-ebpf/probe'
-import type { FactProbes } from '../../event/fact.js'
-import type { AttachedFact, MissingFact } from '../../pipeline/stats.js'
-import { entriesOf, TRACEPOINTS } from './hooks.js'
+import type { Fact } from '../../facts/fact.js'
+import type { FunctionHook, KprobeRung, TracepointHook } from '../../facts/rungs.js'
+import { type Answers, attachFacts, type AttachedRung } from '../attach-facts.js'
 import type { HookedEvent, HookedFunction, PlainEvent } from './hits.js'
-import { addMissingFields } from '../missing-fields.js'
 import type { Outbox } from '../outbox.js'
+import type { Sources } from '../sources.js'
 import { findStat, TICK_NS } from '../../process/procfs/enrich.js'
 
 /** The place of `name` and `symbol` in a command, at their longest. */
 const HEAD_CHARS = 160
 
 export interface InstallOptions {
-  readonly facts: readonly FactProbes[]
+  readonly facts: readonly Fact[]
+  readonly sources: Sources
   readonly target: FetchTarget
   /** How kernel memory is read, and where its layout is known from. */
   readonly flavor: string
@@ -38,8 +37,7 @@ export interface InstallOptions {
 
 /** The events of one queue. `remove` takes them back, once nothing has them open, and closes `kprobes`. */
 export class InstalledEvents {
-  readonly attached: AttachedFact[] = []
-  readonly missing: MissingFact[] = []
+  readonly answers: Answers
   readonly hooks: HookedFunction[] = []
   readonly plain: PlainEvent[] = []
   readonly #options: InstallOptions
@@ -56,7 +54,9 @@ export class InstalledEvents {
     this.#kprobes = kprobes
     this.#options = options
     try {
-      for (const fact of options.facts) this.#installFact(fact)
+      this.answers = attachFacts(options.facts, 'kprobe', options.sources, (rung, fact) => ({
+        attach: () => this.#attach(rung, fact.name),
+      }))
     } catch (error) {
       this.remove()
       throw error
@@ -85,49 +85,32 @@ export class InstalledEvents {
     for (const { events } of hooks) for (const { name } of events) this.#kprobes.remove(name)
   }
 
-  /** Takes the first way of which all probes can be had. */
-  #installFact({ fact, ways, required }: FactProbes): void {
-    const refusals: EbpfError[] = []
-    for (const probes of ways) {
-      const hooks: HookedFunction[] = []
-      const plain: PlainEvent[] = []
-      try {
-        for (const probe of probes) {
-          if (TRACEPOINTS[probe.name] === undefined) this.#installProbe(fact, probe, hooks)
-          else plain.push(this.#tracepoint(probe))
-        }
-      } catch (error) {
-        this.#removeHooks(hooks)
-        if (!(error instanceof EbpfError)) throw error
-        refusals.push(error)
-        continue
-      }
-      this.#keep(fact, hooks, plain)
-      return
-    }
-    const [first] = refusals
-    if (required && first !== undefined) throw first
-    // Several ways often fail for one reason.
-    this.missing.push({ fact, reason: [...new Set(refusals.map(({ message }) => message))].join('; ') })
-  }
-
-  #keep(fact: string, hooks: readonly HookedFunction[], plain: readonly PlainEvent[]): void {
+  #attach(rung: KprobeRung, fact: string): AttachedRung {
     const { flavor } = this.#options
+    const hooks: HookedFunction[] = []
+    const plain: PlainEvent[] = []
+    try {
+      for (const hook of rung.hooks) {
+        if ('probe' in hook) this.#installHook(fact, hook, hooks)
+        else plain.push(this.#tracepoint(hook))
+      }
+    } catch (error) {
+      this.#removeHooks(hooks)
+      throw error
+    }
     this.hooks.push(...hooks)
     this.plain.push(...plain)
-    for (const { plan } of hooks) {
-      this.attached.push({ fact, hook: `kprobe/${plan.function}`, flavor })
-      addMissingFields(this.missing, fact, plan.missing)
+    return {
+      hooks: [
+        ...hooks.map(({ plan }) => ({ hook: `kprobe/${plan.function}`, flavor })),
+        ...plain.map(({ hook }) => ({ hook, flavor })),
+      ],
+      missing: hooks.flatMap(({ plan }) => plan.missing),
     }
-    for (const { hook } of plain) this.attached.push({ fact, hook, flavor })
   }
 
-  #installProbe(fact: string, probe: Probe, hooks: HookedFunction[]): void {
-    const choices = entriesOf(probe)
-    if (choices.length === 0) {
-      const reason = `The kprobe backend has no function for ${probe.hook.kind} ${probe.hook.target}`
-      throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', reason)
-    }
+  #installHook(fact: string, hook: FunctionHook, hooks: HookedFunction[]): void {
+    const choices = hook.entries
     const present = choices.filter((choice) => choice.every((entry) => this.#hasFunction(entry.function)))
     if (present.length === 0) {
       const names = choices.map((choice) => choice.map((entry) => entry.function).join(' and ')).join(', or ')
@@ -136,7 +119,7 @@ export class InstalledEvents {
     const refusals: EbpfError[] = []
     for (const entries of present) {
       try {
-        hooks.push(...this.#installFunctions(fact, probe, entries))
+        hooks.push(...this.#installFunctions(fact, hook, entries))
         return
       } catch (error) {
         // There is a function, and yet no probe can be put on it: it is inlined, or the kernel forbids it.
@@ -147,10 +130,10 @@ export class InstalledEvents {
     throw refusals[0] as EbpfError
   }
 
-  #installFunctions(fact: string, probe: Probe, entries: readonly FunctionEntry[]): HookedFunction[] {
+  #installFunctions(fact: string, hook: FunctionHook, entries: readonly FunctionEntry[]): HookedFunction[] {
     const hooks: HookedFunction[] = []
     try {
-      for (const entry of entries) hooks.push(this.#installFunction(fact, probe, entry))
+      for (const entry of entries) hooks.push(this.#installFunction(fact, hook, entry))
       return hooks
     } catch (error) {
       this.#removeHooks(hooks)
@@ -165,7 +148,7 @@ export class InstalledEvents {
     return new RegExp(` [tT] ${name}$`, 'm').test(this.#symbols)
   }
 
-  #installFunction(fact: string, probe: Probe, entry: FunctionEntry): HookedFunction {
+  #installFunction(fact: string, { probe, complete }: FunctionHook, entry: FunctionEntry): HookedFunction {
     const { target, maxRecordBytes, prefix } = this.#options
     const plan = planFetch(probe, entry, target)
     const events: HookedEvent[] = []
@@ -180,7 +163,7 @@ export class InstalledEvents {
       for (const { name } of events) this.#kprobes.remove(name)
       throw error
     }
-    return { plan, events, places }
+    return { plan, events, places, complete }
   }
 
   #installEvent(
@@ -208,30 +191,19 @@ export class InstalledEvents {
     return { id, name, fixedSizeBytes }
   }
 
-  /** Cgroup names: the tracepoints have all that their records need. */
-  #tracepoint({ name, layout }: Probe): PlainEvent {
-    const tracepoint = TRACEPOINTS[name] as NonNullable<(typeof TRACEPOINTS)[string]>
-    const { id, fields } = tracepointEvent(this.#kprobes.folder, tracepoint.category, tracepoint.name)
-    const root = fields.get('root')
-    const cgroupId = fields.get('id')
-    const path = fields.get('path')
-    if (root === undefined || path === undefined || cgroupId?.sizeBytes !== 8) {
-      throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', `The tracepoint ${tracepoint.name} has other fields here`)
+  #tracepoint({ category, name, layout, bind }: TracepointHook): PlainEvent {
+    const { id, fields } = tracepointEvent(this.#kprobes.folder, category, name)
+    const read = bind(fields)
+    if (read === undefined) {
+      throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', `The tracepoint ${name} has other fields here`)
     }
     const { outbox } = this.#options
-    const minBytes = Math.max(root.offset + 4, cgroupId.offset + 8, path.offset + 4)
     return {
       id,
-      hook: `tracepoint/${tracepoint.name}`,
+      hook: `tracepoint/${name}`,
       push: ({ cpu, timeNs, raw }) => {
-        if (raw.length < minBytes) return false
-        const text = dynamicBytes(raw, path)
-        const end = text.indexOf(0)
-        const values = {
-          id: raw.readBigUInt64LE(cgroupId.offset),
-          hierarchy: raw.readUInt32LE(root.offset),
-          path: text.subarray(0, end === -1 ? text.length : end),
-        }
+        const values = read(raw)
+        if (values === undefined) return false
         outbox.push(layout, { cpu, timeNs }, values)
         return true
       },

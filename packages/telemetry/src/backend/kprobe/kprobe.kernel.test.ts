@@ -9,7 +9,7 @@ import { after, before } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { findTracefs, KprobeEvents } from 'quark-ebpf'
-import { kprobe, type Probe, probe, struct, u32 } from 'quark-ebpf/probe'
+import { kprobe, probe, struct, u32 } from 'quark-ebpf/probe'
 import { checkOptions } from '../../options/check.js'
 import { catalogue } from '../../kinds/index.js'
 import { Clock } from '../../pipeline/clock.js'
@@ -20,7 +20,9 @@ import type { QuarkOptions } from '../../kinds/index.js'
 import { Quark } from '../../quark.js'
 import { dyingProgram, exitingProgram } from '../../testing/elf.js'
 import { kprobeTest } from '../../testing/kprobe-test.js'
-import { openKprobe } from './kprobe.js'
+import type { KprobeRung } from '../../facts/rungs.js'
+import { kprobeRung } from '../../kinds/process/rungs/kprobe/hooks.js'
+import { openBackend } from '../index.js'
 import { collectUntilExit, makeDirectory, writeProgram } from '../../testing/scenario.js'
 import { findCgroupHierarchy } from '../../process/procfs/cgroup-mounts.js'
 import { byProcess, lastOf } from '../../testing/truth.js'
@@ -249,21 +251,24 @@ kprobeTest('a function that a kernel does not have is another way, or a missing 
     clock: Clock.system(),
   }
   const usual = processFacts({ settings, hierarchy })
-  const gone = (target: string): Probe =>
-    probe(
-      { name: 'q_gone', type: 30, hook: kprobe(target, [struct<Task>('task_struct', 'task')]) },
-      (task) => ({ record: { pid: u32(task.tgid) } }),
+  const gone = (target: string): KprobeRung =>
+    kprobeRung(
+      probe(
+        { name: 'q_gone', type: 30, hook: kprobe(target, [struct<Task>('task_struct', 'task')]) },
+        (task) => ({ record: { pid: u32(task.tgid) } }),
+      ),
+      [[{ function: target, parameters: [0] }]],
     )
-  const fork = usual.find(({ fact }) => fact === 'fork') ?? assert.fail()
+  const fork = usual.find(({ name }) => name === 'fork') ?? assert.fail()
   const forbidden = forbiddenFunction()
   const facts = [
     ...usual,
-    { fact: 'forbidden', ways: [[gone(forbidden)]], required: false },
-    { fact: 'avoided', ways: [[gone(forbidden)], ...fork.ways], required: false },
-    { fact: 'renamed', ways: [[gone('renamed_away')], ...fork.ways], required: false },
-    { fact: 'inlined', ways: [[gone('inlined_here')], [gone('inlined_there')]], required: false },
+    { name: 'forbidden', rungs: [gone(forbidden)], required: false },
+    { name: 'avoided', rungs: [gone(forbidden), ...fork.rungs], required: false },
+    { name: 'renamed', rungs: [gone('renamed_away'), ...fork.rungs], required: false },
+    { name: 'inlined', rungs: [gone('inlined_here'), gone('inlined_there')], required: false },
   ]
-  const backend = openKprobe({ settings, hierarchy, clock, facts })
+  const backend = openBackend('kprobe', { settings, clock, facts })
   const { attached, missing } = backend
   backend[Symbol.dispose]()
   for (const fact of ['renamed', 'avoided']) {
@@ -278,8 +283,8 @@ kprobeTest('a function that a kernel does not have is another way, or a missing 
     missing.filter(({ fact }) => fact === 'inlined').map(({ reason }) => reason),
     ['This kernel has no function inlined_here; This kernel has no function inlined_there'],
   )
-  const required = [...usual, { fact: 'inlined', ways: [[gone('inlined_here')]], required: true }]
-  assert.throws(() => openKprobe({ settings, hierarchy, clock, facts: required }), /no function inlined_here/)
+  const required = [...usual, { name: 'inlined', rungs: [gone('inlined_here')], required: true }]
+  assert.throws(() => openBackend('kprobe', { settings, clock, facts: required }), /no function inlined_here/)
   assert.deepEqual(installed(), [])
   return Promise.resolve()
 })

@@ -3,8 +3,7 @@
 import { findTracefs, kernelAtLeast, KprobeEvents, PerfBuffer, Poller, possibleCpuCount } from 'quark-ebpf'
 import { openKernelTypes } from '../../btf/types.js'
 import type { RecordSink } from 'quark-ebpf'
-import { hasKernelPids } from '../../process/procfs/pids.js'
-import type { AttachedFact, MissingFact } from '../../pipeline/stats.js'
+import type { AttachedFact, MissingFact } from '../../facts/fact.js'
 import type { Backend, BackendCounters } from '../backend.js'
 import type { BackendContext } from '../index.js'
 import { HitSink } from './hits.js'
@@ -66,16 +65,17 @@ class KprobeBackend implements Backend {
   #misses = 0
 
   constructor(context: BackendContext) {
-    const { settings, facts } = context
+    const { settings, facts, sources } = context
     const kprobes = new KprobeEvents(findTracefs())
     removeStale(kprobes)
     const { btf, source, isTable } = openKernelTypes(settings.btf)
     queues += 1
     this.#context = context
     this.#outbox = new Outbox(possibleCpuCount(), MAX_WAITING)
-    this.#hits = new HitSink(this.#outbox, settings, hasKernelPids())
+    this.#hits = new HitSink(this.#outbox)
     this.#events = new InstalledEvents(kprobes, {
       facts,
+      sources,
       target: {
         btf,
         architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
@@ -86,8 +86,8 @@ class KprobeBackend implements Backend {
       prefix: eventPrefix(queues),
       outbox: this.#outbox,
     })
-    this.attached = this.#events.attached
-    this.missing = this.#events.missing
+    this.attached = this.#events.answers.attached
+    this.missing = this.#events.answers.missing
     for (const hook of this.#events.hooks) this.#hits.add(hook)
     for (const event of this.#events.plain) this.#hits.addPlain(event)
     let buffer: PerfBuffer | undefined

@@ -2,7 +2,6 @@
 
 import {
   clockNs,
-  kernelAtLeast,
   makeRoom,
   MessageGaps,
   openProcConnector as openConnector,
@@ -13,13 +12,14 @@ import {
   type ProcConnector,
   receiveQueue,
 } from 'quark-ebpf'
-import type { AttachedFact, MissingFact } from '../../pipeline/stats.js'
+import type { AttachedFact, MissingFact } from '../../facts/fact.js'
+import type { TimedProcMessage } from '../../facts/rungs.js'
+import { checkProc } from '../../process/procfs/enrich.js'
+import { attachFacts } from '../attach-facts.js'
 import type { Backend } from '../backend.js'
 import type { BackendContext } from '../index.js'
+import { Makers } from '../makers.js'
 import { Outbox } from '../outbox.js'
-import { ProcConnectorRecords, type TimedMessage } from './records.js'
-import { checkProc } from '../../process/procfs/enrich.js'
-import { type LiveProcess, scanLiveProcesses } from './table.js'
 import { SocketBackend } from '../socket-backend.js'
 
 /** Records that may wait. No more messages are read while half of them do: the socket has more room. */
@@ -35,17 +35,27 @@ const ROOM_FACTOR = 8
  * @throws {QuarkError} ERR_QUARK_SYSTEM when /proc is of another pid namespace
  * @throws {EbpfError} when the kernel refuses, or this is not the initial pid and user namespace
  */
-export function openProcConnector({ settings, hierarchy }: BackendContext): Backend {
+export function openProcConnector({ settings, facts, sources }: BackendContext): Backend {
   checkProc('the proc connector')
   const outbox = new Outbox(possibleCpuCount() + 1, MAX_RECORDS)
   const connector = openConnector()
   try {
     makeRoom(connector.fd, settings.ringSizeBytes * ROOM_FACTOR)
+    const makers = new Makers<TimedProcMessage>()
+    const { attached, missing } = attachFacts(facts, 'procConnector', sources, (rung) => ({
+      attach: () => {
+        makers.use(rung.maker)
+        const { messages, lacks = [] } = rung
+        return { hooks: [{ hook: `proc connector/${messages}`, flavor: 'message' }], lacks }
+      },
+    }))
     // Without a mask: the numbers of messages have no gaps then but those of losses.
     connector.listen()
-    const live: Map<number, LiveProcess> = scanLiveProcesses(clockNs('boottime'))
-    const records = new ProcConnectorRecords(settings, hierarchy, outbox, live)
-    return new ProcConnectorBackend(connector, outbox, records, missingFacts(settings))
+    makers.open({ records: outbox, unknownCpu: possibleCpuCount() })
+    return new ProcConnectorBackend(connector, outbox, makers, {
+      attached: [...attached, ...makers.attached],
+      missing,
+    })
   } catch (error) {
     connector.close()
     throw error
@@ -54,14 +64,14 @@ export function openProcConnector({ settings, hierarchy }: BackendContext): Back
 
 class ProcConnectorBackend extends SocketBackend {
   readonly name = 'procConnector'
-  readonly attached = ATTACHED
+  readonly attached: readonly AttachedFact[]
   readonly missing: readonly MissingFact[]
   readonly #connector: ProcConnector
-  readonly #records: ProcConnectorRecords
+  readonly #makers: Makers<TimedProcMessage>
   readonly #gaps = new MessageGaps()
   readonly #buffer = Buffer.alloc(PROC_MESSAGE_BYTES * 2)
   /** Received, and not yet made into records. */
-  #later: TimedMessage[] = []
+  #later: TimedProcMessage[] = []
   #bootOffsetNs = 0n
   /** Messages of a later time are not of this queue any more. */
   #stopNs: bigint | undefined
@@ -70,17 +80,18 @@ class ProcConnectorBackend extends SocketBackend {
   constructor(
     connector: ProcConnector,
     outbox: Outbox,
-    records: ProcConnectorRecords,
-    missing: readonly MissingFact[],
+    makers: Makers<TimedProcMessage>,
+    answers: Pick<Backend, 'attached' | 'missing'>,
   ) {
     super(connector.fd, outbox)
     this.#connector = connector
-    this.#records = records
-    this.missing = missing
+    this.#makers = makers
+    this.attached = answers.attached
+    this.missing = answers.missing
   }
 
   get unenriched(): number {
-    return this.#records.unenriched
+    return this.#makers.unenriched
   }
 
   stop(): void {
@@ -98,12 +109,14 @@ class ProcConnectorBackend extends SocketBackend {
         this.#noteEmpty()
         return
       }
-      this.#later = this.#records.make(messages, () => this.#receive())
+      this.#makers.take(messages)
+      this.#later = this.#receive()
+      this.#makers.make(this.#later)
     }
   }
 
-  #receive(): TimedMessage[] {
-    const messages: TimedMessage[] = []
+  #receive(): TimedProcMessage[] {
+    const messages: TimedProcMessage[] = []
     this.#bootOffsetNs = suspendedNs(this.#bootOffsetNs)
     while (!this.#isEnded && messages.length < MAX_MESSAGES) {
       const lengthBytes = this.#connector.receive(this.#buffer)
@@ -122,7 +135,7 @@ class ProcConnectorBackend extends SocketBackend {
 
   /** What is missing now, no message of its CPU has revealed yet: its CPU is not known, and has no number. */
   #noteEmpty(): void {
-    this.#records.endLeaderless()
+    this.#makers.idle()
     const queue = receiveQueue(this.#connector.fd)
     if (queue !== undefined) this.#noteLost(this.outbox.sequences().length - 1, this.#gaps.upTo(queue.drops))
     if (this.#stopNs !== undefined) this.#isEnded = true
@@ -131,59 +144,4 @@ class ProcConnectorBackend extends SocketBackend {
   #noteLost(cpu: number, count: number): void {
     if (count > 0) this.outbox.noteLost(cpu, count)
   }
-}
-
-const MESSAGE_FACTS = {
-  fork: 'PROC_EVENT_FORK',
-  exec: 'PROC_EVENT_EXEC',
-  exit: 'PROC_EVENT_EXIT',
-  commChange: 'PROC_EVENT_COMM',
-  idChange: 'PROC_EVENT_UID, _GID, _SID',
-}
-
-/** Files of a process, and what they add to its records. */
-const PROCFS_FACTS = {
-  stat: 'ppid, pgid, sid, tty, start time, comm',
-  status: 'user and group ids, capabilities',
-  cmdline: 'argv',
-  'cwd, exe, root': 'paths',
-  ns: 'namespaces',
-  cgroup: 'cgroup',
-}
-
-const ATTACHED: readonly AttachedFact[] = [
-  ...Object.entries(MESSAGE_FACTS).map(([fact, event]) => ({
-    fact,
-    hook: `proc connector/${event}`,
-    flavor: 'message',
-  })),
-  ...Object.entries(PROCFS_FACTS).map(([file, fact]) => ({
-    fact,
-    hook: `/proc/PID/${file}`,
-    flavor: 'procfs',
-  })),
-]
-
-function missingFacts({ usage, failedExecs }: BackendContext['settings']): MissingFact[] {
-  const missing = [
-    {
-      fact: 'facts of short-lived processes',
-      reason:
-        'the proc connector tells only pids, parents, status, names and real and effective ids; the rest is read ' +
-        'from /proc, where a process that ends at once is not found any more: stats().unenriched counts them',
-    },
-    {
-      fact: 'cgroupNames',
-      reason: 'no message tells of new cgroups: they are found by a scan when a process is in one',
-    },
-  ]
-  if (!kernelAtLeast('5.16')) {
-    const reason = 'before Linux 5.16 no message tells of names that are written to /proc/PID/comm'
-    missing.push({ fact: 'commChange through /proc', reason })
-  }
-  if (usage) missing.push({ fact: 'usage', reason: 'the proc connector does not tell what a process used' })
-  if (failedExecs) {
-    missing.push({ fact: 'failedExecs', reason: 'the proc connector tells only of execs that succeeded' })
-  }
-  return missing
 }

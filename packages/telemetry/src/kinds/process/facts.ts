@@ -1,7 +1,9 @@
-/** What can be learnt about processes, and the probes that tell it. */
+/** What can be learnt about processes, and who can report it. */
 
-import { fentry, kprobe, type Probe } from 'quark-ebpf/probe'
-import type { FactProbes } from '../../event/fact.js'
+import { fentry, kprobe } from 'quark-ebpf/probe'
+import type { Fact } from '../../facts/fact.js'
+import type { EbpfRung } from '../../facts/rungs.js'
+import { cgroupFacts } from '../cgroup/facts.js'
 import type { Surroundings } from '../kind.js'
 import type { ProcessSettings } from './options.js'
 import {
@@ -14,15 +16,16 @@ import {
   threadExitProbe,
   threadForkProbe,
 } from './kernel.js'
-import { cgroupMkdirProbe, cgroupRenameProbe } from './kernel-cgroups.js'
 import { execFailedProbe } from './kernel-failed-execs.js'
 import { credsProbe, idChangeProbe, SESSION_FUNCTIONS, sessionProbe } from './kernel-ids.js'
+import { AUDIT_LACKING, auditRungs } from './rungs/audit/rungs.js'
+import { completion } from './rungs/kprobe/complete.js'
+import { ENTRIES, kprobeRung } from './rungs/kprobe/hooks.js'
+import { PROC_CONNECTOR_LACKING, procConnectorRungs } from './rungs/proc-connector/rungs.js'
 
-/**
- * The order is that of attaching. Cgroup names come first, as a record of a process in a new cgroup must not
- * precede the cgroup's name; forks come last, as a process whose fork was seen must not end unseen.
- */
-export function processFacts({ settings, hierarchy }: Surroundings<ProcessSettings>): FactProbes[] {
+/** Forks are attached last: a process whose fork was seen must not end unseen. */
+export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[] {
+  const { settings, hierarchy } = surroundings
   const { maxArgvBytes, maxEnvBytes, kernelThreads, usage, threads, failedExecs } = settings
   const probes: ProcessProbeSettings = {
     maxArgvBytes,
@@ -30,34 +33,104 @@ export function processFacts({ settings, hierarchy }: Surroundings<ProcessSettin
     kernelThreads,
     cgroupHierarchy: hierarchy?.kind ?? 'unified',
   }
-  const facts: FactProbes[] = [
-    { fact: 'cgroupNames', ways: [[cgroupMkdirProbe(), cgroupRenameProbe()]], required: false },
-    { fact: 'exit', ways: [[usage ? exitUsageProbe(probes) : exitProbe(probes)]], required: true },
-    { fact: 'commChange', ways: [[commProbe(probes)]], required: false },
-    { fact: 'idChange', ways: idChangeWays(probes), required: false },
-    { fact: 'exec', ways: [[execProbe(probes)]], required: true },
-    { fact: 'fork', ways: [[forkProbe(probes)]], required: true },
-  ]
-  if (threads) {
-    facts.push({
-      fact: 'threads',
-      ways: [[threadForkProbe(probes), threadExitProbe(probes)]],
+  const connector = procConnectorRungs(surroundings)
+  const audit = auditRungs(surroundings)
+  const complete = completion(settings)
+  const exit = usage ? exitUsageProbe(probes) : exitProbe(probes)
+  const name = commProbe(probes)
+  const exec = execProbe(probes)
+  const fork = forkProbe(probes)
+  const facts: Fact[] = [
+    ...cgroupFacts(),
+    {
+      name: 'exit',
+      required: true,
+      rungs: [ebpf(exit), kprobeRung(exit, ENTRIES.exit), connector.exit, audit.exit],
+    },
+    {
+      name: 'commChange',
       required: false,
-    })
-  }
-  if (failedExecs) facts.push({ fact: 'failedExecs', ways: [[execFailedProbe()]], required: false })
+      rungs: [ebpf(name), kprobeRung(name, ENTRIES.name), connector.commChange, audit.commChange],
+    },
+    {
+      name: 'idChange',
+      required: false,
+      rungs: [
+        ...idChangeRungs(probes),
+        kprobeRung(idChangeProbe(probes), ENTRIES.ids),
+        connector.idChange,
+        audit.idChange,
+      ],
+    },
+    {
+      name: 'exec',
+      required: true,
+      rungs: [ebpf(exec), kprobeRung(exec, ENTRIES.exec, complete), connector.exec, audit.exec],
+    },
+    {
+      name: 'fork',
+      required: true,
+      rungs: [ebpf(fork), kprobeRung(fork, ENTRIES.fork, complete), connector.fork, audit.fork],
+      losses: [
+        { without: 'procPids', costs: ['processes that exist already'] },
+        { without: 'procOfOthers', costs: ['processes of other users that exist already'] },
+        { without: 'procMemory', costs: ['exe, cwd and environment of processes that exist already'] },
+      ],
+    },
+  ]
+  if (threads) facts.push(threadsFact(probes, connector.threads))
+  if (failedExecs) facts.push(failedExecsFact(audit.failedExecs))
   return facts
+}
+
+function ebpf(...probes: EbpfRung['probes']): EbpfRung {
+  return { by: 'ebpf', probes }
 }
 
 /**
  * Where ids change is one function of the kernel, which costs nothing else when it is hooked. Where functions
- * cannot be hooked the proc connector tells, which also costs every fork, exec and exit a message to nobody.
+ * cannot be hooked the proc connector reports it, which also costs every fork, exec and exit a message to nobody.
  */
-function idChangeWays(settings: ProcessProbeSettings): Probe[][] {
+function idChangeRungs(settings: ProcessProbeSettings): EbpfRung[] {
   return [
     ...[fentry, kprobe].flatMap((hook) =>
-      SESSION_FUNCTIONS.map((target) => [credsProbe(settings, hook), sessionProbe(settings, hook, target)]),
+      SESSION_FUNCTIONS.map((target) =>
+        ebpf(credsProbe(settings, hook), sessionProbe(settings, hook, target)),
+      ),
     ),
-    [idChangeProbe(settings)],
+    ebpf(idChangeProbe(settings)),
   ]
+}
+
+function threadsFact(settings: ProcessProbeSettings, connector: Fact['rungs'][number]): Fact {
+  const fork = threadForkProbe(settings)
+  const exit = threadExitProbe(settings)
+  return {
+    name: 'threads',
+    required: false,
+    rungs: [
+      ebpf(fork, exit),
+      {
+        by: 'kprobe',
+        hooks: [
+          { probe: fork, entries: ENTRIES.fork },
+          { probe: exit, entries: ENTRIES.exit },
+        ],
+      },
+      connector,
+    ],
+    lacking: { audit: AUDIT_LACKING.threads },
+  }
+}
+
+function failedExecsFact(audit: Fact['rungs'][number]): Fact {
+  return {
+    name: 'failedExecs',
+    required: false,
+    rungs: [ebpf(execFailedProbe()), audit],
+    lacking: {
+      kprobe: 'The kprobe backend has no function for tracepoint sys_exit',
+      procConnector: PROC_CONNECTOR_LACKING.failedExecs,
+    },
+  }
 }

@@ -1,19 +1,15 @@
 /** What the fields of a SYSCALL record say, and what a system call changes. */
 
 import { auditArgument, auditNumber, type AuditRecord } from 'quark-ebpf'
-import type { AuditedCall } from './calls.js'
-import { type Found, STALE_BY_EXEC, STALE_BY_IDS, STALE_BY_SESSION } from '../../process/procfs/enrich.js'
+import type { ProcessCall } from './calls.js'
+import {
+  type Found,
+  STALE_BY_EXEC,
+  STALE_BY_IDS,
+  STALE_BY_SESSION,
+} from '../../../../process/procfs/enrich.js'
 
 export type Fields = AuditRecord['fields']
-
-/** A system call, with its SYSCALL record and those that belong to it; or the end by a signal that dumps core. */
-export interface AuditEvent {
-  readonly call: AuditedCall | 'abend'
-  readonly pid: number
-  readonly fields: Fields
-  readonly records: readonly AuditRecord[]
-  readonly timeNs: bigint
-}
 
 const IDS = ['uid', 'gid', 'suid', 'sgid', 'euid', 'egid'] as const
 const DELETED = ' (deleted)'
@@ -36,12 +32,12 @@ export function exitStatusOf(fields: Fields): number | undefined {
 }
 
 /** Whether a call makes a process or a thread, whose id it returns. */
-export function isFork(call: AuditEvent['call']): boolean {
+export function isFork(call: ProcessCall | undefined): boolean {
   return call === 'fork' || call === 'clone' || call === 'clone3'
 }
 
 /** Groups of facts that a call changes. */
-export function changesOf(call: AuditEvent['call']): number {
+export function changesOf(call: ProcessCall | undefined): number {
   switch (call) {
     case 'exec':
       return STALE_BY_EXEC

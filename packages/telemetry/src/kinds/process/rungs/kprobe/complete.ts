@@ -3,12 +3,23 @@
  * a later program or directory gets into an earlier record.
  */
 
-import { readBytes, readLink } from '../../process/procfs/read.js'
+import type { Complete } from '../../../../facts/rungs.js'
+import { hasKernelPids } from '../../../../process/procfs/pids.js'
+import { readBytes, readLink } from '../../../../process/procfs/read.js'
 
 /** What may be read. */
 export interface CompletionLimits {
   readonly maxArgvBytes: number
   readonly maxEnvBytes: number
+}
+
+/** Completes records from /proc, unless its pids are others than those of records. */
+export function completion(limits: CompletionLimits): Complete {
+  let isPossible: boolean | undefined
+  return (fields, cut) => {
+    isPossible ??= hasKernelPids()
+    return isPossible ? completeFromProc(fields, cut, limits) : cut
+  }
 }
 
 interface KnownPath {

@@ -1,7 +1,7 @@
-/** The processes and threads that run, as far as the proc connector's messages need to be understood. */
+/** The processes and threads that run, as far as messages about them need to be understood. */
 
 import { readdirSync } from 'node:fs'
-import { findStat } from '../../process/procfs/enrich.js'
+import { findStat } from '../../../process/procfs/enrich.js'
 
 /** A process that runs, and what its records need that no message repeats. */
 export interface LiveProcess {

@@ -1,10 +1,10 @@
 /** Makes records of the proc connector's messages, with what /proc adds to them. */
 
-import type { ProcExitMessage, ProcForkMessage, ProcIdMessage, ProcMessage } from 'quark-ebpf'
-import type { QuarkSettings as Settings } from '../../kinds/index.js'
-import { HAS_COMM, HAS_ENDING, HAS_IDS, HAS_PARENT, HAS_SESSION } from '../../process/known.js'
-import { execProbe } from '../../kinds/process/kernel.js'
-import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from '../../kinds/process/kernel-ids.js'
+import type { ProcExitMessage, ProcForkMessage, ProcIdMessage } from 'quark-ebpf'
+import type { ProcessSettings as Settings } from '../../options.js'
+import { HAS_COMM, HAS_ENDING, HAS_IDS, HAS_PARENT, HAS_SESSION } from '../../../../process/known.js'
+import { execProbe } from '../../kernel.js'
+import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from '../../kernel-ids.js'
 import {
   commLayout,
   exitLayout,
@@ -12,11 +12,11 @@ import {
   idChangeLayout,
   threadExitLayout,
   threadForkLayout,
-} from '../../kinds/process/layouts.js'
-import type { CgroupHierarchy } from '../../process/procfs/cgroup-mounts.js'
-import { readLatin1 } from '../../process/procfs/read.js'
-import type { Outbox } from '../outbox.js'
-import { type LiveProcess, readLiveProcess } from './table.js'
+} from '../../layouts.js'
+import type { CgroupHierarchy } from '../../../../process/procfs/cgroup-mounts.js'
+import { readLatin1 } from '../../../../process/procfs/read.js'
+import type { Maker, RecordWriter, TimedProcMessage as TimedMessage } from '../../../../facts/rungs.js'
+import { type LiveProcess, readLiveProcess } from '../live-processes.js'
 import {
   cwdField,
   Enricher,
@@ -30,15 +30,12 @@ import {
   STALE_BY_IDS,
   STALE_BY_SESSION,
   TICK_NS,
-} from '../../process/procfs/enrich.js'
+} from '../../../../process/procfs/enrich.js'
 
 /** The parent of all kernel threads. */
 const KTHREADD = 2
 /** `SIGNAL_GROUP_EXIT`: the group's code counts (include/linux/sched/signal.h). */
 const SIGNAL_GROUP_EXIT = 4
-
-/** A message, and its time as records have it. */
-export type TimedMessage = ProcMessage & { readonly timeNs: bigint }
 
 /** A record in the making. */
 interface Draft {
@@ -49,29 +46,31 @@ interface Draft {
   readonly write: ((stale: number) => void) | undefined
 }
 
-export class ProcConnectorRecords {
+export class ProcConnectorRecords implements Maker<TimedMessage> {
   /** Records that lack facts because their process was gone before it could be looked at. */
   unenriched = 0
   readonly #settings: Settings
-  readonly #outbox: Outbox
+  readonly #records: RecordWriter
   readonly #live: Map<number, LiveProcess>
   readonly #enricher: Enricher
   readonly #execLayout
   /** Processes that wait for the end of their other threads. */
   readonly #leaderless = new Set<LiveProcess>()
-  /** What was found of processes since the last `make`. */
+  /** Of the messages that were taken, and not made into records yet. */
+  #drafts: readonly Draft[] = []
+  /** What was found of processes since the last `take`. */
   readonly #found = new Map<number, Found | undefined>()
 
   /** @param live the processes that run when the first message comes; it is kept up to date */
   constructor(
     settings: Settings,
     hierarchy: CgroupHierarchy | undefined,
-    outbox: Outbox,
+    records: RecordWriter,
     live: Map<number, LiveProcess>,
   ) {
     const { maxArgvBytes, maxEnvBytes } = settings
     this.#settings = settings
-    this.#outbox = outbox
+    this.#records = records
     this.#live = live
     this.#enricher = new Enricher(settings, hierarchy)
     // Its tails are cut where the options say.
@@ -82,16 +81,14 @@ export class ProcConnectorRecords {
     }
   }
 
-  /**
-   * Makes records of messages, oldest first.
-   *
-   * @param receiveLater receives what came while /proc was read: it tells which facts are too new
-   * @returns those later messages
-   */
-  make(messages: readonly TimedMessage[], receiveLater: () => TimedMessage[]): TimedMessage[] {
+  take(messages: readonly TimedMessage[]): void {
     this.#found.clear()
-    const drafts = messages.map((message) => this.#draft(message))
-    const later = receiveLater()
+    this.#drafts = messages.map((message) => this.#draft(message))
+  }
+
+  make(later: readonly TimedMessage[]): void {
+    const drafts = this.#drafts
+    this.#drafts = []
     const changed = new Map<number, number>()
     for (const message of later) addChanges(changed, message.tid, changesOf(message))
     const stale = drafts.map(() => 0)
@@ -103,16 +100,15 @@ export class ProcConnectorRecords {
     for (const [i, { write }] of drafts.entries()) {
       write?.(stale[i] as number)
       // One by one: a message may be older than the one before on its CPU, and numbers must not fall.
-      this.#outbox.settle()
+      this.#records.settle()
     }
-    return later
   }
 
   /**
    * No message waits: a process whose first thread has ended, and which is gone, has ended with that. Otherwise
    * its last thread would have told; that message was lost.
    */
-  endLeaderless(): void {
+  idle(): void {
     for (const process of this.#leaderless) {
       const { pid, statStartNs, leaderEnd } = process
       if (leaderEnd === undefined) {
@@ -121,7 +117,7 @@ export class ProcConnectorRecords {
       }
       const stat = findStat({ pid, tid: pid, timeNs: leaderEnd.timeNs, startBootNs: statStartNs })
       if (stat === undefined || stat.ended) this.#end(process, leaderEnd)(0)
-      this.#outbox.settle()
+      this.#records.settle()
     }
   }
 
@@ -172,7 +168,7 @@ export class ProcConnectorRecords {
     return (stale) => {
       if (found === undefined) this.unenriched += 1
       const identity = this.#identity(message, process, found, stale)
-      this.#outbox.push(forkLayout, message, { ...identity, ppid, ...cwdField(found) })
+      this.#records.push(forkLayout, message, { ...identity, ppid, ...cwdField(found) })
     }
   }
 
@@ -190,7 +186,7 @@ export class ProcConnectorRecords {
       const image = imageFields(found, stale)
       if (image.exe === undefined) this.unenriched += 1
       const identity = this.#identity(message, process, found, stale)
-      this.#outbox.push(this.#execLayout, message, { ...identity, ...cwdField(found), ...image })
+      this.#records.push(this.#execLayout, message, { ...identity, ...cwdField(found), ...image })
     }
   }
 
@@ -239,7 +235,7 @@ export class ProcConnectorRecords {
     const { pid, ppid, status } = end
     const { startBootNs, pgid, sid } = process ?? {}
     const hasSession = pgid !== undefined && sid !== undefined
-    this.#outbox.push(exitLayout, end, {
+    this.#records.push(exitLayout, end, {
       pid,
       tid: pid,
       known: HAS_ENDING | (ppid === 0 ? 0 : HAS_PARENT) | (hasSession ? HAS_SESSION : 0),
@@ -259,7 +255,7 @@ export class ProcConnectorRecords {
     if (!this.#settings.threads || (process !== undefined && !this.#isWanted(process))) return undefined
     const comm = readLatin1(`/proc/${pid}/task/${tid}/comm`)?.slice(0, -1)
     return (stale) => {
-      this.#outbox.push(threadForkLayout, message, {
+      this.#records.push(threadForkLayout, message, {
         pid,
         tid,
         ...(process === undefined ? {} : { startBootNs: process.startBootNs }),
@@ -278,7 +274,7 @@ export class ProcConnectorRecords {
     const { pid, tid, status: exitCode } = message
     const { startBootNs } = process
     return () => {
-      this.#outbox.push(threadExitLayout, message, { pid, tid, startBootNs, threadStartBootNs, exitCode })
+      this.#records.push(threadExitLayout, message, { pid, tid, startBootNs, threadStartBootNs, exitCode })
     }
   }
 
@@ -299,7 +295,7 @@ export class ProcConnectorRecords {
       } else if ((identity.known & HAS_IDS) === 0) {
         this.unenriched += 1
       }
-      this.#outbox.push(idChangeLayout, message, { what, ...identity })
+      this.#records.push(idChangeLayout, message, { what, ...identity })
     }
   }
 
@@ -310,7 +306,7 @@ export class ProcConnectorRecords {
     if (process !== undefined && !this.#isWanted(process)) return undefined
     return () => {
       const start = process === undefined ? {} : { startBootNs: process.startBootNs }
-      this.#outbox.push(commLayout, message, { pid, tid, ...start, comm })
+      this.#records.push(commLayout, message, { pid, tid, ...start, comm })
     }
   }
 

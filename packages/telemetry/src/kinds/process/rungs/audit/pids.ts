@@ -1,6 +1,6 @@
 /** Finds out which process a system call made: it returns the child's pid as its caller sees it. */
 
-import { readLatin1, readLink } from '../../process/procfs/read.js'
+import { readLatin1, readLink } from '../../../../process/procfs/read.js'
 import { readdirSync } from 'node:fs'
 
 let ownNamespace: string | undefined

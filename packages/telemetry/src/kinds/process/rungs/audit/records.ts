@@ -8,23 +8,18 @@ import {
   auditArguments,
   auditNumber,
   auditText,
-  possibleCpuCount,
+  clockNs,
 } from 'quark-ebpf'
-import type { QuarkSettings as Settings } from '../../kinds/index.js'
-import { HAS_COMM, HAS_ENDING, HAS_IDS, HAS_PARENT, HAS_SESSION } from '../../process/known.js'
-import { execProbe } from '../../kinds/process/kernel.js'
-import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from '../../kinds/process/kernel-ids.js'
-import {
-  commLayout,
-  execFailedLayout,
-  exitLayout,
-  forkLayout,
-  idChangeLayout,
-} from '../../kinds/process/layouts.js'
-import type { CgroupHierarchy } from '../../process/procfs/cgroup-mounts.js'
-import { type AuditEvent, changesOf, exitStatusOf, type Fields, idsOf, isFork, pathOf } from './fields.js'
+import type { ProcessSettings as Settings } from '../../options.js'
+import { HAS_COMM, HAS_ENDING, HAS_IDS, HAS_PARENT, HAS_SESSION } from '../../../../process/known.js'
+import { execProbe } from '../../kernel.js'
+import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from '../../kernel-ids.js'
+import { commLayout, execFailedLayout, exitLayout, forkLayout, idChangeLayout } from '../../layouts.js'
+import type { CgroupHierarchy } from '../../../../process/procfs/cgroup-mounts.js'
+import { callOf, type ProcessCall } from './calls.js'
+import { changesOf, exitStatusOf, type Fields, idsOf, isFork, pathOf } from './fields.js'
 import { childOf, isSingle, isThread } from './pids.js'
-import type { Outbox } from '../outbox.js'
+import type { AuditEvent, Maker, MakerContext, RecordWriter } from '../../../../facts/rungs.js'
 import {
   cwdField,
   Enricher,
@@ -34,7 +29,7 @@ import {
   type IdentityFields,
   imageFields,
   STALE_ALL,
-} from '../../process/procfs/enrich.js'
+} from '../../../../process/procfs/enrich.js'
 
 const CLONE_PARENT = 0x8000
 const CLONE_THREAD = 0x1_0000
@@ -46,6 +41,8 @@ const MAX_ENDED = 4096
 const CLOCK_SLACK_NS = 100_000_000n
 /** A process is made soon after the call that makes it began: what began later has its pid, and is another one. */
 const FORK_TIME_NS = 1_000_000_000n
+/** Processes that were killed are looked for this often. */
+const LOOK_INTERVAL_MS = 1000
 /** A single thread that called exit(2) is gone by then. */
 const EXIT_TIME_MS = 100
 
@@ -74,16 +71,19 @@ interface Draft {
   readonly write: (stale: number) => void
 }
 
-export class AuditRecords {
+export class AuditRecords implements Maker<AuditEvent> {
   /** Records that lack facts because their process was gone before it could be looked at. */
   unenriched = 0
-  readonly #outbox: Outbox
+  readonly #records: RecordWriter
+  readonly #cpu: number
+  #drafts: readonly Draft[] = []
   readonly #enricher: Enricher
   readonly #failedExecs: boolean
   readonly #maxArgvBytes: number
   readonly #execLayout
   readonly #heard = new Map<number, HeardProcess>()
   readonly #ended: HeardProcess[] = []
+  #nextLookMs = 0
   /** Processes that seemed gone at the last look. */
   #gone = new Set<HeardProcess>()
   /** Calls of exit(2), which ends a thread, by single threads. */
@@ -94,11 +94,12 @@ export class AuditRecords {
    */
   constructor(
     { settings, hierarchy }: { settings: Settings; hierarchy: CgroupHierarchy | undefined },
-    outbox: Outbox,
+    { records, unknownCpu }: MakerContext,
     live: ReadonlyMap<number, bigint>,
   ) {
     const { maxArgvBytes, maxEnvBytes } = settings
-    this.#outbox = outbox
+    this.#records = records
+    this.#cpu = unknownCpu
     this.#enricher = new Enricher(settings, hierarchy)
     this.#failedExecs = settings.failedExecs
     this.#maxArgvBytes = maxArgvBytes
@@ -112,21 +113,22 @@ export class AuditRecords {
     }
   }
 
-  /**
-   * Makes records of events, oldest first.
-   *
-   * @param readLater reads what came while /proc was read: it tells which facts are too new
-   */
-  make(events: readonly AuditEvent[], readLater: () => readonly AuditEvent[]): void {
-    const drafts = events.flatMap((event) => this.#draft(event) ?? [])
+  take(events: readonly AuditEvent[]): void {
+    this.#drafts = events.flatMap((event) => this.#draft(event) ?? [])
+  }
+
+  make(laterEvents: readonly AuditEvent[]): void {
+    const drafts = this.#drafts
+    this.#drafts = []
     const changed = new Map<number, number>()
     const note = (pid: number, changes: number): void => {
       changed.set(pid, (changed.get(pid) ?? 0) | changes)
     }
-    for (const later of readLater()) {
-      note(later.pid, changesOf(later.call))
+    for (const later of laterEvents) {
+      const call = callOf(later)
+      note(later.pid, changesOf(call))
       const child = auditNumber(later.fields.get('exit'))
-      if (isFork(later.call) && child !== undefined) note(child, STALE_ALL)
+      if (isFork(call) && child !== undefined) note(child, STALE_ALL)
     }
     const stale = drafts.map(() => 0)
     for (let i = drafts.length - 1; i >= 0; i--) {
@@ -137,8 +139,16 @@ export class AuditRecords {
     for (const [i, { write }] of drafts.entries()) {
       write(stale[i] as number)
       // One by one: numbers must not fall, and times do, as calls are told when they return.
-      this.#outbox.settle()
+      this.#records.settle()
     }
+  }
+
+  idle(): void {
+    const nowMs = performance.now()
+    this.settleExits(nowMs)
+    if (nowMs < this.#nextLookMs) return
+    this.#nextLookMs = nowMs + LOOK_INTERVAL_MS
+    this.endKilled(clockNs('boottime'))
   }
 
   /** No record waits: tells of processes that ended without a call, as those do that are killed. */
@@ -165,35 +175,38 @@ export class AuditRecords {
     })
   }
 
-  #draft(call: AuditEvent): Draft | undefined {
-    const { pid, fields } = call
-    if (fields.get('success') === 'no') return call.call === 'exec' ? this.#execFailed(call) : undefined
-    switch (call.call) {
+  #draft(event: AuditEvent): Draft | undefined {
+    const { pid, fields } = event
+    const call = callOf(event)
+    if (fields.get('success') === 'no') return call === 'exec' ? this.#execFailed(event) : undefined
+    switch (call) {
       case 'abend':
-        return this.#endBy(call, auditNumber(fields.get('sig')))
+        return this.#endBy(event, auditNumber(fields.get('sig')))
       case 'exec':
-        return this.#exec(call)
+        return this.#exec(event)
       case 'fork':
       case 'clone':
       case 'clone3':
-        return this.#fork(call)
+        return this.#fork(event, call)
       case 'exitGroup':
-        return this.#endBy(call, exitStatusOf(fields))
+        return this.#endBy(event, exitStatusOf(fields))
       case 'exit':
-        if (isSingle(pid)) this.#exits.push({ call, sinceMs: performance.now() })
+        if (isSingle(pid)) this.#exits.push({ call: event, sinceMs: performance.now() })
         return undefined
       case 'setsid':
-        return this.#idChange(call, PROC_EVENT_SID)
+        return this.#idChange(event, PROC_EVENT_SID)
       case 'uid':
-        return this.#idChange(call, PROC_EVENT_UID)
+        return this.#idChange(event, PROC_EVENT_UID)
       case 'gid':
-        return this.#idChange(call, PROC_EVENT_GID)
+        return this.#idChange(event, PROC_EVENT_GID)
       case 'prctl':
-        return this.#commChange(call)
+        return this.#commChange(event)
+      default:
+        return undefined
     }
   }
 
-  #exec({ call, pid, fields, records, timeNs }: AuditEvent): Draft {
+  #exec({ pid, fields, records, timeNs }: AuditEvent): Draft {
     const process = this.#hear(pid, timeNs)
     const seen = this.#find(process, timeNs)
     process.ids = idTextOf(fields)
@@ -204,7 +217,7 @@ export class AuditRecords {
       const exe = pathOf(auditText(fields.get('exe')), found)
       const cwd = pathOf(told, found)
       const { env, envBytes } = imageFields(found, stale)
-      this.#outbox.push(this.#execLayout, at(timeNs), {
+      this.#records.push(this.#execLayout, this.#at(timeNs), {
         ...this.#identity(process, found, fields, { stale }),
         ...(cwd === undefined ? cwdField(found) : { cwd }),
         ...(exe === undefined ? {} : { exe }),
@@ -212,7 +225,7 @@ export class AuditRecords {
         ...(env === undefined || envBytes === undefined ? {} : { env, envBytes }),
       })
     }
-    return { pid, changes: changesOf(call), write }
+    return { pid, changes: changesOf('exec'), write }
   }
 
   #execFailed({ pid, fields, records, timeNs }: AuditEvent): Draft | undefined {
@@ -220,7 +233,7 @@ export class AuditRecords {
     const filename = auditText(records.find(({ type }) => type === AUDIT_PATH)?.fields.get('name'))
     const { startBootNs } = this.#hear(pid, timeNs)
     const write = (): void => {
-      this.#outbox.push(execFailedLayout, at(timeNs), {
+      this.#records.push(execFailedLayout, this.#at(timeNs), {
         pid,
         tid: pid,
         startBootNs,
@@ -231,7 +244,7 @@ export class AuditRecords {
     return { pid, changes: 0, write }
   }
 
-  #fork({ call, pid: callerPid, fields, timeNs }: AuditEvent): Draft | undefined {
+  #fork({ pid: callerPid, fields, timeNs }: AuditEvent, call: ProcessCall): Draft | undefined {
     const told = auditNumber(fields.get('exit'))
     // The flags of clone3(2) are in memory, and not told.
     const flags = call === 'clone' ? auditArgument(fields.get('a0')) : call === 'fork' ? 0 : undefined
@@ -270,7 +283,7 @@ export class AuditRecords {
         identity.ppid = ppid
         identity.known |= HAS_PARENT
       }
-      this.#outbox.push(forkLayout, at(timeNs), { ...identity, ...cwdField(found) })
+      this.#records.push(forkLayout, this.#at(timeNs), { ...identity, ...cwdField(found) })
     }
     return { pid, changes: STALE_ALL, write }
   }
@@ -282,7 +295,8 @@ export class AuditRecords {
     return { pid, changes: 0, write }
   }
 
-  #idChange({ call, pid, fields, timeNs }: AuditEvent, what: number): Draft | undefined {
+  #idChange(event: AuditEvent, what: number): Draft | undefined {
+    const { pid, fields, timeNs } = event
     const process = this.#hear(pid, timeNs)
     const before = process.ids
     process.ids = idTextOf(fields)
@@ -295,9 +309,9 @@ export class AuditRecords {
         Object.assign(identity, { pgid: pid, sid: pid })
         identity.known |= HAS_SESSION
       }
-      this.#outbox.push(idChangeLayout, at(timeNs), { what, ...identity })
+      this.#records.push(idChangeLayout, this.#at(timeNs), { what, ...identity })
     }
-    return { pid, changes: changesOf(call), write }
+    return { pid, changes: changesOf(callOf(event)), write }
   }
 
   /** A thread has named itself: the first one, if /proc shows the same name of the process. */
@@ -310,7 +324,8 @@ export class AuditRecords {
       return undefined
     }
     const { startBootNs } = process
-    const write = (): void => this.#outbox.push(commLayout, at(timeNs), { pid, tid: pid, startBootNs, comm })
+    const write = (): void =>
+      this.#records.push(commLayout, this.#at(timeNs), { pid, tid: pid, startBootNs, comm })
     return { pid, changes: HAS_COMM, write }
   }
 
@@ -322,7 +337,7 @@ export class AuditRecords {
     if (oldest !== undefined && this.#heard.get(oldest.pid) === oldest) this.#heard.delete(oldest.pid)
     return () => {
       const { pid, startBootNs } = process
-      this.#outbox.push(exitLayout, at(timeNs), {
+      this.#records.push(exitLayout, this.#at(timeNs), {
         pid,
         tid: pid,
         known: (status === undefined ? 0 : HAS_ENDING) | (ppid === undefined ? 0 : HAS_PARENT),
@@ -332,7 +347,7 @@ export class AuditRecords {
         groupExitCode: status ?? 0,
         signalFlags: SIGNAL_GROUP_EXIT,
       })
-      this.#outbox.settle()
+      this.#records.settle()
     }
   }
 
@@ -361,6 +376,11 @@ export class AuditRecords {
       ...(ppid === undefined ? {} : { ppid }),
       known: identity.known | known,
     }
+  }
+
+  /** Audit does not say on which CPU a call was made. */
+  #at(timeNs: bigint): { readonly cpu: number; readonly timeNs: bigint } {
+    return { cpu: this.#cpu, timeNs }
   }
 
   /** The process that has a pid: the one that is known, or a new one if that has ended before. */
@@ -404,13 +424,6 @@ export class AuditRecords {
     }
     return found
   }
-}
-
-/** Audit does not tell on which CPU a call was made: this is no CPU's number. */
-const LANE = possibleCpuCount()
-
-function at(timeNs: bigint): { readonly cpu: number; readonly timeNs: bigint } {
-  return { cpu: LANE, timeNs }
 }
 
 function idTextOf(fields: Fields): string | undefined {

@@ -2,34 +2,41 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AUDIT_ANOM_ABEND, AUDIT_CWD, AUDIT_EOE, AUDIT_EXECVE, AUDIT_SYSCALL } from 'quark-ebpf'
 import * as fc from 'fast-check'
-import { checkOptions } from '../../options/check.js'
-import { catalogue } from '../../kinds/index.js'
-import type { QuarkEvent } from '../../event/event.js'
-import { auditRecord } from '../../testing/audit-record.js'
-import { insert, testPipeline } from '../../testing/process-records.js'
-import { AuditEvents } from './events.js'
+import { catalogue } from '../../../index.js'
+import { checkOptions } from '../../../../options/check.js'
+import type { QuarkEvent } from '../../../../event/event.js'
+import { auditRecord } from '../../../../testing/audit-record.js'
+import { insert, testPipeline } from '../../../../testing/process-records.js'
+import { auditArchitectures, numbersOf } from '../../../../backend/audit/architectures.js'
+import { AuditEvents } from '../../../../backend/audit/events.js'
 import { AuditRecords } from './records.js'
-import { auditedCalls } from './calls.js'
-import { Outbox } from '../outbox.js'
-import { findStat } from '../../process/procfs/enrich.js'
+import { PROCESS_CALLS } from './calls.js'
+import { Outbox } from '../../../../backend/outbox.js'
+import { findStat } from '../../../../process/procfs/enrich.js'
 
 /** Above every pid that a kernel gives: nothing is found of it in /proc. */
 const PID = 5_000_000
 const PARENT = PID + 1
 /** The first architecture of this machine, and a number of each call. */
-const { arch, calls } = auditedCalls()[0]!
-const NUMBERS = Object.fromEntries([...calls].map(([number, call]) => [call, number]))
+const { arch, architecture } = auditArchitectures()[0]!
+const NUMBERS: Readonly<Record<string, number | undefined>> = Object.fromEntries(
+  Object.entries(PROCESS_CALLS).map(([name, call]) => [name, numbersOf([call], architecture)[0]]),
+)
 const IDS = 'uid=1 gid=2 euid=3 suid=4 fsuid=3 egid=5 sgid=6 fsgid=5'
 
 class Session {
   readonly outbox = new Outbox(1, 100)
   readonly records: AuditRecords
-  readonly heard = new AuditEvents(() => 0n)
+  readonly heard = new AuditEvents(() => 0n, Object.values(PROCESS_CALLS), [AUDIT_ANOM_ABEND])
   #serial = 0
 
   constructor(live: Map<number, bigint> = new Map()) {
     const settings = checkOptions(catalogue.options, { maxArgvBytes: 8, failedExecs: true })
-    this.records = new AuditRecords({ settings, hierarchy: undefined }, this.outbox, live)
+    this.records = new AuditRecords(
+      { settings, hierarchy: undefined },
+      { records: this.outbox, unknownCpu: 0 },
+      live,
+    )
   }
 
   line(type: number, text: string, timeMs = 1000): void {
@@ -51,7 +58,8 @@ class Session {
   }
 
   make(): void {
-    this.records.make(this.heard.takeComplete(), () => [])
+    this.records.take(this.heard.takeComplete())
+    this.records.make([])
   }
 
   events(): QuarkEvent[] {
@@ -211,10 +219,9 @@ test('a process whose pid has passed on gets nothing of the one that has it now'
     const session = new Session()
     clone(session, startMs - 500)
     const earlier = session.heard.takeComplete()
-    session.records.make(earlier, () => {
-      clone(session, startMs - 20)
-      return session.heard.complete
-    })
+    session.records.take(earlier)
+    clone(session, startMs - 20)
+    session.records.make(session.heard.complete)
     assert.deepEqual(begun(session.events()), [{ startMs: startMs - 500, cwd: undefined }, found])
   })
 })

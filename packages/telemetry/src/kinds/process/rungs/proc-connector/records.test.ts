@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { clockNs, type ProcMessage } from 'quark-ebpf'
-import { checkOptions } from '../../options/check.js'
-import type { ProcessEvent, QuarkEvent } from '../../event/event.js'
-import { catalogue, noAggregation } from '../../kinds/index.js'
-import type { QuarkOptions } from '../../kinds/index.js'
-import { insert, testPipeline } from '../../testing/process-records.js'
-import { Outbox } from '../outbox.js'
-import { ProcConnectorRecords, type TimedMessage } from './records.js'
+import { checkOptions } from '../../../../options/check.js'
+import type { ProcessEvent, QuarkEvent } from '../../../../event/event.js'
+import { catalogue, noAggregation, type QuarkOptions } from '../../../index.js'
+import { insert, testPipeline } from '../../../../testing/process-records.js'
+import { Outbox } from '../../../../backend/outbox.js'
+import type { TimedProcMessage as TimedMessage } from '../../../../facts/rungs.js'
+import { ProcConnectorRecords } from './records.js'
 
 /** Above every pid that a kernel gives: nothing is found of it in /proc. */
 const PID = 5_000_000
@@ -41,8 +41,9 @@ function eventsOf(
     outbox,
     new Map(),
   )
-  records.make(messages, () => [...later])
-  records.endLeaderless()
+  records.take(messages)
+  records.make(later)
+  records.idle()
   const pipeline = testPipeline({ aggregation: noAggregation() })
   const sink = {
     record: (_words: Uint32Array, bytes: Buffer, offset: number, length: number) =>

@@ -1,0 +1,237 @@
+/** Readers in user space that run beside a backend, and the backend that is both. */
+
+import { type Fd, Poller, type RecordSink } from 'quark-ebpf'
+import type { AttachedFact, MissingFact } from '../facts/fact.js'
+import type { Source, SourceClock, SourceRung } from '../facts/rungs.js'
+import type { LoadedRung } from './attach-facts.js'
+import type { Backend, BackendCounters } from './backend.js'
+import { addCounters } from './counters.js'
+import { Outbox } from './outbox.js'
+
+/** Records that may wait for each source. It is not read while half of them do: what it reads from has room of its own. */
+const MAX_RECORDS = 4096
+const BACKLOG = 0.5
+const NS_PER_MS = 1e6
+
+interface OpenSource {
+  readonly source: Source
+  readonly outbox: Outbox
+  /** When to read next, if it is read in turns. */
+  nextNs: number
+  /** It was stopped, and has nothing left. */
+  isEmpty: boolean
+}
+
+/** The sources of one queue. */
+export class Sources implements Disposable {
+  readonly #clock: SourceClock
+  readonly #open: OpenSource[] = []
+  #isStopped = false
+
+  constructor(clock: SourceClock) {
+    this.#clock = clock
+  }
+
+  get isEmpty(): boolean {
+    return this.#open.length === 0
+  }
+
+  /** Descriptors that become readable when there is something to read. */
+  get fds(): Fd[] {
+    return this.#open.flatMap(({ source }) => source.fds ?? [])
+  }
+
+  /** A rung that opens its source when it is attached. */
+  load(rung: SourceRung): LoadedRung {
+    return {
+      attach: () => {
+        const outbox = new Outbox(1, MAX_RECORDS)
+        const source = rung.open({
+          clock: this.#clock,
+          push: (layout, { timeNs }, values) => outbox.push(layout, { cpu: 0, timeNs }, values),
+          noteLost: (count) => outbox.noteLost(0, count),
+        })
+        this.#open.push({ source, outbox, nextNs: 0, isEmpty: false })
+        return { hooks: [rung], ...(rung.lacks === undefined ? {} : { lacks: rung.lacks }) }
+      },
+    }
+  }
+
+  /** Gives each source a lane of its own, from this number on. Called before anything is read. */
+  useLanes(first: number): void {
+    for (const [index, { outbox }] of this.#open.entries()) outbox.firstLane = first + index
+  }
+
+  /** How full the fullest is, 0 to 1. */
+  get fullness(): number {
+    return this.#open.reduce((most, { outbox }) => Math.max(most, outbox.fullness), 0)
+  }
+
+  get length(): number {
+    return this.#open.reduce((sum, { outbox }) => sum + outbox.length, 0)
+  }
+
+  /** ms until one is to be read in its turn; Infinity if none is. */
+  get turnInMs(): number {
+    const nowNs = this.#clock.bootNowNs()
+    return this.#open.reduce(
+      (least, { source, nextNs, isEmpty }) =>
+        source.pollMs === undefined || isEmpty
+          ? least
+          : Math.min(least, Math.max(0, nextNs - nowNs) / NS_PER_MS),
+      Number.POSITIVE_INFINITY,
+    )
+  }
+
+  /** Makes records of what there is, as long as there is room for them. */
+  read(): void {
+    for (const open of this.#open) this.#readOne(open)
+  }
+
+  #readOne(open: OpenSource): void {
+    const { source, outbox } = open
+    if (open.isEmpty || outbox.fullness >= BACKLOG) return
+    if (source.pollMs !== undefined && !this.#isStopped) {
+      const nowNs = this.#clock.bootNowNs()
+      if (nowNs < open.nextNs) return
+      open.nextNs = nowNs + source.pollMs * NS_PER_MS
+    }
+    const before = outbox.length
+    source.read()
+    outbox.settle()
+    if (this.#isStopped && outbox.length === before) open.isEmpty = true
+  }
+
+  drain(sink: RecordSink, max: number): number {
+    let count = 0
+    for (const { outbox } of this.#open) if (count < max) count += outbox.drain(sink, max - count)
+    return count
+  }
+
+  counters(): BackendCounters[] {
+    return this.#open.map(({ outbox: { produced, lost } }) => ({ produced, lost, recursionMisses: 0 }))
+  }
+
+  /** The last number of each source's lane. */
+  sequences(): Uint32Array {
+    return Uint32Array.from(this.#open, ({ outbox }) => outbox.sequences()[0] ?? 0)
+  }
+
+  stop(): void {
+    if (this.#isStopped) return
+    this.#isStopped = true
+    for (const { source } of this.#open) source.stop()
+  }
+
+  [Symbol.dispose](): void {
+    for (const open of this.#open) {
+      open.isEmpty = true
+      open.source.close()
+    }
+  }
+}
+
+/** A backend with sources beside it. */
+export class SourcedBackend implements Backend {
+  readonly name: string
+  readonly attached: readonly AttachedFact[]
+  readonly missing: readonly MissingFact[]
+  readonly #backend: Backend
+  readonly #sources: Sources
+  readonly #lanes: number
+  /** Undefined if no source has a descriptor. */
+  readonly #poller: Poller | undefined
+  #isClosed = false
+
+  /** Both are closed with it. */
+  constructor(backend: Backend, sources: Sources) {
+    this.name = backend.name
+    this.attached = backend.attached
+    this.missing = backend.missing
+    this.#backend = backend
+    this.#sources = sources
+    this.#lanes = backend.sequences().length
+    sources.useLanes(this.#lanes)
+    const { fds } = sources
+    this.#poller = fds.length === 0 ? undefined : new Poller(fds)
+  }
+
+  get fullness(): number {
+    return Math.max(this.#backend.fullness, this.#sources.fullness)
+  }
+
+  get unenriched(): number {
+    return this.#backend.unenriched ?? 0
+  }
+
+  /** Sources get a quarter before the backend, so that neither waits for the other to be empty. */
+  drain(sink: RecordSink, max: number): number {
+    this.#sources.read()
+    let count = this.#sources.drain(sink, Math.floor(max / 4))
+    count += this.#backend.drain(sink, max - count)
+    return count < max ? count + this.#sources.drain(sink, max - count) : count
+  }
+
+  async wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    const endMs = performance.now() + timeoutMs
+    while (!this.#isClosed) {
+      this.#sources.read()
+      if (sleep === 'untilRecord' ? this.#sources.length > 0 : this.#sources.fullness >= BACKLOG) return
+      const leftMs = endMs - performance.now()
+      if (leftMs <= 0) return
+      const turnMs = Math.max(1, Math.ceil(Math.min(leftMs, this.#sources.turnInMs)))
+      if (await this.#sleep(sleep, turnMs, signal)) return
+    }
+  }
+
+  /** Sleeps on both. False if it was for the sources that it ended, or because the time is over. */
+  async #sleep(
+    sleep: 'untilRecord' | 'untilBacklog',
+    turnMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const beganMs = performance.now()
+    let isBackend = false
+    let isSource = false
+    const ofSources = this.#poller?.wait(turnMs, signal).then(() => {
+      if (isBackend) return
+      // Woken or ready: whoever called looks at the sources again.
+      isSource = true
+      this.#backend.wake()
+    })
+    await this.#backend.wait(sleep, turnMs, signal)
+    isBackend = true
+    if (!isSource) this.#poller?.wake()
+    await ofSources
+    // A backend returns early if it has records, or was woken, or the signal is aborted.
+    return signal?.aborted === true || (!isSource && performance.now() - beganMs < turnMs)
+  }
+
+  wake(): void {
+    this.#backend.wake()
+  }
+
+  counters(): BackendCounters {
+    return this.#sources.counters().reduce(addCounters, this.#backend.counters())
+  }
+
+  sequences(): Uint32Array {
+    const sequences = new Uint32Array(this.#lanes + this.#sources.sequences().length)
+    sequences.set(this.#backend.sequences())
+    sequences.set(this.#sources.sequences(), this.#lanes)
+    return sequences
+  }
+
+  stop(): void {
+    this.#backend.stop()
+    this.#sources.stop()
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#poller?.close()
+    this.#sources[Symbol.dispose]()
+    this.#backend[Symbol.dispose]()
+  }
+}

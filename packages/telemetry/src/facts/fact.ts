@@ -1,0 +1,50 @@
+import type { Rung } from './rungs.js'
+
+/** Something to be learnt about the machine: what a kind asks of whichever backend is open. */
+export interface Fact {
+  /** Name in `Capabilities`. */
+  readonly name: string
+  /** Without it there is nothing to watch: a backend that cannot have it does not open. */
+  readonly required: boolean
+  /** Facts of all kinds are attached in ascending order; default 0. Those of equal order keep the order of their list. */
+  readonly order?: number
+  /** The ways to learn it. Of those that a backend has, the first that works is taken. */
+  readonly rungs: readonly Rung[]
+  /** Why a backend has no rung for it, by the backend's name. */
+  readonly lacking?: Readonly<Record<string, string>>
+  /** What is lost of it where something beside hooks is not as it should be. */
+  readonly losses?: readonly MachineLoss[]
+}
+
+/**
+ * Parts of a machine that facts depend on beside hooks: the pids of events in /proc, processes of others there, their
+ * memory and links, the hierarchy of cgroups, and its root.
+ */
+export type MachinePart = 'procPids' | 'procOfOthers' | 'procMemory' | 'cgroups' | 'cgroupRoot'
+
+/** What is lost without a part of the machine. */
+export interface MachineLoss {
+  readonly without: MachinePart
+  /** In words that can follow "costs". */
+  readonly costs: readonly string[]
+}
+
+/** A fact that is learnt. */
+export interface AttachedFact {
+  /** `fork`, `exec`, `exit`, `cgroupNames` … */
+  readonly fact: string
+  /** For example `tp_btf/sched_process_exec`. */
+  readonly hook: string
+  /**
+   * How it is read: `direct` or `probe_read` by programs; `fetch_args` by kprobes, with the offsets that stand in for
+   * BTF; `multicast` from audit, `message` from the proc connector; `procfs`; a source in user space has its own.
+   */
+  readonly flavor: string
+}
+
+/** A fact that is not learnt, or one that lacks something. */
+export interface MissingFact {
+  readonly fact: string
+  /** What was tried, and why it failed; what to do about it. */
+  readonly reason: string
+}

@@ -1,0 +1,234 @@
+/** Ways to learn a fact: data, and what turns the messages of a backend into records of a kind. */
+
+import type { AuditRecord, Fd, ProcMessage } from 'quark-ebpf'
+import type {
+  EncodableFieldsOf,
+  Field,
+  FieldPlace,
+  FunctionEntry,
+  Probe,
+  RecordLayout,
+} from 'quark-ebpf/probe'
+
+/** One way to learn a fact, by the backend that has it; a `source` goes with any backend. */
+export type Rung = EbpfRung | KprobeRung | ProcConnectorRung | AuditRung | SourceRung
+
+/** Something that a rung leaves out of its fact. */
+export interface Lack {
+  /** Name in `Capabilities.missing`. */
+  readonly what: string
+  readonly reason: string
+  /** First version of Linux on which it is not left out. */
+  readonly until?: string
+}
+
+/** Programs: all of them must run. */
+export interface EbpfRung {
+  readonly by: 'ebpf'
+  readonly probes: readonly Probe[]
+}
+
+/** Kprobe events and tracepoints: all of them must be there. */
+export interface KprobeRung {
+  readonly by: 'kprobe'
+  readonly hooks: readonly (FunctionHook | TracepointHook)[]
+}
+
+/** At the entry of which kernel functions a probe's hook is found again. */
+export interface FunctionHook {
+  readonly probe: Probe
+  /** Choices in order of preference. All functions of a choice are needed. */
+  readonly entries: readonly (readonly FunctionEntry[])[]
+  /** Tries to get elsewhere what was cut in the kernel. */
+  readonly complete?: Complete
+}
+
+/**
+ * Replaces fields of a record that were cut by whole ones, and returns the names of those that stay cut. It may only do
+ * so if what is known is a part of the whole, so that nothing newer gets into an older record.
+ */
+export type Complete = (fields: Record<string, unknown>, cut: readonly string[]) => readonly string[]
+
+/** A tracepoint that has all of its record by itself. */
+export interface TracepointHook {
+  readonly category: string
+  readonly name: string
+  readonly layout: RecordLayout
+  /**
+   * Finds the fields of the record in the format of this kernel; undefined if it has others. What it returns reads one
+   * hit, and returns undefined for bytes that it does not understand.
+   */
+  readonly bind: (fields: ReadonlyMap<string, FieldPlace>) => ReadTracepoint | undefined
+}
+
+/** Values of a record's fields, out of the bytes of a hit. */
+export type ReadTracepoint = (raw: Buffer) => Readonly<Record<string, unknown>> | undefined
+
+/** Messages of the proc connector. */
+export interface ProcConnectorRung {
+  readonly by: 'procConnector'
+  /** Names of the messages, for `Capabilities`. */
+  readonly messages: string
+  readonly fills: readonly RecordLayout[]
+  readonly maker: MakerSpec<TimedProcMessage>
+  readonly lacks?: readonly Lack[]
+}
+
+/** A message, and its time as records have it. */
+export type TimedProcMessage = ProcMessage & {
+  /** CLOCK_BOOTTIME. */
+  readonly timeNs: bigint
+}
+
+/** Events of the audit system. */
+export interface AuditRung {
+  readonly by: 'audit'
+  /** Names of the calls, for `Capabilities`. */
+  readonly hook: string
+  readonly calls: readonly AuditedCall[]
+  /** Records that are events by themselves. */
+  readonly records?: readonly AuditedRecord[]
+  readonly fills: readonly RecordLayout[]
+  readonly maker: MakerSpec<AuditEvent>
+  readonly lacks?: readonly Lack[]
+}
+
+/** The architectures whose calls the audit system tells apart. */
+export type AuditArchitecture = 'x86_64' | 'i386' | 'aarch64'
+
+/** A system call that is audited, or several that mean the same. */
+export interface AuditedCall {
+  readonly numbers: Readonly<Record<AuditArchitecture, readonly number[]>>
+  /** Calls that fail, and those that never return, are audited too. */
+  readonly always?: boolean
+  /** Only calls with this first argument. */
+  readonly firstArgument?: number
+  /** Sorts before all other calls of its step of audit's clock: what it makes must be there before it acts. */
+  readonly isFirst?: boolean
+}
+
+/** An audit record without a system call. */
+export interface AuditedRecord {
+  readonly type: number
+  /** Name of what is learnt by it, and of its hook, for `Capabilities`. */
+  readonly what: string
+  readonly hook: string
+}
+
+/** A system call with the records that belong to it, or a record that is an event by itself. */
+export interface AuditEvent {
+  /** `AUDIT_SYSCALL`, or that of the only record. */
+  readonly type: number
+  /** Only of system calls. */
+  readonly call?: { readonly architecture: AuditArchitecture; readonly number: number }
+  readonly pid: number
+  /** Of the SYSCALL record, or of the only one. */
+  readonly fields: AuditRecord['fields']
+  readonly records: readonly AuditRecord[]
+  /** CLOCK_BOOTTIME, to a step of audit's clock; events of one process keep their order. */
+  readonly timeNs: bigint
+}
+
+/** What makes records of messages. Rungs that name the same object share what it opens. */
+export interface MakerSpec<Message> {
+  /** What it adds to the messages from elsewhere. */
+  readonly adds?: readonly { readonly what: string; readonly hook: string; readonly flavor: string }[]
+  /** Called once, when the first message may come. */
+  open(context: MakerContext): Maker<Message>
+}
+
+export interface MakerContext {
+  readonly records: RecordWriter
+  /** Stands for a CPU where the message does not say which it was. */
+  readonly unknownCpu: number
+}
+
+/** Where records are written to. */
+export interface RecordWriter {
+  /** Makes a record; fields that are left out are unknown. Without room it is counted as lost. */
+  push<F extends Record<string, Field>>(
+    layout: RecordLayout<F>,
+    at: { readonly cpu: number; readonly timeNs: bigint },
+    values: Partial<EncodableFieldsOf<F>>,
+  ): void
+  /** All that was pushed so far is complete: it is put in order of time, and numbered. */
+  settle(): void
+}
+
+/** Makes records of messages. `take` and `make` come in turns. */
+export interface Maker<Message> {
+  /** Records that lack facts because what they are about was gone before it could be looked at. */
+  readonly unenriched: number
+  /** Looks at messages, oldest first, and at whatever else has to be read about them. */
+  take(messages: readonly Message[]): void
+  /**
+   * Writes the records of the messages that were taken.
+   *
+   * @param later messages that came meanwhile, to be taken next: they say what was read too late
+   */
+  make(later: readonly Message[]): void
+  /** No message waits. */
+  idle(): void
+}
+
+/** A reader in user space that runs beside a backend. */
+export interface SourceRung {
+  readonly by: 'source'
+  /** For `Capabilities`: `netlink/sock_diag`, and how it is read. */
+  readonly hook: string
+  readonly flavor: string
+  readonly fills: readonly RecordLayout[]
+  readonly lacks?: readonly Lack[]
+  /** @throws {EbpfError} or {QuarkError} if it does not work here: the next rung is tried then */
+  open(context: SourceContext): Source
+}
+
+export interface SourceContext {
+  readonly clock: SourceClock
+  /** Makes a record of something that happened at `timeNs` of CLOCK_BOOTTIME. Without room it is counted as lost. */
+  push<F extends Record<string, Field>>(
+    layout: RecordLayout<F>,
+    at: { readonly timeNs: bigint },
+    values: Partial<EncodableFieldsOf<F>>,
+  ): void
+  /** What it reads from says that `count` messages were dropped. */
+  noteLost(count: number): void
+}
+
+/** The clocks of a queue. */
+export interface SourceClock {
+  /** CLOCK_BOOTTIME in ns. */
+  bootNowNs(): number
+  /** The wall clock less CLOCK_BOOTTIME. */
+  readonly bootEpochNs: bigint
+}
+
+/** A source that is open. It never throws for what it reads: that is counted as lost. */
+export interface Source {
+  /** Readable when there is something to read. They stay the source's, which closes them. */
+  readonly fds?: readonly Fd[]
+  /** How often to read without being woken, in ms; default: whenever records are taken. */
+  readonly pollMs?: number
+  /** Makes records of all that there is; never blocks. */
+  read(): void
+  /** What happens from now on becomes no record; `read` makes records of what happened before. */
+  stop(): void
+  close(): void
+}
+
+/** What a rung fills. */
+export function layoutsOf(rung: Rung): RecordLayout[] {
+  switch (rung.by) {
+    case 'ebpf':
+      return rung.probes.map(({ layout }) => layout)
+    case 'kprobe':
+      return rung.hooks.map((hook) => ('probe' in hook ? hook.probe.layout : hook.layout))
+    default:
+      return [...rung.fills]
+  }
+}
+
+/** The probes of each rung of programs. */
+export function probesOf(rungs: readonly Rung[]): (readonly Probe[])[] {
+  return rungs.flatMap((rung) => (rung.by === 'ebpf' ? [rung.probes] : []))
+}

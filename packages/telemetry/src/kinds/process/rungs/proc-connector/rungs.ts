@@ -1,0 +1,86 @@
+/** What the proc connector says of processes. */
+
+import { clockNs } from 'quark-ebpf'
+import type { Lack, MakerSpec, ProcConnectorRung, TimedProcMessage } from '../../../../facts/rungs.js'
+import type { Surroundings } from '../../../kind.js'
+import type { ProcessSettings } from '../../options.js'
+import {
+  commLayout,
+  execLayout,
+  exitLayout,
+  forkLayout,
+  idChangeLayout,
+  threadExitLayout,
+  threadForkLayout,
+} from '../../layouts.js'
+import { scanLiveProcesses } from '../live-processes.js'
+import { ProcConnectorRecords } from './records.js'
+
+/** Files of a process, and what they add to the records. */
+const PROCFS = {
+  stat: 'ppid, pgid, sid, tty, start time, comm',
+  status: 'user and group ids, capabilities',
+  cmdline: 'argv',
+  'cwd, exe, root': 'paths',
+  ns: 'namespaces',
+  cgroup: 'cgroup',
+}
+
+function maker({ settings, hierarchy }: Surroundings<ProcessSettings>): MakerSpec<TimedProcMessage> {
+  return {
+    adds: Object.entries(PROCFS).map(([file, what]) => ({
+      what,
+      hook: `/proc/PID/${file}`,
+      flavor: 'procfs',
+    })),
+    open: ({ records }) =>
+      new ProcConnectorRecords(settings, hierarchy, records, scanLiveProcesses(clockNs('boottime'))),
+  }
+}
+
+/** The rungs of facts, by what they report. */
+export function procConnectorRungs(surroundings: Surroundings<ProcessSettings>) {
+  const shared = { by: 'procConnector', maker: maker(surroundings) } as const
+  return {
+    exit: {
+      ...shared,
+      messages: 'PROC_EVENT_EXIT',
+      fills: [exitLayout],
+      lacks: surroundings.settings.usage ? [NO_USAGE] : [],
+    },
+    commChange: {
+      ...shared,
+      messages: 'PROC_EVENT_COMM',
+      fills: [commLayout],
+      lacks: [
+        {
+          what: 'commChange through /proc',
+          reason: 'before Linux 5.16 no message tells of names that are written to /proc/PID/comm',
+          until: '5.16',
+        },
+      ],
+    },
+    idChange: { ...shared, messages: 'PROC_EVENT_UID, _GID, _SID', fills: [idChangeLayout] },
+    exec: { ...shared, messages: 'PROC_EVENT_EXEC', fills: [execLayout] },
+    fork: { ...shared, messages: 'PROC_EVENT_FORK', fills: [forkLayout], lacks: [SHORT_LIVED] },
+    threads: {
+      ...shared,
+      messages: 'PROC_EVENT_FORK, _EXIT',
+      fills: [threadForkLayout, threadExitLayout],
+    },
+  } satisfies Record<string, ProcConnectorRung>
+}
+
+const NO_USAGE: Lack = { what: 'usage', reason: 'the proc connector does not tell what a process used' }
+
+const SHORT_LIVED: Lack = {
+  what: 'facts of short-lived processes',
+  reason:
+    'the proc connector tells only pids, parents, status, names and real and effective ids; the rest is read ' +
+    'from /proc, where a process that ends at once is not found any more: stats().unenriched counts them',
+}
+
+/** Why there is no rung for other facts. */
+export const PROC_CONNECTOR_LACKING = {
+  failedExecs: 'the proc connector tells only of execs that succeeded',
+} as const
