@@ -4,21 +4,14 @@ import { type RecordLayout, layoutOf, constant, u32 } from 'quark-ebpf/probe'
 import { coreOptions } from '../options/declare.js'
 import { catalogueOf } from './catalogue.js'
 import type { Kind } from './kind.js'
+import { bareKind } from './testing/bare-kind.js'
 
 function layout(type: number): RecordLayout {
   return layoutOf(type, 'toy', { pid: u32(constant(0)) })
 }
 
 function kind(name: string, number: number, parts: Partial<Kind> = {}): Kind {
-  return {
-    name,
-    number,
-    options: {},
-    facts: () => [],
-    records: [],
-    aggregation: { default: [], minimal: [] },
-    ...parts,
-  }
+  return bareKind(name, number, { options: {}, ...parts })
 }
 
 const apply = () => undefined

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { OptionError } from '../errors.js'
 import { catalogueOf } from '../kinds/catalogue.js'
 import { kinds } from '../kinds/index.js'
-import type { Kind } from '../kinds/kind.js'
+import { bareKind } from '../kinds/testing/bare-kind.js'
 import { checkOptions } from './check.js'
 import type { OptionSpecs, RecordedNames, SettingsOf, ValueOf } from './spec.js'
 import { recordedNames } from './spec.js'
@@ -22,9 +22,7 @@ const toyOptions = {
   toyFilter: { type: 'instance', of: { class: Filter, noun: 'a Filter' } },
 } as const satisfies OptionSpecs
 
-const toyKind: Kind<typeof toyOptions> = {
-  name: 'toy',
-  number: 200,
+const toyKind = bareKind('toy', 200, {
   options: toyOptions,
   // The kind sees its own options, typed.
   facts: ({ settings }) => {
@@ -34,9 +32,7 @@ const toyKind: Kind<typeof toyOptions> = {
       ? [{ name: 'toys', rungs: [], required: false }]
       : []
   },
-  records: [],
-  aggregation: { default: [], minimal: [] },
-}
+})
 
 const catalogue = catalogueOf([...kinds, toyKind] as const)
 
