@@ -2,150 +2,115 @@
  * Elastic Common Schema: one document per event. docs/ecs.md is its contract.
  */
 
-import type { IdChange, ProcessAction, QuarkEvent } from '../event/event.js'
+import type { BaseEvent } from '../event/event.js'
+import { type EcsEventSpec, type EventSpec, fieldsOf, type NamedField } from '../event/spec.js'
 import type { Process } from '../process/process.js'
-import { hostFields } from './ecs-host.js'
-import { type EcsContext, processFields, unnamedFields } from './ecs-process.js'
-import { document, num, obj, str, strs, time } from './fragments.js'
-import { idsOf } from './ids.js'
-import { errnoName } from './names.js'
+import { findRelatives } from '../process/relatives.js'
+import { type EcsHost, hostFields } from './ecs-host.js'
+import { RelativesWriter } from './ecs-relatives.js'
+import { groupOf, type Leaf, leavesOf, treeOf } from './ecs-tree.js'
+import { num, obj, str, strs } from './fragments.js'
+import { isoTime } from './iso-time.js'
+import { specsByKind } from './specs.js'
+import { type Members, type Names, type Step, writeSteps } from './steps.js'
 
 /** The version of ECS whose fields are used. */
 export const ECS_VERSION = '9.4.0'
 
-/** A function that writes events as lines of ECS JSON, without line ends. Host fields are written once, here. */
-export function createEcs(context: EcsContext): (event: QuarkEvent) => string {
-  const everywhere =
-    obj('ecs', str('version', ECS_VERSION)) + (context.host === undefined ? '' : hostFields(context.host))
-
-  return (event) =>
-    document(
-      time('@timestamp', event.timeNs) +
-        everywhere +
-        obj('event', categorisation(event) + durationOf(event)) +
-        errorOf(event) +
-        userOf(event.process, context) +
-        processOf(event, context) +
-        obj('quark', beyondEcs(event)),
-    )
+/** What documents say beyond the event itself. */
+export interface EcsContext {
+  /** Written into every document when it is given. */
+  readonly host?: EcsHost
+  userName(this: void, uid: number): string | undefined
+  groupName(this: void, gid: number): string | undefined
+  /** The newest process with that pid; for parents and leaders. */
+  lookup(this: void, pid: number): Process | undefined
 }
 
-function categorisation(event: QuarkEvent): string {
-  return (
-    str('action', actionOf(event)) +
-    str('kind', event.kind === 'snapshot' ? 'state' : 'event') +
-    strs('category', ['process']) +
-    strs('type', typesOf(event)) +
-    str('outcome', event.kind === 'execFailed' ? 'failure' : undefined) +
-    str('module', 'quark') +
-    str('dataset', 'quark.process')
+/** Field sets whose place among the others is fixed. */
+const ORDER = ['error', 'user', 'process', 'quark']
+
+interface EcsPlan {
+  readonly ecs: EcsEventSpec<BaseEvent>
+  /** `event`, where it is always the same. */
+  readonly constant: string | undefined
+  readonly steps: readonly Step[]
+  /** The member of the event that its object is. */
+  readonly subject: string | undefined
+}
+
+/** A function that writes the declared events as lines of ECS JSON, without line ends. Host fields are written once, here. */
+export function ecsWriter(specs: readonly EventSpec[], context: EcsContext): (event: BaseEvent) => string {
+  const { host, userName, groupName } = context
+  const names: Names = { userName, groupName }
+  const relatives = new RelativesWriter(names)
+  const everywhere = `"${obj('ecs', str('version', ECS_VERSION))}${host === undefined ? '' : hostFields(host)}`
+  const planOf = specsByKind(specs, (spec) => planEcs(spec, relatives))
+  return (event) => {
+    const { ecs, constant, steps, subject } = planOf(event.kind)
+    const members = event as unknown as Members
+    const object = subject === undefined ? undefined : (members[subject] as Members | undefined)
+    if (object !== undefined) relatives.related = relatedOf(event, object, context)
+    const category = constant ?? categorisation(ecs, event)
+    const head = `{"@timestamp":"${isoTime(event.timeNs)}${everywhere}${category}`
+    return `${writeSteps(steps, members, object, head, false, names)}}`
+  }
+}
+
+/** The relatives that came with the event. */
+function relatedOf(event: BaseEvent, object: object, { lookup }: EcsContext) {
+  return (event as { relatives?: object }).relatives ?? findRelatives(object as Process, lookup)
+}
+
+function planEcs(spec: EventSpec, relatives: RelativesWriter): EcsPlan {
+  const { ecs, kind } = spec
+  if (ecs === undefined) throw new TypeError(`Cannot write an event as ECS that has no place in it: ${kind}`)
+  // The object that the event is about: its paths are those of the document.
+  const isSubject = ([, { object, ecs }]: NamedField): boolean => object !== undefined && ecs === undefined
+  const fields = fieldsOf(spec)
+  const subject = fields.find(isSubject)
+  const own = leavesOf(
+    fields.filter((field) => !isSubject(field)),
+    true,
   )
-}
-
-function actionOf(event: QuarkEvent): string {
-  switch (event.kind) {
-    case 'process':
-      return processAction(event.actions)
-    case 'snapshot':
-      return 'process-snapshot'
-    case 'thread':
-      return event.action === 'fork' ? 'thread-forked' : 'thread-exited'
-    case 'execFailed':
-      return 'process-exec-failed'
-    case 'lost':
-      return 'records-lost'
-    case 'raw':
-      throw new TypeError('Cannot write a raw record as ECS: it has no process')
+  const steps = subject === undefined ? treeOf(own, ORDER) : stepsWithSubject(subject, own, relatives)
+  const isConstant = typeof ecs.action === 'string' && typeof ecs.type !== 'function' && ecs.duration === undefined
+  return {
+    ecs,
+    constant: isConstant ? categorisation(ecs, undefined) : undefined,
+    steps,
+    subject: subject?.[0],
   }
 }
 
-function processAction(actions: readonly ProcessAction[]): string {
-  const forked = actions.includes('fork') ? '-forked' : ''
-  const executed = actions.includes('exec') ? '-executed' : ''
-  const exited = actions.includes('exit') ? '-exited' : ''
-  const life = forked + executed + exited
-  // Changes are only named when nothing else happened: rules match on the names that fork, exec and exit make.
-  if (life !== '') return `process${life}`
-  const changed = actions.includes('idChange') ? '-id-changed' : ''
-  const renamed = actions.includes('commChange') ? '-renamed' : ''
-  return `process${changed}${renamed}`
+function stepsWithSubject([, { object }]: NamedField, own: readonly Leaf[], relatives: RelativesWriter): Step[] {
+  if (object === undefined) return []
+  const { place = '', paths = [] } = object
+  const leaves = [...own, ...leavesOf(fieldsOf(object), false)]
+  const isAtPlace = ({ path }: Leaf): boolean => path.startsWith(`${place}.`)
+  const order = [...ORDER, ...paths]
+  const placed = groupOf(place, relatives.stepsOf(object, leaves.filter(isAtPlace), place))
+  const rest = treeOf(
+    leaves.filter((leaf) => !isAtPlace(leaf)),
+    order,
+  )
+  // The place of the object is one of the field sets that are in order.
+  const rank = ({ first }: Step): number => ORDER.findIndex((key) => first.startsWith(`"${key}"`))
+  const at = rest.findIndex((step) => rank(step) > rank(placed))
+  return at < 0 ? [...rest, placed] : [...rest.slice(0, at), placed, ...rest.slice(at)]
 }
 
-function typesOf(event: QuarkEvent): string[] {
-  // Neither is the start or end of a process, which is what others count by these types.
-  if (event.kind === 'thread') return ['change']
-  if (event.kind !== 'process') return ['info']
-
-  const { actions } = event
-  const types: string[] = []
-  if (actions.includes('fork') || actions.includes('exec')) types.push('start')
-  if (actions.includes('idChange') || actions.includes('commChange')) types.push('change')
-  if (actions.includes('exit')) types.push('end')
-  return types
-}
-
-function durationOf(event: QuarkEvent): string {
-  const ended = event.kind === 'process' && event.actions.includes('exit')
-  return ended ? num('duration', event.process.durationNs) : ''
-}
-
-function errorOf(event: QuarkEvent): string {
-  if (event.kind !== 'execFailed') return ''
-  return obj('error', str('code', errnoName(event.errno) ?? String(event.errno)))
-}
-
-/** Whose rights the process has: the effective ids. */
-function userOf(p: Process | undefined, { userName, groupName }: EcsContext): string {
-  if (p === undefined) return ''
-  const group = p.egid === undefined ? '' : obj('group', idAndName(p.egid, groupName))
-  return obj('user', (p.euid === undefined ? '' : idAndName(p.euid, userName)) + group)
-}
-
-function idAndName(id: number, nameOf: (id: number) => string | undefined): string {
-  return str('id', String(id)) + str('name', nameOf(id))
-}
-
-function processOf(event: QuarkEvent, context: EcsContext): string {
-  if (event.kind === 'lost' || event.kind === 'raw') return ''
-  const thread = threadOf(event)
-  if (event.process !== undefined) return obj('process', processFields(event.process, context, thread))
-  return obj('process', num('pid', event.pid) + obj('thread', thread))
-}
-
-function threadOf(event: QuarkEvent): string {
-  switch (event.kind) {
-    case 'thread':
-      return num('id', event.tid) + str('name', event.comm)
-    case 'execFailed':
-      return num('id', event.tid)
-    default:
-      return ''
-  }
-}
-
-/** What ECS has no field for. */
-function beyondEcs(event: QuarkEvent): string {
-  switch (event.kind) {
-    case 'process':
-      return strs('actions', event.actions) + idChangeOf(event.idChange) + unnamedFields(event.process)
-    case 'snapshot':
-      return unnamedFields(event.process)
-    case 'thread':
-      return obj('thread', num('exit_code', event.exitCode)) + unnamedFields(event.process)
-    case 'execFailed':
-      return (
-        obj('exec_failed', num('errno', event.errno) + str('filename', event.filename)) +
-        unnamedFields(event.process)
-      )
-    case 'lost':
-      return obj('lost', str('cause', event.cause) + num('count', event.count) + num('cpu', event.cpu))
-    case 'raw':
-      return ''
-  }
-}
-
-function idChangeOf(change: IdChange | undefined): string {
-  if (change === undefined) return ''
-  const { changed, from, to } = change
-  return obj('id_change', strs('changed', changed) + obj('from', idsOf(from)) + obj('to', idsOf(to)))
+function categorisation<E>(ecs: EcsEventSpec<E>, event: E): string {
+  const { action, kind = 'event', category, type, outcome, dataset, duration } = ecs
+  return obj(
+    'event',
+    str('action', typeof action === 'string' ? action : action(event)) +
+      str('kind', kind) +
+      strs('category', category) +
+      strs('type', typeof type === 'function' ? type(event) : type) +
+      str('outcome', outcome) +
+      str('module', 'quark') +
+      str('dataset', dataset) +
+      num('duration', duration?.(event)),
+  )
 }

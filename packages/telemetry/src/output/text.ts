@@ -1,196 +1,51 @@
 /**
- * The text dump: `->PID (ACTIONS)`, then a line per group of facts with a tag of four characters. Unknown
- * facts are left out of their line, and a line without facts is left out.
+ * The text dump: `->PID (TITLE)`, then a line per group of facts with a tag of some characters. Unknown facts are
+ * left out of their line, and a line without facts is left out.
  */
 
-import type { IdChange, ProcessAction, QuarkEvent } from '../event/event.js'
-import type { Process } from '../process/process.js'
-import { errnoName, signalName } from './names.js'
-import { sanitise } from './sanitise.js'
+import type { BaseEvent } from '../event/event.js'
+import { type EventSpec, type FieldType, fieldsOf, formsOf } from '../event/spec.js'
+import { specsByKind } from './specs.js'
+import {
+  BOOLEAN,
+  FLAG,
+  GROUP,
+  LIST,
+  type Members,
+  NAMED_ERRNO,
+  NAMED_SIGNAL,
+  NUMBER,
+  OBJECT,
+  SAFE,
+  SHORT_HEX,
+  type Step,
+  stepOf,
+  writeSteps,
+} from './steps.js'
 
 export interface TextOptions {
   /** Mark it up with the colours of ANSI terminals. Default false. */
   readonly colour?: boolean
 }
 
-/** One event as lines of text, without the last line end. Strings are made safe for a terminal. */
-export function textOf(event: QuarkEvent, { colour = false }: TextOptions = {}): string {
-  const lines = [heading(event), ...details(event)]
-  if (event.process !== undefined) lines.push(...processLines(event.process))
-  const known = lines.filter((line) => line !== undefined)
-  return (
-    colour ? known.map((line, i) => (i === 0 ? colouredHeading(line, event) : colouredLine(line))) : known
-  ).join('\n')
-}
-
-const ACTION_NAMES: Readonly<Record<ProcessAction, string>> = {
-  fork: 'FORK',
-  exec: 'EXEC',
-  exit: 'EXIT',
-  idChange: 'ID_CHANGE',
-  commChange: 'SETPROCTITLE',
-}
-
-function heading(event: QuarkEvent): string {
-  switch (event.kind) {
-    case 'process':
-      return `->${event.process.pid} (${event.actions.map((action) => ACTION_NAMES[action]).join('+')})`
-    case 'snapshot':
-      return `->${event.process.pid}`
-    case 'thread':
-      return `->${event.pid} (${event.action === 'fork' ? 'THREAD_FORK' : 'THREAD_EXIT'})`
-    case 'execFailed':
-      return `->${event.pid} (EXEC_FAILED)`
-    case 'lost':
-      return '->0 (LOST)'
-    case 'raw':
-      return '*'
-  }
-}
-
-/** What the event says beside the process. */
-function details(event: QuarkEvent): (string | undefined)[] {
-  switch (event.kind) {
-    case 'process':
-      return event.idChange === undefined ? [] : [idChangeLine(event.idChange)]
-    case 'snapshot':
-      return []
-    case 'thread':
-      return [
-        line(
-          'THRD',
-          number('tid', event.tid),
-          string('comm', event.comm),
-          number('exit_code', event.exitCode),
-        ),
-      ]
-    case 'execFailed':
-      return [
-        line(
-          'FAIL',
-          number('tid', event.tid),
-          named('errno', event.errno, errnoName),
-          string('filename', event.filename),
-        ),
-      ]
-    case 'lost':
-      return [line('LOST', `cause=${event.cause}`, number('count', event.count), number('cpu', event.cpu))]
-    case 'raw':
-      return []
-  }
-}
-
-const CHANGED_IDS = {
-  sid: ['sid'],
-  uid: ['uid', 'euid', 'suid'],
-  gid: ['gid', 'egid', 'sgid'],
-} as const
-
-function idChangeLine({ changed, from, to }: IdChange): string | undefined {
-  const ids = changed.flatMap((call) => CHANGED_IDS[call])
-  return line('IDCH', ...ids.map((id) => `${id}=${from[id] ?? '?'}->${to[id]}`))
-}
-
-function processLines(p: Process): (string | undefined)[] {
-  return [
-    line('COMM', string('comm', p.comm)),
-    line('CMDL', p.argv && `cmdline=[ ${p.argv.map(sanitise).join(', ')} ]`),
-    p.argvTruncated ? line('CMDL', 'truncated=true', number('size', p.argvSizeBytes)) : undefined,
-    ...procLines(p),
-    line('CWD', string('cwd', p.cwd)),
-    p.root === '/' ? undefined : line('ROOT', string('root', p.root)),
-    line('EXE', string('exe', p.exe)),
-    p.exeDeleted ? line('EXE', 'deleted=true') : undefined,
-    line(
-      'ENV',
-      p.env && number('env_len', p.envSizeBytes ?? sizeBytes(p.env)),
-      p.envTruncated ? 'truncated=true' : undefined,
-    ),
-    line('CGRP', string('cgroup', p.cgroup)),
-    ...exitLines(p),
-  ]
-}
-
-function procLines(p: Process): (string | undefined)[] {
-  return [
-    line('PROC', number('ppid', p.ppid)),
-    line(
-      'PROC',
-      number('uid', p.uid),
-      number('gid', p.gid),
-      number('suid', p.suid),
-      number('sgid', p.sgid),
-      number('euid', p.euid),
-      number('egid', p.egid),
-      number('pgid', p.pgid),
-      number('sid', p.sid),
-    ),
-    line(
-      'PROC',
-      hex('cap_inheritable', p.capInheritable),
-      hex('cap_permitted', p.capPermitted),
-      hex('cap_effective', p.capEffective),
-    ),
-    line('PROC', hex('cap_bset', p.capBounding), hex('cap_ambient', p.capAmbient)),
-    line(
-      'PROC',
-      number('time_boot', p.startTimeNs),
-      number('tty_major', p.ttyMajor),
-      number('tty_minor', p.ttyMinor),
-    ),
-    line('PROC', number('uts_inonum', p.utsNs), number('ipc_inonum', p.ipcNs)),
-    line('PROC', number('mnt_inonum', p.mntNs), number('net_inonum', p.netNs)),
-    line('PROC', string('entity_id', p.entityId)),
-  ]
-}
-
-function exitLines({ exitCode, exitSignal, coreDumped, exitTimeNs, usage }: Process): (string | undefined)[] {
-  const core = exitSignal === undefined ? undefined : `core=${coreDumped}`
-  const how = [number('exit_code', exitCode), named('signal', exitSignal, signalName), core]
-  return [
-    line('EXIT', ...how, number('exit_time', exitTimeNs)),
-    usage &&
-      line(
-        'USAG',
-        number('user_time', usage.userTimeNs),
-        number('system_time', usage.systemTimeNs),
-        number('peak_rss', usage.peakRssBytes),
-        number('read_bytes', usage.readBytes),
-        number('write_bytes', usage.writeBytes),
-      ),
-  ]
-}
-
-/** Size of NUL-terminated strings. */
-function sizeBytes(strings: readonly string[]): number {
-  return strings.reduce((size, string) => size + Buffer.byteLength(string) + 1, 0)
-}
-
-function line(tag: string, ...facts: (string | undefined)[]): string | undefined {
-  const known = facts.filter((fact) => fact !== undefined)
-  return known.length === 0 ? undefined : `  ${tag}\t${known.join(' ')}`
-}
-
-function string(name: string, value: string | undefined): string | undefined {
-  return value === undefined ? undefined : `${name}=${sanitise(value)}`
-}
-
-function number(name: string, value: number | bigint | undefined): string | undefined {
-  return value === undefined ? undefined : `${name}=${value}`
-}
-
-function hex(name: string, value: bigint | undefined): string | undefined {
-  return value === undefined ? undefined : `${name}=0x${value.toString(16)}`
-}
-
-function named(
-  name: string,
-  value: number | undefined,
-  nameOf: (value: number) => string | undefined,
-): string | undefined {
-  if (value === undefined) return undefined
-  const meaning = nameOf(value)
-  return meaning === undefined ? `${name}=${value}` : `${name}=${value} (${meaning})`
+/** `bytes` have no form: a dump is for people. */
+const FORMS: Readonly<Record<Exclude<FieldType, 'bytes' | 'object'>, number>> = {
+  pid: NUMBER,
+  uid: NUMBER,
+  gid: NUMBER,
+  number: NUMBER,
+  errno: NAMED_ERRNO,
+  signal: NAMED_SIGNAL,
+  time: NUMBER,
+  duration: NUMBER,
+  digits: NUMBER,
+  capabilities: SHORT_HEX,
+  flag: FLAG,
+  boolean: BOOLEAN,
+  string: SAFE,
+  strings: LIST,
+  word: SAFE,
+  words: LIST,
 }
 
 const RESET = '\x1b[0m'
@@ -198,11 +53,89 @@ const DIM = '\x1b[2m'
 const BOLD = '\x1b[1m'
 const BOLD_RED = '\x1b[1;31m'
 
-function colouredHeading(line: string, { kind }: QuarkEvent): string {
-  return `${kind === 'lost' || kind === 'execFailed' ? BOLD_RED : BOLD}${line}${RESET}`
+interface TextPlan {
+  readonly spec: EventSpec
+  readonly before: string
+  readonly after: string
+  readonly steps: readonly Step[]
 }
 
-function colouredLine(line: string): string {
-  const tab = line.indexOf('\t')
-  return `${DIM}${line.slice(0, tab)}${RESET}${line.slice(tab)}`
+/**
+ * A function that writes the declared events as lines of text, each without its last line end. Strings are made
+ * safe for a terminal.
+ */
+export function textWriter(
+  specs: readonly EventSpec[],
+): (event: BaseEvent, options?: TextOptions) => string {
+  const plain = specsByKind(specs, (spec) => planText(spec, false))
+  const coloured = specsByKind(specs, (spec) => planText(spec, true))
+  return (event, options) => {
+    const { spec, before, after, steps } = (options?.colour === true ? coloured : plain)(event.kind)
+    if (spec.text === undefined) return `${before}*${after}`
+    const title = spec.text.title(event)
+    const heading = `${before}->${spec.subject(event)}${title === undefined ? '' : ` (${title})`}${after}`
+    const members = event as unknown as Members
+    return writeSteps(steps, members, members, heading, false)
+  }
+}
+
+function planText(spec: EventSpec, colour: boolean): TextPlan {
+  const bold = spec.text?.isAlarm === true ? BOLD_RED : BOLD
+  return {
+    spec,
+    before: colour ? bold : '',
+    after: colour ? RESET : '',
+    steps: linesOf({ fields: spec.fields, lines: spec.text?.lines }, colour),
+  }
+}
+
+interface Lines {
+  readonly fields: object
+  readonly lines?: readonly string[] | undefined
+}
+
+/** A fact on its way to its line. */
+interface Fact {
+  readonly line: string
+  readonly name: string
+  readonly step: Step
+}
+
+/** The lines of an event or object, and behind them those of the objects in it. */
+function linesOf(declared: Lines, colour: boolean): Step[] {
+  const facts: Fact[] = []
+  const inner: Step[] = []
+  for (const [name, { type, text, object }] of fieldsOf(declared)) {
+    for (const form of formsOf(text)) {
+      const { at, type: as = type, value } = typeof form === 'string' ? { at: form } : form
+      if (as === 'object' || as === 'bytes') throw new TypeError(`Cannot dump a field of type ${as}: ${name}`)
+      const [line = '', fact = ''] = at.split(' ')
+      const first = fact === '' ? '' : `${fact}=`
+      const step = stepOf({ first, next: ` ${first}`, form: FORMS[as], name, value })
+      facts.push({ line, name: fact, step })
+    }
+    if (text !== undefined || object === undefined) continue
+    inner.push(stepOf({ first: '', next: '', form: OBJECT, name, steps: linesOf(object, colour) }))
+  }
+  const order = (declared.lines ?? []).map((line) => line.split(' '))
+  const known = order.map(([line = '']) => line)
+  const lines = [...new Set([...known, ...facts.map(({ line }) => line)])]
+  return [...lines.map((line) => lineOf(line, facts, order, colour)), ...inner]
+}
+
+function lineOf(
+  line: string,
+  facts: readonly Fact[],
+  order: readonly (readonly string[])[],
+  colour: boolean,
+): Step {
+  const tag = line.split('.')[0] ?? ''
+  const lead = `\n${colour ? DIM : ''}  ${tag}${colour ? RESET : ''}\t`
+  const [, ...names] = order.find(([name]) => name === line) ?? []
+  const rank = (name: string): number => (names.includes(name) ? names.indexOf(name) : names.length)
+  const steps = facts
+    .filter((fact) => fact.line === line)
+    .sort((a, b) => rank(a.name) - rank(b.name))
+    .map(({ step }) => step)
+  return stepOf({ first: lead, next: lead, form: GROUP, steps })
 }

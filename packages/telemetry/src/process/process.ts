@@ -75,3 +75,14 @@ export interface ProcessUsage {
   readonly readBytes: bigint
   readonly writeBytes: bigint
 }
+
+/** The ids of a process at some time. */
+export interface Ids {
+  readonly sid: number
+  readonly uid: number
+  readonly euid: number
+  readonly suid: number
+  readonly gid: number
+  readonly egid: number
+  readonly sgid: number
+}

@@ -1,6 +1,62 @@
+/** The events that are made of process records; event-specs.ts says what their members mean. */
+
+import type { BaseEvent } from '../../event/event.js'
 import { u64Of } from '../../event/time-base.js'
-import type { IdChange, ProcessAction, ProcessEvent } from '../../event/event.js'
-import type { Process } from '../../process/process.js'
+import type { Ids, Process } from '../../process/process.js'
+
+/** What happened to a process. An event lists its actions in this order, whatever their order in time. */
+export type ProcessAction = 'fork' | 'exec' | 'exit' | 'idChange' | 'commChange'
+
+/** Ids before and after a change; each lacks what is not known. */
+export interface IdChange {
+  /** Which calls were seen. */
+  readonly changed: readonly ('sid' | 'uid' | 'gid')[]
+  readonly from: Partial<Ids>
+  readonly to: Partial<Ids>
+}
+
+/** One or more of a process's fork, exec, exit, id and name changes that happened close together. */
+export interface ProcessEvent extends BaseEvent {
+  readonly kind: 'process'
+  readonly actions: readonly ProcessAction[]
+  /** Epoch ns of the first action. */
+  readonly timeNs: bigint
+  /** The process after the last action. */
+  readonly process: Process
+  readonly idChange: IdChange | undefined
+}
+
+/** An existing process, found in /proc when the queue was opened. */
+export interface SnapshotEvent extends BaseEvent {
+  readonly kind: 'snapshot'
+  /** Epoch ns of the scan. */
+  readonly timeNs: bigint
+  readonly process: Process
+}
+
+/** A thread other than the first began or ended. */
+export interface ThreadEvent extends BaseEvent {
+  readonly kind: 'thread'
+  readonly action: 'fork' | 'exit'
+  readonly pid: number
+  readonly tid: number
+  readonly comm: string | undefined
+  /** Status that the thread ended with. */
+  readonly exitCode: number | undefined
+  readonly process: Process | undefined
+}
+
+/** An execve(2) failed. */
+export interface ExecFailedEvent extends BaseEvent {
+  readonly kind: 'execFailed'
+  readonly pid: number
+  readonly tid: number
+  /** As the caller passed it; undefined when it could not be read. */
+  readonly filename: string | undefined
+  /** Positive errno. */
+  readonly errno: number
+  readonly process: Process | undefined
+}
 
 /** Bits of actions, in the order in which an event lists them. */
 export const ACTION_FORK = 1

@@ -1,0 +1,69 @@
+/**
+ * What writing an event costs in each format, in two builds beside each other.
+ *   node bench/outputs.mjs <entry of one build> <entry of the other> [recording]
+ * An entry is a path to `dist/index.js` of the telemetry package.
+ */
+import { resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { median, rotated } from './measure.mjs'
+
+const ROUNDS = 40
+/** Replays per round: a recording may have few events. */
+const REPLAYS = 40
+
+const own = fileURLToPath(new URL('../packages/telemetry/dist/index.js', import.meta.url))
+const recorded = '../packages/telemetry/src/recording/testdata/0.1.0.quarkrec'
+const [first = own, second = own, recording = fileURLToPath(new URL(recorded, import.meta.url))] =
+  process.argv.slice(2)
+
+async function load(entry) {
+  const library = await import(pathToFileURL(resolve(entry)).href)
+  return { library, times: { text: [], json: [], ecs: [] } }
+}
+
+/** Events that nobody has looked at yet, and what ECS asks about them. */
+async function replay({ Quark, createEcs }) {
+  const quark = await Quark.replay(recording)
+  const events = []
+  for await (const batch of quark.batches()) events.push(...batch)
+  const ecs = createEcs({
+    host: quark.host,
+    userName: (uid) => quark.userName(uid),
+    groupName: (gid) => quark.groupName(gid),
+    lookup: (pid) => quark.lookup(pid),
+  })
+  return { quark, events, ecs }
+}
+
+let length = 0
+
+async function round({ library, times }) {
+  for (const format of Object.keys(times)) {
+    const replays = []
+    for (let i = 0; i < REPLAYS; i++) replays.push(await replay(library))
+    const { textOf, jsonOf } = library
+    let count = 0
+    const started = process.hrtime.bigint()
+    for (const { events, ecs } of replays) {
+      const write = format === 'ecs' ? ecs : format === 'json' ? jsonOf : textOf
+      // As a stream does: what was joined of pieces is made one string.
+      for (const event of events) length += Buffer.byteLength(write(event))
+      count += events.length
+    }
+    times[format].push(Number(process.hrtime.bigint() - started) / count)
+    for (const { quark } of replays) await quark.close()
+  }
+}
+
+const builds = [await load(first), await load(second)]
+for (let i = 0; i < ROUNDS; i++) {
+  for (const build of rotated(builds, i)) await round(build)
+}
+for (const format of ['text', 'json', 'ecs']) {
+  // The first half is left out: code is still being compiled.
+  const [a, b] = builds.map(({ times }) => times[format].slice(ROUNDS >> 1))
+  const ratio = median(a.map((ns, i) => b[i] / ns))
+  const us = (values) => (median(values) / 1000).toFixed(2)
+  console.log(`${format.padEnd(4)}  ${us(a)} us  ${us(b)} us  second/first ${ratio.toFixed(3)}`)
+}
+if (length === 0) throw new Error('Cannot measure: the recording has no events')

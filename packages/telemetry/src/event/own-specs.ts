@@ -1,0 +1,49 @@
+/** The events that are quark's own, and of no kind. */
+
+import type { LostEvent } from './event.js'
+import type { RawEvent } from './raw-event.js'
+import type { EventSpec } from './spec.js'
+
+export const lostSpec: EventSpec<LostEvent> = {
+  kind: 'lost',
+  doc: 'Records were lost between the event before and this one',
+  subject: () => 0,
+  fields: {
+    cause: {
+      type: 'word',
+      words: ['ringFull', 'rejected', 'recursion', 'evicted'],
+      doc: 'where: the ring was full, a record was broken, a program did not run, or a table was full',
+      isAlwaysKnown: true,
+      text: 'LOST cause',
+      ecs: 'quark.lost.cause',
+    },
+    count: {
+      type: 'number',
+      doc: 'records that are missing since the event before',
+      isAlwaysKnown: true,
+      text: 'LOST count',
+      ecs: 'quark.lost.count',
+    },
+    cpu: {
+      type: 'number',
+      doc: 'CPU whose records are missing, when it is known',
+      text: 'LOST cpu',
+      ecs: 'quark.lost.cpu',
+    },
+  },
+  text: { title: () => 'LOST', isAlarm: true },
+  ecs: { action: 'records-lost', category: ['process'], type: ['info'], dataset: 'quark.process' },
+}
+
+export const rawSpec: EventSpec<RawEvent> = {
+  kind: 'raw',
+  doc: 'A record as the kernel side wrote it, in bypass mode',
+  subject: () => 0,
+  fields: {
+    name: { type: 'string', doc: 'name of the record type', isAlwaysKnown: true },
+    bytes: { type: 'bytes', doc: 'the record, header included', isAlwaysKnown: true },
+  },
+}
+
+/** In the order of the docs. */
+export const ownSpecs = [lostSpec, rawSpec] as const

@@ -1,0 +1,215 @@
+/**
+ * What an event means, declared once. The writers of text, JSON and ECS, the tables of docs/json.md and
+ * docs/ecs.md and the published JSON Schema follow from these declarations, and name no field themselves.
+ */
+
+import type { BaseEvent } from './event.js'
+
+/**
+ * What a value is. `time` is epoch ns, `duration` ns, `digits` another u64, `capabilities` a set of bits: all
+ * of these are bigints. A `flag` is only said when it is true, a `boolean` always. `word` and `words` come from
+ * a fixed list.
+ */
+export type FieldType =
+  | 'pid'
+  | 'uid'
+  | 'gid'
+  | 'number'
+  | 'errno'
+  | 'signal'
+  | 'time'
+  | 'duration'
+  | 'digits'
+  | 'capabilities'
+  | 'flag'
+  | 'boolean'
+  | 'string'
+  | 'strings'
+  | 'word'
+  | 'words'
+  | 'bytes'
+  | 'object'
+
+/** A pure function of a value. As a method it is taken wherever one of any value's is. */
+export type Rule<T, R> = { of(value: T): R }['of']
+
+/** One place in the text dump. */
+export interface TextForm<T> {
+  /**
+   * The line, a space and the name: `PROC.ids uid` is `uid=…` on a line with the tag `PROC`. What follows the
+   * dot keeps lines of one tag apart. Without a name the value stands alone.
+   */
+  readonly at: string
+  /** Default: the field's. */
+  readonly type?: FieldType
+  /** What is written in place of the field; undefined writes nothing. */
+  readonly value?: Rule<T, unknown>
+}
+
+/** One place in an ECS document. */
+export interface EcsForm<T> {
+  /** Dotted path: of the document, or below the member that holds the object. */
+  readonly path: string
+  /**
+   * Default: as the field's type has it. `name` is that of a number, `count` the length of a list, `joined` its
+   * strings with spaces between them.
+   */
+  readonly as?: FieldType | 'name' | 'count' | 'joined'
+  /** What is written in place of the field; undefined writes nothing. */
+  readonly value?: Rule<T, unknown>
+  /** How far from the event's own object it is shown, see `Reach`. Default `self`. */
+  readonly reach?: Reach
+  /** For the docs, in place of the field's. */
+  readonly doc?: string
+}
+
+/**
+ * Which relatives of an object show a field: none, its parent, all that are described, or those that are only
+ * referred to as well. Each includes the ones before it.
+ */
+export type Reach = 'self' | 'parent' | 'relatives' | 'references'
+
+/** One field of an event or object `T`. */
+export interface FieldSpec<T> {
+  readonly type: FieldType
+  /** What it means, as the docs and the schema say it. */
+  readonly doc: string
+  /** Of numbers. */
+  readonly unit?: 'bytes' | 'ns'
+  /** The largest number; default 2^32 - 1. */
+  readonly max?: number
+  /** All values of a `word` and of `words`. */
+  readonly words?: readonly string[]
+  /** Of an `object`. */
+  readonly object?: ObjectSpec
+  /** It is known of every one. */
+  readonly isAlwaysKnown?: boolean
+  /** What it holds may be meant for few eyes: passwords on command lines, tokens in environments. */
+  readonly mayHoldSecrets?: boolean
+  /** Key in JSON, default the field's name; null leaves it out. */
+  readonly json?: string | null
+  /** Where the text dump has it; it is left out without. A string is the place. */
+  readonly text?: string | TextForm<T> | readonly (string | TextForm<T>)[]
+  /** Where ECS has it; it is left out without. A string is the path. */
+  readonly ecs?: string | EcsForm<T> | readonly (string | EcsForm<T>)[]
+  /** Name among OpenTelemetry's semantic conventions. */
+  readonly attribute?: string
+}
+
+/** Members that are declared elsewhere (`kind`, `timeNs`, `relatives`), never there, or functions. */
+type Undeclared<T, K extends keyof T> = K extends 'kind' | 'timeNs' | 'relatives'
+  ? true
+  : T[K] extends undefined
+    ? true
+    : T[K] extends (...args: never[]) => unknown
+      ? true
+      : false
+
+/** Every member of `T` by its name, in the order of JSON. */
+export type FieldSpecs<T> = {
+  readonly [K in keyof T as Undeclared<T, K> extends true ? never : K]-?: FieldSpec<T>
+}
+
+/** Members that events have in common. */
+// oxlint-disable-next-line typescript/no-empty-object-type
+type AnyMembers = object
+
+/** An object that events hold, such as a process. */
+export interface ObjectSpec<T = AnyMembers> {
+  /** Its name in the schema and the docs. */
+  readonly name: string
+  readonly doc: string
+  /** Field set of ECS that is its own. What is below it can be shown of relatives, too. */
+  readonly place?: string
+  readonly fields: FieldSpecs<T>
+  /** Lines of the text dump in their order; what follows a line's name are its facts in theirs. */
+  readonly lines?: readonly string[]
+  /** Paths of ECS in the order of documents. What is not among them follows, in the order of declaration. */
+  readonly paths?: readonly string[]
+  /** Others of its kind that ECS shows beside it. */
+  readonly relatives?: readonly RelativeSpec<T>[]
+}
+
+/** One of an object's own kind to which it is related: a process's parent or leader. */
+export interface RelativeSpec<T = AnyMembers> {
+  /** Member of the event's `relatives`. */
+  readonly name: string
+  readonly doc: string
+  /** Key in ECS, at the place of the object or in the relative that has this one. */
+  readonly key: string
+  /** Its number as the object has it, by which it is shown when nothing else is known; without one there is none. */
+  readonly id: Rule<T, number | undefined>
+  /** Fields that reach this far are shown. */
+  readonly shows: Exclude<Reach, 'self'>
+  /** Key of a boolean: whether it is the object itself. */
+  readonly same?: string
+  /** The relative's own. */
+  readonly relatives?: readonly RelativeSpec<T>[]
+}
+
+/** How ECS categorises an event. */
+export interface EcsEventSpec<E> {
+  /** `event.action`. */
+  readonly action: string | Rule<E, string>
+  /** `event.kind`. Default `event`. */
+  readonly kind?: 'event' | 'state'
+  /** `event.category`. */
+  readonly category: readonly string[]
+  /** `event.type`. */
+  readonly type: readonly string[] | Rule<E, readonly string[]>
+  /** `event.outcome`; absent without. */
+  readonly outcome?: 'success' | 'failure' | 'unknown'
+  /** `event.dataset`. */
+  readonly dataset: string
+  /** `event.duration`, ns. */
+  readonly duration?: Rule<E, bigint | undefined>
+  /** Rows of the docs, where action or type is a rule. */
+  readonly rows?: readonly EcsEventRow[]
+}
+
+/** What the docs say of an event's action and type. */
+export interface EcsEventRow {
+  readonly what: string
+  readonly action: string
+  readonly type: string
+}
+
+/** One event. */
+export interface EventSpec<E extends BaseEvent = BaseEvent> {
+  readonly kind: E['kind']
+  /** What happened, as the docs say it. */
+  readonly doc: string
+  /** The pid that the event is about; 0 for none. */
+  readonly subject: Rule<E, number>
+  readonly fields: FieldSpecs<E>
+  /** Of the text dump. An event without it is dumped as a star: its fields are not decoded. */
+  readonly text?: EventTextSpec<E>
+  /** Without it the event cannot be written as ECS. */
+  readonly ecs?: EcsEventSpec<E>
+}
+
+export interface EventTextSpec<E> {
+  /** What follows the pid in the heading; undefined for nothing. */
+  readonly title: Rule<E, string | undefined>
+  /** Something went wrong: the heading is red. */
+  readonly isAlarm?: boolean
+  /** As in `ObjectSpec`. */
+  readonly lines?: readonly string[]
+}
+
+/** The event that a spec declares. */
+export type EventOf<S> = S extends { readonly subject: Rule<infer E, number> } ? E : never
+
+/** A field of whatever object, with its name. */
+export type NamedField = readonly [name: string, field: FieldSpec<object>]
+
+/** All fields of an event or object in the order of JSON. */
+export function fieldsOf(spec: { readonly fields: object }): NamedField[] {
+  return Object.entries(spec.fields) as NamedField[]
+}
+
+/** The places of a field in one format. */
+export function formsOf<F extends object>(forms: string | F | readonly (string | F)[] | undefined): readonly (string | F)[] {
+  if (forms === undefined) return []
+  return typeof forms === 'string' || !Array.isArray(forms) ? [forms as string | F] : forms
+}
