@@ -28,24 +28,21 @@ export {
   type QuarkErrorCode,
   RecordingError,
 } from './errors.js'
+export type { BaseEvent, LostCause, LostEvent } from './event/event.js'
 export type {
   ExecFailedEvent,
   IdChange,
-  Ids,
-  LostCause,
-  LostEvent,
   ProcessAction,
   ProcessEvent,
-  QuarkEvent,
   SnapshotEvent,
   ThreadEvent,
-} from './event/event.js'
-export type { Process, ProcessUsage } from './process/process.js'
+} from './kinds/process/events.js'
+export type { Ids, Process, ProcessUsage } from './process/process.js'
 export type { RawRecord } from './event/raw.js'
 export { RawEvent } from './event/raw-event.js'
 export { defaultAggregation, minimalAggregation, noAggregation } from './kinds/index.js'
 export { FACT_LABELS, LIMITS, OPTIONS } from './kinds/index.js'
-export type { QuarkOptions, ReplayOptions } from './kinds/index.js'
+export type { QuarkEvent, QuarkOptions, ReplayOptions } from './kinds/index.js'
 export type { TableLimit } from './kinds/catalogue.js'
 export type { LimitCounter } from './kinds/kind.js'
 export { releaseMemory } from './self/memory.js'
@@ -65,12 +62,11 @@ export type {
   SpecBase,
 } from './options/spec.js'
 export { bufferGraph, processGraph } from './output/dot.js'
-export { createEcs, ECS_VERSION } from './output/ecs.js'
+export { type EcsContext, ECS_VERSION } from './output/ecs.js'
 export type { EcsHost } from './output/ecs-host.js'
-export type { EcsContext } from './output/ecs-process.js'
-export { jsonOf } from './output/json.js'
 export { sanitise } from './output/sanitise.js'
-export { textOf, type TextOptions } from './output/text.js'
+export type { TextOptions } from './output/text.js'
+export { createEcs, jsonOf, textOf } from './outputs.js'
 export type { BufferedRecord } from './pipeline/pipeline.js'
 export { dropPrivileges } from './self/privileges.js'
 export { Quark } from './quark.js'

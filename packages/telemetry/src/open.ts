@@ -8,7 +8,7 @@ import { type BackendContext, openBackend } from './backend/index.js'
 import { aggregationOf, type Catalogue } from './kinds/catalogue.js'
 import type { QuarkSettings } from './kinds/index.js'
 import { BackendError, type BackendFailure, QuarkError } from './errors.js'
-import type { QuarkEvent } from './event/event.js'
+import type { BaseEvent } from './event/event.js'
 import { TimeBase } from './event/time-base.js'
 import { type CgroupHierarchy, findCgroupHierarchy } from './process/procfs/cgroup-mounts.js'
 import { CgroupNames } from './kinds/cgroup/names.js'
@@ -69,7 +69,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       )
     }
     recorder?.cgroups(tables.cgroups.names())
-    const first: QuarkEvent[] = []
+    const first: BaseEvent[] = []
     const takeIn = (): void => {
       recorder?.snapshot(clock.bootNowNs())
       pipeline.flush(first)

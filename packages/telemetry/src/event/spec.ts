@@ -163,6 +163,8 @@ export interface EcsEventSpec<E> {
   readonly dataset: string
   /** `event.duration`, ns. */
   readonly duration?: Rule<E, bigint | undefined>
+  /** As in `ObjectSpec`, for the event's own fields. */
+  readonly paths?: readonly string[]
   /** Rows of the docs, where action or type is a rule. */
   readonly rows?: readonly EcsEventRow[]
 }
@@ -209,7 +211,9 @@ export function fieldsOf(spec: { readonly fields: object }): NamedField[] {
 }
 
 /** The places of a field in one format. */
-export function formsOf<F extends object>(forms: string | F | readonly (string | F)[] | undefined): readonly (string | F)[] {
+export function formsOf<F extends object>(
+  forms: string | F | readonly (string | F)[] | undefined,
+): readonly (string | F)[] {
   if (forms === undefined) return []
   return typeof forms === 'string' || !Array.isArray(forms) ? [forms as string | F] : forms
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { ownSpecs } from '../event/own-specs.js'
+import type { EventSpec } from '../event/spec.js'
 import { type RecordLayout, layoutOf, constant, u32 } from 'quark-ebpf/probe'
 import { coreOptions } from '../options/declare.js'
 import { catalogueOf } from './catalogue.js'
@@ -15,13 +17,14 @@ function kind(name: string, number: number, parts: Partial<Kind> = {}): Kind {
 }
 
 const apply = () => undefined
+const seen: EventSpec = { kind: 'seen', doc: 'Something was seen', subject: () => 0, fields: {} }
 const flag = { type: 'flag', default: false } as const
 
 test('catalogueOf() puts together what kinds have', () => {
   const first = kind('first', 20, {
     options: { some: flag },
     records: [{ name: 'a', layout: layout(20), apply }],
-    events: [{ kind: 'seen' }],
+    events: [seen],
   })
   const second = kind('second', 21, { records: [{ name: 'b', layout: layout(21), apply }] })
   const { kinds, recordTypes, options, events } = catalogueOf([first, second])
@@ -31,7 +34,7 @@ test('catalogueOf() puts together what kinds have', () => {
     ['a', 'b'],
   )
   assert.deepEqual(Object.keys(options), [...Object.keys(coreOptions), 'some'])
-  assert.deepEqual(events, [{ kind: 'seen' }])
+  assert.deepEqual(events, [seen, ...ownSpecs])
 })
 
 test('catalogueOf() names what two kinds share and may not', () => {
@@ -39,7 +42,7 @@ test('catalogueOf() names what two kinds share and may not', () => {
     [[{}, { name: 'one' }], 'name "one"'],
     [[{}, { number: 20 }], 'number "20"'],
     [[{ options: { some: flag } }, { options: { some: flag } }], 'option "some"'],
-    [[{ events: [{ kind: 'seen' }] }, { events: [{ kind: 'seen' }] }], 'event "seen"'],
+    [[{ events: [seen] }, { events: [seen] }], 'event "seen"'],
     [
       [
         { records: [{ name: 'a', layout: layout(20), apply }] },

@@ -3,7 +3,9 @@
 import { AggregationTable } from '../aggregate/table.js'
 import { coreOptions } from '../options/declare.js'
 import type { OptionSpecs } from '../options/spec.js'
-import type { EventKind, Kind, LimitCounter, RecordType } from './kind.js'
+import { ownSpecs } from '../event/own-specs.js'
+import type { EventSpec } from '../event/spec.js'
+import type { Kind, LimitCounter, RecordType } from './kind.js'
 
 /** Kinds, and what follows from them. */
 export interface Catalogue<S extends OptionSpecs = OptionSpecs> {
@@ -11,7 +13,8 @@ export interface Catalogue<S extends OptionSpecs = OptionSpecs> {
   readonly recordTypes: readonly RecordType[]
   /** The options of every queue, and those of all kinds. */
   readonly options: S
-  readonly events: readonly EventKind[]
+  /** Those of all kinds, and quark's own. */
+  readonly events: readonly EventSpec[]
   readonly factLabels: Readonly<Record<string, string>>
   readonly limits: readonly TableLimit[]
 }
@@ -30,6 +33,7 @@ export interface TableLimit extends LimitCounter {
 export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<SpecsOf<K>> {
   const unique = new Names()
   for (const name of Object.keys(coreOptions)) unique.add({ name: 'every queue' }, 'option', name)
+  for (const { kind } of ownSpecs) unique.add({ name: 'every queue' }, 'event', kind)
   for (const kind of kinds) {
     unique.add(kind, 'name', kind.name)
     unique.add(kind, 'number', String(kind.number))
@@ -44,7 +48,7 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
     kinds,
     recordTypes: kinds.flatMap((kind) => kind.records),
     options: Object.assign({}, coreOptions, ...kinds.map((kind) => kind.options)) as SpecsOf<K>,
-    events: kinds.flatMap((kind) => kind.events ?? []),
+    events: [...kinds.flatMap((kind) => kind.events ?? []), ...ownSpecs],
     factLabels: Object.assign({}, ...kinds.map(({ factLabels }) => factLabels)) as Record<string, string>,
     limits: kinds.flatMap(({ name, limits = [] }) => limits.map((limit) => ({ ...limit, kind: name }))),
   }

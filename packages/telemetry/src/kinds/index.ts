@@ -1,6 +1,9 @@
 import type { AggregationTable } from '../aggregate/table.js'
 import { aggregationOf, catalogueOf, type SpecsOf } from './catalogue.js'
 import type { OptionsOf, RecordedNames, SettingsOf } from '../options/spec.js'
+import type { LostEvent } from '../event/event.js'
+import type { RawEvent } from '../event/raw-event.js'
+import type { EventOf } from '../event/spec.js'
 import { processKind } from './process/index.js'
 
 /** All kinds, one line each. */
@@ -16,6 +19,9 @@ export interface QuarkOptions extends OptionsOf<Specs> {}
 
 /** What `Quark.replay` takes. Options that are left out are those of the recorded queue. */
 export interface ReplayOptions extends Pick<QuarkOptions, RecordedNames<Specs> | 'signal'> {}
+
+/** What `Quark` delivers: the events of all kinds, losses, and in bypass mode raw records. */
+export type QuarkEvent = EventOf<NonNullable<(typeof kinds)[number]['events']>[number]> | LostEvent | RawEvent
 
 /** Options with every default filled in. */
 export type QuarkSettings = SettingsOf<Specs>

@@ -7,7 +7,8 @@ import type { Clock } from '../pipeline/clock.js'
 import type { CgroupHierarchy } from '../process/procfs/cgroup-mounts.js'
 import type { Settings } from '../options/declare.js'
 import type { OptionSpecs, SettingsOf } from '../options/spec.js'
-import type { QuarkEvent } from '../event/event.js'
+import type { BaseEvent } from '../event/event.js'
+import type { EventSpec } from '../event/spec.js'
 import type { Fact } from '../facts/fact.js'
 import type { RecordGroup } from '../event/raw.js'
 
@@ -24,7 +25,7 @@ export interface Tables {
  * Learns from the records of a group and returns what to tell, if anything. No record of the group was
  * shown yet. Called in order of time; never throws, whatever the records hold.
  */
-export type Apply = (group: RecordGroup, tables: Tables) => QuarkEvent | undefined
+export type Apply = (group: RecordGroup, tables: Tables) => BaseEvent | undefined
 
 /** One type of record. Its layout says how a record is validated; a field named `pid` says whose it is. */
 export interface RecordType {
@@ -49,7 +50,11 @@ export interface Surroundings<T = Settings> {
 }
 
 /** Everything that the rest of quark knows about one kind of event. */
-export interface Kind<S extends OptionSpecs = OptionSpecs, T = Settings & SettingsOf<S>> {
+export interface Kind<
+  S extends OptionSpecs = OptionSpecs,
+  E extends readonly EventSpec[] = readonly EventSpec[],
+  T = Settings & SettingsOf<S>,
+> {
   /** Name of its folder, its table in statistics and its group of options. */
   readonly name: string
   /** High byte of the types of its records; part of the recording format, so it never changes. */
@@ -69,8 +74,8 @@ export interface Kind<S extends OptionSpecs = OptionSpecs, T = Settings & Settin
   readonly factLabels?: Readonly<Record<string, string>>
   /** What the limits of its options take. */
   readonly limits?: readonly LimitCounter[]
-  /** Kinds of the events that its records become. */
-  readonly events?: readonly EventKind[]
+  /** The events that its records become. */
+  readonly events?: E
 }
 
 /** A counter of a kind's table: what a limit of the queue took. */
@@ -83,10 +88,4 @@ export interface LimitCounter {
   readonly option?: string
   /** Why there is no such option. */
   readonly reason?: string
-}
-
-/** What the catalogue needs to know of an event. */
-export interface EventKind {
-  /** `kind` of the event. */
-  readonly kind: string
 }

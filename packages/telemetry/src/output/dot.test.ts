@@ -2,12 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { bufferGraph, processGraph } from './dot.js'
-import { anyProcess } from './testing/arbitraries.js'
-import { matchGolden } from './testing/golden.js'
-import { INIT, KILLED_SHELL, processOf } from './testing/processes.js'
+import { anyProcess } from '../kinds/process/testing/arbitraries.js'
+import { INIT, KILLED_SHELL, processOf } from '../kinds/process/testing/processes.js'
+import { matchGolden } from '../testing/golden.js'
 
 test('processGraph() draws a box per process and an edge per parent', () => {
-  matchGolden('processes.dot', processGraph([INIT, KILLED_SHELL, processOf({ pid: 5000, ppid: 4242 })]))
+  matchGolden(
+    'output/testdata/processes.dot',
+    processGraph([INIT, KILLED_SHELL, processOf({ pid: 5000, ppid: 4242 })]),
+  )
 })
 
 test('bufferGraph() chains the records of a process in the order of time', () => {
@@ -17,8 +20,8 @@ test('bufferGraph() chains the records of a process in the order of time', () =>
     { pid: 8, timeNs: 20n, type: 'cgroupMkdir' },
     { pid: 7, timeNs: 40, type: 'exit' },
   ]
-  matchGolden('buffer.dot', bufferGraph(records, 'pidTime'))
-  matchGolden('buffer-by-time.dot', bufferGraph(records, 'time'))
+  matchGolden('output/testdata/buffer.dot', bufferGraph(records, 'pidTime'))
+  matchGolden('output/testdata/buffer-by-time.dot', bufferGraph(records, 'time'))
 })
 
 test('processGraph() lets no string end its label', () => {

@@ -4,12 +4,13 @@ import type { ObjectSpec, RelativeSpec } from '../event/spec.js'
 import { type Leaf, treeOf } from './ecs-tree.js'
 import { type Members, type Names, OWN, type Step, stepOf, type Writing, writeSteps } from './steps.js'
 
-type Related = Readonly<Record<string, object | undefined>>
+/** Relatives by their names in the declaration. */
+export type Related = Readonly<Record<string, object | undefined>>
 
 /** Writes the objects of events with their relatives. One event is written at a time. */
 export class RelativesWriter {
   readonly #names: Names
-  /** The event's relatives by their names in the declaration. */
+  /** The event's. */
   related: Related = {}
   #subject: Members | undefined = undefined
   #common = ''
@@ -24,9 +25,8 @@ export class RelativesWriter {
   }
 
   /** Steps for the object: what its relatives show as well, the rest, and the relatives. */
-  stepsOf(object: ObjectSpec, leaves: readonly Leaf[], place: string): Step[] {
-    const order = object.paths ?? []
-    const tree = (some: readonly Leaf[]): Step[] => treeOf(some, order, `${place}.`)
+  stepsOf(object: ObjectSpec, leaves: readonly Leaf[], order: readonly string[]): Step[] {
+    const tree = (some: readonly Leaf[]): Step[] => treeOf(some, order, `${object.place ?? ''}.`)
     const isCommon = ({ reach }: Leaf): boolean => reach === 'relatives' || reach === 'references'
     const shown: Shown = {
       common: tree(leaves.filter(isCommon)),

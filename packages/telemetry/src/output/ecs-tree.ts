@@ -1,6 +1,14 @@
 /** Fields of ECS by their dotted paths, made into the steps that write the objects in which they lie. */
 
-import { type EcsForm, type FieldType, fieldsOf, formsOf, type NamedField, type ObjectSpec, type Reach } from '../event/spec.js'
+import {
+  type EcsForm,
+  type FieldType,
+  fieldsOf,
+  formsOf,
+  type NamedField,
+  type ObjectSpec,
+  type Reach,
+} from '../event/spec.js'
 import {
   BOOLEAN,
   BYTES,

@@ -7,11 +7,11 @@ import { type EcsEventSpec, type EventSpec, fieldsOf, type NamedField } from '..
 import type { Process } from '../process/process.js'
 import { findRelatives } from '../process/relatives.js'
 import { type EcsHost, hostFields } from './ecs-host.js'
-import { RelativesWriter } from './ecs-relatives.js'
+import { type Related, RelativesWriter } from './ecs-relatives.js'
 import { groupOf, type Leaf, leavesOf, treeOf } from './ecs-tree.js'
 import { num, obj, str, strs } from './fragments.js'
 import { isoTime } from './iso-time.js'
-import { specsByKind } from './specs.js'
+import { type Declarations, planByKind } from './specs.js'
 import { type Members, type Names, type Step, writeSteps } from './steps.js'
 
 /** The version of ECS whose fields are used. */
@@ -40,12 +40,12 @@ interface EcsPlan {
 }
 
 /** A function that writes the declared events as lines of ECS JSON, without line ends. Host fields are written once, here. */
-export function ecsWriter(specs: readonly EventSpec[], context: EcsContext): (event: BaseEvent) => string {
+export function ecsWriter(catalogue: Declarations, context: EcsContext): (event: BaseEvent) => string {
   const { host, userName, groupName } = context
   const names: Names = { userName, groupName }
   const relatives = new RelativesWriter(names)
   const everywhere = `"${obj('ecs', str('version', ECS_VERSION))}${host === undefined ? '' : hostFields(host)}`
-  const planOf = specsByKind(specs, (spec) => planEcs(spec, relatives))
+  const planOf = planByKind(catalogue, (spec) => planEcs(spec, relatives))
   return (event) => {
     const { ecs, constant, steps, subject } = planOf(event.kind)
     const members = event as unknown as Members
@@ -58,8 +58,9 @@ export function ecsWriter(specs: readonly EventSpec[], context: EcsContext): (ev
 }
 
 /** The relatives that came with the event. */
-function relatedOf(event: BaseEvent, object: object, { lookup }: EcsContext) {
-  return (event as { relatives?: object }).relatives ?? findRelatives(object as Process, lookup)
+function relatedOf(event: BaseEvent, object: Members, { lookup }: EcsContext): Related {
+  const { relatives = findRelatives(object as unknown as Process, lookup) } = event as { relatives?: object }
+  return relatives as Related
 }
 
 function planEcs(spec: EventSpec, relatives: RelativesWriter): EcsPlan {
@@ -73,8 +74,10 @@ function planEcs(spec: EventSpec, relatives: RelativesWriter): EcsPlan {
     fields.filter((field) => !isSubject(field)),
     true,
   )
-  const steps = subject === undefined ? treeOf(own, ORDER) : stepsWithSubject(subject, own, relatives)
-  const isConstant = typeof ecs.action === 'string' && typeof ecs.type !== 'function' && ecs.duration === undefined
+  const order = [...ORDER, ...(ecs.paths ?? []), ...(subject?.[1].object?.paths ?? [])]
+  const steps = subject === undefined ? treeOf(own, order) : stepsWithSubject(subject, own, order, relatives)
+  const isConstant =
+    typeof ecs.action === 'string' && typeof ecs.type !== 'function' && ecs.duration === undefined
   return {
     ecs,
     constant: isConstant ? categorisation(ecs, undefined) : undefined,
@@ -83,13 +86,17 @@ function planEcs(spec: EventSpec, relatives: RelativesWriter): EcsPlan {
   }
 }
 
-function stepsWithSubject([, { object }]: NamedField, own: readonly Leaf[], relatives: RelativesWriter): Step[] {
+function stepsWithSubject(
+  [, { object }]: NamedField,
+  own: readonly Leaf[],
+  order: readonly string[],
+  relatives: RelativesWriter,
+): Step[] {
   if (object === undefined) return []
-  const { place = '', paths = [] } = object
+  const { place = '' } = object
   const leaves = [...own, ...leavesOf(fieldsOf(object), false)]
   const isAtPlace = ({ path }: Leaf): boolean => path.startsWith(`${place}.`)
-  const order = [...ORDER, ...paths]
-  const placed = groupOf(place, relatives.stepsOf(object, leaves.filter(isAtPlace), place))
+  const placed = groupOf(place, relatives.stepsOf(object, leaves.filter(isAtPlace), order))
   const rest = treeOf(
     leaves.filter((leaf) => !isAtPlace(leaf)),
     order,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { bool, digits, document, flag, hex, num, obj, quote, str, strs, time } from './fragments.js'
-import { hostileText } from './testing/arbitraries.js'
+import { hostileText } from '../testing/hostile-text.js'
 
 test('fragments join to a document and leave out what is unknown', () => {
   const line = document(

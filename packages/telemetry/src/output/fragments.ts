@@ -5,6 +5,8 @@
 
 import { isoTime } from './iso-time.js'
 
+/** A quote, a backslash, or beyond printable ASCII: most texts have none, and that is found out fast. */
+const NOT_PLAIN = /[^ !#-[\]-~]/
 const UNSAFE = /["\\\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/u
 const EVERY_UNSAFE = new RegExp(UNSAFE, 'gu')
 
@@ -64,6 +66,7 @@ export function time(key: string, timeNs: bigint | undefined): string {
  * UTF-8 cannot hold, becomes U+FFFD.
  */
 export function quote(text: string): string {
+  if (!NOT_PLAIN.test(text)) return `"${text}"`
   return UNSAFE.test(text) ? `"${text.replace(EVERY_UNSAFE, escape)}"` : `"${text}"`
 }
 

@@ -5,7 +5,7 @@
 import type { BaseEvent } from '../event/event.js'
 import { type EventSpec, type FieldType, fieldsOf, type NamedField } from '../event/spec.js'
 import { isoTime } from './iso-time.js'
-import { specsByKind } from './specs.js'
+import { type Declarations, planByKind } from './specs.js'
 import {
   BOOLEAN,
   BYTES,
@@ -51,8 +51,8 @@ interface JsonPlan {
 }
 
 /** A function that writes the declared events as lines of JSON, without line ends. */
-export function jsonWriter(specs: readonly EventSpec[]): (event: BaseEvent) => string {
-  const planOf = specsByKind(specs, planJson)
+export function jsonWriter(catalogue: Declarations): (event: BaseEvent) => string {
+  const planOf = planByKind(catalogue, planJson)
   return (event) => {
     const { start, steps } = planOf(event.kind)
     const members = event as unknown as Members

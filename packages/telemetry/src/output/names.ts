@@ -21,6 +21,21 @@ export function capabilityNames(set: bigint): readonly string[] {
   return names
 }
 
+// A machine has few different sets (none, all, one per confined service), and their names are long.
+const MOST_REMEMBERED_SETS = 256
+const rememberedSets = new Map<bigint, string>()
+
+/** The names of the set bits as they stand in a list of JSON. */
+export function capabilityList(set: bigint): string {
+  let list = rememberedSets.get(set)
+  if (list === undefined) {
+    const names = capabilityNames(set)
+    list = names.length === 0 ? '' : `"${names.join('","')}"`
+    if (rememberedSets.size < MOST_REMEMBERED_SETS) rememberedSets.set(set, list)
+  }
+  return list
+}
+
 const SIGNALS = byNumber(constants.signals)
 const ERRNOS = byNumber(constants.errno)
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { sanitise } from './sanitise.js'
-import { hostileText } from './testing/arbitraries.js'
+import { hostileText } from '../testing/hostile-text.js'
 
 test('sanitise() makes visible what a terminal would act on', async (t) => {
   const cases = [

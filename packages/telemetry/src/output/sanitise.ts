@@ -3,6 +3,9 @@
  * move the cursor, line ends that forge a log line, or marks that turn the reading direction around.
  */
 
+/** A backslash, or beyond printable ASCII: most texts have neither, and that is found out fast. */
+const NOT_PLAIN = /[^ -[\]-~]/
+
 // Cc: C0, DEL and C1. Cs: with the u flag, only surrogates that are not part of a pair.
 const UNSAFE = /[\\\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/gu
 
@@ -12,7 +15,7 @@ const UNSAFE = /[\\\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/gu
  * different.
  */
 export function sanitise(text: string): string {
-  return text.replace(UNSAFE, escape)
+  return NOT_PLAIN.test(text) ? text.replace(UNSAFE, escape) : text
 }
 
 function escape(character: string): string {

@@ -1,25 +1,29 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { anyEvent } from './testing/arbitraries.js'
-import { matchGolden } from './testing/golden.js'
-import { EVENTS, KILLED_SHELL, processOf, TIME_NS } from './testing/processes.js'
-import { textOf } from './text.js'
+import { catalogue } from '../kinds/index.js'
+import { KILLED_SHELL, processOf, TIME_NS } from '../kinds/process/testing/processes.js'
+import { matchGolden } from '../testing/golden.js'
+import { allSamples, anyEvent } from '../testing/samples.js'
+import { textWriter } from './text.js'
 
-test('textOf() writes every kind of event', () => {
-  matchGolden('events.txt', EVENTS.map((event) => textOf(event) + '\n').join(''))
+const textOf = textWriter(catalogue)
+
+for (const { name, folder, golden } of allSamples) {
+  test(`textWriter() writes every event of the kind ${name}`, () => {
+    matchGolden(`${folder}/testdata/events.txt`, golden.map((event) => `${textOf(event)}\n`).join(''))
+  })
+}
+
+test('textWriter() leaves out what is unknown', () => {
+  const textOfProcess = (process: object): string =>
+    textOf({ kind: 'snapshot', timeNs: TIME_NS, process } as { kind: string; timeNs: bigint })
+  assert.equal(textOfProcess(processOf({ pid: 3 })), '->3')
+  assert.equal(textOfProcess(processOf({ pid: 3, egid: 5, sid: 0 })), '->3\n  PROC\tegid=5 sid=0')
 })
 
-test('textOf() leaves out what is unknown', () => {
-  assert.equal(textOf({ kind: 'snapshot', timeNs: TIME_NS, process: processOf({ pid: 3 }) }), '->3')
-  assert.equal(
-    textOf({ kind: 'snapshot', timeNs: TIME_NS, process: processOf({ pid: 3, egid: 5, sid: 0 }) }),
-    '->3\n  PROC\tegid=5 sid=0',
-  )
-})
-
-test('textOf() adds colours and nothing else', () => {
-  for (const event of EVENTS) {
+test('textWriter() adds colours and nothing else', () => {
+  for (const event of allSamples.flatMap(({ golden }) => golden)) {
     const coloured = textOf(event, { colour: true })
     assert.notEqual(coloured, textOf(event))
     // oxlint-disable-next-line no-control-regex -- colours are control sequences
@@ -27,12 +31,13 @@ test('textOf() adds colours and nothing else', () => {
   }
 })
 
-test('textOf() measures an environment of unknown size', () => {
+test('textWriter() measures an environment of unknown size', () => {
   const process = { ...KILLED_SHELL, envSizeBytes: undefined, env: ['A=é', 'B='] }
-  assert.match(textOf({ kind: 'snapshot', timeNs: TIME_NS, process }), /\n {2}ENV\tenv_len=8\n/)
+  const event = { kind: 'snapshot', timeNs: TIME_NS, process }
+  assert.match(textOf(event), /\n {2}ENV\tenv_len=8\n/)
 })
 
-test('textOf() lets no string begin a line of its own', () => {
+test('textWriter() lets no string begin a line of its own', () => {
   fc.assert(
     fc.property(anyEvent, (event) => {
       const [heading, ...lines] = textOf(event).split('\n')

@@ -5,7 +5,7 @@
 
 import type { BaseEvent } from '../event/event.js'
 import { type EventSpec, type FieldType, fieldsOf, formsOf } from '../event/spec.js'
-import { specsByKind } from './specs.js'
+import { type Declarations, planByKind } from './specs.js'
 import {
   BOOLEAN,
   FLAG,
@@ -64,11 +64,9 @@ interface TextPlan {
  * A function that writes the declared events as lines of text, each without its last line end. Strings are made
  * safe for a terminal.
  */
-export function textWriter(
-  specs: readonly EventSpec[],
-): (event: BaseEvent, options?: TextOptions) => string {
-  const plain = specsByKind(specs, (spec) => planText(spec, false))
-  const coloured = specsByKind(specs, (spec) => planText(spec, true))
+export function textWriter(catalogue: Declarations): (event: BaseEvent, options?: TextOptions) => string {
+  const plain = planByKind(catalogue, (spec) => planText(spec, false))
+  const coloured = planByKind(catalogue, (spec) => planText(spec, true))
   return (event, options) => {
     const { spec, before, after, steps } = (options?.colour === true ? coloured : plain)(event.kind)
     if (spec.text === undefined) return `${before}*${after}`

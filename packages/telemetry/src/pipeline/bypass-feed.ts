@@ -4,7 +4,7 @@ import type { RecordSink } from 'quark-ebpf'
 import type { RecordLayout } from 'quark-ebpf/probe'
 import type { Backend, BackendCounters } from '../backend/backend.js'
 import type { Clock } from './clock.js'
-import type { QuarkEvent } from '../event/event.js'
+import type { BaseEvent } from '../event/event.js'
 import { RawEvent } from '../event/raw-event.js'
 import type { Feed } from './feed.js'
 import type { AttachedFact, MissingFact } from './stats.js'
@@ -28,7 +28,7 @@ export class BypassFeed implements Feed, RecordSink {
   readonly #clock: Clock
   readonly #pollMs: number
   readonly #types: readonly (RecordName | undefined)[]
-  #out: QuarkEvent[] = []
+  #out: BaseEvent[] = []
   #emptyLooks = 0
   #delivered = 0
   #rejected = 0
@@ -74,14 +74,14 @@ export class BypassFeed implements Feed, RecordSink {
     this.#out.push(new RawEvent(type.name, type.layout, copy, this.#clock.bootEpochNs))
   }
 
-  pump(out: QuarkEvent[]): boolean {
+  pump(out: BaseEvent[]): boolean {
     this.#out = out
     const count = this.#backend.drain(this, MAX_BATCH)
     this.#emptyLooks = count === 0 ? this.#emptyLooks + 1 : 0
     return true
   }
 
-  finish(out: QuarkEvent[]): void {
+  finish(out: BaseEvent[]): void {
     this.#backend.stop()
     this.#out = out
     this.#backend.drain(this, Number.POSITIVE_INFINITY)

@@ -1,4 +1,4 @@
-import type { QuarkEvent } from '../event/event.js'
+import type { BaseEvent } from '../event/event.js'
 import type { AttachedFact, MissingFact } from './stats.js'
 import type { BackendCounters } from '../backend/backend.js'
 
@@ -11,9 +11,9 @@ export interface Feed {
   /** See `Backend.unenriched`. */
   readonly unenriched?: number
   /** Puts what there is into the pipeline, and what is due into `out`; never blocks. False at the end. */
-  pump(out: QuarkEvent[]): boolean
+  pump(out: BaseEvent[]): boolean
   /** Everything that is still held goes into `out`; nothing comes after that. */
-  finish(out: QuarkEvent[]): void
+  finish(out: BaseEvent[]): void
   /** Sleeps until there may be more, at most `timeoutMs` when it is given. */
   wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void>
   /** Ends a sleep at hand. */

@@ -3,7 +3,7 @@
 import type { RecordSink } from 'quark-ebpf'
 import type { Backend, BackendCounters } from '../backend/backend.js'
 import type { Clock } from './clock.js'
-import type { QuarkEvent } from '../event/event.js'
+import type { BaseEvent } from '../event/event.js'
 import type { Feed } from './feed.js'
 import type { Pipeline } from './pipeline.js'
 import type { RecordingWriter } from '../recording/writer.js'
@@ -28,7 +28,7 @@ export interface LiveFeedParts {
   readonly pollMs: number
   readonly kernel: string
   /** Events that were there at the start. */
-  readonly first: QuarkEvent[]
+  readonly first: BaseEvent[]
 }
 
 export class LiveFeed implements Feed, RecordSink {
@@ -37,7 +37,7 @@ export class LiveFeed implements Feed, RecordSink {
   readonly attached: readonly AttachedFact[]
   readonly missing: readonly MissingFact[]
   readonly #parts: LiveFeedParts
-  #first: QuarkEvent[]
+  #first: BaseEvent[]
   #emptyLooks = 0
   #nextCheckNs = 0
   /** What each CPU had made at the last check, and whether the ring was emptied since. */
@@ -66,7 +66,7 @@ export class LiveFeed implements Feed, RecordSink {
     this.#parts.pipeline.insert(words, bytes, offset, length)
   }
 
-  pump(out: QuarkEvent[]): boolean {
+  pump(out: BaseEvent[]): boolean {
     const { backend, pipeline, clock } = this.#parts
     this.#tellFirst(out)
     const nowNs = clock.bootNowNs()
@@ -88,12 +88,12 @@ export class LiveFeed implements Feed, RecordSink {
     return true
   }
 
-  #tellFirst(out: QuarkEvent[]): void {
+  #tellFirst(out: BaseEvent[]): void {
     for (const event of this.#first) out.push(event)
     this.#first = []
   }
 
-  #step(nowNs: number, out: QuarkEvent[]): void {
+  #step(nowNs: number, out: BaseEvent[]): void {
     const { pipeline, recorder } = this.#parts
     pipeline.pump(nowNs, out)
     if (recorder === undefined) return
@@ -148,7 +148,7 @@ export class LiveFeed implements Feed, RecordSink {
     if (this.#parts.pipeline.noteMissingUpTo(cpu, seq) > 0) this.#parts.recorder?.missing({ cpu, seq })
   }
 
-  finish(out: QuarkEvent[]): void {
+  finish(out: BaseEvent[]): void {
     const { backend, pipeline, clock, recorder } = this.#parts
     this.#tellFirst(out)
     backend.stop()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { QuarkEvent } from '../event/event.js'
+import type { QuarkEvent } from '../kinds/index.js'
 import { noAggregation } from '../kinds/index.js'
 import type { Pipeline } from './pipeline.js'
 import { eventsOf, insert, record, strings, testPipeline } from '../testing/process-records.js'

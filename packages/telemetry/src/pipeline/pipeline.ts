@@ -1,7 +1,7 @@
 import { HEADER_SEQ, HEADER_SIZE_BYTES, HEADER_TIME } from 'quark-ebpf/probe'
 import { Aggregator } from '../aggregate/aggregate.js'
 import type { AggregationTable } from '../aggregate/table.js'
-import type { LostCause, QuarkEvent } from '../event/event.js'
+import type { BaseEvent, LostCause } from '../event/event.js'
 import type { Kind, Tables } from '../kinds/kind.js'
 import { LossRecord, lostEventOf } from '../event/loss.js'
 import { RecordGroup } from '../event/raw.js'
@@ -173,7 +173,7 @@ export class Pipeline {
    * @param nowBootNs CLOCK_BOOTTIME; must not fall from call to call
    * @returns how many
    */
-  pump(nowBootNs: number, out: QuarkEvent[], limit = Number.POSITIVE_INFINITY): number {
+  pump(nowBootNs: number, out: BaseEvent[], limit = Number.POSITIVE_INFINITY): number {
     this.#tellOwnLosses()
     this.#latestHi = Math.floor(nowBootNs / 2 ** 32)
     this.#latestLo = nowBootNs % 2 ** 32
@@ -200,7 +200,7 @@ export class Pipeline {
   }
 
   /** Appends the events of all held records to `out`, however young they are; returns how many. */
-  flush(out: QuarkEvent[]): number {
+  flush(out: BaseEvent[]): number {
     const before = out.length
     do {
       this.#tellOwnLosses()
@@ -225,7 +225,7 @@ export class Pipeline {
   }
 
   /** Makes an event of the oldest record and those that join it, and takes them out of the buffer. */
-  #deliver(oldest: number, out: QuarkEvent[]): void {
+  #deliver(oldest: number, out: BaseEvent[]): void {
     const group = this.#group
     const buffer = this.#buffer
     this.#aggregator.gather(oldest, group)

@@ -1,6 +1,5 @@
 import { TAIL_FAILED } from 'quark-ebpf/probe'
-import type { Ids } from '../event/event.js'
-import type { Process, ProcessUsage } from './process.js'
+import type { Ids, Process, ProcessUsage } from './process.js'
 import { isLess, ticksOf, type TimeBase, u64Of } from '../event/time-base.js'
 import type { Image } from './image.js'
 import { pathAt, rootAt } from '../memory/text.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import type { QuarkEvent } from '../event/event.js'
+import type { QuarkEvent } from '../kinds/index.js'
 import type { Process } from './process.js'
 import { TimeBase } from '../event/time-base.js'
 import { defaultAggregation, kinds, noAggregation } from '../kinds/index.js'

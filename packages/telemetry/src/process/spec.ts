@@ -212,10 +212,30 @@ export const processObject: ObjectSpec<Process> = {
         reach: 'relatives',
       },
     },
-    utsNs: { type: 'number', doc: 'inode of the UTS namespace', text: 'PROC.ns uts_inonum', ecs: 'quark.namespaces.uts' },
-    ipcNs: { type: 'number', doc: 'inode of the IPC namespace', text: 'PROC.ns ipc_inonum', ecs: 'quark.namespaces.ipc' },
-    mntNs: { type: 'number', doc: 'inode of the mount namespace', text: 'PROC.mnt mnt_inonum', ecs: 'quark.namespaces.mnt' },
-    netNs: { type: 'number', doc: 'inode of the network namespace', text: 'PROC.mnt net_inonum', ecs: 'quark.namespaces.net' },
+    utsNs: {
+      type: 'number',
+      doc: 'inode of the UTS namespace',
+      text: 'PROC.ns uts_inonum',
+      ecs: 'quark.namespaces.uts',
+    },
+    ipcNs: {
+      type: 'number',
+      doc: 'inode of the IPC namespace',
+      text: 'PROC.ns ipc_inonum',
+      ecs: 'quark.namespaces.ipc',
+    },
+    mntNs: {
+      type: 'number',
+      doc: 'inode of the mount namespace',
+      text: 'PROC.mnt mnt_inonum',
+      ecs: 'quark.namespaces.mnt',
+    },
+    netNs: {
+      type: 'number',
+      doc: 'inode of the network namespace',
+      text: 'PROC.mnt net_inonum',
+      ecs: 'quark.namespaces.net',
+    },
     cgroup: {
       type: 'string',
       doc: 'path within the hierarchy',
@@ -388,7 +408,13 @@ export const processObject: ObjectSpec<Process> = {
       id: (p) => p.ppid,
       shows: 'parent',
       relatives: [
-        { ...reference, name: 'parentGroupLeader', doc: 'the leader of its group', key: 'group_leader', id: (p) => p.pgid },
+        {
+          ...reference,
+          name: 'parentGroupLeader',
+          doc: 'the leader of its group',
+          key: 'group_leader',
+          id: (p) => p.pgid,
+        },
       ],
     },
     {

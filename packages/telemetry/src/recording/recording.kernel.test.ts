@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { RecordingError } from '../errors.js'
 import type { QuarkOptions } from '../kinds/index.js'
-import { jsonOf } from '../output/json.js'
+import { jsonOf } from '../outputs.js'
 import { Quark } from '../quark.js'
 
 const run = promisify(execFile)

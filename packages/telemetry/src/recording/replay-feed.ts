@@ -1,7 +1,7 @@
 /** The replay feed: gives the pipeline what a live feed gave it, step by step. */
 
 import type { BackendCounters } from '../backend/backend.js'
-import type { QuarkEvent } from '../event/event.js'
+import type { BaseEvent } from '../event/event.js'
 import { RecordingError } from '../errors.js'
 import type { Feed } from '../pipeline/feed.js'
 import type { Pipeline } from '../pipeline/pipeline.js'
@@ -41,7 +41,7 @@ export class ReplayFeed implements Feed {
   }
 
   /** One step of the recording. */
-  pump(out: QuarkEvent[]): boolean {
+  pump(out: BaseEvent[]): boolean {
     while (!this.#ended) {
       const frame = this.#reader.next()
       if (frame === undefined) {
@@ -59,7 +59,7 @@ export class ReplayFeed implements Feed {
   }
 
   /** True when the frame was a step. */
-  #apply(frame: Frame, out: QuarkEvent[]): boolean {
+  #apply(frame: Frame, out: BaseEvent[]): boolean {
     const pipeline = this.#pipeline
     switch (frame.kind) {
       case FRAME_STEP:
@@ -107,7 +107,7 @@ export class ReplayFeed implements Feed {
     })
   }
 
-  finish(out: QuarkEvent[]): void {
+  finish(out: BaseEvent[]): void {
     if (!this.#ended) this.#pipeline.flush(out)
     this.#ended = true
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ProcessAction, ProcessEvent } from '../event/event.js'
+import type { ProcessAction, ProcessEvent } from '../kinds/process/events.js'
 import { findGaps } from './gaps.js'
 import type { SeenProcess, Truth } from './truth.js'
 

@@ -2,7 +2,7 @@
 
 import { encodeRecord, type FieldsOf, type RecordLayout } from 'quark-ebpf/probe'
 import type { AggregationTable } from '../aggregate/table.js'
-import type { QuarkEvent } from '../event/event.js'
+import type { QuarkEvent } from '../kinds/index.js'
 import { TimeBase } from '../event/time-base.js'
 import { defaultAggregation, kinds } from '../kinds/index.js'
 import {

@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { kernelAtLeast } from 'quark-ebpf'
-import type { QuarkEvent } from '../event/event.js'
+import type { QuarkEvent } from '../kinds/index.js'
 import type { QuarkOptions } from '../kinds/index.js'
 import type { QuarkStats } from '../pipeline/stats.js'
 import {

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ProcessAction, QuarkEvent } from '../event/event.js'
+import type { QuarkEvent } from '../kinds/index.js'
+import type { ProcessAction } from '../kinds/process/events.js'
 import {
   crowdProgram,
   type Ended,

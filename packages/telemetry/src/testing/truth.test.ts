@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ProcessAction, ProcessEvent } from '../event/event.js'
+import type { ProcessAction, ProcessEvent } from '../kinds/process/events.js'
 import type { Process } from '../process/process.js'
 import { byProcess, complaints, descendants, lifeComplaints, parseTruths, type Truth } from './truth.js'
 

@@ -5,8 +5,9 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { Clock } from '../pipeline/clock.js'
-import type { Ids, ProcessAction, ProcessEvent, QuarkEvent } from '../event/event.js'
-import type { Process } from '../process/process.js'
+import type { QuarkEvent } from '../kinds/index.js'
+import type { ProcessAction, ProcessEvent } from '../kinds/process/events.js'
+import type { Ids, Process } from '../process/process.js'
 
 /**
  * True facts of one process. Absent facts are not compared. Strings that came from the kernel hold one byte per

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AggregationTable } from '../../aggregate/table.js'
-import type { QuarkEvent } from '../../event/event.js'
+import type { QuarkEvent } from '../index.js'
 import { eventsOf, record, testPipeline } from '../../testing/process-records.js'
 import { defaultAggregation, minimalAggregation, noAggregation } from '../index.js'
 import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from './kernel-ids.js'

@@ -1,7 +1,7 @@
 /** Records that stand alone: threads, failed execs, processes found in /proc, and names of cgroups. */
 
 import { TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
-import type { ExecFailedEvent, SnapshotEvent, ThreadEvent } from '../../event/event.js'
+import type { ExecFailedEvent, SnapshotEvent, ThreadEvent } from './events.js'
 import type { Tables } from '../kind.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { u64Of } from '../../event/time-base.js'

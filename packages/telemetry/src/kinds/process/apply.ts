@@ -1,6 +1,7 @@
 /** What process records mean: how they change the table, and the event that they make. */
 
-import type { IdChange, Ids, ProcessEvent } from '../../event/event.js'
+import type { IdChange, ProcessEvent } from './events.js'
+import type { Ids } from '../../process/process.js'
 import type { Tables } from '../kind.js'
 import type { RecordGroup, RecordPlace } from '../../event/raw.js'
 import type { ProcessRecord } from '../../process/entry.js'

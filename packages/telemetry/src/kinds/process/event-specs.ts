@@ -1,7 +1,6 @@
 /** What the events of processes mean. */
 
 import type { EventSpec, FieldSpec, ObjectSpec } from '../../event/spec.js'
-import type { Process } from '../../process/process.js'
 import { idsObject, processObject } from '../../process/spec.js'
 import type {
   ExecFailedEvent,
@@ -214,7 +213,10 @@ const execFailedSpec: EventSpec<ExecFailedEvent> = {
       doc: 'positive: 2 is ENOENT',
       isAlwaysKnown: true,
       text: 'FAIL errno',
-      ecs: [{ path: 'error.code', as: 'name', doc: 'why the exec failed: `ENOENT`' }, 'quark.exec_failed.errno'],
+      ecs: [
+        { path: 'error.code', as: 'name', doc: 'why the exec failed: `ENOENT`' },
+        'quark.exec_failed.errno',
+      ],
     },
     process: processAfterwards,
   },
@@ -225,6 +227,7 @@ const execFailedSpec: EventSpec<ExecFailedEvent> = {
     type: ['info'],
     outcome: 'failure',
     dataset: DATASET,
+    paths: ['quark.exec_failed.errno', 'quark.exec_failed.filename'],
   },
 }
 

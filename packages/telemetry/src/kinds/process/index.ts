@@ -1,5 +1,6 @@
 import type { Kind } from '../kind.js'
 import { applyProcessChanges } from './apply.js'
+import { processEvents } from './event-specs.js'
 import { processFacts } from './facts.js'
 import { processOptions } from './options.js'
 import { scanRecords } from './scrape.js'
@@ -26,7 +27,7 @@ import {
 } from './layouts.js'
 
 /** What processes do: from fork over exec to exit. */
-export const processKind: Kind<typeof processOptions> = {
+export const processKind: Kind<typeof processOptions, typeof processEvents> = {
   name: 'process',
   number: 0,
   options: processOptions,
@@ -87,4 +88,5 @@ export const processKind: Kind<typeof processOptions> = {
       ['idChange', 'idChange', 'always'],
     ],
   },
+  events: processEvents,
 }

@@ -1,7 +1,7 @@
 /** Processes and events for tests of the outputs. */
 
-import type { QuarkEvent } from '../../event/event.js'
-import type { Process } from '../../process/process.js'
+import type { Process } from '../../../process/process.js'
+import type { ExecFailedEvent, ProcessEvent, SnapshotEvent, ThreadEvent } from '../events.js'
 
 const UNKNOWN: Process = {
   pid: 0,
@@ -118,8 +118,8 @@ export const KILLED_SHELL = processOf({
   },
 })
 
-/** One event of every kind, in a life: all outputs have a golden text of them. */
-export const EVENTS: readonly QuarkEvent[] = [
+/** The events of a life: all outputs have a golden text of them. */
+export const EVENTS: readonly (ProcessEvent | SnapshotEvent | ThreadEvent | ExecFailedEvent)[] = [
   { kind: 'snapshot', timeNs: TIME_NS, process: INIT },
   {
     kind: 'process',
@@ -168,5 +168,4 @@ export const EVENTS: readonly QuarkEvent[] = [
     errno: 2,
     process: undefined,
   },
-  { kind: 'lost', timeNs: TIME_NS, cause: 'ringFull', count: 12, cpu: 1, process: undefined },
 ]

@@ -1,0 +1,28 @@
+import * as fc from 'fast-check'
+import { maybe, u32, u64 } from '../../testing/hostile-text.js'
+import type { Samples } from '../../testing/samples.js'
+import type { LostEvent } from '../event.js'
+
+/** 2026-01-02T03:04:05.000000006Z. */
+const TIME_NS = 1_767_323_045_000_000_006n
+
+const LOSS: LostEvent = {
+  kind: 'lost',
+  timeNs: TIME_NS,
+  cause: 'ringFull',
+  count: 12,
+  cpu: 1,
+  process: undefined,
+}
+
+const anyLoss: fc.Arbitrary<LostEvent> = fc.record({
+  kind: fc.constant('lost' as const),
+  timeNs: u64,
+  cause: fc.constantFrom('ringFull' as const, 'rejected' as const, 'recursion' as const, 'evicted' as const),
+  count: u32,
+  cpu: maybe(u32),
+  process: fc.constant(undefined),
+})
+
+/** Of the events that are of no kind. */
+export const samples: Samples = { golden: [LOSS], any: anyLoss }

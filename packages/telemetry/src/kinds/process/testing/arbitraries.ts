@@ -1,0 +1,102 @@
+import * as fc from 'fast-check'
+import type { Ids, Process } from '../../../process/process.js'
+import { hostileText, maybe, u32, u64 } from '../../../testing/hostile-text.js'
+import type { ExecFailedEvent, ProcessAction, ProcessEvent, SnapshotEvent, ThreadEvent } from '../events.js'
+
+/** A process of which whatever may be known, pids of relatives being small. */
+export const anyProcess: fc.Arbitrary<Process> = fc.record({
+  pid: u32,
+  startTimeNs: maybe(u64),
+  entityId: maybe(fc.base64String({ minLength: 16, maxLength: 16 })),
+  ppid: maybe(fc.nat({ max: 3 })),
+  pgid: maybe(fc.nat({ max: 3 })),
+  sid: maybe(fc.nat({ max: 3 })),
+  uid: maybe(u32),
+  euid: maybe(u32),
+  suid: maybe(u32),
+  gid: maybe(u32),
+  egid: maybe(u32),
+  sgid: maybe(u32),
+  capInheritable: maybe(u64),
+  capPermitted: maybe(u64),
+  capEffective: maybe(u64),
+  capBounding: maybe(u64),
+  capAmbient: maybe(u64),
+  ttyMajor: maybe(fc.nat({ max: 255 })),
+  ttyMinor: maybe(fc.nat({ max: 255 })),
+  utsNs: maybe(u32),
+  ipcNs: maybe(u32),
+  mntNs: maybe(u32),
+  netNs: maybe(u32),
+  comm: maybe(hostileText),
+  exe: maybe(hostileText),
+  exeDeleted: fc.boolean(),
+  cwd: maybe(hostileText),
+  root: maybe(hostileText),
+  argv: maybe(fc.array(hostileText)),
+  argvBytes: fc.constant(undefined),
+  argvTruncated: fc.boolean(),
+  argvSizeBytes: maybe(u32),
+  env: maybe(fc.array(hostileText)),
+  envTruncated: fc.boolean(),
+  envSizeBytes: maybe(u32),
+  cgroup: maybe(hostileText),
+  exitCode: maybe(fc.nat({ max: 255 })),
+  exitSignal: maybe(fc.nat({ max: 127 })),
+  coreDumped: fc.boolean(),
+  exitTimeNs: maybe(u64),
+  durationNs: maybe(u64),
+  usage: maybe(
+    fc.record({ userTimeNs: u64, systemTimeNs: u64, peakRssBytes: u32, readBytes: u64, writeBytes: u64 }),
+  ),
+})
+
+const ids: fc.Arbitrary<Ids> = fc.record({
+  sid: u32,
+  uid: u32,
+  euid: u32,
+  suid: u32,
+  gid: u32,
+  egid: u32,
+  sgid: u32,
+})
+
+const ACTIONS: readonly ProcessAction[] = ['fork', 'exec', 'exit', 'idChange', 'commChange']
+
+/** Any event of the kind. */
+export const anyProcessEvent: fc.Arbitrary<ProcessEvent | SnapshotEvent | ThreadEvent | ExecFailedEvent> =
+  fc.oneof(
+    fc.record({
+      kind: fc.constant('process' as const),
+      actions: fc.subarray([...ACTIONS], { minLength: 1 }),
+      timeNs: u64,
+      process: anyProcess,
+      idChange: maybe(
+        fc.record({
+          changed: fc.subarray<'sid' | 'uid' | 'gid'>(['sid', 'uid', 'gid'], { minLength: 1 }),
+          from: fc.oneof(fc.constant({}), ids),
+          to: ids,
+        }),
+      ),
+    }),
+    fc.record({ kind: fc.constant('snapshot' as const), timeNs: u64, process: anyProcess }),
+    fc.record({
+      kind: fc.constant('thread' as const),
+      action: fc.constantFrom('fork' as const, 'exit' as const),
+      timeNs: u64,
+      pid: u32,
+      tid: u32,
+      comm: maybe(hostileText),
+      exitCode: maybe(u32),
+      process: maybe(anyProcess),
+    }),
+    fc.record({
+      kind: fc.constant('execFailed' as const),
+      timeNs: u64,
+      pid: u32,
+      tid: u32,
+      filename: maybe(hostileText),
+      errno: fc.nat({ max: 4095 }),
+      process: maybe(anyProcess),
+    }),
+  )

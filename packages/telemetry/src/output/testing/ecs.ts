@@ -1,0 +1,57 @@
+/** ECS documents in tests. */
+
+import type { Process } from '../../process/process.js'
+import { allSamples } from '../../testing/samples.js'
+import type { EcsHost } from '../ecs-host.js'
+import type { EcsContext } from '../ecs.js'
+
+const HOST: EcsHost = {
+  hostname: 'web-1',
+  machineId: '0123456789abcdef0123456789abcdef',
+  architecture: 'x86_64',
+  bootId: '6a0f9a1c-0d3c-4a53-8d4e-0f3a5b1f7c11',
+  ips: ['192.0.2.7', '2001:db8::7'],
+  macs: ['00:00:5e:00:53:23'],
+  kernelRelease: '6.12.1',
+  osName: 'Debian GNU/Linux',
+  osVersion: '12',
+  osFull: 'Debian GNU/Linux 12',
+  osId: 'debian',
+}
+
+const USERS = new Map([
+  [0, 'root'],
+  [1000, 'ann'],
+])
+
+export const CONTEXT: EcsContext = {
+  host: HOST,
+  userName: (uid) => USERS.get(uid),
+  groupName: (gid) => (gid === 2 ? 'bin' : undefined),
+  lookup: tableOf(allSamples.flatMap(({ processes = [] }) => processes)),
+}
+
+/** Looks processes up by their pids. */
+export function tableOf(processes: readonly Process[]): (pid: number) => Process | undefined {
+  return (pid) => processes.find((p) => p.pid === pid)
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+export function parse(line: string): Json {
+  return JSON.parse(line) as Json
+}
+
+/** The value at a dotted path. */
+export function valueAt(document: Json, path: string): unknown {
+  return path.split('.').reduce<unknown>((value, key) => (value as Json | undefined)?.[key], document)
+}
+
+/** Values by dotted path; arrays are values. */
+export function flatten(document: Json, prefix = ''): [string, unknown][] {
+  return Object.entries(document).flatMap(([key, value]) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? flatten(value as Json, `${prefix}${key}.`)
+      : [[prefix + key, value] as [string, unknown]],
+  )
+}
