@@ -9,7 +9,7 @@ import {
   ProbeSession,
 } from 'quark-ebpf'
 import { Assembler, R0 } from 'quark-ebpf/asm'
-import { probe } from 'quark-ebpf/probe'
+import { probe, record } from 'quark-ebpf/probe'
 import * as kernel from '../packages/telemetry/dist/kinds/process/kernel.js'
 import { median, quantile, rotated, run } from './measure.mjs'
 import { makeDirectory, spawnProgram, writeProgram, writeTrue } from './programs.mjs'
@@ -38,7 +38,8 @@ function probesOf(changes = {}) {
 /** The same hooks with records that are a header and nothing else. */
 function headerProbes() {
   const [fork, exec, exit, comm] = probesOf()
-  const bare = ({ name, layout, hook }) => probe({ name, type: layout.type, hook }, () => ({ record: {} }))
+  const bare = ({ name, hook, record: { type } }) =>
+    probe({ name, hook, record: record(type, 'bare', {}) }, () => ({ fill: {} }))
   return [bare(fork), bare(exec), bare(exit), comm]
 }
 
@@ -64,7 +65,7 @@ function attachEmpty() {
 function attachProbes(probes, flavor, options = {}) {
   const session = ProbeSession.open(
     { btf: kernelBtf(), ringSizeBytes: RING_SIZE_BYTES, flavors: [flavor], ...options },
-    Math.max(...probes.map(({ layout }) => layout.maxSizeBytes)),
+    Math.max(...probes.map(({ maxSizeBytes }) => maxSizeBytes)),
   )
   try {
     const programs = probes.map((one) => session.attach(one))

@@ -1,23 +1,25 @@
 // Counts programs by name as they start, for 10 seconds or until 100 have started. Run as root.
 import { kernelBtf, ProbeSession } from 'quark-ebpf'
-import { chars, decodeRecord, int, probe, struct, tracepoint, u32 } from 'quark-ebpf/probe'
+import { chars, decodeRecord, int, probe, record, struct, tracepoint, u32 } from 'quark-ebpf/probe'
 
 const LIMIT = Number(process.argv[2] ?? 100)
 const SECONDS = Number(process.argv[3] ?? 10)
 
-// What to record, in the kernel's own names. Offsets are looked up in the running kernel's BTF.
+const exec = record(1, 'exec', { pid: u32, parent: u32, comm: chars(16) })
+
+// What fills it, in the kernel's own names. Offsets are looked up in the running kernel's BTF.
 const execs = probe(
   {
     name: 'count_execs',
-    type: 1,
     hook: tracepoint('sched_process_exec', [struct('task_struct', 'task'), int('old_pid', 4)]),
+    record: exec,
   },
   (task) => ({
-    record: { pid: u32(task.tgid), parent: u32(task.real_parent.tgid), comm: chars(16, task.comm) },
+    fill: { pid: task.tgid, parent: task.real_parent.tgid, comm: task.comm },
   }),
 )
 
-const session = ProbeSession.open({ btf: kernelBtf(), ringSizeBytes: 1 << 18 }, execs.layout.maxSizeBytes)
+const session = ProbeSession.open({ btf: kernelBtf(), ringSizeBytes: 1 << 18 }, execs.maxSizeBytes)
 try {
   console.log(`Attached ${session.attach(execs).hook}`)
   const counts = new Map()
@@ -27,7 +29,7 @@ try {
     await session.wait('untilRecord', end - Date.now())
     seen += session.drain({
       record(_words, bytes, offset, length) {
-        const { comm } = decodeRecord(execs.layout, bytes.subarray(offset, offset + length))
+        const { comm } = decodeRecord(exec, bytes.subarray(offset, offset + length))
         counts.set(comm, (counts.get(comm) ?? 0) + 1)
       },
     })

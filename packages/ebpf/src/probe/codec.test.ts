@@ -1,44 +1,29 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { decodePath, decodeRecord, encodeRecord } from './codec.js'
-import { constant, currentTask } from './expr.js'
-import {
-  chars,
-  kernelString,
-  path,
-  s32,
-  s64,
-  u16,
-  u32,
-  u64,
-  u8,
-  userBytes,
-  userString,
-  words,
-} from './fields.js'
-import { layoutOf, TAIL_DELETED, TAIL_PSEUDO, TAIL_TRUNCATED } from './layout.js'
-import type { SmallTask } from './testing/small-kernel.js'
+import { decodeRecord, encodeRecord } from './codec.js'
+import { chars, s32, s64, u16, u32, u64, u8 } from './fields.js'
+import { record } from './record.js'
+import { TAIL_DELETED, TAIL_PSEUDO, TAIL_TRUNCATED } from './tails/descriptor.js'
+import { bytesTail, decodePath, pathTail, stringTail, wordsTail } from './tails/index.js'
 
-const task = currentTask<SmallTask>()
-const one = constant(1)
 const MAX_BYTES = 64
 
-const layout = layoutOf(9, 'everything', {
-  byte: u8(one),
-  half: u16(one),
-  word: u32(one),
-  signed: s32(one),
-  wide: u64(one),
-  wideSigned: s64(one),
-  comm: chars(16, task.comm),
-  cwd: path(task.fs.pwd, task.fs.root),
-  argv: userBytes(one, one, MAX_BYTES),
-  exe: path(task.fs.pwd, task.fs.root),
-  name: kernelString(one, MAX_BYTES),
-  user: userString(one, MAX_BYTES),
-  groups: words(one, one, 4, MAX_BYTES),
-  masks: words(one, one, 8, MAX_BYTES),
+const layout = record(9, 'everything', {
+  byte: u8,
+  half: u16,
+  word: u32,
+  signed: s32,
+  wide: u64,
+  wideSigned: s64,
+  comm: chars(16),
+  cwd: pathTail,
+  argv: bytesTail(MAX_BYTES),
+  exe: pathTail,
+  name: stringTail(MAX_BYTES),
+  user: stringTail(MAX_BYTES),
+  groups: wordsTail(4, MAX_BYTES),
+  masks: wordsTail(8, MAX_BYTES),
 })
 const header = { cpu: 3, seq: 0xfffffffe, timeNs: 2n ** 63n + 5n }
 
@@ -159,6 +144,19 @@ test('what is longer than its tail is cut, as the kernel side does', () => {
     const descriptor = Buffer.from(bytes).readUInt32LE(layout.at[name])
     assert.equal(descriptor, MAX_BYTES | TAIL_TRUNCATED, name)
   }
+})
+
+test('a tail is cut where its maker says, but never later than its layout does', () => {
+  const argv = new Uint8Array(MAX_BYTES).fill(7)
+  const sizes = [0, 10, MAX_BYTES, 1000].map((limit) => {
+    const bytes = Buffer.from(
+      encodeRecord(layout, header, { argv, name: 'nine char' }, { argv: limit, name: 5 }),
+    )
+    const descriptor = bytes.readUInt32LE(layout.at.argv)
+    assert.equal(decodeRecord(layout, bytes).name, 'nine')
+    return descriptor
+  })
+  assert.deepEqual(sizes, [TAIL_TRUNCATED, 10 | TAIL_TRUNCATED, MAX_BYTES, MAX_BYTES])
 })
 
 test('a value that does not fit its field is a RangeError', () => {

@@ -2,16 +2,29 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { disassemble } from '../asm/index.js'
 import { BuildError, PrototypeError } from '../errors.js'
-import { type CompiledProbe, compileProbe, type Target } from './compile.js'
+import { type CompiledProbe, compileProbe } from './compile.js'
 import { add, at, currentTask, eq, firstOf, ne, packet, type Scalar } from './expr.js'
-import { chars, kernelString, path, s64, u16, u32, u64, userBytes, userString, words } from './fields.js'
 import { cstring, fentry, int, optional, procConnector, struct, tracepoint } from './hooks/index.js'
 import { type Probe, probe } from './probe.js'
 import { cpuRingsLayout, RECORD_OFFSET } from './scratch.js'
 import { expectGolden } from './testing/golden.js'
 import { smallBtf } from './testing/small-btf.js'
+import type { Target } from './target.js'
 import { target } from './testing/target.js'
 import type { SmallTask } from './testing/small-kernel.js'
+import { record } from './record.js'
+import { u16, u32, u64, s64, chars } from './fields.js'
+import {
+  pathTail,
+  bytesTail,
+  stringTail,
+  wordsTail,
+  path,
+  userBytes,
+  kernelString,
+  userString,
+  words,
+} from './tails/index.js'
 
 const task = struct<SmallTask>('task_struct', 'task')
 const execHook = tracepoint('sched_process_exec', [task, int('old_pid', 4), cstring('name')])
@@ -32,28 +45,49 @@ function textOf({ code, declaration, missing }: CompiledProbe, { btf }: Target):
   return [`# ${declaration}`, ...lost, ...lines].join('\n')
 }
 
-const sample = probe({ name: 'sample', type: 5, hook: execHook }, (p, oldPid, name) => ({
-  when: ne(p.pid, oldPid),
-  record: {
-    pid: u32(p.tgid),
-    leader: u32(p.group_leader.pid),
-    inExecve: u32(p.in_execve),
-    policy: s64(p.policy),
-    startNs: u64(firstOf(p.real_start_time, p.start_boottime)),
-    sum: u64(add(p.nice, 7)),
-    gone: u32(p.no_such_member),
-    comm: chars(16, p.comm),
-    cwd: path(p.fs.pwd, p.fs.root),
-    name: kernelString(name, 32),
-    argv: userBytes(p.arg_start, add(p.arg_start, 1), 64),
-    user: userString(p.arg_start, 32),
-    numbers: words(at(p.signal.pids, 0).numbers, at(p.signal.pids, 0).level, 8, 64),
+const sample = probe(
+  {
+    name: 'sample',
+    hook: execHook,
+    record: record(5, 'sample', {
+      pid: u32,
+      leader: u32,
+      inExecve: u32,
+      policy: s64,
+      startNs: u64,
+      sum: u64,
+      gone: u32,
+      comm: chars(16),
+      cwd: pathTail,
+      name: stringTail(32),
+      argv: bytesTail(64),
+      user: stringTail(32),
+      numbers: wordsTail(8, 64),
+    }),
   },
-}))
+  (p, oldPid, name) => ({
+    when: ne(p.pid, oldPid),
+    fill: {
+      pid: p.tgid,
+      leader: p.group_leader.pid,
+      inExecve: p.in_execve,
+      policy: p.policy,
+      startNs: firstOf(p.real_start_time, p.start_boottime),
+      sum: add(p.nice, 7),
+      gone: p.no_such_member,
+      comm: p.comm,
+      cwd: path(p.fs.pwd, p.fs.root),
+      name: kernelString(name),
+      argv: userBytes(p.arg_start, add(p.arg_start, 1)),
+      user: userString(p.arg_start),
+      numbers: words(at(p.signal.pids, 0).numbers, at(p.signal.pids, 0).level),
+    },
+  }),
+)
 
-const rename = probe({ name: 'small', type: 6, hook: execHook }, (p) => ({
+const rename = probe({ name: 'small', hook: execHook, record: record(6, 'small', { pid: u32 }) }, (p) => ({
   time: p.arg_start,
-  record: { pid: u32(p.tgid) },
+  fill: { pid: p.tgid },
 }))
 
 test('a program is what it was', async (t) => {
@@ -87,26 +121,32 @@ test('a program is what it was', async (t) => {
     expectGolden('preemptible-stand-in', textOf(compileProbe(rename, goal, 'standIn'), goal))
   })
   await t.test('a socket filter', () => {
-    const filter = probe({ name: 'filter', type: 2, hook: procConnector(4) }, () => ({
-      when: eq(packet(36, 4), 4),
-      record: { what: u32(packet(36, 4)), pid: u32(currentTask<SmallTask>().tgid) },
-    }))
+    const filter = probe(
+      { name: 'filter', hook: procConnector(4), record: record(2, 'filter', { what: u32, pid: u32 }) },
+      () => ({
+        when: eq(packet(36, 4), 4),
+        fill: { what: packet(36, 4), pid: currentTask<SmallTask>().tgid },
+      }),
+    )
     expectGolden('filter', textOf(compileProbe(filter, target()), target()))
   })
 })
 
 test('what the kernel lacks is reported once, and is 0 in the record', () => {
-  const declared = probe({ name: 'lacking', type: 1, hook: execHook }, (p) => ({
-    record: { wide: u64(p.no_such_member), pid: u32(p.tgid), half: u16(add(p.real_start_time, 1)) },
-  }))
+  const declared = probe(
+    { name: 'lacking', hook: execHook, record: record(1, 'lacking', { wide: u64, pid: u32, half: u16 }) },
+    (p) => ({
+      fill: { wide: p.no_such_member, pid: p.tgid, half: add(p.real_start_time, 1) },
+    }),
+  )
   const { missing, code } = compileProbe(declared, target())
   assert.deepEqual(missing, [
     { field: 'wide', reason: 'no struct task_struct.no_such_member' },
     { field: 'half', reason: 'no struct task_struct.real_start_time' },
   ])
   const lines = disassemble(code.bytes)
-  assert.ok(lines.includes(`*(u64 *)(r9 +${RECORD_OFFSET + declared.layout.at.wide}) = 0`), lines.join('\n'))
-  assert.ok(lines.includes(`*(u16 *)(r9 +${RECORD_OFFSET + declared.layout.at.half}) = 0`))
+  assert.ok(lines.includes(`*(u64 *)(r9 +${RECORD_OFFSET + declared.record.at.wide}) = 0`), lines.join('\n'))
+  assert.ok(lines.includes(`*(u16 *)(r9 +${RECORD_OFFSET + declared.record.at.half}) = 0`))
 })
 
 test('a path that begins nowhere leaves no function behind that nothing calls', () => {
@@ -114,9 +154,12 @@ test('a path that begins nowhere leaves no function behind that nothing calls', 
     readonly no_such_fs: SmallTask['fs']
   }
   const hook = tracepoint('sched_process_exec', [struct<OtherTask>('task_struct', 'task')])
-  const declared = probe({ name: 'lacking', type: 1, hook }, (p) => ({
-    record: { pid: u32(p.tgid), cwd: path(p.no_such_fs.pwd, p.no_such_fs.root) },
-  }))
+  const declared = probe(
+    { name: 'lacking', hook, record: record(1, 'lacking', { pid: u32, cwd: pathTail }) },
+    (p) => ({
+      fill: { pid: p.tgid, cwd: path(p.no_such_fs.pwd, p.no_such_fs.root) },
+    }),
+  )
   const btf = smallBtf({ inlineNames: true })
   const { missing, code } = compileProbe(declared, target({ btf, loop: 'helper' }))
   assert.deepEqual(missing, [{ field: 'cwd', reason: 'no struct task_struct.no_such_fs' }])
@@ -124,9 +167,16 @@ test('a path that begins nowhere leaves no function behind that nothing calls', 
 })
 
 test('a tail whose input the kernel lacks is marked as unreadable', () => {
-  const declared = probe({ name: 'lacking', type: 1, hook: execHook }, (p) => ({
-    record: { text: kernelString(p.no_such_member, 16), cwd: path(p.fs.pwd, p.fs.root) },
-  }))
+  const declared = probe(
+    {
+      name: 'lacking',
+      hook: execHook,
+      record: record(1, 'lacking', { text: stringTail(16), cwd: pathTail }),
+    },
+    (p) => ({
+      fill: { text: kernelString(p.no_such_member), cwd: path(p.fs.pwd, p.fs.root) },
+    }),
+  )
   const { missing, code } = compileProbe(declared, target({ btf: smallBtf({ dentry: false }) }))
   assert.deepEqual(
     missing.map(({ field }) => field),
@@ -138,16 +188,19 @@ test('a tail whose input the kernel lacks is marked as unreadable', () => {
     stores,
     ['text', 'cwd'].map(
       (name) =>
-        `*(u32 *)(r9 +${RECORD_OFFSET + (declared.layout.at as Record<string, number>)[name]!}) = 33554432`,
+        `*(u32 *)(r9 +${RECORD_OFFSET + (declared.record.at as Record<string, number>)[name]!}) = 33554432`,
     ),
   )
 })
 
 test('an argument that the kernel does not pass is missing, unless there is another choice', () => {
   const exitHook = tracepoint('sched_process_exit', [task, optional(int('dead', 1))])
-  const declared = probe({ name: 'exit', type: 1, hook: exitHook }, (p, dead) => ({
-    record: { dead: u32(dead), either: u32(firstOf(dead, p.pid)) },
-  }))
+  const declared = probe(
+    { name: 'exit', hook: exitHook, record: record(1, 'exit', { dead: u32, either: u32 }) },
+    (p, dead) => ({
+      fill: { dead: dead, either: firstOf(dead, p.pid) },
+    }),
+  )
   const compiled = compileProbe(declared, target({ btf: smallBtf({ groupDead: false }) }))
   assert.deepEqual(compiled.missing, [{ field: 'dead', reason: 'no argument dead' }])
   assert.deepEqual(compileProbe(declared, target()).missing, [])
@@ -159,13 +212,15 @@ test('a probe that cannot be compiled says which and why', async (t) => {
   const sumOf = (p: SmallTask, count: number): Scalar =>
     count === 0 ? p.pid : add(p.pid, sumOf(p, count - 1))
   const withPid = (pid: (p: SmallTask) => Scalar): Probe =>
-    probe({ name: 'broken', type: 1, hook: execHook }, (p) => ({ record: { pid: u32(pid(p)) } }))
+    probe({ name: 'broken', hook: execHook, record: record(1, 'broken', { pid: u32 }) }, (p) => ({
+      fill: { pid: pid(p) },
+    }))
   const cases: { name: string; declared: Probe; error: object; flavor?: 'direct' | 'probeRead' }[] = [
     {
       name: 'a condition that cannot be resolved',
-      declared: probe({ name: 'broken', type: 1, hook: execHook }, (p) => ({
+      declared: probe({ name: 'broken', hook: execHook, record: record(1, 'broken', {}) }, (p) => ({
         when: eq(p.no_such_member, 1),
-        record: {},
+        fill: {},
       })),
       error: {
         name: 'BuildError',
@@ -174,9 +229,9 @@ test('a probe that cannot be compiled says which and why', async (t) => {
     },
     {
       name: 'a time that cannot be resolved',
-      declared: probe({ name: 'broken', type: 1, hook: execHook }, (p) => ({
+      declared: probe({ name: 'broken', hook: execHook, record: record(1, 'broken', {}) }, (p) => ({
         time: p.real_start_time,
-        record: {},
+        fill: {},
       })),
       error: {
         name: 'BuildError',
@@ -185,9 +240,9 @@ test('a probe that cannot be compiled says which and why', async (t) => {
     },
     {
       name: 'a time that is no number in kernel memory',
-      declared: probe({ name: 'broken', type: 1, hook: execHook }, (p) => ({
+      declared: probe({ name: 'broken', hook: execHook, record: record(1, 'broken', {}) }, (p) => ({
         time: add(p.pid, 1),
-        record: {},
+        fill: {},
       })),
       error: { name: 'BuildError', message: 'Cannot resolve the time of probe "broken": it is not a path' },
     },
@@ -201,9 +256,9 @@ test('a probe that cannot be compiled says which and why', async (t) => {
     },
     {
       name: 'too many values in a condition',
-      declared: probe({ name: 'broken', type: 1, hook: execHook }, (p) => ({
+      declared: probe({ name: 'broken', hook: execHook, record: record(1, 'broken', {}) }, (p) => ({
         when: sumOf(p, 30),
-        record: {},
+        fill: {},
       })),
       error: {
         name: 'BuildError',
@@ -227,7 +282,7 @@ test('a probe that cannot be compiled says which and why', async (t) => {
   }
   await t.test('another prototype', () => {
     const hook = fentry('wake_up_new_task', [struct('file')])
-    const declared = probe({ name: 'broken', type: 1, hook }, () => ({ record: {} }))
+    const declared = probe({ name: 'broken', hook, record: record(1, 'broken', {}) }, () => ({ fill: {} }))
     assert.throws(() => compileProbe(declared, target()), PrototypeError)
     assert.throws(
       () =>

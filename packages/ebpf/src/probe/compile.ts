@@ -13,45 +13,23 @@ import {
   R10,
   type Register,
 } from '../asm/index.js'
-import type { Btf } from '../btf/index.js'
 import { BuildError, NotSupportedError } from '../errors.js'
 import { emitArgument } from './hooks/arguments.js'
 import { type HookType, hookType } from './hooks/index.js'
 import type { ExprNode } from './expr.js'
-import { isTail } from './fields.js'
-import { HEADER_CPU, HEADER_SEQ, HEADER_TIME, HEADER_TYPE } from './layout.js'
+import { HEADER_CPU, HEADER_SEQ, HEADER_TIME, HEADER_TYPE, type RecordLayout } from './record.js'
 import { type Flavor, type LoadFrame, LoadTree } from './load-tree.js'
 import { emitLoads } from './loads.js'
 import { emitToReader } from './output-reader.js'
 import { emitOutput } from './output.js'
-import { describeProbe, type Probe } from './probe.js'
+import { describeProbe, Lack, type Probe } from './probe.js'
 import { presentArguments } from './prototype.js'
 import { type ResolvedExpr, Resolver, Unresolved } from './resolve.js'
-import { type CpuRingsLayout, RECORD_OFFSET, SCRATCH_MAP, SLOT_SEQ, TEMP_CURSOR } from './scratch.js'
+import { RECORD_OFFSET, SCRATCH_MAP, SLOT_SEQ, TEMP_CURSOR } from './scratch.js'
 import { type Computed, Tails } from './compile-tails.js'
+import type { MissingField, Target } from './target.js'
 import { CONDITION_FRAME, CONDITION_TEMPORARIES, Values } from './values.js'
 import { emitPart, type Role, standInTypes, type StandInTypes } from './stand-in.js'
-
-/** What a program is generated for. */
-export interface Target {
-  readonly btf: Btf
-  readonly flavor: Flavor
-  readonly loop: 'helper' | 'bounded'
-  readonly architecture: 'x64' | 'arm64'
-  /** Possible CPUs: slots of the scratch and state maps. */
-  readonly cpus: number
-  /** Bytes of one scratch slot: the same for all programs that share the map. */
-  readonly scratchSlotBytes: number
-  readonly ringSizeBytes: number
-  /** Each CPU has a ring of its own. Needs x64 and `probeRead`. */
-  readonly cpuRings: CpuRingsLayout | undefined
-  /** The kernel may preempt tracing programs (since 6.19), and the scratch belongs to the CPU. */
-  readonly preemptible: boolean
-  /** The kernel may preempt a task while it runs in the kernel, as it is built or set (CONFIG_PREEMPT, preempt=). */
-  readonly kernelPreempts: boolean
-  /** Programs may call bpf_probe_read_kernel; lockdown=confidentiality refuses it. */
-  readonly probeRead: boolean
-}
 
 export interface CompiledProbe {
   readonly probe: Probe
@@ -59,11 +37,6 @@ export interface CompiledProbe {
   /** Fields that this kernel cannot supply, each with the reason. They are 0 in every record. */
   readonly missing: readonly MissingField[]
   readonly declaration: string
-}
-
-export interface MissingField {
-  readonly field: string
-  readonly reason: string
 }
 
 /**
@@ -130,7 +103,7 @@ class Compiler implements LoadFrame {
     this.#values = new Values(this.asm, probe.name)
     this.#tails = new Tails({
       asm: this.asm,
-      layout: probe.layout,
+      probe,
       target,
       flavor: this.flavor,
       castId: this.castId,
@@ -151,11 +124,13 @@ class Compiler implements LoadFrame {
     this.#emitScratch()
     this.#escape = 'leave'
     this.#emitEffects()
-    if (this.#probe.isRecorded) {
-      this.#emitHeader()
+    const { record, maxSizeBytes } = this.#probe
+    if (record !== undefined) {
+      this.#emitHeader(record)
       this.#emitFields()
-      if (this.#hookType.output === 'ring') emitOutput(asm, this.#probe.layout, this.#target)
-      else emitToReader(asm, this.#probe.layout, this.#target.btf)
+      const outgoing = { ...record, maxSizeBytes }
+      if (this.#hookType.output === 'ring') emitOutput(asm, outgoing, this.#target)
+      else emitToReader(asm, outgoing, this.#target.btf)
     }
     asm.label('leave')
     asm.label('out')
@@ -174,7 +149,7 @@ class Compiler implements LoadFrame {
     const { cpus, scratchSlotBytes } = this.#target
     const types = standInOf(this.#probe, this.#target)
     if (types === undefined) return
-    const recordType = this.#probe.layout.type
+    const recordType = this.#probe.record?.type ?? 0
     emitPart(this.asm, { role, types, recordType, cpus, slotBytes: scratchSlotBytes })
   }
 
@@ -245,9 +220,9 @@ class Compiler implements LoadFrame {
     return expr
   }
 
-  #emitHeader(): void {
+  #emitHeader({ type }: RecordLayout): void {
     const { asm } = this
-    asm.storeImm(2, R9, RECORD_OFFSET + HEADER_TYPE, this.#probe.layout.type)
+    asm.storeImm(2, R9, RECORD_OFFSET + HEADER_TYPE, type)
     if (this.#hookType.output === 'ring') {
       // The number advances whether or not the record finds room: a gap is a loss, seen where it happened.
       asm.load(8, R1, R9, SLOT_SEQ).aluImm('add', R1, 1).store(8, R9, SLOT_SEQ, R1)
@@ -261,15 +236,16 @@ class Compiler implements LoadFrame {
   }
 
   #emitFields(): void {
-    const { layout } = this.#probe
+    const { fixed, tails: filled } = this.#probe
     const tree = new LoadTree()
     const computed: Computed[] = []
     if (this.#probe.time !== undefined) this.#addTime(this.#probe.time, tree)
-    for (const { name, spec, offset, sizeBytes } of layout.fixed) {
-      if (isTail(spec)) continue
-      const expr = this.#resolver.expr(spec.value)
-      if (expr instanceof Unresolved) {
-        this.#missing.push({ field: name, reason: expr.reason })
+    for (const { field, value } of fixed) {
+      const { offset } = field
+      const { sizeBytes } = field.type
+      const expr = value instanceof Lack ? value : this.#resolver.expr(value)
+      if (expr instanceof Unresolved || expr instanceof Lack) {
+        this.#missing.push({ field: field.name, reason: expr.reason })
         for (let at = 0; at < sizeBytes; at += Math.min(sizeBytes, 8)) {
           this.asm.storeImm(Math.min(sizeBytes, 8) as 1 | 2 | 4 | 8, R9, RECORD_OFFSET + offset + at, 0)
         }
@@ -280,7 +256,7 @@ class Compiler implements LoadFrame {
         computed.push({ area: 'record', offset, sizeBytes, expr })
       }
     }
-    const tails = layout.tails.map((tail) => ({ tail, inputs: this.#tails.prepare(tail, tree, computed) }))
+    const tails = filled.map((tail) => ({ tail, inputs: this.#tails.prepare(tail, tree, computed) }))
     emitLoads(this, tree)
     for (const { expr, area, offset, sizeBytes } of computed) {
       this.#values.evaluate(expr)

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BuildError } from '../errors.js'
-import type { EncodablePath } from './codec.js'
 import { planFetch } from './fetch-args.js'
 import { eventArg } from './fetch-events.js'
 import { MAX_FETCH_CHARS } from './fetch-list.js'
 import {
   and,
   at,
-  chars,
   cstring,
   currentTask,
   enumValue,
@@ -16,51 +14,67 @@ import {
   type FetchPlan,
   firstOf,
   int,
-  kernelString,
   kprobe,
   ne,
   packet,
-  path,
   probe,
   procConnector,
-  s32,
   struct,
   sub,
   tracepoint,
-  u32,
-  u64,
-  userBytes,
 } from './index.js'
 import { expectGolden } from './testing/golden.js'
 import { smallBtf } from './testing/small-btf.js'
 import type { SmallTask } from './testing/small-kernel.js'
+import { record } from './record.js'
+import { u32, u64, s32, chars } from './fields.js'
+import {
+  pathTail,
+  bytesTail,
+  stringTail,
+  path,
+  userBytes,
+  kernelString,
+  type EncodablePath,
+} from './tails/index.js'
 
 const target = { btf: smallBtf({ inlineNames: true }), architecture: 'x64', maxUserBytes: 1032 } as const
 
 const everything = probe(
   {
     name: 'everything',
-    type: 1,
     hook: tracepoint('sched_process_exec', [
       struct<SmallTask>('task_struct', 'task'),
       int('old_pid', 4),
       cstring('name'),
     ]),
+    record: record(1, 'everything', {
+      pid: u32,
+      session: u32,
+      parentNice: s32,
+      policy: s32,
+      oldPid: s32,
+      lifetime: u64,
+      comm: chars(16),
+      cwd: pathTail,
+      argv: bytesTail(2048),
+      name: stringTail(16),
+    }),
   },
   (task, oldPid, name) => ({
     when: and(eq(task.pid, task.tgid), ne(task.in_execve, 1)),
     time: firstOf(task.real_start_time, task.start_boottime),
-    record: {
-      pid: u32(task.tgid),
-      session: u32(at(at(task.signal.pids, enumValue('pid_type', 'PIDTYPE_SID')).numbers, 0)),
-      parentNice: s32(task.group_leader.nice),
-      policy: s32(task.policy),
-      oldPid: s32(oldPid),
-      lifetime: u64(sub(task.signal.utime, 1)),
-      comm: chars(16, task.comm),
+    fill: {
+      pid: task.tgid,
+      session: at(at(task.signal.pids, enumValue('pid_type', 'PIDTYPE_SID')).numbers, 0),
+      parentNice: task.group_leader.nice,
+      policy: task.policy,
+      oldPid,
+      lifetime: sub(task.signal.utime, 1),
+      comm: task.comm,
       cwd: path(task.fs.pwd, task.fs.root),
-      argv: userBytes(task.arg_start, task.nice, 2048),
-      name: kernelString(name, 16),
+      argv: userBytes(task.arg_start, task.nice),
+      name: kernelString(name),
     },
   }),
 )
@@ -275,10 +289,13 @@ test('there is no path without a dentry', () => {
 })
 
 test('aliases, the current task and packets are what the function has instead', () => {
-  const ids = probe({ name: 'ids', type: 2, hook: procConnector(4) }, () => ({
-    when: ne(and(packet(36, 4), 4), 0),
-    record: { what: u32(packet(36, 4)), pid: u32(currentTask<SmallTask>().tgid) },
-  }))
+  const ids = probe(
+    { name: 'ids', hook: procConnector(4), record: record(2, 'ids', { what: u32, pid: u32 }) },
+    () => ({
+      when: ne(and(packet(36, 4), 4), 0),
+      fill: { what: packet(36, 4), pid: currentTask<SmallTask>().tgid },
+    }),
+  )
   const packetOf = (packet: Record<number, { parameter: number } | { constant: number }>): string =>
     textOf(planFetch(ids, { function: 'f', parameters: [], currentTask: 0, packet }, target))
   assert.equal(packetOf({ 36: { parameter: 1 } }), 'a0=%si:u32\na1=+4(%di):u32')
@@ -286,8 +303,12 @@ test('aliases, the current task and packets are what the function has instead', 
   assert.throws(() => packetOf({}), BuildError)
 
   const leader = probe(
-    { name: 'leader', type: 3, hook: kprobe('g', [struct<SmallTask>('task_struct', 'task')]) },
-    (task) => ({ record: { pid: u32(task.group_leader.pid) } }),
+    {
+      name: 'leader',
+      hook: kprobe('g', [struct<SmallTask>('task_struct', 'task')]),
+      record: record(3, 'leader', { pid: u32 }),
+    },
+    (task) => ({ fill: { pid: task.group_leader.pid } }),
   )
   const alias = { function: 'g', parameters: [0], aliases: { 'task.group_leader': 'task.signal' } }
   const plan = planFetch(leader, alias, target)

@@ -7,16 +7,16 @@
 
 import type { Btf } from '../btf/index.js'
 import { BuildError } from '../errors.js'
-import type { MissingField } from './compile.js'
 import type { BinaryOp, ExprNode, PathNode, Step } from './expr.js'
-import { type FixedSpec, isTail } from './fields.js'
-import type { TailField } from './layout.js'
-import { pathOffsets } from './path-offsets.js'
-import { type Probe } from './probe.js'
+import type { FixedType } from './fields.js'
+import { type FilledTail, Lack, type Probe } from './probe.js'
 import { type ResolvedExpr, type ResolvedPath, Resolver, Unresolved } from './resolve.js'
-import { type EncodablePath } from './codec.js'
 import { FetchArgs, type FetchArg, fetchAt, type FetchedValues, type ReadValue } from './fetch-list.js'
 import { planPath } from './fetch-path.js'
+import type { EncodablePath } from './tails/path.js'
+import { pathOffsets } from './tails/path-offsets.js'
+import { untilNul } from './tails/tail.js'
+import type { MissingField } from './target.js'
 
 /** Words of an array argument (MAX_ARRAY_LEN). */
 const MAX_ARRAY_WORDS = 64
@@ -96,14 +96,13 @@ class Planner {
   }
 
   plan(): FetchPlan {
-    const { layout, when, time } = this.#probe
+    const { fixed: fields, when, time } = this.#probe
     const condition = when === undefined ? undefined : this.#required('condition', when)
     const stamp = time === undefined ? undefined : this.#required('time', time)
-    const fixed = layout.fixed.flatMap(({ name, spec }) => {
-      const read = isTail(spec) ? new Unresolved('not a fixed field') : this.#fixed(spec)
-      return this.#keep(name, read)
-    })
-    const tails = layout.tails.flatMap((tail) => this.#keep(tail.name, this.#tail(tail)))
+    const fixed = fields.flatMap(({ field, value }) =>
+      this.#keep(field.name, value instanceof Lack ? value : this.#fixed(field.type, value)),
+    )
+    const tails = this.#probe.tails.flatMap((tail) => this.#keep(tail.field.name, this.#tail(tail)))
     const read = (values: FetchedValues): FetchedRecord | undefined => {
       if (condition !== undefined && condition(values) === 0n) return undefined
       const fields: Record<string, unknown> = {}
@@ -121,8 +120,8 @@ class Planner {
     return { probe: this.#probe, function: this.#entry.function, args, missing: this.#missing, read }
   }
 
-  #keep<T>(name: string, read: ReadValue<T> | Unresolved): { name: string; read: ReadValue<T> }[] {
-    if (!(read instanceof Unresolved)) return [{ name, read }]
+  #keep<T>(name: string, read: ReadValue<T> | Unresolved | Lack): { name: string; read: ReadValue<T> }[] {
+    if (!(read instanceof Unresolved || read instanceof Lack)) return [{ name, read }]
     this.#missing.push({ field: name, reason: read.reason })
     return []
   }
@@ -135,7 +134,7 @@ class Planner {
     throw new BuildError(reason)
   }
 
-  #fixed({ kind, sizeBytes, value }: FixedSpec): ReadValue<unknown> | Unresolved {
+  #fixed({ kind, sizeBytes }: FixedType, value: ExprNode): ReadValue<unknown> | Unresolved {
     if (kind === 'chars') return this.#chars(value, sizeBytes)
     const read = this.#number(value, sizeBytes)
     if (read instanceof Unresolved) return read
@@ -156,18 +155,17 @@ class Planner {
     return (values) => untilNul(values.bytes(index))
   }
 
-  #tail(tail: TailField): ReadValue<FetchedTail | undefined> | Unresolved {
-    const { spec } = tail
-    if (!isTail(spec)) return new Unresolved('not a tail')
-    switch (tail.kind) {
+  #tail({ source, maxBytes }: FilledTail): ReadValue<FetchedTail | undefined> | Unresolved | Lack {
+    if (source instanceof Lack) return source
+    switch (source.kind) {
       case 'path':
-        return this.#path(spec.inputs)
+        return this.#path(source.inputs)
       case 'userBytes':
-        return this.#userBytes(spec.inputs, tail.maxBytes)
+        return this.#userBytes(source.inputs, maxBytes)
       case 'kernelString':
-        return this.#kernelString(spec.inputs, tail.maxBytes)
+        return this.#kernelString(source.inputs, maxBytes)
       default:
-        return new Unresolved(`a fetch argument cannot supply ${tail.kind}`)
+        return new Unresolved(`a fetch argument cannot supply ${source.kind}`)
     }
   }
 
@@ -383,9 +381,4 @@ function beginsWith(steps: readonly Step[], members: readonly string[]): boolean
     const step = steps[index]
     return step?.kind === 'member' && step.name === name
   })
-}
-
-function untilNul(bytes: Buffer): Buffer {
-  const end = bytes.indexOf(0)
-  return end === -1 ? bytes : bytes.subarray(0, end)
 }

@@ -7,9 +7,9 @@
  *     mount 2   and where that is
  */
 
-import type { EncodablePath } from './codec.js'
 import { type FetchArgs, fetchAt, type FetchedValues, type ReadValue } from './fetch-list.js'
-import type { PathOffsets } from './tails.js'
+import type { EncodablePath } from './tails/path.js'
+import type { PathOffsets } from './tails/path-offsets.js'
 
 /** Mounts whose components have names, and further ones of which only their roots are known: such as rootfs. */
 const MAX_NAMED_MOUNTS = 3

@@ -34,22 +34,41 @@ export {
 } from './expr.js'
 export {
   chars,
-  type DecodedPath,
-  type Field,
-  kernelString,
-  MAX_TAIL_BYTES,
-  path,
-  type PathStruct,
+  type Fields,
+  type FieldType,
+  type FixedKind,
+  type FixedType,
   s32,
   s64,
   u8,
   u16,
   u32,
   u64,
+} from './fields.js'
+export {
+  MAX_TAIL_BYTES,
+  TAIL_DELETED,
+  TAIL_FAILED,
+  TAIL_LENGTH_MASK,
+  TAIL_PSEUDO,
+  TAIL_TRUNCATED,
+} from './tails/descriptor.js'
+export {
+  bytesTail,
+  type DecodedPath,
+  decodePath,
+  type EncodablePath,
+  kernelString,
+  path,
+  type PathStruct,
+  pathTail,
+  stringTail,
   userBytes,
   userString,
   words,
-} from './fields.js'
+  wordsTail,
+} from './tails/index.js'
+export type { TailCodec, TailSource, TailType, Typed } from './tails/tail.js'
 export {
   type ArgumentPlace,
   type ArgumentsOf,
@@ -89,32 +108,35 @@ export {
 } from './hooks/index.js'
 export {
   describeLayout,
+  type FieldsOf,
   type FixedField,
   HEADER_CPU,
   HEADER_SEQ,
   HEADER_SIZE_BYTES,
   HEADER_TIME,
   HEADER_TYPE,
-  layoutOf,
+  record,
   type RecordLayout,
-  TAIL_DELETED,
-  TAIL_FAILED,
-  TAIL_LENGTH_MASK,
-  TAIL_PSEUDO,
-  TAIL_TRUNCATED,
+  type RecordOf,
   type TailField,
-} from './layout.js'
-export { describeProbe, MAX_RECORD_TYPE, type Probe, probe, type ProbeBody, type RecordOf } from './probe.js'
+  type TailLimits,
+} from './record.js'
 export {
-  decodePath,
-  decodeRecord,
-  type EncodableFieldsOf,
-  type EncodablePath,
-  encodeRecord,
-  type FieldsOf,
-  type RecordHeader,
-} from './codec.js'
-export { type CompiledProbe, compileProbe, type MissingField, type Target } from './compile.js'
+  describeProbe,
+  type FilledField,
+  type FilledTail,
+  Lack,
+  type Fill,
+  type Probe,
+  probe,
+  type ProbeBody,
+  type ProbeOptions,
+  type RecordedBody,
+  type RecordingProbe,
+} from './probe.js'
+export { decodeRecord, type EncodableFieldsOf, encodeRecord, type RecordHeader } from './codec.js'
+export { type CompiledProbe, compileProbe } from './compile.js'
+export type { MissingField, Target } from './target.js'
 export type { Role } from './stand-in.js'
 export type { Flavor } from './load-tree.js'
 export {

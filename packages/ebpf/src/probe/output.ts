@@ -22,8 +22,7 @@ import {
   R8,
   R9,
 } from '../asm/index.js'
-import type { Target } from './compile.js'
-import { HEADER_CPU, type RecordLayout } from './layout.js'
+import { HEADER_CPU, type RecordLayout } from './record.js'
 import {
   COPY_STEP_BYTES,
   CPU_RING_HEADER_BYTES,
@@ -38,9 +37,11 @@ import {
   SLOT_TAIL,
   SLOT_WAKE,
   TEMP_CURSOR,
+  TYPES,
   WAKE_NEVER,
   WAKE_ON_RECORD,
 } from './scratch.js'
+import type { Target } from './target.js'
 
 /** `flags` of bpf_ringbuf_output (include/uapi/linux/bpf.h). */
 const BPF_RB_NO_WAKEUP = 1
@@ -51,19 +52,25 @@ const BPF_RB_AVAIL_DATA = 0
 /** Longer records are copied by a helper: the verifier walks through the loop. */
 const MAX_LOOP_BYTES = 1024
 
+/** What there is to know of a record that leaves. */
+export interface OutputRecord extends Pick<RecordLayout, 'type' | 'fixedSizeBytes'> {
+  /** The largest that the program makes. */
+  readonly maxSizeBytes: number
+}
+
 /** Sends the record behind R9, wakes the reader if it asked for that, counts, and goes on, or to `out` if it is lost. */
-export function emitOutput(asm: Assembler, layout: RecordLayout, target: Target): void {
-  const tailBytes = layout.maxSizeBytes - layout.fixedSizeBytes
+export function emitOutput(asm: Assembler, record: OutputRecord, target: Target): void {
+  const { fixedSizeBytes, maxSizeBytes } = record
   asm
     .load(8, R7, R9, TEMP_CURSOR)
-    .jumpIfImm('>', R7, tailBytes, 'out')
-    .aluImm('add', R7, layout.fixedSizeBytes)
+    .jumpIfImm('>', R7, maxSizeBytes - fixedSizeBytes, 'out')
+    .aluImm('add', R7, fixedSizeBytes)
   const lost = asm.uniqueLabel('lost')
   if (target.cpuRings === undefined) emitToRing(asm, target, lost)
   else emitToCpuRing(asm, target, target.cpuRings, lost)
-  emitCount(asm, SLOT_PRODUCED, layout)
+  emitCount(asm, SLOT_PRODUCED, record)
   asm.aside(lost, () => {
-    emitCount(asm, SLOT_LOST, layout)
+    emitCount(asm, SLOT_LOST, record)
     asm.jump('out')
   })
   if (target.cpuRings !== undefined) emitWake(asm, target.cpuRings)
@@ -155,7 +162,7 @@ function emitWake(asm: Assembler, { sizeBytes }: CpuRingsLayout): void {
   })
 }
 
-function emitCount(asm: Assembler, counters: number, { type }: RecordLayout): void {
-  const at = counters + type * 8
+function emitCount(asm: Assembler, counters: number, { type }: OutputRecord): void {
+  const at = counters + (type % TYPES) * 8
   asm.load(8, R1, R9, at).aluImm('add', R1, 1).store(8, R9, at, R1)
 }

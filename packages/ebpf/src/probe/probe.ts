@@ -1,6 +1,7 @@
-/** A probe: where it hooks, when it fires, and what its record holds. One declaration, no code. */
+/** A probe: where it hooks, when it fires, and what fills its record. One declaration, no code. */
 
 import {
+  constant,
   describe,
   type ExprNode,
   type MapEffect,
@@ -9,7 +10,7 @@ import {
   type Scalar,
   type Value,
 } from './expr.js'
-import { type Field, isTail } from './fields.js'
+import type { Fields } from './fields.js'
 import {
   type ArgumentsOf,
   type ArgumentType,
@@ -17,86 +18,187 @@ import {
   describePrototype,
   type Hook,
 } from './hooks/index.js'
-import { layoutOf, type RecordLayout } from './layout.js'
+import type { FixedField, RecordLayout, TailField, TailLimits } from './record.js'
+import { checkTailSize, type TailSource, type Typed } from './tails/tail.js'
+
+/** What fills each field of a record. */
+export type Fill<F extends Fields> = {
+  readonly [K in keyof F]: F[K] extends Typed<unknown, unknown, infer Filling> ? Filling : never
+}
 
 /** What the body of a declaration returns. */
-export interface ProbeBody<F extends Record<string, Field>> {
-  /** The record is written only when this is not 0. */
+export interface ProbeBody {
+  /** Nothing happens unless this is not 0. */
   readonly when?: Scalar
-  /** ns of CLOCK_BOOTTIME that the record is stamped with; the time of the hook when absent. */
-  readonly time?: Scalar
   /** What to do to maps when `when` holds, before the record is written. */
   readonly effects?: readonly MapEffect[]
-  /** Absent for a probe that only works on maps. */
-  readonly record?: F
 }
+
+/** What the body of a declaration with a record returns. */
+export type RecordedBody<F extends Fields, L extends keyof F> = ProbeBody & {
+  /** ns of CLOCK_BOOTTIME that the record is stamped with; the time of the hook when absent. */
+  readonly time?: Scalar
+  readonly fill: Fill<Omit<F, L>>
+} & ([L] extends [never]
+    ? { readonly lacks?: undefined }
+    : {
+        /** Fields that nothing fills, each with the reason: 0 or unreadable in every record. */
+        readonly lacks: { readonly [K in L]: string }
+      })
 
 export interface ProbeOptions<A extends readonly ArgumentType<Value>[]> {
   /** Name of the program in the kernel; at most 15 characters of [A-Za-z0-9_.]. */
   readonly name: string
-  /** Record type: unique among the probes that share a ring, 1 to 31. */
-  readonly type: number
   readonly hook: Hook<A>
 }
 
+/** A fixed field of a probe's record, and what fills it. */
+export interface FilledField {
+  readonly field: FixedField
+  readonly value: ExprNode | Lack
+}
+
+/** A tail of a probe's record, and what fills it. */
+export interface FilledTail {
+  readonly field: TailField
+  readonly source: TailSource | Lack
+  /** Where the probe cuts it. */
+  readonly maxBytes: number
+}
+
+/** Why a probe does not fill a field. */
+export class Lack {
+  readonly reason: string
+  constructor(reason: string) {
+    this.reason = reason
+  }
+}
+
 /** A frozen declaration. */
-export interface Probe<F extends Record<string, Field> = Record<string, Field>> {
+export interface Probe<F extends Fields = Fields> {
   readonly name: string
   readonly hook: Hook
   readonly when: ExprNode | undefined
   readonly time: ExprNode | undefined
   readonly effects: readonly MapEffect[]
-  /** False when the probe only works on maps: its layout has no fields, and no record is ever written. */
-  readonly isRecorded: boolean
-  readonly layout: RecordLayout<F>
+  /** Undefined when the probe only works on maps. */
+  readonly record: RecordLayout<F> | undefined
+  readonly fixed: readonly FilledField[]
+  readonly tails: readonly FilledTail[]
+  /** Where the probe cuts its tails, as `encodeRecord` takes it. */
+  readonly limits: TailLimits<F>
+  /** The largest record that this probe can write; 0 when it writes none. */
+  readonly maxSizeBytes: number
 }
 
-/** The TypeScript type of a probe's record. */
-export type RecordOf<P> =
-  P extends Probe<infer F>
-    ? { readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never } & {
-        readonly type: number
-        readonly cpu: number
-        readonly seq: number
-        readonly timeNs: bigint
-      }
-    : never
+/** A probe that writes records. */
+export type RecordingProbe<F extends Fields = Fields> = Probe<F> & { readonly record: RecordLayout<F> }
 
-/** Largest record type: counters are kept per type. */
-export const MAX_RECORD_TYPE = 31
-
+/** Declares a probe that writes no record. */
+export function probe<const A extends readonly ArgumentType<Value>[]>(
+  options: ProbeOptions<A> & { readonly record?: undefined },
+  body: (...args: ArgumentsOf<A>) => ProbeBody,
+): Probe<Record<never, never>>
 /**
  * Declares a probe. The body is called once, here, with values that record which members it touches.
  *
- * @throws {RangeError} for a record type or name out of range
+ * @throws {RangeError} for a name out of range, and for a limit beyond that of the record
+ * @throws {TypeError} when a field is filled twice or not at all, or by what it cannot hold
  */
-export function probe<const A extends readonly ArgumentType<Value>[], F extends Record<string, Field>>(
-  options: ProbeOptions<A>,
-  body: (...args: ArgumentsOf<A>) => ProbeBody<F>,
-): Probe<F> {
-  const { name, type, hook } = options
+export function probe<
+  const A extends readonly ArgumentType<Value>[],
+  F extends Fields,
+  L extends keyof F = never,
+>(
+  options: ProbeOptions<A> & { readonly record: RecordLayout<F> },
+  body: (...args: ArgumentsOf<A>) => RecordedBody<F, L>,
+): RecordingProbe<F>
+export function probe(
+  options: ProbeOptions<readonly ArgumentType<Value>[]> & { readonly record?: RecordLayout | undefined },
+  body: (...args: Value[]) => ProbeBody & Partial<AnyBody>,
+): Probe {
+  const { name, hook, record } = options
   if (!/^[A-Za-z0-9_.]{1,15}$/.test(name)) {
     throw new RangeError(`Cannot declare a probe named "${name}": use 1 to 15 of A-Z a-z 0-9 _ .`)
   }
-  if (!Number.isInteger(type) || type < 1 || type > MAX_RECORD_TYPE) {
-    throw new RangeError(
-      `Cannot declare probe "${name}" with record type ${type}: use 1 to ${MAX_RECORD_TYPE}`,
-    )
-  }
-  const { when, time, effects = [], record } = body(...argumentValues(hook))
+  const { when, time, effects = [], fill = {}, lacks = {} } = body(...argumentValues(hook))
+  const filling = new Filling(name, fill, lacks)
+  const fixed = (record?.fixed ?? []).map((field) => filling.fixed(field))
+  const tails = (record?.tails ?? []).map((field) => filling.tail(field))
+  filling.end(record)
   return Object.freeze({
     name,
     hook,
     when: when === undefined ? undefined : nodeOf(when),
     time: time === undefined ? undefined : nodeOf(time),
     effects,
-    isRecorded: record !== undefined,
-    layout: layoutOf(type, name, record ?? ({} as F)),
+    record,
+    fixed,
+    tails,
+    limits: Object.fromEntries(tails.map(({ field, maxBytes }) => [field.name, maxBytes])),
+    maxSizeBytes: tails.reduce((sum, { maxBytes }) => sum + maxBytes, record?.fixedSizeBytes ?? 0),
   })
 }
 
+interface AnyBody {
+  readonly time: Scalar
+  readonly fill: Readonly<Record<string, unknown>>
+  readonly lacks: Readonly<Record<string, string>>
+}
+
+/** What a body says of the fields of its record, checked. */
+class Filling {
+  readonly #probe: string
+  readonly #fill: AnyBody['fill']
+  readonly #lacks: AnyBody['lacks']
+
+  constructor(probe: string, fill: AnyBody['fill'], lacks: AnyBody['lacks']) {
+    this.#probe = probe
+    this.#fill = fill
+    this.#lacks = lacks
+  }
+
+  fixed(field: FixedField): FilledField {
+    const value = this.#valueOf(field.name)
+    if (value instanceof Lack) return { field, value }
+    return { field, value: nodeOf(typeof value === 'number' ? constant(value) : (value as Value)) }
+  }
+
+  tail(field: TailField): FilledTail {
+    const { name, type } = field
+    const source = this.#valueOf(name) as TailSource | Lack
+    if (source instanceof Lack) return { field, source, maxBytes: 0 }
+    if (source.fills !== type.kind) {
+      throw this.#problem(`${source.kind} does not fill "${name}", which is a ${type.kind} tail`)
+    }
+    const { maxBytes = type.maxBytes } = source
+    checkTailSize(maxBytes, type.maxBytes)
+    return { field, source, maxBytes }
+  }
+
+  /** @throws {TypeError} when the body names a field that the record does not have */
+  end(record: RecordLayout | undefined): void {
+    for (const name of [...Object.keys(this.#fill), ...Object.keys(this.#lacks)]) {
+      if (!Object.hasOwn(record?.at ?? {}, name)) throw this.#problem(`its record has no field "${name}"`)
+    }
+  }
+
+  #valueOf(name: string): unknown {
+    const value = this.#fill[name]
+    const reason = this.#lacks[name]
+    if (reason === undefined && value === undefined) throw this.#problem(`nothing fills "${name}"`)
+    if (reason === undefined) return value
+    if (value !== undefined) throw this.#problem(`it fills "${name}", and says that it lacks it`)
+    return new Lack(reason)
+  }
+
+  #problem(what: string): TypeError {
+    return new TypeError(`Cannot declare probe "${this.#probe}": ${what}`)
+  }
+}
+
 /** The maps that a probe looks into or changes. */
-export function mapsOf({ when, effects, layout }: Probe): ProbeMap[] {
+export function mapsOf({ when, effects, fixed, tails }: Probe): ProbeMap[] {
   const found = new Set<ProbeMap>()
   const visit = (node: ExprNode): void => {
     if (node.kind === 'lookup') {
@@ -115,20 +217,25 @@ export function mapsOf({ when, effects, layout }: Probe): ProbeMap[] {
     visit(effect.key)
     if (effect.kind === 'store') visit(effect.value)
   }
-  for (const { spec } of [...layout.fixed, ...layout.tails]) {
-    for (const input of isTail(spec) ? spec.inputs : [spec.value]) visit(input)
-  }
+  for (const { value } of fixed) if (!(value instanceof Lack)) visit(value)
+  for (const { source } of tails) if (!(source instanceof Lack)) source.inputs.forEach(visit)
   return [...found]
 }
 
 /** A declaration as text: what error messages and the documentation of captured facts print. */
-export function describeProbe({ name, hook, when, time, layout }: Probe): string {
+export function describeProbe({ name, hook, when, time, fixed, tails }: Probe): string {
   const names = hook.arguments.map((argument) => argument.name)
   const condition = when === undefined ? '' : ` when ${describe(when, names)}`
   const stamp = time === undefined ? '' : ` at ${describe(time, names)}`
-  const fields = [...layout.fixed, ...layout.tails].map(({ name: field, spec }) => {
-    const inputs = isTail(spec) ? spec.inputs : [spec.value]
-    return `${field} = ${spec.kind}(${inputs.map((input) => describe(input, names)).join(', ')})`
-  })
+  const text = (field: string, kind: string, inputs: readonly ExprNode[]): string =>
+    `${field} = ${kind}(${inputs.map((input) => describe(input, names)).join(', ')})`
+  const fields = [
+    ...fixed.flatMap(({ field, value }) =>
+      value instanceof Lack ? [] : text(field.name, field.type.kind, [value]),
+    ),
+    ...tails.flatMap(({ field, source }) =>
+      source instanceof Lack ? [] : text(field.name, source.kind, source.inputs),
+    ),
+  ]
   return `${name}: ${hook.kind} ${hook.target}${describePrototype(hook)}${condition}${stamp} { ${fields.join('; ')} }`
 }

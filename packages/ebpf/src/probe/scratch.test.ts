@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MAX_RECORD_TYPE } from './probe.js'
 import * as scratch from './scratch.js'
 
-const COUNTERS_BYTES = (MAX_RECORD_TYPE + 1) * 8
+const COUNTERS_BYTES = scratch.TYPES * 8
 
 function expectApart(
   parts: readonly [name: string, start: number, sizeBytes: number][],

@@ -46,6 +46,8 @@ export const SLOT_TAIL = 24
 export const SLOT_PRODUCED = 32
 /** u64[32]: records that found no room, by type. */
 export const SLOT_LOST = 288
+/** Counters of each kind; record types that are congruent share one. */
+export const TYPES = 32
 /** u64: runs that the kernel skipped and that a stand-in made up for (stand-in.ts). */
 export const SLOT_STOOD_IN = 544
 

@@ -20,7 +20,7 @@ import {
   R8,
 } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
-import { SCRATCH_MAP, SLOT_STOOD_IN, SLOT_TASKS } from './scratch.js'
+import { SCRATCH_MAP, SLOT_STOOD_IN, SLOT_TASKS, TYPES } from './scratch.js'
 
 /** Which of the two programs of a tracepoint that may be preempted: the second works where the first was skipped. */
 export type Role = 'first' | 'standIn'
@@ -54,7 +54,7 @@ export interface Part {
 /** Notes the task, or goes to `out` unless the first program was skipped. Preemption must be off. */
 export function emitPart(asm: Assembler, part: Part): void {
   const { role, types, recordType, cpus, slotBytes } = part
-  const at = SLOT_TASKS + recordType * 8
+  const at = SLOT_TASKS + (recordType % TYPES) * 8
   asm.call(BPF_FUNC_get_smp_processor_id).jumpIfImm('>=', R0, cpus, 'out')
   asm.aluImm('mul', R0, slotBytes).loadMapValue(R8, SCRATCH_MAP, 0).alu('add', R8, R0)
   asm.call(BPF_FUNC_get_current_task)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { CpuRings } from './cpu-rings.js'
 import { ClosedError } from '../errors.js'
-import { HEADER_SIZE_BYTES, HEADER_TIME } from '../probe/layout.js'
+import { HEADER_SIZE_BYTES, HEADER_TIME } from '../probe/record.js'
 import { CPU_RING_HEADER_BYTES, type CpuRingsLayout } from '../probe/scratch.js'
 
 const LAYOUT: CpuRingsLayout = { sizeBytes: 256, strideBytes: 512 }

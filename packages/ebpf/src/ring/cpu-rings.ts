@@ -1,5 +1,5 @@
 import { ClosedError } from '../errors.js'
-import { HEADER_TIME } from '../probe/layout.js'
+import { HEADER_TIME } from '../probe/record.js'
 import { CPU_RING_HEADER_BYTES, type CpuRingsLayout } from '../probe/scratch.js'
 import type { RecordSink } from './cursor.js'
 

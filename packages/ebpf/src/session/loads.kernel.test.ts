@@ -12,6 +12,7 @@ import {
   tracepoint,
   u32,
   u64,
+  record,
 } from '../probe/index.js'
 import { kernelTest } from '../testing/kernel-test.js'
 import { drainRecords, FLAVORS, openSession } from '../testing/process-probes.js'
@@ -45,31 +46,48 @@ interface Task {
 const loadsProbe = probe(
   {
     name: 't_loads',
-    type: 1,
     hook: tracepoint('sched_process_exec', [struct<Task>('task_struct', 'task')]),
+    record: record(1, 't_loads', {
+      pid: u32,
+      parentPid: u32,
+      parentComm: chars(16),
+      grandparentPid: u64,
+      leaderPid: u32,
+      leaderPidWide: u64,
+      leaderPidMore: u64,
+      leaderInExecve: u32,
+      leaderExitSignal: s64,
+      leaderStartNs: u64,
+      oomScore: s64,
+      uid: u32,
+      gid: u32,
+      effective: u64,
+      bounding: u64,
+      ttyIndex: u32,
+      ttyMajor: u32,
+    }),
   },
   (task) => {
     const { cred, signal, group_leader: leader, real_parent: parent } = task
     return {
-      record: {
-        pid: u32(task.tgid),
-        parentPid: u32(parent.tgid),
-        parentComm: chars(16, parent.comm),
-        grandparentPid: u64(parent.real_parent.tgid),
-        leaderPid: u32(leader.pid),
-        leaderPidWide: u64(leader.pid),
-        leaderPidMore: u64(add(leader.pid, 1)),
-        leaderInExecve: u32(leader.in_execve),
-        leaderExitSignal: s64(leader.exit_signal),
-        leaderStartNs: u64(leader.start_time),
-        oomScore: s64(signal.oom_score_adj),
-        uid: u32(cred.uid.val),
-        gid: u32(cred.gid.val),
-        effective: u64(cred.cap_effective),
-        bounding: u64(cred.cap_bset),
-        // Behind NULL where the test has no terminal.
-        ttyIndex: u32(signal.tty.index),
-        ttyMajor: u32(signal.tty.driver.major),
+      fill: {
+        pid: task.tgid,
+        parentPid: parent.tgid,
+        parentComm: parent.comm,
+        grandparentPid: parent.real_parent.tgid,
+        leaderPid: leader.pid,
+        leaderPidWide: leader.pid,
+        leaderPidMore: add(leader.pid, 1),
+        leaderInExecve: leader.in_execve,
+        leaderExitSignal: leader.exit_signal,
+        leaderStartNs: leader.start_time,
+        oomScore: signal.oom_score_adj,
+        uid: cred.uid.val,
+        gid: cred.gid.val,
+        effective: cred.cap_effective,
+        bounding: cred.cap_bset,
+        ttyIndex: signal.tty.index,
+        ttyMajor: signal.tty.driver.major,
       },
     }
   },

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after } from 'node:test'
 import type { Btf } from '../btf/index.js'
 import { kernelBtf } from '../kernel/btf.js'
-import { cstring, eq, kernelString, probe, struct, tracepoint } from '../probe/index.js'
+import { cstring, eq, kernelString, probe, record, stringTail, struct, tracepoint } from '../probe/index.js'
 import { expectNoLeaks } from '../testing/descriptors.js'
 import { kernelTest } from '../testing/kernel-test.js'
 import {
@@ -26,12 +26,12 @@ after(() => rmSync(top, { recursive: true }))
 const renameProbe = probe(
   {
     name: 't_rename',
-    type: 6,
     hook: tracepoint('task_rename', [struct<Task>('task_struct', 'task'), cstring('comm')]),
+    record: record(6, 't_rename', { cut: stringTail(8), whole: stringTail(16), long: stringTail(4096) }),
   },
   (task, comm) => ({
     when: eq(task.tgid, process.pid),
-    record: { cut: kernelString(comm, 8), whole: kernelString(comm, 16), long: kernelString(comm, 4096) },
+    fill: { cut: kernelString(comm), whole: kernelString(comm), long: kernelString(comm) },
   }),
 )
 

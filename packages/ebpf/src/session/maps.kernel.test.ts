@@ -18,6 +18,7 @@ import {
   tracepoint,
   u32,
   u64,
+  record,
 } from '../probe/index.js'
 import { BuildError, ClosedError } from '../errors.js'
 import { expectNoLeaks } from '../testing/descriptors.js'
@@ -38,7 +39,7 @@ const family: ProbeMap = {
 }
 
 const fork = probe(
-  { name: 't_born', type: 1, hook: tracepoint('sched_process_fork', [task('parent'), task('child')]) },
+  { name: 't_born', hook: tracepoint('sched_process_fork', [task('parent'), task('child')]) },
   (parent, child) => ({
     when: and(eq(child.pid, child.tgid), has(family, parent.tgid)),
     effects: [store(family, child.tgid, parent.tgid)],
@@ -48,21 +49,17 @@ const fork = probe(
 const exec = probe(
   {
     name: 't_exec',
-    type: 2,
     hook: tracepoint('sched_process_exec', [task('task'), int('old_pid', 4), struct('linux_binprm')]),
+    record: record(2, 't_exec', { pid: u32, parent: u64, none: u32 }),
   },
   (task) => ({
     when: has(family, task.tgid),
-    record: { pid: u32(task.tgid), parent: u64(lookup(family, task.tgid)), none: u32(lookup(family, 0)) },
+    fill: { pid: task.tgid, parent: lookup(family, task.tgid), none: lookup(family, 0) },
   }),
 )
 
 const exit = probe(
-  {
-    name: 't_gone',
-    type: 3,
-    hook: tracepoint('sched_process_exit', [task('task'), optional(int('group_dead', 1))]),
-  },
+  { name: 't_gone', hook: tracepoint('sched_process_exit', [task('task'), optional(int('group_dead', 1))]) },
   (task) => ({
     when: eq(task.pid as Scalar, task.tgid),
     effects: [remove(family, task.tgid)],
@@ -101,8 +98,12 @@ kernelTest("a map is the session's, and its name is unique", '5.8', () => {
   session.attach(fork)
   const other: ProbeMap = { ...family, valueSizeBytes: 4 }
   const clash = probe(
-    { name: 't_clash', type: 4, hook: tracepoint('sched_process_fork', [task('parent'), task('child')]) },
-    (_parent, child) => ({ when: has(other, child.tgid), record: { pid: u32(child.tgid) } }),
+    {
+      name: 't_clash',
+      hook: tracepoint('sched_process_fork', [task('parent'), task('child')]),
+      record: record(4, 't_clash', { pid: u32 }),
+    },
+    (_parent, child) => ({ when: has(other, child.tgid), fill: { pid: child.tgid } }),
   )
   assert.throws(() => session.attach(clash), BuildError)
   session.close()
@@ -118,13 +119,13 @@ function toldOf(
   const once = probe(
     {
       name: 't_once',
-      type: 1,
       hook: tracepoint('sched_process_exec', [task('task'), int('old_pid', 4), struct('linux_binprm')]),
+      record: record(1, 't_once', { pid: u32 }),
     },
     (task) => ({
       when: eq(task.real_parent.tgid, process.pid),
       effects: [claim(map, keyOf(task), constant(unless))],
-      record: { pid: u32(task.tgid) },
+      fill: { pid: task.tgid },
     }),
   )
   using session = openSession()

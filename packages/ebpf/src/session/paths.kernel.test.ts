@@ -46,7 +46,7 @@ function numbered(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `d${i}`)
 }
 
-type ExecRecord = RecordOf<typeof execProbe>
+type ExecRecord = RecordOf<typeof execProbe.record>
 
 /** What the last execve(2) of a command told. */
 function execOf(session: ProbeSession, command: string, args: readonly string[], cwd = '/'): ExecRecord {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { cpus } from 'node:os'
-import { eq, or, probe, struct, tracepoint, u32 } from '../probe/index.js'
+import { eq, or, probe, struct, tracepoint, u32, record } from '../probe/index.js'
 import { pageSizeBytes } from '../sys/libc.js'
 import { expectNoLeaks } from '../testing/descriptors.js'
 import { kernelTest } from '../testing/kernel-test.js'
@@ -20,10 +20,14 @@ for (const cpuRings of RINGS) {
   const named = cpuRings ? 'rings of the CPUs' : 'one ring'
   kernelTest(`every record is either in the ring or counted as lost (${named})`, '5.8', () => {
     const declared = probe(
-      { name: 'renames', type: 31, hook: tracepoint('task_rename', [struct<Task>('task_struct', 'task')]) },
+      {
+        name: 'renames',
+        hook: tracepoint('task_rename', [struct<Task>('task_struct', 'task')]),
+        record: record(31, 'renames', { pid: u32 }),
+      },
       (task) => ({
         when: or(eq(task.tgid, process.pid), eq(task.real_parent.tgid, process.pid)),
-        record: { pid: u32(task.tgid) },
+        fill: { pid: task.tgid },
       }),
     )
     using session = openSession(undefined, { ringSizeBytes: pageSizeBytes(), cpuRings })
@@ -61,10 +65,14 @@ for (const cpuRings of RINGS) {
     for (let fields = 1; fields <= 16; fields += 1) {
       const names = Array.from({ length: fields }, (_, i) => `pid${i}`)
       const declared = probe(
-        { name: 'renames', type: 31, hook: tracepoint('task_rename', [struct<Task>('task_struct', 'task')]) },
+        {
+          name: 'renames',
+          hook: tracepoint('task_rename', [struct<Task>('task_struct', 'task')]),
+          record: record(31, 'renames', Object.fromEntries(names.map((name) => [name, u32]))),
+        },
         (task) => ({
           when: eq(task.tgid, process.pid),
-          record: Object.fromEntries(names.map((name) => [name, u32(task.tgid)])),
+          fill: Object.fromEntries(names.map((name) => [name, task.tgid])),
         }),
       )
       using session = openSession(undefined, { ringSizeBytes: pageSizeBytes(), cpuRings })

@@ -7,7 +7,7 @@ import { NotSupportedError, PrototypeError } from '../errors.js'
 import { KernelError, VerifierError } from '../sys/errors.js'
 import { probeFeature } from '../kernel/features.js'
 import { kernelPreempts } from '../kernel/preemption.js'
-import { eq, fentry, int, probe, struct, tracepoint, u32 } from '../probe/index.js'
+import { eq, fentry, int, probe, record, struct, tracepoint, u32 } from '../probe/index.js'
 import { expectNoLeaks } from '../testing/descriptors.js'
 import { kernelTest } from '../testing/kernel-test.js'
 import { kernelAtLeast } from '../sys/platform.js'
@@ -217,10 +217,10 @@ kernelTest('a hook with another prototype is refused with both, and the session 
   const wrong = probe(
     {
       name: 'wrong',
-      type: 6,
       hook: tracepoint('sched_process_exec', [struct<Task>('file'), int('old_pid', 4)]),
+      record: record(6, 'wrong', { pid: u32 }),
     },
-    (file) => ({ record: { pid: u32(file.tgid) } }),
+    (file) => ({ fill: { pid: file.tgid } }),
   )
   assert.throws(
     () => session.attach(wrong),
@@ -241,17 +241,20 @@ kernelTest('a hook with another prototype is refused with both, and the session 
 kernelTest('a hook that this kernel lacks is not supported', '5.8', () => {
   using session = openSession()
   for (const hook of [tracepoint('no_such_tracepoint', []), fentry('no_such_function', [])]) {
-    const declared = probe({ name: 'nowhere', type: 6, hook }, () => ({ record: {} }))
+    const declared = probe({ name: 'nowhere', hook, record: record(6, 'nowhere', {}) }, () => ({ fill: {} }))
     assert.throws(() => session.attach(declared), NotSupportedError)
   }
 })
 
 kernelTest('a function can be hooked, or the refusal says why', '5.8', () => {
   using session = openSession()
-  const declared = probe({ name: 'wake_up', type: 6, hook: fentry('wake_up_new_task', [task]) }, (p) => ({
-    when: eq(p.pid, p.tgid),
-    record: { pid: u32(p.tgid) },
-  }))
+  const declared = probe(
+    { name: 'wake_up', hook: fentry('wake_up_new_task', [task]), record: record(6, 'wake_up', { pid: u32 }) },
+    (p) => ({
+      when: eq(p.pid, p.tgid),
+      fill: { pid: p.tgid },
+    }),
+  )
   if (kernelPreempts() && !kernelAtLeast('6.10')) {
     // A task may be preempted in such a hook, and programs can forbid that since 6.10.
     assert.throws(() => session.attach(declared), NotSupportedError)

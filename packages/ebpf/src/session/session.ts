@@ -147,7 +147,7 @@ export class ProbeSession implements Disposable {
 
   /**
    * Creates the maps. `maxRecordBytes` is the size of the largest record that any probe will write
-   * (`probe.layout.maxSizeBytes`).
+   * (`probe.maxSizeBytes`).
    *
    * @throws {KernelError} when the kernel refuses; refusals for want of rights carry advice
    */

@@ -63,7 +63,7 @@ for (const cpuRings of RINGS) {
         assert.ok(drainRecords(session, renameProbe).length > 3)
         assert.equal(session.backlogBytes, 0)
       }
-      produceRenames(ringSizeBytes / renameProbe.layout.fixedSizeBytes)
+      produceRenames(ringSizeBytes / renameProbe.record.fixedSizeBytes)
       await session.wait('untilBacklog', -1)
     },
   )

@@ -9,7 +9,6 @@ import {
   currentTask,
   decodeRecord,
   eq,
-  type Field,
   type Flavor,
   HEADER_TYPE,
   int,
@@ -18,7 +17,9 @@ import {
   packet,
   path,
   type PathStruct,
-  type Probe,
+  type Fields,
+  type RecordLayout,
+  type RecordingProbe,
   probe,
   procConnector,
   type RecordOf,
@@ -31,6 +32,11 @@ import {
   u64,
   userBytes,
   words,
+  record,
+  pathTail,
+  bytesTail,
+  stringTail,
+  wordsTail,
 } from '../probe/index.js'
 import { PROC_EVENT_SID } from '../attach/index.js'
 import { probeFeature } from '../kernel/features.js'
@@ -61,18 +67,27 @@ const task = struct<Task>('task_struct', 'task')
 export const forkProbe = probe(
   {
     name: 't_fork',
-    type: 1,
     hook: tracepoint('sched_process_fork', [task, struct<Task>('task_struct', 'child')]),
+    record: record(1, 't_fork', {
+      parentPid: u32,
+      pid: u32,
+      tid: u32,
+      exitSignal: s32,
+      exitSignalWide: s64,
+      exitSignalUnsigned: u64,
+      inExecve: u32,
+      cwd: pathTail,
+    }),
   },
   (parent, child) => ({
-    record: {
-      parentPid: u32(parent.tgid),
-      pid: u32(child.tgid),
-      tid: u32(child.pid),
-      exitSignal: s32(child.exit_signal),
-      exitSignalWide: s64(child.exit_signal),
-      exitSignalUnsigned: u64(child.exit_signal),
-      inExecve: u32(child.in_execve),
+    fill: {
+      parentPid: parent.tgid,
+      pid: child.tgid,
+      tid: child.pid,
+      exitSignal: child.exit_signal,
+      exitSignalWide: child.exit_signal,
+      exitSignalUnsigned: child.exit_signal,
+      inExecve: child.in_execve,
       cwd: path(child.fs.pwd, child.fs.root),
     },
   }),
@@ -81,23 +96,36 @@ export const forkProbe = probe(
 export const execProbe = probe(
   {
     name: 't_exec',
-    type: 2,
     hook: tracepoint('sched_process_exec', [task, int('old_pid', 4), struct<Bprm>('linux_binprm', 'bprm')]),
+    record: record(2, 't_exec', {
+      pid: u32,
+      oldPid: s64,
+      parentPid: u32,
+      inExecve: u32,
+      oomScore: s32,
+      oomScoreWide: s64,
+      gone: u64,
+      comm: chars(16),
+      cwd: pathTail,
+      argv: bytesTail(1024),
+      exe: pathTail,
+      groups: wordsTail(4, 16),
+    }),
   },
   (p, oldPid, bprm) => ({
-    record: {
-      pid: u32(p.tgid),
-      oldPid: s64(oldPid),
-      parentPid: u32(p.real_parent.tgid),
-      inExecve: u32(p.in_execve),
-      oomScore: s32(p.signal.oom_score_adj),
-      oomScoreWide: s64(p.signal.oom_score_adj),
-      gone: u64(p.signal.no_such_member),
-      comm: chars(16, p.comm),
+    fill: {
+      pid: p.tgid,
+      oldPid,
+      parentPid: p.real_parent.tgid,
+      inExecve: p.in_execve,
+      oomScore: p.signal.oom_score_adj,
+      oomScoreWide: p.signal.oom_score_adj,
+      gone: p.signal.no_such_member,
+      comm: p.comm,
       cwd: path(p.fs.pwd, p.fs.root),
-      argv: userBytes(p.mm.arg_start, p.mm.arg_end, 1024),
+      argv: userBytes(p.mm.arg_start, p.mm.arg_end),
       exe: path(bprm.file.f_path, p.fs.root),
-      groups: words(p.cred.group_info.gid, p.cred.group_info.ngroups, 4, 16),
+      groups: words(p.cred.group_info.gid, p.cred.group_info.ngroups),
     },
   }),
 )
@@ -105,33 +133,44 @@ export const execProbe = probe(
 export const exitProbe = probe(
   {
     name: 't_exit',
-    type: 3,
     hook: tracepoint('sched_process_exit', [task, optional(int('group_dead', 1))]),
+    record: record(3, 't_exit', { pid: u32, exitCode: u32, groupDead: u64 }),
   },
   (p, groupDead) => ({
     when: eq(p.pid, p.tgid),
-    record: { pid: u32(p.tgid), exitCode: u32(p.exit_code), groupDead: u64(groupDead) },
+    fill: { pid: p.tgid, exitCode: p.exit_code, groupDead },
   }),
 )
 
 /** Renames of this very process, which a test makes by writing to /proc/self/comm. */
 export const renameProbe = probe(
-  { name: 't_rename', type: 4, hook: tracepoint('task_rename', [task, cstring('comm')]) },
+  {
+    name: 't_rename',
+    hook: tracepoint('task_rename', [task, cstring('comm')]),
+    record: record(4, 't_rename', {
+      pid: u32,
+      before: chars(16),
+      comm: stringTail(16),
+      short: stringTail(4),
+    }),
+  },
   (p, comm) => ({
     when: eq(p.tgid, process.pid),
-    record: {
-      pid: u32(p.tgid),
-      before: chars(16, p.comm),
-      comm: kernelString(comm, 16),
-      short: kernelString(comm, 4),
-    },
+    fill: { pid: p.tgid, before: p.comm, comm: kernelString(comm), short: kernelString(comm) },
   }),
 )
 
-export const sessionProbe = probe({ name: 't_sid', type: 5, hook: procConnector(PROC_EVENT_SID) }, () => ({
-  when: and(eq(packet(36, 4), PROC_EVENT_SID), eq(packet(16, 4), 1)),
-  record: { what: u32(packet(36, 4)), pid: u32(currentTask<Task>().tgid), beyond: u32(packet(4096, 4)) },
-}))
+export const sessionProbe = probe(
+  {
+    name: 't_sid',
+    hook: procConnector(PROC_EVENT_SID),
+    record: record(5, 't_sid', { what: u32, pid: u32, beyond: u32 }),
+  },
+  () => ({
+    when: and(eq(packet(36, 4), PROC_EVENT_SID), eq(packet(16, 4), 1)),
+    fill: { what: packet(36, 4), pid: currentTask<Task>().tgid, beyond: packet(4096, 4) },
+  }),
+)
 
 /** One way to compile and attach probes. */
 export interface Way {
@@ -157,9 +196,7 @@ let sharedBtf: Btf | undefined
 /** A session with room for what the probes of this file write. */
 export function openSession(way?: Way, options: Partial<SessionOptions> = {}): ProbeSession {
   sharedBtf ??= kernelBtf()
-  const sizes = [forkProbe, execProbe, exitProbe, renameProbe, sessionProbe].map(
-    ({ layout }) => layout.maxSizeBytes,
-  )
+  const probes = [forkProbe, execProbe, exitProbe, renameProbe, sessionProbe]
   return ProbeSession.open(
     {
       btf: sharedBtf,
@@ -167,7 +204,7 @@ export function openSession(way?: Way, options: Partial<SessionOptions> = {}): P
       ...(way === undefined ? {} : { flavors: [way.flavor], loop: way.loop }),
       ...options,
     },
-    Math.max(...sizes),
+    Math.max(...probes.map(({ maxSizeBytes }) => maxSizeBytes)),
   )
 }
 
@@ -183,20 +220,20 @@ export function copyRecords(session: ProbeSession): Buffer[] {
 }
 
 /** The records of one probe, decoded. */
-export function recordsOf<F extends Record<string, Field>>(
+export function recordsOf<F extends Fields>(
   records: readonly Buffer[],
-  { layout }: Probe<F>,
-): RecordOf<Probe<F>>[] {
+  { record }: RecordingProbe<F>,
+): RecordOf<RecordLayout<F>>[] {
   return records
-    .filter((bytes) => bytes.readUInt16LE(HEADER_TYPE) === layout.type)
-    .map((bytes) => decodeRecord(layout, bytes))
+    .filter((bytes) => bytes.readUInt16LE(HEADER_TYPE) === record.type)
+    .map((bytes) => decodeRecord(record, bytes))
 }
 
 /** Takes the records of one probe out of a session, decoded; those of others are dropped. */
-export function drainRecords<F extends Record<string, Field>>(
+export function drainRecords<F extends Fields>(
   session: ProbeSession,
-  declared: Probe<F>,
-): RecordOf<Probe<F>>[] {
+  declared: RecordingProbe<F>,
+): RecordOf<RecordLayout<F>>[] {
   return recordsOf(copyRecords(session), declared)
 }
 

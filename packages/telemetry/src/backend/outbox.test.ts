@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRecord } from 'quark-ebpf/probe'
-import { commLayout, exitLayout } from '../kinds/process/layouts.js'
+import { commLayout, exitLayout } from '../kinds/process/records.js'
 import { eventsOf, testPipeline } from '../testing/process-records.js'
 import { Outbox } from './outbox.js'
 

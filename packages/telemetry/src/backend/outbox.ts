@@ -2,10 +2,11 @@ import type { RecordSink } from 'quark-ebpf'
 import {
   type EncodableFieldsOf,
   encodeRecord,
-  type Field,
+  type Fields,
   HEADER_CPU,
   HEADER_SEQ,
   type RecordLayout,
+  type TailLimits,
 } from 'quark-ebpf/probe'
 import type { RecordWriter } from '../facts/rungs.js'
 
@@ -51,11 +52,12 @@ export class Outbox implements RecordWriter {
     return this.length / this.#maxRecords
   }
 
-  /** Makes a record. `timeNs` is CLOCK_BOOTTIME; fields that are left out are unknown. */
-  push<F extends Record<string, Field>>(
+  /** Makes a record. `timeNs` is CLOCK_BOOTTIME; fields that are left out are unknown, and tails cut at `limits`. */
+  push<F extends Fields>(
     layout: RecordLayout<F>,
     at: { readonly cpu: number; readonly timeNs: bigint },
     values: Partial<EncodableFieldsOf<F>>,
+    limits?: TailLimits<F>,
   ): void {
     if (this.length >= this.#maxRecords) {
       this.#overflowed.set(at.cpu, (this.#overflowed.get(at.cpu) ?? 0) + 1)
@@ -63,7 +65,7 @@ export class Outbox implements RecordWriter {
       return
     }
     this.produced[layout.type]! += 1
-    const bytes = encodeRecord(layout, { ...at, seq: 0 }, values)
+    const bytes = encodeRecord(layout, { ...at, seq: 0 }, values, limits)
     this.#unsettled.push({ ...at, bytes })
   }
 

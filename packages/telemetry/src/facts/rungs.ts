@@ -3,11 +3,12 @@
 import type { AuditRecord, Fd, ProcMessage } from 'quark-ebpf'
 import type {
   EncodableFieldsOf,
-  Field,
   FieldPlace,
+  Fields,
   FunctionEntry,
   Probe,
   RecordLayout,
+  TailLimits,
 } from 'quark-ebpf/probe'
 
 /** One way to learn a fact, by the backend that has it; a `source` goes with any backend. */
@@ -145,11 +146,12 @@ export interface MakerContext {
 
 /** Where records are written to. */
 export interface RecordWriter {
-  /** Makes a record; fields that are left out are unknown. Without room it is counted as lost. */
-  push<F extends Record<string, Field>>(
+  /** Makes a record; fields that are left out are unknown, tails are cut at `limits`. Without room it is counted as lost. */
+  push<F extends Fields>(
     layout: RecordLayout<F>,
     at: { readonly cpu: number; readonly timeNs: bigint },
     values: Partial<EncodableFieldsOf<F>>,
+    limits?: TailLimits<F>,
   ): void
   /** All that was pushed so far is complete: it is put in order of time, and numbered. */
   settle(): void
@@ -186,7 +188,7 @@ export interface SourceRung {
 export interface SourceContext {
   readonly clock: SourceClock
   /** Makes a record of something that happened at `timeNs` of CLOCK_BOOTTIME. Without room it is counted as lost. */
-  push<F extends Record<string, Field>>(
+  push<F extends Fields>(
     layout: RecordLayout<F>,
     at: { readonly timeNs: bigint },
     values: Partial<EncodableFieldsOf<F>>,
@@ -220,9 +222,9 @@ export interface Source {
 export function layoutsOf(rung: Rung): RecordLayout[] {
   switch (rung.by) {
     case 'ebpf':
-      return rung.probes.map(({ layout }) => layout)
+      return rung.probes.flatMap(({ record }) => record ?? [])
     case 'kprobe':
-      return rung.hooks.map((hook) => ('probe' in hook ? hook.probe.layout : hook.layout))
+      return rung.hooks.flatMap((hook) => ('probe' in hook ? (hook.probe.record ?? []) : hook.layout))
     default:
       return [...rung.fills]
   }

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ownSpecs } from '../event/own-specs.js'
 import type { EventSpec } from '../event/spec.js'
-import { type RecordLayout, layoutOf, constant, u32 } from 'quark-ebpf/probe'
+import { record, type RecordLayout, u32 } from 'quark-ebpf/probe'
 import { coreOptions } from '../options/declare.js'
 import { catalogueOf } from './catalogue.js'
 import type { Kind } from './kind.js'
 import { bareKind } from './testing/bare-kind.js'
 
 function layout(type: number): RecordLayout {
-  return layoutOf(type, 'toy', { pid: u32(constant(0)) })
+  return record(type, 'toy', { pid: u32 })
 }
 
 function kind(name: string, number: number, parts: Partial<Kind> = {}): Kind {

@@ -50,9 +50,9 @@ export function recordingHeader(parts: {
  * @throws {OptionError} for unusable options, or when the recorded queue had an aggregation table of its own
  */
 export function replaySettings(catalogue: Catalogue, reader: RecordingReader, options: object): Settings {
-  const { layouts } = reader.header
+  const layouts = reader.header.layouts.map(shapeOf)
   for (const { name, layout } of catalogue.recordTypes) {
-    if (!layouts.includes(describeLayout(layout))) {
+    if (!layouts.includes(shapeOf(describeLayout(layout)))) {
       throw new RecordingError(
         reader.path,
         0,
@@ -69,6 +69,20 @@ export function replaySettings(catalogue: Catalogue, reader: RecordingReader, op
     )
   }
   return checkOptions(catalogue.options, merged)
+}
+
+/** Kinds of tails as 0.1.0 named them: by what a program read them from. */
+const OLD_TAILS: Readonly<Record<string, string>> = {
+  userBytes: 'bytes',
+  kernelString: 'string',
+  userString: 'string',
+}
+
+/** What counts of a layout's text: type, size, and the fields with their offsets; not the name of the record. */
+function shapeOf(layout: string): string {
+  return layout
+    .replace(/^\S+ /, '')
+    .replace(/(\w+) tail$/gm, (_tail, kind: string) => `${OLD_TAILS[kind] ?? kind} tail`)
 }
 
 /** The options of the recorded queue, without a table of its own. @throws {RecordingError} */

@@ -6,8 +6,6 @@ import type { QuarkEvent } from '../kinds/index.js'
 import { TimeBase } from '../event/time-base.js'
 import { defaultAggregation, kinds } from '../kinds/index.js'
 import {
-  cgroupMkdirLayout,
-  cgroupRenameLayout,
   commLayout,
   execFailedLayout,
   execLayout,
@@ -18,7 +16,8 @@ import {
   snapshotLayout,
   threadExitLayout,
   threadForkLayout,
-} from '../kinds/process/layouts.js'
+} from '../kinds/process/records.js'
+import { cgroupMkdirLayout, cgroupRenameLayout } from '../kinds/cgroup/records.js'
 import { HAS_ENDING, HAS_IDENTITY } from '../process/known.js'
 import { Pipeline } from '../pipeline/pipeline.js'
 import { CgroupNames } from '../kinds/cgroup/names.js'

@@ -1,4 +1,4 @@
-import type { Target } from '../compile.js'
+import type { Target } from '../target.js'
 import { scratchSlotBytes } from '../scratch.js'
 import { smallBtf } from './small-btf.js'
 

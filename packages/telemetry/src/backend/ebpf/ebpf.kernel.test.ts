@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { EbpfError, kernelAtLeast, probeFeature, type RecordSink, VerifierError } from 'quark-ebpf'
-import { type Probe, probe, struct, tracepoint, u32 } from 'quark-ebpf/probe'
+import { type Probe, probe, struct, tracepoint, u32, record } from 'quark-ebpf/probe'
 import { checkOptions } from '../../options/check.js'
 import { catalogue } from '../../kinds/index.js'
 import type { Fact } from '../../facts/fact.js'
@@ -12,7 +12,7 @@ import { ManualClock } from '../../pipeline/clock.js'
 import { Sources } from '../sources.js'
 import type { Task } from '../../kinds/process/kernel-types.js'
 import { processFacts } from '../../kinds/process/facts.js'
-import { execLayout, exitLayout, forkLayout } from '../../kinds/process/layouts.js'
+import { execLayout, exitLayout, forkLayout } from '../../kinds/process/records.js'
 import { EbpfBackend, type EbpfBackendOptions } from './ebpf.js'
 
 let descriptors: string[] = []
@@ -60,10 +60,10 @@ function missingProbe(): Probe {
   return probe(
     {
       name: 'quark_missing',
-      type: 30,
       hook: tracepoint('no_such_tracepoint', [struct<Task>('task_struct', 'task')]),
+      record: record(30, 'quark_missing', { pid: u32 }),
     },
-    (task) => ({ record: { pid: u32(task.tgid) } }),
+    (task) => ({ fill: { pid: task.tgid } }),
   )
 }
 

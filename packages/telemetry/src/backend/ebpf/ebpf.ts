@@ -61,7 +61,7 @@ export class EbpfBackend implements Backend {
         ...(flavors === undefined ? {} : { flavors }),
         ...(loop === undefined ? {} : { loop }),
       },
-      Math.max(...probes.map((probe) => probe.layout.maxSizeBytes)),
+      Math.max(...probes.map((probe) => probe.maxSizeBytes)),
     )
     try {
       const loader = new ProbeLoader(session)

@@ -10,15 +10,21 @@ import {
   struct,
   u32,
   userBytes,
+  record,
+  bytesTail,
 } from 'quark-ebpf/probe'
 import type { Task } from '../../kinds/process/kernel-types.js'
 import { HitSink, type HookedFunction } from './hits.js'
 import { Outbox } from '../outbox.js'
 
 const declared = probe(
-  { name: 'declared', type: 4, hook: kprobe('f', [struct<Task>('task_struct', 'task')]) },
+  {
+    name: 'declared',
+    hook: kprobe('f', [struct<Task>('task_struct', 'task')]),
+    record: record(4, 'declared', { pid: u32, argv: bytesTail(100) }),
+  },
   (task) => ({
-    record: { pid: u32(task.tgid), argv: userBytes(task.mm.arg_start, task.mm.arg_end, 100) },
+    fill: { pid: task.tgid, argv: userBytes(task.mm.arg_start, task.mm.arg_end) },
   }),
 )
 
@@ -62,7 +68,7 @@ function feed(
   const records: string[] = []
   const collect: RecordSink = {
     record: (_words, bytes, offset, length) => {
-      const { pid, timeNs, argv } = decodeRecord(declared.layout, bytes.subarray(offset, offset + length))
+      const { pid, timeNs, argv } = decodeRecord(declared.record, bytes.subarray(offset, offset + length))
       records.push(`${pid} at ${timeNs}${argv === undefined ? '' : ` ${Buffer.from(argv).toString()}`}`)
     },
   }
@@ -129,7 +135,7 @@ test('a tail that was cut is said to be so, and the declared time counts', () =>
   outbox.drain(
     {
       record: (_words, bytes, offset) => {
-        descriptor = bytes.readUInt32LE(offset + declared.layout.at.argv)
+        descriptor = bytes.readUInt32LE(offset + declared.record.at.argv)
         assert.equal(bytes.readBigUInt64LE(offset + 8), 99n)
       },
     },

@@ -1,7 +1,7 @@
 /** From hits of events to records: the parts of one hit are put together, and its plan reads them. */
 
 import type { PerfSample, PerfSink } from 'quark-ebpf'
-import { type ArgPlace, EventValues, type FetchPlan, type RecordLayout } from 'quark-ebpf/probe'
+import { type ArgPlace, EventValues, type FetchPlan, type Fields, type TailLimits } from 'quark-ebpf/probe'
 import type { Complete } from '../../facts/rungs.js'
 import type { Outbox } from '../outbox.js'
 
@@ -119,16 +119,29 @@ export class HitSink implements PerfSink {
     if (found === undefined) return
     const fields: Record<string, unknown> = { ...found.fields }
     const cut = found.cut.length > 0 && complete !== undefined ? complete(fields, found.cut) : found.cut
-    const layout = cut.reduce((layout, name) => cutAtEnd(layout, name, fields), plan.probe.layout)
-    this.#outbox.push(layout, { cpu, timeNs: found.timeNs ?? timeNs }, fields)
+    const { record, limits } = plan.probe
+    if (record === undefined) return
+    this.#outbox.push(
+      record,
+      { cpu, timeNs: found.timeNs ?? timeNs },
+      fields,
+      cut.length === 0 ? limits : cutAtEnd(limits, cut, fields),
+    )
   }
 }
 
-/** Lets a tail of bytes be encoded as cut where it ends: it is made to find no room for one byte more. */
-function cutAtEnd(layout: RecordLayout, name: string, fields: Record<string, unknown>): RecordLayout {
-  const value = fields[name]
-  if (!(value instanceof Uint8Array)) return layout
-  fields[name] = Buffer.concat([value, Buffer.alloc(1)])
-  const tails = layout.tails.map((tail) => (tail.name === name ? { ...tail, maxBytes: value.length } : tail))
-  return { ...layout, tails }
+/** Lets tails of bytes be encoded as cut where they end: they are made to find no room for one byte more. */
+function cutAtEnd(
+  limits: TailLimits<Fields>,
+  cut: readonly string[],
+  fields: Record<string, unknown>,
+): TailLimits<Fields> {
+  const lower: Record<string, number | undefined> = { ...limits }
+  for (const name of cut) {
+    const value = fields[name]
+    if (!(value instanceof Uint8Array)) continue
+    fields[name] = Buffer.concat([value, Buffer.alloc(1)])
+    lower[name] = value.length
+  }
+  return lower
 }

@@ -9,7 +9,7 @@ import { after, before } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { findTracefs, KprobeEvents } from 'quark-ebpf'
-import { kprobe, probe, struct, u32 } from 'quark-ebpf/probe'
+import { kprobe, probe, record, struct, u32 } from 'quark-ebpf/probe'
 import { checkOptions } from '../../options/check.js'
 import { catalogue } from '../../kinds/index.js'
 import { Clock } from '../../pipeline/clock.js'
@@ -254,8 +254,12 @@ kprobeTest('a function that a kernel does not have is another way, or a missing 
   const gone = (target: string): KprobeRung =>
     kprobeRung(
       probe(
-        { name: 'q_gone', type: 30, hook: kprobe(target, [struct<Task>('task_struct', 'task')]) },
-        (task) => ({ record: { pid: u32(task.tgid) } }),
+        {
+          name: 'q_gone',
+          hook: kprobe(target, [struct<Task>('task_struct', 'task')]),
+          record: record(30, 'q_gone', { pid: u32 }),
+        },
+        (task) => ({ fill: { pid: task.tgid } }),
       ),
       [[{ function: target, parameters: [0] }]],
     )

@@ -21,7 +21,7 @@ export function cgroupFacts(): Fact[] {
         { by: 'ebpf', probes: [mkdir, rename] },
         {
           by: 'kprobe',
-          hooks: [nameHook('cgroup_mkdir', mkdir.layout), nameHook('cgroup_rename', rename.layout)],
+          hooks: [nameHook('cgroup_mkdir', mkdir.record), nameHook('cgroup_rename', rename.record)],
         },
       ],
       lacking: {

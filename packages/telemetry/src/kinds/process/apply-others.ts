@@ -8,14 +8,9 @@ import { u64Of } from '../../event/time-base.js'
 import { ProcessRecord } from '../../process/entry.js'
 import { cstringAt } from '../../memory/text.js'
 import { readSnapshot, stringTail, textOf, TIME_HI, TIME_LO } from './decode.js'
-import { RECORD_THREAD_EXIT } from './kernel.js'
-import {
-  cgroupMkdirLayout,
-  execFailedLayout,
-  snapshotLayout,
-  threadExitLayout,
-  threadForkLayout,
-} from './layouts.js'
+import { RECORD_THREAD_EXIT } from './records.js'
+import { execFailedLayout, snapshotLayout, threadExitLayout, threadForkLayout } from './records.js'
+import { cgroupMkdirLayout } from '../cgroup/records.js'
 
 function timeNsOf(words: Uint32Array, w: number, { timeBase }: Tables): bigint {
   return u64Of(words[w + TIME_LO] as number, words[w + TIME_HI] as number) + timeBase.bootEpochNs

@@ -6,7 +6,7 @@ import type { ProcessEvent } from './events.js'
 import { eventsOf, insert, record, strings, testPipeline } from '../../testing/process-records.js'
 import { noAggregation } from '../index.js'
 import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from './kernel-ids.js'
-import { execLayout } from './layouts.js'
+import { execLayout } from './records.js'
 
 const START = 1_000_000_000n
 const who = (pid: number) => ({ pid, tid: pid, startBootNs: START + BigInt(pid) })

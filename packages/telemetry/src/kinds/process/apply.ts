@@ -37,10 +37,10 @@ import {
   RECORD_EXIT_USAGE,
   RECORD_FORK,
   RECORD_ID_CHANGE,
-} from './kernel.js'
+} from './records.js'
 import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from './kernel-ids.js'
 import { EXEC_SHIFT, ID_CHANGE_SHIFT } from './identity.js'
-import { commLayout, execLayout, exitLayout, forkLayout, idChangeLayout } from './layouts.js'
+import { commLayout, execLayout, exitLayout, forkLayout, idChangeLayout } from './records.js'
 
 const FORK_PID = forkLayout.at.pid >> 2
 const EXEC_PID = execLayout.at.pid >> 2

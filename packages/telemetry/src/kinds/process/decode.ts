@@ -12,7 +12,7 @@ import { cstringAt, decodeUtf8, latin1Of } from '../../memory/text.js'
 import { UsageSum } from '../../process/usage.js'
 import { completedBy, EXEC_SHIFT, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
 import { HAS_ENDING, HAS_IDENTITY, HAS_PARENT, HAS_SESSION } from '../../process/known.js'
-import { commLayout, execLayout, exitLayout, exitUsageLayout, forkLayout, snapshotLayout } from './layouts.js'
+import { commLayout, execLayout, exitLayout, exitUsageLayout, forkLayout, snapshotLayout } from './records.js'
 
 /** Words of the header. */
 export const TIME_LO = 2

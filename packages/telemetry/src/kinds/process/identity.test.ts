@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { EXEC_SHIFT, ID_CHANGE_SHIFT, completedBy, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
 import { HAS_CAPS, HAS_COMM, HAS_IDENTITY, HAS_IDS } from '../../process/known.js'
-import { execLayout, forkLayout, idChangeLayout, snapshotLayout } from './layouts.js'
+import { execLayout, forkLayout, idChangeLayout, snapshotLayout } from './records.js'
 import type { Identity } from '../../process/entry.js'
 import { record } from '../../testing/process-records.js'
 

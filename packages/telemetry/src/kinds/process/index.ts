@@ -12,8 +12,6 @@ import {
   applyThread,
 } from './apply-others.js'
 import {
-  cgroupMkdirLayout,
-  cgroupRenameLayout,
   commLayout,
   execFailedLayout,
   execLayout,
@@ -24,7 +22,8 @@ import {
   snapshotLayout,
   threadExitLayout,
   threadForkLayout,
-} from './layouts.js'
+} from './records.js'
+import { cgroupMkdirLayout, cgroupRenameLayout } from '../cgroup/records.js'
 
 /** What processes do: from fork over exec to exit. */
 export const processKind: Kind<typeof processOptions, typeof processEvents> = {

@@ -13,15 +13,13 @@ import {
   ne,
   or,
   probe,
-  s32,
   type Scalar,
   struct,
   tracepoint,
-  u32,
-  u64,
   userString,
 } from 'quark-ebpf/probe'
-import { RECORD_EXEC_FAILED, startBootNs } from './kernel.js'
+import { startBootNs } from './kernel.js'
+import { execFailedLayout } from './records.js'
 import type { Task } from './kernel-types.js'
 
 /** `struct pt_regs` at the end of a system call: x86-64 has the first names, arm64 the second. */
@@ -51,7 +49,7 @@ export function execFailedProbe() {
   return probe(
     {
       name: 'quark_execfail',
-      type: RECORD_EXEC_FAILED,
+      record: execFailedLayout,
       hook: tracepoint('sys_exit', [struct<Registers>('pt_regs', 'regs'), int('ret', 8)]),
     },
     (regs, ret) => {
@@ -63,13 +61,12 @@ export function execFailedProbe() {
       const task = currentTask<Task>()
       return {
         when: and(and(or(isExecve, isExecveat), is64Bit), ne(ret, 0)),
-        record: {
-          pid: u32(task.tgid),
-          tid: u32(task.pid),
-          startBootNs: u64(startBootNs(task.group_leader)),
-          /** Negative errno. */
-          result: s32(ret),
-          filename: userString(add(mul(isExecve, first), mul(isExecveat, second)), 4096),
+        fill: {
+          pid: task.tgid,
+          tid: task.pid,
+          startBootNs: startBootNs(task.group_leader),
+          result: ret,
+          filename: userString(add(mul(isExecve, first), mul(isExecveat, second))),
         },
       }
     },

@@ -14,9 +14,9 @@ import {
   probe,
   procConnector,
   struct,
-  u32,
 } from 'quark-ebpf/probe'
-import { identity, type ProcessProbeSettings, RECORD_ID_CHANGE, userTask } from './kernel.js'
+import { identity, type ProcessProbeSettings, userTask } from './kernel.js'
+import { idChangeLayout } from './records.js'
 import type { KernelCred, Task } from './kernel-types.js'
 
 /** `struct proc_event` in a connector message: after nlmsghdr and cn_msg (include/uapi/linux/cn_proc.h). */
@@ -35,7 +35,7 @@ export function idChangeProbe(settings: ProcessProbeSettings) {
   return probe(
     {
       name: 'quark_ids',
-      type: RECORD_ID_CHANGE,
+      record: idChangeLayout,
       hook: procConnector(PROC_EVENT_UID | PROC_EVENT_GID | PROC_EVENT_SID),
     },
     () => ({
@@ -44,7 +44,7 @@ export function idChangeProbe(settings: ProcessProbeSettings) {
         // The ids of other threads than the first are their own, and not the process's.
         eq(currentTask<Task>().pid, currentTask<Task>().tgid),
       ),
-      record: { what: u32(packet(PROC_EVENT_WHAT, 4)), ...identity(currentTask<Task>(), settings) },
+      fill: { what: packet(PROC_EVENT_WHAT, 4), ...identity(currentTask<Task>(), settings) },
     }),
   )
 }
@@ -60,7 +60,7 @@ export function credsProbe(settings: ProcessProbeSettings, hook: FunctionHook) {
   return probe(
     {
       name: 'quark_creds',
-      type: RECORD_ID_CHANGE,
+      record: idChangeLayout,
       hook: hook('commit_creds', [struct<KernelCred>('cred', 'new')]),
     },
     (cred) => {
@@ -77,8 +77,8 @@ export function credsProbe(settings: ProcessProbeSettings, hook: FunctionHook) {
       return {
         // The credentials of other threads than the first are their own, and not the process's.
         when: and(and(or(uid, gid), eq(task.pid, task.tgid)), userTask(task, settings)),
-        record: {
-          what: u32(or(mul(uid, PROC_EVENT_UID), mul(gid, PROC_EVENT_GID))),
+        fill: {
+          what: or(mul(uid, PROC_EVENT_UID), mul(gid, PROC_EVENT_GID)),
           ...identity(task, settings, { cred }),
         },
       }
@@ -94,12 +94,12 @@ export function sessionProbe(settings: ProcessProbeSettings, hook: FunctionHook,
   return probe(
     {
       name: 'quark_setsid',
-      type: RECORD_ID_CHANGE,
+      record: idChangeLayout,
       hook: hook(target, [struct<Task>('task_struct', 'task')]),
     },
     (task) => ({
       when: userTask(task, settings),
-      record: { what: u32(constant(PROC_EVENT_SID)), ...identity(task, settings) },
+      fill: { what: constant(PROC_EVENT_SID), ...identity(task, settings) },
     }),
   )
 }

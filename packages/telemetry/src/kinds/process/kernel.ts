@@ -1,16 +1,12 @@
 /**
- * What the kernel tells about processes: one declaration per record. Everything else (programs, layouts,
- * decoders, types) follows from these.
- *
- * `pid` is the kernel's tgid and `tid` its pid, as user space says; all ids are those of the initial
- * namespaces.
+ * What fills the records of processes in the kernel: one declaration per record, from which the programs follow, and
+ * the arguments of kprobe events.
  */
 
 import {
   add,
   and,
   at,
-  chars,
   claim,
   constant,
   cstring,
@@ -32,8 +28,6 @@ import {
   struct,
   sub,
   tracepoint,
-  u32,
-  u64,
   userBytes,
   type Value,
 } from 'quark-ebpf/probe'
@@ -47,23 +41,16 @@ import {
   HAS_SESSION,
   HAS_TTY,
 } from '../../process/known.js'
+import {
+  commLayout,
+  execLayout,
+  exitLayout,
+  exitUsageLayout,
+  forkLayout,
+  threadExitLayout,
+  threadForkLayout,
+} from './records.js'
 import type { Bprm, Cgroup, KernelCred, Task } from './kernel-types.js'
-
-/** Record types: unique within quark, and part of the recording format. */
-export const RECORD_FORK = 1
-export const RECORD_EXEC = 2
-export const RECORD_EXIT = 3
-export const RECORD_ID_CHANGE = 4
-export const RECORD_COMM = 5
-export const RECORD_CGROUP_MKDIR = 6
-export const RECORD_CGROUP_RENAME = 7
-export const RECORD_THREAD_FORK = 8
-export const RECORD_THREAD_EXIT = 9
-export const RECORD_EXEC_FAILED = 10
-/** As RECORD_EXIT, with what the process used. */
-export const RECORD_EXIT_USAGE = 12
-/** Written by quark itself, from /proc. */
-export const RECORD_SNAPSHOT = 11
 
 /** `task_struct.flags` of kernel threads (include/linux/sched.h). */
 const PF_KTHREAD = 0x00200000
@@ -73,7 +60,7 @@ function known(bit: number, ...values: Value[]): Scalar {
   return shiftLeft(resolves(...values), Math.log2(bit))
 }
 
-/** What the declarations depend on; layouts do not. */
+/** What the probes depend on. */
 export interface ProcessProbeSettings {
   /** Most bytes of argv that are captured; 0 for none. */
   readonly maxArgvBytes: number
@@ -112,51 +99,41 @@ export function identity(
   const pgid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_PGID')).numbers, 0).nr
   const sid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_SID')).numbers, 0).nr
   return {
-    pid: u32(task.tgid),
-    tid: u32(task.pid),
-    startBootNs: u64(startBootNs(task)),
-    known: u32(
-      [
-        known(HAS_SESSION, pgid, sid),
-        known(
-          HAS_IDS,
-          cred.uid.val,
-          cred.gid.val,
-          cred.suid.val,
-          cred.sgid.val,
-          cred.euid.val,
-          cred.egid.val,
-        ),
-        known(HAS_CAPS, cred.cap_inheritable, cred.cap_permitted, cred.cap_effective, cred.cap_bset),
-        known(HAS_TTY, tty.driver.major, tty.driver.minor_start, tty.index),
-        known(HAS_NAMESPACES, nsproxy.uts_ns.ns.inum, nsproxy.mnt_ns.ns.inum, nsproxy.net_ns.ns.inum),
-        known(HAS_COMM, task.comm),
-      ].reduce(or, known(HAS_PARENT, parent)),
-    ),
-    ppid: u32(parent),
-    pgid: u32(pgid),
-    sid: u32(sid),
-    uid: u32(cred.uid.val),
-    gid: u32(cred.gid.val),
-    suid: u32(cred.suid.val),
-    sgid: u32(cred.sgid.val),
-    euid: u32(cred.euid.val),
-    egid: u32(cred.egid.val),
+    pid: task.tgid,
+    tid: task.pid,
+    startBootNs: startBootNs(task),
+    known: [
+      known(HAS_SESSION, pgid, sid),
+      known(HAS_IDS, cred.uid.val, cred.gid.val, cred.suid.val, cred.sgid.val, cred.euid.val, cred.egid.val),
+      known(HAS_CAPS, cred.cap_inheritable, cred.cap_permitted, cred.cap_effective, cred.cap_bset),
+      known(HAS_TTY, tty.driver.major, tty.driver.minor_start, tty.index),
+      known(HAS_NAMESPACES, nsproxy.uts_ns.ns.inum, nsproxy.mnt_ns.ns.inum, nsproxy.net_ns.ns.inum),
+      known(HAS_COMM, task.comm),
+    ].reduce(or, known(HAS_PARENT, parent)),
+    ppid: parent,
+    pgid,
+    sid,
+    uid: cred.uid.val,
+    gid: cred.gid.val,
+    suid: cred.suid.val,
+    sgid: cred.sgid.val,
+    euid: cred.euid.val,
+    egid: cred.egid.val,
     // Structures of eight bytes: one u64 since 6.3, two u32 before.
-    capInheritable: u64(cred.cap_inheritable),
-    capPermitted: u64(cred.cap_permitted),
-    capEffective: u64(cred.cap_effective),
-    capBounding: u64(cred.cap_bset),
-    capAmbient: u64(cred.cap_ambient),
-    ttyMajor: u32(tty.driver.major),
-    ttyMinorStart: u32(tty.driver.minor_start),
-    ttyIndex: u32(tty.index),
-    utsNs: u32(nsproxy.uts_ns.ns.inum),
-    ipcNs: u32(nsproxy.ipc_ns.ns.inum),
-    mntNs: u32(nsproxy.mnt_ns.ns.inum),
-    netNs: u32(nsproxy.net_ns.ns.inum),
-    cgroupId: u64(cgroupOf(task, cgroupHierarchy).kn.id),
-    comm: chars(16, task.comm),
+    capInheritable: cred.cap_inheritable,
+    capPermitted: cred.cap_permitted,
+    capEffective: cred.cap_effective,
+    capBounding: cred.cap_bset,
+    capAmbient: cred.cap_ambient,
+    ttyMajor: tty.driver.major,
+    ttyMinorStart: tty.driver.minor_start,
+    ttyIndex: tty.index,
+    utsNs: nsproxy.uts_ns.ns.inum,
+    ipcNs: nsproxy.ipc_ns.ns.inum,
+    mntNs: nsproxy.mnt_ns.ns.inum,
+    netNs: nsproxy.net_ns.ns.inum,
+    cgroupId: cgroupOf(task, cgroupHierarchy).kn.id,
+    comm: task.comm,
   }
 }
 
@@ -165,7 +142,7 @@ export function forkProbe(settings: ProcessProbeSettings) {
   return probe(
     {
       name: 'quark_fork',
-      type: RECORD_FORK,
+      record: forkLayout,
       hook: tracepoint('sched_process_fork', [
         struct<Task>('task_struct', 'parent'),
         struct<Task>('task_struct', 'child'),
@@ -175,7 +152,7 @@ export function forkProbe(settings: ProcessProbeSettings) {
       when: and(eq(child.pid, child.tgid), userTask(child, settings)),
       // The kernel read the clock for this a moment ago, and reading it is a good part of a record's price.
       time: startBootNs(child),
-      record: { ...identity(child, settings, { leader: child }), cwd: path(child.fs.pwd, child.fs.root) },
+      fill: { ...identity(child, settings, { leader: child }), cwd: path(child.fs.pwd, child.fs.root) },
     }),
   )
 }
@@ -185,7 +162,7 @@ export function execProbe(settings: ProcessProbeSettings) {
   return probe(
     {
       name: 'quark_exec',
-      type: RECORD_EXEC,
+      record: execLayout,
       hook: tracepoint('sched_process_exec', [
         struct<Task>('task_struct', 'task'),
         int('old_pid', 4),
@@ -193,11 +170,10 @@ export function execProbe(settings: ProcessProbeSettings) {
       ]),
     },
     (task, _oldPid, bprm) => ({
-      record: {
+      fill: {
         ...identity(task, settings, { leader: task }),
-        /** Real sizes, to tell how much was cut. */
-        argvBytes: u32(sub(task.mm.arg_end, task.mm.arg_start)),
-        envBytes: u32(sub(task.mm.env_end, task.mm.env_start)),
+        argvBytes: sub(task.mm.arg_end, task.mm.arg_start),
+        envBytes: sub(task.mm.env_end, task.mm.env_start),
         cwd: path(task.fs.pwd, task.fs.root),
         exe: path(bprm.file.f_path, task.fs.root),
         argv: userBytes(task.mm.arg_start, task.mm.arg_end, settings.maxArgvBytes),
@@ -214,21 +190,19 @@ function ending(task: Task) {
   const pgid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_PGID')).numbers, 0).nr
   const sid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_SID')).numbers, 0).nr
   return {
-    pid: u32(task.tgid),
-    tid: u32(task.pid),
-    startBootNs: u64(startBootNs(leader)),
-    known: u32(
-      or(
-        or(known(HAS_PARENT, parent), known(HAS_SESSION, pgid, sid)),
-        known(HAS_ENDING, leader.exit_code, signal.group_exit_code, signal.flags),
-      ),
+    pid: task.tgid,
+    tid: task.pid,
+    startBootNs: startBootNs(leader),
+    known: or(
+      or(known(HAS_PARENT, parent), known(HAS_SESSION, pgid, sid)),
+      known(HAS_ENDING, leader.exit_code, signal.group_exit_code, signal.flags),
     ),
-    ppid: u32(parent),
-    pgid: u32(pgid),
-    sid: u32(sid),
-    leaderExitCode: u32(leader.exit_code),
-    groupExitCode: u32(signal.group_exit_code),
-    signalFlags: u32(signal.flags),
+    ppid: parent,
+    pgid,
+    sid,
+    leaderExitCode: leader.exit_code,
+    groupExitCode: signal.group_exit_code,
+    signalFlags: signal.flags,
   }
 }
 
@@ -236,22 +210,22 @@ function ending(task: Task) {
 function usage(task: Task) {
   const { signal, group_leader: leader } = task
   return {
-    groupRunNs: u64(signal.sum_sched_runtime),
-    taskRunNs: u64(task.se.sum_exec_runtime),
-    leaderRunNs: u64(leader.se.sum_exec_runtime),
-    groupUserNs: u64(signal.utime),
-    groupSystemNs: u64(signal.stime),
-    taskUserNs: u64(task.utime),
-    taskSystemNs: u64(task.stime),
-    leaderUserNs: u64(leader.utime),
-    leaderSystemNs: u64(leader.stime),
-    peakRssPages: u64(signal.maxrss),
-    groupReadBytes: u64(signal.ioac.read_bytes),
-    groupWriteBytes: u64(signal.ioac.write_bytes),
-    taskReadBytes: u64(task.ioac.read_bytes),
-    taskWriteBytes: u64(task.ioac.write_bytes),
-    leaderReadBytes: u64(leader.ioac.read_bytes),
-    leaderWriteBytes: u64(leader.ioac.write_bytes),
+    groupRunNs: signal.sum_sched_runtime,
+    taskRunNs: task.se.sum_exec_runtime,
+    leaderRunNs: leader.se.sum_exec_runtime,
+    groupUserNs: signal.utime,
+    groupSystemNs: signal.stime,
+    taskUserNs: task.utime,
+    taskSystemNs: task.stime,
+    leaderUserNs: leader.utime,
+    leaderSystemNs: leader.stime,
+    peakRssPages: signal.maxrss,
+    groupReadBytes: signal.ioac.read_bytes,
+    groupWriteBytes: signal.ioac.write_bytes,
+    taskReadBytes: task.ioac.read_bytes,
+    taskWriteBytes: task.ioac.write_bytes,
+    leaderReadBytes: leader.ioac.read_bytes,
+    leaderWriteBytes: leader.ioac.write_bytes,
   }
 }
 
@@ -285,19 +259,19 @@ function toldOnce(task: Task, groupDead: Scalar): MapEffect {
 
 /** A process ended. */
 export function exitProbe(settings: ProcessProbeSettings) {
-  return probe({ name: 'quark_exit', type: RECORD_EXIT, hook: exitHook }, (task, groupDead) => ({
+  return probe({ name: 'quark_exit', record: exitLayout, hook: exitHook }, (task, groupDead) => ({
     when: and(groupIsDead(task, groupDead), userTask(task, settings)),
     effects: [toldOnce(task, groupDead)],
-    record: ending(task),
+    fill: ending(task),
   }))
 }
 
 /** A process ended, with what it used. */
 export function exitUsageProbe(settings: ProcessProbeSettings) {
-  return probe({ name: 'quark_exit', type: RECORD_EXIT_USAGE, hook: exitHook }, (task, groupDead) => ({
+  return probe({ name: 'quark_exit', record: exitUsageLayout, hook: exitHook }, (task, groupDead) => ({
     when: and(groupIsDead(task, groupDead), userTask(task, settings)),
     effects: [toldOnce(task, groupDead)],
-    record: { ...ending(task), ...usage(task) },
+    fill: { ...ending(task), ...usage(task) },
   }))
 }
 
@@ -306,7 +280,7 @@ export function threadForkProbe(settings: ProcessProbeSettings) {
   return probe(
     {
       name: 'quark_tfork',
-      type: RECORD_THREAD_FORK,
+      record: threadForkLayout,
       hook: tracepoint('sched_process_fork', [
         struct<Task>('task_struct', 'parent'),
         struct<Task>('task_struct', 'child'),
@@ -314,26 +288,26 @@ export function threadForkProbe(settings: ProcessProbeSettings) {
     },
     (_parent, child) => ({
       when: and(ne(child.pid, child.tgid), userTask(child, settings)),
-      record: threadIdentity(child),
+      fill: threadIdentity(child),
     }),
   )
 }
 
 /** A thread ended, and others of its process go on. */
 export function threadExitProbe(settings: ProcessProbeSettings) {
-  return probe({ name: 'quark_texit', type: RECORD_THREAD_EXIT, hook: exitHook }, (task, groupDead) => ({
+  return probe({ name: 'quark_texit', record: threadExitLayout, hook: exitHook }, (task, groupDead) => ({
     when: and(eq(groupIsDead(task, groupDead), 0), userTask(task, settings)),
-    record: { ...threadIdentity(task), exitCode: u32(task.exit_code) },
+    fill: { ...threadIdentity(task), exitCode: task.exit_code },
   }))
 }
 
 function threadIdentity(task: Task) {
   return {
-    pid: u32(task.tgid),
-    tid: u32(task.pid),
-    startBootNs: u64(startBootNs(task.group_leader)),
-    threadStartBootNs: u64(startBootNs(task)),
-    comm: chars(16, task.comm),
+    pid: task.tgid,
+    tid: task.pid,
+    startBootNs: startBootNs(task.group_leader),
+    threadStartBootNs: startBootNs(task),
+    comm: task.comm,
   }
 }
 
@@ -342,16 +316,16 @@ export function commProbe(settings: ProcessProbeSettings) {
   return probe(
     {
       name: 'quark_comm',
-      type: RECORD_COMM,
+      record: commLayout,
       hook: tracepoint('task_rename', [struct<Task>('task_struct', 'task'), cstring('comm')]),
     },
     (task, comm) => ({
       when: and(and(eq(task.pid, task.tgid), userTask(task, settings)), eq(task.in_execve, 0)),
-      record: {
-        pid: u32(task.tgid),
-        tid: u32(task.pid),
-        startBootNs: u64(startBootNs(task)),
-        comm: kernelString(comm, 16),
+      fill: {
+        pid: task.tgid,
+        tid: task.pid,
+        startBootNs: startBootNs(task),
+        comm: kernelString(comm),
       },
     }),
   )

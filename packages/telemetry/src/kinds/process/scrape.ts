@@ -14,7 +14,7 @@ import {
   HAS_SESSION,
   HAS_TTY,
 } from '../../process/known.js'
-import { snapshotLayout } from './snapshot.js'
+import { snapshotLayout } from './records.js'
 
 /** Records of all processes that exist; those that only wait to be reaped have ended already. */
 export function* scanRecords(

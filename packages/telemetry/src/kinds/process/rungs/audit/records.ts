@@ -12,9 +12,15 @@ import {
 } from 'quark-ebpf'
 import type { ProcessSettings as Settings } from '../../options.js'
 import { HAS_COMM, HAS_ENDING, HAS_IDS, HAS_PARENT, HAS_SESSION } from '../../../../process/known.js'
-import { execProbe } from '../../kernel.js'
 import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from '../../kernel-ids.js'
-import { commLayout, execFailedLayout, exitLayout, forkLayout, idChangeLayout } from '../../layouts.js'
+import {
+  commLayout,
+  execFailedLayout,
+  execLayout,
+  exitLayout,
+  forkLayout,
+  idChangeLayout,
+} from '../../records.js'
 import type { CgroupHierarchy } from '../../../../process/procfs/cgroup-mounts.js'
 import { callOf, type ProcessCall } from './calls.js'
 import { changesOf, exitStatusOf, type Fields, idsOf, isFork, pathOf } from './fields.js'
@@ -79,8 +85,8 @@ export class AuditRecords implements Maker<AuditEvent> {
   #drafts: readonly Draft[] = []
   readonly #enricher: Enricher
   readonly #failedExecs: boolean
-  readonly #maxArgvBytes: number
-  readonly #execLayout
+  /** Where the tails of an exec are cut. */
+  readonly #limits: { readonly argv: number; readonly env: number }
   readonly #heard = new Map<number, HeardProcess>()
   readonly #ended: HeardProcess[] = []
   #nextLookMs = 0
@@ -102,9 +108,7 @@ export class AuditRecords implements Maker<AuditEvent> {
     this.#cpu = unknownCpu
     this.#enricher = new Enricher(settings, hierarchy)
     this.#failedExecs = settings.failedExecs
-    this.#maxArgvBytes = maxArgvBytes
-    const limits = { maxArgvBytes, maxEnvBytes, cgroupHierarchy: 'unified', kernelThreads: false } as const
-    this.#execLayout = execProbe(limits).layout
+    this.#limits = { argv: maxArgvBytes, env: maxEnvBytes }
     for (const [pid, startBootNs] of live) {
       const process = this.#hear(pid, 0n)
       process.startBootNs = startBootNs
@@ -217,13 +221,14 @@ export class AuditRecords implements Maker<AuditEvent> {
       const exe = pathOf(auditText(fields.get('exe')), found)
       const cwd = pathOf(told, found)
       const { env, envBytes } = imageFields(found, stale)
-      this.#records.push(this.#execLayout, this.#at(timeNs), {
+      const values = {
         ...this.#identity(process, found, fields, { stale }),
         ...(cwd === undefined ? cwdField(found) : { cwd }),
         ...(exe === undefined ? {} : { exe }),
-        ...(argv === undefined || this.#maxArgvBytes === 0 ? {} : { argv, argvBytes: argv.length }),
+        ...(argv === undefined || this.#limits.argv === 0 ? {} : { argv, argvBytes: argv.length }),
         ...(env === undefined || envBytes === undefined ? {} : { env, envBytes }),
-      })
+      }
+      this.#records.push(execLayout, this.#at(timeNs), values, this.#limits)
     }
     return { pid, changes: changesOf('exec'), write }
   }

@@ -11,7 +11,7 @@ import {
   exitLayout,
   forkLayout,
   idChangeLayout,
-} from '../../layouts.js'
+} from '../../records.js'
 import { scanLiveProcesses } from '../live-processes.js'
 import { PROCESS_CALLS } from './calls.js'
 import { AuditRecords } from './records.js'

@@ -3,16 +3,16 @@
 import type { ProcExitMessage, ProcForkMessage, ProcIdMessage } from 'quark-ebpf'
 import type { ProcessSettings as Settings } from '../../options.js'
 import { HAS_COMM, HAS_ENDING, HAS_IDS, HAS_PARENT, HAS_SESSION } from '../../../../process/known.js'
-import { execProbe } from '../../kernel.js'
 import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from '../../kernel-ids.js'
 import {
   commLayout,
+  execLayout,
   exitLayout,
   forkLayout,
   idChangeLayout,
   threadExitLayout,
   threadForkLayout,
-} from '../../layouts.js'
+} from '../../records.js'
 import type { CgroupHierarchy } from '../../../../process/procfs/cgroup-mounts.js'
 import { readLatin1 } from '../../../../process/procfs/read.js'
 import type { Maker, RecordWriter, TimedProcMessage as TimedMessage } from '../../../../facts/rungs.js'
@@ -53,7 +53,8 @@ export class ProcConnectorRecords implements Maker<TimedMessage> {
   readonly #records: RecordWriter
   readonly #live: Map<number, LiveProcess>
   readonly #enricher: Enricher
-  readonly #execLayout
+  /** Where the tails of an exec are cut. */
+  readonly #limits: { readonly argv: number; readonly env: number }
   /** Processes that wait for the end of their other threads. */
   readonly #leaderless = new Set<LiveProcess>()
   /** Of the messages that were taken, and not made into records yet. */
@@ -73,9 +74,7 @@ export class ProcConnectorRecords implements Maker<TimedMessage> {
     this.#records = records
     this.#live = live
     this.#enricher = new Enricher(settings, hierarchy)
-    // Its tails are cut where the options say.
-    const limits = { maxArgvBytes, maxEnvBytes, cgroupHierarchy: 'unified', kernelThreads: false } as const
-    this.#execLayout = execProbe(limits).layout
+    this.#limits = { argv: maxArgvBytes, env: maxEnvBytes }
     for (const process of live.values()) {
       if (process.leaderEnd !== undefined) this.#leaderless.add(process)
     }
@@ -186,7 +185,7 @@ export class ProcConnectorRecords implements Maker<TimedMessage> {
       const image = imageFields(found, stale)
       if (image.exe === undefined) this.unenriched += 1
       const identity = this.#identity(message, process, found, stale)
-      this.#records.push(this.#execLayout, message, { ...identity, ...cwdField(found), ...image })
+      this.#records.push(execLayout, message, { ...identity, ...cwdField(found), ...image }, this.#limits)
     }
   }
 

@@ -12,7 +12,7 @@ import {
   idChangeLayout,
   threadExitLayout,
   threadForkLayout,
-} from '../../layouts.js'
+} from '../../records.js'
 import { scanLiveProcesses } from '../live-processes.js'
 import { ProcConnectorRecords } from './records.js'
 

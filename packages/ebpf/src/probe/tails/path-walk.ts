@@ -1,10 +1,9 @@
-/** The variable parts of a record: each block appends to the record and stores its own descriptor. */
+/** The walk from a file up to the root of its mount namespace: the code of a path tail. */
 
 import {
   type Assembler,
   BPF_FUNC_loop,
   BPF_FUNC_probe_read_kernel,
-  BPF_FUNC_probe_read_user,
   R0,
   R1,
   R2,
@@ -15,11 +14,7 @@ import {
   R8,
   R9,
   R10,
-} from '../asm/index.js'
-import { PATH_TAIL_BYTES } from './fields.js'
-import { TAIL_DELETED, TAIL_FAILED, TAIL_PSEUDO, TAIL_TRUNCATED, type TailField } from './layout.js'
-import type { Flavor } from './load-tree.js'
-import { emitWindow, type Window } from './window.js'
+} from '../../asm/index.js'
 import {
   RECORD_OFFSET,
   TEMP_CURSOR,
@@ -30,42 +25,16 @@ import {
   TEMP_PATH_LENGTH,
   TEMP_ROOT_DENTRY,
   TEMP_ROOT_MOUNT,
-} from './scratch.js'
+} from '../scratch.js'
+import { emitWindow, type Window } from '../window.js'
+import { TAIL_DELETED, TAIL_FAILED, TAIL_PSEUDO, TAIL_TRUNCATED } from './descriptor.js'
+import { COUNTER_SLOT, emitTailEnd, type TailFrame, type TailPlace } from './frame.js'
+import type { PathOffsets } from './path-offsets.js'
 
-/** Offsets and type ids of the structures that a path walk goes through. */
-export interface PathOffsets {
-  readonly dentryParent: number
-  readonly dentryNameLength: number
-  readonly dentryName: number
-  /** Where a short name lies within the dentry itself, and the room that it has there. */
-  readonly dentryInline: number
-  readonly dentryInlineBytes: number
-  /** `d_hash.pprev`: 0 in a dentry that was unlinked. */
-  readonly dentryHashed: number
-  readonly vfsmountRoot: number
-  /** Of the vfsmount within its struct mount. */
-  readonly mountVfsmount: number
-  readonly mountParent: number
-  readonly mountPoint: number
-  readonly dentryType: number
-  readonly vfsmountType: number
-  readonly mountType: number
-}
-
-export interface TailFrame {
-  readonly asm: Assembler
-  readonly flavor: Flavor
-  /** `helper` calls bpf_loop (Linux 5.17); `bounded` is a loop that the verifier walks through. */
-  readonly loop: 'helper' | 'bounded'
-  /** Type id of bpf_rdonly_cast, which the direct flavour needs (Linux 6.2). */
-  readonly castId: number
-  /** Where the direct flavour reads bytes at an address; absent on kernels that cannot cast. */
-  readonly window: Window | undefined
-  readonly fixedSizeBytes: number
-  /** Most bytes of tails that can lie before any path: a bound that the verifier asks for. */
-  readonly maxCursorBeforePath: number
-}
-
+/** Kind of the source that a walk is. */
+export const PATH_SOURCE = 'path'
+/** What one path may take: PATH_MAX, the longest component, and two terminators. */
+export const PATH_TAIL_BYTES = 4096 + 256 + 2
 /** Longest path that is kept; PATH_MAX, as everywhere else. */
 const PATH_MAX = 4096
 /** Longest component (NAME_MAX), which also bounds names that the kernel makes up. */
@@ -79,110 +48,6 @@ const BOUNDED_STEPS = 128
 const VALUE_SLOT = -80
 /** Holds R9 for the callback of bpf_loop. */
 const CONTEXT_SLOT = -88
-/** Counts the steps of a loop that the verifier walks through. */
-export const COUNTER_SLOT = -96
-
-/** R1 = where the tail begins, or a jump to `skip` if the cursor is beyond `before`, which never happens. */
-function emitTailStart({ asm, fixedSizeBytes }: TailFrame, before: number, skip: string): void {
-  asm.load(8, R2, R9, TEMP_CURSOR).jumpIfImm('>', R2, before, skip)
-  asm
-    .mov(R1, R9)
-    .alu('add', R1, R2)
-    .aluImm('add', R1, RECORD_OFFSET + fixedSizeBytes)
-}
-
-/** Adds the length in R7 to the cursor, and stores length and flags (TEMP_FLAGS) as the descriptor. */
-export function emitTailEnd({ asm }: TailFrame, tail: TailField): void {
-  asm.load(8, R1, R9, TEMP_CURSOR).alu('add', R1, R7).store(8, R9, TEMP_CURSOR, R1)
-  asm
-    .load(8, R1, R9, TEMP_FLAGS)
-    .alu('or', R1, R7)
-    .store(4, R9, RECORD_OFFSET + tail.offset, R1)
-}
-
-/** Bytes of user memory between two addresses (temporaries `start` and `end`). */
-export function emitUserBytes(
-  frame: TailFrame,
-  tail: TailField,
-  before: number,
-  start: number,
-  end: number,
-): void {
-  const { asm } = frame
-  const skip = asm.uniqueLabel('user')
-  const cut = asm.uniqueLabel('cut')
-  const fits = asm.uniqueLabel('fits')
-  const failed = asm.uniqueLabel('failed')
-  const done = asm.uniqueLabel('done')
-  asm.storeImm(8, R9, TEMP_FLAGS, TAIL_FAILED).movImm(R7, 0)
-  asm.load(8, R3, R9, start).load(8, R2, R9, end)
-  asm.jumpIfImm('==', R3, 0, skip).jumpIf('>', R3, R2, skip)
-  asm.storeImm(8, R9, TEMP_FLAGS, 0)
-  asm.mov(R7, R2).alu('sub', R7, R3)
-  asm.jumpIfImm('>', R7, tail.maxBytes, cut)
-  asm.aside(cut, () => asm.movImm(R7, tail.maxBytes).storeImm(8, R9, TEMP_FLAGS, TAIL_TRUNCATED).jump(fits))
-  asm.label(fits)
-  emitTailStart(frame, before, failed)
-  asm.mov(R2, R7).call(BPF_FUNC_probe_read_user)
-  asm.jumpIfImm('!=', R0, 0, failed)
-  asm.aside(failed, () => asm.storeImm(8, R9, TEMP_FLAGS, TAIL_FAILED).label(skip).movImm(R7, 0).jump(done))
-  asm.label(done)
-  emitTailEnd(frame, tail)
-}
-
-/**
- * A NUL-terminated string at the address in a temporary; its terminator is part of the tail.
- *
- * @param helper probe_read_kernel_str or probe_read_user_str
- */
-export function emitString(
-  frame: TailFrame,
-  tail: TailField,
-  before: number,
-  address: number,
-  helper: number,
-): void {
-  const { asm } = frame
-  const failed = asm.uniqueLabel('failed')
-  const done = asm.uniqueLabel('done')
-  asm.storeImm(8, R9, TEMP_FLAGS, 0)
-  emitTailStart(frame, before, failed)
-  asm.movImm(R2, tail.maxBytes).load(8, R3, R9, address).call(helper)
-  asm.jumpIfImm('s<=', R0, 0, failed)
-  asm.mov(R7, R0)
-  // The helper cuts silently: a string that fills its room may go on.
-  asm.jumpIfImm('!=', R7, tail.maxBytes, done)
-  asm.storeImm(8, R9, TEMP_FLAGS, TAIL_TRUNCATED).jump(done)
-  asm.label(failed).storeImm(8, R9, TEMP_FLAGS, TAIL_FAILED).movImm(R7, 0)
-  asm.label(done)
-  emitTailEnd(frame, tail)
-}
-
-/** An array of numbers: its address and element count are in temporaries. */
-export function emitWords(
-  frame: TailFrame,
-  tail: TailField,
-  before: number,
-  address: number,
-  count: number,
-  elementBytes: number,
-): void {
-  const { asm } = frame
-  const fits = asm.uniqueLabel('fits')
-  const failed = asm.uniqueLabel('failed')
-  const done = asm.uniqueLabel('done')
-  const most = Math.floor(tail.maxBytes / elementBytes)
-  asm.storeImm(8, R9, TEMP_FLAGS, 0)
-  asm.load(8, R7, R9, count).jumpIfImm('<=', R7, most, fits)
-  asm.movImm(R7, most).storeImm(8, R9, TEMP_FLAGS, TAIL_TRUNCATED)
-  asm.label(fits).aluImm('mul', R7, elementBytes)
-  emitTailStart(frame, before, failed)
-  asm.mov(R2, R7).load(8, R3, R9, address).call(BPF_FUNC_probe_read_kernel)
-  asm.jumpIfImm('==', R0, 0, done)
-  asm.label(failed).storeImm(8, R9, TEMP_FLAGS, TAIL_FAILED).movImm(R7, 0)
-  asm.label(done)
-  emitTailEnd(frame, tail)
-}
 
 /** Temporaries that hold the inputs of a path. */
 export interface PathInputs {
@@ -196,7 +61,7 @@ export interface PathInputs {
 const CALLBACK = 'path_step'
 
 /** The components of a path, leaf first. */
-export function emitPath(frame: TailFrame, tail: TailField, inputs: PathInputs, offsets: PathOffsets): void {
+export function emitPath(frame: TailFrame, place: TailPlace, inputs: PathInputs, offsets: PathOffsets): void {
   const { asm, loop } = frame
   const failed = asm.uniqueLabel('failed')
   const done = asm.uniqueLabel('done')
@@ -227,7 +92,7 @@ export function emitPath(frame: TailFrame, tail: TailField, inputs: PathInputs, 
   asm.load(8, R7, R9, TEMP_PATH_LENGTH).jump(end)
   asm.label(failed).storeImm(8, R9, TEMP_FLAGS, TAIL_FAILED).movImm(R7, 0)
   asm.label(end)
-  emitTailEnd(frame, tail)
+  emitTailEnd(frame, place)
 }
 
 /** The body that bpf_loop calls: R2 points to the caller's R9. Returns 1 to stop. */
@@ -313,8 +178,8 @@ function emitCrossing(frame: TailFrame, offsets: PathOffsets, next: string, done
 }
 
 /** R1 = where the next byte of the path goes and R2 = the path's length so far, or a jump to `full`. */
-function emitPathRoom({ asm, fixedSizeBytes, maxCursorBeforePath }: TailFrame, full: string): void {
-  asm.load(8, R1, R9, TEMP_CURSOR).jumpIfImm('>', R1, maxCursorBeforePath, full)
+function emitPathRoom({ asm, fixedSizeBytes, maxBefore }: TailFrame, full: string): void {
+  asm.load(8, R1, R9, TEMP_CURSOR).jumpIfImm('>', R1, maxBefore.get(PATH_SOURCE) ?? 0, full)
   asm.load(8, R2, R9, TEMP_PATH_LENGTH).jumpIfImm('>', R2, PATH_MAX, full)
   asm
     .alu('add', R1, R2)
@@ -419,6 +284,3 @@ function emitDeletedFlag(frame: TailFrame, inputs: PathInputs, offsets: PathOffs
     asm.load(8, R1, R9, TEMP_FLAGS).aluImm('or', R1, TAIL_DELETED).store(8, R9, TEMP_FLAGS, R1).jump(keep)
   })
 }
-
-/** Bytes behind the longest path that a step may touch before it notices that the path is full. */
-export const PATH_SLACK_BYTES = PATH_TAIL_BYTES - PATH_MAX

@@ -1,25 +1,22 @@
 /** Strings in kernel memory without bpf_probe_read_kernel_str. */
 
-import { R0, R1, R2, R3, R7, R8, R9, R10 } from '../asm/index.js'
-import { TAIL_FAILED, TAIL_TRUNCATED, type TailField } from './layout.js'
-import { RECORD_OFFSET, TEMP_CURSOR, TEMP_FLAGS, TEMP_NEXT, TEMP_PATH_LENGTH } from './scratch.js'
-import { COUNTER_SLOT, emitTailEnd, type TailFrame } from './tails.js'
-import { emitWindow, type Window } from './window.js'
+import { R0, R1, R2, R3, R7, R8, R9, R10 } from '../../asm/index.js'
+import { RECORD_OFFSET, TEMP_CURSOR, TEMP_FLAGS, TEMP_NEXT, TEMP_PATH_LENGTH } from '../scratch.js'
+import { emitWindow, type Window } from '../window.js'
+import { TAIL_FAILED, TAIL_TRUNCATED } from './descriptor.js'
+import { COUNTER_SLOT, emitTailEnd, type TailFrame, type TailPlace } from './frame.js'
 
 /**
  * A NUL-terminated string at the address in a temporary, word by word. As with the helper, the terminator is part of
  * the tail.
  */
-export function emitWindowString(
-  frame: TailFrame,
-  tail: TailField,
-  { before, address, window }: { readonly before: number; readonly address: number; readonly window: Window },
-): void {
+export function emitWindowString(frame: TailFrame, place: TailPlace, address: number, window: Window): void {
   const { asm, castId, fixedSizeBytes } = frame
+  const { before, maxBytes } = place
   const [step, failed, stop, end] = ['step', 'failed', 'stop', 'end'].map((name) =>
     asm.uniqueLabel(name),
   ) as [string, string, string, string]
-  const words = Math.floor(tail.maxBytes / 8)
+  const words = Math.floor(maxBytes / 8)
   asm.load(8, R1, R9, address).jumpIfImm('==', R1, 0, failed).store(8, R9, TEMP_NEXT, R1)
   asm.storeImm(8, R9, TEMP_FLAGS, 0).storeImm(8, R9, TEMP_PATH_LENGTH, 0).storeImm(8, R10, COUNTER_SLOT, 0)
 
@@ -46,5 +43,5 @@ export function emitWindowString(
   asm.label(failed).storeImm(8, R9, TEMP_FLAGS, TAIL_FAILED).movImm(R7, 0).jump(end)
   asm.label(stop).mov(R7, R2)
   asm.label(end)
-  emitTailEnd(frame, tail)
+  emitTailEnd(frame, place)
 }

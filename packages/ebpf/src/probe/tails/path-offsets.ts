@@ -1,8 +1,27 @@
 /** What a path walk needs of a kernel, looked up once per BTF. */
 
-import type { Btf } from '../btf/index.js'
-import { Unresolved } from './resolve.js'
-import type { PathOffsets } from './tails.js'
+import type { Btf } from '../../btf/index.js'
+import { Unresolved } from '../resolve.js'
+
+/** Offsets and type ids of the structures that a path walk goes through. */
+export interface PathOffsets {
+  readonly dentryParent: number
+  readonly dentryNameLength: number
+  readonly dentryName: number
+  /** Where a short name lies within the dentry itself, and the room that it has there. */
+  readonly dentryInline: number
+  readonly dentryInlineBytes: number
+  /** `d_hash.pprev`: 0 in a dentry that was unlinked. */
+  readonly dentryHashed: number
+  readonly vfsmountRoot: number
+  /** Of the vfsmount within its struct mount. */
+  readonly mountVfsmount: number
+  readonly mountParent: number
+  readonly mountPoint: number
+  readonly dentryType: number
+  readonly vfsmountType: number
+  readonly mountType: number
+}
 
 const CACHE = new WeakMap<Btf, PathOffsets | Unresolved>()
 

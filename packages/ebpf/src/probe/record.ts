@@ -1,5 +1,5 @@
 /**
- * Record layouts. A layout is computed once from a declaration and is the only truth about a record: the
+ * Records and their layouts. A layout is computed once from a declaration and is the only truth about a record: the
  * generated program stores by it, decoders read by it, and `encodeRecord` writes by it.
  *
  * ```
@@ -9,11 +9,11 @@
  *  └────────┴──────┴────────┴──────────────┴───────────────────────┴──────────────┴──────────────┘
  * ```
  *
- * Each tail has a 32-bit descriptor among the fixed fields: its length in the low 24 bits, flags above.
+ * Each tail has a 32-bit descriptor among the fixed fields (tails/descriptor.ts).
  */
 
-import type { TailKind } from './fields.js'
-import { type Field, type FieldSpec, isTail } from './fields.js'
+import { type FieldType, type Fields, type FixedType, isTail } from './fields.js'
+import type { TailType, Typed } from './tails/tail.js'
 
 /** Bytes before the first declared field. */
 export const HEADER_SIZE_BYTES = 16
@@ -26,82 +26,90 @@ export const HEADER_SEQ = 4
 /** Offset of the time, u64 ns of CLOCK_BOOTTIME. */
 export const HEADER_TIME = 8
 
-/** Part of a tail's descriptor that holds its length. */
-export const TAIL_LENGTH_MASK = 0xffffff
-/** The tail was cut at its limit. */
-export const TAIL_TRUNCATED = 1 << 24
-/** The memory could not be read; the tail is empty. */
-export const TAIL_FAILED = 1 << 25
-/** Path: the file has no place in any directory (memfd, pipe, detached): the only component is its name. */
-export const TAIL_PSEUDO = 1 << 26
-/** Path: the file was unlinked when the record was written. */
-export const TAIL_DELETED = 1 << 27
-
 /** One fixed field at its place. */
 export interface FixedField {
   readonly name: string
   readonly offset: number
-  readonly sizeBytes: number
-  readonly spec: FieldSpec<unknown>
+  readonly type: FixedType
 }
 
 /** One variable part, in the order in which they lie behind the fixed fields. */
 export interface TailField {
   readonly name: string
-  readonly kind: TailKind
   /** Offset of the 32-bit descriptor. */
   readonly offset: number
-  /** Most bytes that the kernel side writes. */
-  readonly maxBytes: number
-  readonly spec: FieldSpec<unknown>
+  readonly type: TailType
 }
 
 /** Where every field of a record lies. `at` has each field's offset; of a tail, its descriptor's. */
-export interface RecordLayout<F extends Record<string, Field> = Record<string, Field>> {
+export interface RecordLayout<F extends Fields = Fields> {
+  /** The high byte numbers the kind of records, the low byte the record within its kind. */
   readonly type: number
   readonly name: string
+  readonly fields: F
   readonly at: { readonly [K in keyof F]: number }
   readonly fixed: readonly FixedField[]
   readonly tails: readonly TailField[]
   /** Header and fixed fields: where the first tail begins. */
   readonly fixedSizeBytes: number
-  /** The largest record that this layout can have. */
-  readonly maxSizeBytes: number
 }
 
-/** Lays fields out by C's rules, in the order of declaration, after the header. */
-export function layoutOf<F extends Record<string, Field>>(
-  type: number,
-  name: string,
-  fields: F,
-): RecordLayout<F> {
+/** The fields of a layout as they are decoded. */
+export type FieldsOf<F extends Fields> = {
+  readonly [K in keyof F]: F[K] extends Typed<infer Decoded, unknown, unknown> ? Decoded : never
+}
+
+/** The TypeScript type of a layout's records. */
+export type RecordOf<L> =
+  L extends RecordLayout<infer F>
+    ? FieldsOf<F> & {
+        readonly type: number
+        readonly cpu: number
+        readonly seq: number
+        readonly timeNs: bigint
+      }
+    : never
+
+/** Where tails are cut, by the names of their fields: as a probe would, whose limits may be lower than the layout's. */
+export type TailLimits<F extends Fields> = { readonly [K in keyof F]?: number }
+
+/** Largest record type: it is a u16 in the header. */
+const MAX_TYPE = 0xffff
+
+/**
+ * Declares what a record holds, whatever fills it: its fields are laid out by C's rules, in the order of declaration,
+ * after the header.
+ *
+ * @param type unique among the records that share a ring: 1 to 0xffff
+ * @throws {RangeError} for another type
+ */
+export function record<const F extends Fields>(type: number, name: string, fields: F): RecordLayout<F> {
+  if (!Number.isInteger(type) || type < 1 || type > MAX_TYPE) {
+    throw new RangeError(`Cannot declare record "${name}" with type ${type}: use 1 to ${MAX_TYPE}`)
+  }
   const at: Record<string, number> = {}
   const fixed: FixedField[] = []
   const tails: TailField[] = []
   let offset = HEADER_SIZE_BYTES
-  for (const [field, value] of Object.entries<Field>(fields)) {
-    const { spec } = value
-    const align = isTail(spec) ? 4 : spec.align
+  for (const [field, type] of Object.entries<FieldType>(fields)) {
+    const { align, sizeBytes } = isTail(type) ? DESCRIPTOR : type
     offset = Math.ceil(offset / align) * align
     at[field] = offset
-    if (isTail(spec)) {
-      tails.push({ name: field, kind: spec.kind, offset, maxBytes: spec.maxBytes, spec })
-      offset += 4
-    } else {
-      fixed.push({ name: field, offset, sizeBytes: spec.sizeBytes, spec })
-      offset += spec.sizeBytes
-    }
+    if (isTail(type)) tails.push({ name: field, offset, type })
+    else fixed.push({ name: field, offset, type })
+    offset += sizeBytes
   }
   const fixedSizeBytes = Math.ceil(offset / 8) * 8
-  const maxSizeBytes = tails.reduce((sum, tail) => sum + tail.maxBytes, fixedSizeBytes)
-  return { type, name, at: at as RecordLayout<F>['at'], fixed, tails, fixedSizeBytes, maxSizeBytes }
+  return { type, name, fields, at: at as RecordLayout<F>['at'], fixed, tails, fixedSizeBytes }
 }
+
+const DESCRIPTOR = { sizeBytes: 4, align: 4 } as const
 
 /** A layout as text, one field a line: what golden tests and the documentation show. */
 export function describeLayout(layout: RecordLayout): string {
   const rows = [
-    ...layout.fixed.map((field) => ({ offset: field.offset, text: `${field.name}: ${field.spec.kind}` })),
-    ...layout.tails.map((tail) => ({ offset: tail.offset, text: `${tail.name}: ${tail.kind} tail` })),
+    ...layout.fixed.map(({ name, offset, type }) => ({ offset, text: `${name}: ${type.kind}` })),
+    ...layout.tails.map(({ name, offset, type }) => ({ offset, text: `${name}: ${type.kind} tail` })),
   ].sort((a, b) => a.offset - b.offset)
   const lines = rows.map(({ offset, text }) => `  ${String(offset).padStart(4)} ${text}`)
   return [`${layout.name} (type ${layout.type}, ${layout.fixedSizeBytes} bytes fixed)`, ...lines].join('\n')

@@ -1,0 +1,52 @@
+/** Bytes as they are. */
+
+import { BPF_FUNC_probe_read_user, R0, R2, R3, R7, R9 } from '../../asm/index.js'
+import { nodeOf, type Scalar } from '../expr.js'
+import { TEMP_FLAGS } from '../scratch.js'
+import { TAIL_FAILED, TAIL_TRUNCATED } from './descriptor.js'
+import { emitTailEnd, emitTailStart, type TailFrame, type TailPlace } from './frame.js'
+import { cut, type TailCodec, type TailSource, type TailType, tailType, type TailWriter } from './tail.js'
+
+const codec: TailCodec = {
+  decode: (_descriptor, bytes) => Uint8Array.from(bytes),
+  encode: (value, maxBytes) => cut(Buffer.from(value as Uint8Array), maxBytes),
+}
+
+/** Bytes, such as an argv: at most `maxBytes`. */
+export function bytesTail(
+  maxBytes: number,
+): TailType<Uint8Array | undefined, Uint8Array | undefined, TailSource<'bytes'>> {
+  return tailType({ kind: 'bytes', maxBytes, codec })
+}
+
+/** The user memory from `start` to `end` of the current task, cut at `maxBytes`. 0 captures nothing. */
+export function userBytes(start: Scalar, end: Scalar, maxBytes?: number): TailSource<'bytes'> {
+  return { kind: 'userBytes', fills: 'bytes', maxBytes, inputs: [nodeOf(start), nodeOf(end)], writer }
+}
+
+const writer: TailWriter = { emit: emitUserBytes }
+
+/** The temporaries are the addresses of the first byte and of what is behind the last one. */
+function emitUserBytes(frame: TailFrame, place: TailPlace, [start = 0, end = 0]: readonly number[]): void {
+  const { asm } = frame
+  const { maxBytes } = place
+  const skip = asm.uniqueLabel('user')
+  const cut = asm.uniqueLabel('cut')
+  const fits = asm.uniqueLabel('fits')
+  const failed = asm.uniqueLabel('failed')
+  const done = asm.uniqueLabel('done')
+  asm.storeImm(8, R9, TEMP_FLAGS, TAIL_FAILED).movImm(R7, 0)
+  asm.load(8, R3, R9, start).load(8, R2, R9, end)
+  asm.jumpIfImm('==', R3, 0, skip).jumpIf('>', R3, R2, skip)
+  asm.storeImm(8, R9, TEMP_FLAGS, 0)
+  asm.mov(R7, R2).alu('sub', R7, R3)
+  asm.jumpIfImm('>', R7, maxBytes, cut)
+  asm.aside(cut, () => asm.movImm(R7, maxBytes).storeImm(8, R9, TEMP_FLAGS, TAIL_TRUNCATED).jump(fits))
+  asm.label(fits)
+  emitTailStart(frame, place, failed)
+  asm.mov(R2, R7).call(BPF_FUNC_probe_read_user)
+  asm.jumpIfImm('!=', R0, 0, failed)
+  asm.aside(failed, () => asm.storeImm(8, R9, TEMP_FLAGS, TAIL_FAILED).label(skip).movImm(R7, 0).jump(done))
+  asm.label(done)
+  emitTailEnd(frame, place)
+}
