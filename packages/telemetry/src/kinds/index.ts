@@ -1,18 +1,21 @@
 import type { AggregationTable } from '../aggregate/table.js'
-import { aggregationOf, catalogueOf, type SpecsOf } from './catalogue.js'
+import { aggregationOf, type Catalogue, catalogueOf, type SpecsOf } from './catalogue.js'
 import type { OptionsOf, RecordedNames, SettingsOf } from '../options/spec.js'
 import type { LostEvent } from '../event/event.js'
 import type { RawEvent } from '../event/raw-event.js'
 import type { EventOf } from '../event/spec.js'
 import { processKind } from './process/index.js'
 
-/** All kinds, one line each. */
-export const kinds = [processKind] as const
-
-/** What `Quark` knows. */
-export const catalogue = catalogueOf(kinds)
+/**
+ * All kinds. Their types are named, so that declarations of this file refer to them and editors find the comments on
+ * options.
+ */
+export const kinds: readonly [typeof processKind] = [processKind]
 
 type Specs = SpecsOf<typeof kinds>
+
+/** What `Quark` knows. */
+export const catalogue: Catalogue<Specs> = catalogueOf(kinds)
 
 /** What `Quark.open` takes. Every member has a default, and an empty object is the usual call. */
 export interface QuarkOptions extends OptionsOf<Specs> {}
