@@ -6,8 +6,9 @@ export const WANTED_MEMBERS: Readonly<Record<string, readonly string[]>> = {
   task_struct: [
     'pid', 'tgid', 'flags', 'in_execve', 'exit_code', 'start_boottime', 'real_start_time', 'comm', 'group_leader',
     'real_parent', 'cred', 'signal', 'nsproxy', 'mm', 'fs', 'cgroups', 'utime', 'stime', 'se', 'ioac', 'pids',
-    'thread_pid',
+    'thread_pid', 'thread_info',
   ],
+  thread_info: ['status'],
   signal_struct: [
     'pids', 'tty', 'live', 'flags', 'group_exit_code', 'utime', 'stime', 'sum_sched_runtime', 'maxrss', 'ioac',
     'leader_pid',
@@ -48,7 +49,7 @@ export const WANTED_MEMBERS: Readonly<Record<string, readonly string[]>> = {
   linux_binprm: ['file', 'filename', 'interp', 'argc', 'envc', 'mm', 'cred'],
   file: ['f_path', 'f_inode'],
   inode: ['i_mode', 'i_ino'],
-  pt_regs: ['orig_ax', 'cs', 'di', 'si', 'syscallno', 'orig_x0', 'regs'],
+  pt_regs: ['orig_ax', 'cs', 'di', 'si', 'syscallno', 'orig_x0', 'regs', 'pstate'],
 }
 
 /** Enumerators by enum. */

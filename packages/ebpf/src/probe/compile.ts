@@ -15,7 +15,7 @@ import {
 } from '../asm/index.js'
 import { BuildError, NotSupportedError } from '../errors.js'
 import { emitArgument } from './hooks/arguments.js'
-import { type HookType, hookType } from './hooks/index.js'
+import { callNumber, type HookType, hookType } from './hooks/index.js'
 import type { ExprNode } from './expr.js'
 import { HEADER_CPU, HEADER_SEQ, HEADER_TIME, HEADER_TYPE, type RecordLayout } from './record.js'
 import { type Flavor, type LoadFrame, LoadTree } from './load-tree.js'
@@ -120,6 +120,7 @@ class Compiler implements LoadFrame {
     // First of all: whoever comes in between on this CPU finds the program running, and is skipped by the kernel.
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_disable', this.#preemption.disable)
     this.#emitRole(role)
+    this.#emitFilter()
     this.#emitCondition()
     this.#emitScratch()
     this.#escape = 'leave'
@@ -167,6 +168,40 @@ class Compiler implements LoadFrame {
     asm.mov(R7, R0).aluImm('mul', R0, scratchSlotBytes)
     asm.loadMapValue(R9, SCRATCH_MAP, 0).alu('add', R9, R0)
     asm.store(2, R9, RECORD_OFFSET + HEADER_CPU, R7)
+  }
+
+  /** Goes on only for the system calls that the probe wants. */
+  #emitFilter(): void {
+    const { calls: wanted = [] } = this.#probe.hook
+    const { calls } = this.#hookType
+    if (calls === undefined) return
+    const { architecture } = this.#target
+    const numbers = wanted
+      .map((name) => callNumber(name, architecture))
+      .filter((number) => number !== undefined)
+    if (numbers.length === 0) {
+      throw new NotSupportedError(`the system calls ${wanted.join(', ')} on ${architecture}`)
+    }
+    const found = this.asm.uniqueLabel('found')
+    this.#emitValue(calls.number, 'number of a system call')
+    // Anything but straight on is what the CPU does not expect, and most calls are others.
+    for (const number of numbers) this.asm.jumpIfImm('==', R0, number, found)
+    this.asm.jump('out').label(found)
+    this.#emitValue(calls.isNative, 'architecture of a system call')
+    this.asm.jumpIfImm('==', R0, 0, 'out')
+  }
+
+  /** R0 = a value, with its temporaries on the stack. */
+  #emitValue(node: ExprNode, what: string): void {
+    this.asm.mov(R9, R10).aluImm('add', R9, CONDITION_FRAME)
+    const expr = this.#resolver.expr(node)
+    if (expr instanceof Unresolved) {
+      throw new BuildError(`Cannot resolve the ${what} for probe "${this.#probe.name}": ${expr.reason}`)
+    }
+    const tree = new LoadTree()
+    this.#values.prepare(expr, tree)
+    emitLoads(this, tree)
+    this.#values.evaluate(expr)
   }
 
   /**

@@ -19,12 +19,12 @@ export function findPrototype(hook: Hook, btf: Btf): FunctionPrototype | undefin
  * @throws {PrototypeError} when an argument has another type, or a required one is missing
  */
 export function presentArguments(hook: Hook, btf: Btf): PresentArguments {
-  const { prototype: known, hiddenArguments = 0, arguments: place } = hookType(hook)
+  const { noun = hook.kind, prototype: known, hiddenArguments = 0, arguments: place } = hookType(hook)
   if (known === undefined)
     return hook.arguments.map((_, index) => place !== 'context' || hasContext(index, btf))
   const prototype = findPrototype(hook, btf)
   if (prototype === undefined) {
-    throw new NotSupportedError(`the ${hook.kind} ${hook.target}: its BTF does not know it`)
+    throw new NotSupportedError(`the ${noun} ${hook.target}: its BTF does not know it`)
   }
   return hook.arguments.map((argument, index) => {
     const type =

@@ -40,12 +40,16 @@ export interface Where {
 
 const tracing: Attaching['attach'] = ({ target }, program) => attachTracing(program, target)
 
+const tracepoint: Attaching = {
+  features: ['tpBtf', 'rawTracepoint'],
+  attach: ({ target }, program, { flavor }) =>
+    flavor === 'direct' ? attachTracing(program, target) : attachRawTracepoint(program, target),
+}
+
 const ATTACHING: Readonly<Record<HookKind, Attaching>> = {
-  tracepoint: {
-    features: ['tpBtf', 'rawTracepoint'],
-    attach: (hook, program, { flavor }) =>
-      flavor === 'direct' ? attachTracing(program, hook.target) : attachRawTracepoint(program, hook.target),
-  },
+  tracepoint,
+  sysEnter: tracepoint,
+  sysExit: tracepoint,
   fentry: { features: ['fentry'], attach: tracing },
   fexit: { features: ['fexit'], attach: tracing },
   kprobe: { features: ['kprobe'], attach: ({ target }, program) => attachKprobe(program, target) },

@@ -1,6 +1,7 @@
 /** Where a probe can hook, and what the kernel hands to it there. All of it is data. */
 
 import { pathValue, type Scalar, type Value } from '../expr.js'
+import type { SystemCall } from './system-calls.js'
 
 declare const TYPE: unique symbol
 
@@ -55,6 +56,8 @@ export type ArgumentsOf<A extends readonly ArgumentType<Value>[]> = {
 /** The kinds of hooks; each has a file of its name in this folder. */
 export type HookKind =
   | 'tracepoint'
+  | 'sysEnter'
+  | 'sysExit'
   | 'fentry'
   | 'fexit'
   | 'kprobe'
@@ -71,6 +74,8 @@ export interface Hook<A extends readonly ArgumentType<Value>[] = readonly Argume
   /** Tracepoint, function, place or sort of objects; for a socket filter, what is listened to. */
   readonly target: string
   readonly arguments: A
+  /** Of system calls: which ones. */
+  readonly calls?: readonly SystemCall[]
   /** Of the proc connector: which events are wanted. */
   readonly events?: number
 }

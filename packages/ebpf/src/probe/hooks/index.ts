@@ -10,6 +10,8 @@ import { iteratorType } from './iterator.js'
 import { kprobeType } from './kprobe.js'
 import { kretprobeType } from './kretprobe.js'
 import { socketFilterType } from './socket-filter.js'
+import { sysEnterType } from './sys-enter.js'
+import { sysExitType } from './sys-exit.js'
 import { tracepointType } from './tracepoint.js'
 import type { HookType } from './type.js'
 
@@ -28,6 +30,7 @@ export {
 } from './hook.js'
 export type {
   ArgumentPlace,
+  CallFilter,
   ContextLevel,
   HookType,
   MinKernel,
@@ -44,11 +47,17 @@ export { iterator } from './iterator.js'
 export { kprobe } from './kprobe.js'
 export { kretprobe } from './kretprobe.js'
 export { procConnector } from './socket-filter.js'
+export { callArgument, type CallRegisters, isCall } from './registers.js'
+export { sysEnter } from './sys-enter.js'
+export { sysExit } from './sys-exit.js'
+export { callNumber, type SystemCall, SYSTEM_CALLS } from './system-calls.js'
 export { tracepoint } from './tracepoint.js'
 
 /** What is known of each kind of hook. */
 export const HOOK_TYPES: { readonly [K in HookKind]: HookType & { readonly kind: K } } = {
   tracepoint: tracepointType,
+  sysEnter: sysEnterType,
+  sysExit: sysExitType,
   fentry: fentryType,
   fexit: fexitType,
   kprobe: kprobeType,

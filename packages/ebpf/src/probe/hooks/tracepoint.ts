@@ -13,6 +13,7 @@ export function tracepoint<const A extends readonly ArgumentType<Value>[]>(targe
 /** kernel/trace/bpf_trace.c: `__bpf_trace_run` runs the program in whatever context the tracepoint is hit. */
 export const tracepointType = {
   kind: 'tracepoint',
+  noun: 'tracepoint',
   declared: 'tracepoint(name, arguments)',
   runs: 'at the tracepoint',
   programs: {

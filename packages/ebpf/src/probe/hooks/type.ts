@@ -1,6 +1,7 @@
 /** What is known of a kind of hook, so that nothing else has to ask which one it is. */
 
 import type { Btf, FunctionPrototype } from '../../btf/index.js'
+import type { ExprNode } from '../expr.js'
 import type { Flavor } from '../load-tree.js'
 import type { HookKind } from './hook.js'
 
@@ -44,6 +45,13 @@ export interface MinKernel {
   readonly arm64: string
 }
 
+/** What distinguishes system calls, for hooks that see all of them. */
+export interface CallFilter {
+  readonly number: ExprNode
+  /** Whether the number is one of a 64-bit program. */
+  readonly isNative: ExprNode
+}
+
 /** One of several places to which programs of one type are attached. */
 export interface Place {
   readonly attachType: `BPF_${string}`
@@ -53,11 +61,15 @@ export interface Place {
 /** A kind of hook. */
 export interface HookType {
   readonly kind: HookKind
+  /** What messages call its target, if that is not the kind itself. */
+  readonly noun?: string
   /** How it is declared, and when its probes run: a row of docs/probes.md. */
   readonly declared: string
   readonly runs: string
   /** The flavours in which its programs can be generated, and how they are loaded then. */
   readonly programs: Readonly<Partial<Record<Flavor, ProgramShape>>>
+  /** Its probes want some system calls only, and nothing is loaded or tested before that. */
+  readonly calls?: CallFilter
   /** By the targets of such hooks. */
   readonly places?: Readonly<Record<string, Place>>
   readonly levels: readonly ContextLevel[]
