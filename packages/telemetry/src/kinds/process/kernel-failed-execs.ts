@@ -1,16 +1,6 @@
 /** What the kernel tells about execs that failed. */
 
-import {
-  add,
-  callArgument,
-  currentTask,
-  isCall,
-  mul,
-  ne,
-  probe,
-  sysExit,
-  userString,
-} from 'quark-ebpf/probe'
+import { add, callArgument, currentTask, isCall, mul, ne, probe, sysExit, userString } from 'quark-ebpf/probe'
 import { startBootNs } from './kernel.js'
 import { execFailedLayout } from './records.js'
 import type { Task } from './kernel-types.js'
