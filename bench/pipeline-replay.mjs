@@ -1,7 +1,7 @@
 // Feeds a recording to the pipeline many times and prints the rates. Run by pipeline.mjs, in a process of its own.
 import { createEcs, defaultAggregation, jsonOf, Quark, textOf } from 'quark-telemetry'
 import { TimeBase } from '../packages/telemetry/dist/event/time-base.js'
-import { kinds, recordTypes } from '../packages/telemetry/dist/kinds/index.js'
+import { catalogue, kinds } from '../packages/telemetry/dist/kinds/index.js'
 import { Pipeline } from '../packages/telemetry/dist/pipeline/pipeline.js'
 import { FRAME_CGROUPS, FRAME_STEP } from '../packages/telemetry/dist/recording/format.js'
 import { RecordingReader } from '../packages/telemetry/dist/recording/reader.js'
@@ -38,7 +38,7 @@ const bytes = all.reduce((sum, { length }) => sum + length, 0)
 const spanNs = Math.ceil(steps.at(-1).nowNs - steps[0].nowNs)
 const SPAN_LO = spanNs % 2 ** 32
 const SPAN_HI = Math.floor(spanNs / 2 ** 32)
-const layouts = new Map(recordTypes.map(({ layout }) => [layout.type, layout]))
+const layouts = new Map(catalogue.recordTypes.map(({ layout }) => [layout.type, layout]))
 /** Records of each CPU in one pass. */
 const perCpu = new Map()
 for (const { bytes, offset } of all) {

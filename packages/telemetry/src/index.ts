@@ -1,6 +1,6 @@
 /** Process telemetry for Linux: every process, from fork to exit. */
 
-export { type AggregationRow, AggregationTable, type Join, type JoinPredicate } from './aggregate/table.js'
+export { type AggregationRow, AggregationTable } from './aggregate/table.js'
 export {
   type KnownKernel,
   listKnownTargets,
@@ -38,7 +38,7 @@ export type {
   ThreadEvent,
 } from './kinds/process/events.js'
 export type { Ids, Process, ProcessUsage } from './process/process.js'
-export type { RawRecord } from './event/raw.js'
+export type { Join, JoinPredicate, RawRecord } from './event/join.js'
 export { RawEvent } from './event/raw-event.js'
 export { defaultAggregation, minimalAggregation, noAggregation } from './kinds/index.js'
 export { FACT_LABELS, LIMITS, OPTIONS } from './kinds/index.js'

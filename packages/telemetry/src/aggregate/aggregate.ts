@@ -1,30 +1,9 @@
-import type { HeldRecords, RawRecord, RecordGroup } from '../event/raw.js'
+import { kindOf } from '../event/by-type.js'
+import type { HeldRecords, RecordGroup } from '../event/raw.js'
+import type { RecordShapes } from '../event/shapes.js'
+import { JoinedColumns } from './joined.js'
+import { RecordView } from './record-view.js'
 import { type AggregationTable, ASK, NEVER } from './table.js'
-
-/** A view that is moved from record to record. */
-class RecordView implements RawRecord {
-  name = ''
-  pid = 0
-  timeNs = 0
-  childCount = 0
-  joined = 0
-  readonly #table: AggregationTable
-
-  constructor(table: AggregationTable) {
-    this.#table = table
-  }
-
-  has(name: string): boolean {
-    return (this.joined & this.#table.bitOf(name)) !== 0
-  }
-
-  show(held: HeldRecords, index: number, column: number): this {
-    this.name = this.#table.nameOf(column)
-    this.pid = held.pidOf(index)
-    this.timeNs = held.timeOf(index)
-    return this
-  }
-}
 
 /** Finds the records that make one event, by an aggregation table. */
 export class Aggregator {
@@ -32,33 +11,61 @@ export class Aggregator {
   readonly #table: AggregationTable
   readonly #parent: RecordView
   readonly #child: RecordView
+  readonly #joined: JoinedColumns
+  /** By the number of a shape: the column that it counts as, and its kind. */
+  readonly #columns: Uint16Array
+  readonly #kinds: Uint8Array
 
-  constructor(held: HeldRecords, table: AggregationTable) {
+  constructor(held: HeldRecords, table: AggregationTable, shapes: RecordShapes) {
     this.#held = held
     this.#table = table
-    this.#parent = new RecordView(table)
-    this.#child = new RecordView(table)
+    this.#parent = new RecordView(table, shapes)
+    this.#child = new RecordView(table, shapes)
+    this.#joined = new JoinedColumns(table.columns)
+    this.#columns = new Uint16Array(shapes.count)
+    this.#kinds = new Uint8Array(shapes.count)
+    for (let number = 0; number < shapes.count; number++) {
+      const type = shapes.at(number)?.recordType.layout.type ?? 0
+      this.#columns[number] = table.columnOf(type)
+      this.#kinds[number] = kindOf(type)
+    }
   }
 
-  /** Puts the oldest record and those of its pid that join it into `group`. Changes nothing else. */
+  /** Whether nothing can join records of a shape. */
+  isChildless(shape: number): boolean {
+    return this.#table.isChildless(this.#columns[shape] as number)
+  }
+
+  /** Puts the oldest record and those of its chain that join it into `group`. Changes nothing else. */
   gather(oldest: number, group: RecordGroup): void {
-    const held = this.#held
-    const table = this.#table
-    const parentColumn = table.columnOf(held.typeOf(oldest))
-    let joined = 0
     group.begin(oldest)
-    for (let child = held.nextOf(oldest); child !== -1; child = held.nextOf(child)) {
-      const column = table.columnOf(held.typeOf(child))
-      const verdict = table.verdict(parentColumn, column, joined)
-      if (verdict === NEVER) return
-      if (verdict === ASK) {
-        const parent = this.#parent.show(held, oldest, parentColumn)
-        parent.joined = joined
-        parent.childCount = group.count - 1
-        if (!table.ask(parentColumn, column, parent, this.#child.show(held, child, column))) return
+    const held = this.#held
+    let child = held.nextOf(oldest)
+    if (child === -1) return
+    const shape = held.shapeOf(oldest)
+    const parentColumn = this.#columns[shape] as number
+    const kind = this.#kinds[shape]
+    this.#joined.clear()
+    for (; child !== -1; child = held.nextOf(child)) {
+      const childShape = held.shapeOf(child)
+      const column = this.#columns[childShape] as number
+      const isForeign = this.#kinds[childShape] !== kind
+      const verdict = this.#table.verdict(parentColumn, column, this.#joined)
+      if (verdict === NEVER || (verdict === ASK && !this.#ask(oldest, parentColumn, child, column, group))) {
+        // Records of other kinds do not end an event.
+        if (isForeign) continue
+        return
       }
-      group.add(child)
-      joined |= 1 << column
+      if (isForeign) group.addForeign(child)
+      else group.add(child)
+      this.#joined.add(column)
     }
+  }
+
+  #ask(oldest: number, parentColumn: number, child: number, column: number, group: RecordGroup): boolean {
+    const held = this.#held
+    const childCount = group.count + group.foreign.length - 1
+    const parent = this.#parent.show(held, oldest, parentColumn, this.#joined, childCount)
+    return this.#table.ask(parentColumn, column, parent, this.#child.show(held, child, column))
   }
 }

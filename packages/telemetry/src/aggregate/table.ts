@@ -1,13 +1,6 @@
-import type { RawRecord } from '../event/raw.js'
-
-/** Decides about one pair of records. Called for each candidate: be quick, keep nothing, do not throw. */
-export type JoinPredicate = (parent: RawRecord, child: RawRecord) => boolean
-
-/**
- * When a record joins: `once` if none of its name has joined yet, `always`, if none of the named records has
- * joined yet, or as the function says.
- */
-export type Join = 'once' | 'always' | readonly string[] | JoinPredicate
+import { ByType, kindOf } from '../event/by-type.js'
+import type { FieldedRecord, Join, JoinPair, JoinPredicate, JoinRow, JoinRule } from '../event/join.js'
+import type { JoinedColumns } from './joined.js'
 
 /** A parent's record name, a child's, and when the child joins the parent. */
 export type AggregationRow = readonly [parent: string, child: string, join: Join]
@@ -25,14 +18,16 @@ export const JOINS = 1
 /** The pair's predicate has to be asked. */
 export const ASK = 2
 
-const TYPES = 32
-
 /** Cell states beside `NEVER` and `ASK`. */
 const UNLESS = JOINS
 
+/** Column of a type that has none. */
+const NO_COLUMN = 0
+const NO_COLUMNS: readonly number[] = []
+
 /**
- * Which records of a process may be joined into one event: a table of parent by child. The parent is the
- * first record of the event, whatever has joined since; the first record that does not join ends the event.
+ * Which records of a chain may be joined into one event: a table of parent by child. The parent is the
+ * first record of the event, whatever has joined since; the first record of its kind that does not join ends the event.
  *
  * @example
  * ```ts
@@ -45,26 +40,49 @@ const UNLESS = JOINS
  */
 export class AggregationTable {
   readonly #columnOfName = new Map<string, number>()
-  readonly #nameOfColumn: string[] = []
-  readonly #columnOfType = new Uint8Array(TYPES)
-  readonly #state = new Uint8Array(TYPES * TYPES)
-  /** For each cell the columns of which none may have joined, as a mask. */
-  readonly #unless = new Int32Array(TYPES * TYPES)
-  readonly #predicates: (JoinPredicate | undefined)[] = []
-  readonly #childless = new Uint8Array(TYPES).fill(1)
+  /** By column, as the next ones are. */
+  readonly #names: string[] = ['']
+  readonly #types: number[] = [0]
+  readonly #columnOfType = new ByType<number>()
+  readonly #columns: number
+  /** By cell: `parent * columns + child`. */
+  readonly #state: Uint8Array
+  /** For each cell the columns of which none may have joined. */
+  readonly #unless: (readonly number[])[]
+  readonly #predicates: (JoinPredicate | undefined)[]
+  readonly #childless: Uint8Array
 
   /** @throws {RangeError} for a row with an unknown name */
   constructor(types: readonly AggregatedType[], rows: readonly AggregationRow[] = []) {
     for (const { name, column, layout } of types) {
       if (column !== undefined) continue
-      this.#columnOfName.set(name, layout.type)
-      this.#columnOfType[layout.type] = layout.type
-      this.#nameOfColumn[layout.type] = name
+      this.#columnOfName.set(name, this.#names.length)
+      this.#columnOfType.set(layout.type, this.#names.length)
+      this.#names.push(name)
+      this.#types.push(layout.type)
     }
     for (const { column, layout } of types) {
-      if (column !== undefined) this.#columnOfType[layout.type] = this.#column(column)
+      if (column !== undefined) this.#columnOfType.set(layout.type, this.#column(column))
     }
+    this.#columns = this.#names.length
+    const cells = this.#columns * this.#columns
+    this.#state = new Uint8Array(cells)
+    this.#unless = Array.from({ length: cells }, () => NO_COLUMNS)
+    this.#predicates = new Array(cells).fill(undefined)
+    this.#childless = new Uint8Array(this.#columns).fill(1)
     for (const [parent, child, join] of rows) this.set(parent, child, join)
+  }
+
+  /**
+   * A table of the rows of kinds.
+   *
+   * @internal
+   * @throws {RangeError} for a row with an unknown name
+   */
+  static of(types: readonly AggregatedType[], rows: readonly JoinRow[]): AggregationTable {
+    const table = new AggregationTable(types)
+    for (const [parent, child, rule] of rows) table.set(parent, child, joinOf(rule))
+    return table
   }
 
   /**
@@ -75,57 +93,106 @@ export class AggregationTable {
   set(parent: string, child: string, join: Join | null): this {
     const row = this.#column(parent)
     const column = this.#column(child)
-    const cell = row * TYPES + column
+    const cell = row * this.#columns + column
     this.#predicates[cell] = typeof join === 'function' ? join : undefined
-    this.#unless[cell] = 0
+    this.#unless[cell] = NO_COLUMNS
     if (join === null) this.#state[cell] = NEVER
     else if (typeof join === 'function') this.#state[cell] = ASK
     else {
       this.#state[cell] = UNLESS
-      if (join === 'once') this.#unless[cell] = 1 << column
-      else if (join !== 'always')
-        for (const name of join) (this.#unless[cell] as number) |= 1 << this.#column(name)
+      if (join === 'once') this.#unless[cell] = [column]
+      else if (join !== 'always') this.#unless[cell] = join.map((name) => this.#column(name))
     }
-    this.#childless[row] = this.#state
-      .subarray(row * TYPES, (row + 1) * TYPES)
-      .every((state) => state === NEVER)
-      ? 1
-      : 0
+    this.#childless[row] = this.#rowOf(row).every((state) => state === NEVER) ? 1 : 0
     return this
   }
 
-  /** The column that a record type counts as. */
+  /**
+   * How many columns there are; they are numbered from 0.
+   *
+   * @internal
+   */
+  get columns(): number {
+    return this.#columns
+  }
+
+  /**
+   * The column that a record type counts as.
+   *
+   * @internal
+   */
   columnOf(type: number): number {
-    return this.#columnOfType[type] as number
+    return this.#columnOfType.get(type) ?? NO_COLUMN
   }
 
-  /** Name of a column. */
+  /**
+   * Name of a column.
+   *
+   * @internal
+   */
   nameOf(column: number): string {
-    return this.#nameOfColumn[column] ?? ''
+    return this.#names[column] ?? ''
   }
 
-  /** Bit of a name in the mask of joined columns. 0 for an unknown name. */
-  bitOf(name: string): number {
-    const column = this.#columnOfName.get(name)
-    return column === undefined ? 0 : 1 << column
+  /**
+   * The column of a name; that of nothing for an unknown one.
+   *
+   * @internal
+   */
+  columnNamed(name: string): number {
+    return this.#columnOfName.get(name) ?? NO_COLUMN
   }
 
-  /** Nothing can join a record of that type. */
-  isChildless(type: number): boolean {
-    return this.#childless[this.#columnOfType[type] as number] === 1
+  /**
+   * Nothing can join a record of that column.
+   *
+   * @internal
+   */
+  isChildless(column: number): boolean {
+    return this.#childless[column] === 1
   }
 
-  /** Whether a child joins, given the columns of those that have joined: `NEVER`, `JOINS` or `ASK`. */
-  verdict(parentColumn: number, childColumn: number, joined: number): number {
-    const cell = parentColumn * TYPES + childColumn
+  /**
+   * Whether a row joins records of that type with those of another kind.
+   *
+   * @internal
+   */
+  crosses(type: number): boolean {
+    const column = this.columnOf(type)
+    return this.#types.some(
+      (other, at) =>
+        kindOf(type) !== kindOf(other) &&
+        at !== NO_COLUMN &&
+        (this.#state[at * this.#columns + column] !== NEVER ||
+          this.#state[column * this.#columns + at] !== NEVER),
+    )
+  }
+
+  /**
+   * Whether a child joins, given the columns of those that have joined: `NEVER`, `JOINS` or `ASK`.
+   *
+   * @internal
+   */
+  verdict(parentColumn: number, childColumn: number, joined: JoinedColumns): number {
+    const cell = parentColumn * this.#columns + childColumn
     const state = this.#state[cell] as number
-    return state === UNLESS && ((this.#unless[cell] as number) & joined) !== 0 ? NEVER : state
+    if (state !== UNLESS) return state
+    const unless = this.#unless[cell] as readonly number[]
+    return unless.length !== 0 && joined.hasAny(unless) ? NEVER : state
   }
 
-  /** Calls the predicate of a pair whose verdict is `ASK`. */
-  ask(parentColumn: number, childColumn: number, parent: RawRecord, child: RawRecord): boolean {
-    const predicate = this.#predicates[parentColumn * TYPES + childColumn]
+  /**
+   * Calls the predicate of a pair whose verdict is `ASK`.
+   *
+   * @internal
+   */
+  ask(parentColumn: number, childColumn: number, parent: FieldedRecord, child: FieldedRecord): boolean {
+    const predicate = this.#predicates[parentColumn * this.#columns + childColumn]
     return predicate !== undefined && predicate(parent, child)
+  }
+
+  #rowOf(row: number): Uint8Array {
+    return this.#state.subarray(row * this.#columns, (row + 1) * this.#columns)
   }
 
   #column(name: string): number {
@@ -133,5 +200,17 @@ export class AggregationTable {
     if (column !== undefined) return column
     const known = [...this.#columnOfName.keys()].join(', ')
     throw new RangeError(`Cannot aggregate records named "${name}" as there are none: use one of ${known}`)
+  }
+}
+
+/** A kind's function takes both records as a pair, which is the same object for all. */
+function joinOf(rule: JoinRule): Join {
+  if (typeof rule !== 'function') return rule
+  let pair: { parent: FieldedRecord; child: FieldedRecord } | undefined
+  return (parent, child) => {
+    pair ??= { parent: parent as FieldedRecord, child: child as FieldedRecord }
+    pair.parent = parent as FieldedRecord
+    pair.child = child as FieldedRecord
+    return rule(pair satisfies JoinPair)
   }
 }

@@ -13,13 +13,13 @@ export interface RecordPlace {
   lengthBytes: number
 }
 
-/** Held records, by the index that the buffer gave them; those of one pid are chained in order of time. */
+/** Held records, by the index that the buffer gave them; those of one key are chained in order of time. */
 export interface HeldRecords {
-  typeOf(index: number): number
-  pidOf(index: number): number
+  /** Number of its shape; see `RecordShapes`. */
+  shapeOf(index: number): number
   /** ns since some moment of this queue. */
   timeOf(index: number): number
-  /** The next record of the same pid, or -1. */
+  /** The next record of the same chain, or -1. */
   nextOf(index: number): number
   locate(index: number, place: RecordPlace): void
 }
@@ -27,9 +27,11 @@ export interface HeldRecords {
 const NO_WORDS = new Uint32Array(0)
 const NO_BYTES = Buffer.alloc(0)
 const FIRST_INDICES = 16
+const NO_FOREIGN: number[] = []
 
 /**
- * The records that make one event, oldest first; as a place it shows one of them at a time.
+ * The records that make one event, oldest first; as a place it shows one of them at a time. Those that joined from
+ * other kinds are not shown: their own kinds apply them.
  *
  * ```ts
  * while (group.next()) read(group.words, group.offsetBytes >> 2)
@@ -42,6 +44,8 @@ export class RecordGroup implements RecordPlace {
   offsetBytes = 0
   lengthBytes = 0
   count = 0
+  /** Records of other kinds that joined. */
+  foreign: number[] = NO_FOREIGN
   readonly #held: HeldRecords
   #indices = new Int32Array(FIRST_INDICES)
   #at = 0
@@ -55,6 +59,13 @@ export class RecordGroup implements RecordPlace {
     this.#indices[0] = index
     this.count = 1
     this.#at = 0
+    this.foreign = NO_FOREIGN
+  }
+
+  /** Adds a record of another kind than the first one's. */
+  addForeign(index: number): void {
+    if (this.foreign === NO_FOREIGN) this.foreign = []
+    this.foreign.push(index)
   }
 
   add(index: number): void {
@@ -85,17 +96,4 @@ export class RecordGroup implements RecordPlace {
     this.#held.locate(this.#indices[this.#at] as number, place)
     return true
   }
-}
-
-/** What a predicate of an aggregation table sees of a record. Valid only during the call. */
-export interface RawRecord {
-  /** `fork`, `exec`, `exit`, `idChange`, `comm` … */
-  readonly name: string
-  readonly pid: number
-  /** ns since some moment of this queue: only differences mean something. */
-  readonly timeNs: number
-  /** Records that have joined this one. */
-  readonly childCount: number
-  /** Whether a record of that name has joined this one. */
-  has(name: string): boolean
 }

@@ -86,8 +86,5 @@ export function aggregationOf(
   { kinds, recordTypes }: Catalogue,
   rows: 'default' | 'minimal' | 'none',
 ): AggregationTable {
-  return new AggregationTable(
-    recordTypes,
-    rows === 'none' ? [] : kinds.flatMap((kind) => kind.aggregation[rows]),
-  )
+  return AggregationTable.of(recordTypes, rows === 'none' ? [] : kinds.flatMap((kind) => kind.joins[rows]))
 }

@@ -1,5 +1,3 @@
-import type { RecordLayout } from 'quark-ebpf/probe'
-import type { AggregationRow } from '../aggregate/table.js'
 import type { CgroupNames } from './cgroup/names.js'
 import type { ProcessTable } from '../process/table.js'
 import type { TimeBase } from '../event/time-base.js'
@@ -9,8 +7,10 @@ import type { Settings } from '../options/declare.js'
 import type { OptionSpecs, SettingsOf } from '../options/spec.js'
 import type { BaseEvent } from '../event/event.js'
 import type { EventSpec } from '../event/spec.js'
+import type { JoinRow } from '../event/join.js'
+import type { RecordGroup, RecordPlace } from '../event/raw.js'
+import type { ShapedType } from '../event/shaped-type.js'
 import type { Fact } from '../facts/fact.js'
-import type { RecordGroup } from '../event/raw.js'
 
 /** What events change and are looked up in. */
 export interface Tables {
@@ -28,15 +28,14 @@ export interface Tables {
 export type Apply = (group: RecordGroup, tables: Tables) => BaseEvent | undefined
 
 /** One type of record. Its layout says how a record is validated; a field named `pid` says whose it is. */
-export interface RecordType {
-  /** Name in statistics and aggregation tables. */
-  readonly name: string
-  readonly layout: RecordLayout
+export interface RecordType extends ShapedType {
   /** For aggregation it counts as the record of that name; the default is its own. */
   readonly column?: string
   /** Applies a group that begins with such a record. */
   readonly apply: Apply
-  /** Nothing follows it in a process's life. */
+  /** Applies such a record that joined an event of another kind, after that kind has made the event. */
+  readonly applyJoined?: (place: RecordPlace, event: BaseEvent | undefined, tables: Tables) => void
+  /** Nothing follows it in its chain: with a pid as key, in a process's life. */
   readonly isLast?: boolean
   /** Written by quark itself, so without a sequence number. */
   readonly isOwn?: boolean
@@ -66,9 +65,10 @@ export interface Kind<
   /** Records of what existed before the queue was opened, in their own memory. */
   scan?(surroundings: Surroundings<T>, clock: Clock): Iterable<Uint8Array>
   readonly records: readonly RecordType[]
-  readonly aggregation: {
-    readonly default: readonly AggregationRow[]
-    readonly minimal: readonly AggregationRow[]
+  /** Which of its records may become one event, by default and at least. */
+  readonly joins: {
+    readonly default: readonly JoinRow[]
+    readonly minimal: readonly JoinRow[]
   }
   /** What a sentence calls its facts, by name; other facts are called by their names. */
   readonly factLabels?: Readonly<Record<string, string>>

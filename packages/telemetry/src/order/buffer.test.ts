@@ -5,15 +5,30 @@ import type { RecordPlace } from '../event/raw.js'
 import { RecordBuffer } from './buffer.js'
 
 function bufferOf(options: { maxLength?: number; maxBufferBytes?: number } = {}): RecordBuffer {
-  return new RecordBuffer({ maxLength: 10_000, maxBufferBytes: 1 << 24, holdMs: 1000, ...options })
+  const all = { maxLength: 10_000, maxBufferBytes: 1 << 24, holdMs: 1000, ...options }
+  return new RecordBuffer(all, SPACES)
 }
 
+/** Words of the keys of each space. */
+const SPACES = [1, 4, 1, 2]
+
 /** Inserts a record: a header with its time, and the rest of one value. */
-function insert(buffer: RecordBuffer, timeNs: number, pid: number, value: number, lengthBytes = 24): void {
+function insert(
+  buffer: RecordBuffer,
+  timeNs: number,
+  pid: number,
+  value: number,
+  lengthBytes = 24,
+  space = 0,
+): void {
   const memory = new ArrayBuffer(Math.ceil(lengthBytes / 8) * 8 + 8)
   const bytes = Buffer.from(memory)
   recordOf(timeNs, value, lengthBytes).copy(bytes, 8)
-  buffer.insert(new Uint32Array(memory), bytes, 8, lengthBytes, pid)
+  // Keys of several words differ in all, or in the last one.
+  const words = pid === 0 ? new Uint32Array(4) : Uint32Array.of(pid >> 1, 5, 6, pid)
+  const at = SPACES[space] === 2 ? [0, 3] : [0, 1, 2, 3]
+  const key = SPACES[space] === 1 ? pid : buffer.wideKey(space, words, 0, at)
+  buffer.insert(new Uint32Array(memory), bytes, 8, lengthBytes, key, space, 1)
   bytes.fill(0xee)
 }
 
@@ -70,7 +85,7 @@ test('records of a pid are chained in order of time', () => {
     chain.push(valueAt(buffer, index))
   }
   assert.deepEqual(chain, [1, 3, 2, 0])
-  assert.equal(valueAt(buffer, buffer.lastOfPid(buffer.oldest())), 0)
+  assert.equal(valueAt(buffer, buffer.lastOf(buffer.oldest())), 0)
 })
 
 test('records of no process are not chained', () => {
@@ -106,12 +121,14 @@ test('any inserts and removals: in order, with their bytes, and chains that agre
     timeNs: number
     arrival: number
     pid: number
+    space: number
     value: number
     lengthBytes: number
   }
   const insertion = fc.record({
     timeNs: fc.nat(50),
     pid: fc.nat(4),
+    space: fc.nat(SPACES.length - 1),
     lengthBytes: fc.oneof(fc.integer({ min: 17, max: 900 }), fc.integer({ min: 60_000, max: 70_000 })),
   })
   // A number takes the oldest and so many more of its pid.
@@ -123,20 +140,20 @@ test('any inserts and removals: in order, with their bytes, and chains that agre
       for (const [arrival, action] of actions.entries()) {
         if (typeof action !== 'number') {
           const value = arrival % 251
-          insert(buffer, action.timeNs, action.pid, value, action.lengthBytes)
+          insert(buffer, action.timeNs, action.pid, value, action.lengthBytes, action.space)
           model.push({ ...action, arrival, value })
           model.sort((a, b) => a.timeNs - b.timeNs || a.arrival - b.arrival)
           continue
         }
         const [first] = model
-        const chain = model.filter(({ pid }) => pid === first?.pid && (pid !== 0 || first === model[0]))
+        const chain = model.filter(({ pid, space }) => pid === first?.pid && space === first.space)
         const taken = (first?.pid === 0 ? chain.slice(0, 1) : chain).slice(0, action + 1)
         let index = buffer.oldest()
         assert.equal(index === -1, first === undefined)
-        for (const { value, lengthBytes, timeNs, pid } of taken) {
+        for (const { value, lengthBytes, timeNs } of taken) {
           const expected = recordOf(timeNs, value, lengthBytes)
           assert.ok(bytesAt(buffer, index).equals(expected))
-          assert.deepEqual([buffer.timeOf(index) - buffer.relative(0), buffer.pidOf(index)], [timeNs, pid])
+          assert.equal(buffer.timeOf(index) - buffer.relative(0), timeNs)
           const next = buffer.nextOf(index)
           buffer.remove(index)
           index = next

@@ -3,10 +3,11 @@ import type { HeldRecords, RecordPlace } from '../event/raw.js'
 import { holdTimeMs } from './hold-time.js'
 import { NOWHERE, PidIndex } from '../memory/pid-index.js'
 import { Slab } from '../memory/slab.js'
+import { WideIndex } from '../memory/wide-index.js'
 
 const FIRST_CAPACITY = 1024
-/** Type of an entry whose record was taken; it stays until the queue has passed it. */
-const TAKEN = 0xff
+/** Shape of an entry whose record was taken; it stays until the queue has passed it. No record has it. */
+const TAKEN = 0xffff
 /** Taken entries that are tolerated whatever the number of held records. */
 const TAKEN_SLACK = 4096
 const NONE = -1
@@ -23,15 +24,17 @@ export interface RecordBufferOptions {
 }
 
 /**
- * Records held in order of time, and chained by pid. They stay bytes, in a slab, with what is needed to order
- * them in arrays: holding a record makes no garbage. Records come almost in order, so each is put at the tail
+ * Records held in order of time, and chained by a key, such as a pid. They stay bytes, in a slab, with what is needed to
+ * order them in arrays: holding a record makes no garbage. Records come almost in order, so each is put at the tail
  * of the queue and moved forward past those that are younger. Equal times keep the order of arrival.
  *
  * ```
  *  queue   ┌ 4 ┬ 7 ┬ 5 ┬ 9 ┐   indices, oldest first
- *  pid 12    4 ────▶ 5        next/previous of the same pid; the index has each pid's last
- *  pid 30        7 ────▶ 9
+ *  key 12    4 ────▶ 5        next/previous of the same key; the index has each key's last
+ *  key 30        7 ────▶ 9
  * ```
+ *
+ * A key counts within its space: a pid of one kind of records is not a pid of another kind.
  */
 export class RecordBuffer implements HeldRecords {
   /** Records held, and their bytes. */
@@ -39,11 +42,14 @@ export class RecordBuffer implements HeldRecords {
   sizeBytes = 0
   readonly #options: RecordBufferOptions
   readonly #slab = new Slab()
-  readonly #lastOfPid = new PidIndex()
+  /** The last record of each key, by space. */
+  readonly #lastOf: readonly (PidIndex | WideIndex)[]
   #capacity = FIRST_CAPACITY
   #time = new Float64Array(FIRST_CAPACITY)
-  #pid = new Uint32Array(FIRST_CAPACITY)
-  #type = new Uint8Array(FIRST_CAPACITY)
+  /** The key, or the slot of a wide one; 0 for none. */
+  #key = new Uint32Array(FIRST_CAPACITY)
+  #space = new Uint16Array(FIRST_CAPACITY)
+  #shape = new Uint16Array(FIRST_CAPACITY)
   #chunk = new Uint32Array(FIRST_CAPACITY)
   #offset = new Uint32Array(FIRST_CAPACITY)
   #length = new Uint32Array(FIRST_CAPACITY)
@@ -60,8 +66,10 @@ export class RecordBuffer implements HeldRecords {
   #baseLo = 0
   #baseHi = 0
 
-  constructor(options: RecordBufferOptions) {
+  /** @param keyWords for each space how many words its keys have */
+  constructor(options: RecordBufferOptions, keyWords: readonly number[] = [1]) {
     this.#options = options
+    this.#lastOf = keyWords.map((words) => (words > 1 ? new WideIndex() : new PidIndex()))
   }
 
   /**
@@ -85,8 +93,28 @@ export class RecordBuffer implements HeldRecords {
     return holdTimeMs(Math.max(this.count, byBytes), maxLength, holdMs) * 1e6
   }
 
-  /** Copies a record into the buffer. pid 0 stands for no process: such records are not chained. */
-  insert(words: Uint32Array, bytes: Uint8Array, offsetBytes: number, lengthBytes: number, pid: number): void {
+  /**
+   * What `insert` takes for a key of several words, which are at `w + at[0]` and so on: the record has to be inserted
+   * before another one is asked for.
+   */
+  wideKey(space: number, words: Uint32Array, w: number, at: readonly number[]): number {
+    const index = this.#lastOf[space]
+    return index instanceof WideIndex ? index.slotOf(words, w, at) : (words[w + (at[0] as number)] as number)
+  }
+
+  /**
+   * Copies a record into the buffer. Key 0 stands for none: such records are not chained. `shape` is what `shapeOf`
+   * will answer.
+   */
+  insert(
+    words: Uint32Array,
+    bytes: Uint8Array,
+    offsetBytes: number,
+    lengthBytes: number,
+    key: number,
+    space: number,
+    shape: number,
+  ): void {
     const w = offsetBytes >> 2
     const timeLo = words[w + TIME_LO] as number
     const timeHi = words[w + TIME_HI] as number
@@ -98,13 +126,14 @@ export class RecordBuffer implements HeldRecords {
     const slab = this.#slab
     slab.put(words, bytes, offsetBytes, lengthBytes)
     this.#time[index] = timeNs
-    this.#pid[index] = pid
-    this.#type[index] = (words[w] as number) & 0xffff
+    this.#key[index] = key
+    this.#space[index] = space
+    this.#shape[index] = shape
     this.#chunk[index] = slab.chunkId
     this.#offset[index] = slab.offsetBytes
     this.#length[index] = lengthBytes
     this.#enqueue(index, timeNs)
-    this.#chain(index, pid, timeNs)
+    this.#chain(index, key, space, timeNs)
     this.count += 1
     this.sizeBytes += lengthBytes
   }
@@ -118,7 +147,7 @@ export class RecordBuffer implements HeldRecords {
   oldest(): number {
     while (this.#queued > 0) {
       const index = this.#queue[this.#head] as number
-      if (this.#type[index] !== TAKEN) return index
+      if (this.#shape[index] !== TAKEN) return index
       this.#head = (this.#head + 1) & (this.#capacity - 1)
       this.#queued -= 1
       this.#free[this.#freeCount] = index
@@ -127,18 +156,15 @@ export class RecordBuffer implements HeldRecords {
     return NONE
   }
 
-  /** Index of the youngest record of a record's pid: itself when it has no pid. */
-  lastOfPid(index: number): number {
-    const last = this.#lastOfPid.get(this.#pid[index] as number)
-    return last === NOWHERE ? index : last
+  /** Index of the youngest record of a record's chain: itself when it has no key. */
+  lastOf(index: number): number {
+    const key = this.#key[index] as number
+    if (key === 0) return index
+    return this.#indexOf(this.#space[index] as number).get(key)
   }
 
-  typeOf(index: number): number {
-    return this.#type[index] as number
-  }
-
-  pidOf(index: number): number {
-    return this.#pid[index] as number
+  shapeOf(index: number): number {
+    return this.#shape[index] as number
   }
 
   timeOf(index: number): number {
@@ -149,12 +175,19 @@ export class RecordBuffer implements HeldRecords {
     return this.#next[index] as number
   }
 
+  /** The record before it in its chain, or -1. */
+  previousOf(index: number): number {
+    return this.#previous[index] as number
+  }
+
   locate(index: number, place: RecordPlace): void {
     const chunk = this.#chunk[index] as number
-    place.type = this.#type[index] as number
-    place.words = this.#slab.wordsOf(chunk)
+    const offsetBytes = this.#offset[index] as number
+    const words = this.#slab.wordsOf(chunk)
+    place.type = (words[offsetBytes >> 2] as number) & 0xffff
+    place.words = words
     place.bytes = this.#slab.bytesOf(chunk)
-    place.offsetBytes = this.#offset[index] as number
+    place.offsetBytes = offsetBytes
     place.lengthBytes = this.#length[index] as number
   }
 
@@ -162,13 +195,12 @@ export class RecordBuffer implements HeldRecords {
   remove(index: number): void {
     const next = this.#next[index] as number
     const previous = this.#previous[index] as number
-    const pid = this.#pid[index] as number
+    const key = this.#key[index] as number
     if (previous !== NONE) this.#next[previous] = next
     if (next !== NONE) this.#previous[next] = previous
-    else if (previous !== NONE) this.#lastOfPid.set(pid, previous)
-    else if (pid !== 0) this.#lastOfPid.delete(pid)
+    else if (key !== 0) this.#unlast(this.#indexOf(this.#space[index] as number), key, previous)
     this.#slab.release(this.#chunk[index] as number)
-    this.#type[index] = TAKEN
+    this.#shape[index] = TAKEN
     this.count -= 1
     this.sizeBytes -= this.#length[index] as number
     if (this.#queued > 2 * this.count + TAKEN_SLACK) this.#sweep()
@@ -178,7 +210,7 @@ export class RecordBuffer implements HeldRecords {
   *indices(): IterableIterator<number> {
     for (let i = 0; i < this.#queued; i++) {
       const index = this.#queue[(this.#head + i) & (this.#capacity - 1)] as number
-      if (this.#type[index] !== TAKEN) yield index
+      if (this.#shape[index] !== TAKEN) yield index
     }
   }
 
@@ -204,12 +236,24 @@ export class RecordBuffer implements HeldRecords {
     this.#queued += 1
   }
 
-  #chain(index: number, pid: number, timeNs: number): void {
-    let previous = pid === 0 ? NOWHERE : this.#lastOfPid.get(pid)
+  #indexOf(space: number): PidIndex | WideIndex {
+    return this.#lastOf[space] as PidIndex | WideIndex
+  }
+
+  /** The last record of a key goes; `previous` is the last now, unless it is none. */
+  #unlast(index: PidIndex | WideIndex, key: number, previous: number): void {
+    if (previous === NONE) index.delete(key)
+    else index.set(key, previous)
+  }
+
+  #chain(index: number, key: number, space: number, timeNs: number): void {
+    this.#next[index] = NONE
+    this.#previous[index] = NONE
+    if (key === 0) return
+    const lastOf = this.#indexOf(space)
+    let previous = lastOf.get(key)
     if (previous === NOWHERE) {
-      this.#next[index] = NONE
-      this.#previous[index] = NONE
-      if (pid !== 0) this.#lastOfPid.set(pid, index)
+      lastOf.set(key, index)
       return
     }
     let next = NONE
@@ -221,7 +265,7 @@ export class RecordBuffer implements HeldRecords {
     this.#previous[index] = previous
     if (previous !== NONE) this.#next[previous] = index
     if (next !== NONE) this.#previous[next] = index
-    else this.#lastOfPid.set(pid, index)
+    else lastOf.set(key, index)
   }
 
   /** Removes the taken entries from the queue. */
@@ -230,7 +274,7 @@ export class RecordBuffer implements HeldRecords {
     let kept = 0
     for (let i = 0; i < this.#queued; i++) {
       const index = this.#queue[(this.#head + i) & mask] as number
-      if (this.#type[index] === TAKEN) {
+      if (this.#shape[index] === TAKEN) {
         this.#free[this.#freeCount] = index
         this.#freeCount += 1
       } else {
@@ -251,8 +295,9 @@ export class RecordBuffer implements HeldRecords {
     this.#head = 0
     this.#capacity = capacity
     this.#time = grown(this.#time, new Float64Array(capacity))
-    this.#pid = grown(this.#pid, new Uint32Array(capacity))
-    this.#type = grown(this.#type, new Uint8Array(capacity))
+    this.#key = grown(this.#key, new Uint32Array(capacity))
+    this.#space = grown(this.#space, new Uint16Array(capacity))
+    this.#shape = grown(this.#shape, new Uint16Array(capacity))
     this.#chunk = grown(this.#chunk, new Uint32Array(capacity))
     this.#offset = grown(this.#offset, new Uint32Array(capacity))
     this.#length = grown(this.#length, new Uint32Array(capacity))
@@ -264,7 +309,7 @@ export class RecordBuffer implements HeldRecords {
   }
 }
 
-function grown<T extends Float64Array | Uint32Array | Int32Array | Uint8Array>(from: T, to: T): T {
+function grown<T extends Float64Array | Uint32Array | Int32Array | Uint16Array>(from: T, to: T): T {
   to.set(from)
   return to
 }

@@ -2,10 +2,11 @@ import { HEADER_SEQ, HEADER_SIZE_BYTES, HEADER_TIME } from 'quark-ebpf/probe'
 import { Aggregator } from '../aggregate/aggregate.js'
 import type { AggregationTable } from '../aggregate/table.js'
 import type { BaseEvent, LostCause } from '../event/event.js'
-import type { Kind, Tables } from '../kinds/kind.js'
+import type { Kind, RecordType, Tables } from '../kinds/kind.js'
 import { LossRecord, lostEventOf } from '../event/loss.js'
 import { RecordGroup } from '../event/raw.js'
-import { RecordShapes } from '../event/shapes.js'
+import { ChainSpaces, NO_CHAIN } from '../event/chains.js'
+import { NO_SHAPE, type RecordShape, RecordShapes } from '../event/shapes.js'
 import { u64Of } from '../event/time-base.js'
 import { RecordBuffer, type RecordBufferOptions } from '../order/buffer.js'
 import { SequenceTracker } from '../order/sequence.js'
@@ -56,8 +57,7 @@ const ORDER_TIME_NS = 20e6
  */
 export class Pipeline {
   readonly tables: Tables
-  readonly #shapes: RecordShapes
-  readonly #table: AggregationTable
+  readonly #shapes: RecordShapes<RecordType>
   readonly #cpus: number
   readonly #releasesEarly: boolean
   readonly #buffer: RecordBuffer
@@ -79,13 +79,14 @@ export class Pipeline {
 
   constructor(options: PipelineOptions, tables: Tables) {
     this.tables = tables
-    this.#table = options.aggregation
     this.#releasesEarly = options.releaseEarly ?? true
     this.#cpus = options.cpus ?? Number.POSITIVE_INFINITY
-    this.#buffer = new RecordBuffer(options)
-    this.#aggregator = new Aggregator(this.#buffer, options.aggregation)
+    const { kinds, aggregation } = options
+    const spaces = new ChainSpaces(kinds, (type) => aggregation.crosses(type))
+    this.#shapes = new RecordShapes(kinds, spaces)
+    this.#buffer = new RecordBuffer(options, spaces.keyWords)
+    this.#aggregator = new Aggregator(this.#buffer, aggregation, this.#shapes)
     this.#group = new RecordGroup(this.#buffer)
-    this.#shapes = new RecordShapes(options.kinds)
   }
 
   get counters(): PipelineCounters {
@@ -114,8 +115,10 @@ export class Pipeline {
         words[(offsetBytes >> 2) + TIME_LO] as number,
         words[(offsetBytes >> 2) + TIME_HI] as number,
       )
-      const type = this.#shapes.of(buffer.typeOf(index))?.recordType.name ?? 'lost'
-      yield { pid: buffer.pidOf(index), timeNs, type }
+      const shape = this.#shapes.at(buffer.shapeOf(index))
+      const pid =
+        shape === undefined || shape.pid === 0 ? 0 : (words[(offsetBytes >> 2) + shape.pid] as number)
+      yield { pid, timeNs, type: shape?.recordType.name ?? 'lost' }
     }
   }
 
@@ -138,8 +141,13 @@ export class Pipeline {
       this.#tellMissing(cpu, this.#sequence.missingBefore(cpu, words[w + SEQ] as number))
     }
     this.#insertions += 1
-    const pid = shape.pid === 0 ? 0 : (words[w + shape.pid] as number)
-    this.#buffer.insert(words, bytes, offsetBytes, lengthBytes, pid)
+    const { space, number } = shape
+    const key = space === NO_CHAIN ? 0 : this.#keyOf(shape, words, w)
+    this.#buffer.insert(words, bytes, offsetBytes, lengthBytes, key, space, number)
+  }
+
+  #keyOf({ keyWord, space, key }: RecordShape, words: Uint32Array, w: number): number {
+    return keyWord !== 0 ? (words[w + keyWord] as number) : this.#buffer.wideKey(space, words, w, key)
   }
 
   /**
@@ -164,7 +172,7 @@ export class Pipeline {
     // What is no CPU is the lane of losses whose CPU is not known.
     const known = cpu !== undefined && cpu < this.#cpus ? cpu : undefined
     this.#loss.set(this.#latestLo, this.#latestHi, cause, count, known)
-    this.#buffer.insert(this.#loss.words, this.#loss.bytes, 0, this.#loss.bytes.length, 0)
+    this.#buffer.insert(this.#loss.words, this.#loss.bytes, 0, this.#loss.bytes.length, 0, 0, NO_SHAPE)
   }
 
   /**
@@ -217,11 +225,21 @@ export class Pipeline {
     const holdNs = buffer.holdTimeNs()
     const dueNs = buffer.timeOf(oldest) + holdNs
     if (!this.#releasesEarly) return dueNs
-    const last = buffer.lastOfPid(oldest)
+    const last = this.#lastOwn(oldest)
     const isComplete =
-      this.#table.isChildless(buffer.typeOf(oldest)) ||
-      this.#shapes.of(buffer.typeOf(last))?.recordType.isLast === true
+      this.#aggregator.isChildless(buffer.shapeOf(oldest)) ||
+      this.#shapes.at(buffer.shapeOf(last))?.recordType.isLast === true
     return isComplete ? Math.min(dueNs, buffer.timeOf(last) + Math.min(holdNs, ORDER_TIME_NS)) : dueNs
+  }
+
+  /** The last record of a record's chain that is of the chain's own kind. */
+  #lastOwn(index: number): number {
+    const buffer = this.#buffer
+    let last = buffer.lastOf(index)
+    while (last !== index && this.#shapes.at(buffer.shapeOf(last))?.isForeign === true) {
+      last = buffer.previousOf(last)
+    }
+    return last
   }
 
   /** Makes an event of the oldest record and those that join it, and takes them out of the buffer. */
@@ -229,18 +247,31 @@ export class Pipeline {
     const group = this.#group
     const buffer = this.#buffer
     this.#aggregator.gather(oldest, group)
-    const shape = this.#shapes.of(buffer.typeOf(oldest))
+    const shape = this.#shapes.at(buffer.shapeOf(oldest))
     if (shape === undefined) {
       buffer.locate(oldest, group)
       out.push(lostEventOf(group, this.tables.timeBase.bootEpochNs))
     } else {
       const event = shape.recordType.apply(group, this.tables)
+      const { foreign } = group
+      if (foreign.length > 0) this.#applyForeign(foreign, event)
       if (event !== undefined) out.push(event)
-      this.#removals += group.count
-      if (group.count > 1) this.#aggregations += 1
+      const count = group.count + foreign.length
+      this.#removals += count
+      if (count > 1) this.#aggregations += 1
       else this.#nonAggregations += 1
     }
     for (let i = 0; i < group.count; i++) buffer.remove(group.indexAt(i))
+  }
+
+  /** Records that joined an event of another kind. */
+  #applyForeign(indices: readonly number[], event: BaseEvent | undefined): void {
+    const buffer = this.#buffer
+    for (const index of indices) {
+      buffer.locate(index, this.#group)
+      this.#shapes.at(buffer.shapeOf(index))?.recordType.applyJoined?.(this.#group, event, this.tables)
+      buffer.remove(index)
+    }
   }
 
   #reject(words: Uint32Array, w: number, lengthBytes: number): void {

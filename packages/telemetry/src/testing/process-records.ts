@@ -3,6 +3,7 @@
 import { encodeRecord, type FieldsOf, type RecordLayout } from 'quark-ebpf/probe'
 import type { AggregationTable } from '../aggregate/table.js'
 import type { QuarkEvent } from '../kinds/index.js'
+import type { Kind } from '../kinds/kind.js'
 import { TimeBase } from '../event/time-base.js'
 import { defaultAggregation, kinds } from '../kinds/index.js'
 import {
@@ -66,6 +67,7 @@ export function strings(...texts: string[]): Uint8Array {
 }
 
 export interface TestPipelineOptions {
+  readonly kinds?: readonly Kind[]
   readonly aggregation?: AggregationTable
   readonly maxLength?: number
   readonly maxBufferBytes?: number
@@ -82,7 +84,7 @@ export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
   const timeBase = new TimeBase(bootEpochNs)
   return new Pipeline(
     {
-      kinds,
+      kinds: options.kinds ?? kinds,
       aggregation: options.aggregation ?? defaultAggregation(),
       maxLength: options.maxLength ?? 10_000,
       maxBufferBytes: options.maxBufferBytes ?? 16 << 20,

@@ -64,7 +64,7 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
       reason: 'they are longer than a record has room for',
     },
   ],
-  aggregation: {
+  joins: {
     // An exec does not join a fork across an id change: the credentials in between would be lost.
     // oxfmt-ignore
     default: [

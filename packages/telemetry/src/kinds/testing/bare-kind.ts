@@ -12,7 +12,7 @@ export function bareKind<S extends OptionSpecs>(
     number,
     facts: () => [],
     records: [],
-    aggregation: { default: [], minimal: [] },
+    joins: { default: [], minimal: [] },
     ...parts,
   }
 }
