@@ -48,7 +48,8 @@ export class Sources implements Disposable {
         const outbox = new Outbox(1, MAX_RECORDS)
         const source = rung.open({
           clock: this.#clock,
-          push: (layout, { timeNs }, values) => outbox.push(layout, { cpu: 0, timeNs }, values),
+          push: (layout, { timeNs }, values, limits) =>
+            outbox.push(layout, { cpu: 0, timeNs }, values, limits),
           noteLost: (count) => outbox.noteLost(0, count),
         })
         this.#open.push({ source, outbox, nextNs: 0, isEmpty: false })

@@ -187,11 +187,12 @@ export interface SourceRung {
 
 export interface SourceContext {
   readonly clock: SourceClock
-  /** Makes a record of something that happened at `timeNs` of CLOCK_BOOTTIME. Without room it is counted as lost. */
+  /** Makes a record of something that happened at `timeNs` of CLOCK_BOOTTIME; else as `RecordWriter.push`. */
   push<F extends Fields>(
     layout: RecordLayout<F>,
     at: { readonly timeNs: bigint },
     values: Partial<EncodableFieldsOf<F>>,
+    limits?: TailLimits<F>,
   ): void
   /** What it reads from says that `count` messages were dropped. */
   noteLost(count: number): void
