@@ -1,7 +1,7 @@
 /** Names of users and groups, from passwd(5) and group(5). */
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
-import { monotonicMs } from '../pipeline/clock.js'
+import { monotonicMs } from '../event/time-base.js'
 
 export interface UserNamesOptions {
   /** Default `/etc/passwd`. */

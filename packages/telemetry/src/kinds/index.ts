@@ -4,13 +4,14 @@ import type { OptionsOf, RecordedNames, SettingsOf } from '../options/spec.js'
 import type { LostEvent } from '../event/event.js'
 import type { RawEvent } from '../event/raw-event.js'
 import type { EventOf } from '../event/spec.js'
+import { cgroupKind } from './cgroup/index.js'
 import { processKind } from './process/index.js'
 
 /**
  * All kinds. Their types are named, so that declarations of this file refer to them and editors find the comments on
  * options.
  */
-export const kinds: readonly [typeof processKind] = [processKind]
+export const kinds: readonly [typeof processKind, typeof cgroupKind] = [processKind, cgroupKind]
 
 type Specs = SpecsOf<typeof kinds>
 

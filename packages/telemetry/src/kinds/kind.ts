@@ -1,4 +1,4 @@
-import type { CgroupNames } from './cgroup/names.js'
+import type { CgroupNames } from '../process/cgroup-names.js'
 import type { ProcessTable } from '../process/table.js'
 import type { TimeBase } from '../event/time-base.js'
 import type { Clock } from '../pipeline/clock.js'

@@ -3,12 +3,6 @@ import { clockNs } from 'quark-ebpf'
 /** Reads one of the kernel's clocks, in ns. */
 export type ReadClock = (clock: 'realtime' | 'boottime') => bigint
 
-/** ms of a clock that only goes forward. As `performance.now()`, whose first call takes milliseconds of loading. */
-export function monotonicMs(): number {
-  const [seconds, ns] = process.hrtime()
-  return seconds * 1e3 + ns / 1e6
-}
-
 /** Pairs of readings per offset: one that was interrupted is wide, and some of a few are not. */
 const TRIES = 8
 

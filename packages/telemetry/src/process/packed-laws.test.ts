@@ -8,7 +8,7 @@ import { defaultAggregation, kinds, noAggregation } from '../kinds/index.js'
 import { HAS_ENDING, HAS_IDENTITY } from './known.js'
 import { Pipeline } from '../pipeline/pipeline.js'
 import { insert, record, strings } from '../testing/process-records.js'
-import { CgroupNames } from '../kinds/cgroup/names.js'
+import { CgroupNames } from './cgroup-names.js'
 import { ProcessRecord } from './entry.js'
 import { ProcessTable } from './table.js'
 

@@ -21,7 +21,7 @@ import {
 import { cgroupMkdirLayout, cgroupRenameLayout } from '../kinds/cgroup/records.js'
 import { HAS_ENDING, HAS_IDENTITY } from '../process/known.js'
 import { Pipeline } from '../pipeline/pipeline.js'
-import { CgroupNames } from '../kinds/cgroup/names.js'
+import { CgroupNames } from '../process/cgroup-names.js'
 import { ProcessTable } from '../process/table.js'
 
 const layouts = {

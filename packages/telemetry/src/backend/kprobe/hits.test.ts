@@ -13,7 +13,7 @@ import {
   record,
   bytesTail,
 } from 'quark-ebpf/probe'
-import type { Task } from '../../kinds/process/kernel-types.js'
+import type { Task } from '../../process/kernel-types.js'
 import { HitSink, type HookedFunction } from './hits.js'
 import { Outbox } from '../outbox.js'
 

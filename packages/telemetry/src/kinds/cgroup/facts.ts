@@ -3,7 +3,7 @@
 import { dynamicBytes, type RecordLayout } from 'quark-ebpf/probe'
 import type { Fact } from '../../facts/fact.js'
 import type { TracepointHook } from '../../facts/rungs.js'
-import { cgroupMkdirProbe, cgroupRenameProbe } from '../process/kernel-cgroups.js'
+import { cgroupMkdirProbe, cgroupRenameProbe } from './kernel.js'
 
 /** A record of a process in a new cgroup must not precede the cgroup's name. */
 const BEFORE_ALL = -1

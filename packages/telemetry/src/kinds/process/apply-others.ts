@@ -1,16 +1,15 @@
-/** Records that stand alone: threads, failed execs, processes found in /proc, and names of cgroups. */
+/** Records that stand alone: threads, failed execs, and processes found in /proc. */
 
-import { TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
 import type { ExecFailedEvent, SnapshotEvent, ThreadEvent } from './events.js'
 import type { Tables } from '../kind.js'
 import type { RecordGroup } from '../../event/raw.js'
+import { stringTail, textOf } from '../../event/record-text.js'
 import { u64Of } from '../../event/time-base.js'
 import { ProcessRecord } from '../../process/entry.js'
 import { cstringAt } from '../../memory/text.js'
-import { readSnapshot, stringTail, textOf, TIME_HI, TIME_LO } from './decode.js'
+import { readSnapshot, TIME_HI, TIME_LO } from './decode.js'
 import { RECORD_THREAD_EXIT } from './records.js'
 import { execFailedLayout, snapshotLayout, threadExitLayout, threadForkLayout } from './records.js'
-import { cgroupMkdirLayout } from '../cgroup/records.js'
 
 function timeNsOf(words: Uint32Array, w: number, { timeBase }: Tables): bigint {
   return u64Of(words[w + TIME_LO] as number, words[w + TIME_HI] as number) + timeBase.bootEpochNs
@@ -79,33 +78,4 @@ export function applySnapshot(group: RecordGroup, tables: Tables): SnapshotEvent
   if (!tables.snapshotEvents) return undefined
   process.isDelivered = true
   return { kind: 'snapshot', timeNs: timeNsOf(words, w, tables), process }
-}
-
-const CGROUP_ID = cgroupMkdirLayout.at.id >> 2
-const CGROUP_PATH = cgroupMkdirLayout.at.path >> 2
-
-/** A cgroup was made. */
-export function applyCgroupMkdir(group: RecordGroup, { cgroups }: Tables): undefined {
-  if (!group.next()) return
-  const path = cgroupPathOf(group)
-  if (path !== undefined) cgroups.set(cgroupIdOf(group), path)
-}
-
-/** A cgroup was renamed: the record is laid out as one of a new cgroup. */
-export function applyCgroupRename(group: RecordGroup, { cgroups }: Tables): undefined {
-  if (!group.next()) return
-  const path = cgroupPathOf(group)
-  if (path !== undefined) cgroups.rename(cgroupIdOf(group), path)
-}
-
-function cgroupIdOf({ words, offsetBytes }: RecordGroup): number {
-  const w = (offsetBytes >> 2) + CGROUP_ID
-  return (words[w] as number) + (words[w + 1] as number) * 2 ** 32
-}
-
-/** Undefined when the name could not be read. */
-function cgroupPathOf(group: RecordGroup): string | undefined {
-  const descriptor = group.words[(group.offsetBytes >> 2) + CGROUP_PATH] as number
-  if ((descriptor & TAIL_LENGTH_MASK) === 0) return undefined
-  return stringTail(textOf(group), cgroupMkdirLayout.fixedSizeBytes, descriptor)
 }

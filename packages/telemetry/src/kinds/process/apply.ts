@@ -4,6 +4,7 @@ import type { IdChange, ProcessEvent } from './events.js'
 import type { Ids } from '../../process/process.js'
 import type { Tables } from '../kind.js'
 import type { RecordGroup, RecordPlace } from '../../event/raw.js'
+import { textOf } from '../../event/record-text.js'
 import type { ProcessRecord } from '../../process/entry.js'
 import {
   cgroupIdOf,
@@ -17,7 +18,6 @@ import {
   readStart,
   readUsage,
   startWord,
-  textOf,
   TIME_HI,
   TIME_LO,
 } from './decode.js'

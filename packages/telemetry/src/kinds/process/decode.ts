@@ -5,10 +5,11 @@
 
 import { TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_TRUNCATED } from 'quark-ebpf/probe'
 import type { RecordPlace } from '../../event/raw.js'
+import { stringTail, textOf } from '../../event/record-text.js'
 import { Image } from '../../process/image.js'
 import { KNOWN_START, KNOWN_START_TICKS, KNOWN_STATUS, type ProcessRecord } from '../../process/entry.js'
 import type { ProcessTable } from '../../process/table.js'
-import { cstringAt, decodeUtf8, latin1Of } from '../../memory/text.js'
+import { decodeUtf8, latin1Of } from '../../memory/text.js'
 import { UsageSum } from '../../process/usage.js'
 import { completedBy, EXEC_SHIFT, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
 import { HAS_ENDING, HAS_IDENTITY, HAS_PARENT, HAS_SESSION } from '../../process/known.js'
@@ -29,11 +30,6 @@ const CGROUP = forkLayout.at.cgroupId >> 2
 /** A number of a record as a signed word. */
 function signed(words: Uint32Array, word: number): number {
   return (words[word] as number) | 0
-}
-
-/** A whole record as text, one character a byte: what a table's record keeps of it. */
-export function textOf({ bytes, offsetBytes, lengthBytes }: RecordPlace): string {
-  return latin1Of(bytes, offsetBytes, offsetBytes + lengthBytes)
 }
 
 /** The exact start time at these words; 0 is none. */
@@ -294,10 +290,4 @@ function readSnapshotTails(
     countCuts(image, table)
   }
   process.cgroup = stringTail(text, afterEnv, words[record + SNAPSHOT_CGROUP] as number)
-}
-
-/** A NUL-terminated string tail; undefined when it could not be read. */
-export function stringTail(text: string, start: number, descriptor: number): string | undefined {
-  if ((descriptor & TAIL_FAILED) !== 0) return undefined
-  return cstringAt(text, start, descriptor & TAIL_LENGTH_MASK)
 }

@@ -3,7 +3,6 @@
 import { fentry, kprobe } from 'quark-ebpf/probe'
 import type { Fact } from '../../facts/fact.js'
 import type { EbpfRung } from '../../facts/rungs.js'
-import { cgroupFacts } from '../cgroup/facts.js'
 import type { Surroundings } from '../kind.js'
 import type { ProcessSettings } from './options.js'
 import {
@@ -41,7 +40,6 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
   const exec = execProbe(probes)
   const fork = forkProbe(probes)
   const facts: Fact[] = [
-    ...cgroupFacts(),
     {
       name: 'exit',
       required: true,

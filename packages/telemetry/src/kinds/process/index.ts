@@ -4,13 +4,7 @@ import { processEvents } from './event-specs.js'
 import { processFacts } from './facts.js'
 import { processOptions } from './options.js'
 import { scanRecords } from './scrape.js'
-import {
-  applyCgroupMkdir,
-  applyCgroupRename,
-  applyExecFailed,
-  applySnapshot,
-  applyThread,
-} from './apply-others.js'
+import { applyExecFailed, applySnapshot, applyThread } from './apply-others.js'
 import {
   commLayout,
   execFailedLayout,
@@ -23,7 +17,6 @@ import {
   threadExitLayout,
   threadForkLayout,
 } from './records.js'
-import { cgroupMkdirLayout, cgroupRenameLayout } from '../cgroup/records.js'
 
 /** What processes do: from fork over exec to exit. */
 export const processKind: Kind<typeof processOptions, typeof processEvents> = {
@@ -43,8 +36,6 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
     { name: 'threadFork', layout: threadForkLayout, apply: applyThread },
     { name: 'threadExit', layout: threadExitLayout, apply: applyThread },
     { name: 'execFailed', layout: execFailedLayout, apply: applyExecFailed },
-    { name: 'cgroupMkdir', layout: cgroupMkdirLayout, apply: applyCgroupMkdir },
-    { name: 'cgroupRename', layout: cgroupRenameLayout, apply: applyCgroupRename },
   ],
   factLabels: {
     fork: 'forks',
@@ -52,7 +43,6 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
     exit: 'exits',
     idChange: 'id changes',
     commChange: 'name changes',
-    cgroupNames: 'cgroup names',
   },
   limits: [
     { counter: 'evicted', text: 'processes were forgotten too early', option: 'maxProcesses' },

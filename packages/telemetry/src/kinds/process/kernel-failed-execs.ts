@@ -3,7 +3,7 @@
 import { add, callArgument, currentTask, isCall, mul, ne, probe, sysExit, userString } from 'quark-ebpf/probe'
 import { startBootNs } from './kernel.js'
 import { execFailedLayout } from './records.js'
-import type { Task } from './kernel-types.js'
+import type { Task } from '../../process/kernel-types.js'
 
 /**
  * An execve(2) or execveat(2) failed. Enabling this tracepoint puts every system call of the machine on the

@@ -17,7 +17,7 @@ import {
 } from 'quark-ebpf/probe'
 import { identity, type ProcessProbeSettings, userTask } from './kernel.js'
 import { idChangeLayout } from './records.js'
-import type { KernelCred, Task } from './kernel-types.js'
+import type { KernelCred, Task } from '../../process/kernel-types.js'
 
 /** `struct proc_event` in a connector message: after nlmsghdr and cn_msg (include/uapi/linux/cn_proc.h). */
 const PROC_EVENT_WHAT = 36

@@ -50,7 +50,7 @@ import {
   threadExitLayout,
   threadForkLayout,
 } from './records.js'
-import type { Bprm, Cgroup, KernelCred, Task } from './kernel-types.js'
+import type { Bprm, Cgroup, KernelCred, Task } from '../../process/kernel-types.js'
 
 /** `task_struct.flags` of kernel threads (include/linux/sched.h). */
 const PF_KTHREAD = 0x00200000

@@ -1,8 +1,8 @@
 /** Names of cgroups by the ids that records carry. */
 
 import { type Dirent, readdirSync, statSync } from 'node:fs'
-import { monotonicMs } from '../../pipeline/clock.js'
-import type { CgroupHierarchy } from '../../process/procfs/cgroup-mounts.js'
+import { monotonicMs } from '../event/time-base.js'
+import type { CgroupHierarchy } from './procfs/cgroup-mounts.js'
 
 /** kernfs id of a cgroup: its directory's inode number. A `number` must be exact. */
 export type CgroupId = number | bigint

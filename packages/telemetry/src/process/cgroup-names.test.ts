@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { CgroupNames } from './names.js'
-import type { CgroupHierarchy } from '../../process/procfs/cgroup-mounts.js'
+import { CgroupNames } from './cgroup-names.js'
+import type { CgroupHierarchy } from './procfs/cgroup-mounts.js'
 
 const top = mkdtempSync(join(tmpdir(), 'quark-cgroups-'))
 after(() => rmSync(top, { recursive: true }))

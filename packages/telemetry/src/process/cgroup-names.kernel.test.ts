@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { mkdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { CgroupNames } from './names.js'
-import { findCgroupHierarchy } from '../../process/procfs/cgroup-mounts.js'
-import { scrapeProcess } from '../../process/procfs/scan.js'
+import { CgroupNames } from './cgroup-names.js'
+import { findCgroupHierarchy } from './procfs/cgroup-mounts.js'
+import { scrapeProcess } from './procfs/scan.js'
 
 test('the name of a cgroup by its id is the one that /proc shows for a process in it', async () => {
   const hierarchy = findCgroupHierarchy()

@@ -1,15 +1,15 @@
-/** What the kernel tells about the names of cgroups. */
+/** What fills the records of cgroups in the kernel. */
 
 import { cstring, kernelString, probe, struct, tracepoint } from 'quark-ebpf/probe'
-import { cgroupMkdirLayout, cgroupRenameLayout } from '../cgroup/records.js'
-import type { Cgroup } from './kernel-types.js'
+import { cgroupMkdirLayout, cgroupRenameLayout } from './records.js'
+import type { Cgroup } from '../../process/kernel-types.js'
 
-/** A cgroup was made: its name is told here once, and records carry its id. */
+/** A cgroup was made. */
 export function cgroupMkdirProbe() {
   return cgroupProbe('quark_cgmkdir', cgroupMkdirLayout, 'cgroup_mkdir')
 }
 
-/** A cgroup was renamed (v1 only); `path` is its new name. */
+/** A cgroup was renamed (v1 only). */
 export function cgroupRenameProbe() {
   return cgroupProbe('quark_cgrename', cgroupRenameLayout, 'cgroup_rename')
 }

@@ -1,0 +1,19 @@
+import type { Kind } from '../kind.js'
+import { applyCgroupMkdir, applyCgroupRename } from './apply.js'
+import { cgroupFacts } from './facts.js'
+import { cgroupMkdirLayout, cgroupRenameLayout } from './records.js'
+
+/** Names of cgroups, by which other kinds say where a process is. It has no events of its own. */
+export const cgroupKind: Kind<Record<never, never>, readonly []> = {
+  name: 'cgroup',
+  number: 1,
+  options: {},
+  facts: cgroupFacts,
+  records: [
+    { name: 'cgroupMkdir', layout: cgroupMkdirLayout, apply: applyCgroupMkdir },
+    { name: 'cgroupRename', layout: cgroupRenameLayout, apply: applyCgroupRename },
+  ],
+  factLabels: { cgroupNames: 'cgroup names' },
+  joins: { default: [], minimal: [] },
+  events: [],
+}
