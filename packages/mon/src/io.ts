@@ -1,5 +1,14 @@
-import { openSync, createWriteStream } from 'node:fs'
+import {
+  constants as fsConstants,
+  createWriteStream,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs'
+import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Settings } from './settings.js'
 
 /** Where a command writes. */
@@ -14,9 +23,14 @@ export interface Io {
   readonly signal: AbortSignal
 }
 
+/** So long a reader may take nothing before the end of a run gives it up. */
+const STUCK_MS = 1000
+const STUCK = 'ETIMEDOUT'
+const LOOK_MS = 20
+
 /** An output that ends the run when nobody reads it any more. */
 export class Output {
-  readonly #stream: Writable
+  #stream: Writable
   readonly #end: () => void
   #error: NodeJS.ErrnoException | undefined
 
@@ -24,37 +38,55 @@ export class Output {
   constructor(stream: Writable, end: () => void) {
     this.#stream = stream
     this.#end = end
-    stream.on('error', (error) => this.#fail(error))
+    this.#watch(stream)
   }
 
   /**
    * Writes text and waits until the stream wants more, or `signal` is aborted.
    */
   async write(text: string, signal: AbortSignal): Promise<void> {
-    if (this.#error !== undefined || this.#stream.write(text) || signal.aborted) return
+    const stream = this.#stream
+    if (this.#error !== undefined || stream.write(text) || signal.aborted) return
     await new Promise<void>((resolve) => {
       const proceed = (): void => {
-        this.#stream.off('drain', proceed)
-        this.#stream.off('close', proceed)
+        stream.off('drain', proceed)
+        stream.off('close', proceed)
         signal.removeEventListener('abort', proceed)
         resolve()
       }
-      this.#stream.on('drain', proceed)
-      this.#stream.on('close', proceed)
+      stream.on('drain', proceed)
+      stream.on('close', proceed)
       signal.addEventListener('abort', proceed)
     })
   }
 
-  /** Waits until all text is written, or cannot be. */
+  /** Goes on with another stream. What was written to the one before goes there. */
+  replace(stream: Writable): void {
+    const before = this.#stream
+    this.#watch(stream)
+    this.#stream = stream
+    before.end()
+  }
+
+  /** Waits until all text is written, or cannot be: an error, or a reader that takes nothing. */
   async flush(): Promise<void> {
-    if (this.#error !== undefined) return
-    await new Promise<void>((resolve) => {
-      // The callback comes before the error event.
-      this.#stream.write('', (error) => {
-        if (error) this.#fail(error)
-        resolve()
-      })
-    })
+    const stream = this.#stream
+    let leftBytes = Number.POSITIVE_INFINITY
+    let movedMs = performance.now()
+    while (this.#error === undefined && stream.writableLength > 0) {
+      if (stream.writableLength < leftBytes) {
+        leftBytes = stream.writableLength
+        movedMs = performance.now()
+      } else if (performance.now() - movedMs > STUCK_MS) {
+        this.#error = Object.assign(new Error(`nobody reads it: ${leftBytes} bytes are not written`), {
+          code: STUCK,
+        })
+        return
+      }
+      await sleep(Math.min(LOOK_MS, STUCK_MS))
+    }
+    // An error of the last write comes after the write itself.
+    await new Promise((resolve) => setImmediate(resolve))
   }
 
   /** What went wrong; a reader that went away is not an error, it is how `quark-mon | head` ends. */
@@ -62,9 +94,11 @@ export class Output {
     return this.#error?.code === 'EPIPE' ? undefined : this.#error
   }
 
-  #fail(error: NodeJS.ErrnoException): void {
-    this.#error ??= error
-    this.#end()
+  #watch(stream: Writable): void {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      this.#error ??= error
+      this.#end()
+    })
   }
 }
 
@@ -78,6 +112,11 @@ export async function finish(output: Output): Promise<void> {
   if (output.failure !== undefined) throw new Error('Cannot write the output', { cause: output.failure })
 }
 
+/** Whether an error of `finish` is that the reader takes nothing. */
+export function isStuck(error: unknown): boolean {
+  return error instanceof Error && (error.cause as NodeJS.ErrnoException | undefined)?.code === STUCK
+}
+
 /** Writes text to standard output, all of it. */
 export async function print(text: string): Promise<void> {
   const output = new Output(process.stdout, () => {})
@@ -86,13 +125,72 @@ export async function print(text: string): Promise<void> {
 }
 
 /**
- * The stream that events go to: standard output, or the file that was asked for, which is opened at once.
+ * The stream that events go to: standard output, or the file that was asked for, which is opened at once; a FIFO when
+ * somebody reads it.
  *
- * @throws when the file cannot be opened
+ * @returns undefined when `signal` was aborted before somebody read a FIFO
+ * @throws when the file cannot be opened, or standard output is closed
  */
-export function openOutput(settings: Pick<Settings, 'output'>): Writable {
-  if (settings.output === undefined) return process.stdout
-  return createWriteStream(settings.output, { fd: openSync(settings.output, 'w') })
+export async function openOutput(
+  { output: path }: Pick<Settings, 'output'>,
+  signal: AbortSignal,
+): Promise<Writable | undefined> {
+  if (path === undefined) {
+    checkStandardOutput()
+    return process.stdout
+  }
+  return isFifo(path) ? openFifo(path, signal) : openFile(path, fsConstants.O_TRUNC)
+}
+
+/** The file again, which others may have renamed, removed or emptied; what it has stays. */
+export function reopenFile(path: string): Writable {
+  return openFile(path, 0)
+}
+
+/** Appends whatever happens to the file: who empties it, as `copytruncate` does, finds no hole in it. */
+function openFile(path: string, more: number): Writable {
+  const flags = fsConstants.O_WRONLY | fsConstants.O_CREAT | fsConstants.O_APPEND | more
+  return createWriteStream(path, { fd: openSync(path, flags, 0o600) })
+}
+
+function isFifo(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFIFO() === true
+}
+
+/** Opening a FIFO that nobody reads would stop this process, signals and timers included, until somebody does. */
+async function openFifo(path: string, signal: AbortSignal): Promise<Writable | undefined> {
+  for (;;) {
+    try {
+      const fd = openSync(path, fsConstants.O_WRONLY | fsConstants.O_NONBLOCK)
+      return new Socket({ fd, readable: false, writable: true })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error
+    }
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => {})
+    if (signal.aborted) return undefined
+  }
+}
+
+/**
+ * Where standard output is closed at the start, the engine puts /dev/null in its place, for reading and writing, and all
+ * events would go nowhere. A service manager or a shell that gives it /dev/null does so for writing, or for all three.
+ *
+ * @throws when that is so
+ */
+function checkStandardOutput(): void {
+  if (isFilledIn(1) && !(isFilledIn(0) && isFilledIn(2))) {
+    throw new Error('Standard output is closed (give -o FILE, or > /dev/null if no output is wanted)')
+  }
+}
+
+function isFilledIn(fd: number): boolean {
+  try {
+    const flags = /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1] ?? ''
+    const isBoth = (Number.parseInt(flags, 8) & 3) === fsConstants.O_RDWR
+    return isBoth && readlinkSync(`/proc/self/fd/${fd}`) === '/dev/null'
+  } catch {
+    return false
+  }
 }
 
 /** Whether text is coloured, by the option, the environment, and what the stream is. */

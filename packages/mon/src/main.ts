@@ -6,7 +6,7 @@ import { BUFFER_GRAPH_FILES, drawBuffer, holdingOptions } from './commands/buffe
 import { doctor } from './commands/doctor.js'
 import { watch } from './commands/watch.js'
 import { helpText } from './help.js'
-import { finish, type Io, openOutput, Output, print, wantsColour } from './io.js'
+import { finish, type Io, isStuck, openOutput, Output, print, reopenFile, wantsColour } from './io.js'
 import { tidyMemory } from './memory.js'
 import { parseCommandLine } from './parse.js'
 import { becomeNobody } from './privileges.js'
@@ -44,6 +44,8 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0
   } catch (error) {
     process.stderr.write(errorText(error, verbosity >= STACK_VERBOSITY))
+    // What a reader does not take would keep the process waiting for it.
+    if (isStuck(error)) process.exit(1)
     return 1
   }
 }
@@ -58,8 +60,11 @@ async function run(settings: Settings): Promise<void> {
     end()
   }
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
-  const stream = openOutput(settings)
+  const stream = await openOutput(settings, withTimeLimit(signal, settings.durationMs))
+  if (stream === undefined) return
   const output = new Output(stream, end)
+  const onHangUp = (): void => hangUp(settings, output, onSignal)
+  process.on('SIGHUP', onHangUp)
   const io: Io = {
     write: (text) => output.write(text, signal),
     note: (text) => void process.stderr.write(text),
@@ -89,9 +94,26 @@ async function run(settings: Settings): Promise<void> {
   } finally {
     clearTimeout(timer)
     endTidying?.()
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onHangUp)
   }
   await finish(output)
+}
+
+function withTimeLimit(signal: AbortSignal, durationMs: number | undefined): AbortSignal {
+  return durationMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(durationMs)])
+}
+
+/** SIGHUP: the output file is opened again, as after a rotation of logs; without one, the terminal is gone. */
+function hangUp({ output: path }: Settings, output: Output, end: () => void): void {
+  if (path === undefined) {
+    end()
+    return
+  }
+  try {
+    output.replace(reopenFile(path))
+  } catch (error) {
+    process.stderr.write(`quark-mon: goes on with the file that it has\n${errorText(error, false)}`)
+  }
 }
 
 /**
