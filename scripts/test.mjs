@@ -60,6 +60,7 @@ if (everything && !values['no-checks']) {
     'bench',
   ])
   if (built) check('public API is as recorded in api/', node, ['scripts/api.mjs', '--check'])
+  if (built) check('docs and schema are what the declarations say', node, ['scripts/docs.mjs', '--check'])
   if (built) check('examples run', node, ['scripts/examples.mjs'])
   if (built) check('the packed packages install and run', node, ['scripts/install-test.mjs'])
 }

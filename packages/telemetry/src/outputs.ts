@@ -1,12 +1,14 @@
 /** Events in the formats that quark writes, for the kinds that `Quark` knows. */
 
 import { catalogue, type QuarkEvent } from './kinds/index.js'
+import { type BufferedRecord, bufferGraphWriter, type GraphOrder } from './output/dot.js'
 import { type EcsContext, ecsWriter } from './output/ecs.js'
 import { jsonWriter } from './output/json.js'
 import { type TextOptions, textWriter } from './output/text.js'
 
 const writeText = textWriter(catalogue)
 const writeJson = jsonWriter(catalogue)
+const drawBuffer = bufferGraphWriter(catalogue)
 
 /** One event as lines of text, without the last line end. Strings are made safe for a terminal. */
 export function textOf(event: QuarkEvent, options?: TextOptions): string {
@@ -24,4 +26,9 @@ export function jsonOf(event: QuarkEvent): string {
 /** A function that writes events as lines of ECS JSON, without line ends. Host fields are written once, here. */
 export function createEcs(context: EcsContext): (event: QuarkEvent) => string {
   return ecsWriter(catalogue, context)
+}
+
+/** The records of `Quark.bufferedRecords()` as a graph: a node each, and an edge to the one that follows. */
+export function bufferGraph(records: Iterable<BufferedRecord>, order: GraphOrder): string {
+  return drawBuffer(records, order)
 }

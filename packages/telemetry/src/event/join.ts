@@ -4,7 +4,7 @@ import type { FieldsOf, RecordLayout } from 'quark-ebpf/probe'
 
 /** What a predicate sees of a record. Valid only during the call. */
 export interface RawRecord {
-  /** `fork`, `exec`, `exit`, `idChange`, `comm` … */
+  /** Of its type, or the column of that. */
   readonly name: string
   /** 0 for a record of no process. */
   readonly pid: number

@@ -39,6 +39,8 @@ export interface RecordType extends ShapedType {
   readonly isLast?: boolean
   /** Written by quark itself, so without a sequence number. */
   readonly isOwn?: boolean
+  /** In graphs of the buffer: a name of Graphviz's X11 scheme. Default white. */
+  readonly colour?: string
 }
 
 /** What a kind may adapt itself to: the options, and where this machine keeps its cgroups. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { bufferGraph, processGraph } from './dot.js'
+import { catalogue } from '../kinds/index.js'
+import { bufferGraphWriter, processGraph } from './dot.js'
 import { anyProcess } from '../kinds/process/testing/arbitraries.js'
 import { INIT, KILLED_SHELL, processOf } from '../kinds/process/testing/processes.js'
 import { matchGolden } from '../testing/golden.js'
@@ -13,7 +14,8 @@ test('processGraph() draws a box per process and an edge per parent', () => {
   )
 })
 
-test('bufferGraph() chains the records of a process in the order of time', () => {
+test('bufferGraphWriter() chains the records of a process in the order of time', () => {
+  const bufferGraph = bufferGraphWriter(catalogue)
   const records = [
     { pid: 7, timeNs: 30, type: 'exec' },
     { pid: 7, timeNs: 10, type: 'fork' },

@@ -32,14 +32,10 @@ const SIBLING_COLOURS = [
   'wheat',
 ] as const
 
-const RECORD_COLOURS: ReadonlyMap<string, string> = new Map([
-  ['fork', 'orange'],
-  ['exec', 'lightslateblue'],
-  ['exit', 'lightseagreen'],
-  ['idChange', 'plum'],
-  ['commChange', 'yellow'],
-  ['snapshot', 'lightgrey'],
-])
+/** What a graph needs to know of the types of records. */
+export interface RecordColours {
+  readonly recordTypes: readonly { readonly name: string; readonly colour?: string }[]
+}
 
 /** A box per process, and an edge from each parent to its children. */
 export function processGraph(processes: Iterable<Process>): string {
@@ -53,24 +49,29 @@ export function processGraph(processes: Iterable<Process>): string {
   return `digraph processes {\n  ranksep=2.0;\n  nodesep=0.65;\n  node [shape=box, style=filled, fillcolor=white];\n${nodes}${edges}}\n`
 }
 
-/**
- * A node per record, and an edge from each to the one that follows: `time` is the order in which records are
- * delivered, `pidTime` the chains of each process along which they can be joined.
- */
-export function bufferGraph(records: Iterable<BufferedRecord>, order: 'time' | 'pidTime'): string {
-  const sorted = [...records].sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0))
-  const last = new Map<number, number>()
-  let nodes = ''
-  let edges = ''
-  for (const [i, { pid, timeNs, type }] of sorted.entries()) {
-    const colour = RECORD_COLOURS.get(type) ?? 'white'
-    nodes += `  r${i} [label=${label([String(timeNs), type, `pid ${pid}`])}, fillcolor=${colour}];\n`
-    const chain = order === 'time' ? 0 : pid
-    const previous = last.get(chain)
-    if (previous !== undefined) edges += `  r${previous} -> r${i};\n`
-    last.set(chain, i)
+/** `time` is the order in which records are delivered, `pidTime` the chains of each process along which they can join. */
+export type GraphOrder = 'time' | 'pidTime'
+
+/** A function that draws a node per record, and an edge from each to the one that follows. */
+export function bufferGraphWriter({
+  recordTypes,
+}: RecordColours): (records: Iterable<BufferedRecord>, order: GraphOrder) => string {
+  const colours = new Map(recordTypes.map(({ name, colour }) => [name, colour]))
+  return (records, order) => {
+    const sorted = [...records].sort((a, b) => (a.timeNs < b.timeNs ? -1 : a.timeNs > b.timeNs ? 1 : 0))
+    const last = new Map<number, number>()
+    let nodes = ''
+    let edges = ''
+    for (const [i, { pid, timeNs, type }] of sorted.entries()) {
+      const colour = colours.get(type) ?? 'white'
+      nodes += `  r${i} [label=${label([String(timeNs), type, `pid ${pid}`])}, fillcolor=${colour}];\n`
+      const chain = order === 'time' ? 0 : pid
+      const previous = last.get(chain)
+      if (previous !== undefined) edges += `  r${previous} -> r${i};\n`
+      last.set(chain, i)
+    }
+    return `digraph buffer {\n  node [style=filled, color=black, fillcolor=white];\n${nodes}${edges}}\n`
   }
-  return `digraph buffer {\n  node [style=filled, color=black, fillcolor=white];\n${nodes}${edges}}\n`
 }
 
 function processLabel(p: Process): string[] {

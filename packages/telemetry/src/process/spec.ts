@@ -283,7 +283,7 @@ export const processObject: ObjectSpec<Process> = {
       text: 'CMDL cmdline',
       ecs: [
         { path: 'process.args', reach: 'relatives' },
-        { path: 'process.args_count', as: 'count', reach: 'relatives' },
+        { path: 'process.args_count', as: 'count', reach: 'relatives', doc: 'number of them' },
         {
           path: 'process.command_line',
           as: 'joined',

@@ -1,0 +1,112 @@
+/** The JSON Schema (draft 2020-12) of the lines that `jsonWriter` writes. */
+
+import {
+  type EventSpec,
+  type FieldSpec,
+  type FieldType,
+  fieldsOf,
+  type NamedField,
+  type ObjectSpec,
+} from '../event/spec.js'
+import type { Declarations } from './specs.js'
+
+/** A schema, or a part of one. */
+export type Schema = Readonly<Record<string, unknown>>
+
+const TIME: Schema = { type: 'string', pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{9}Z$' }
+const DIGITS: Schema = { type: 'string', pattern: '^(0|[1-9]\\d{0,19})$' }
+const STRING: Schema = { type: 'string' }
+const MAX_U32 = 0xffffffff
+const MAX_ERRNO = 4095
+const MAX_SIGNAL = 127
+
+/** The schema of any event. Members that it does not know are allowed: a later version may write them. */
+export function schemaOf({ events }: Declarations): Schema {
+  const objects = new Map<string, Schema>()
+  const branches = events.map((spec) => eventSchema(spec, objects))
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Event of quark',
+    description: 'One line of the JSON that jsonOf() and quark-mon --json write',
+    oneOf: branches,
+    $defs: Object.fromEntries(objects),
+  }
+}
+
+function eventSchema(spec: EventSpec, objects: Map<string, Schema>): Schema {
+  const fields = fieldsOf(spec)
+  const { properties, required } = membersSchema(fields, objects)
+  return {
+    title: spec.kind,
+    description: spec.doc,
+    type: 'object',
+    properties: {
+      kind: { const: spec.kind },
+      time: { description: 'When it happened; of several actions, the first', ...TIME },
+      ...properties,
+    },
+    required: ['kind', 'time', ...required],
+  }
+}
+
+interface MembersSchema {
+  readonly properties: Schema
+  readonly required: readonly string[]
+}
+
+function membersSchema(fields: readonly NamedField[], objects: Map<string, Schema>): MembersSchema {
+  const written = fields.filter(([, { json }]) => json !== null)
+  const keyOf = ([name, { json }]: NamedField): string => json ?? name
+  return {
+    properties: Object.fromEntries(
+      written.map((field) => [keyOf(field), fieldSchema(field[1], objects)] as const),
+    ),
+    required: written.filter(([, { isAlwaysKnown }]) => isAlwaysKnown === true).map(keyOf),
+  }
+}
+
+function fieldSchema(field: FieldSpec<object>, objects: Map<string, Schema>): Schema {
+  const unit = field.unit === undefined ? '' : `, in ${field.unit}`
+  const secrets = field.mayHoldSecrets === true ? '; may hold secrets' : ''
+  return { description: `${field.doc}${unit}${secrets}`, ...valueSchema(field, objects) }
+}
+
+function valueSchema(field: FieldSpec<object>, objects: Map<string, Schema>): Schema {
+  const { type, object, words, max } = field
+  if (object !== undefined) return objectSchema(object, objects)
+  const of: Readonly<Record<Exclude<FieldType, 'object'>, Schema>> = {
+    pid: integer(max ?? MAX_U32),
+    uid: integer(max ?? MAX_U32),
+    gid: integer(max ?? MAX_U32),
+    number: integer(max ?? MAX_U32),
+    errno: integer(MAX_ERRNO),
+    signal: integer(MAX_SIGNAL),
+    time: TIME,
+    duration: DIGITS,
+    digits: DIGITS,
+    capabilities: { type: 'string', pattern: '^0x[0-9a-f]{16}$' },
+    flag: { const: true },
+    boolean: { type: 'boolean' },
+    string: STRING,
+    strings: { type: 'array', items: STRING },
+    word: { enum: words },
+    words: { type: 'array', items: { enum: words }, uniqueItems: true },
+    bytes: { type: 'string', contentEncoding: 'base64' },
+  }
+  return of[type as Exclude<FieldType, 'object'>]
+}
+
+function integer(maximum: number): Schema {
+  return { type: 'integer', minimum: 0, maximum }
+}
+
+/** A reference to an object, which is added to `objects`. */
+function objectSchema(object: ObjectSpec, objects: Map<string, Schema>): Schema {
+  const { name, doc } = object
+  if (!objects.has(name)) {
+    // Its place is that of the first reference, before those of what it holds.
+    objects.set(name, {})
+    objects.set(name, { description: doc, type: 'object', ...membersSchema(fieldsOf(object), objects) })
+  }
+  return { $ref: `#/$defs/${name}` }
+}

@@ -1,0 +1,244 @@
+/** The tables of docs/json.md and docs/ecs.md, made of the declarations. */
+
+import {
+  type EcsForm,
+  type EventSpec,
+  type FieldSpec,
+  type FieldType,
+  fieldsOf,
+  formsOf,
+  type NamedField,
+  type ObjectSpec,
+  type Reach,
+  type RelativeSpec,
+} from '../../event/spec.js'
+import type { Declarations } from '../specs.js'
+
+/** Replaces what stands between the markers of a page: `<!-- made of the declarations: name -->`. */
+export function fillIn(page: string, parts: Readonly<Record<string, string>>): string {
+  return page.replace(
+    /(<!-- made of the declarations: (\w+) -->\n)[^]*?(<!-- end -->)/g,
+    (_, start: string, name: string, end: string) => {
+      const part = parts[name]
+      if (part === undefined) throw new Error(`Cannot fill in a page: nothing is called ${name}`)
+      return `${start}\n${part}\n${end}`
+    },
+  )
+}
+
+/** The parts of docs/json.md. */
+export function jsonParts({ events }: Declarations): Record<string, string> {
+  return {
+    kinds: table(
+      ['Kind', ''],
+      events.map(({ kind, doc }) => [code(kind), doc]),
+    ),
+    members: events.map((spec) => section(`### Event ${code(spec.kind)}`, fieldsOf(spec))).join('\n'),
+    objects: objectsOf(events)
+      .map((object) => section(`### ${code(object.name)}\n\n${object.doc}.`, fieldsOf(object)))
+      .join('\n'),
+  }
+}
+
+function section(title: string, fields: readonly NamedField[]): string {
+  const rows = fields
+    .filter(([, { json }]) => json !== null)
+    .map(([name, field]) => [code(field.json ?? name), jsonType(field), jsonDoc(field)])
+  return `${title}\n\n${rows.length === 0 ? 'No members of its own.\n' : table(['Member', 'Type', ''], rows)}`
+}
+
+const JSON_TYPES: Readonly<Record<Exclude<FieldType, 'object'>, string>> = {
+  pid: 'number',
+  uid: 'number',
+  gid: 'number',
+  number: 'number',
+  errno: 'number',
+  signal: 'number',
+  time: 'time',
+  duration: 'digits',
+  digits: 'digits',
+  capabilities: 'capability set',
+  flag: '`true`',
+  boolean: 'boolean',
+  string: 'string',
+  strings: 'strings',
+  word: 'string',
+  words: 'strings',
+  bytes: 'Base64',
+}
+
+function jsonType({ type, object }: FieldSpec<object>): string {
+  if (object !== undefined) return `[${object.name}](#${object.name.toLowerCase()})`
+  return JSON_TYPES[type as Exclude<FieldType, 'object'>]
+}
+
+function jsonDoc(field: FieldSpec<object>): string {
+  return [
+    meaning(field),
+    ...(field.isAlwaysKnown === true ? ['always there'] : []),
+    ...(field.mayHoldSecrets === true ? ['may hold secrets'] : []),
+  ].join('; ')
+}
+
+function meaning({ doc, words, unit }: FieldSpec<object>): string {
+  const values = words === undefined ? '' : `: ${words.map(code).join(', ')}`
+  return `${doc}${values}${unit === undefined ? '' : `, in ${unit}`}`
+}
+
+/** All objects in events, each once, before those that they hold. */
+function objectsOf(events: readonly EventSpec[]): ObjectSpec[] {
+  const found = new Map<string, ObjectSpec>()
+  const add = (fields: readonly NamedField[]): void => {
+    for (const [, { object }] of fields) {
+      if (object === undefined || found.has(object.name)) continue
+      found.set(object.name, object)
+      add(fieldsOf(object))
+    }
+  }
+  for (const spec of events) add(fieldsOf(spec))
+  return [...found.values()]
+}
+
+/** The parts of docs/ecs.md. */
+export function ecsParts({ events }: Declarations): Record<string, string> {
+  const written = events.filter(({ ecs }) => ecs !== undefined)
+  const rows = written.flatMap((spec) =>
+    fieldsOf(spec)
+      .filter(([, field]) => !isSubject(field))
+      .flatMap((field) => ecsRows(field, `${spec.kind}.`)),
+  )
+  const subjects = objectsOf(written).filter((object) => object.place !== undefined)
+  const all = [
+    ...subjects.flatMap((object) => fieldsOf(object).flatMap((field) => ecsRows(field, ''))),
+    ...rows,
+  ]
+  const places = subjects.map(({ place = '' }) => `${place}.`)
+  const isPlaced = ({ path }: EcsRow): boolean => places.some((place) => path.startsWith(place))
+  const isOwn = ({ path }: EcsRow): boolean => path.startsWith('quark.')
+  const relatives = subjects.flatMap((object) => relativeRows(object.place ?? '', object.relatives))
+  return {
+    events: table(['Event', '`event.action`', '`event.type`'], written.flatMap(eventRows)),
+    others: fieldTable(all.filter((row) => !isPlaced(row) && !isOwn(row))),
+    subjects:
+      fieldTable(all.filter(isPlaced), 'In parent and leaders', ({ reach }) => SHOWN[reach]) +
+      `\n${table(['Relative', '', 'Shown'], relatives)}`,
+    quark: fieldTable(all.filter(isOwn)),
+  }
+}
+
+const SHOWN: Readonly<Record<Reach, string>> = {
+  self: 'no',
+  parent: 'parent',
+  relatives: 'yes',
+  references: 'yes, and in references',
+}
+
+/** An object that is shown as itself, and whose paths are those of the document. */
+function isSubject({ object, ecs }: FieldSpec<object>): boolean {
+  return object !== undefined && ecs === undefined
+}
+
+interface EcsRow {
+  readonly path: string
+  readonly type: string
+  readonly from: string
+  readonly reach: Reach
+  readonly doc: string
+}
+
+function eventRows({ doc, ecs }: EventSpec): string[][] {
+  if (ecs?.rows !== undefined) return ecs.rows.map(({ what, action, type }) => [what, action, type])
+  const type = ecs?.type
+  return [[doc, code(String(ecs?.action)), Array.isArray(type) ? type.map(code).join(', ') : '']]
+}
+
+function ecsRows([name, field]: NamedField, of: string): EcsRow[] {
+  return formsOf(field.ecs).flatMap((form) => {
+    const { path, as = field.type, reach = 'self', doc } = typeof form === 'string' ? { path: form } : form
+    const from = `${of}${name}`
+    const { object } = field
+    if (object !== undefined) {
+      const rows = fieldsOf(object).flatMap((inner) => ecsRows(inner, `${from}.`))
+      const isAlike =
+        rows.length > 0 && rows.every(({ type, path }) => type === rows[0]?.type && !path.includes('.'))
+      if (!isAlike) return rows.map((row) => Object.assign(row, { path: `${path}.${row.path}` }))
+      const keys = rows.map((row) => row.path).join(',')
+      return [{ path: `${path}.{${keys}}`, type: rows[0]?.type ?? '', from, reach, doc: object.doc }]
+    }
+    const isIdentity = as === 'uid' || as === 'gid'
+    return [
+      {
+        path: isIdentity ? `${path}.{id,name}` : path,
+        type: ecsType(as),
+        from,
+        reach,
+        doc: doc ?? meaning(field),
+      },
+    ]
+  })
+}
+
+const ECS_TYPES: Readonly<Record<NonNullable<EcsForm<object>['as']>, string>> = {
+  pid: 'long',
+  uid: 'keyword',
+  gid: 'keyword',
+  number: 'long',
+  errno: 'long',
+  signal: 'long',
+  time: 'date',
+  duration: 'long',
+  digits: 'unsigned_long',
+  capabilities: 'keywords',
+  flag: 'boolean, only when true',
+  boolean: 'boolean',
+  string: 'keyword',
+  strings: 'keywords',
+  word: 'keyword',
+  words: 'keywords',
+  bytes: 'keyword',
+  object: 'object',
+  name: 'keyword',
+  count: 'long',
+  joined: 'keyword',
+}
+
+function ecsType(as: NonNullable<EcsForm<object>['as']>): string {
+  return ECS_TYPES[as]
+}
+
+function fieldTable(
+  rows: readonly EcsRow[],
+  column?: string,
+  cell: (row: EcsRow) => string = () => '',
+): string {
+  const extra = column === undefined ? [] : [column]
+  return table(
+    ['Field', 'Type', 'From', ...extra, ''],
+    rows.map((row) => [
+      code(row.path),
+      row.type,
+      code(row.from),
+      ...(column === undefined ? [] : [cell(row)]),
+      row.doc,
+    ]),
+  )
+}
+
+function relativeRows(place: string, relatives: readonly RelativeSpec[] | undefined): string[][] {
+  return (relatives ?? []).flatMap(({ key, doc, shows, same, relatives: more }) => {
+    const path = `${place}.${key}`
+    const shown = shows === 'references' ? 'a reference' : shows === 'parent' ? 'as parent' : 'as leader'
+    const also = same === undefined ? '' : `, with ${code(same)}`
+    return [[code(path), doc, shown + also], ...relativeRows(path, more)]
+  })
+}
+
+function code(text: string): string {
+  return `\`${text}\``
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return `${[line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)].join('\n')}\n`
+}

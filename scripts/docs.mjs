@@ -1,0 +1,30 @@
+// Writes what is made of the declarations of events: tables in docs/, and the JSON Schema of the library. With --check
+// it fails when something has changed.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { catalogue } from '../packages/telemetry/dist/kinds/index.js'
+import { schemaOf } from '../packages/telemetry/dist/output/schema.js'
+import { ecsParts, fillIn, jsonParts } from '../packages/telemetry/dist/output/testing/docs.js'
+
+const check = process.argv.includes('--check')
+const read = (path) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+
+const made = {
+  'docs/json.md': (page) => fillIn(page, jsonParts(catalogue)),
+  'docs/ecs.md': (page) => fillIn(page, ecsParts(catalogue)),
+  'packages/telemetry/schema.json': () => `${JSON.stringify(schemaOf(catalogue), undefined, 2)}\n`,
+}
+
+for (const [path, make] of Object.entries(made)) {
+  let before
+  try {
+    before = read(path)
+  } catch {
+    before = ''
+  }
+  const after = make(before)
+  if (after === before) continue
+  console.log(`${check ? 'Differs' : 'Wrote'}: ${path}`)
+  if (check) process.exitCode = 1
+  else writeFileSync(new URL(`../${path}`, import.meta.url), after)
+}
+if (process.exitCode === 1) console.error('Declarations changed: run `npm run docs` and look at the diff')
