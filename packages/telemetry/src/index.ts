@@ -9,7 +9,7 @@ export {
   type TargetListing,
 } from './btf/listing.js'
 export { BTF_TARGETS, type BtfTarget, missingTargets, type ResolvedTarget } from './btf/targets.js'
-export { examine } from './doctor/examine.js'
+export { examine, type ExamineOptions } from './examine.js'
 export {
   type BackendTrial,
   type Examination,
@@ -18,7 +18,6 @@ export {
   TOPICS,
   type Verdict,
 } from './doctor/examination.js'
-export type { ExamineOptions } from './doctor/readings.js'
 export type { Host } from './context/host.js'
 export {
   BackendError,

@@ -1,5 +1,5 @@
 import { type Fd, Poller, receiveQueue, type RecordSink } from 'quark-ebpf'
-import type { AttachedFact, MissingFact } from '../pipeline/stats.js'
+import type { AttachedFact, MissingFact } from '../facts/fact.js'
 import type { Backend, BackendCounters } from './backend.js'
 import type { Outbox } from './outbox.js'
 

@@ -1,6 +1,6 @@
 /** What a look at a machine found: data for a report, with no text that only fits a terminal. */
 
-import type { AttachedFact, MissingFact } from '../pipeline/stats.js'
+import type { AttachedFact, MissingFact } from '../facts/fact.js'
 
 /** What a finding is about, in the order of a report. */
 export const TOPICS = ['machine', 'rights', 'namespaces', 'files', 'features', 'backends'] as const

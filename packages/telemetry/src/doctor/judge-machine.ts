@@ -1,8 +1,10 @@
 /** Findings about everything that is not tried but read. */
 
-import { kernelAtLeast, parseKernelVersion } from 'quark-ebpf'
+import { type FeatureName, hookFeatures, kernelAtLeast, parseKernelVersion } from 'quark-ebpf'
+import type { HookKind } from 'quark-ebpf/probe'
+import type { MachinePart } from '../facts/fact.js'
 import type { Finding, Topic, Verdict } from './examination.js'
-import { NAMESPACES, type Readings } from './readings.js'
+import { type FactReading, NAMESPACES, type Readings } from './readings.js'
 
 /** Inode numbers of the first namespace of each kind (include/linux/proc_ns.h). */
 const INITIAL = { time: 0xefff_fffa, cgroup: 0xefff_fffb, pid: 0xefff_fffc, user: 0xefff_fffd } as const
@@ -14,22 +16,48 @@ const CAP_SYS_RESOURCE = 24
 const CAP_PERFMON = 38
 const CAP_BPF = 39
 
-/** What another namespace than the first costs, and what avoids it in a container. */
-const NAMESPACE_COSTS = {
-  pid: {
-    costs: [
-      'processes that exist already, since their pids are others than those of events',
-      'the proc connector',
-    ],
-    fix: 'docker run --pid=host …',
-  },
-  user: {
-    costs: ['capabilities do not count outside of it: the kernel refuses eBPF'],
-    fix: 'docker run --userns=host …',
-  },
-  cgroup: { costs: ['cgroup paths begin at its root'], fix: 'docker run --cgroupns=host …' },
-  time: { costs: ['start times in /proc are shifted'], fix: 'run it outside of unshare --time' },
-} as const
+/** Features of the kernel for which a process needs CAP_NET_ADMIN. */
+const OF_NET_ADMIN: readonly FeatureName[] = ['procConnector', 'cgroupLink']
+
+/** What a hook hooks, in words that can follow "where". */
+const HOOKED: Readonly<Partial<Record<HookKind, string>>> = {
+  tracepoint: 'tracepoints',
+  fentry: 'functions',
+  fexit: 'functions',
+  kprobe: 'functions',
+  kretprobe: 'functions',
+}
+
+/** What facts lose without a part of the machine. */
+function lossesOf({ facts }: Pick<Readings, 'facts'>, part: MachinePart): string[] {
+  const losses = facts.flatMap((fact) => fact.losses.filter(({ without }) => without === part))
+  return [...new Set(losses.flatMap(({ costs }) => costs))]
+}
+
+/** What is lost in another namespace than the first, and what avoids it in a container. */
+function namespaceRest(kind: (typeof NAMESPACES)[number], readings: Readings): Rest {
+  switch (kind) {
+    case 'pid': {
+      const losses = lossesOf(readings, 'procPids')
+      const why = 'since their pids are others than those of events'
+      return {
+        costs: [...losses.map((loss) => `${loss}, ${why}`), 'the proc connector'],
+        fix: PID_FIX,
+      }
+    }
+    case 'user':
+      return {
+        costs: ['capabilities do not count outside of it: the kernel refuses eBPF'],
+        fix: 'docker run --userns=host …',
+      }
+    case 'cgroup':
+      return { costs: lossesOf(readings, 'cgroupRoot'), fix: 'docker run --cgroupns=host …' }
+    case 'time':
+      return { costs: lossesOf(readings, 'bootTime'), fix: 'run it outside of unshare --time' }
+  }
+}
+
+const PID_FIX = 'docker run --pid=host …'
 
 /** What to do where lockdown is in the way. */
 export const UNLOCK = 'boot without lockdown=confidentiality on the command line of the kernel'
@@ -120,8 +148,22 @@ const CAPABILITY_COSTS: Readonly<Record<string, string>> = {
   CAP_SYS_ADMIN: 'every event',
   CAP_BPF: 'every event',
   CAP_PERFMON: 'every event',
-  CAP_NET_ADMIN: 'idChange where functions cannot be hooked',
-  CAP_SYS_PTRACE: 'exe, cwd and environment of processes that exist already',
+}
+
+function costsOfCapability(name: string, readings: Readings): readonly string[] {
+  if (name === 'CAP_NET_ADMIN') return readings.facts.flatMap(costWithoutNetAdmin)
+  if (name === 'CAP_SYS_PTRACE') return lossesOf(readings, 'procMemory')
+  return [CAPABILITY_COSTS[name] ?? []].flat()
+}
+
+/** A fact is lost where none of the ways before the one that needs the capability works. */
+function costWithoutNetAdmin({ fact, isOptional, ways }: FactReading): string[] {
+  const needsIt = (hooks: readonly HookKind[]): boolean =>
+    hooks.some((hook) => hookFeatures(hook).some((feature) => OF_NET_ADMIN.includes(feature)))
+  const at = ways.findIndex(needsIt)
+  if (isOptional || at === -1) return []
+  const hooked = new Set(ways.slice(0, at).flatMap((hooks) => hooks.map((hook) => HOOKED[hook] ?? hook)))
+  return [hooked.size === 0 ? fact : `${fact} where ${[...hooked].join(' and ')} cannot be hooked`]
 }
 
 function judgeCapabilities(readings: Readings): Finding {
@@ -133,7 +175,7 @@ function judgeCapabilities(readings: Readings): Finding {
   const missing = missingCapabilities(readings)
   if (missing.length === 0) return finding('rights', 'capabilities', 'ok', `${who}, with all that are needed`)
   return finding('rights', 'capabilities', 'problem', `${who}, without ${missing.join(', ')}`, {
-    costs: [...new Set(missing.flatMap((name) => CAPABILITY_COSTS[name] ?? []))],
+    costs: [...new Set(missing.flatMap((name) => costsOfCapability(name, readings)))],
     fix:
       uid === 0 ? `docker run ${missing.map((name) => `--cap-add=${name}`).join(' ')} …` : 'sudo quark-mon',
   })
@@ -175,7 +217,8 @@ function judgeMemlock({ kernel, memlockBytes, capEffective }: Readings): Finding
 }
 
 /** Whether the namespaces of this process are the first ones. */
-export function judgeNamespaces({ namespaces, hasKernelPids }: Readings): Finding[] {
+export function judgeNamespaces(readings: Readings): Finding[] {
+  const { namespaces, hasKernelPids } = readings
   return NAMESPACES.map((kind) => {
     const inode = namespaces[kind]
     if (inode === undefined)
@@ -183,18 +226,10 @@ export function judgeNamespaces({ namespaces, hasKernelPids }: Readings): Findin
     if (inode === INITIAL[kind]) return finding('namespaces', kind, 'ok', 'the initial one')
     if (kind === 'pid' && hasKernelPids === true) {
       const found = `not the initial one: pid:[${inode}]; but /proc is of the initial one`
-      return finding('namespaces', kind, 'note', found, {
-        ...NAMESPACE_COSTS.pid,
-        costs: ['the proc connector'],
-      })
+      return finding('namespaces', kind, 'note', found, { costs: ['the proc connector'], fix: PID_FIX })
     }
-    return finding(
-      'namespaces',
-      kind,
-      'problem',
-      `not the initial one: ${kind}:[${inode}]`,
-      NAMESPACE_COSTS[kind],
-    )
+    const found = `not the initial one: ${kind}:[${inode}]`
+    return finding('namespaces', kind, 'problem', found, namespaceRest(kind, readings))
   })
 }
 
@@ -203,7 +238,8 @@ export function judgeFiles(readings: Readings): Finding[] {
   return [judgeProc(readings), judgeHidepid(readings), judgeCgroups(readings), judgeTracefs(readings)]
 }
 
-function judgeProc({ hasKernelPids, namespaces }: Readings): Finding {
+function judgeProc(readings: Readings): Finding {
+  const { hasKernelPids, namespaces } = readings
   if (hasKernelPids === true) return finding('files', '/proc', 'ok', 'shows the pids that the kernel tells')
   const isInitial = namespaces.pid === undefined || namespaces.pid === INITIAL.pid
   return finding(
@@ -212,13 +248,14 @@ function judgeProc({ hasKernelPids, namespaces }: Readings): Finding {
     'problem',
     hasKernelPids === undefined ? 'not mounted' : 'shows the processes of another pid namespace',
     {
-      costs: ['processes that exist already'],
-      fix: isInitial ? 'mount -t proc proc /proc' : NAMESPACE_COSTS.pid.fix,
+      costs: lossesOf(readings, 'procPids'),
+      fix: isInitial ? 'mount -t proc proc /proc' : PID_FIX,
     },
   )
 }
 
-function judgeHidepid({ hidepid, uid, capEffective }: Readings): Finding {
+function judgeHidepid(readings: Readings): Finding {
+  const { hidepid, uid, capEffective } = readings
   const name = 'hidepid'
   if (hidepid === undefined) return finding('files', name, 'ok', 'off')
   const seesAll = ((capEffective ?? 0n) & (1n << BigInt(CAP_SYS_PTRACE))) !== 0n
@@ -226,15 +263,16 @@ function judgeHidepid({ hidepid, uid, capEffective }: Readings): Finding {
     return finding('files', name, 'ok', `${hidepid}, which does not hide anything from this process`)
   }
   return finding('files', name, 'problem', `${hidepid}: processes of other users are hidden`, {
-    costs: ['processes of other users that exist already'],
+    costs: lossesOf(readings, 'procOfOthers'),
     fix: 'mount -o remount,hidepid=0 /proc',
   })
 }
 
-function judgeCgroups({ cgroups }: Readings): Finding {
+function judgeCgroups(readings: Readings): Finding {
+  const { cgroups } = readings
   if (cgroups === undefined) {
     return finding('files', 'cgroups', 'problem', 'neither v2 nor v1 with pids is mounted', {
-      costs: ['cgroup', 'container'],
+      costs: lossesOf(readings, 'cgroups'),
       fix: 'mount -t cgroup2 none /sys/fs/cgroup',
     })
   }

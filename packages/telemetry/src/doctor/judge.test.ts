@@ -3,7 +3,7 @@ import test from 'node:test'
 import { FEATURE_NAMES, type FeatureName } from 'quark-ebpf'
 import type { BackendTrial, Examination, Finding } from './examination.js'
 import { judge } from './judge.js'
-import { type FeatureReading, readHidepid, readMemlock, type Readings } from './readings.js'
+import { type FactReading, type FeatureReading, readHidepid, readMemlock, type Readings } from './readings.js'
 
 const ALL_CAPABILITIES = (1n << 41n) - 1n
 const WORKS: BackendTrial = {
@@ -26,6 +26,30 @@ function features(absent: Partial<Record<FeatureName, string>> = {}): FeatureRea
   })
 }
 
+const FACTS: readonly FactReading[] = [
+  {
+    fact: 'fork',
+    isOptional: false,
+    ways: [['tracepoint']],
+    losses: [
+      { without: 'procPids', costs: ['toys that exist already'] },
+      { without: 'procOfOthers', costs: ['toys of other users'] },
+      { without: 'procMemory', costs: ['shapes of toys'] },
+      { without: 'bootTime', costs: ['start times of toys'] },
+    ],
+  },
+  {
+    fact: 'ids',
+    isOptional: false,
+    ways: [['fentry'], ['kprobe'], ['socketFilter']],
+    losses: [
+      { without: 'cgroups', costs: ['cgroups of toys'] },
+      { without: 'cgroupRoot', costs: ['paths of toys'] },
+    ],
+  },
+  { fact: 'threads', isOptional: true, ways: [['tracepoint']], losses: [] },
+]
+
 /** A machine on which nothing is wrong, but for what is given. */
 function machine(changes: Partial<Readings> = {}): Readings {
   return {
@@ -43,11 +67,7 @@ function machine(changes: Partial<Readings> = {}): Readings {
     cgroups: { kind: 'unified', mountPoint: '/sys/fs/cgroup', mountRoot: '/', hierarchyId: 0 },
     tracefs: { path: '/sys/kernel/tracing', isWritable: true },
     features: features(),
-    facts: [
-      { fact: 'fork', isOptional: false, ways: [['tracepoint']] },
-      { fact: 'idChange', isOptional: false, ways: [['fentry'], ['kprobe'], ['socketFilter']] },
-      { fact: 'threads', isOptional: true, ways: [['tracepoint']] },
-    ],
+    facts: FACTS,
     trials: [WORKS],
     ...changes,
   }
@@ -79,7 +99,7 @@ test('each thing that is wrong is found, with what it costs and what to do', asy
       { uid: 1000, capEffective: 0n },
       'problem',
       /^user 1000, without CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_PTRACE$/,
-      /every event.*idChange/,
+      /every event.*ids where functions cannot be hooked, shapes of toys/,
       /^sudo /,
     ],
     [
@@ -87,7 +107,7 @@ test('each thing that is wrong is found, with what it costs and what to do', asy
       { capEffective: ALL_CAPABILITIES & ~(1n << 12n) },
       'problem',
       /^root, without CAP_NET_ADMIN$/,
-      /^idChange/,
+      /^ids where functions cannot be hooked$/,
       /--cap-add=CAP_NET_ADMIN/,
     ],
     [
@@ -128,7 +148,7 @@ test('each thing that is wrong is found, with what it costs and what to do', asy
       { namespaces: { ...namespaces, pid: 5 }, hasKernelPids: false },
       'problem',
       /pid:\[5\]/,
-      /exist already/,
+      /toys that exist already/,
       /--pid=host/,
     ],
     [
@@ -145,24 +165,52 @@ test('each thing that is wrong is found, with what it costs and what to do', asy
       { namespaces: { ...namespaces, cgroup: 5 } },
       'problem',
       /cgroup:\[5\]/,
-      /paths/,
+      /^paths of toys$/,
       /--cgroupns=host/,
     ],
-    ['time', { namespaces: { ...namespaces, time: 5 } }, 'problem', /time:\[5\]/, /start times/, /unshare/],
+    [
+      'time',
+      { namespaces: { ...namespaces, time: 5 } },
+      'problem',
+      /time:\[5\]/,
+      /^start times of toys$/,
+      /unshare/,
+    ],
     ['time', { namespaces: { ...namespaces, time: undefined } }, 'unknown', /has none/, /^$/, /^$/],
-    ['/proc', { hasKernelPids: false }, 'problem', /another pid namespace/, /exist already/, /mount -t proc/],
-    ['/proc', { hasKernelPids: undefined }, 'problem', /not mounted/, /exist already/, /mount -t proc/],
+    [
+      '/proc',
+      { hasKernelPids: false },
+      'problem',
+      /another pid namespace/,
+      /toys that exist already/,
+      /mount -t proc/,
+    ],
+    [
+      '/proc',
+      { hasKernelPids: undefined },
+      'problem',
+      /not mounted/,
+      /toys that exist already/,
+      /mount -t proc/,
+    ],
     [
       '/proc',
       { hasKernelPids: false, namespaces: { ...namespaces, pid: 5 } },
       'problem',
       /another pid namespace/,
-      /exist already/,
+      /toys that exist already/,
       /--pid=host/,
     ],
-    ['hidepid', { hidepid: '2', uid: 1, capEffective: 0n }, 'problem', /hidden/, /other users/, /hidepid=0/],
+    [
+      'hidepid',
+      { hidepid: '2', uid: 1, capEffective: 0n },
+      'problem',
+      /hidden/,
+      /^toys of other users$/,
+      /hidepid=0/,
+    ],
     ['hidepid', { hidepid: 'invisible' }, 'ok', /does not hide/, /^$/, /^$/],
-    ['cgroups', { cgroups: undefined }, 'problem', /neither/, /cgroup/, /mount -t cgroup2/],
+    ['cgroups', { cgroups: undefined }, 'problem', /neither/, /^cgroups of toys$/, /mount -t cgroup2/],
     [
       'tracefs',
       { tracefs: { problem: 'not mounted' } },
@@ -211,7 +259,7 @@ test('a feature costs the facts that have no other way', () => {
   assert.deepEqual(costs('tpBtf', 'tpBtf'), [])
   assert.deepEqual(costs('tpBtf', 'tpBtf', 'rawTracepoint'), ['fork', 'threads (when asked for)'])
   assert.deepEqual(costs('fentry', 'fentry', 'kprobe'), [])
-  assert.deepEqual(costs('kprobe', 'fentry', 'kprobe', 'procConnector'), ['idChange'])
+  assert.deepEqual(costs('kprobe', 'fentry', 'kprobe', 'procConnector'), ['ids'])
   assert.deepEqual(costs('ringbuf', 'ringbuf'), ['the ebpf backend'])
   assert.deepEqual(costs('lsm', 'lsm'), [])
   assert.match(costs('bpfLoop', 'bpfLoop').join(), /128th of a path/)
@@ -276,7 +324,7 @@ test('the default backend is the first that works, and unknown when one before i
 })
 
 test('a fact that the default backend lacks is a problem, one that another lacks is not', () => {
-  const missing = [{ fact: 'idChange', reason: 'no hook' }]
+  const missing = [{ fact: 'ids', reason: 'no hook' }]
   const lacking = judge(machine({ trials: [{ ...WORKS, missing }] }))
   assert.equal(lacking.complete, false)
   assert.deepEqual(findingOf(lacking, 'ebpf'), {
@@ -284,8 +332,8 @@ test('a fact that the default backend lacks is a problem, one that another lacks
     name: 'ebpf',
     verdict: 'problem',
     found: 'works: fork (tp_btf/sched_process_fork)',
-    details: ['no idChange: no hook'],
-    costs: ['idChange'],
+    details: ['no ids: no hook'],
+    costs: ['ids'],
   })
   const other = judge(machine({ trials: [WORKS, { ...WORKS, backend: 'second', missing }] }))
   assert.equal(other.complete, true)
@@ -298,8 +346,8 @@ test('a fact that the default backend lacks is a problem, one that another lacks
       .map((name) => findingOf(between, name))
       .map(({ verdict, costs }) => [verdict, costs]),
     [
-      ['problem', ['idChange']],
-      ['problem', ['idChange']],
+      ['problem', ['ids']],
+      ['problem', ['ids']],
       ['absent', []],
     ],
   )

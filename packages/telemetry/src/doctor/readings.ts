@@ -13,12 +13,8 @@ import {
 import type { HookKind } from 'quark-ebpf/probe'
 import { BACKEND_NAMES, type BackendName } from '../options/declare.js'
 import { openKernelTypes } from '../btf/types.js'
-import { checkOptions } from '../options/check.js'
 import { BackendError, QuarkError } from '../errors.js'
-import type { Fact } from '../facts/fact.js'
-import { probesOf } from '../facts/rungs.js'
-import { catalogue, kinds } from '../kinds/index.js'
-import { Quark } from '../quark.js'
+import type { AttachedFact, Fact, MachineLoss, MissingFact } from '../facts/fact.js'
 import { type CgroupHierarchy, findCgroupHierarchy } from '../process/procfs/cgroup-mounts.js'
 import { hasKernelPids } from '../process/procfs/pids.js'
 import type { BackendTrial } from './examination.js'
@@ -26,12 +22,23 @@ import type { BackendTrial } from './examination.js'
 /** What the kernel calls the namespaces that matter here. */
 export const NAMESPACES = ['pid', 'user', 'cgroup', 'time'] as const
 
-/** A fact, and the hooks of each way to learn it. */
-export interface FactHooks {
+/** A fact as far as machines make a difference to it. */
+export interface FactReading {
   readonly fact: string
   /** Learnt only when asked for. */
   readonly isOptional: boolean
+  /** The hooks of each way to learn it through programs; none for a way that needs no hooks. */
   readonly ways: readonly (readonly HookKind[])[]
+  readonly losses: readonly MachineLoss[]
+}
+
+/** What of a fact depends on the machine. */
+export function readFact({ name, rungs, losses = [] }: Fact, isOptional: boolean): FactReading {
+  const ways = rungs.flatMap((rung): HookKind[][] => {
+    if (rung.by === 'ebpf') return [[...new Set(rung.probes.map(({ hook }) => hook.kind))]]
+    return rung.by === 'source' ? [[]] : []
+  })
+  return { fact: name, isOptional, ways, losses }
 }
 
 /** Whether the kernel lets this process use a feature; `code` is that of the error when it does not. */
@@ -62,16 +69,27 @@ export interface Readings {
   readonly cgroups: CgroupHierarchy | undefined
   readonly tracefs: { readonly path: string; readonly isWritable: boolean } | { readonly problem: string }
   readonly features: readonly FeatureReading[]
-  readonly facts: readonly FactHooks[]
+  readonly facts: readonly FactReading[]
   readonly trials: readonly BackendTrial[]
 }
 
-/** How to look at a machine. */
-export interface ExamineOptions {
-  /** Also try backends that change settings of the machine for a moment: `audit`. Default false. */
-  readonly audit?: boolean
-  /** BTF file, as for `Quark.open`. */
-  readonly btf?: string
+/** What is tried on a machine. */
+export interface Subject {
+  /** BTF file; the running kernel's own when absent. */
+  readonly btf: string | undefined
+  /** Also try backends that change settings of the machine for a moment. */
+  readonly withAudit: boolean
+  readonly facts: readonly FactReading[]
+  /** Opens a queue with one backend. */
+  open(backend: BackendName): Promise<OpenQueue>
+}
+
+/** A queue as far as it is looked at. */
+export interface OpenQueue extends AsyncDisposable {
+  readonly capabilities: {
+    readonly attached: readonly AttachedFact[]
+    readonly missing: readonly MissingFact[]
+  }
 }
 
 /** Backends whose trial others on the machine may notice. */
@@ -82,13 +100,13 @@ const ONLY_IF_ASKED: readonly string[] = ['audit']
  *
  * @throws {PlatformError} when this is not Linux on x64 or arm64
  */
-export async function readMachine(options: ExamineOptions): Promise<Readings> {
-  const { btf } = checkOptions(catalogue.options, options.btf === undefined ? {} : { btf: options.btf })
+export async function readMachine(subject: Subject): Promise<Readings> {
+  const { btf, facts } = subject
   const { capEffective, lockdown, seccomp } = permissionFacts()
   const trials: BackendTrial[] = []
   for (const backend of BACKEND_NAMES) {
     trials.push(
-      ONLY_IF_ASKED.includes(backend) && options.audit !== true
+      ONLY_IF_ASKED.includes(backend) && !subject.withAudit
         ? {
             backend,
             outcome: 'notTried',
@@ -96,7 +114,7 @@ export async function readMachine(options: ExamineOptions): Promise<Readings> {
             missing: [],
             reason: 'it changes the audit rules (--audit tries it)',
           }
-        : await tryBackend(backend, btf),
+        : await tryBackend(backend, subject),
     )
   }
   return {
@@ -114,14 +132,14 @@ export async function readMachine(options: ExamineOptions): Promise<Readings> {
     cgroups: findCgroupHierarchy(),
     tracefs: readTracefs(),
     features: FEATURE_NAMES.map(readFeature),
-    facts: factHooks(),
+    facts,
     trials,
   }
 }
 
-async function tryBackend(backend: BackendName, btf: string | undefined): Promise<BackendTrial> {
+async function tryBackend(backend: BackendName, subject: Subject): Promise<BackendTrial> {
   try {
-    await using quark = await Quark.open({ backends: [backend], ...(btf === undefined ? {} : { btf }) })
+    await using quark = await subject.open(backend)
     const { attached, missing } = quark.capabilities
     return { backend, outcome: 'works', attached, missing }
   } catch (error) {
@@ -136,19 +154,6 @@ function readFeature(name: FeatureName): FeatureReading {
   if (reason === undefined) return { feature, supported, minKernel }
   const code = reason instanceof EbpfError ? { code: reason.code } : {}
   return { feature, supported, minKernel, reason: reason.message, ...code }
-}
-
-function factHooks(): FactHooks[] {
-  const factsOf = (options: { threads: boolean; failedExecs: boolean }): Fact[] =>
-    kinds.flatMap((kind) =>
-      kind.facts({ settings: checkOptions(catalogue.options, options), hierarchy: undefined }),
-    )
-  const byDefault = new Set(factsOf({ threads: false, failedExecs: false }).map(({ name }) => name))
-  return factsOf({ threads: true, failedExecs: true }).map(({ name, rungs }) => ({
-    fact: name,
-    isOptional: !byDefault.has(name),
-    ways: probesOf(rungs).map((probes) => [...new Set(probes.map(({ hook }) => hook.kind))]),
-  }))
 }
 
 function readTypes(path: string | undefined): Readings['types'] {

@@ -18,9 +18,9 @@ export interface Fact {
 
 /**
  * Parts of a machine that facts depend on beside hooks: the pids of events in /proc, processes of others there, their
- * memory and links, the hierarchy of cgroups, and its root.
+ * memory and links, times since boot in /proc, the hierarchy of cgroups, and its root.
  */
-export type MachinePart = 'procPids' | 'procOfOthers' | 'procMemory' | 'cgroups' | 'cgroupRoot'
+export type MachinePart = 'procPids' | 'procOfOthers' | 'procMemory' | 'bootTime' | 'cgroups' | 'cgroupRoot'
 
 /** What is lost without a part of the machine. */
 export interface MachineLoss {

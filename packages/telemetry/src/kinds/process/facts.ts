@@ -73,6 +73,7 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
         { without: 'procPids', costs: ['processes that exist already'] },
         { without: 'procOfOthers', costs: ['processes of other users that exist already'] },
         { without: 'procMemory', costs: ['exe, cwd and environment of processes that exist already'] },
+        { without: 'bootTime', costs: ['start times in /proc are shifted'] },
       ],
     },
   ]
