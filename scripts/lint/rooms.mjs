@@ -51,6 +51,11 @@ export const packages = {
       may: ['errors', 'event', 'aggregate'],
       packages: ['node:*'],
     },
+    facts: {
+      is: 'what kinds want to learn, and the ways to learn it',
+      may: ['errors'],
+      packages: ['quark-ebpf'],
+    },
     order: {
       is: 'records in order of time',
       may: ['errors', 'memory', 'event'],
@@ -68,6 +73,7 @@ export const packages = {
         'errors',
         'memory',
         'event',
+        'facts',
         'options',
         'aggregate',
         'process',
@@ -79,7 +85,7 @@ export const packages = {
     },
     'kinds/kind': {
       is: 'what a kind is',
-      may: ['errors', 'memory', 'event', 'options', 'aggregate', 'process'],
+      may: ['errors', 'memory', 'event', 'facts', 'options', 'aggregate', 'process'],
       packages: ['quark-ebpf/probe'],
     },
     'kinds/catalogue': {
@@ -88,13 +94,13 @@ export const packages = {
     },
     'kinds/*': {
       is: 'one kind of event',
-      may: ['errors', 'memory', 'event', 'options', 'aggregate', 'process', 'kinds/kind'],
+      may: ['errors', 'memory', 'event', 'facts', 'options', 'aggregate', 'process', 'kinds/kind'],
       packages: ['node:*', 'quark-ebpf'],
     },
     btf: { is: 'types of kernels without BTF', may: ['errors'], packages: ['node:*', 'quark-ebpf'] },
     backend: {
       is: 'where records come from: transport, whatever they hold',
-      may: ['errors', 'memory', 'event', 'options', 'process', 'btf'],
+      may: ['errors', 'memory', 'event', 'facts', 'options', 'process', 'btf'],
       packages: ['node:*', 'quark-ebpf'],
     },
     context: {
@@ -109,6 +115,7 @@ export const packages = {
         'errors',
         'memory',
         'event',
+        'facts',
         'options',
         'order',
         'aggregate',
@@ -123,12 +130,12 @@ export const packages = {
     },
     recording: {
       is: 'recordings, written and read',
-      may: ['errors', 'memory', 'event', 'options', 'kinds/kind', 'kinds/catalogue'],
+      may: ['errors', 'memory', 'event', 'facts', 'options', 'kinds/kind', 'kinds/catalogue'],
       packages: ['node:*', 'quark-ebpf'],
     },
     doctor: {
       is: 'what this machine allows',
-      may: ['errors', 'event', 'options', 'btf', 'backend', 'process', 'kinds/catalogue'],
+      may: ['errors', 'event', 'facts', 'options', 'btf', 'backend', 'process'],
       packages: ['node:*', 'quark-ebpf'],
     },
     self: {
