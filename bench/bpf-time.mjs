@@ -65,7 +65,7 @@ function attachEmpty() {
 function attachProbes(probes, flavor, options = {}) {
   const session = ProbeSession.open(
     { btf: kernelBtf(), ringSizeBytes: RING_SIZE_BYTES, flavors: [flavor], ...options },
-    Math.max(...probes.map(({ maxSizeBytes }) => maxSizeBytes)),
+    probes,
   )
   try {
     const programs = probes.map((one) => session.attach(one))
@@ -78,7 +78,7 @@ function attachProbes(probes, flavor, options = {}) {
 
 function read(session) {
   session.drain({ record: () => {} })
-  const lost = session.counters().lost.reduce((sum, count) => sum + count, 0)
+  const lost = [...session.counters().lost.values()].reduce((sum, count) => sum + count, 0)
   if (lost > 0) throw new Error(`${lost} records found no room`)
 }
 

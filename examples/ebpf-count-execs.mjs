@@ -36,7 +36,7 @@ try {
   }
   const rows = [...counts].sort(([, a], [, b]) => b - a)
   for (const [comm, count] of rows) console.log(`${String(count).padStart(6)} ${comm}`)
-  console.log(`${seen} execs, ${session.counters().lost[1]} lost`)
+  console.log(`${seen} execs, ${session.counters().lost.get(1)} lost`)
 } finally {
   session.close()
 }

@@ -2,6 +2,7 @@
 
 import { release } from 'node:os'
 import { EbpfError, possibleCpuCount } from 'quark-ebpf'
+import { MAX_LEVELS } from 'quark-ebpf/probe'
 import { AggregationTable } from './aggregate/table.js'
 import type { Backend } from './backend/backend.js'
 import { type BackendContext, openBackend } from './backend/index.js'
@@ -18,7 +19,7 @@ import { BypassFeed } from './pipeline/bypass-feed.js'
 import { Clock } from './pipeline/clock.js'
 import type { Feed } from './pipeline/feed.js'
 import { LiveFeed } from './pipeline/live-feed.js'
-import { Pipeline } from './pipeline/pipeline.js'
+import { Pipeline, type PipelineOptions } from './pipeline/pipeline.js'
 import type { MissingFact } from './pipeline/stats.js'
 import { procProblem } from './process/procfs/pids.js'
 import { ProcessTable } from './process/table.js'
@@ -55,7 +56,8 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   let recorder: RecordingWriter | undefined
   try {
     const tables = tablesOf(settings as QuarkSettings, clock.bootEpochNs, hierarchy)
-    const pipeline = pipelineOf(catalogue, settings, tables, possibleCpuCount())
+    const lanes = { cpus: possibleCpuCount(), levels: MAX_LEVELS }
+    const pipeline = pipelineOf(catalogue, settings, tables, lanes)
     const kernel = release()
     if (settings.bypass) {
       const feed = new BypassFeed(backend, clock, kernel, settings.pollMs, catalogue.recordTypes)
@@ -111,7 +113,8 @@ export function replayParts(catalogue: Catalogue, path: string, options: object)
   try {
     const settings = replaySettings(catalogue, reader, options)
     const tables = tablesOf(settings as QuarkSettings, BigInt(reader.header.bootEpochNs), undefined)
-    const pipeline = pipelineOf(catalogue, settings, tables, reader.header.cpus)
+    const { cpus, levels = 1 } = reader.header
+    const pipeline = pipelineOf(catalogue, settings, tables, { cpus, levels })
     const feed = new ReplayFeed(reader, pipeline)
     return { catalogue, feed, pipeline, signal: settings.signal, failures: [] }
   } catch (error) {
@@ -153,7 +156,7 @@ function pipelineOf(
   catalogue: Catalogue,
   settings: Settings,
   tables: ReturnType<typeof tablesOf>,
-  cpus: number,
+  lanes: Pick<PipelineOptions, 'cpus' | 'levels'>,
 ): Pipeline {
   const { maxLength, maxBufferBytes, holdMs, releaseEarly } = settings
   return new Pipeline(
@@ -164,7 +167,7 @@ function pipelineOf(
       maxBufferBytes,
       holdMs,
       releaseEarly,
-      cpus,
+      ...lanes,
     },
     tables,
   )

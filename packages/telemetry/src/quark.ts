@@ -207,7 +207,12 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     const { counters, tables } = this.#pipeline
     const { processes } = tables
     const lostRingFull = byName(lost, this.#catalogue.recordTypes)
-    const total = lost.reduce((sum, count) => sum + count, 0)
+    const made = new Map(produced)
+    let total = 0
+    for (const [type, count] of lost) {
+      made.set(type, (made.get(type) ?? 0) + count)
+      total += count
+    }
     const bypass = this.#feed instanceof BypassFeed ? this.#feed : undefined
     const rejected = counters.rejected + (bypass?.rejected ?? 0)
     const insertions = counters.insertions + (bypass?.delivered ?? 0)
@@ -221,10 +226,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       nonAggregations: counters.nonAggregations,
       garbageCollections: processes.collected,
       processes: processes.size,
-      produced: byName(
-        produced.map((count, type) => count + (lost[type] ?? 0)),
-        this.#catalogue.recordTypes,
-      ),
+      produced: byName(made, this.#catalogue.recordTypes),
       lost: total + rejected + recursionMisses,
       lostRingFull,
       lostRejected: rejected,
@@ -274,13 +276,16 @@ export async function replayQuark(catalogue: Catalogue, path: string, options: o
   return newQuark(replayParts(catalogue, path, options))
 }
 
-function byName(counts: Float64Array, recordTypes: readonly RecordType[]): Record<string, number> {
+function byName(
+  counts: ReadonlyMap<number, number>,
+  recordTypes: readonly RecordType[],
+): Record<string, number> {
   const named: Record<string, number> = {}
   for (const { name, layout } of recordTypes) {
-    const count = counts[layout.type] ?? 0
+    const count = counts.get(layout.type) ?? 0
     if (count > 0) named[name] = count
   }
-  const [unknown = 0] = counts
+  const unknown = counts.get(0) ?? 0
   if (unknown > 0) named['unknown'] = unknown
   return named
 }

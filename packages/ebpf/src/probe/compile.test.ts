@@ -10,7 +10,7 @@ import { cpuRingsLayout, RECORD_OFFSET } from './scratch.js'
 import { expectGolden } from './testing/golden.js'
 import { smallBtf } from './testing/small-btf.js'
 import type { Target } from './target.js'
-import { target } from './testing/target.js'
+import { SIZES, target } from './testing/target.js'
 import type { SmallTask } from './testing/small-kernel.js'
 import { record } from './record.js'
 import { u16, u32, u64, s64, chars } from './fields.js'
@@ -112,13 +112,13 @@ test('a program is what it was', async (t) => {
     expectGolden('sample-window', textOf(compileProbe(sample, goal), goal))
   })
   await t.test('a ring for each CPU', () => {
-    const goal = target({ cpuRings: cpuRingsLayout(1 << 18, 8192, 4096) })
+    const goal = target({ cpuRings: cpuRingsLayout(1 << 18, SIZES, 4096) })
     expectGolden('cpu-rings', textOf(compileProbe(rename, goal), goal))
   })
   await t.test('a kernel that preempts tracing programs', () => {
     const goal = target({ preemptible: true })
     expectGolden('preemptible', textOf(compileProbe(rename, goal), goal))
-    expectGolden('preemptible-stand-in', textOf(compileProbe(rename, goal, 'standIn'), goal))
+    expectGolden('preemptible-stand-in', textOf(compileProbe(rename, goal, { role: 'standIn' }), goal))
   })
   await t.test('a socket filter', () => {
     const filter = probe(

@@ -3,12 +3,10 @@
 import {
   Assembler,
   type AssembledCode,
-  BPF_FUNC_get_smp_processor_id,
   BPF_FUNC_ktime_get_boot_ns,
   R0,
   R1,
   R6,
-  R7,
   R9,
   R10,
   type Register,
@@ -17,7 +15,8 @@ import { BuildError, NotSupportedError } from '../errors.js'
 import { emitArgument } from './hooks/arguments.js'
 import { callNumber, type HookType, hookType } from './hooks/index.js'
 import type { ExprNode } from './expr.js'
-import { HEADER_CPU, HEADER_SEQ, HEADER_TIME, HEADER_TYPE, type RecordLayout } from './record.js'
+import { HEADER_SEQ, HEADER_TIME, HEADER_TYPE, type RecordLayout } from './record.js'
+import { emitEnter, emitLeave } from './levels.js'
 import { type Flavor, type LoadFrame, LoadTree } from './load-tree.js'
 import { emitLoads } from './loads.js'
 import { emitToReader } from './output-reader.js'
@@ -25,11 +24,13 @@ import { emitOutput } from './output.js'
 import { describeProbe, Lack, type Probe } from './probe.js'
 import { presentArguments } from './prototype.js'
 import { type ResolvedExpr, Resolver, Unresolved } from './resolve.js'
-import { RECORD_OFFSET, SCRATCH_MAP, SLOT_SEQ, TEMP_CURSOR } from './scratch.js'
+import { NOTE_BYTES, notesOffset, RECORD_OFFSET, SLOT_SEQ, TEMP_CURSOR } from './scratch.js'
 import { type Computed, Tails } from './compile-tails.js'
-import type { MissingField, Target } from './target.js'
+import type { Assignment, MissingField, Target } from './target.js'
 import { CONDITION_FRAME, CONDITION_TEMPORARIES, Values } from './values.js'
-import { emitPart, type Role, standInTypes, type StandInTypes } from './stand-in.js'
+import { emitPart, standInTypes, type StandInTypes } from './stand-in.js'
+
+const FIRST_OF_ALL: Assignment = { role: 'first', counter: 0, share: undefined, note: 0 }
 
 export interface CompiledProbe {
   readonly probe: Probe
@@ -45,9 +46,14 @@ export interface CompiledProbe {
  * @throws {PrototypeError} when the hook's prototype is not the declared one
  * @throws {BuildError} when the condition cannot be resolved, or the program cannot be encoded
  */
-export function compileProbe(probe: Probe, target: Target, role: Role = 'first'): CompiledProbe {
+export function compileProbe(
+  probe: Probe,
+  target: Target,
+  assignment: Partial<Assignment> = {},
+): CompiledProbe {
   const present = presentArguments(probe.hook, target.btf)
-  return new Compiler(probe, target, new Resolver(target.btf, probe.hook, present)).compile(role)
+  const resolver = new Resolver(target.btf, probe.hook, present)
+  return new Compiler(probe, target, resolver).compile({ ...FIRST_OF_ALL, ...assignment })
 }
 
 /** What the program of a probe needs to have a stand-in (stand-in.ts); `undefined` when it has none. */
@@ -114,15 +120,15 @@ class Compiler implements LoadFrame {
     this.#preemption = preemptionOf(this.#hookType, target)
   }
 
-  compile(role: Role): CompiledProbe {
+  compile(assignment: Assignment): CompiledProbe {
     const { asm } = this
     asm.mov(R6, R1)
     // First of all: whoever comes in between on this CPU finds the program running, and is skipped by the kernel.
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_disable', this.#preemption.disable)
-    this.#emitRole(role)
+    this.#emitPart(assignment)
     this.#emitFilter()
     this.#emitCondition()
-    this.#emitScratch()
+    emitEnter(asm, this.#probe.maxSizeBytes, this.#target)
     this.#escape = 'leave'
     this.#emitEffects()
     const { record, maxSizeBytes } = this.#probe
@@ -130,10 +136,11 @@ class Compiler implements LoadFrame {
       this.#emitHeader(record)
       this.#emitFields()
       const outgoing = { ...record, maxSizeBytes }
-      if (this.#hookType.output === 'ring') emitOutput(asm, outgoing, this.#target)
+      if (this.#hookType.output === 'ring') emitOutput(asm, outgoing, this.#target, assignment)
       else emitToReader(asm, outgoing, this.#target.btf)
     }
     asm.label('leave')
+    emitLeave(asm, this.#probe.maxSizeBytes, this.#target)
     asm.label('out')
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_enable', this.#preemption.enable)
     asm.movImm(R0, this.#hookType.exitValue).exit().emitAsides()
@@ -146,28 +153,17 @@ class Compiler implements LoadFrame {
     }
   }
 
-  #emitRole(role: Role): void {
-    const { cpus, scratchSlotBytes } = this.#target
+  #emitPart({ role, note }: Assignment): void {
+    const { cpus, scratch } = this.#target
     const types = standInOf(this.#probe, this.#target)
     if (types === undefined) return
-    const recordType = this.#probe.record?.type ?? 0
-    emitPart(this.asm, { role, types, recordType, cpus, slotBytes: scratchSlotBytes })
+    emitPart(this.asm, { role, types, note: notesOffset(scratch) + note * NOTE_BYTES, cpus, scratch })
   }
 
   argument(dst: Register, index: number): void {
     const { btf, architecture } = this.#target
     const escape = this.#escape
     emitArgument(this.asm, dst, index, { hook: this.#probe.hook, btf, architecture, escape })
-  }
-
-  /** R9 = this CPU's scratch slot. */
-  #emitScratch(): void {
-    const { asm } = this
-    const { cpus, scratchSlotBytes } = this.#target
-    asm.call(BPF_FUNC_get_smp_processor_id).jumpIfImm('>=', R0, cpus, 'out')
-    asm.mov(R7, R0).aluImm('mul', R0, scratchSlotBytes)
-    asm.loadMapValue(R9, SCRATCH_MAP, 0).alu('add', R9, R0)
-    asm.store(2, R9, RECORD_OFFSET + HEADER_CPU, R7)
   }
 
   /** Goes on only for the system calls that the probe wants. */
@@ -234,7 +230,7 @@ class Compiler implements LoadFrame {
       this.#values.prepare(key, tree)
       if (value !== undefined) this.#values.prepare(value, tree)
       emitLoads(this, tree)
-      if (effect.kind === 'claim') this.#values.emitClaim(effect.map, key, 'out')
+      if (effect.kind === 'claim') this.#values.emitClaim(effect.map, key, 'leave')
       else if (value === undefined) this.#values.emitRemove(effect.map, key)
       else this.#values.emitStore(effect.map, key, value)
     }
@@ -260,7 +256,7 @@ class Compiler implements LoadFrame {
     asm.storeImm(2, R9, RECORD_OFFSET + HEADER_TYPE, type)
     if (this.#hookType.output === 'ring') {
       // The number advances whether or not the record finds room: a gap is a loss, seen where it happened.
-      asm.load(8, R1, R9, SLOT_SEQ).aluImm('add', R1, 1).store(8, R9, SLOT_SEQ, R1)
+      asm.load(4, R1, R9, SLOT_SEQ).aluImm('add', R1, 1).store(4, R9, SLOT_SEQ, R1)
       asm.store(4, R9, RECORD_OFFSET + HEADER_SEQ, R1)
     } else {
       asm.storeImm(4, R9, RECORD_OFFSET + HEADER_SEQ, 0)

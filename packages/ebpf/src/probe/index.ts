@@ -145,7 +145,9 @@ export {
 } from './probe.js'
 export { decodeRecord, type EncodableFieldsOf, encodeRecord, type RecordHeader } from './codec.js'
 export { type CompiledProbe, compileProbe } from './compile.js'
-export type { MissingField, Target } from './target.js'
+export type { Assignment, MissingField, Target } from './target.js'
+export { inTask } from './contexts.js'
+export { type LevelSizes, MAX_LEVELS, type ScratchLayout, scratchLayout } from './scratch.js'
 export type { Role } from './stand-in.js'
 export type { Flavor } from './load-tree.js'
 export {

@@ -1,13 +1,24 @@
 /**
  * Memory that the generated programs work in: one map with one entry, so that its address is a constant of
- * each program and no lookup happens at run time. Each CPU has a slot of its own, made of whole pages:
+ * each program and no lookup happens at run time. Each CPU has a slot for every level of nesting (levels.ts), made of
+ * whole pages. The first level's is the last of its CPU, and the largest:
  *
  * ```
- *  0      8     16     24     32             288        544        576           1344        1600
- *  ┌──────┬─────┬──────┬──────┬──────────────┬──────────┬──────────┬─────────────┬───────────┬──────────────┐
- *  │ wake,│ seq │ head │ tail │ produced[32] │ lost[32] │ stood in │ temporaries │ tasks[32] │ record       │
- *  └──────┴─────┴──────┴──────┴──────────────┴──────────┴──────────┴─────────────┴───────────┴──────────────┘
- *   the first page is mapped into user space                                                  being written
+ *  CPU 0                                     CPU 1
+ *  ┌─────────┬─────────┬───────────────────┬─────────┬─────────┬───────────────────┐
+ *  │ level 2 │ level 1 │ level 0           │ level 2 │ level 1 │ level 0           │
+ *  └─────────┴─────────┴───────────────────┴─────────┴─────────┴───────────────────┘
+ * ```
+ *
+ * A level of a CPU is a lane: it has its own record in the making, its own numbers, and its own ring where CPUs have
+ * rings. A slot:
+ *
+ * ```
+ *  0       8      16     24   28     32     36    40            552       1064    1112    1304          2048
+ *  ┌───────┬──────┬──────┬────┬──────┬──────┬─────┬─────────────┬─────────┬───────┬───────┬─────────────┬────────┐
+ *  │ wake, │ head │ tail │ seq│ depth│ ring,│ mask│ produced[64]│ lost[64]│ rarely│ shares│ temporaries │ record │
+ *  └───────┴──────┴──────┴────┴──────┴──────┴─────┴─────────────┴─────────┴───────┴───────┴─────────────┴────────┘
+ *   the first page is mapped into user space                                                being written
  * ```
  *
  * All of it lies together because the first touch of a page or line is what a short program pays for: the counts of the
@@ -15,17 +26,26 @@
  * registers, so that the verifier sees an unknown number where it would otherwise follow a new range in every
  * iteration.
  *
- * Where each CPU has a ring of its own (`output.ts`), a second map holds them, again in one entry.
+ * Where each CPU has rings of its own (`output.ts`), a second map holds them, again in one entry.
  */
 
 import type { MapSpec } from '../map/map.js'
 
 export const SCRATCH_MAP = 'scratch'
-/** The ring that all CPUs share, or that only wakes the reader when each has one of its own. */
+/** The ring that all CPUs share, or that only wakes the reader when each has its own. */
 export const RING_MAP = 'ring'
 export const CPU_RINGS_MAP = 'cpu_rings'
 
-/** u32 that tells the programs on this CPU whether the reader sleeps. */
+/** Most levels that a CPU can have: a task, a softirq in it, an interrupt in that, and one that cannot be masked. */
+export const MAX_LEVELS = 4
+/** Types of records that one session can count. */
+export const COUNTERS = 64
+/** Kinds whose share of a ring one session can bound. */
+export const MAX_SHARES = 8
+/** Probes of one session that can have a stand-in. */
+export const MAX_NOTES = 64
+
+/** u32 that tells the programs on this lane whether the reader sleeps. */
 export const SLOT_WAKE = 0
 /** The reader will poll again by itself: never wake it. */
 export const WAKE_NEVER = 0
@@ -34,81 +54,167 @@ export const WAKE_ON_RECORD = 1
 /** The reader sleeps for a short, fixed time: wake it early once half the ring is filled. */
 export const WAKE_ON_BACKLOG = 2
 
-/** u32: which position, by its lower half, is the first byte of this CPU's ring. */
+/** u32: which position, by its lower half, is the first byte of this lane's ring. */
 export const SLOT_ORIGIN = 4
-/** u64: records written or lost so far on this CPU. */
-export const SLOT_SEQ = 8
-/** u64: bytes that programs have written to the ring of this CPU so far. */
-export const SLOT_HEAD = 16
+/** u64: bytes that programs have written to the ring of this lane so far. */
+export const SLOT_HEAD = 8
 /** u64: bytes of them that the reader is done with; written by the reader. */
-export const SLOT_TAIL = 24
-/** u64[32]: records that reached the ring, by type. */
-export const SLOT_PRODUCED = 32
-/** u64[32]: records that found no room, by type. */
-export const SLOT_LOST = 288
-/** Counters of each kind; record types that are congruent share one. */
-export const TYPES = 32
+export const SLOT_TAIL = 16
+/** u32: records written or lost so far on this lane. */
+export const SLOT_SEQ = 24
+/** u32: programs that are at work on this CPU, one inside the other; only in the first level's slot. */
+export const SLOT_DEPTH = 28
+/** u32: where in the map of rings this lane's ring begins; written by the session. */
+export const SLOT_RING = 32
+/** u32: bytes of this lane's ring, less one; written by the session. */
+export const SLOT_RING_MASK = 36
+/** u64[64]: records that reached the ring, by the counter of their type. */
+export const SLOT_PRODUCED = 40
+/** u64[64]: records that found no room, by the counter of their type. */
+export const SLOT_LOST = 552
 /** u64: runs that the kernel skipped and that a stand-in made up for (stand-in.ts). */
-export const SLOT_STOOD_IN = 544
+export const SLOT_STOOD_IN = 1064
+/** u64: runs that found no level free; only in the first level's slot. */
+export const SLOT_TOO_DEEP = 1072
+/** u32: where in the map the slot of this CPU's first level begins; written by the session. */
+export const SLOT_FIRST_LEVEL = 1080
+/** Of each kind that has a share: see `SHARE_*`. */
+export const SLOT_SHARES = 1112
+export const SHARE_BYTES = 24
+/** u64: bytes that records of the kind took in the ring so far. */
+export const SHARE_WRITTEN = 0
+/** u64: bytes of them that the reader is done with; written by the reader. */
+export const SHARE_CONSUMED = 8
+/** u64: bytes that may wait; written by the session. */
+export const SHARE_LIMIT = 16
 
 /** First of the 8-byte temporaries, and the end of them. */
-export const FIRST_TEMPORARY = 576
-export const END_OF_TEMPORARIES = 1344
-/** u64[32]: address of the task in which the programs of each type ran last on this CPU (stand-in.ts). */
-export const SLOT_TASKS = 1344
-export const RECORD_OFFSET = 1600
+export const FIRST_TEMPORARY = 1304
+export const END_OF_TEMPORARIES = 2048
+export const RECORD_OFFSET = 2048
 
 /** Temporaries with a fixed meaning; those from `FREE_TEMPORARY` on are handed out by the compiler. */
-export const TEMP_CURSOR = 576
-export const TEMP_DENTRY = 584
-export const TEMP_MOUNT = 592
-export const TEMP_ROOT_DENTRY = 600
-export const TEMP_ROOT_MOUNT = 608
-export const TEMP_NEXT = 616
-export const TEMP_PATH_LENGTH = 624
-export const TEMP_FLAGS = 632
-export const FREE_TEMPORARY = 640
+export const TEMP_CURSOR = 1304
+export const TEMP_DENTRY = 1312
+export const TEMP_MOUNT = 1320
+export const TEMP_ROOT_DENTRY = 1328
+export const TEMP_ROOT_MOUNT = 1336
+export const TEMP_NEXT = 1344
+export const TEMP_PATH_LENGTH = 1352
+export const TEMP_FLAGS = 1360
+export const FREE_TEMPORARY = 1368
 
 /** A record is copied in steps of so many bytes, the last of which may reach beyond it. */
 export const COPY_STEP_BYTES = 32
 
-/** Bytes of one CPU's slot for records of up to `maxRecordBytes`. */
-export function scratchSlotBytes(maxRecordBytes: number, pageBytes: number): number {
-  return Math.ceil((RECORD_OFFSET + maxRecordBytes + COPY_STEP_BYTES) / pageBytes) * pageBytes
+/** What one stand-in notes (stand-in.ts); all notes of a CPU are at the end of its first level's slot. */
+export const NOTE_BYTES = 16
+const NOTES_BYTES = MAX_NOTES * NOTE_BYTES
+
+/** What decides the size of slots and of rings. */
+export interface LevelSizes {
+  readonly levels: number
+  /** Bytes of the largest record of any probe. */
+  readonly maxRecordBytes: number
+  /** Bytes of the largest record of a probe that may interrupt another one; larger ones work on the first level only. */
+  readonly nestedRecordBytes: number
 }
 
-export function scratchMap(cpus: number, slotBytes: number): MapSpec {
+/** Where the slots are. */
+export interface ScratchLayout {
+  readonly levels: number
+  readonly nestedRecordBytes: number
+  /** Bytes of the first level's slot. */
+  readonly firstBytes: number
+  /** Bytes of any other level's slot. */
+  readonly nestedBytes: number
+  /** From one CPU to the next. */
+  readonly cpuBytes: number
+}
+
+export function scratchLayout(sizes: LevelSizes, pageBytes: number): ScratchLayout {
+  const { levels, maxRecordBytes, nestedRecordBytes } = sizes
+  const slotBytes = (recordBytes: number): number => RECORD_OFFSET + recordBytes + COPY_STEP_BYTES
+  const firstBytes = wholePages(slotBytes(maxRecordBytes) + NOTES_BYTES, pageBytes)
+  const nestedBytes = wholePages(slotBytes(nestedRecordBytes), pageBytes)
+  return {
+    levels,
+    nestedRecordBytes,
+    firstBytes,
+    nestedBytes,
+    cpuBytes: firstBytes + (levels - 1) * nestedBytes,
+  }
+}
+
+/** Where the slot of a level begins within its CPU's part of the map. */
+export function levelOffset({ levels, nestedBytes }: ScratchLayout, level: number): number {
+  return (levels - 1 - level) * nestedBytes
+}
+
+/** Where the notes of stand-ins begin within their CPU's part of the map. */
+export function notesOffset({ cpuBytes }: ScratchLayout): number {
+  return cpuBytes - NOTES_BYTES
+}
+
+function wholePages(bytes: number, pageBytes: number): number {
+  return Math.ceil(bytes / pageBytes) * pageBytes
+}
+
+export function scratchMap(cpus: number, { cpuBytes }: ScratchLayout): MapSpec {
   return {
     name: SCRATCH_MAP,
     type: 'array',
     keySizeBytes: 4,
-    valueSizeBytes: cpus * slotBytes,
+    valueSizeBytes: cpus * cpuBytes,
     maxEntries: 1,
     mmapable: true,
   }
 }
 
 /**
- * Rings of the CPUs, one behind the other in one map. A position is bytes since creation, and its place the distance
- * from the origin modulo the size. Each record is its length (u32), four unused bytes, and its bytes, padded to 8.
- * Behind each ring is room for the largest record, so that none ever wraps.
+ * Rings of the CPUs, one behind the other in one map, in the order of the slots. A position is bytes since creation, and
+ * its place the distance from the origin modulo the size. Each record is its length (u32), four unused bytes, and its
+ * bytes, padded to 8. Behind each ring is room for the largest record, so that none ever wraps.
  *
  * A program that finds the ring empty makes the head the origin, and begins with the first byte again: a reader that
  * keeps up has programs write to a few lines that the CPU still has, and not through all of the ring.
  */
 export interface CpuRingsLayout {
-  /** Of one ring; a power of two. */
+  readonly levels: number
+  /** Of the first level's ring; a power of two. */
   readonly sizeBytes: number
-  /** From one ring to the next: whole pages. */
+  /** Of any other level's ring; a power of two. */
+  readonly nestedSizeBytes: number
+  /** From a ring of another level to the next ring: whole pages. */
+  readonly nestedStrideBytes: number
+  /** From one CPU to the next: whole pages. */
   readonly strideBytes: number
 }
 
 /** Bytes in front of each record in the ring of a CPU. */
 export const CPU_RING_HEADER_BYTES = 8
+/** A program that interrupts another one is rare: its level's ring is by so much smaller than that of the first. */
+const NESTED_SHARE = 1 / 8
 
-export function cpuRingsLayout(sizeBytes: number, maxRecordBytes: number, pageBytes: number): CpuRingsLayout {
-  const room = CPU_RING_HEADER_BYTES + maxRecordBytes + COPY_STEP_BYTES
-  return { sizeBytes, strideBytes: Math.ceil((sizeBytes + room) / pageBytes) * pageBytes }
+export function cpuRingsLayout(sizeBytes: number, sizes: LevelSizes, pageBytes: number): CpuRingsLayout {
+  const { levels, maxRecordBytes, nestedRecordBytes } = sizes
+  const nestedSizeBytes = Math.max(pageBytes, sizeBytes * NESTED_SHARE)
+  const room = (recordBytes: number): number => CPU_RING_HEADER_BYTES + recordBytes + COPY_STEP_BYTES
+  const firstStrideBytes = wholePages(sizeBytes + room(maxRecordBytes), pageBytes)
+  const nestedStrideBytes = wholePages(nestedSizeBytes + room(nestedRecordBytes), pageBytes)
+  return {
+    levels,
+    sizeBytes,
+    nestedSizeBytes,
+    nestedStrideBytes,
+    strideBytes: firstStrideBytes + (levels - 1) * nestedStrideBytes,
+  }
+}
+
+/** Where the ring of a level of a CPU begins in the map. */
+export function ringOffset(layout: CpuRingsLayout, cpu: number, level: number): number {
+  const { levels, strideBytes, nestedStrideBytes } = layout
+  return cpu * strideBytes + (levels - 1 - level) * nestedStrideBytes
 }
 
 export function cpuRingsMap(cpus: number, { strideBytes }: CpuRingsLayout): MapSpec {

@@ -1,13 +1,22 @@
 /**
  * Since Linux 6.19 a task may be preempted inside a tracing program, and the kernel skips the runs of other tasks that
  * reach the program on that CPU meanwhile. A program cannot avoid that: what was put off while it forbade preemption
- * happens the moment it allows it again, and it is still running then.
+ * happens the moment it allows it again, and it is still running then. Of what interrupts a task in the middle of the
+ * program, the kernel skips the runs as well.
  *
- * So each tracepoint has the same program twice. The first notes its task; the second, which the kernel calls next in
- * the same task, works only if the first was skipped: some other task noted itself last on this CPU, and is still
- * bound to the CPU, as tasks inside of programs are. What is left: a run is lost, and counted, when its task comes in
- * before the first instruction of the other, or moves to another CPU before the second program; and it is told twice
- * when its task is preempted between the two and the next one inside the first.
+ * So each tracepoint has the same program twice. The first notes where it runs: its task, and the address of its
+ * arguments, which says on which stack and how deep. The second, which the kernel calls next in the same place, works
+ * only if the first was skipped, and that is when the note shows
+ *
+ * - another task, which is still bound to the CPU, as tasks inside of programs are;
+ * - the same task, but what this run has interrupted: farther up the same stack, or on the task's own stack while this
+ *   run has another. What has interrupted this run since the first program is farther down, or on another stack than the
+ *   task's, and is over.
+ *
+ * What is left: a run is lost, and counted, when it comes in before the first instruction of the other, when it finds
+ * the note of an earlier run at its own place, or when its task moves to another CPU before the second program; and it
+ * is recorded twice when its task is preempted between the two and the next one inside the first, or inside another
+ * program that was interrupted by the first.
  */
 
 import {
@@ -17,13 +26,25 @@ import {
   R0,
   R1,
   R2,
+  R3,
+  R6,
+  R7,
   R8,
+  R10,
 } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
-import { SCRATCH_MAP, SLOT_STOOD_IN, SLOT_TASKS, TYPES } from './scratch.js'
+import { levelOffset, SCRATCH_MAP, type ScratchLayout, SLOT_STOOD_IN } from './scratch.js'
 
 /** Which of the two programs of a tracepoint that may be preempted: the second works where the first was skipped. */
 export type Role = 'first' | 'standIn'
+
+/** Bytes of a stack of the kernel; those of kernels with 64 KiB pages or memory checkers are larger. */
+const STACK_BYTES = 16 << 10
+/** A note: the task, and the address of the arguments. */
+const NOTE_TASK = 0
+const NOTE_PLACE = 8
+/** The address of the arguments, on its way from a pointer to a number. */
+const PLACE_SLOT = -8
 
 /** What a stand-in needs of a kernel. */
 export interface StandInTypes {
@@ -31,40 +52,63 @@ export interface StandInTypes {
   readonly task: number
   /** Offset of `task_struct.migration_disabled`, u16. */
   readonly boundOffset: number
+  /** Offset of `task_struct.stack`, a pointer. */
+  readonly stackOffset: number
 }
 
 /** `undefined` where the kernel lacks what a stand-in needs. */
 export function standInTypes(btf: Btf): StandInTypes | undefined {
   const castId = btf.findFunction('bpf_rdonly_cast')?.id
   const task = btf.findStruct('task_struct')
-  const bound = task === undefined ? undefined : btf.member(task, 'migration_disabled')
-  if (castId === undefined || task === undefined || bound === undefined) return undefined
-  return { castId, task, boundOffset: bound.bitOffset / 8 }
+  if (castId === undefined || task === undefined) return undefined
+  const bound = btf.member(task, 'migration_disabled')
+  const stack = btf.member(task, 'stack')
+  if (bound === undefined || stack === undefined) return undefined
+  return { castId, task, boundOffset: bound.bitOffset / 8, stackOffset: stack.bitOffset / 8 }
 }
 
 /** Where a program of a pair works, and what it is in the pair. */
 export interface Part {
   readonly role: Role
   readonly types: StandInTypes
-  readonly recordType: number
+  /** Offset of the pair's note within the part of a CPU. */
+  readonly note: number
   readonly cpus: number
-  readonly slotBytes: number
+  readonly scratch: ScratchLayout
 }
 
-/** Notes the task, or goes to `out` unless the first program was skipped. Preemption must be off. */
+/** Notes where it runs, or goes to `out` unless the first program was skipped. Preemption must be off, R6 the context. */
 export function emitPart(asm: Assembler, part: Part): void {
-  const { role, types, recordType, cpus, slotBytes } = part
-  const at = SLOT_TASKS + (recordType % TYPES) * 8
+  const { role, note, cpus, scratch } = part
   asm.call(BPF_FUNC_get_smp_processor_id).jumpIfImm('>=', R0, cpus, 'out')
-  asm.aluImm('mul', R0, slotBytes).loadMapValue(R8, SCRATCH_MAP, 0).alu('add', R8, R0)
+  asm.aluImm('mul', R0, scratch.cpuBytes).loadMapValue(R8, SCRATCH_MAP, note).alu('add', R8, R0)
   asm.call(BPF_FUNC_get_current_task)
-  if (role === 'first') {
-    asm.store(8, R8, at, R0)
-    return
-  }
-  asm.load(8, R1, R8, at).jumpIfImm('==', R1, 0, 'out').jumpIf('==', R1, R0, 'out')
+  if (role === 'first') asm.store(8, R8, NOTE_TASK, R0).store(8, R8, NOTE_PLACE, R6)
+  else emitUnlessSkipped(asm, part)
+}
+
+/** Goes to `out` unless the first program was skipped; R8 = the note, R0 = the task. */
+function emitUnlessSkipped(asm: Assembler, { types, cpus, scratch }: Part): void {
+  const { castId, task, boundOffset, stackOffset } = types
+  const sameTask = asm.uniqueLabel('same_task')
+  const skipped = asm.uniqueLabel('skipped')
+  const elsewhere = asm.uniqueLabel('elsewhere')
+  asm.load(8, R1, R8, NOTE_TASK).jumpIf('==', R1, R0, sameTask).jumpIfImm('==', R1, 0, 'out')
   // That task may be gone: a cast address reads 0 where nothing is.
-  asm.movImm(R2, types.task).callKfunc('bpf_rdonly_cast', types.castId)
-  asm.load(2, R1, R0, types.boundOffset).jumpIfImm('==', R1, 0, 'out')
-  asm.load(8, R1, R8, SLOT_STOOD_IN).aluImm('add', R1, 1).store(8, R8, SLOT_STOOD_IN, R1)
+  asm.movImm(R2, task).callKfunc('bpf_rdonly_cast', castId)
+  asm.load(2, R1, R0, boundOffset).jumpIfImm('==', R1, 0, 'out')
+  asm.label(skipped)
+  asm.call(BPF_FUNC_get_smp_processor_id).jumpIfImm('>=', R0, cpus, 'out')
+  asm.aluImm('mul', R0, scratch.cpuBytes).loadMapValue(R8, SCRATCH_MAP, levelOffset(scratch, 0))
+  asm.alu('add', R8, R0).movImm(R1, 1).atomicAdd(8, R8, SLOT_STOOD_IN, R1)
+  asm.aside(sameTask, () => {
+    // R7 = this place, R2 = the noted one: both relative to the task's stack, then to each other.
+    asm.movImm(R2, task).callKfunc('bpf_rdonly_cast', castId).load(8, R3, R0, stackOffset)
+    asm.store(8, R10, PLACE_SLOT, R6).load(8, R7, R10, PLACE_SLOT).load(8, R2, R8, NOTE_PLACE)
+    asm.alu('sub', R7, R3).alu('sub', R2, R3)
+    asm.jumpIfImm('>=', R7, STACK_BYTES, elsewhere)
+    asm.jumpIfImm('>=', R2, STACK_BYTES, 'out').jumpIf('>', R2, R7, skipped).jump('out')
+    asm.label(elsewhere).jumpIfImm('<', R2, STACK_BYTES, skipped)
+    asm.alu('sub', R2, R7).jumpIfImm('==', R2, 0, 'out').jumpIfImm('<', R2, STACK_BYTES, skipped).jump('out')
+  })
 }

@@ -2,7 +2,8 @@
 
 import type { Btf } from '../btf/index.js'
 import type { Flavor } from './load-tree.js'
-import type { CpuRingsLayout } from './scratch.js'
+import type { CpuRingsLayout, ScratchLayout } from './scratch.js'
+import type { Role } from './stand-in.js'
 
 /** What a program is generated for. */
 export interface Target {
@@ -12,10 +13,10 @@ export interface Target {
   readonly architecture: 'x64' | 'arm64'
   /** Possible CPUs: slots of the scratch and state maps. */
   readonly cpus: number
-  /** Bytes of one scratch slot: the same for all programs that share the map. */
-  readonly scratchSlotBytes: number
+  /** Where the slots of the scratch are: the same for all programs that share the map. */
+  readonly scratch: ScratchLayout
   readonly ringSizeBytes: number
-  /** Each CPU has a ring of its own. Needs x64 and `probeRead`. */
+  /** Each CPU has rings of its own. Needs x64 and `probeRead`. */
   readonly cpuRings: CpuRingsLayout | undefined
   /** The kernel may preempt tracing programs (since 6.19), and the scratch belongs to the CPU. */
   readonly preemptible: boolean
@@ -23,6 +24,17 @@ export interface Target {
   readonly kernelPreempts: boolean
   /** Programs may call bpf_probe_read_kernel; lockdown=confidentiality refuses it. */
   readonly probeRead: boolean
+}
+
+/** What a session hands out to the programs of a probe. */
+export interface Assignment {
+  readonly role: Role
+  /** Which of the counters are those of its record type. */
+  readonly counter: number
+  /** Which of the shares of a ring is that of its kind; undefined when it may take all. */
+  readonly share: number | undefined
+  /** Which of the notes its stand-in goes by. */
+  readonly note: number
 }
 
 /** A field that a kernel or a probe cannot supply. */

@@ -1,28 +1,35 @@
 import { ClosedError } from '../errors.js'
 import { HEADER_TIME } from '../probe/record.js'
-import { CPU_RING_HEADER_BYTES, type CpuRingsLayout } from '../probe/scratch.js'
+import { CPU_RING_HEADER_BYTES } from '../probe/scratch.js'
 import type { RecordSink } from './cursor.js'
+import type { RingShares } from './shares.js'
 
-/** The memory of all rings, laid out as `CpuRingsLayout` says. */
+/** The memory of one ring: that of one level of one CPU (probe/scratch.ts). */
+export interface CpuRingMemory {
+  /** The bytes that were written so far. */
+  readonly head: BigUint64Array
+  /** The bytes that are given back. */
+  readonly tail: BigUint64Array
+  /** The lower half of the position that is its first byte. */
+  readonly origin: Uint32Array
+  /** Where it begins. */
+  readonly startBytes: number
+  /** A power of two. */
+  readonly sizeBytes: number
+  readonly shares: RingShares | undefined
+}
+
+/** The memory of all rings. */
 export interface CpuRingsMemory {
-  /** For each CPU, the bytes that were written so far. */
-  readonly heads: readonly BigUint64Array[]
-  /** For each CPU, the bytes that are given back. */
-  readonly tails: readonly BigUint64Array[]
-  /** For each CPU, the lower half of the position that is the first byte of its ring. */
-  readonly origins: readonly Uint32Array[]
+  readonly rings: readonly CpuRingMemory[]
   readonly words: Uint32Array
   readonly bytes: Buffer
 }
 
-/** One CPU's ring, as far as the reader has come. */
-interface Cursor {
-  readonly base: number
-  readonly head: BigUint64Array
-  readonly tail: BigUint64Array
-  readonly newOrigin: Uint32Array
+/** One ring, as far as the reader has come. */
+interface Cursor extends CpuRingMemory {
   /** The position at the first byte. */
-  origin: number
+  firstAt: number
   /** Exact as a number for 2^53 bytes. */
   position: number
   committed: number
@@ -36,30 +43,22 @@ interface Cursor {
 }
 
 /**
- * The one consumer of rings that belong to one CPU each (probe/output.ts). Knows only memory, nothing of where it
+ * The one consumer of rings that belong to one level of one CPU each (probe/output.ts). Knows only memory, nothing of where it
  * comes from.
  */
 export class CpuRings {
-  readonly #layout: CpuRingsLayout
   readonly #cursors: readonly Cursor[]
   /** Dropped at `stop()`, so that no view is touched after the memory is gone. */
   #memory: CpuRingsMemory | undefined
   #isDraining = false
 
-  constructor(layout: CpuRingsLayout, memory: CpuRingsMemory) {
-    this.#layout = layout
+  constructor(memory: CpuRingsMemory) {
     this.#memory = memory
-    this.#cursors = memory.heads.map((head, cpu) => {
-      const tail = memory.tails[cpu]!
-      const position = Number(Atomics.load(tail, 0))
-      const base = cpu * layout.strideBytes
-      const newOrigin = memory.origins[cpu]!
+    this.#cursors = memory.rings.map((ring) => {
+      const position = Number(Atomics.load(ring.tail, 0))
       return {
-        base,
-        head,
-        tail,
-        newOrigin,
-        origin: 0,
+        ...ring,
+        firstAt: 0,
         position,
         committed: position,
         end: position,
@@ -76,7 +75,8 @@ export class CpuRings {
    * @throws {ClosedError}
    */
   get backlogBytes(): number {
-    return this.#backlogs().reduce((sum, bytes) => sum + bytes, 0)
+    this.#open()
+    return this.#cursors.reduce((sum, cursor) => sum + backlogOf(cursor), 0)
   }
 
   /**
@@ -85,14 +85,15 @@ export class CpuRings {
    * @throws {ClosedError}
    */
   get fullness(): number {
-    return Math.max(...this.#backlogs()) / this.#layout.sizeBytes
+    this.#open()
+    return this.#cursors.reduce((most, cursor) => Math.max(most, backlogOf(cursor) / cursor.sizeBytes), 0)
   }
 
   /**
-   * Hands what was written when the call began to `sink`, or `max` records of it, without copying: those of one CPU in
+   * Hands what was written when the call began to `sink`, or `max` records of it, without copying: those of one ring in
    * their order, and those of several by their times. Room is given back at the end, and at every quarter of a ring.
    * When the sink throws, the record it threw at counts as consumed. The sink may stop the rings. A record whose length
-   * cannot be is handed over with none, and what that CPU wrote after it is skipped.
+   * cannot be is handed over with none, and what was written to that ring after it is skipped.
    *
    * @returns how many records the sink got
    * @throws {ClosedError}
@@ -102,7 +103,6 @@ export class CpuRings {
     const { words, bytes } = this.#open()
     if (this.#isDraining) throw new TypeError('Cannot begin a drain of rings: a drain is not finished')
     this.#isDraining = true
-    const quarter = this.#layout.sizeBytes / 4
     let count = 0
     try {
       const filled = this.#begin(words)
@@ -112,18 +112,21 @@ export class CpuRings {
         const start = cursor.at + CPU_RING_HEADER_BYTES
         let lengthBytes = words[cursor.at >> 2]!
         if (lengthBytes <= cursor.end - cursor.position - CPU_RING_HEADER_BYTES) {
-          cursor.position += (lengthBytes + CPU_RING_HEADER_BYTES + 7) & ~7
+          const sizeBytes = (lengthBytes + CPU_RING_HEADER_BYTES + 7) & ~7
+          cursor.position += sizeBytes
+          cursor.shares?.add(words[start >> 2]! & 0xffff, sizeBytes)
         } else {
           // Where the next one begins is not known. A record of no length is one that every sink refuses and counts.
           lengthBytes = 0
           cursor.position = cursor.end
+          cursor.shares?.skip()
         }
         if (cursor.position < cursor.end) this.#look(cursor, words)
         else filled.splice(index, 1)
         count += 1
         sink.record(words, bytes, start, lengthBytes)
         if (this.#memory === undefined) break
-        if (cursor.position - cursor.committed >= quarter) commit(cursor)
+        if (cursor.position - cursor.committed >= cursor.sizeBytes / 4) commit(cursor)
       }
     } finally {
       this.#isDraining = false
@@ -145,28 +148,27 @@ export class CpuRings {
     const filled = this.#cursors.filter(({ position, end }) => position < end)
     for (const cursor of filled) {
       // The origin moves only while the ring is empty: to where the reader is.
-      if (Atomics.load(cursor.newOrigin, 0) === cursor.position % 2 ** 32) cursor.origin = cursor.position
+      if (Atomics.load(cursor.origin, 0) === cursor.position % 2 ** 32) cursor.firstAt = cursor.position
       this.#look(cursor, words)
     }
     return filled
   }
 
   #look(cursor: Cursor, words: Uint32Array): void {
-    cursor.at = cursor.base + ((cursor.position - cursor.origin) % this.#layout.sizeBytes)
+    cursor.at = cursor.startBytes + ((cursor.position - cursor.firstAt) % cursor.sizeBytes)
     const time = (cursor.at + CPU_RING_HEADER_BYTES + HEADER_TIME) >> 2
     cursor.timeLow = words[time]!
     cursor.timeHigh = words[time + 1]!
-  }
-
-  #backlogs(): number[] {
-    this.#open()
-    return this.#cursors.map(({ head, committed }) => Number(Atomics.load(head, 0)) - committed)
   }
 
   #open(): CpuRingsMemory {
     if (this.#memory === undefined) throw new ClosedError('Reader of the rings')
     return this.#memory
   }
+}
+
+function backlogOf({ head, committed }: Cursor): number {
+  return Number(Atomics.load(head, 0)) - committed
 }
 
 /** Which one's next record is the oldest. */
@@ -183,6 +185,7 @@ function earliest(cursors: readonly Cursor[]): number {
 
 function commit(cursor: Cursor): void {
   if (cursor.position === cursor.committed) return
+  cursor.shares?.commit()
   Atomics.store(cursor.tail, 0, BigInt(cursor.position))
   cursor.committed = cursor.position
 }

@@ -1,5 +1,6 @@
 import { ClosedError } from '../errors.js'
 import { type LeasedRange, RingLease } from './lease.js'
+import type { RingShares } from './shares.js'
 
 /*
  * Memory of a BPF_MAP_TYPE_RINGBUF (kernel/bpf/ringbuf.c), positions counted in bytes since creation:
@@ -38,6 +39,7 @@ export interface RingMemory {
   readonly headers: Int32Array
   readonly words: Uint32Array
   readonly bytes: Buffer
+  readonly shares?: RingShares | undefined
 }
 
 /** Walks the records of a ring; knows only memory, nothing of where it comes from. */
@@ -73,7 +75,8 @@ export class RingCursor {
   /**
    * Hands each finished record to `sink`, without copying, up to what was written when the call began or `max`
    * records. A record that a program has not finished yet ends the batch; discarded ones are skipped. Space is
-   * given back once per batch, or at every quarter of the ring. When the sink throws, the record it threw at
+   * given back once per batch, or at every quarter of the ring. A record whose length cannot be is handed over with none,
+   * and what was written after it is skipped. When the sink throws, the record it threw at
    * counts as consumed, so that one bad record cannot stop the ring. The sink may stop the cursor.
    *
    * @returns how many records the sink got
@@ -82,10 +85,10 @@ export class RingCursor {
    */
   drain(sink: RecordSink, max: number = Number.POSITIVE_INFINITY): number {
     const memory = this.#begin('drain')
-    const { words, bytes, headers } = memory
-    const mask = this.capacityBytes - 1
+    const { words, bytes, headers, shares } = memory
     const quarter = this.capacityBytes / 4
     const end = Number(Atomics.load(memory.producer, 0))
+    const mask = this.capacityBytes - 1
     let position = this.#position
     let offset = position % this.capacityBytes
     let count = 0
@@ -95,13 +98,22 @@ export class RingCursor {
         if ((header & BUSY) !== 0) {
           break
         }
-        const lengthBytes = header & LENGTH_MASK
+        let lengthBytes = header & LENGTH_MASK
         const sizeBytes = (lengthBytes + HEADER_SIZE_BYTES + 7) & ~7
         const start = offset + HEADER_SIZE_BYTES
-        position += sizeBytes
-        offset = (offset + sizeBytes) & mask
+        const isPossible = sizeBytes <= end - position
+        if (isPossible) {
+          position += sizeBytes
+          offset = (offset + sizeBytes) & mask
+          shares?.add(words[start >> 2]! & 0xffff, sizeBytes)
+        } else {
+          // Where the next one begins is not known. A record of no length is one that every sink refuses and counts.
+          lengthBytes = 0
+          position = end
+          shares?.skip()
+        }
         this.#position = position
-        if ((header & DISCARDED) === 0) {
+        if ((header & DISCARDED) === 0 || !isPossible) {
           count += 1
           sink.record(words, bytes, start, lengthBytes)
           if (this.#memory === undefined) {
@@ -120,7 +132,8 @@ export class RingCursor {
   }
 
   /**
-   * Holds up to `max` finished records, without copying, until the lease is released; the ring fills meanwhile.
+   * Holds up to `max` finished records, without copying, until the lease is released; the ring fills meanwhile. A
+   * record whose length cannot be is treated as `drain` does.
    *
    * @throws {ClosedError}
    * @throws {TypeError} when called from a sink, or while another lease is held
@@ -136,10 +149,18 @@ export class RingCursor {
         break
       }
       const lengthBytes = header & LENGTH_MASK
+      const sizeBytes = (lengthBytes + HEADER_SIZE_BYTES + 7) & ~7
+      if (sizeBytes > end - this.#position) {
+        ranges.push({ offsetBytes: offset + HEADER_SIZE_BYTES, lengthBytes: 0 })
+        this.#position = end
+        memory.shares?.skip()
+        break
+      }
       if ((header & DISCARDED) === 0) {
         ranges.push({ offsetBytes: offset + HEADER_SIZE_BYTES, lengthBytes })
       }
-      this.#position += (lengthBytes + HEADER_SIZE_BYTES + 7) & ~7
+      this.#position += sizeBytes
+      memory.shares?.add(memory.words[(offset + HEADER_SIZE_BYTES) >> 2]! & 0xffff, sizeBytes)
     }
     this.#lease = new RingLease(memory.bytes, ranges, () => {
       this.#lease = undefined
@@ -179,6 +200,7 @@ export class RingCursor {
   /** Gives consumed space back to the producers; does nothing after `close()`. */
   #commit(): void {
     if (this.#memory !== undefined && this.#position !== this.#committed) {
+      this.#memory.shares?.commit()
       Atomics.store(this.#memory.consumer, 0, BigInt(this.#position))
       this.#committed = this.#position
     }

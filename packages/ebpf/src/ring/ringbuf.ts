@@ -1,6 +1,7 @@
 import type { BpfMap } from '../map/map.js'
 import { type RecordSink, RingCursor } from './cursor.js'
 import type { RingLease } from './lease.js'
+import type { RingShares } from './shares.js'
 import type { Fd } from '../sys/fd.js'
 import { pageSizeBytes } from '../sys/libc.js'
 import { MappedMemory } from '../sys/memory.js'
@@ -15,7 +16,12 @@ export class RingReader implements Disposable {
   readonly #cursor: RingCursor
   readonly #mappings: readonly MappedMemory[]
 
-  private constructor(map: BpfMap, consumer: MappedMemory, rest: MappedMemory) {
+  private constructor(
+    map: BpfMap,
+    consumer: MappedMemory,
+    rest: MappedMemory,
+    shares: RingShares | undefined,
+  ) {
     const page = pageSizeBytes()
     this.capacityBytes = map.spec.maxEntries
     this.fd = map.fd
@@ -26,16 +32,18 @@ export class RingReader implements Disposable {
       headers: new Int32Array(rest.buffer, page),
       words: new Uint32Array(rest.buffer, page),
       bytes: Buffer.from(rest.buffer, page),
+      shares,
     })
   }
 
   /**
    * Maps a ring for reading. Only one reader may consume a ring.
    *
+   * @param shares what a session's programs count by kind
    * @throws {KernelError} when mmap(2) refuses
    * @throws {TypeError} when `map` is no ring
    */
-  static open(map: BpfMap): RingReader {
+  static open(map: BpfMap, shares?: RingShares): RingReader {
     if (map.spec.type !== 'ringbuf' || map.spec.maxEntries > LARGEST_RING_BYTES) {
       throw new TypeError(`Map "${map.spec.name}" is not a ring of at most ${LARGEST_RING_BYTES} bytes`)
     }
@@ -45,7 +53,7 @@ export class RingReader implements Disposable {
     try {
       const sizeBytes = page + 2 * map.spec.maxEntries
       const rest = MappedMemory.map(map.fd, sizeBytes, { what, writable: false, offsetBytes: page })
-      return new RingReader(map, consumer, rest)
+      return new RingReader(map, consumer, rest, shares)
     } catch (error) {
       consumer.close()
       throw error

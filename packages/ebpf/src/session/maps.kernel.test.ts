@@ -88,7 +88,10 @@ for (const way of WAYS) {
     assert.equal(records[0]?.pid, pid)
     // Both have been removed at their end.
     assert.deepEqual([...map.keys()], [new Uint8Array(Uint32Array.of(process.pid).buffer)])
-    assert.deepEqual(Array.from(session.counters().produced.slice(0, 4)), [0, 0, 2, 0])
+    assert.deepEqual(
+      [...session.counters().produced].filter(([, count]) => count !== 0),
+      [[2, 2]],
+    )
   })
 }
 

@@ -10,11 +10,17 @@ import {
   type CpuRingsLayout,
   cpuRingsLayout,
   cpuRingsMap,
+  type LevelSizes,
+  ringOffset,
   SLOT_HEAD,
   SLOT_ORIGIN,
+  SLOT_RING,
+  SLOT_RING_MASK,
   SLOT_TAIL,
 } from '../probe/scratch.js'
+import type { SessionLanes } from './lanes.js'
 import type { SessionOptions } from './session.js'
+import type { SessionShares } from './shares.js'
 import { pageSizeBytes } from '../sys/libc.js'
 import { MappedMemory } from '../sys/memory.js'
 
@@ -22,7 +28,7 @@ import { MappedMemory } from '../sys/memory.js'
 const LEAST_BYTES = 256 << 10
 /** Rings of that size may take so many times what was asked for, on machines with many CPUs. */
 const MOST_TIMES = 4
-/** What wakes the reader: 8 bytes and their header, once per CPU and sleep. */
+/** What wakes the reader: 8 bytes and their header, once per lane and sleep. */
 const WAKE_BYTES = 16
 
 export class SessionRings implements Disposable {
@@ -35,42 +41,57 @@ export class SessionRings implements Disposable {
     map: BpfMap,
     layout: CpuRingsLayout,
     memory: MappedMemory,
-    slots: readonly MappedMemory[],
+    lanes: SessionLanes,
+    shares: SessionShares | undefined,
   ) {
     this.map = map
     this.layout = layout
     this.#memory = memory
-    this.rings = new CpuRings(layout, {
-      heads: slots.map(({ buffer }) => new BigUint64Array(buffer, SLOT_HEAD, 1)),
-      tails: slots.map(({ buffer }) => new BigUint64Array(buffer, SLOT_TAIL, 1)),
-      origins: slots.map(({ buffer }) => new Uint32Array(buffer, SLOT_ORIGIN, 1)),
+    this.rings = new CpuRings({
+      rings: lanes.pages.map(({ buffer }, lane) => {
+        const level = Math.floor(lane / lanes.cpus)
+        const startBytes = ringOffset(layout, lane % lanes.cpus, level)
+        const sizeBytes = level === 0 ? layout.sizeBytes : layout.nestedSizeBytes
+        new Uint32Array(buffer, SLOT_RING, 1)[0] = startBytes
+        new Uint32Array(buffer, SLOT_RING_MASK, 1)[0] = sizeBytes - 1
+        return {
+          head: new BigUint64Array(buffer, SLOT_HEAD, 1),
+          tail: new BigUint64Array(buffer, SLOT_TAIL, 1),
+          origin: new Uint32Array(buffer, SLOT_ORIGIN, 1),
+          startBytes,
+          sizeBytes,
+          shares: shares?.ofRing(sizeBytes, buffer),
+        }
+      }),
       words: memory.words,
       bytes: Buffer.from(memory.buffer),
     })
   }
 
   /**
-   * Makes the rings, one for each slot of the scratch; undefined where one ring for all is better.
+   * Makes the rings, one for each lane; undefined where one ring for all is better.
    *
    * @throws {EbpfError} ERR_EBPF_NOT_SUPPORTED when they were asked for and cannot be had
    * @throws {KernelError} when the kernel refuses the memory
    */
   static open(
     options: SessionOptions,
-    slots: readonly MappedMemory[],
-    maxRecordBytes: number,
+    lanes: SessionLanes,
+    sizes: LevelSizes,
+    shares: SessionShares | undefined,
   ): SessionRings | undefined {
-    const sizeBytes = ringBytes(options, slots.length)
+    const { cpus } = lanes
+    const sizeBytes = ringBytes(options, cpus)
     if (sizeBytes === undefined) return undefined
-    const layout = cpuRingsLayout(sizeBytes, maxRecordBytes, pageSizeBytes())
-    const map = createMap(layout, slots.length, options.cpuRings === true)
+    const layout = cpuRingsLayout(sizeBytes, sizes, pageSizeBytes())
+    const map = createMap(layout, cpus, options.cpuRings === true)
     if (map === undefined) return undefined
     try {
-      const memory = MappedMemory.map(map.fd, slots.length * layout.strideBytes, {
+      const memory = MappedMemory.map(map.fd, cpus * layout.strideBytes, {
         what: 'rings of the CPUs',
         writable: false,
       })
-      return new SessionRings(map, layout, memory, slots)
+      return new SessionRings(map, layout, memory, lanes, shares)
     } catch (error) {
       map.close()
       throw error
@@ -91,9 +112,9 @@ export class SessionRings implements Disposable {
 }
 
 /** Bytes of the ring that only wakes: its programs must always find room in it. */
-export function wakeRingBytes(cpus: number): number {
+export function wakeRingBytes(lanes: number): number {
   let bytes = pageSizeBytes()
-  while (bytes < 2 * cpus * WAKE_BYTES) bytes *= 2
+  while (bytes < 2 * lanes * WAKE_BYTES) bytes *= 2
   return bytes
 }
 

@@ -9,6 +9,7 @@ import { probeFeature } from '../kernel/features.js'
 import { kernelPreempts } from '../kernel/preemption.js'
 import { BpfMap, possibleCpuCount } from '../map/map.js'
 import {
+  type Assignment,
   type CompiledProbe,
   compileProbe,
   type Flavor,
@@ -19,26 +20,26 @@ import {
 } from '../probe/index.js'
 import { standInOf } from '../probe/compile.js'
 import { mapsOf } from '../probe/probe.js'
+import { levelsOf } from '../probe/contexts.js'
 import {
-  FIRST_TEMPORARY,
+  COUNTERS,
+  type LevelSizes,
+  MAX_LEVELS,
+  MAX_NOTES,
   RING_MAP,
-  scratchMap,
-  scratchSlotBytes,
-  SLOT_LOST,
-  SLOT_PRODUCED,
-  SLOT_SEQ,
-  SLOT_STOOD_IN,
+  scratchLayout,
 } from '../probe/scratch.js'
 import { Program, type ProgramInfo } from '../program/program.js'
 import type { RecordSink } from '../ring/cursor.js'
 import { RingReader } from '../ring/ringbuf.js'
 import { attachProgram, flavorsOf, hookName, type ProbeLink, programKind } from './hooks.js'
 import { splitFrames } from './frames.js'
+import { SessionLanes } from './lanes.js'
 import { SessionMaps } from './maps.js'
 import { SessionRings, wakeRingBytes } from './rings.js'
+import { SessionShares } from './shares.js'
 import { type Sleep, SessionSleep } from './sleep.js'
 import { pageSizeBytes } from '../sys/libc.js'
-import { MappedMemory } from '../sys/memory.js'
 import { kernelAtLeast } from '../sys/platform.js'
 
 export interface SessionOptions {
@@ -66,6 +67,18 @@ export interface SessionOptions {
   readonly kernelPreempts?: boolean
   /** Folder of the cgroup that hooks of cgroups are attached to, within a cgroup2 mount. Default: the root of all. */
   readonly cgroup?: string
+  /**
+   * How many programs may be at work on a CPU, one inside the other: 1 to 4. What interrupts that many is counted, and
+   * records nothing (`nestingMisses`). Each level beyond the first takes memory for a record and, where CPUs have rings,
+   * an eighth of a ring. Default: as many as the probes that `open` is given have contexts; 3 when it is given none.
+   */
+  readonly levels?: number
+  /**
+   * How much of a ring records of a kind may take, 0 to 1, by the number of the kind, the upper byte of the record type.
+   * What comes beyond is counted as lost. A kind that is not named may take all. Where CPUs have rings it counts in each
+   * of them; in the one ring of all CPUs, a record for each other lane may come on top.
+   */
+  readonly shares?: ReadonlyMap<number, number>
 }
 
 /** A probe that runs. */
@@ -85,16 +98,16 @@ export interface LoadedProbe {
   attach(): AttachedProbe
 }
 
-/** Counters of the kernel side, summed over CPUs, by record type. */
+/** Counters of the kernel side, summed over CPUs, by the record types of all probes that were loaded. */
 export interface SessionCounters {
   /** Records that reached the ring. */
-  readonly produced: Float64Array
-  /** Records that found no room in it. */
-  readonly lost: Float64Array
+  readonly produced: Map<number, number>
+  /** Records that found no room in it, or none in the share of their kind. */
+  readonly lost: Map<number, number>
 }
 
-/** Types of records that counters are kept for. */
-const TYPES = 32
+/** A task, a softirq in it, and an interrupt in that. */
+const USUAL_LEVELS = 3
 
 const FLAVORS: readonly Flavor[] = ['direct', 'probeRead']
 
@@ -118,11 +131,13 @@ export class ProbeSession implements Disposable {
   readonly ringSizeBytes: number
   readonly #options: Omit<SessionOptions, 'btf'>
   #btf: Btf | undefined
-  readonly #cpus = possibleCpuCount()
-  readonly #slotBytes: number
   readonly #maps: SessionMaps
-  /** The first page of each CPU's slot. */
-  readonly #slots: readonly MappedMemory[]
+  readonly #lanes: SessionLanes
+  readonly #shares: SessionShares | undefined
+  /** Which counter each record type has. */
+  readonly #counters = new Map<number, number>()
+  #notes = 0
+  readonly #kernelMemoryBytes: number
   /** All records, or, where the CPUs have rings of their own, what wakes the reader. */
   readonly #reader: RingReader
   readonly #cpuRings: SessionRings | undefined
@@ -132,27 +147,33 @@ export class ProbeSession implements Disposable {
   readonly #programs: Program[] = []
   #closed = false
 
-  private constructor(options: SessionOptions, slotBytes: number, resources: Resources) {
+  private constructor(options: SessionOptions, resources: Resources) {
     this.ringSizeBytes = options.ringSizeBytes
     const { btf, ...others } = options
     this.#options = others
     this.#btf = btf
-    this.#slotBytes = slotBytes
     this.#maps = resources.maps
-    this.#slots = resources.slots
+    this.#lanes = resources.lanes
+    this.#shares = resources.shares
     this.#reader = resources.reader
     this.#cpuRings = resources.cpuRings
     this.#sleep = resources.sleep
+    const { map } = resources.lanes
+    this.#kernelMemoryBytes =
+      map.valueSizeBytes + (resources.cpuRings?.map.valueSizeBytes ?? 0) + resources.reader.capacityBytes
   }
 
   /**
-   * Creates the maps. `maxRecordBytes` is the size of the largest record that any probe will write
-   * (`probe.maxSizeBytes`).
+   * Creates the maps.
    *
+   * @param records the probes that will be attached, or the size of the largest record that any of them will write
+   *   (`probe.maxSizeBytes`). When it is given the probes, and they say where they run, it takes less memory.
+   * @throws {RangeError} for levels or shares that cannot be
    * @throws {KernelError} when the kernel refuses; refusals for want of rights carry advice
    */
-  static open(options: SessionOptions, maxRecordBytes: number): ProbeSession {
-    const slotBytes = scratchSlotBytes(maxRecordBytes, pageSizeBytes())
+  static open(options: SessionOptions, records: number | readonly Probe[]): ProbeSession {
+    const sizes = sizesOf(options, records)
+    const shares = SessionShares.of(options.shares)
     const cpus = possibleCpuCount()
     const opened: Disposable[] = []
     const own = <T extends Disposable>(resource: T): T => {
@@ -160,24 +181,19 @@ export class ProbeSession implements Disposable {
       return resource
     }
     try {
-      const scratch = own(BpfMap.create(scratchMap(cpus, slotBytes)))
-      const slots = Array.from({ length: cpus }, (_, cpu) =>
-        own(
-          MappedMemory.map(scratch.fd, pageSizeBytes(), {
-            what: `counters of CPU ${cpu}`,
-            writable: true,
-            offsetBytes: cpu * slotBytes,
-          }),
-        ),
-      )
-      const cpuRings = SessionRings.open(options, slots, maxRecordBytes)
+      const lanes = own(SessionLanes.open(scratchLayout(sizes, pageSizeBytes()), cpus))
+      const cpuRings = SessionRings.open(options, lanes, sizes, shares)
       if (cpuRings !== undefined) own(cpuRings)
-      const ringBytes = cpuRings === undefined ? options.ringSizeBytes : wakeRingBytes(cpus)
+      const ringBytes = cpuRings === undefined ? options.ringSizeBytes : wakeRingBytes(lanes.pages.length)
       const ring = own(BpfMap.create({ name: RING_MAP, type: 'ringbuf', maxEntries: ringBytes }))
-      const reader = own(RingReader.open(ring))
-      const sleep = own(new SessionSleep(reader, slots, cpuRings?.rings ?? reader))
-      const maps = new SessionMaps([ring, scratch, ...(cpuRings === undefined ? [] : [cpuRings.map])])
-      return new ProbeSession(options, slotBytes, { maps, slots, reader, cpuRings, sleep })
+      const [firstPage] = lanes.pages
+      const isShared = cpuRings === undefined && firstPage !== undefined
+      const reader = own(
+        RingReader.open(ring, isShared ? shares?.ofRing(ringBytes, firstPage.buffer) : undefined),
+      )
+      const sleep = own(new SessionSleep(reader, lanes.pages, cpuRings?.rings ?? reader))
+      const maps = new SessionMaps([ring, lanes.map, ...(cpuRings === undefined ? [] : [cpuRings.map])])
+      return new ProbeSession(options, { maps, lanes, shares, reader, cpuRings, sleep })
     } catch (error) {
       for (const resource of opened.toReversed()) resource[Symbol.dispose]()
       throw error
@@ -228,13 +244,16 @@ export class ProbeSession implements Disposable {
   load(probe: Probe): LoadedProbe {
     this.#check()
     const flavors = flavorsOf(probe.hook, this.#options.flavors ?? FLAVORS)
+    let assignment: Assignment | undefined
     let refusal: VerifierError | undefined
     for (const flavor of flavors) {
       try {
-        const compiled = compileProbe(probe, this.#target(flavor))
+        const target = this.#target(flavor)
+        assignment ??= this.#assign(probe, target)
+        const compiled = compileProbe(probe, target, assignment)
         const program = this.#load(compiled, flavor)
         this.#programs.push(program)
-        const standIn = this.#loadStandIn(probe, flavor)
+        const standIn = this.#loadStandIn(probe, flavor, assignment)
         return { probe, attach: () => this.#attach(compiled, { program, standIn }, flavor) }
       } catch (error) {
         // Only the verifier's verdict depends on how memory is read.
@@ -245,12 +264,33 @@ export class ProbeSession implements Disposable {
     throw refusal ?? new BuildError(`Cannot load probe "${probe.name}": no flavour to try`)
   }
 
-  #loadStandIn(probe: Probe, flavor: Flavor): Program | undefined {
+  #loadStandIn(probe: Probe, flavor: Flavor, assignment: Assignment): Program | undefined {
     const target = this.#target(flavor)
     if (standInOf(probe, target) === undefined) return undefined
-    const program = this.#load(compileProbe(probe, target, 'standIn'), flavor)
+    const program = this.#load(compileProbe(probe, target, { ...assignment, role: 'standIn' }), flavor)
     this.#programs.push(program)
     return program
+  }
+
+  /** What of the scratch is this probe's. */
+  #assign(probe: Probe, target: Target): Assignment {
+    const hasStandIn = standInOf(probe, target) !== undefined
+    const note = hasStandIn ? this.#notes++ : 0
+    if (note >= MAX_NOTES) {
+      throw new BuildError(
+        `Cannot load probe "${probe.name}": a session has at most ${MAX_NOTES} tracepoints`,
+      )
+    }
+    const { record } = probe
+    if (record === undefined) return { role: 'first', counter: 0, share: undefined, note }
+    const counter = this.#counters.get(record.type) ?? this.#counters.size
+    if (counter >= COUNTERS) {
+      throw new BuildError(
+        `Cannot load probe "${probe.name}": a session has at most ${COUNTERS} types of records`,
+      )
+    }
+    this.#counters.set(record.type, counter)
+    return { role: 'first', counter, share: this.#shares?.shareOf(record.type), note }
   }
 
   #attach({ probe, missing }: CompiledProbe, programs: Programs, flavor: Flavor): AttachedProbe {
@@ -294,8 +334,8 @@ export class ProbeSession implements Disposable {
       flavor,
       loop: loop ?? (probeFeature('bpfLoop').supported ? 'helper' : 'bounded'),
       architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
-      cpus: this.#cpus,
-      scratchSlotBytes: this.#slotBytes,
+      cpus: this.#lanes.cpus,
+      scratch: this.#lanes.layout,
       ringSizeBytes: this.ringSizeBytes,
       cpuRings: this.#cpuRings?.layout,
       preemptible: preemptible ?? kernelAtLeast('6.19'),
@@ -382,22 +422,30 @@ export class ProbeSession implements Disposable {
   /** @throws {ClosedError} */
   counters(): SessionCounters {
     this.#check()
-    const produced = new Float64Array(TYPES)
-    const lost = new Float64Array(TYPES)
-    for (const { buffer } of this.#slots) {
-      const counters = new BigUint64Array(buffer, 0, FIRST_TEMPORARY / 8)
-      for (let type = 0; type < TYPES; type += 1) {
-        produced[type]! += Number(counters[SLOT_PRODUCED / 8 + type])
-        lost[type]! += Number(counters[SLOT_LOST / 8 + type])
-      }
+    const produced = new Map<number, number>()
+    const lost = new Map<number, number>()
+    for (const [type, counter] of this.#counters) {
+      const count = this.#lanes.count(counter)
+      produced.set(type, count.produced)
+      lost.set(type, count.lost)
     }
     return { produced, lost }
   }
 
-  /** Number of the last record that each CPU made, lost ones included. @throws {ClosedError} */
+  /**
+   * Number of the last record that each lane made, lost ones included. A lane is a level of a CPU, and records have it in
+   * place of the CPU: `lane = level * cpus + cpu`, with all possible CPUs.
+   *
+   * @throws {ClosedError}
+   */
   sequences(): Uint32Array {
     this.#check()
-    return Uint32Array.from(this.#slots, ({ buffer }) => new Uint32Array(buffer, SLOT_SEQ, 1)[0] ?? 0)
+    return this.#lanes.sequences()
+  }
+
+  /** Bytes of kernel memory that the session took for its rings and scratch; not those of programs and other maps. */
+  get kernelMemoryBytes(): number {
+    return this.#kernelMemoryBytes
   }
 
   /** Detaches all probes: no more records are made. What is in the ring can still be drained. */
@@ -413,11 +461,19 @@ export class ProbeSession implements Disposable {
     this.#check()
     const skipped = this.#running.reduce((sum, { program }) => sum + program.info().recursionMisses, 0)
     // Read second: a run that is made up for is skipped first.
-    const stoodIn = this.#slots.reduce(
-      (sum, { buffer }) => sum + Number(new BigUint64Array(buffer, SLOT_STOOD_IN, 1)[0]),
-      0,
-    )
+    const { stoodIn } = this.#lanes
     return Math.max(0, skipped - stoodIn)
+  }
+
+  /**
+   * Runs that recorded nothing and changed no map, since they interrupted as many other programs as there are levels, or,
+   * with a record too large for the other levels, any.
+   *
+   * @throws {ClosedError}
+   */
+  nestingMisses(): number {
+    this.#check()
+    return this.#lanes.tooDeep
   }
 
   /** Detaches everything and frees the maps. Records that were not drained are gone. */
@@ -429,7 +485,7 @@ export class ProbeSession implements Disposable {
     this.#sleep.close()
     this.#reader.close()
     this.#cpuRings?.close()
-    for (const slot of this.#slots) slot.close()
+    this.#lanes.close()
     this.#maps.close()
   }
 
@@ -444,7 +500,8 @@ export class ProbeSession implements Disposable {
 
 interface Resources {
   readonly maps: SessionMaps
-  readonly slots: readonly MappedMemory[]
+  readonly lanes: SessionLanes
+  readonly shares: SessionShares | undefined
   readonly reader: RingReader
   readonly cpuRings: SessionRings | undefined
   readonly sleep: SessionSleep
@@ -452,4 +509,16 @@ interface Resources {
 
 function closeLinks({ links }: Pick<Running, 'links'>): void {
   for (const link of links.toReversed()) link.close()
+}
+
+/** @throws {RangeError} for levels that cannot be */
+function sizesOf({ levels }: SessionOptions, records: number | readonly Probe[]): LevelSizes {
+  if (levels !== undefined && (!Number.isInteger(levels) || levels < 1 || levels > MAX_LEVELS)) {
+    throw new RangeError(`Cannot open a session with ${levels} levels: give 1 to ${MAX_LEVELS}`)
+  }
+  if (typeof records === 'number') {
+    return { levels: levels ?? USUAL_LEVELS, maxRecordBytes: records, nestedRecordBytes: records }
+  }
+  const needed = levelsOf(records)
+  return { ...needed, levels: levels ?? needed.levels }
 }

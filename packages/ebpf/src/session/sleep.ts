@@ -24,7 +24,7 @@ const NOBODY: RecordSink = { record: () => {} }
 export class SessionSleep implements Disposable {
   readonly #poller: Poller
   readonly #ring: RingReader
-  /** A word for each CPU. */
+  /** A word for each lane. */
   readonly #wakes: readonly Int32Array[]
   readonly #backlog: Backlog
   /** The records are in rings of the CPUs, and `ring` only wakes. */
@@ -35,13 +35,13 @@ export class SessionSleep implements Disposable {
 
   /**
    * @param ring what programs wake the reader by
-   * @param slots the first page of each CPU's scratch
+   * @param pages the first page of each lane's slot
    * @throws {KernelError} when the kernel refuses a poller
    */
-  constructor(ring: RingReader, slots: readonly MappedMemory[], backlog: Backlog) {
+  constructor(ring: RingReader, pages: readonly MappedMemory[], backlog: Backlog) {
     this.#poller = new Poller([ring.fd])
     this.#ring = ring
-    this.#wakes = slots.map(({ buffer }) => new Int32Array(buffer, SLOT_WAKE, 1))
+    this.#wakes = pages.map(({ buffer }) => new Int32Array(buffer, SLOT_WAKE, 1))
     this.#backlog = backlog
     this.#onlyWakes = backlog !== ring
   }
@@ -93,7 +93,7 @@ export class SessionSleep implements Disposable {
     this.#poller.wake()
   }
 
-  /** Ends a sleep. The slots may go then. */
+  /** Ends a sleep. The pages may go then. */
   close(): void {
     this.#closed = true
     this.#poller.close()

@@ -19,16 +19,19 @@ export interface Backend extends Disposable {
   /** Ends a sleep at hand. */
   wake(): void
   counters(): BackendCounters
-  /** Number of the last record that each CPU made, whether or not it found room. */
+  /**
+   * Number of the last record that each lane made, whether or not it found room. Lane `level * cpus + cpu` is a level of
+   * nesting of a CPU; those from `MAX_LEVELS * cpus` on are of no CPU that is known.
+   */
   sequences(): Uint32Array
   /** No more records are made; those that were can still be drained. */
   stop(): void
 }
 
-/** Counters since the backend was opened, by record type. */
+/** Counters since the backend was opened, by record type; type 0 is of losses whose type is not known. */
 export interface BackendCounters {
-  readonly produced: Float64Array
-  readonly lost: Float64Array
+  readonly produced: ReadonlyMap<number, number>
+  readonly lost: ReadonlyMap<number, number>
   /** Runs of a program that the kernel skipped. */
   readonly recursionMisses: number
 }

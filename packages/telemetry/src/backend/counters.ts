@@ -9,7 +9,8 @@ export function addCounters(one: BackendCounters, other: BackendCounters): Backe
   }
 }
 
-function sum(one: Float64Array, other: Float64Array): Float64Array {
-  const { length } = one.length < other.length ? other : one
-  return Float64Array.from({ length }, (_, type) => (one[type] ?? 0) + (other[type] ?? 0))
+function sum(one: ReadonlyMap<number, number>, other: ReadonlyMap<number, number>): Map<number, number> {
+  const both = new Map(one)
+  for (const [type, count] of other) both.set(type, (both.get(type) ?? 0) + count)
+  return both
 }

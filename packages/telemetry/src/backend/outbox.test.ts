@@ -73,10 +73,10 @@ test('what finds no room is counted by type and told as a gap', () => {
   const { type } = exitLayout
   assert.deepEqual(
     [
-      outbox.produced[type],
-      outbox.lost[type],
-      outbox.produced[commLayout.type],
-      outbox.lost[commLayout.type],
+      outbox.produced.get(type),
+      outbox.lost.get(type),
+      outbox.produced.get(commLayout.type) ?? 0,
+      outbox.lost.get(commLayout.type),
     ],
     [3, 2, 0, 1],
   )
@@ -102,7 +102,7 @@ test('losses of the kernel are gaps in the numbers of their CPU', () => {
     [[1000, 1]],
   )
   assert.equal(
-    outbox.lost.reduce((sum, count) => sum + count, 0),
+    [...outbox.lost.values()].reduce((sum, count) => sum + count, 0),
     1000,
   )
 })

@@ -10,7 +10,8 @@ import {
 } from 'quark-ebpf/probe'
 import type { RecordWriter } from '../facts/rungs.js'
 
-const TYPES = 32
+/** Type of lost records of which nothing more is known. */
+const UNKNOWN_TYPE = 0
 
 interface Waiting {
   readonly cpu: number
@@ -26,8 +27,9 @@ interface Waiting {
 export class Outbox implements RecordWriter {
   /** Number of the lane that is CPU 0 here; set before the first `settle`. */
   firstLane = 0
-  readonly produced = new Float64Array(TYPES)
-  readonly lost = new Float64Array(TYPES)
+  /** By record type; of 0 are losses that only the kernel saw. */
+  readonly produced = new Map<number, number>()
+  readonly lost = new Map<number, number>()
   readonly #maxRecords: number
   readonly #sequences: Uint32Array
   /** Records for which there was no room since the last `settle`, by CPU. */
@@ -37,9 +39,9 @@ export class Outbox implements RecordWriter {
   #first = 0
 
   /** Holds at most `maxRecords`; what comes beyond is counted as lost. */
-  constructor(cpus: number, maxRecords: number) {
+  constructor(lanes: number, maxRecords: number) {
     this.#maxRecords = maxRecords
-    this.#sequences = new Uint32Array(cpus)
+    this.#sequences = new Uint32Array(lanes)
   }
 
   /** Records that wait. */
@@ -61,10 +63,10 @@ export class Outbox implements RecordWriter {
   ): void {
     if (this.length >= this.#maxRecords) {
       this.#overflowed.set(at.cpu, (this.#overflowed.get(at.cpu) ?? 0) + 1)
-      this.lost[layout.type]! += 1
+      addTo(this.lost, layout.type, 1)
       return
     }
-    this.produced[layout.type]! += 1
+    addTo(this.produced, layout.type, 1)
     const bytes = encodeRecord(layout, { ...at, seq: 0 }, values, limits)
     this.#unsettled.push({ ...at, bytes })
   }
@@ -72,7 +74,7 @@ export class Outbox implements RecordWriter {
   /** The kernel says that it dropped `count` records on a CPU; which ones it does not say. */
   noteLost(cpu: number, count: number): void {
     this.#leaveOut(cpu, count)
-    this.lost[0]! += count
+    addTo(this.lost, UNKNOWN_TYPE, count)
   }
 
   /** All that was pushed so far is complete: puts it in order of time. */
@@ -125,4 +127,8 @@ export class Outbox implements RecordWriter {
     this.#sequences[cpu] = seq
     return seq
   }
+}
+
+function addTo(counts: Map<number, number>, type: number, count: number): void {
+  counts.set(type, (counts.get(type) ?? 0) + count)
 }

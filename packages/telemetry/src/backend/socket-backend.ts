@@ -58,7 +58,7 @@ export abstract class SocketBackend implements Backend {
 
   counters(): BackendCounters {
     const { produced, lost } = this.outbox
-    return { produced: produced.slice(), lost: lost.slice(), recursionMisses: 0 }
+    return { produced: new Map(produced), lost: new Map(lost), recursionMisses: 0 }
   }
 
   sequences(): Uint32Array {

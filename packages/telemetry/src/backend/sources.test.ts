@@ -8,6 +8,7 @@ import { HEADER_CPU, HEADER_SEQ } from 'quark-ebpf/probe'
 import type { LostEvent } from '../event/event.js'
 import type { Source, SourceContext, SourceRung } from '../facts/rungs.js'
 import { catalogue, type QuarkEvent } from '../kinds/index.js'
+import { LANES } from '../event/lanes.js'
 import { exitLayout } from '../kinds/process/records.js'
 import { checkOptions } from '../options/check.js'
 import { ManualClock } from '../pipeline/clock.js'
@@ -120,12 +121,12 @@ test('records of sources come beside those of the backend, each source in a lane
     sink.seen.sort(([, , a], [, , b]) => a - b),
     [
       [0, 1, 1],
-      [2, 1, 11],
-      [2, 2, 12],
-      [3, 1, 21],
+      [LANES, 1, 11],
+      [LANES, 2, 12],
+      [LANES + 1, 1, 21],
     ],
   )
-  assert.deepEqual([...backend.sequences()], [1, 0, 2, 1])
+  assert.deepEqual([...backend.sequences()], [1, ...new Array<number>(LANES - 1).fill(0), 2, 1])
 })
 
 test('neither the backend nor a source waits for the other to be empty', (t) => {
@@ -141,7 +142,7 @@ test('neither the backend nor a source waits for the other to be empty', (t) => 
   assert.deepEqual(counts, [8, 8, 8, 8, 8, 0])
   assert.deepEqual(
     sink.seen.slice(0, 16).map(([lane]) => lane),
-    [2, 2, 0, 0, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 0, 0],
+    [LANES, LANES, 0, 0, 0, 0, 0, 0, LANES, LANES, 0, 0, 0, 0, 0, 0],
   )
 })
 

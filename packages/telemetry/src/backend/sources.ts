@@ -6,6 +6,7 @@ import type { Source, SourceClock, SourceRung } from '../facts/rungs.js'
 import type { LoadedRung } from './attach-facts.js'
 import type { Backend, BackendCounters } from './backend.js'
 import { addCounters } from './counters.js'
+import { LANES } from '../event/lanes.js'
 import { Outbox } from './outbox.js'
 
 /** Records that may wait for each source. It is not read while half of them do: what it reads from has room of its own. */
@@ -151,7 +152,8 @@ export class SourcedBackend implements Backend {
     this.missing = backend.missing
     this.#backend = backend
     this.#sources = sources
-    this.#lanes = backend.sequences().length
+    // Behind those of all levels of all CPUs, whichever the backend has.
+    this.#lanes = Math.max(LANES, backend.sequences().length)
     sources.useLanes(this.#lanes)
     const { fds } = sources
     this.#poller = fds.length === 0 ? undefined : new Poller(fds)

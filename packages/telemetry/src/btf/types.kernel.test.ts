@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { type Btf, kernelBtf, NotSupportedError } from 'quark-ebpf'
 import { makeOffsetEntry, offsetEntryBtf } from 'quark-ebpf/btf'
-import { compileProbe, type Target } from 'quark-ebpf/probe'
+import { compileProbe, scratchLayout, type Target } from 'quark-ebpf/probe'
 import { probesOf } from '../facts/rungs.js'
 import { checkOptions } from '../options/check.js'
 import { catalogue, kinds } from '../kinds/index.js'
@@ -19,7 +19,7 @@ test('a table made of this kernel yields the same programs and the same offsets 
     loop: 'bounded',
     architecture: entry.architecture,
     cpus: 2,
-    scratchSlotBytes: 1 << 20,
+    scratch: scratchLayout({ levels: 1, maxRecordBytes: 1 << 20, nestedRecordBytes: 0 }, 4096),
     ringSizeBytes: 1 << 20,
     cpuRings: undefined,
     preemptible: false,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { BtfError, NotSupportedError } from 'quark-ebpf'
-import { compileProbe, type Probe, type Target } from 'quark-ebpf/probe'
+import { compileProbe, type Probe, scratchLayout, type Target } from 'quark-ebpf/probe'
 import { offsetEntryBtf, offsetTableText } from 'quark-ebpf/btf'
 import { probesOf } from '../facts/rungs.js'
 import { checkOptions } from '../options/check.js'
@@ -39,7 +39,7 @@ test('the process probes compile against every known kernel', () => {
       loop: 'bounded',
       architecture: entry.architecture,
       cpus: 4,
-      scratchSlotBytes: 1 << 20,
+      scratch: scratchLayout({ levels: 1, maxRecordBytes: 1 << 20, nestedRecordBytes: 0 }, 4096),
       ringSizeBytes: 1 << 20,
       cpuRings: undefined,
       preemptible: false,

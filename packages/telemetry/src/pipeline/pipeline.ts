@@ -18,6 +18,8 @@ export interface PipelineOptions extends RecordBufferOptions {
   readonly releaseEarly?: boolean
   /** CPUs that records can come from; default: any number. */
   readonly cpus?: number
+  /** Lanes of each CPU, of which `level * cpus + cpu` is one; 1 when absent. Lanes beyond them are of no CPU. */
+  readonly levels?: number
 }
 
 /** Counters since the pipeline was made. */
@@ -29,7 +31,7 @@ export interface PipelineCounters {
   readonly nonAggregations: number
   /** Broken records. */
   readonly rejected: number
-  /** Records whose loss was seen as a gap in the numbers of their CPU. */
+  /** Records whose loss was seen as a gap in the numbers of their lane. */
   readonly missing: number
 }
 
@@ -59,6 +61,7 @@ export class Pipeline {
   readonly tables: Tables
   readonly #shapes: RecordShapes<RecordType>
   readonly #cpus: number
+  readonly #lanes: number
   readonly #releasesEarly: boolean
   readonly #buffer: RecordBuffer
   readonly #aggregator: Aggregator
@@ -81,6 +84,7 @@ export class Pipeline {
     this.tables = tables
     this.#releasesEarly = options.releaseEarly ?? true
     this.#cpus = options.cpus ?? Number.POSITIVE_INFINITY
+    this.#lanes = this.#cpus * (options.levels ?? 1)
     const { kinds, aggregation } = options
     const spaces = new ChainSpaces(kinds, (type) => aggregation.crosses(type))
     this.#shapes = new RecordShapes(kinds, spaces)
@@ -137,8 +141,8 @@ export class Pipeline {
     this.#latestHi = words[w + TIME_HI] as number
     if (this.#rejectedUntold !== 0) this.#tellRejected()
     if (shape.recordType.isOwn !== true) {
-      const cpu = (words[w] as number) >>> 16
-      this.#tellMissing(cpu, this.#sequence.missingBefore(cpu, words[w + SEQ] as number))
+      const lane = (words[w] as number) >>> 16
+      this.#tellMissing(lane, this.#sequence.missingBefore(lane, words[w + SEQ] as number))
     }
     this.#insertions += 1
     const { space, number } = shape
@@ -151,26 +155,25 @@ export class Pipeline {
   }
 
   /**
-   * All records of a CPU up to number `seq` have come or are lost: tells those that are missing, which no later
+   * All records of a lane up to number `seq` have come or are lost: tells those that are missing, which no later
    * record has revealed yet.
    *
    * @returns how many
    */
-  noteMissingUpTo(cpu: number, seq: number): number {
-    return this.#tellMissing(cpu, this.#sequence.missingUpTo(cpu, seq))
+  noteMissingUpTo(lane: number, seq: number): number {
+    return this.#tellMissing(lane, this.#sequence.missingUpTo(lane, seq))
   }
 
-  #tellMissing(cpu: number, missing: number): number {
+  #tellMissing(lane: number, missing: number): number {
     if (missing === 0) return 0
     this.#missing += missing
-    this.noteLost('ringFull', missing, cpu)
+    this.noteLost('ringFull', missing, lane)
     return missing
   }
 
   /** Puts a loss into the stream: at the time of the record before, or of the `pump` if that came later. */
-  noteLost(cause: LostCause, count: number, cpu?: number): void {
-    // What is no CPU is the lane of losses whose CPU is not known.
-    const known = cpu !== undefined && cpu < this.#cpus ? cpu : undefined
+  noteLost(cause: LostCause, count: number, lane?: number): void {
+    const known = lane !== undefined && lane < this.#lanes ? lane % this.#cpus : undefined
     this.#loss.set(this.#latestLo, this.#latestHi, cause, count, known)
     this.#buffer.insert(this.#loss.words, this.#loss.bytes, 0, this.#loss.bytes.length, 0, 0, NO_SHAPE)
   }

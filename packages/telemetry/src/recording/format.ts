@@ -45,6 +45,8 @@ export interface RecordingHeader {
   readonly architecture: string
   /** CPUs that records can come from. */
   readonly cpus: number
+  /** Lanes of each CPU; 1 when absent. */
+  readonly levels?: number
   readonly backend: string
   readonly attached: readonly { fact: string; hook: string; flavor: string }[]
   readonly missing: readonly { fact: string; reason: string }[]

@@ -1,6 +1,6 @@
 import { arch } from 'node:os'
 import { possibleCpuCount } from 'quark-ebpf'
-import { describeLayout } from 'quark-ebpf/probe'
+import { describeLayout, MAX_LEVELS } from 'quark-ebpf/probe'
 import type { Backend } from '../backend/backend.js'
 import { checkOptions } from '../options/check.js'
 import type { Settings } from '../options/declare.js'
@@ -30,6 +30,7 @@ export function recordingHeader(parts: {
     kernel,
     architecture: arch(),
     cpus: possibleCpuCount(),
+    levels: MAX_LEVELS,
     backend: backend.name,
     attached: backend.attached,
     missing: backend.missing,

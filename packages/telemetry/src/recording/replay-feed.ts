@@ -18,7 +18,6 @@ import {
 import type { Frame, RecordingReader } from './reader.js'
 import { bootEpochOf, cgroupsOf, endOf, lossOf, missingOf } from './values.js'
 
-const TYPES = 32
 const UNKNOWN_TYPE = 0
 
 export class ReplayFeed implements Feed {
@@ -28,7 +27,7 @@ export class ReplayFeed implements Feed {
   readonly missing: readonly MissingFact[]
   readonly #reader: RecordingReader
   readonly #pipeline: Pipeline
-  readonly #produced = new Float64Array(TYPES)
+  readonly #produced = new Map<number, number>()
   #ended = false
 
   constructor(reader: RecordingReader, pipeline: Pipeline) {
@@ -102,7 +101,7 @@ export class ReplayFeed implements Feed {
   #insert(frame: Frame): number {
     return this.#reader.records(frame, (words, bytes, at, length) => {
       const type = (words[at >> 2] as number) & 0xffff
-      if (type < TYPES) this.#produced[type]! += 1
+      this.#produced.set(type, (this.#produced.get(type) ?? 0) + 1)
       this.#pipeline.insert(words, bytes, at, length)
     })
   }
@@ -123,8 +122,7 @@ export class ReplayFeed implements Feed {
 
   counters(): BackendCounters {
     // Of which type lost records were, only the kernel knew.
-    const lost = new Float64Array(TYPES)
-    lost[UNKNOWN_TYPE] = this.#pipeline.counters.missing
+    const lost = new Map([[UNKNOWN_TYPE, this.#pipeline.counters.missing]])
     return { produced: this.#produced, lost, recursionMisses: 0 }
   }
 

@@ -17,6 +17,7 @@ export function headerOf(value: unknown): RecordingHeader | undefined {
     isDecimal(value['bootEpochNs']) &&
     ['kernel', 'architecture', 'backend'].every((name) => typeof value[name] === 'string') &&
     isUint32(value['cpus']) &&
+    (value['levels'] === undefined || isUint32(value['levels'])) &&
     isListOf(value['attached'], ['fact', 'hook', 'flavor']) &&
     isListOf(value['missing'], ['fact', 'reason']) &&
     Array.isArray(value['layouts'])

@@ -48,8 +48,8 @@ export class FakeBackend implements Backend {
 
   counters(): BackendCounters {
     return {
-      produced: new Float64Array(32),
-      lost: new Float64Array(32),
+      produced: new Map(),
+      lost: new Map(),
       recursionMisses: this.recursionMisses,
     }
   }

@@ -2,6 +2,7 @@
 
 import { pathValue, type Scalar, type Value } from '../expr.js'
 import type { SystemCall } from './system-calls.js'
+import type { ContextLevel } from './type.js'
 
 declare const TYPE: unique symbol
 
@@ -78,6 +79,8 @@ export interface Hook<A extends readonly ArgumentType<Value>[] = readonly Argume
   readonly calls?: readonly SystemCall[]
   /** Of the proc connector: which events are wanted. */
   readonly events?: number
+  /** What its programs can interrupt, where that is less than for others of its kind (contexts.ts). */
+  readonly levels?: readonly ContextLevel[]
 }
 
 /** The typed values behind a hook's arguments. */

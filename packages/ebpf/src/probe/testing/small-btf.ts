@@ -102,7 +102,7 @@ function encodeTask(
   const task: number = e.pointer(comm + 2)
   e.struct(
     'task_struct',
-    88,
+    96,
     [
       member('pid', s32, 0),
       member('tgid', s32, 4),
@@ -118,6 +118,7 @@ function encodeTask(
       member('frozen', bool, 72),
       member('migration_disabled', bool, 74),
       member('arg_start', u64, 80),
+      member('stack', address, 88),
     ],
     true,
   )

@@ -8,8 +8,8 @@ import {
   parseAuditRecord,
   receiveAuditRecord,
   receiveQueue,
-  possibleCpuCount,
 } from 'quark-ebpf'
+import { LANES, UNKNOWN_LANE } from '../../event/lanes.js'
 import type { AttachedFact, MissingFact } from '../../facts/fact.js'
 import type { AuditedCall, AuditEvent } from '../../facts/rungs.js'
 import { checkProc } from '../../process/procfs/enrich.js'
@@ -44,7 +44,7 @@ const CHECK_INTERVAL_MS = 1000
 export function openAudit(context: BackendContext): Backend {
   const { settings, facts, sources, clock } = context
   checkProc('audit')
-  const outbox = new Outbox(possibleCpuCount() + 1, MAX_RECORDS)
+  const outbox = new Outbox(LANES, MAX_RECORDS)
   const control = new AuditControl()
   let log: Fd | undefined
   let rules: AuditRules | undefined
@@ -72,7 +72,7 @@ export function openAudit(context: BackendContext): Backend {
       },
     }))
     rules = new AuditRules(control, calls)
-    makers.open({ records: outbox, unknownCpu: possibleCpuCount() })
+    makers.open({ records: outbox, unknownCpu: UNKNOWN_LANE })
     const events = new AuditEvents(() => clock.bootEpochNs, calls, types)
     return new AuditBackend(
       { control, log, rules, events, makers, outbox },

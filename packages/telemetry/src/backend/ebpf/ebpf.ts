@@ -61,7 +61,7 @@ export class EbpfBackend implements Backend {
         ...(flavors === undefined ? {} : { flavors }),
         ...(loop === undefined ? {} : { loop }),
       },
-      Math.max(...probes.map((probe) => probe.maxSizeBytes)),
+      probes,
     )
     try {
       const loader = new ProbeLoader(session)
@@ -93,13 +93,13 @@ export class EbpfBackend implements Backend {
   counters(): BackendCounters {
     // The last counts stay readable after close.
     if (this.#counters !== undefined) return this.#counters
-    return { ...this.#session.counters(), recursionMisses: this.#recursionMisses() }
+    return { ...this.#session.counters(), recursionMisses: this.#missedRuns() }
   }
 
   /** A process that gave up its rights may not ask the kernel any more: the last answer stands. */
-  #recursionMisses(): number {
+  #missedRuns(): number {
     try {
-      this.#lastMisses = this.#session.recursionMisses()
+      this.#lastMisses = this.#session.recursionMisses() + this.#session.nestingMisses()
     } catch (error) {
       if (!(error instanceof KernelError) || error.code !== 'ERR_EBPF_PERMISSION') throw error
     }

@@ -73,7 +73,7 @@ function feed(
     },
   }
   outbox.drain(collect, 100)
-  return { records, lost: outbox.lost[0]! }
+  return { records, lost: outbox.lost.get(0) ?? 0 }
 }
 
 test('the parts of a hit become one record, in whatever order they come', () => {

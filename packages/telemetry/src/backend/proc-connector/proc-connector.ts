@@ -6,12 +6,12 @@ import {
   MessageGaps,
   openProcConnector as openConnector,
   parseProcMessage,
-  possibleCpuCount,
   suspendedNs,
   PROC_MESSAGE_BYTES,
   type ProcConnector,
   receiveQueue,
 } from 'quark-ebpf'
+import { LANES, UNKNOWN_LANE } from '../../event/lanes.js'
 import type { AttachedFact, MissingFact } from '../../facts/fact.js'
 import type { TimedProcMessage } from '../../facts/rungs.js'
 import { checkProc } from '../../process/procfs/enrich.js'
@@ -37,7 +37,7 @@ const ROOM_FACTOR = 8
  */
 export function openProcConnector({ settings, facts, sources }: BackendContext): Backend {
   checkProc('the proc connector')
-  const outbox = new Outbox(possibleCpuCount() + 1, MAX_RECORDS)
+  const outbox = new Outbox(LANES, MAX_RECORDS)
   const connector = openConnector()
   try {
     makeRoom(connector.fd, settings.ringSizeBytes * ROOM_FACTOR)
@@ -51,7 +51,7 @@ export function openProcConnector({ settings, facts, sources }: BackendContext):
     }))
     // Without a mask: the numbers of messages have no gaps then but those of losses.
     connector.listen()
-    makers.open({ records: outbox, unknownCpu: possibleCpuCount() })
+    makers.open({ records: outbox, unknownCpu: UNKNOWN_LANE })
     return new ProcConnectorBackend(connector, outbox, makers, {
       attached: [...attached, ...makers.attached],
       missing,
@@ -137,7 +137,7 @@ class ProcConnectorBackend extends SocketBackend {
   #noteEmpty(): void {
     this.#makers.idle()
     const queue = receiveQueue(this.#connector.fd)
-    if (queue !== undefined) this.#noteLost(this.outbox.sequences().length - 1, this.#gaps.upTo(queue.drops))
+    if (queue !== undefined) this.#noteLost(UNKNOWN_LANE, this.#gaps.upTo(queue.drops))
     if (this.#stopNs !== undefined) this.#isEnded = true
   }
 

@@ -1,6 +1,6 @@
 /** What fills the records of cgroups in the kernel. */
 
-import { cstring, kernelString, probe, struct, tracepoint } from 'quark-ebpf/probe'
+import { cstring, inTask, kernelString, probe, struct, tracepoint } from 'quark-ebpf/probe'
 import { cgroupMkdirLayout, cgroupRenameLayout } from './records.js'
 import type { Cgroup } from '../../process/kernel-types.js'
 
@@ -16,7 +16,7 @@ export function cgroupRenameProbe() {
 
 function cgroupProbe(name: string, record: typeof cgroupMkdirLayout, target: string) {
   return probe(
-    { name, record, hook: tracepoint(target, [struct<Cgroup>('cgroup'), cstring('path')]) },
+    { name, record, hook: inTask(tracepoint(target, [struct<Cgroup>('cgroup'), cstring('path')])) },
     (cgroup, path) => ({
       fill: {
         id: cgroup.kn.id,

@@ -1,6 +1,7 @@
 /** What the kernel tells about changes of user, group and session ids. */
 
 import {
+  inTask,
   and,
   constant,
   currentTask,
@@ -61,7 +62,7 @@ export function credsProbe(settings: ProcessProbeSettings, hook: FunctionHook) {
     {
       name: 'quark_creds',
       record: idChangeLayout,
-      hook: hook('commit_creds', [struct<KernelCred>('cred', 'new')]),
+      hook: inTask(hook('commit_creds', [struct<KernelCred>('cred', 'new')])),
     },
     (cred) => {
       const task = currentTask<Task>()
@@ -95,7 +96,7 @@ export function sessionProbe(settings: ProcessProbeSettings, hook: FunctionHook,
     {
       name: 'quark_setsid',
       record: idChangeLayout,
-      hook: hook(target, [struct<Task>('task_struct', 'task')]),
+      hook: inTask(hook(target, [struct<Task>('task_struct', 'task')])),
     },
     (task) => ({
       when: userTask(task, settings),

@@ -4,6 +4,7 @@
  */
 
 import {
+  inTask,
   add,
   and,
   at,
@@ -143,10 +144,12 @@ export function forkProbe(settings: ProcessProbeSettings) {
     {
       name: 'quark_fork',
       record: forkLayout,
-      hook: tracepoint('sched_process_fork', [
-        struct<Task>('task_struct', 'parent'),
-        struct<Task>('task_struct', 'child'),
-      ]),
+      hook: inTask(
+        tracepoint('sched_process_fork', [
+          struct<Task>('task_struct', 'parent'),
+          struct<Task>('task_struct', 'child'),
+        ]),
+      ),
     },
     (_parent, child) => ({
       when: and(eq(child.pid, child.tgid), userTask(child, settings)),
@@ -163,11 +166,13 @@ export function execProbe(settings: ProcessProbeSettings) {
     {
       name: 'quark_exec',
       record: execLayout,
-      hook: tracepoint('sched_process_exec', [
-        struct<Task>('task_struct', 'task'),
-        int('old_pid', 4),
-        struct<Bprm>('linux_binprm', 'bprm'),
-      ]),
+      hook: inTask(
+        tracepoint('sched_process_exec', [
+          struct<Task>('task_struct', 'task'),
+          int('old_pid', 4),
+          struct<Bprm>('linux_binprm', 'bprm'),
+        ]),
+      ),
     },
     (task, _oldPid, bprm) => ({
       fill: {
@@ -229,10 +234,9 @@ function usage(task: Task) {
   }
 }
 
-const exitHook = tracepoint('sched_process_exit', [
-  struct<Task>('task_struct', 'task'),
-  optional(int('group_dead', 1)),
-])
+const exitHook = inTask(
+  tracepoint('sched_process_exit', [struct<Task>('task_struct', 'task'), optional(int('group_dead', 1))]),
+)
 
 /** The last thread is gone. Older kernels do not say so: there the count of live threads is 0. */
 function groupIsDead(task: Task, groupDead: Scalar): Scalar {
@@ -281,10 +285,12 @@ export function threadForkProbe(settings: ProcessProbeSettings) {
     {
       name: 'quark_tfork',
       record: threadForkLayout,
-      hook: tracepoint('sched_process_fork', [
-        struct<Task>('task_struct', 'parent'),
-        struct<Task>('task_struct', 'child'),
-      ]),
+      hook: inTask(
+        tracepoint('sched_process_fork', [
+          struct<Task>('task_struct', 'parent'),
+          struct<Task>('task_struct', 'child'),
+        ]),
+      ),
     },
     (_parent, child) => ({
       when: and(ne(child.pid, child.tgid), userTask(child, settings)),
@@ -317,7 +323,7 @@ export function commProbe(settings: ProcessProbeSettings) {
     {
       name: 'quark_comm',
       record: commLayout,
-      hook: tracepoint('task_rename', [struct<Task>('task_struct', 'task'), cstring('comm')]),
+      hook: inTask(tracepoint('task_rename', [struct<Task>('task_struct', 'task'), cstring('comm')])),
     },
     (task, comm) => ({
       when: and(and(eq(task.pid, task.tgid), userTask(task, settings)), eq(task.in_execve, 0)),

@@ -1,0 +1,31 @@
+/** How deeply the programs of a session can be nested. */
+
+import type { Hook } from './hooks/hook.js'
+import { type ContextLevel, hookType } from './hooks/index.js'
+import type { Probe } from './probe.js'
+import type { LevelSizes } from './scratch.js'
+
+/**
+ * Says that a hook is only ever reached by a task itself. Programs of such hooks never interrupt each other, so that a
+ * session of nothing else needs memory for one level. Were it not so, runs would be counted as missed, and no record be
+ * wrong.
+ */
+export function inTask<H extends Hook>(hook: H): H & { readonly levels: readonly ContextLevel[] } {
+  return { ...hook, levels: ['task'] }
+}
+
+/** What a session must have room for: a level for each context that any of the probes runs in. */
+export function levelsOf(probes: readonly Probe[]): LevelSizes {
+  const found = new Set<ContextLevel>(['task'])
+  let maxRecordBytes = 0
+  let nestedRecordBytes = 0
+  for (const { hook, maxSizeBytes } of probes) {
+    const levels = hook.levels ?? hookType(hook).levels
+    for (const level of levels) found.add(level)
+    maxRecordBytes = Math.max(maxRecordBytes, maxSizeBytes)
+    if (levels.some((level) => level !== 'task')) {
+      nestedRecordBytes = Math.max(nestedRecordBytes, maxSizeBytes)
+    }
+  }
+  return { levels: found.size, maxRecordBytes, nestedRecordBytes }
+}
