@@ -71,6 +71,8 @@ export interface ProcConnectorRung {
   /** Names of the messages, for `Capabilities`. */
   readonly messages: string
   readonly fills: readonly RecordLayout[]
+  /** Fields of these records that it never fills: `record.field`. */
+  readonly leaves?: readonly string[]
   readonly maker: MakerSpec<TimedProcMessage>
   readonly lacks?: readonly Lack[]
 }
@@ -90,6 +92,8 @@ export interface AuditRung {
   /** Records that are events by themselves. */
   readonly records?: readonly AuditedRecord[]
   readonly fills: readonly RecordLayout[]
+  /** Fields of these records that it never fills: `record.field`. */
+  readonly leaves?: readonly string[]
   readonly maker: MakerSpec<AuditEvent>
   readonly lacks?: readonly Lack[]
 }
@@ -180,6 +184,8 @@ export interface SourceRung {
   readonly hook: string
   readonly flavor: string
   readonly fills: readonly RecordLayout[]
+  /** Fields of these records that it never fills: `record.field`. */
+  readonly leaves?: readonly string[]
   readonly lacks?: readonly Lack[]
   /** @throws {EbpfError} or {QuarkError} if it does not work here: the next rung is tried then */
   open(context: SourceContext): Source

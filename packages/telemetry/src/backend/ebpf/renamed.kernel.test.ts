@@ -6,7 +6,6 @@ import { after, before, test } from 'node:test'
 import { EbpfError, kernelBtf } from 'quark-ebpf'
 import { checkOptions } from '../../options/check.js'
 import { catalogue } from '../../kinds/index.js'
-import { processFacts } from '../../kinds/process/facts.js'
 import { SESSION_FUNCTIONS } from '../../kinds/process/kernel-ids.js'
 import { Quark } from '../../quark.js'
 import { renamedBtf } from '../../testing/renamed-btf.js'
@@ -15,10 +14,8 @@ import { ManualClock } from '../../pipeline/clock.js'
 import { Sources } from '../sources.js'
 import { EbpfBackend } from './ebpf.js'
 
-const facts = processFacts({
-  settings: checkOptions(catalogue.options, { failedExecs: true }),
-  hierarchy: undefined,
-})
+const settings = checkOptions(catalogue.options, { failedExecs: true })
+const facts = catalogue.kinds.flatMap((kind) => kind.facts({ settings, hierarchy: undefined }))
 
 let directory = ''
 before(() => {

@@ -60,8 +60,7 @@ function install(refused: Readonly<Record<string, number>>): {
 
 function installInto(kprobes: FakeEvents): InstalledEvents {
   assert.ok(entry !== undefined)
-  // Cgroup names are told by tracepoints, which are not in memory.
-  const facts = processFacts({ settings, hierarchy: undefined }).filter(({ name }) => name !== 'cgroupNames')
+  const facts = processFacts({ settings, hierarchy: undefined })
   return new InstalledEvents(kprobes, {
     facts,
     sources: new Sources(new ManualClock()),

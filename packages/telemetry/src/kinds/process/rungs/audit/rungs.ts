@@ -42,7 +42,7 @@ function maker({ settings, hierarchy }: Surroundings<ProcessSettings>): MakerSpe
   }
 }
 
-/** The rungs of facts, by what they report. */
+/** The rungs of facts, by what they report. /proc has the number of a tty as one, so that `ttyIndex` stays 0. */
 export function auditRungs(surroundings: Surroundings<ProcessSettings>) {
   const { usage } = surroundings.settings
   const shared = { by: 'audit', maker: maker(surroundings) } as const
@@ -54,6 +54,7 @@ export function auditRungs(surroundings: Surroundings<ProcessSettings>) {
       calls: [exitGroup, exit],
       records: [{ type: AUDIT_ANOM_ABEND, what: 'exit by a signal that dumps core', hook: 'ANOM_ABEND' }],
       fills: [exitLayout],
+      leaves: ['exit.pgid', 'exit.sid'],
       lacks: usage ? [...EXIT_LACKS, NO_USAGE] : EXIT_LACKS,
     },
     commChange: {
@@ -73,13 +74,21 @@ export function auditRungs(surroundings: Surroundings<ProcessSettings>) {
       hook: 'setsid, setuid, setgid, setreuid, setregid, setresuid, setresgid',
       calls: [setsid, uid, gid],
       fills: [idChangeLayout],
+      leaves: ['idChange.ttyIndex'],
     },
-    exec: { ...shared, hook: 'execve, execveat', calls: [exec], fills: [execLayout] },
+    exec: {
+      ...shared,
+      hook: 'execve, execveat',
+      calls: [exec],
+      fills: [execLayout],
+      leaves: ['exec.ttyIndex'],
+    },
     fork: {
       ...shared,
       hook: 'clone, clone3, fork, vfork',
       calls: [fork, clone, clone3],
       fills: [forkLayout],
+      leaves: ['fork.ttyIndex'],
       lacks: FORK_LACKS,
     },
     failedExecs: {

@@ -38,7 +38,7 @@ function maker({ settings, hierarchy }: Surroundings<ProcessSettings>): MakerSpe
   }
 }
 
-/** The rungs of facts, by what they report. */
+/** The rungs of facts, by what they report. /proc has the number of a tty as one, so that `ttyIndex` stays 0. */
 export function procConnectorRungs(surroundings: Surroundings<ProcessSettings>) {
   const shared = { by: 'procConnector', maker: maker(surroundings) } as const
   return {
@@ -60,13 +60,25 @@ export function procConnectorRungs(surroundings: Surroundings<ProcessSettings>) 
         },
       ],
     },
-    idChange: { ...shared, messages: 'PROC_EVENT_UID, _GID, _SID', fills: [idChangeLayout] },
-    exec: { ...shared, messages: 'PROC_EVENT_EXEC', fills: [execLayout] },
-    fork: { ...shared, messages: 'PROC_EVENT_FORK', fills: [forkLayout], lacks: [SHORT_LIVED] },
+    idChange: {
+      ...shared,
+      messages: 'PROC_EVENT_UID, _GID, _SID',
+      fills: [idChangeLayout],
+      leaves: ['idChange.ttyIndex'],
+    },
+    exec: { ...shared, messages: 'PROC_EVENT_EXEC', fills: [execLayout], leaves: ['exec.ttyIndex'] },
+    fork: {
+      ...shared,
+      messages: 'PROC_EVENT_FORK',
+      fills: [forkLayout],
+      leaves: ['fork.ttyIndex'],
+      lacks: [SHORT_LIVED],
+    },
     threads: {
       ...shared,
       messages: 'PROC_EVENT_FORK, _EXIT',
       fills: [threadForkLayout, threadExitLayout],
+      leaves: ['threadExit.comm'],
     },
   } satisfies Record<string, ProcConnectorRung>
 }

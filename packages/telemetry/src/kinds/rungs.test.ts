@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Fact } from '../facts/fact.js'
+import { layoutsOf } from '../facts/rungs.js'
+import { checkOptions } from '../options/check.js'
+import { catalogue } from './index.js'
+
+/** All facts of all kinds, with all of their switches on or off. */
+function factsWith(value: boolean): Fact[] {
+  const flags = catalogue.kinds.flatMap(({ options }) =>
+    Object.entries(options).flatMap(([name, { type }]) => (type === 'flag' ? [[name, value] as const] : [])),
+  )
+  const settings = checkOptions(catalogue.options, Object.fromEntries(flags))
+  return catalogue.kinds.flatMap((kind) => kind.facts({ settings, hierarchy: undefined }))
+}
+
+for (const value of [false, true]) {
+  for (const { name, rungs } of factsWith(value)) {
+    test(`all rungs of ${name} fill the same records, options ${value ? 'on' : 'off'}`, () => {
+      /** A record that counts as another one is filled in its place. */
+      const namesOf = (rung: Fact['rungs'][number]): string[] => {
+        const types = layoutsOf(rung).map(({ type }) => type)
+        const records = catalogue.recordTypes.filter(({ layout }) => types.includes(layout.type))
+        assert.equal(new Set(types).size, records.length, 'a rung fills a record that no kind has')
+        return [...new Set(records.map((record) => record.column ?? record.name))].sort()
+      }
+      const [first, ...others] = rungs
+      assert.ok(first !== undefined)
+      for (const rung of others) assert.deepEqual(namesOf(rung), namesOf(first), rung.by)
+    })
+
+    test(`what rungs of ${name} leave is a field of their records, options ${value ? 'on' : 'off'}`, () => {
+      for (const rung of rungs) {
+        if (!('leaves' in rung)) continue
+        const fields = rung.fills.flatMap(({ name, at }) =>
+          Object.keys(at).map((field) => `${name}.${field}`),
+        )
+        for (const field of rung.leaves ?? []) assert.ok(fields.includes(field), `${rung.by}: ${field}`)
+      }
+    })
+  }
+}
