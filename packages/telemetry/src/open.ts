@@ -52,7 +52,12 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   const clock = Clock.system()
   const hierarchy = findCgroupHierarchy()
   const facts = catalogue.kinds.flatMap((kind) => kind.facts({ settings, hierarchy }))
-  const { backend, failures } = openFirst(settings.backends, { settings, clock, facts })
+  const { backend, failures } = openFirst(settings.backends, {
+    settings,
+    clock,
+    facts,
+    shares: sharesOf(catalogue),
+  })
   let recorder: RecordingWriter | undefined
   try {
     const tables = tablesOf(settings as QuarkSettings, clock.bootEpochNs, hierarchy)
@@ -121,6 +126,13 @@ export function replayParts(catalogue: Catalogue, path: string, options: object)
     reader[Symbol.dispose]()
     throw error
   }
+}
+
+/** How much of a ring each kind may fill that must leave room for others. */
+function sharesOf({ kinds }: Catalogue): ReadonlyMap<number, number> {
+  return new Map(
+    kinds.flatMap(({ number, ringShare }) => (ringShare === undefined ? [] : [[number, ringShare]])),
+  )
 }
 
 /** Opens the first backend that works; what was tried before it is told with what is missing. */

@@ -16,6 +16,8 @@ export interface BackendContext {
   readonly clock: SourceClock
   /** What the kinds want to learn. */
   readonly facts: readonly Fact[]
+  /** What a kind may have outstanding in a ring, 0 to 1, by its number; others may fill it all. */
+  readonly shares?: ReadonlyMap<number, number>
   /** Opened beside the backend, for rungs in user space. */
   readonly sources: Sources
 }
@@ -24,8 +26,8 @@ export interface BackendContext {
 type OpenBackend = (context: BackendContext) => Backend
 
 const openers = {
-  ebpf: ({ settings, facts, sources }) =>
-    EbpfBackend.open({ facts, sources, ringSizeBytes: settings.ringSizeBytes, btf: settings.btf }),
+  ebpf: ({ settings: { ringSizeBytes, btf }, facts, sources, shares }) =>
+    EbpfBackend.open({ facts, sources, ringSizeBytes, btf, ...(shares === undefined ? {} : { shares }) }),
   kprobe: openKprobe,
   audit: openAudit,
   procConnector: openProcConnector,

@@ -60,6 +60,8 @@ export interface Kind<
   readonly name: string
   /** High byte of the types of its records; part of the recording format, so it never changes. */
   readonly number: number
+  /** How much of a ring its records may fill, 0 to 1, so that a flood of them leaves room for others. Default 1. */
+  readonly ringShare?: number
   /** What can be chosen about it; may be empty. */
   readonly options: S
   /** What to learn from the kernel, in the order in which it is to be attached. */

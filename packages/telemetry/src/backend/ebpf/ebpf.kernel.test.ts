@@ -152,6 +152,17 @@ test('every record has a number, and produced and lost ones make up all', () => 
   assert.equal(drained, sum(produced.values()))
 })
 
+test('a kind that has a share of the ring loses what goes beyond it, and others have the rest', () => {
+  /** Records of processes that are lost, of a few programs that nobody reads. */
+  const lostWith = (shares: ReadonlyMap<number, number>): number => {
+    using backend = open({ shares, ringSizeBytes: 1 << 20 })
+    for (let i = 0; i < 20; i++) spawnSync('/bin/true')
+    return [...backend.counters().lost.values()].reduce((sum, count) => sum + count, 0)
+  }
+  assert.equal(lostWith(new Map([[77, 0.01]])), 0)
+  assert.ok(lostWith(new Map([[execLayout.type >> 8, 0.01]])) > 0)
+})
+
 test('a fact that this kernel lacks is missing with the reason', () => {
   const extra: Fact = { name: 'extra', rungs: [{ by: 'ebpf', probes: [missingProbe()] }], required: false }
   using backend = open({ facts: [...facts, extra] })

@@ -27,6 +27,7 @@ export interface EbpfBackendOptions {
   readonly ringSizeBytes: number
   /** BTF file; the running kernel's own when absent. */
   readonly btf?: string | undefined
+  readonly shares?: SessionOptions['shares']
   readonly flavors?: SessionOptions['flavors']
   readonly loop?: SessionOptions['loop']
 }
@@ -51,13 +52,14 @@ export class EbpfBackend implements Backend {
    * @throws {EbpfError} when the kernel refuses altogether, or a required fact cannot be had
    */
   static open(options: EbpfBackendOptions): EbpfBackend {
-    const { facts, sources, ringSizeBytes, flavors, loop } = options
+    const { facts, sources, ringSizeBytes, shares, flavors, loop } = options
     const btf = options.btf === undefined ? kernelBtf() : btfOf(options.btf)
     const probes = facts.flatMap(({ rungs }) => probesOf(rungs).flat())
     const session = ProbeSession.open(
       {
         btf,
         ringSizeBytes,
+        ...(shares === undefined ? {} : { shares }),
         ...(flavors === undefined ? {} : { flavors }),
         ...(loop === undefined ? {} : { loop }),
       },
