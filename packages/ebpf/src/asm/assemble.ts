@@ -125,7 +125,7 @@ export class Assembler {
 
   /** `dst = dst op imm`, 64 bits; the immediate is sign-extended. */
   aluImm(op: AluOp, dst: Register, imm: number): this {
-    return this.#add(BPF_ALU64 | ALU_CODES[op] | BPF_K, { dst, imm })
+    return this.#add(BPF_ALU64 | ALU_CODES[op] | BPF_K, { dst, imm }, shiftProblem(op, imm, 64))
   }
 
   /** `dst = dst op src`, 32 bits; the upper 32 bits become zero. */
@@ -135,7 +135,7 @@ export class Assembler {
 
   /** `dst = dst op imm`, 32 bits; the upper 32 bits become zero. */
   alu32Imm(op: AluOp, dst: Register, imm: number): this {
-    return this.#add(BPF_ALU | ALU_CODES[op] | BPF_K, { dst, imm })
+    return this.#add(BPF_ALU | ALU_CODES[op] | BPF_K, { dst, imm }, shiftProblem(op, imm, 32))
   }
 
   /** `dst = -dst`, 64 bits. */
@@ -165,7 +165,10 @@ export class Assembler {
 
   /** `*(base + off) = imm` of `size` bytes; 8 bytes get the sign-extended immediate. */
   storeImm(size: AccessSize, base: Register, off: number, imm: number): this {
-    return this.#add(BPF_ST | BPF_MEM | SIZE_CODES[size], { dst: base, off, imm })
+    const span = 2 ** (size * 8)
+    const fits = imm >= -span / 2 && imm < span
+    const problem = `immediate does not fit ${size} bytes: ${imm}`
+    return this.#add(BPF_ST | BPF_MEM | SIZE_CODES[size], { dst: base, off, imm }, fits ? {} : { problem })
   }
 
   /** `*(base + off) += src`, atomically. */
@@ -334,6 +337,14 @@ export class Assembler {
     this.#slots.push({ ins: instruction(opcode, fields), ...rest })
     return this
   }
+}
+
+/** A distance that the verifier would refuse. */
+function shiftProblem(op: AluOp, imm: number, bits: number): Omit<Slot, 'ins'> {
+  const isShift = op === 'lsh' || op === 'rsh' || op === 'arsh'
+  return isShift && (imm < 0 || imm >= bits)
+    ? { problem: `a shift must be from 0 to ${bits - 1}: ${imm}` }
+    : {}
 }
 
 function describe(ins: Instruction): string {

@@ -243,6 +243,9 @@ export class BpfMap implements Disposable {
   }
 
   #keyBytes(key: MapKey): Uint8Array {
+    if (typeof key === 'number' && (!Number.isInteger(key) || key < 0 || key > 0xffff_ffff)) {
+      throw new RangeError(`Cannot use ${key} as a key of map "${this.spec.name}": use 0 to 4294967295`)
+    }
     const bytes = typeof key === 'number' ? new Uint8Array(Uint32Array.of(key).buffer) : key
     if (bytes.byteLength !== this.keySizeBytes) {
       throw new RangeError(

@@ -3,7 +3,8 @@
  * offsets of the layout themselves; this one serves tests, recordings, and callers of raw records.
  */
 
-import type { Fields, FixedKind } from './fields.js'
+import type { Fields } from './fields.js'
+import { type FixedValue, readFixed, writeFixed } from './fixed-codec.js'
 import {
   HEADER_CPU,
   HEADER_SEQ,
@@ -14,7 +15,7 @@ import {
   type TailLimits,
 } from './record.js'
 import { TAIL_FAILED, TAIL_LENGTH_MASK } from './tails/descriptor.js'
-import { bytesOf, type EncodedTail, type Typed, untilNul } from './tails/tail.js'
+import type { EncodedTail, Typed } from './tails/tail.js'
 
 export interface RecordHeader {
   readonly cpu: number
@@ -57,25 +58,6 @@ export function decodeRecord<F extends Fields>(
   return record as RecordOf<RecordLayout<F>>
 }
 
-function readFixed(buffer: Buffer, offset: number, sizeBytes: number, kind: FixedKind): unknown {
-  switch (kind) {
-    case 'u8':
-      return buffer.readUInt8(offset)
-    case 'u16':
-      return buffer.readUInt16LE(offset)
-    case 'u32':
-      return buffer.readUInt32LE(offset)
-    case 's32':
-      return buffer.readInt32LE(offset)
-    case 'u64':
-      return buffer.readBigUInt64LE(offset)
-    case 's64':
-      return buffer.readBigInt64LE(offset)
-    case 'chars':
-      return untilNul(buffer.subarray(offset, offset + sizeBytes)).toString('utf8')
-  }
-}
-
 /** The fields of a layout as `encodeRecord` takes them. */
 export type EncodableFieldsOf<F extends Fields> = {
   readonly [K in keyof F]: F[K] extends Typed<unknown, infer Encodable, unknown> ? Encodable : never
@@ -108,8 +90,7 @@ export function encodeRecord<F extends Fields>(
   buffer.writeBigUInt64LE(header.timeNs, HEADER_TIME)
   for (const { name, offset, type } of layout.fixed) {
     const value = given[name]
-    if (value !== undefined)
-      writeFixed(buffer, offset, type.sizeBytes, type.kind, value as number | bigint | string | Uint8Array)
+    if (value !== undefined) writeFixed(buffer, offset, type.sizeBytes, type.kind, value as FixedValue)
   }
   let start = layout.fixedSizeBytes
   for (const [index, tail] of layout.tails.entries()) {
@@ -119,37 +100,6 @@ export function encodeRecord<F extends Fields>(
     start += bytes.length
   }
   return buffer
-}
-
-function writeFixed(
-  buffer: Buffer,
-  offset: number,
-  sizeBytes: number,
-  kind: FixedKind,
-  value: number | bigint | string | Uint8Array,
-): void {
-  switch (kind) {
-    case 'u8':
-      buffer.writeUInt8(value as number, offset)
-      return
-    case 'u16':
-      buffer.writeUInt16LE(value as number, offset)
-      return
-    case 'u32':
-      buffer.writeUInt32LE(value as number, offset)
-      return
-    case 's32':
-      buffer.writeInt32LE(value as number, offset)
-      return
-    case 'u64':
-      buffer.writeBigUInt64LE(value as bigint, offset)
-      return
-    case 's64':
-      buffer.writeBigInt64LE(value as bigint, offset)
-      return
-    case 'chars':
-      bytesOf(value as string | Uint8Array).copy(buffer, offset, 0, sizeBytes)
-  }
 }
 
 const UNREADABLE: EncodedTail = { bytes: Buffer.alloc(0), flags: TAIL_FAILED }

@@ -8,26 +8,29 @@ import {
   R1,
   R6,
   R9,
-  R10,
   type Register,
 } from '../asm/index.js'
 import { BuildError, NotSupportedError } from '../errors.js'
 import { emitArgument } from './hooks/arguments.js'
 import { callNumber, type HookType, hookType } from './hooks/index.js'
-import type { ExprNode } from './expr.js'
-import { HEADER_SEQ, HEADER_TIME, HEADER_TYPE, type RecordLayout } from './record.js'
+import type { ExprNode, NumberSize } from './nodes.js'
+import { type FixedField, HEADER_SEQ, HEADER_TIME, HEADER_TYPE, type RecordLayout } from './record.js'
 import { emitEnter, emitLeave } from './levels.js'
 import { type Flavor, type LoadFrame, LoadTree } from './load-tree.js'
-import { emitLoads } from './loads.js'
+import { emitEffects } from './effects.js'
 import { emitToReader } from './output-reader.js'
 import { emitOutput } from './output.js'
-import { describeProbe, Lack, type Probe } from './probe.js'
+import { describeProbe, Lack, mapsOf, type Probe } from './probe.js'
 import { presentArguments } from './prototype.js'
+import type { ResolvedNumber } from './resolved.js'
+import { bytesOf, misfit } from './resolve-map.js'
 import { type ResolvedExpr, Resolver, Unresolved } from './resolve.js'
 import { NOTE_BYTES, notesOffset, RECORD_OFFSET, SLOT_SEQ, TEMP_CURSOR } from './scratch.js'
+import type { HelperSite } from './calls.js'
 import { type Computed, Tails } from './compile-tails.js'
 import type { Assignment, MissingField, Target } from './target.js'
-import { CONDITION_FRAME, CONDITION_TEMPORARIES, Values } from './values.js'
+import { Values } from './values.js'
+import { findWindow } from './window.js'
 import { emitPart, standInTypes, type StandInTypes } from './stand-in.js'
 
 const FIRST_OF_ALL: Assignment = { role: 'first', counter: 0, share: undefined, note: 0 }
@@ -80,6 +83,13 @@ interface Preemption {
   readonly enable: number
 }
 
+/** What helpers a program may call. */
+function siteOf({ programs }: HookType, flavor: Flavor): HelperSite {
+  const type = programs[flavor]?.type
+  if (type === 'BPF_PROG_TYPE_SOCKET_FILTER' || type === 'BPF_PROG_TYPE_CGROUP_SKB') return 'packet'
+  return type?.startsWith('BPF_PROG_TYPE_CGROUP_') === true ? 'socket' : 'tracing'
+}
+
 class Compiler implements LoadFrame {
   readonly asm = new Assembler()
   readonly flavor: Flavor
@@ -106,7 +116,13 @@ class Compiler implements LoadFrame {
     this.castId = target.btf.findFunction('bpf_rdonly_cast')?.id
     // On x86-64 the kernel guards each load.
     this.faultsOnNull = target.architecture === 'arm64'
-    this.#values = new Values(this.asm, probe.name)
+    this.#values = new Values({
+      probe: probe.name,
+      frame: this,
+      window: findWindow(target.btf),
+      site: siteOf(this.#hookType, this.flavor),
+      keyBytes: Math.max(8, ...mapsOf(probe).map(({ key }) => key.sizeBytes)),
+    })
     this.#tails = new Tails({
       asm: this.asm,
       probe,
@@ -129,6 +145,7 @@ class Compiler implements LoadFrame {
     this.#emitFilter()
     this.#emitCondition()
     emitEnter(asm, this.#probe.maxSizeBytes, this.#target)
+    this.#values.beginInScratch()
     this.#escape = 'leave'
     this.#emitEffects()
     const { record, maxSizeBytes } = this.#probe
@@ -166,6 +183,10 @@ class Compiler implements LoadFrame {
     emitArgument(this.asm, dst, index, { hook: this.#probe.hook, btf, architecture, escape })
   }
 
+  address(dst: Register, address: ResolvedExpr): void {
+    this.#values.emitAddress(dst, address)
+  }
+
   /** Goes on only for the system calls that the probe wants. */
   #emitFilter(): void {
     const { calls: wanted = [] } = this.#probe.hook
@@ -178,26 +199,18 @@ class Compiler implements LoadFrame {
     if (numbers.length === 0) {
       throw new NotSupportedError(`the system calls ${wanted.join(', ')} on ${architecture}`)
     }
-    const found = this.asm.uniqueLabel('found')
-    this.#emitValue(calls.number, 'number of a system call')
-    // Anything but straight on is what the CPU does not expect, and most calls are others.
-    for (const number of numbers) this.asm.jumpIfImm('==', R0, number, found)
-    this.asm.jump('out').label(found)
-    this.#emitValue(calls.isNative, 'architecture of a system call')
-    this.asm.jumpIfImm('==', R0, 0, 'out')
+    this.#values.beginOnStack()
+    const value = this.#filterValue(calls.number, 'number of a system call')
+    // Ascending, as sets are.
+    const set = numbers.sort((a, b) => a - b).map(BigInt)
+    this.#values.emitUnless({ kind: 'oneOf', value, numbers: set }, 'out')
+    this.#values.emitUnless(this.#filterValue(calls.isNative, 'architecture of a system call'), 'out')
   }
 
-  /** R0 = a value, with its temporaries on the stack. */
-  #emitValue(node: ExprNode, what: string): void {
-    this.asm.mov(R9, R10).aluImm('add', R9, CONDITION_FRAME)
+  #filterValue(node: ExprNode, what: string): ResolvedExpr {
     const expr = this.#resolver.expr(node)
-    if (expr instanceof Unresolved) {
-      throw new BuildError(`Cannot resolve the ${what} for probe "${this.#probe.name}": ${expr.reason}`)
-    }
-    const tree = new LoadTree()
-    this.#values.prepare(expr, tree)
-    emitLoads(this, tree)
-    this.#values.evaluate(expr)
+    if (!(expr instanceof Unresolved)) return expr
+    throw new BuildError(`Cannot resolve the ${what} for probe "${this.#probe.name}": ${expr.reason}`)
   }
 
   /**
@@ -207,48 +220,17 @@ class Compiler implements LoadFrame {
   #emitCondition(): void {
     const { when } = this.#probe
     if (when === undefined) return
-    this.asm.mov(R9, R10).aluImm('add', R9, CONDITION_FRAME)
+    if (this.#hookType.calls === undefined) this.#values.beginOnStack()
     const expr = this.#resolver.expr(when)
     if (expr instanceof Unresolved) {
       throw new BuildError(`Cannot resolve the condition of probe "${this.#probe.name}": ${expr.reason}`)
     }
-    const tree = new LoadTree()
-    this.#values.prepare(expr, tree)
-    emitLoads(this, tree)
     this.#values.emitUnless(expr, 'out')
-    if (this.#values.mostTemporaries > CONDITION_TEMPORARIES) {
-      throw new BuildError(`Cannot compile probe "${this.#probe.name}": its condition has too many values`)
-    }
   }
 
   #emitEffects(): void {
-    for (const effect of this.#probe.effects) {
-      if (effect.kind === 'claim' && this.#isKnownTrue(effect.unless)) continue
-      const tree = new LoadTree()
-      const key = this.#resolved(effect.key, 'key')
-      const value = effect.kind === 'store' ? this.#resolved(effect.value, 'value') : undefined
-      this.#values.prepare(key, tree)
-      if (value !== undefined) this.#values.prepare(value, tree)
-      emitLoads(this, tree)
-      if (effect.kind === 'claim') this.#values.emitClaim(effect.map, key, 'leave')
-      else if (value === undefined) this.#values.emitRemove(effect.map, key)
-      else this.#values.emitStore(effect.map, key, value)
-    }
-  }
-
-  #isKnownTrue(node: ExprNode): boolean {
-    const expr = this.#resolver.expr(node)
-    return !(expr instanceof Unresolved) && expr.kind === 'constant' && expr.value !== 0
-  }
-
-  #resolved(node: ExprNode, what: string): ResolvedExpr {
-    const expr = this.#resolver.expr(node)
-    if (expr instanceof Unresolved) {
-      throw new BuildError(
-        `Cannot resolve the ${what} of a map in probe "${this.#probe.name}": ${expr.reason}`,
-      )
-    }
-    return expr
+    const { name: probe, effects } = this.#probe
+    emitEffects(effects, { probe, resolver: this.#resolver, values: this.#values })
   }
 
   #emitHeader({ type }: RecordLayout): void {
@@ -275,20 +257,23 @@ class Compiler implements LoadFrame {
       const { offset } = field
       const { sizeBytes } = field.type
       const expr = value instanceof Lack ? value : this.#resolver.expr(value)
-      if (expr instanceof Unresolved || expr instanceof Lack) {
-        this.#missing.push({ field: field.name, reason: expr.reason })
+      const words = this.#wordsOf(expr, field)
+      if (words instanceof Unresolved || words instanceof Lack) {
+        this.#missing.push({ field: field.name, reason: words.reason })
         for (let at = 0; at < sizeBytes; at += Math.min(sizeBytes, 8)) {
           this.asm.storeImm(Math.min(sizeBytes, 8) as 1 | 2 | 4 | 8, R9, RECORD_OFFSET + offset + at, 0)
         }
-      } else if (expr.kind === 'load') {
+      } else if ('path' in expr) {
         tree.add(expr.path, { area: 'record', offset, sizeBytes })
       } else {
-        this.#values.prepare(expr, tree)
-        computed.push({ area: 'record', offset, sizeBytes, expr })
+        for (const word of words) {
+          this.#values.prepare(word.expr, tree)
+          computed.push({ area: 'record', ...word })
+        }
       }
     }
     const tails = filled.map((tail) => ({ tail, inputs: this.#tails.prepare(tail, tree, computed) }))
-    emitLoads(this, tree)
+    this.#values.load(tree)
     for (const { expr, area, offset, sizeBytes } of computed) {
       this.#values.evaluate(expr)
       this.asm.store(sizeBytes as 1 | 2 | 4 | 8, R9, area === 'record' ? RECORD_OFFSET + offset : offset, R0)
@@ -299,6 +284,18 @@ class Compiler implements LoadFrame {
       this.#tails.emit(tail, inputs, before)
       before += tail.maxBytes
     }
+  }
+
+  /** A field as numbers at their places: one, or the words of a run of bytes. */
+  #wordsOf(
+    expr: ResolvedExpr | Unresolved | Lack,
+    { offset, type: { kind, sizeBytes } }: FixedField,
+  ): readonly ResolvedNumber[] | Unresolved | Lack {
+    if (expr instanceof Unresolved || expr instanceof Lack) return expr
+    if (kind === 'chars') return expr.kind === 'load' ? [] : bytesOf(expr, { offset, sizeBytes })
+    const tooLarge = misfit(expr, sizeBytes, kind === 's32' || kind === 's64')
+    if (tooLarge !== undefined) return new Unresolved(`${tooLarge} does not fit a ${kind}`)
+    return [{ offset, sizeBytes: sizeBytes as NumberSize, expr }]
   }
 
   #addTime(time: ExprNode, tree: LoadTree): void {

@@ -1,66 +1,7 @@
-/**
- * What a probe may say about kernel memory: paths through structures, numbers computed from them, and
- * conditions. Everything here is data; nothing is resolved before a BTF is at hand (`resolve.ts`).
- */
+/** The values that the body of a declaration works with: each of them holds a node (`nodes.ts`). */
 
-/** Operators that numbers can be combined with. Comparisons give 0 or 1 and are unsigned. */
-export type BinaryOp = '+' | '-' | '*' | '&' | '|' | '>>' | '<<' | '==' | '!=' | '<' | '<=' | '>' | '>='
-
-/** Where a path begins. */
-export type Root =
-  | { readonly kind: 'argument'; readonly index: number }
-  | { readonly kind: 'current'; readonly struct: string }
-
-/** One step of a path: a member's name, or an index, which may be an enumerator of the running kernel. */
-export type Step =
-  | { readonly kind: 'member'; readonly name: string }
-  | { readonly kind: 'index'; readonly index: number | EnumNode }
-
-export interface PathNode {
-  readonly kind: 'path'
-  readonly root: Root
-  readonly steps: readonly Step[]
-}
-
-export interface EnumNode {
-  readonly kind: 'enum'
-  readonly enumName: string
-  readonly valueName: string
-}
-
-export type ExprNode =
-  | PathNode
-  | EnumNode
-  | { readonly kind: 'constant'; readonly value: number }
-  | { readonly kind: 'resolves'; readonly of: readonly ExprNode[] }
-  | { readonly kind: 'binary'; readonly op: BinaryOp; readonly left: ExprNode; readonly right: ExprNode }
-  | { readonly kind: 'firstOf'; readonly choices: readonly ExprNode[] }
-  | { readonly kind: 'packet'; readonly offset: number; readonly size: 1 | 2 | 4 | 8 }
-  | {
-      readonly kind: 'lookup'
-      readonly map: ProbeMap
-      readonly key: ExprNode
-      readonly gives: 'value' | 'presence'
-    }
-
-/**
- * A map that probes share with each other and with user space: numbers by numbers. Declaring one creates
- * nothing; a session creates it with the first probe that uses it.
- */
-export interface ProbeMap {
-  /** Unique among the maps of a session; at most 15 characters of [A-Za-z0-9_]. */
-  readonly name: string
-  readonly type: 'hash' | 'lruHash'
-  readonly keySizeBytes: 4 | 8
-  readonly valueSizeBytes: 4 | 8
-  readonly maxEntries: number
-}
-
-/** What a probe does to a map when its condition holds. */
-export type MapEffect =
-  | { readonly kind: 'store'; readonly map: ProbeMap; readonly key: ExprNode; readonly value: ExprNode }
-  | { readonly kind: 'remove'; readonly map: ProbeMap; readonly key: ExprNode }
-  | { readonly kind: 'claim'; readonly map: ProbeMap; readonly key: ExprNode; readonly unless: ExprNode }
+import { checkedInteger, rangeOf } from './operators.js'
+import type { ExprNode, HelperName, NumberSize, PathNode } from './nodes.js'
 
 /** Holds the node behind a typed value. */
 export const NODE: unique symbol = Symbol('node')
@@ -86,6 +27,9 @@ export interface Elements<T> {
 /** Anything that a declaration can be given: the interfaces of kernel structures are such types too. */
 export type Value = object
 
+/** A number of a declaration: a value, or a constant from -2^63 to 2^64 - 1. */
+export type Operand = Scalar | number | bigint
+
 /** The node behind a value of a declaration. */
 export function nodeOf(value: Value): ExprNode {
   const node = (value as { [NODE]?: ExprNode })[NODE]
@@ -93,8 +37,13 @@ export function nodeOf(value: Value): ExprNode {
   return node
 }
 
-function fromNode<T>(node: ExprNode): T {
+export function fromNode<T>(node: ExprNode): T {
   return { [NODE]: node } as T
+}
+
+/** The node behind an operand. */
+export function operandNode(value: Operand): ExprNode {
+  return nodeOf(typeof value === 'object' ? value : constant(value))
 }
 
 /** A value whose properties are the members of the structure at the end of `path`. */
@@ -116,14 +65,25 @@ function pathOf(value: Value, what: string): PathNode {
   return node
 }
 
-/** The element `index` of an array member; an enumerator's value is taken from the kernel's BTF. */
-export function at<T>(array: Elements<T>, index: number | Scalar): T {
+/**
+ * The element `index` of an array, or of what a pointer points to. An enumerator's value is taken from the kernel's BTF.
+ * An index that is computed needs a bound: numbers behind it, and members of elements behind it, are 0. Arrays whose
+ * length the kernel's BTF says have it as their bound; of a pointer, `count` is the bound.
+ *
+ * @throws {RangeError} for a constant index that is negative or not a whole number
+ */
+export function at<T>(array: Elements<T>, index: number | Scalar, count?: number | Scalar): T {
   const path = pathOf(array, 'index')
-  if (typeof index === 'number')
+  if (typeof index === 'number') {
+    checkedInteger(index, 'an index', 0n, 0x7fff_ffffn)
     return pathValue({ ...path, steps: [...path.steps, { kind: 'index', index }] })
+  }
   const node = nodeOf(index)
-  if (node.kind !== 'enum') throw new TypeError('Cannot index: the index must be a number or enumValue(…)')
-  return pathValue({ ...path, steps: [...path.steps, { kind: 'index', index: node }] })
+  if (node.kind === 'enum') {
+    return pathValue({ ...path, steps: [...path.steps, { kind: 'index', index: node }] })
+  }
+  const bound = count === undefined ? undefined : operandNode(count)
+  return pathValue({ ...path, steps: [...path.steps, { kind: 'computedIndex', index: node, count: bound }] })
 }
 
 /** The task that runs when the hook fires. */
@@ -131,22 +91,63 @@ export function currentTask<T>(): T {
   return pathValue({ kind: 'path', root: { kind: 'current', struct: 'task_struct' }, steps: [] })
 }
 
+/**
+ * The memory at an address, seen as a structure of the kernel: `cast<TcpSock>('tcp_sock', sk).bytes_acked`. Numbers
+ * behind an address where nothing lies are 0. Programs that load directly do so from Linux 6.2 on, and call
+ * probe_read_kernel before.
+ */
+export function cast<T>(struct: string, address: Value): T {
+  return pathValue({ kind: 'path', root: { kind: 'address', struct, address: nodeOf(address) }, steps: [] })
+}
+
 /** An enumerator's value on the running kernel. */
 export function enumValue(enumName: string, valueName: string): Scalar {
   return fromNode({ kind: 'enum', enumName, valueName })
 }
 
-/** A constant. Must fit a signed 32-bit integer. */
-export function constant(value: number): Scalar {
-  if (!Number.isInteger(value) || value < -0x80000000 || value > 0x7fffffff) {
-    throw new RangeError(`Cannot use the constant ${value} as it does not fit a signed 32-bit integer`)
-  }
-  return fromNode({ kind: 'constant', value })
+/**
+ * A constant of 64 bits, signed or unsigned.
+ *
+ * @throws {RangeError} when it is not a whole number, or does not fit
+ */
+export function constant(value: number | bigint): Scalar {
+  const { low } = rangeOf(64, true)
+  const { high } = rangeOf(64, false)
+  return fromNode({ kind: 'constant', value: checkedInteger(value, 'a constant', low, high) })
 }
 
-/** Bytes of the packet that a socket filter looks at, in host order. `offset` counts from its start. */
-export function packet(offset: number, size: 1 | 2 | 4 | 8): Scalar {
+/**
+ * Bytes of the packet that a socket filter looks at, in host order. `offset` counts from its start.
+ *
+ * @throws {RangeError} for a place that no packet has
+ */
+export function packet(offset: number, size: NumberSize): Scalar {
+  checkedInteger(offset, 'an offset into a packet', 0n, 0xffffn)
+  checkSize(size, 'packet')
   return fromNode({ kind: 'packet', offset, size })
+}
+
+/**
+ * An unsigned number in the user memory of the current task, `offset` bytes behind `address`; 0 where nothing can be
+ * read. Other threads may change it at any time.
+ *
+ * @throws {RangeError} for a size that no number has, or an offset beyond 31 bits
+ */
+export function userValue(address: Operand, offset: number, size: NumberSize): Scalar {
+  return userNumber(address, offset, size, false)
+}
+
+/** As `userValue`, for numbers of either sign. */
+export function userNumber(address: Operand, offset: number, size: NumberSize, signed: boolean): Scalar {
+  checkedInteger(offset, 'an offset into user memory', -0x8000_0000n, 0x7fff_ffffn)
+  checkSize(size, 'userValue')
+  return fromNode({ kind: 'user', address: operandNode(address), offset, size, signed })
+}
+
+function checkSize(size: number, what: string): void {
+  if (![1, 2, 4, 8].includes(size)) {
+    throw new RangeError(`Cannot use ${size} as the size of ${what}(…): a number has 1, 2, 4 or 8 bytes`)
+  }
 }
 
 /** The first choice that the running kernel's BTF can resolve: for members that were renamed or added. */
@@ -160,110 +161,45 @@ export function resolves(...values: readonly Value[]): Scalar {
   return fromNode({ kind: 'resolves', of: values.map(nodeOf) })
 }
 
-type Operand = Scalar | number
-
-function operand(value: Operand): ExprNode {
-  return nodeOf(typeof value === 'number' ? constant(value) : value)
+function helper(name: HelperName, argument?: Value): Scalar {
+  return fromNode({ kind: 'helper', name, argument: argument === undefined ? undefined : nodeOf(argument) })
 }
 
-function binary(op: BinaryOp, left: Operand, right: Operand): Scalar {
-  return fromNode({ kind: 'binary', op, left: operand(left), right: operand(right) })
+/** `tgid << 32 | pid` of the current task, in the words of the kernel. Needs Linux 4.2. */
+export function currentPidTgid(): Scalar {
+  return helper('pidTgid')
 }
-
-/** `left + right`, in 64 bits. */
-export function add(left: Operand, right: Operand): Scalar {
-  return binary('+', left, right)
+/** `gid << 32 | uid` of the current task. Needs Linux 4.2. */
+export function currentUidGid(): Scalar {
+  return helper('uidGid')
 }
-/** `left - right`, in 64 bits. */
-export function sub(left: Operand, right: Operand): Scalar {
-  return binary('-', left, right)
+/** Id of the current task's cgroup in the v2 hierarchy. Needs Linux 4.18. */
+export function currentCgroupId(): Scalar {
+  return helper('cgroupId')
 }
-/** `left * right`, in 64 bits. */
-export function mul(left: Operand, right: Operand): Scalar {
-  return binary('*', left, right)
+/** ns of CLOCK_BOOTTIME. Needs Linux 5.8. */
+export function bootNs(): Scalar {
+  return helper('bootNs')
 }
-/** Bitwise and. */
-export function and(left: Operand, right: Operand): Scalar {
-  return binary('&', left, right)
+/** ns of CLOCK_MONOTONIC. Needs Linux 4.1. */
+export function monotonicNs(): Scalar {
+  return helper('monotonicNs')
 }
-/** Bitwise or; of two conditions, whether either holds. */
-export function or(left: Operand, right: Operand): Scalar {
-  return binary('|', left, right)
-}
-/** Logical shift to the right. */
-export function shiftRight(left: Operand, right: Operand): Scalar {
-  return binary('>>', left, right)
-}
-/** Shift to the left. */
-export function shiftLeft(left: Operand, right: Operand): Scalar {
-  return binary('<<', left, right)
-}
-/** 1 when both are equal, else 0. */
-export function eq(left: Operand, right: Operand): Scalar {
-  return binary('==', left, right)
-}
-/** 1 when the two differ, else 0. */
-export function ne(left: Operand, right: Operand): Scalar {
-  return binary('!=', left, right)
-}
-/** 1 when `left < right` unsigned, else 0. */
-export function lt(left: Operand, right: Operand): Scalar {
-  return binary('<', left, right)
-}
-/** 1 when `left > right` unsigned, else 0. */
-export function gt(left: Operand, right: Operand): Scalar {
-  return binary('>', left, right)
-}
-
-/** The value of `key` in a map, or 0 when it is not there. */
-export function lookup(map: ProbeMap, key: Operand): Scalar {
-  return fromNode({ kind: 'lookup', map, key: operand(key), gives: 'value' })
-}
-/** 1 when a map has `key`, else 0. */
-export function has(map: ProbeMap, key: Operand): Scalar {
-  return fromNode({ kind: 'lookup', map, key: operand(key), gives: 'presence' })
-}
-/** Stores a number in a map. A full map of type `hash` stays as it is. */
-export function store(map: ProbeMap, key: Operand, value: Operand): MapEffect {
-  return { kind: 'store', map, key: operand(key), value: operand(value) }
+/** Number of the CPU that the program runs on. Needs Linux 4.1. */
+export function cpu(): Scalar {
+  return helper('cpu')
 }
 /**
- * Puts a key into a map; when it is there already, the probe ends and writes no record: of several hooks that fire
- * for one thing, on whichever CPUs, the first one tells of it. Left out where `unless` is known to be 1.
+ * The number that the kernel gives a socket for its lifetime. `socket` is an argument of the hook that the kernel types
+ * as a socket; a program that runs on packets leaves it out, and gets that of its packet.
+ * Needs Linux 5.12 in a tracing program, 4.12 elsewhere.
  */
-export function claim(map: ProbeMap, key: Operand, unless: Operand = 0): MapEffect {
-  return { kind: 'claim', map, key: operand(key), unless: operand(unless) }
-}
-/** Removes a key from a map, if it is there. */
-export function remove(map: ProbeMap, key: Operand): MapEffect {
-  return { kind: 'remove', map, key: operand(key) }
-}
-
-/** A path or expression as a person would write it, for messages and documentation. */
-export function describe(node: ExprNode, argumentNames: readonly string[]): string {
-  switch (node.kind) {
-    case 'constant':
-      return String(node.value)
-    case 'enum':
-      return node.valueName
-    case 'resolves':
-      return `resolves(${node.of.map((value) => describe(value, argumentNames)).join(', ')})`
-    case 'packet':
-      return `packet[${node.offset}..${node.offset + node.size - 1}]`
-    case 'lookup':
-      return node.gives === 'value'
-        ? `${node.map.name}[${describe(node.key, argumentNames)}]`
-        : `${node.map.name} has ${describe(node.key, argumentNames)}`
-    case 'firstOf':
-      return node.choices.map((choice) => describe(choice, argumentNames)).join(' ?? ')
-    case 'binary':
-      return `(${describe(node.left, argumentNames)} ${node.op} ${describe(node.right, argumentNames)})`
-    case 'path': {
-      const root = node.root.kind === 'current' ? 'current' : (argumentNames[node.root.index] ?? '?')
-      return node.steps.reduce((text, step) => {
-        if (step.kind === 'member') return `${text}.${step.name}`
-        return `${text}[${typeof step.index === 'number' ? step.index : step.index.valueName}]`
-      }, root)
+export function socketCookie(socket?: Value): Scalar {
+  if (socket !== undefined) {
+    const { root, steps } = pathOf(socket, 'take the cookie')
+    if (root.kind !== 'argument' || steps.length > 0) {
+      throw new TypeError('Cannot take the cookie of a socket that is no argument of the hook')
     }
   }
+  return helper('socketCookie', socket)
 }

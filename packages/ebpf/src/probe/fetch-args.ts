@@ -7,7 +7,8 @@
 
 import type { Btf } from '../btf/index.js'
 import { BuildError } from '../errors.js'
-import type { BinaryOp, ExprNode, PathNode, Step } from './expr.js'
+import type { ExprNode, PathNode, Step } from './nodes.js'
+import { compute } from './operators.js'
 import type { FixedType } from './fields.js'
 import { type FilledTail, Lack, type Probe } from './probe.js'
 import { type ResolvedExpr, type ResolvedPath, Resolver, Unresolved } from './resolve.js'
@@ -246,7 +247,7 @@ class Planner {
   #value(expr: ResolvedExpr, sizeBytes: number): ReadValue<bigint> | Unresolved {
     switch (expr.kind) {
       case 'constant': {
-        const value = BigInt.asUintN(64, BigInt(expr.value))
+        const { value } = expr
         return () => value
       }
       case 'load':
@@ -256,8 +257,14 @@ class Planner {
         if (left instanceof Unresolved) return left
         const right = this.#value(expr.right, 8)
         if (right instanceof Unresolved) return right
-        const compute = OPERATORS[expr.op]
-        return (values) => BigInt.asUintN(64, compute(left(values), right(values)))
+        const { op } = expr
+        return (values) => compute(op, left(values), right(values))
+      }
+      case 'oneOf': {
+        const value = this.#value(expr.value, 8)
+        if (value instanceof Unresolved) return value
+        const numbers = new Set(expr.numbers)
+        return (values) => BigInt(numbers.has(value(values)))
       }
       case 'packet':
         return this.#packet(expr.offset, expr.size)
@@ -292,9 +299,23 @@ class Planner {
   }
 
   #register({ root }: ResolvedPath): string {
+    if (root.kind === 'address') return this.#address(root.address)
     return this.#parameter(
       root.kind === 'current' ? this.#entry.currentTask : this.#entry.parameters[root.index],
     )
+  }
+
+  /** An address that lies somewhere as it is: nothing is computed in the kernel here. */
+  #address(address: ResolvedExpr): string {
+    if (address.kind !== 'load') {
+      throw new BuildError(
+        `Cannot fetch at ${this.#entry.function}: a fetch argument cannot compute an address`,
+      )
+    }
+    const { path } = address
+    if (path.bare) return this.#register(path)
+    const place = this.#pointer(path)
+    return path.address ? `+${path.offset}(${place})` : fetchAt(path.offset, place)
   }
 
   /** The register that has a parameter. */
@@ -324,6 +345,8 @@ class Planner {
         return this.#translatePath(node)
       case 'binary':
         return { ...node, left: this.#translate(node.left), right: this.#translate(node.right) }
+      case 'oneOf':
+        return { ...node, value: this.#translate(node.value) }
       case 'firstOf':
         return { ...node, choices: node.choices.map((choice) => this.#translate(choice)) }
       case 'resolves':
@@ -336,6 +359,7 @@ class Planner {
   #translatePath(path: PathNode): PathNode {
     const { root, steps } = path
     if (root.kind === 'current') return path
+    if (root.kind === 'address') return { ...path, root: { ...root, address: this.#translate(root.address) } }
     const { arguments: args } = this.#probe.hook
     for (const [from, to] of Object.entries(this.#entry.aliases ?? {})) {
       const [argument, ...members] = from.split('.')
@@ -359,22 +383,6 @@ interface FetchedTail {
 }
 
 const tooLong = new Unresolved('the way to it is longer than a fetch argument can be')
-
-const OPERATORS: Readonly<Record<BinaryOp, (left: bigint, right: bigint) => bigint>> = {
-  '+': (left, right) => left + right,
-  '-': (left, right) => left - right,
-  '*': (left, right) => left * right,
-  '&': (left, right) => left & right,
-  '|': (left, right) => left | right,
-  '>>': (left, right) => left >> (right & 63n),
-  '<<': (left, right) => left << (right & 63n),
-  '==': (left, right) => BigInt(left === right),
-  '!=': (left, right) => BigInt(left !== right),
-  '<': (left, right) => BigInt(left < right),
-  '<=': (left, right) => BigInt(left <= right),
-  '>': (left, right) => BigInt(left > right),
-  '>=': (left, right) => BigInt(left >= right),
-}
 
 function beginsWith(steps: readonly Step[], members: readonly string[]): boolean {
   return members.every((name, index) => {

@@ -1,6 +1,6 @@
 /** The types of the fields that lie at a fixed place in a record. */
 
-import type { Chars, Scalar } from './expr.js'
+import type { Chars, Operand } from './expr.js'
 import type { TailType, Typed } from './tails/tail.js'
 
 export type FixedKind = 'u8' | 'u16' | 'u32' | 'u64' | 's32' | 's64' | 'chars'
@@ -28,7 +28,7 @@ export function isTail(type: FieldType): type is TailType {
   return 'maxBytes' in type
 }
 
-function number<Decoded, Filling = Scalar | number>(
+function number<Decoded, Filling = Operand>(
   kind: FixedKind,
   sizeBytes: number,
 ): FixedType<Decoded, Decoded, Filling> {
@@ -42,7 +42,7 @@ export const u16 = number<number>('u16', 2)
 /** An unsigned 32-bit number. */
 export const u32 = number<number>('u32', 4)
 /** An unsigned 64-bit number, or eight bytes in place seen as one; decodes to a bigint. */
-export const u64 = number<bigint, Scalar | Chars | number>('u64', 8)
+export const u64 = number<bigint, Operand | Chars>('u64', 8)
 /** A signed 32-bit number. */
 export const s32 = number<number>('s32', 4)
 /** A signed 64-bit number; decodes to a bigint. */

@@ -1,8 +1,9 @@
 /** A word that was loaded, on its way to the fields and temporaries that want it. */
 
-import { type Assembler, R0, R9 } from '../asm/index.js'
+import { type Assembler, R0, R9, type Register } from '../asm/index.js'
 import type { Destination, LoadFrame } from './load-tree.js'
-import type { ResolvedPath } from './resolve.js'
+import type { NumberSize } from './nodes.js'
+import type { ResolvedPath } from './resolved.js'
 
 /** Where that is, counted from the scratch in R9. */
 export function destination(frame: LoadFrame, to: Destination): number {
@@ -29,6 +30,20 @@ function emitWiden(asm: Assembler, path: ResolvedPath, sizeBytes: number): void 
     const shift = 64 - path.sizeBytes * 8
     asm.aluImm('lsh', R0, shift).aluImm(path.signed ? 'arsh' : 'rsh', R0, shift)
   }
+}
+
+/** `dst` = the number at `base`, widened by its own sign. */
+export function emitSignedLoad(
+  asm: Assembler,
+  dst: Register,
+  base: Register,
+  number: { readonly offset: number; readonly sizeBytes: NumberSize; readonly signed: boolean },
+): void {
+  const { offset, sizeBytes, signed } = number
+  asm.load(sizeBytes, dst, base, offset)
+  if (!signed || sizeBytes === 8) return
+  const shift = 64 - sizeBytes * 8
+  asm.aluImm('lsh', dst, shift).aluImm('arsh', dst, shift)
 }
 
 export function loadSize(path: ResolvedPath): 1 | 2 | 4 | 8 {

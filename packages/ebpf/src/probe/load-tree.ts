@@ -1,7 +1,7 @@
 /** What a record wants to be loaded: all paths merged into one tree, so that every pointer is loaded once. */
 
 import type { Assembler, Register } from '../asm/index.js'
-import type { ResolvedPath } from './resolve.js'
+import { type ResolvedExpr, type ResolvedPath, rootKey } from './resolved.js'
 
 export type Flavor = 'direct' | 'probeRead'
 
@@ -32,6 +32,8 @@ export interface LoadFrame {
   readonly flavor: Flavor
   /** Emits `dst = argument index` from the context in R6. */
   argument(dst: Register, index: number): void
+  /** Emits `dst =` the address that a root is, which was computed before. */
+  address(dst: Register, address: ResolvedExpr): void
   /** Type id of bpf_rdonly_cast, if the kernel has it (Linux 6.2). */
   readonly castId: number | undefined
   /**
@@ -53,7 +55,7 @@ export class LoadTree {
   readonly #roots = new Map<string, LoadRoot>()
 
   add(path: ResolvedPath, to: Destination): void {
-    const key = path.root.kind === 'current' ? 'current' : String(path.root.index)
+    const key = rootKey(path)
     let root = this.#roots.get(key)
     if (root === undefined) {
       root = { path, node: { leaves: [], pointers: new Map() } }

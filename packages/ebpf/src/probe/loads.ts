@@ -22,20 +22,21 @@ import {
 import { BuildError } from '../errors.js'
 import { destination, emitNumber, loadSize } from './load-number.js'
 import type { Destination, LoadFrame, LoadTree, TreeNode } from './load-tree.js'
-import type { ResolvedPath } from './resolve.js'
+import type { ResolvedPath } from './resolved.js'
+import { VALUE_SLOT } from './stack.js'
 
 /** Registers that hold the pointers of one branch, by depth; R6 is the context, R9 the scratch. */
 const POINTER_REGISTERS: readonly Register[] = [R1, R2, R3, R4, R5, R7, R8]
 
 /** Stack slots that hold the pointers of one branch in the probeRead flavour, by depth. */
 const POINTER_SLOTS = [-8, -16, -24, -32, -40, -48, -56, -64] as const
-/** A value on its way through probe_read_kernel. */
-const VALUE_SLOT = -72
 
 /** Emits the loads of a tree; R9 is what their destinations count from. */
 export function emitLoads(frame: LoadFrame, tree: LoadTree): void {
   for (const { path, node } of tree.roots()) {
-    if (frame.flavor === 'direct') emitDirectRoot(frame, path, node)
+    // Without a cast the verifier lets no program load from an address that was computed.
+    const isDirect = frame.flavor === 'direct' && (path.root.kind !== 'address' || frame.castId !== undefined)
+    if (isDirect) emitDirectRoot(frame, path, node)
     else emitProbeReadRoot(frame, path, node)
   }
 }
@@ -53,20 +54,50 @@ function pointerSlot(depth: number): number {
   return slot
 }
 
-function emitDirectRoot(frame: LoadFrame, { root, rootType }: ResolvedPath, node: TreeNode): void {
+function emitDirectRoot(frame: LoadFrame, path: ResolvedPath, node: TreeNode): void {
   const { asm, castId } = frame
+  const { root, rootType } = path
   const register = pointerRegister(0)
+  if (root.kind === 'address') {
+    emitDirectAddress(frame, path, node)
+    return
+  }
   if (root.kind === 'current') asm.call(BPF_FUNC_get_current_task_btf).mov(register, R0)
   else frame.argument(register, root.index)
   // Numbers are read through the pointer as it was given: if the verifier trusts it, such a load is one instruction,
   // and otherwise ten, among them a jump that the CPU mostly guesses wrong so long after the last run.
   emitDirectLeaves(frame, node, 0)
-  if (castId !== undefined && rootType !== 0) {
+  if (castId !== undefined && rootType !== 0 && node.pointers.size > 0) {
     // For each pointer that is read through a trusted one the verifier searches all type names; through this one it
     // does not, and loads in a quarter of the time. The cast itself is no code.
     asm.movImm(R2, rootType).callKfunc('bpf_rdonly_cast', castId).mov(register, R0)
   }
   emitDirectPointers(frame, node, 0)
+}
+
+function emitDirectAddress(frame: LoadFrame, { root, rootType }: ResolvedPath, node: TreeNode): void {
+  const { asm, castId } = frame
+  const register = pointerRegister(0)
+  if (root.kind !== 'address' || castId === undefined) return
+  frame.address(R1, root.address)
+  const end = asm.uniqueLabel('end')
+  emitNullGuard(frame, R1, node, end)
+  asm.movImm(R2, rootType).callKfunc('bpf_rdonly_cast', castId).mov(register, R0)
+  emitDirectLeaves(frame, node, 0)
+  emitDirectPointers(frame, node, 0)
+  asm.label(end)
+}
+
+/** Behind NULL, goes on at `end` with zeroes, on machines where a load through it faults. */
+function emitNullGuard(frame: LoadFrame, pointer: Register, node: TreeNode, end: string): void {
+  const { asm } = frame
+  if (!frame.faultsOnNull) return
+  const isNull = asm.uniqueLabel('null')
+  asm.jumpIfImm('==', pointer, 0, isNull)
+  asm.aside(isNull, () => {
+    emitZeroes(frame, node)
+    asm.jump(end)
+  })
 }
 
 function emitDirectPointers(frame: LoadFrame, node: TreeNode, depth: number): void {
@@ -75,14 +106,7 @@ function emitDirectPointers(frame: LoadFrame, node: TreeNode, depth: number): vo
     const pointer = pointerRegister(depth + 1)
     asm.load(8, pointer, pointerRegister(depth), offset)
     const end = asm.uniqueLabel('end')
-    if (frame.faultsOnNull) {
-      const isNull = asm.uniqueLabel('null')
-      asm.jumpIfImm('==', pointer, 0, isNull)
-      asm.aside(isNull, () => {
-        emitZeroes(frame, child)
-        asm.jump(end)
-      })
-    }
+    emitNullGuard(frame, pointer, child, end)
     emitDirectLeaves(frame, child, depth + 1)
     emitDirectPointers(frame, child, depth + 1)
     asm.label(end)
@@ -126,7 +150,8 @@ function emitDirectLeaves(frame: LoadFrame, node: TreeNode, depth: number): void
 function emitProbeReadRoot(frame: LoadFrame, { root }: ResolvedPath, node: TreeNode): void {
   const { asm } = frame
   if (root.kind === 'current') asm.call(BPF_FUNC_get_current_task)
-  else frame.argument(R0, root.index)
+  else if (root.kind === 'argument') frame.argument(R0, root.index)
+  else frame.address(R0, root.address)
   asm.store(8, R10, pointerSlot(0), R0)
   emitProbeReadNode(frame, node, 0)
 }

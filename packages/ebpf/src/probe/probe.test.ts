@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { eq, remove, type Scalar } from './expr.js'
+import { eq } from './arithmetic.js'
+import { type Scalar } from './expr.js'
+import { map, remove } from './maps.js'
 import { cstring, int, optional, struct, tracepoint } from './hooks/index.js'
 import { describeProbe, Lack, probe } from './probe.js'
 import type { SmallTask } from './testing/small-kernel.js'
@@ -128,8 +130,8 @@ test('a name that the kernel would refuse is a RangeError', () => {
 })
 
 test('a probe without a record only has effects', () => {
-  const map = { name: 'm', type: 'hash', keySizeBytes: 4, valueSizeBytes: 4, maxEntries: 1 } as const
-  const counting = probe({ name: 'counts', hook }, (task) => ({ effects: [remove(map, task.pid)] }))
+  const seen = map({ name: 'm', type: 'hash', key: u32, value: u32, maxEntries: 1 })
+  const counting = probe({ name: 'counts', hook }, (task) => ({ effects: [remove(seen, task.pid)] }))
   const { record: none, fixed, tails, maxSizeBytes } = counting
   assert.deepEqual(
     { none, fixed, tails, maxSizeBytes },

@@ -1,15 +1,10 @@
 /** A probe: where it hooks, when it fires, and what fills its record. One declaration, no code. */
 
-import {
-  constant,
-  describe,
-  type ExprNode,
-  type MapEffect,
-  nodeOf,
-  type ProbeMap,
-  type Scalar,
-  type Value,
-} from './expr.js'
+import { checkFits } from './arithmetic.js'
+import { describe } from './describe.js'
+import { nodeOf, type Operand, operandNode, type Scalar, type Value } from './expr.js'
+import { mapsIn } from './maps.js'
+import type { ExprNode, MapEffect, ProbeMap } from './nodes.js'
 import type { Fields } from './fields.js'
 import {
   type ArgumentsOf,
@@ -161,7 +156,13 @@ class Filling {
   fixed(field: FixedField): FilledField {
     const value = this.#valueOf(field.name)
     if (value instanceof Lack) return { field, value }
-    return { field, value: nodeOf(typeof value === 'number' ? constant(value) : (value as Value)) }
+    const node = operandNode(value as Operand)
+    const { kind, sizeBytes } = field.type
+    if (kind !== 'chars') {
+      const place = `"${field.name}" (${kind}) of probe "${this.#probe}"`
+      checkFits(node, place, sizeBytes * 8, kind === 's32' || kind === 's64')
+    }
+    return { field, value: node }
   }
 
   tail(field: TailField): FilledTail {
@@ -200,22 +201,12 @@ class Filling {
 /** The maps that a probe looks into or changes. */
 export function mapsOf({ when, effects, fixed, tails }: Probe): ProbeMap[] {
   const found = new Set<ProbeMap>()
-  const visit = (node: ExprNode): void => {
-    if (node.kind === 'lookup') {
-      found.add(node.map)
-      visit(node.key)
-    } else if (node.kind === 'binary') {
-      visit(node.left)
-      visit(node.right)
-    } else if (node.kind === 'firstOf') {
-      for (const choice of node.choices) visit(choice)
-    }
-  }
+  const visit = (node: ExprNode): void => mapsIn(node, found)
   if (when !== undefined) visit(when)
   for (const effect of effects) {
     found.add(effect.map)
-    visit(effect.key)
-    if (effect.kind === 'store') visit(effect.value)
+    effect.key.forEach(visit)
+    if (effect.kind !== 'remove') for (const { node } of effect.value) visit(node)
   }
   for (const { value } of fixed) if (!(value instanceof Lack)) visit(value)
   for (const { source } of tails) if (!(source instanceof Lack)) source.inputs.forEach(visit)

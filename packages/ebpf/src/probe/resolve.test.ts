@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { add, and, eq, gt, lt, mul, oneOf, or, shiftLeft, shiftRight, sub } from './arithmetic.js'
 import {
-  add,
   at,
   constant,
   currentTask,
@@ -64,7 +64,7 @@ test('a path becomes the pointers to follow and a place', async (t) => {
     [
       'from the current task',
       currentTask<SmallTask>().tgid,
-      { root: { kind: 'current', struct: 'task_struct' }, offset: 4, signed: true },
+      { root: { kind: 'current' }, offset: 4, signed: true },
     ],
   ]
   for (const [name, value, expected] of cases) {
@@ -82,16 +82,34 @@ test('a number of the hook is as wide and as signed as declared', () => {
 })
 
 test('what is no path stays what it is', () => {
-  assert.deepEqual(resolve(constant(-5)), { kind: 'constant', value: -5 })
+  assert.deepEqual(resolve(constant(-5)), { kind: 'constant', value: 2n ** 64n - 5n })
   assert.deepEqual(resolve(packet(4, 2)), { kind: 'packet', offset: 4, size: 2 })
-  assert.deepEqual(resolve(enumValue('pid_type', 'PIDTYPE_SID')), { kind: 'constant', value: 3 })
-  assert.deepEqual(resolve(enumValue('another_enum', 'PIDTYPE_SID')), { kind: 'constant', value: 3 })
-  assert.deepEqual(resolve(add(constant(1), 2)), {
-    kind: 'binary',
-    op: '+',
-    left: { kind: 'constant', value: 1 },
-    right: { kind: 'constant', value: 2 },
-  })
+  assert.deepEqual(resolve(enumValue('pid_type', 'PIDTYPE_SID')), { kind: 'constant', value: 3n })
+  assert.deepEqual(resolve(enumValue('another_enum', 'PIDTYPE_SID')), { kind: 'constant', value: 3n })
+})
+
+test('what is known when a program is generated is computed then, in 64 bits', async (t) => {
+  const cases: [name: string, value: Value, expected: bigint][] = [
+    ['1 << 40', shiftLeft(1, 40), 1n << 40n],
+    ['1 << 63', shiftLeft(1, 63), 1n << 63n],
+    ['-1 >> 60', shiftRight(-1, 60), 15n],
+    ['0 - 1', sub(0, 1), 2n ** 64n - 1n],
+    ['2^63 + 2^63', add(2n ** 63n, 2n ** 63n), 0n],
+    ['2^32 * 2^32', mul(2 ** 32, 2 ** 32), 0n],
+    ['2^32 * 2^31', mul(2 ** 32, 2 ** 31), 1n << 63n],
+    ['-1 < 1, unsigned', lt(-1, 1), 0n],
+    ['2^64 - 1 == -1', eq(2n ** 64n - 1n, -1), 1n],
+    ['2^40 & (2^40 | 1)', and(2 ** 40, or(2 ** 40, 1)), 1n << 40n],
+    ['a value out of none', oneOf(task.pid, []), 0n],
+    ['a constant out of some', oneOf(constant(-1), [2n ** 64n - 1n]), 1n],
+    ['nothing of anything', and(task.pid, 0), 0n],
+    ['a truth beside a truth', or(eq(task.pid, 1), constant(1)), 1n],
+  ]
+  for (const [name, value, expected] of cases) {
+    await t.test(name, () => assert.deepEqual(resolve(value), { kind: 'constant', value: expected }))
+  }
+  assert.deepEqual(resolve(and(1, eq(task.pid, 1))), resolve(eq(task.pid, 1)))
+  assert.deepEqual(resolve(lt(1, task.pid)), resolve(gt(task.pid, 1)))
 })
 
 test('firstOf() takes the first choice that this kernel has', () => {
@@ -120,6 +138,6 @@ test('what this kernel lacks is told by name', async (t) => {
   }
   await t.test('an argument that the kernel does not pass', () => {
     assert.deepEqual(resolve(dead, [true, false]), new Unresolved('no argument dead'))
-    assert.deepEqual(resolve(firstOf(dead, constant(1)), [true, false]), { kind: 'constant', value: 1 })
+    assert.deepEqual(resolve(firstOf(dead, constant(1)), [true, false]), { kind: 'constant', value: 1n })
   })
 })

@@ -3,73 +3,70 @@
 import type { Btf, TypeId } from '../btf/index.js'
 import { BTF_KIND_STRUCT, BTF_KIND_UNION } from '../btf/index.js'
 import { BuildError } from '../errors.js'
-import type { BinaryOp, EnumNode, ExprNode, PathNode, ProbeMap, Root, Step } from './expr.js'
 import { type Hook, hookType } from './hooks/index.js'
+import type { EnumNode, ExprNode, LookupNode, NumberSize, PathNode, Root, Step } from './nodes.js'
+import { compute, toWord } from './operators.js'
+import type { BinaryOp } from './operators.js'
 import { findPrototype } from './prototype.js'
+import { resolveMapNumbers } from './resolve-map.js'
+import { isTruth, type ResolvedExpr, type ResolvedPath, type ResolvedRoot, Unresolved } from './resolved.js'
+import { type Place, Walk } from './walk.js'
 
-/** Where a value lies: follow `derefs` (offsets of pointers) from the root, then look at `offset`. */
-export interface ResolvedPath {
-  readonly root: Root
-  /** Type id of the structure that the root points to; 0 for a number. */
-  readonly rootType: TypeId
-  readonly derefs: readonly number[]
-  readonly offset: number
-  readonly sizeBytes: number
-  readonly signed: boolean
-  /** Set for bit-fields: position within the `sizeBytes` bytes at `offset`. */
-  readonly bits?: { readonly shift: number; readonly width: number }
-  /** The value is the address itself: an array, or a structure that lies in place. */
-  readonly address: boolean
-  /** The value is a root: argument or task pointer, with nothing to load. Only `sizeBytes` of it are valid. */
-  readonly bare: boolean
+export { type ResolvedExpr, type ResolvedPath, Unresolved } from './resolved.js'
+
+function constant(value: bigint): ResolvedExpr {
+  return { kind: 'constant', value: toWord(value) }
 }
 
-export type ResolvedExpr =
-  | {
-      readonly kind: 'lookup'
-      readonly map: ProbeMap
-      readonly key: ResolvedExpr
-      readonly gives: 'value' | 'presence'
-    }
-  | { readonly kind: 'load'; readonly path: ResolvedPath }
-  | { readonly kind: 'constant'; readonly value: number }
-  | { readonly kind: 'packet'; readonly offset: number; readonly size: 1 | 2 | 4 | 8 }
-  | {
-      readonly kind: 'binary'
-      readonly op: BinaryOp
-      readonly left: ResolvedExpr
-      readonly right: ResolvedExpr
-    }
-
-/** Why something of a declaration cannot be had on this kernel. */
-export class Unresolved {
-  readonly reason: string
-  constructor(reason: string) {
-    this.reason = reason
-  }
+/** The operator that means the same when its operands change places. */
+const MIRRORED: Partial<Record<BinaryOp, BinaryOp>> = {
+  '+': '+',
+  '*': '*',
+  '&': '&',
+  '|': '|',
+  '==': '==',
+  '!=': '!=',
+  '<': '>',
+  '<=': '>=',
+  '>': '<',
+  '>=': '<=',
 }
 
-/** Bits and shifts of constants, such as a mask of what resolves, are computed here. */
-function fold(op: BinaryOp, left: ResolvedExpr, right: ResolvedExpr): ResolvedExpr {
+function binary(op: BinaryOp, left: ResolvedExpr, right: ResolvedExpr): ResolvedExpr {
   if (left.kind === 'constant' && right.kind === 'constant') {
-    if (op === '|') return { kind: 'constant', value: left.value | right.value }
-    if (op === '<<') return { kind: 'constant', value: left.value << right.value }
+    return constant(compute(op, left.value, right.value))
+  }
+  const mirrored = MIRRORED[op]
+  // Programs have constants on the right for nothing.
+  if (left.kind === 'constant' && mirrored !== undefined) return binary(mirrored, right, left)
+  // What a setting leaves out, or a kernel is known to have, costs nothing.
+  if (right.kind === 'constant' && right.value === 0n) {
+    if (op === '|' || op === '+') return left
+    if (op === '&' || op === '*') return right
+  } else if (right.kind === 'constant' && right.value === 1n) {
+    if (op === '*' || (op === '&' && isTruth(left))) return left
+    if (op === '|' && isTruth(left)) return right
   }
   return { kind: 'binary', op, left, right }
 }
-
-/** A path without its root. */
-type Place = Omit<ResolvedPath, 'root'>
 
 const PLACES = new WeakMap<Btf, Map<string, Place | Unresolved>>()
 
 function stepKey(step: Step): string {
   if (step.kind === 'member') return `.${step.name}`
+  if (step.kind === 'computedIndex') return '[]'
   return `[${typeof step.index === 'number' ? step.index : step.index.valueName}]`
 }
 
 /** Which of the declared arguments the kernel's prototype really has. */
 export type PresentArguments = readonly boolean[]
+
+/** An array, or what a pointer points to: where it begins, and what it consists of. */
+interface Elements {
+  readonly base: ResolvedExpr
+  readonly type: TypeId
+  readonly count: number | undefined
+}
 
 export class Resolver {
   readonly #btf: Btf
@@ -86,105 +83,256 @@ export class Resolver {
   expr(node: ExprNode): ResolvedExpr | Unresolved {
     switch (node.kind) {
       case 'constant':
+        return constant(node.value)
       case 'packet':
         return node
       case 'enum': {
         const value = this.#enumerator(node)
-        return value instanceof Unresolved ? value : { kind: 'constant', value }
+        return value instanceof Unresolved ? value : constant(BigInt(value))
       }
       case 'resolves': {
         const isMissing = node.of.some((value) => this.expr(value) instanceof Unresolved)
-        return { kind: 'constant', value: isMissing ? 0 : 1 }
+        return constant(isMissing ? 0n : 1n)
       }
-      case 'path': {
-        const path = this.#path(node)
-        return path instanceof Unresolved ? path : { kind: 'load', path }
-      }
+      case 'path':
+        return this.#path(node)
       case 'binary': {
         const left = this.expr(node.left)
         if (left instanceof Unresolved) return left
         const right = this.expr(node.right)
-        if (right instanceof Unresolved) return right
-        return fold(node.op, left, right)
+        return right instanceof Unresolved ? right : binary(node.op, left, right)
       }
-      case 'lookup': {
-        const key = this.expr(node.key)
-        return key instanceof Unresolved ? key : { ...node, key }
+      case 'oneOf': {
+        const value = this.expr(node.value)
+        if (value instanceof Unresolved) return value
+        if (value.kind === 'constant') return constant(BigInt(node.numbers.includes(value.value)))
+        return node.numbers.length === 0 ? constant(0n) : { kind: 'oneOf', value, numbers: node.numbers }
       }
-      case 'firstOf': {
-        const reasons: string[] = []
-        for (const choice of node.choices) {
-          const resolved = this.expr(choice)
-          if (!(resolved instanceof Unresolved)) return resolved
-          reasons.push(resolved.reason)
-        }
-        return new Unresolved(reasons.join(', '))
+      case 'lookup':
+        return this.#lookup(node)
+      case 'user': {
+        const address = this.expr(node.address)
+        if (address instanceof Unresolved) return address
+        const { size: sizeBytes, signed } = node
+        const at = binary('+', address, constant(BigInt(node.offset)))
+        return { kind: 'memory', space: 'user', address: at, sizeBytes, signed }
       }
+      case 'helper':
+        return this.#helper(node)
+      case 'firstOf':
+        return this.#firstOf(node.choices)
     }
+  }
+
+  #firstOf(choices: readonly ExprNode[]): ResolvedExpr | Unresolved {
+    const reasons: string[] = []
+    for (const choice of choices) {
+      const resolved = this.expr(choice)
+      if (!(resolved instanceof Unresolved)) return resolved
+      reasons.push(resolved.reason)
+    }
+    return new Unresolved(reasons.join(', '))
+  }
+
+  #lookup({ map, key: nodes, gives }: LookupNode): ResolvedExpr | Unresolved {
+    const fields = map.key.fields.map((field, index) => ({ field, node: nodes[index] as ExprNode }))
+    const key = resolveMapNumbers(this, fields)
+    if (key instanceof Unresolved) return key
+    if (gives === 'presence') return { kind: 'lookup', map, key, gives }
+    const field = map.value.fields.find(({ name }) => name === gives.field)
+    if (field === undefined) return new Unresolved(`the values of map ${map.name} have no ${gives.field}`)
+    const { offset, kind } = field
+    // Of a run of bytes that is its first word; `resolveBytes` takes all of them.
+    const sizeBytes = Math.min(field.sizeBytes, 8) as NumberSize
+    const signed = kind === 's32' || kind === 's64'
+    return { kind: 'lookup', map, key, gives: { offset, sizeBytes, signed } }
+  }
+
+  #helper({ name, argument }: Extract<ExprNode, { kind: 'helper' }>): ResolvedExpr | Unresolved {
+    if (argument?.kind !== 'path' || argument.root.kind !== 'argument') {
+      return { kind: 'helper', name, argument: undefined }
+    }
+    const struct = this.#argumentStruct(argument.root.index)
+    if (struct instanceof Unresolved) return struct
+    return { kind: 'helper', name, argument: argument.root.index }
   }
 
   #enumerator({ enumName, valueName }: EnumNode): number | Unresolved {
     const value = this.#btf.enumValue(enumName, valueName) ?? this.#btf.findEnumValue(valueName)
-    return value ?? new Unresolved(`no enumerator ${valueName}`)
+    if (value === undefined) return new Unresolved(`no enumerator ${valueName}`)
+    return Number.isSafeInteger(value) ? value : new Unresolved(`enumerator ${valueName} is too large`)
   }
 
-  #rootStruct(root: Root): string | undefined | Unresolved {
-    if (root.kind === 'current') return root.struct
-    const argument = this.#hook.arguments[root.index]
-    if (argument === undefined)
-      throw new BuildError(`Cannot use argument ${root.index} of ${this.#hook.target}`)
-    if (this.#present[root.index] !== true) return new Unresolved(`no argument ${argument.name}`)
-    return argument.struct
+  #argumentStruct(index: number): string | undefined | Unresolved {
+    const argument = this.#hook.arguments[index]
+    if (argument === undefined) throw new BuildError(`Cannot use argument ${index} of ${this.#hook.target}`)
+    return this.#present[index] === true ? argument.struct : new Unresolved(`no argument ${argument.name}`)
   }
 
-  #path({ root, steps }: PathNode): ResolvedPath | Unresolved {
-    const structName = this.#rootStruct(root)
+  #path({ root, steps }: PathNode): ResolvedExpr | Unresolved {
+    const begin = this.#root(root)
+    if (begin instanceof Unresolved) return begin
+    const structName = root.kind === 'argument' ? this.#argumentStruct(root.index) : root.struct
     if (structName instanceof Unresolved) return structName
-    if (steps.length === 0) return this.#bare(root)
+    if (steps.length === 0) {
+      return begin.kind === 'address' ? begin.address : this.#bare(begin, structName)
+    }
     if (structName === undefined) return new Unresolved('a number has no members')
-    const place = this.#place(structName, steps)
-    return place instanceof Unresolved ? place : { ...place, root }
+    const struct = this.#btf.findStruct(structName)
+    return struct === undefined
+      ? new Unresolved(`no struct ${structName}`)
+      : this.#from(begin, struct, structName, steps)
+  }
+
+  #root(root: Root): ResolvedRoot | Unresolved {
+    if (root.kind !== 'address') return root.kind === 'current' ? { kind: 'current' } : root
+    const address = this.expr(root.address)
+    return address instanceof Unresolved ? address : { kind: 'address', address }
+  }
+
+  /** What steps lead to from a structure; `name` tells it from others. */
+  #from(root: ResolvedRoot, struct: TypeId, name: string, steps: readonly Step[]): ResolvedExpr | Unresolved {
+    const at = steps.findIndex(({ kind }) => kind === 'computedIndex')
+    const step = steps[at]
+    if (step?.kind === 'computedIndex') {
+      const elements = this.#elements(root, struct, name, steps.slice(0, at))
+      if (elements instanceof Unresolved) return elements
+      return this.#element(elements, step, steps.slice(at + 1))
+    }
+    const place = this.#place(struct, name, steps)
+    return place instanceof Unresolved ? place : { kind: 'load', path: { ...place, root } }
+  }
+
+  #elements(root: ResolvedRoot, struct: TypeId, name: string, steps: readonly Step[]): Elements | Unresolved {
+    if (steps.length === 0) {
+      const base =
+        root.kind === 'address' ? root.address : ({ kind: 'load', path: bareRoot(root, struct) } as const)
+      return { base, type: struct, count: undefined }
+    }
+    const base = this.#from(root, struct, name, steps)
+    if (base instanceof Unresolved) return base
+    const walk = this.#walk(struct, steps)
+    if (walk instanceof Unresolved) return walk
+    const array = this.#btf.element(walk.type)
+    // Arrays of length 0 and 1 at the end of a structure are how older kernels spell flexible ones.
+    if (array !== undefined)
+      return { base, type: array.type, count: array.count > 1 ? array.count : undefined }
+    const type = this.#btf.pointee(walk.type)
+    return type === undefined
+      ? new Unresolved(`${this.#btf.typeName(walk.type)} has no elements`)
+      : { base, type, count: undefined }
+  }
+
+  #element(
+    { base, type, count }: Elements,
+    step: Extract<Step, { kind: 'computedIndex' }>,
+    rest: readonly Step[],
+  ): ResolvedExpr | Unresolved {
+    const index = this.expr(step.index)
+    if (index instanceof Unresolved) return index
+    const declared = step.count === undefined ? undefined : this.expr(step.count)
+    if (declared instanceof Unresolved) return declared
+    const size = this.#btf.sizeOf(type)
+    if (size === undefined || size === 0) return new Unresolved(`${this.#btf.typeName(type)} has no size`)
+    const bounds = [count === undefined ? undefined : constant(BigInt(count)), declared]
+    let inBounds: ResolvedExpr | undefined
+    for (const bound of bounds) {
+      if (bound === undefined) continue
+      const below = binary('<', index, bound)
+      inBounds = inBounds === undefined ? below : binary('&', inBounds, below)
+    }
+    if (inBounds === undefined) {
+      return new Unresolved(
+        `an index that is computed needs a bound: nobody knows how many ${this.#btf.typeName(type)} there are`,
+      )
+    }
+    const address = binary('+', base, binary('*', index, constant(BigInt(size))))
+    // An element that is none has the address 0, behind which everything is 0.
+    return this.#atAddress(binary('*', inBounds, address), type, rest)
+  }
+
+  /** What steps lead to from a value of any type at an address. */
+  #atAddress(address: ResolvedExpr, given: TypeId, steps: readonly Step[]): ResolvedExpr | Unresolved {
+    const type = this.#btf.resolve(given)
+    const kind = this.#btf.kindOf(type)
+    const isStruct = kind === BTF_KIND_STRUCT || kind === BTF_KIND_UNION
+    const [step] = steps
+    const array = this.#btf.element(type)
+    if (step === undefined) {
+      if (isStruct || array !== undefined) return address
+      const sizeBytes = this.#btf.sizeOf(type) ?? 0
+      if (![1, 2, 4, 8].includes(sizeBytes))
+        return new Unresolved(`${this.#btf.typeName(type)} is not a number`)
+      const signed = this.#btf.integer(type)?.signed ?? false
+      return { kind: 'memory', space: 'kernel', address, sizeBytes: sizeBytes as NumberSize, signed }
+    }
+    if (isStruct) return this.#from({ kind: 'address', address }, type, `type ${type}`, steps)
+    const pointee = this.#btf.pointee(type)
+    if (pointee !== undefined) {
+      const pointer = { kind: 'memory', space: 'kernel', address, sizeBytes: 8, signed: false } as const
+      if (step.kind === 'member') return this.#atAddress(pointer, pointee, steps)
+      return this.#indexed({ base: pointer, type: pointee, count: undefined }, steps)
+    }
+    if (array !== undefined && step.kind !== 'member') {
+      return this.#indexed({ base: address, type: array.type, count: array.count }, steps)
+    }
+    return new Unresolved(
+      `${this.#btf.typeName(type)} has no ${step.kind === 'member' ? `member ${step.name}` : 'elements'}`,
+    )
+  }
+
+  #indexed(elements: Elements, [step, ...rest]: readonly Step[]): ResolvedExpr | Unresolved {
+    if (step?.kind === 'computedIndex') return this.#element(elements, step, rest)
+    if (step?.kind !== 'index') return new Unresolved('elements have no members')
+    const index = typeof step.index === 'number' ? step.index : this.#enumerator(step.index)
+    if (index instanceof Unresolved) return index
+    const { base, type, count } = elements
+    if (count !== undefined && count > 1 && index >= count) {
+      return new Unresolved(`index ${index} is beyond ${count} elements of ${this.#btf.typeName(type)}`)
+    }
+    const offset = constant(BigInt(index) * BigInt(this.#btf.sizeOf(type) ?? 0))
+    return this.#atAddress(binary('+', base, offset), type, rest)
   }
 
   /** Where steps from a structure lead. Declarations share most of their paths, so each is walked once. */
-  #place(structName: string, steps: readonly Step[]): Place | Unresolved {
+  #place(struct: TypeId, name: string, steps: readonly Step[]): Place | Unresolved {
     let places = PLACES.get(this.#btf)
     if (places === undefined) {
       places = new Map()
       PLACES.set(this.#btf, places)
     }
-    const key = `${structName}${steps.map(stepKey).join('')}`
+    const key = `${name}${steps.map(stepKey).join('')}`
     let place = places.get(key)
     if (place === undefined) {
-      place = this.#walk(structName, steps)
+      const walk = this.#walk(struct, steps)
+      place = walk instanceof Unresolved ? walk : walk.finish(struct)
       places.set(key, place)
     }
     return place
   }
 
-  #walk(structName: string, steps: readonly Step[]): Place | Unresolved {
-    const struct = this.#btf.findStruct(structName)
-    if (struct === undefined) return new Unresolved(`no struct ${structName}`)
+  #walk(struct: TypeId, steps: readonly Step[]): Walk | Unresolved {
     const walk = new Walk(this.#btf, struct)
     for (const step of steps) {
+      if (step.kind === 'computedIndex') return new Unresolved('more than one index of a path is computed')
       const failed = step.kind === 'member' ? walk.member(step.name) : this.#index(walk, step.index)
       if (failed !== undefined) return failed
     }
-    return walk.finish(struct)
+    return walk
   }
 
-  #bare(root: Root): ResolvedPath {
-    const structName = this.#rootStruct(root)
-    const rootType = typeof structName === 'string' ? (this.#btf.findStruct(structName) ?? 0) : 0
-    const place = { root, rootType, derefs: [], offset: 0, address: false, bare: true }
+  #bare(root: ResolvedRoot, structName: string | undefined): ResolvedExpr {
+    const rootType = structName === undefined ? 0 : (this.#btf.findStruct(structName) ?? 0)
+    const path = bareRoot(root, rootType)
     const argument = root.kind === 'argument' ? this.#hook.arguments[root.index] : undefined
     const sizeBytes = argument?.sizeBytes
-    if (root.kind === 'current' || sizeBytes === undefined) return { ...place, sizeBytes: 8, signed: false }
+    if (root.kind !== 'argument' || sizeBytes === undefined) return { kind: 'load', path }
     const prototype = findPrototype(this.#hook, this.#btf)
     const { hiddenArguments = 0 } = hookType(this.#hook)
     const parameter = prototype?.parameters[hiddenArguments + root.index]
     const type = argument?.isResult === true ? prototype?.returnType : parameter?.type
-    return { ...place, sizeBytes, signed: type !== undefined && this.#btf.integer(type)?.signed === true }
+    const signed = type !== undefined && this.#btf.integer(type)?.signed === true
+    return { kind: 'load', path: { ...path, sizeBytes, signed } }
   }
 
   #index(walk: Walk, index: number | EnumNode): Unresolved | undefined {
@@ -193,85 +341,6 @@ export class Resolver {
   }
 }
 
-/** Follows member and index steps, turning each pointer that is passed into one load. */
-class Walk {
-  readonly #btf: Btf
-  readonly #derefs: number[] = []
-  #type: TypeId
-  #offset = 0
-  #bits: { shift: number; width: number } | undefined
-
-  constructor(btf: Btf, struct: TypeId) {
-    this.#btf = btf
-    this.#type = struct
-  }
-
-  /** Goes through a pointer, if there is one, so that members of what it points to can be reached. */
-  #enter(): void {
-    const pointee = this.#btf.pointee(this.#type)
-    if (pointee === undefined) return
-    this.#derefs.push(this.#offset)
-    this.#offset = 0
-    this.#type = pointee
-  }
-
-  member(name: string): Unresolved | undefined {
-    this.#enter()
-    const type = this.#btf.resolve(this.#type)
-    const kind = this.#btf.kindOf(type)
-    if (kind !== BTF_KIND_STRUCT && kind !== BTF_KIND_UNION) {
-      return new Unresolved(`${this.#btf.typeName(type)} has no member ${name}`)
-    }
-    const member = this.#btf.member(type, name)
-    if (member === undefined) return new Unresolved(`no ${this.#btf.typeName(type)}.${name}`)
-    this.#type = member.type
-    if (member.bitSize > 0) {
-      // The smallest aligned word that holds the whole bit-field.
-      const size = this.#btf.sizeOf(member.type) ?? 4
-      const start = Math.floor(member.bitOffset / (size * 8)) * size
-      this.#offset += start
-      this.#bits = { shift: member.bitOffset - start * 8, width: member.bitSize }
-    } else {
-      this.#offset += member.bitOffset / 8
-    }
-    return undefined
-  }
-
-  index(index: number): Unresolved | undefined {
-    const element = this.#btf.element(this.#type)
-    if (element !== undefined) {
-      // Arrays of length 0 and 1 at the end of a structure are how older kernels spell flexible ones.
-      if (element.count > 1 && index >= element.count) {
-        return new Unresolved(`index ${index} is beyond ${this.#btf.typeName(this.#type)}`)
-      }
-      this.#type = element.type
-    } else {
-      const pointee = this.#btf.pointee(this.#type)
-      if (pointee === undefined) return new Unresolved(`${this.#btf.typeName(this.#type)} has no elements`)
-      this.#enter()
-    }
-    this.#offset += index * (this.#btf.sizeOf(this.#type) ?? 0)
-    return undefined
-  }
-
-  finish(rootType: TypeId): Place | Unresolved {
-    const type = this.#btf.resolve(this.#type)
-    const kind = this.#btf.kindOf(type)
-    const address =
-      this.#btf.element(type) !== undefined || kind === BTF_KIND_STRUCT || kind === BTF_KIND_UNION
-    const sizeBytes = this.#btf.sizeOf(type) ?? 0
-    if (!address && ![1, 2, 4, 8].includes(sizeBytes)) {
-      return new Unresolved(`${this.#btf.typeName(type)} is not a number`)
-    }
-    return {
-      rootType,
-      derefs: this.#derefs,
-      offset: this.#offset,
-      sizeBytes,
-      signed: this.#btf.integer(type)?.signed ?? false,
-      address,
-      bare: false,
-      ...(this.#bits === undefined ? {} : { bits: this.#bits }),
-    }
-  }
+function bareRoot(root: ResolvedRoot, rootType: TypeId): ResolvedPath {
+  return { root, rootType, derefs: [], offset: 0, sizeBytes: 8, signed: false, address: false, bare: true }
 }

@@ -1,53 +1,44 @@
-/** Numbers that are computed: the code for expressions, and for maps that they look into. */
+/** Numbers that are computed: the code that fetches what an expression consists of, and combines it. */
 
 import {
   type Assembler,
-  BPF_FUNC_map_delete_elem,
   BPF_FUNC_map_lookup_elem,
-  BPF_FUNC_map_update_elem,
-  BPF_FUNC_skb_load_bytes,
-  type JumpOp,
   R0,
   R1,
   R2,
-  R3,
-  R4,
-  R6,
   R9,
+  type AluOp,
+  type JumpOp,
   R10,
+  type Register,
 } from '../asm/index.js'
 import { BuildError } from '../errors.js'
-import type { BinaryOp, ProbeMap } from './expr.js'
-import type { LoadTree } from './load-tree.js'
-import type { ResolvedExpr } from './resolve.js'
+import { emitBranch } from './branch.js'
+import { emitHelper, emitMemory, emitPacket, type HelperSite } from './calls.js'
+import { emitSignedLoad } from './load-number.js'
+import { type LoadFrame, LoadTree } from './load-tree.js'
+import { emitLoads } from './loads.js'
+import { emitKey } from './map-code.js'
+import { type BinaryOp, isComparison } from './operators.js'
+import {
+  type Atom,
+  inputsOf,
+  isAtom,
+  keyOf,
+  lookupKey,
+  type ResolvedExpr,
+  type ResolvedLookup,
+  type ResolvedPath,
+} from './resolved.js'
+import { conditionFrame, CONDITION_TEMPORARIES } from './stack.js'
 import { END_OF_TEMPORARIES, FREE_TEMPORARY } from './scratch.js'
+import { Temporaries } from './temporaries.js'
+import type { Window } from './window.js'
 
-/** Bytes of a packet on their way to a temporary. */
-const PACKET_SLOT = -8
-/** Key and value of a map call; below the slots that loads and tails use. */
-const KEY_SLOT = -104
-const VALUE_SLOT = -112
-
-/** Temporaries that a condition can have. They are on the stack, which the callback of a walk shares. */
-export const CONDITION_TEMPORARIES = 24
-/** What R9 is to R10 while a condition is evaluated: its temporaries lie below all other slots of the stack. */
-export const CONDITION_FRAME = VALUE_SLOT - CONDITION_TEMPORARIES * 8 - FREE_TEMPORARY
-
-/** `flags` of bpf_map_update_elem: an entry that is there stays, and the call fails. */
-const BPF_NOEXIST = 1
-const EEXIST = 17
-
-/** Comparisons, and what is true when they are not. */
-const INVERSE: Partial<Record<BinaryOp, JumpOp>> = {
-  '==': '!=',
-  '!=': '==',
-  '<': '>=',
-  '<=': '>',
-  '>': '<=',
-  '>=': '<',
-}
-
-type AluOp = 'add' | 'sub' | 'mul' | 'and' | 'or' | 'lsh' | 'rsh'
+/** Places that are left for what waits while other operands are computed. */
+const WAITING = 6
+/** Places that fetching everything of a record at once leaves to the inputs of tails. */
+const FOR_TAILS = 40
 
 const ALU: Partial<Record<BinaryOp, AluOp>> = {
   '+': 'add',
@@ -59,201 +50,335 @@ const ALU: Partial<Record<BinaryOp, AluOp>> = {
   '>>': 'rsh',
 }
 
+/** What the code of expressions needs to know about its program. */
+export interface ValuesOptions {
+  readonly probe: string
+  readonly frame: LoadFrame
+  readonly window: Window | undefined
+  readonly site: HelperSite
+  /** Of the largest key of a map. */
+  readonly keyBytes: number
+}
+
 /**
- * Evaluates expressions into R0. What they load is put into temporaries first, with all other loads of the
- * record, so that no pointer is loaded twice; operands wait in temporaries as well.
+ * Evaluates expressions into R0. What was fetched stays in a temporary as long as there is room, so that equal loads
+ * are one; operands wait in temporaries as well. R6 is the context; R0 to R5, R7 and R8 are used.
  */
 export class Values {
-  readonly #asm: Assembler
-  readonly #probe: string
-  /** Temporaries by the expression that was loaded into them. */
-  readonly #slots = new Map<ResolvedExpr, number>()
-  #nextTemporary = FREE_TEMPORARY
-  #mostTemporaries = 0
+  readonly asm: Assembler
+  readonly keyBytes: number
+  readonly #options: ValuesOptions
+  #temporaries: Temporaries
+  /** What `prepare` has promised for the next `load`. */
+  readonly #pending = new Map<string, number>()
+  /** Addresses of the structures that are being loaded from. */
+  readonly #addresses = new Map<string, number>()
 
-  constructor(asm: Assembler, probe: string) {
-    this.#asm = asm
-    this.#probe = probe
+  constructor(options: ValuesOptions) {
+    this.#options = options
+    this.asm = options.frame.asm
+    this.keyBytes = options.keyBytes
+    this.#temporaries = new Temporaries(FREE_TEMPORARY, CONDITION_TEMPORARIES)
   }
 
-  /** Most temporaries that were in use at once. */
-  get mostTemporaries(): number {
-    return this.#mostTemporaries
+  get temporaries(): Temporaries {
+    return this.#temporaries
   }
 
-  /** Offset of a temporary that nothing else uses, within the scratch in R9. */
+  /** Lets R9 point to temporaries on the stack, which the callback of a walk shares. */
+  beginOnStack(): void {
+    this.asm.mov(R9, R10).aluImm('add', R9, conditionFrame(this.keyBytes))
+  }
+
+  /** R9 is the scratch from here on, and nothing is known. */
+  beginInScratch(): void {
+    const count = (END_OF_TEMPORARIES - FREE_TEMPORARY) / 8
+    this.#temporaries = new Temporaries(FREE_TEMPORARY, count)
+  }
+
+  /** Offset of a temporary that nothing else uses until it is given back, from R9 on. */
   temporary(): number {
-    const offset = this.#nextTemporary
-    if (offset >= END_OF_TEMPORARIES) {
-      throw new BuildError(`Cannot compile probe "${this.#probe}": more values than there are temporaries`)
-    }
-    this.#nextTemporary += 8
-    this.#mostTemporaries = Math.max(this.#mostTemporaries, (this.#nextTemporary - FREE_TEMPORARY) / 8)
-    return offset
+    const place = this.#temporaries.take()
+    if (place !== undefined) return place
+    const { probe } = this.#options
+    throw new BuildError(`Cannot compile probe "${probe}": more values than there are temporaries`)
   }
 
-  /** Gives back the temporary that was handed out last. */
-  #release(): void {
-    this.#nextTemporary -= 8
+  giveBack(place: number): void {
+    this.#temporaries.giveBack(place)
   }
 
-  /** Arranges for every load and packet read of an expression to be in a temporary. R6 is the context. */
+  /** Lets the loads of an expression be part of a tree that `load` will be called for. */
   prepare(expr: ResolvedExpr, tree: LoadTree): void {
-    const asm = this.#asm
-    switch (expr.kind) {
-      case 'binary':
-        this.prepare(expr.left, tree)
-        this.prepare(expr.right, tree)
-        return
-      case 'lookup':
-        this.prepare(expr.key, tree)
-        return
-      case 'load':
-        tree.add(expr.path, { area: 'slot', offset: this.#slotOf(expr), sizeBytes: 8 })
-        return
-      case 'packet':
-        asm.storeImm(8, R10, PACKET_SLOT, 0)
-        asm.mov(R1, R6).movImm(R2, expr.offset).mov(R3, R10).aluImm('add', R3, PACKET_SLOT)
-        asm.movImm(R4, expr.size).call(BPF_FUNC_skb_load_bytes)
-        asm.load(8, R0, R10, PACKET_SLOT).store(8, R9, this.#slotOf(expr), R0)
-        return
-      case 'constant':
+    for (const [key, { atom }] of this.#atomsOf([expr])) {
+      if (atom.kind !== 'load' || atom.path.root.kind === 'address') continue
+      if (this.#pending.has(key) || this.#temporaries.find(key) !== undefined) continue
+      if (this.#temporaries.room <= FOR_TAILS) return
+      const offset = this.temporary()
+      this.#pending.set(key, offset)
+      tree.add(atom.path, { area: 'slot', offset, sizeBytes: 8 })
     }
   }
 
-  /** R0 = the value of a prepared expression. Uses R0 to R5. */
+  /** Emits the loads of a tree. */
+  load(tree: LoadTree): void {
+    const roots = [...tree.roots()].map(({ path }) => path)
+    this.#holdAddresses(roots)
+    emitLoads(this.#options.frame, tree)
+    this.#releaseAddresses()
+    for (const [key, place] of this.#pending) this.#temporaries.learn(key, place)
+    this.#pending.clear()
+  }
+
+  /** `dst` = the address that a tree begins at; called while its loads are emitted. */
+  emitAddress(dst: Register, address: ResolvedExpr): void {
+    this.asm.load(8, dst, R9, this.#addresses.get(keyOf(address)) ?? 0)
+  }
+
+  /** Maps have changed: what was looked up, and what was read where that led to, is not what they hold. */
+  forgetLookups(): void {
+    this.#temporaries.forget((key) => key.includes('['))
+  }
+
+  /** R0 = the value of an expression. */
   evaluate(expr: ResolvedExpr): void {
-    const asm = this.#asm
+    this.fetch(expr)
     switch (expr.kind) {
       case 'constant':
-        asm.movImm(R0, expr.value)
-        return
-      case 'load':
-      case 'packet':
-        asm.load(8, R0, R9, this.#slotOf(expr))
-        return
-      case 'lookup':
-        this.#emitLookup(expr.map, expr.key, expr.gives)
+        this.emitConstant(R0, expr.value)
         return
       case 'binary':
         this.#emitBinary(expr.op, expr.left, expr.right)
+        return
+      case 'oneOf':
+        this.#emitTruth(expr)
+        return
+      default:
+        this.asm.load(8, R0, R9, this.#placeOf(expr))
     }
   }
 
-  /** Continues at `label` if a prepared expression is 0, and goes straight on if not. */
+  /** `dst` = a word. */
+  emitConstant(dst: Register, value: bigint): void {
+    const imm = immediate(value)
+    if (imm !== undefined) this.asm.movImm(dst, imm)
+    else if (value <= 0xffff_ffffn) this.asm.movImm32(dst, Number(BigInt.asIntN(32, value)))
+    else this.asm.movImm64(dst, value)
+  }
+
+  /** Continues at `label` if an expression is 0, and goes straight on if not. Loads only what decides that. */
   emitUnless(expr: ResolvedExpr, label: string): void {
-    if (expr.kind === 'constant' && expr.value !== 0) return
-    if (expr.kind === 'binary' && expr.op === '&' && isTruth(expr.left) && isTruth(expr.right)) {
-      this.emitUnless(expr.left, label)
-      this.emitUnless(expr.right, label)
-      return
-    }
-    const inverse = expr.kind === 'binary' ? INVERSE[expr.op] : undefined
-    if (expr.kind !== 'binary' || inverse === undefined) {
-      this.evaluate(expr)
-      this.#asm.jumpIfImm('==', R0, 0, label)
-      return
-    }
-    this.#emitOperands(expr.left, expr.right)
-    this.#asm.jumpIf(inverse, R0, R1, label)
+    emitBranch(this, expr, { label, when: false })
   }
 
-  /** Stores a prepared value under a prepared key. */
-  emitStore(map: ProbeMap, key: ResolvedExpr, value: ResolvedExpr): void {
-    this.evaluate(value)
+  /** R0 = the left one; and the right one is the immediate that is returned, or R1. */
+  emitOperands(left: ResolvedExpr, right: ResolvedExpr): number | undefined {
+    const { asm } = this
+    if (right.kind === 'constant') {
+      this.evaluate(left)
+      const imm = immediate(right.value)
+      if (imm === undefined) this.emitConstant(R1, right.value)
+      return imm
+    }
+    if (isAtom(right)) {
+      this.evaluate(left)
+      const place = this.#temporaries.find(keyOf(right))
+      if (place !== undefined) {
+        asm.load(8, R1, R9, place)
+        return undefined
+      }
+      this.#emitWaiting(right, false)
+      return undefined
+    }
+    // The one that needs more places goes first: what waits then takes few of them.
+    const isLeftFirst = weightOf(left) > weightOf(right)
+    const [first, second] = isLeftFirst ? [left, right] : [right, left]
+    this.evaluate(first)
+    this.#emitWaiting(second, !isLeftFirst)
+    return undefined
+  }
+
+  /** Evaluates the other operand while R0 waits. */
+  #emitWaiting(other: ResolvedExpr, isOtherLeft: boolean): void {
+    const { asm } = this
     const waiting = this.temporary()
-    this.#asm.store(8, R9, waiting, R0)
-    this.#emitKey(map, key)
-    this.#asm.load(8, R0, R9, waiting).store(map.valueSizeBytes, R10, VALUE_SLOT, R0)
-    this.#release()
-    this.#asm.mov(R3, R10).aluImm('add', R3, VALUE_SLOT).movImm(R4, 0).call(BPF_FUNC_map_update_elem)
-  }
-
-  /**
-   * Stores 1 under a prepared key that the map lacks, or jumps to `taken`. When the map has no room or is busy it goes
-   * on: a record told twice is better than none.
-   */
-  emitClaim(map: ProbeMap, key: ResolvedExpr, taken: string): void {
-    this.#emitKey(map, key)
-    this.#asm.storeImm(map.valueSizeBytes, R10, VALUE_SLOT, 1)
-    this.#asm
-      .mov(R3, R10)
-      .aluImm('add', R3, VALUE_SLOT)
-      .movImm(R4, BPF_NOEXIST)
-      .call(BPF_FUNC_map_update_elem)
-    // Before Linux 6.4 it is an int: the upper half of the register is anything.
-    this.#asm.aluImm('lsh', R0, 32).aluImm('arsh', R0, 32).jumpIfImm('==', R0, -EEXIST, taken)
-  }
-
-  /** Removes a prepared key. */
-  emitRemove(map: ProbeMap, key: ResolvedExpr): void {
-    this.#emitKey(map, key)
-    this.#asm.call(BPF_FUNC_map_delete_elem)
-  }
-
-  #emitLookup(map: ProbeMap, key: ResolvedExpr, gives: 'value' | 'presence'): void {
-    const asm = this.#asm
-    const end = asm.uniqueLabel('end')
-    this.#emitKey(map, key)
-    asm.call(BPF_FUNC_map_lookup_elem).jumpIfImm('==', R0, 0, end)
-    if (gives === 'value') asm.load(map.valueSizeBytes, R0, R0, 0)
-    else asm.movImm(R0, 1)
-    asm.label(end)
-  }
-
-  /** R1 = the map, R2 = a pointer to the key. */
-  #emitKey(map: ProbeMap, key: ResolvedExpr): void {
-    this.evaluate(key)
-    this.#asm.store(map.keySizeBytes, R10, KEY_SLOT, R0)
-    this.#asm.loadMap(R1, map.name).mov(R2, R10).aluImm('add', R2, KEY_SLOT)
+    asm.store(8, R9, waiting, R0)
+    this.evaluate(other)
+    if (isOtherLeft) asm.load(8, R1, R9, waiting)
+    else asm.mov(R1, R0).load(8, R0, R9, waiting)
+    this.giveBack(waiting)
   }
 
   #emitBinary(op: BinaryOp, left: ResolvedExpr, right: ResolvedExpr): void {
-    const asm = this.#asm
-    this.#emitOperands(left, right)
+    const { asm } = this
+    const imm = this.emitOperands(left, right)
     const alu = ALU[op]
     if (alu !== undefined) {
-      asm.alu(alu, R0, R1)
-      return
+      if (imm === undefined) asm.alu(alu, R0, R1)
+      else asm.aluImm(alu, R0, imm)
+    } else if (isComparison(op)) {
+      const yes = asm.uniqueLabel('yes')
+      asm.mov(R2, R0).movImm(R0, 1)
+      if (imm === undefined) asm.jumpIf(op as JumpOp, R2, R1, yes)
+      else asm.jumpIfImm(op as JumpOp, R2, imm, yes)
+      asm.movImm(R0, 0).label(yes)
     }
-    const yes = asm.uniqueLabel('yes')
-    asm
-      .mov(R2, R0)
-      .movImm(R0, 1)
-      .jumpIf(op as JumpOp, R2, R1, yes)
-      .movImm(R0, 0)
-      .label(yes)
   }
 
-  /** R0 = the left one, R1 = the right one. */
-  #emitOperands(left: ResolvedExpr, right: ResolvedExpr): void {
-    if (right.kind === 'constant') {
-      this.evaluate(left)
-      this.#asm.movImm(R1, right.value)
-      return
-    }
-    this.evaluate(right)
-    const waiting = this.temporary()
-    this.#asm.store(8, R9, waiting, R0)
-    this.evaluate(left)
-    this.#asm.load(8, R1, R9, waiting)
-    this.#release()
+  /** R0 = 1 if an expression is not 0, else 0. */
+  #emitTruth(expr: ResolvedExpr): void {
+    const { asm } = this
+    const no = asm.uniqueLabel('no')
+    const end = asm.uniqueLabel('end')
+    this.emitUnless(expr, no)
+    asm.movImm(R0, 1).jump(end).label(no).movImm(R0, 0).label(end)
+    this.#temporaries.label(no, true)
   }
 
-  #slotOf(expr: ResolvedExpr): number {
-    let slot = this.#slots.get(expr)
-    if (slot === undefined) {
-      slot = this.temporary()
-      this.#slots.set(expr, slot)
+  #placeOf(atom: Atom): number {
+    const key = keyOf(atom)
+    if (this.#temporaries.find(key) === undefined) this.#fetchAll([atom], new Set([key]))
+    const place = this.#temporaries.find(key)
+    if (place === undefined)
+      throw new BuildError(`Cannot compile probe "${this.#options.probe}": no room for ${key}`)
+    return place
+  }
+
+  /** Fetches what an expression consists of, if there is room for all of it at once. */
+  fetch(expr: ResolvedExpr): void {
+    const atoms = this.#atomsOf([expr])
+    const missing = [...atoms].filter(([key]) => this.#temporaries.find(key) === undefined)
+    if (missing.length === 0 || atoms.size + WAITING > this.#temporaries.room) return
+    const wanted = new Set(atoms.keys())
+    const depths = Math.max(...missing.map(([, { depth }]) => depth))
+    for (let depth = 0; depth <= depths; depth += 1) {
+      this.#fetchAll(
+        missing.filter(([, found]) => found.depth === depth).map(([, { atom }]) => atom),
+        wanted,
+      )
     }
-    return slot
+  }
+
+  /** Fetches atoms; their inputs are fetched before, where they are not at hand. */
+  #fetchAll(atoms: readonly Atom[], wanted: ReadonlySet<string>): void {
+    const loads = atoms.filter((atom) => atom.kind === 'load')
+    if (loads.length > 0) {
+      this.#holdAddresses(loads.map(({ path }) => path))
+      const tree = new LoadTree()
+      for (const atom of loads) {
+        tree.add(atom.path, { area: 'slot', offset: this.#keep(keyOf(atom), wanted), sizeBytes: 8 })
+      }
+      emitLoads(this.#options.frame, tree)
+      this.#releaseAddresses()
+    }
+    const lookups = new Map<string, ResolvedLookup[]>()
+    for (const atom of atoms) {
+      if (atom.kind === 'load') continue
+      if (atom.kind === 'lookup') {
+        const key = lookupKey(atom)
+        lookups.set(key, [...(lookups.get(key) ?? []), atom])
+        continue
+      }
+      this.#emitCall(atom)
+      this.asm.store(8, R9, this.#keep(keyOf(atom), wanted), R0)
+    }
+    for (const same of lookups.values()) this.#emitLookup(same, wanted)
+  }
+
+  /** R0 = the atom. */
+  #emitCall(atom: Exclude<Atom, { kind: 'load' | 'lookup' }>): void {
+    const { frame, window, site, probe } = this.#options
+    switch (atom.kind) {
+      case 'packet':
+        emitPacket(this.asm, atom)
+        return
+      case 'helper':
+        emitHelper(frame, atom, { site, probe })
+        return
+      case 'memory':
+        this.evaluate(atom.address)
+        emitMemory(frame, atom, window)
+    }
+  }
+
+  /** What is wanted of one entry of a map, by one call. */
+  #emitLookup(lookups: readonly ResolvedLookup[], wanted: ReadonlySet<string>): void {
+    const { asm } = this
+    const [first] = lookups
+    if (first === undefined) return
+    const end = asm.uniqueLabel('end')
+    emitKey(this, first.map, first.key)
+    const places = lookups.map((lookup) => this.#keep(keyOf(lookup), wanted))
+    for (const place of places) asm.storeImm(8, R9, place, 0)
+    asm.call(BPF_FUNC_map_lookup_elem).jumpIfImm('==', R0, 0, end)
+    for (const [index, { gives }] of lookups.entries()) {
+      const place = places[index] ?? 0
+      if (gives === 'presence') {
+        asm.storeImm(8, R9, place, 1)
+      } else {
+        emitSignedLoad(asm, R1, R0, gives)
+        asm.store(8, R9, place, R1)
+      }
+    }
+    asm.label(end)
+  }
+
+  #keep(key: string, wanted: ReadonlySet<string>): number {
+    return this.#temporaries.keep(key, wanted) ?? this.temporary()
+  }
+
+  /** Computes the addresses that paths begin at, and keeps them until they are released. */
+  #holdAddresses(paths: readonly ResolvedPath[]): void {
+    for (const { root } of paths) {
+      if (root.kind !== 'address' || this.#addresses.has(keyOf(root.address))) continue
+      this.evaluate(root.address)
+      const place = this.temporary()
+      this.asm.store(8, R9, place, R0)
+      this.#addresses.set(keyOf(root.address), place)
+    }
+  }
+
+  #releaseAddresses(): void {
+    for (const place of this.#addresses.values()) this.giveBack(place)
+    this.#addresses.clear()
+  }
+
+  /** What expressions consist of, each with how many other atoms have to be fetched one after the other before. */
+  #atomsOf(exprs: readonly ResolvedExpr[]): Map<string, { atom: Atom; depth: number }> {
+    const found = new Map<string, { atom: Atom; depth: number }>()
+    const visit = (expr: ResolvedExpr): number => {
+      switch (expr.kind) {
+        case 'constant':
+          return -1
+        case 'binary':
+          return Math.max(visit(expr.left), visit(expr.right))
+        case 'oneOf':
+          return visit(expr.value)
+      }
+      const key = keyOf(expr)
+      const before = found.get(key)
+      if (before !== undefined) return before.depth
+      const isAtHand = this.#temporaries.find(key) !== undefined
+      const depth = isAtHand ? -1 : 1 + Math.max(-1, ...inputsOf(expr).map(visit))
+      found.set(key, { atom: expr, depth })
+      return depth
+    }
+    for (const expr of exprs) visit(expr)
+    return found
   }
 }
 
-/** Whether a value is 0 or 1. */
-function isTruth(expr: ResolvedExpr): boolean {
-  if (expr.kind === 'constant') return expr.value === 0 || expr.value === 1
-  if (expr.kind === 'lookup') return expr.gives === 'presence'
-  if (expr.kind !== 'binary') return false
-  return INVERSE[expr.op] !== undefined || (expr.op === '&' && isTruth(expr.left) && isTruth(expr.right))
+/** A word as the sign-extended immediate that stands for it, if there is one. */
+function immediate(value: bigint): number | undefined {
+  const signed = BigInt.asIntN(64, value)
+  return signed >= -0x8000_0000n && signed <= 0x7fff_ffffn ? Number(signed) : undefined
+}
+
+/** How many places an expression needs at once at the least. */
+function weightOf(expr: ResolvedExpr): number {
+  if (expr.kind === 'oneOf') return weightOf(expr.value)
+  if (expr.kind !== 'binary') return isAtom(expr) ? 1 : 0
+  const left = weightOf(expr.left)
+  const right = weightOf(expr.right)
+  return left === right ? left + 1 : Math.max(left, right)
 }

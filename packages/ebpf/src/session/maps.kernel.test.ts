@@ -10,7 +10,8 @@ import {
   lookup,
   optional,
   probe,
-  type ProbeMap,
+  map,
+  type TypedMap,
   remove,
   type Scalar,
   store,
@@ -30,13 +31,7 @@ expectNoLeaks()
 const task = (name: string) => struct<Task>('task_struct', name)
 
 /** The descendants of this process: key and value are pids of child and parent. */
-const family: ProbeMap = {
-  name: 'family',
-  type: 'hash',
-  keySizeBytes: 4,
-  valueSizeBytes: 8,
-  maxEntries: 64,
-}
+const family = map({ name: 'family', type: 'hash', key: u32, value: u64, maxEntries: 64 })
 
 const fork = probe(
   { name: 't_born', hook: tracepoint('sched_process_fork', [task('parent'), task('child')]) },
@@ -72,9 +67,8 @@ for (const way of WAYS) {
     session.attach(fork)
     session.attach(exec)
     session.attach(exit)
-    const map = session.map(family)
-    const self = new Uint8Array(BigUint64Array.of(1n).buffer)
-    map.set(process.pid, self)
+    const inFamily = session.map(family)
+    inFamily.set(process.pid, 1n)
     // The shell's child is found through the shell, whatever else runs on this machine.
     const { pid } = spawnSync('/bin/sh', ['-c', '/bin/true; true'])
     const records = drainRecords(session, exec)
@@ -87,7 +81,7 @@ for (const way of WAYS) {
     )
     assert.equal(records[0]?.pid, pid)
     // Both have been removed at their end.
-    assert.deepEqual([...map.keys()], [new Uint8Array(Uint32Array.of(process.pid).buffer)])
+    assert.deepEqual([...inFamily.entries()], [[process.pid, 1n]])
     assert.deepEqual(
       [...session.counters().produced].filter(([, count]) => count !== 0),
       [[2, 2]],
@@ -99,7 +93,7 @@ kernelTest("a map is the session's, and its name is unique", '5.8', () => {
   const session = openSession(undefined)
   assert.throws(() => session.map(family), RangeError)
   session.attach(fork)
-  const other: ProbeMap = { ...family, valueSizeBytes: 4 }
+  const other = map({ name: 'family', type: 'hash', key: u32, value: u32, maxEntries: 64 })
   const clash = probe(
     {
       name: 't_clash',
@@ -115,7 +109,7 @@ kernelTest("a map is the session's, and its name is unique", '5.8', () => {
 
 /** The pids of three processes of this one, told by a probe that claims a key for each. */
 function toldOf(
-  map: ProbeMap,
+  claimed: TypedMap<typeof u32, typeof u64>,
   keyOf: (task: Task) => Scalar,
   unless: number,
 ): { told: number[]; pids: number[] } {
@@ -127,7 +121,7 @@ function toldOf(
     },
     (task) => ({
       when: eq(task.real_parent.tgid, process.pid),
-      effects: [claim(map, keyOf(task), constant(unless))],
+      effects: [claim(claimed, keyOf(task), constant(unless))],
       fill: { pid: task.tgid },
     }),
   )
@@ -138,7 +132,7 @@ function toldOf(
 }
 
 kernelTest('a key is claimed once, unless that is known to be needless', '5.8', () => {
-  const claimed: ProbeMap = { ...family, name: 'claimed', type: 'lruHash' }
+  const claimed = { ...family, name: 'claimed', type: 'lruHash' } as const
   const first = toldOf(claimed, (task) => task.real_parent.tgid, 0)
   assert.deepEqual(first.told, first.pids.slice(0, 1))
   const all = toldOf(claimed, (task) => task.real_parent.tgid, 1)

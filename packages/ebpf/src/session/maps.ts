@@ -20,7 +20,9 @@ export class SessionMaps {
     if (known !== undefined || this.#maps.has(map.name)) {
       throw new BuildError(`Cannot create map "${map.name}": the session has another one of that name`)
     }
-    this.#maps.set(map.name, BpfMap.create(map))
+    const { name, type, key, value, maxEntries } = map
+    const spec = { name, type, maxEntries, keySizeBytes: key.sizeBytes, valueSizeBytes: value.sizeBytes }
+    this.#maps.set(name, BpfMap.create(spec))
     this.#declared.set(map.name, map)
   }
 

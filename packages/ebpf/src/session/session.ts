@@ -15,7 +15,8 @@ import {
   type Flavor,
   type MissingField,
   type Probe,
-  type ProbeMap,
+  type MapParts,
+  type TypedMap,
   type Target,
 } from '../probe/index.js'
 import { standInOf } from '../probe/compile.js'
@@ -36,6 +37,7 @@ import { attachProgram, flavorsOf, hookName, type ProbeLink, programKind } from 
 import { splitFrames } from './frames.js'
 import { SessionLanes } from './lanes.js'
 import { SessionMaps } from './maps.js'
+import { SessionMap } from './session-map.js'
 import { SessionRings, wakeRingBytes } from './rings.js'
 import { SessionShares } from './shares.js'
 import { type Sleep, SessionSleep } from './sleep.js'
@@ -364,9 +366,9 @@ export class ProbeSession implements Disposable {
    * @throws {RangeError} when no attached probe uses it
    * @throws {ClosedError}
    */
-  map(declared: ProbeMap): BpfMap {
+  map<K extends MapParts, V extends MapParts>(declared: TypedMap<K, V>): SessionMap<K, V> {
     this.#check()
-    return this.#maps.declared(declared)
+    return new SessionMap(declared, this.#maps.declared(declared))
   }
 
   /**

@@ -1,18 +1,7 @@
 /** The registers of a user program at a system call, as both architectures keep them. */
 
-import {
-  and,
-  at,
-  constant,
-  currentTask,
-  type Elements,
-  eq,
-  firstOf,
-  ne,
-  nodeOf,
-  pathValue,
-  type Scalar,
-} from '../expr.js'
+import { and, eq, ne } from '../arithmetic.js'
+import { at, constant, currentTask, type Elements, firstOf, nodeOf, pathValue, type Scalar } from '../expr.js'
 import { callNumber, type SystemCall } from './system-calls.js'
 import type { CallFilter } from './type.js'
 

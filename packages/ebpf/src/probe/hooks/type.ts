@@ -1,7 +1,7 @@
 /** What is known of a kind of hook, so that nothing else has to ask which one it is. */
 
 import type { Btf, FunctionPrototype } from '../../btf/index.js'
-import type { ExprNode } from '../expr.js'
+import type { ExprNode } from '../nodes.js'
 import type { Flavor } from '../load-tree.js'
 import type { HookKind } from './hook.js'
 

@@ -1,6 +1,6 @@
 /** What a tail is: how its bytes are read and written, and what fills it in the kernel. */
 
-import type { ExprNode } from '../expr.js'
+import type { ExprNode } from '../nodes.js'
 import { MAX_TAIL_BYTES, TAIL_TRUNCATED } from './descriptor.js'
 import type { TailFrame, TailPlace } from './frame.js'
 

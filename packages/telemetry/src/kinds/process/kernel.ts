@@ -16,19 +16,21 @@ import {
   firstOf,
   int,
   kernelString,
+  map,
   type MapEffect,
   ne,
   optional,
   or,
   path,
   probe,
-  type ProbeMap,
   resolves,
   type Scalar,
   shiftLeft,
   struct,
   sub,
   tracepoint,
+  u32,
+  u64,
   userBytes,
   type Value,
 } from 'quark-ebpf/probe'
@@ -103,14 +105,15 @@ export function identity(
     pid: task.tgid,
     tid: task.pid,
     startBootNs: startBootNs(task),
-    known: [
+    known: or(
+      known(HAS_PARENT, parent),
       known(HAS_SESSION, pgid, sid),
       known(HAS_IDS, cred.uid.val, cred.gid.val, cred.suid.val, cred.sgid.val, cred.euid.val, cred.egid.val),
       known(HAS_CAPS, cred.cap_inheritable, cred.cap_permitted, cred.cap_effective, cred.cap_bset),
       known(HAS_TTY, tty.driver.major, tty.driver.minor_start, tty.index),
       known(HAS_NAMESPACES, nsproxy.uts_ns.ns.inum, nsproxy.mnt_ns.ns.inum, nsproxy.net_ns.ns.inum),
       known(HAS_COMM, task.comm),
-    ].reduce(or, known(HAS_PARENT, parent)),
+    ),
     ppid: parent,
     pgid,
     sid,
@@ -244,13 +247,7 @@ function groupIsDead(task: Task, groupDead: Scalar): Scalar {
 }
 
 /** Processes whose exit was told, on kernels that do not say which thread is the last. */
-const endedGroups: ProbeMap = {
-  name: 'quark_ended',
-  type: 'lruHash',
-  keySizeBytes: 8,
-  valueSizeBytes: 4,
-  maxEntries: 4096,
-}
+const endedGroups = map({ name: 'quark_ended', type: 'lruHash', key: u64, value: u32, maxEntries: 4096 })
 
 /**
  * Two threads that end at once on older kernels both find that none lives: only the first may tell. The key is made

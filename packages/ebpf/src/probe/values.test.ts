@@ -1,0 +1,367 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import {
+  add,
+  and,
+  eq,
+  ge,
+  gt,
+  le,
+  lt,
+  mul,
+  ne,
+  not,
+  oneOf,
+  or,
+  shiftLeft,
+  shiftRight,
+  sub,
+} from './arithmetic.js'
+import { compileProbe } from './compile.js'
+import { at, cast, constant, currentTask, type Operand, type Scalar, userValue } from './expr.js'
+import { u32, u64, u8 } from './fields.js'
+import { int, struct, tracepoint } from './hooks/index.js'
+import { has, lookup, map } from './maps.js'
+import { type BinaryOp, compute } from './operators.js'
+import { probe } from './probe.js'
+import { record } from './record.js'
+import type { Flavor } from './load-tree.js'
+import { Machine, type MachineOptions } from './testing/machine.js'
+import { smallBtf } from './testing/small-btf.js'
+import type { SmallTask } from './testing/small-kernel.js'
+import { target } from './testing/target.js'
+
+const hook = tracepoint('sched_process_exec', [struct<SmallTask>('task_struct', 'task'), int('old_pid', 4)])
+const TASK = 0xffff_8880_0000_1000n
+const LEADER = 0xffff_8880_0000_2000n
+const SIGNAL = 0xffff_8880_0000_3000n
+const USER = 0x7f00_0000_1000n
+
+const seen = map({
+  name: 'seen',
+  type: 'hash',
+  key: { pid: u32, tag: u64 },
+  value: { count: u64, flag: u8 },
+  maxEntries: 8,
+})
+
+/** A task whose leader is another one, and whose `fs` is garbage: whoever reads behind that faults. */
+function memory(): Map<bigint, Uint8Array> {
+  return new Map([
+    [TASK, taskBytes({ pid: 7, tgid: 5, nice: -3n, leader: LEADER, signal: SIGNAL, argStart: USER })],
+    [LEADER, taskBytes({ pid: 5, tgid: 5, nice: 1n << 40n, leader: LEADER, signal: SIGNAL, argStart: 0n })],
+    [SIGNAL, signalBytes()],
+  ])
+}
+
+function taskBytes(task: {
+  pid: number
+  tgid: number
+  nice: bigint
+  leader: bigint
+  signal: bigint
+  argStart: bigint
+}): Uint8Array {
+  const bytes = Buffer.alloc(88)
+  bytes.writeInt32LE(task.pid, 0)
+  bytes.writeInt32LE(task.tgid, 4)
+  bytes.writeInt8(-1, 12)
+  bytes.writeBigUInt64LE(task.leader, 16)
+  bytes.write('machine', 24)
+  bytes.writeBigUInt64LE(0xdead_0000_0000_0000n, 56)
+  bytes.writeBigUInt64LE(task.signal, 48)
+  bytes.writeBigInt64LE(task.nice, 64)
+  bytes.writeBigUInt64LE(task.argStart, 80)
+  return bytes
+}
+
+/** `pids` are the addresses of LEADER and of TASK, so that a computed index leads somewhere. */
+function signalBytes(): Uint8Array {
+  const bytes = Buffer.alloc(64)
+  bytes.writeBigUInt64LE(LEADER, 8)
+  bytes.writeBigUInt64LE(TASK, 16)
+  bytes.writeBigUInt64LE(12345n, 40)
+  return bytes
+}
+
+function machine(options: Partial<MachineOptions> = {}): Machine {
+  const result = new Machine({
+    context: [TASK, 6n],
+    currentTask: LEADER,
+    kernel: memory(),
+    user: new Map([[USER, Buffer.from('0123456789abcdef')]]),
+    maps: [seen],
+    scratchBytes: target().cpus * target().scratch.cpuBytes,
+    ...options,
+  })
+  const key = Buffer.alloc(16)
+  key.writeUInt32LE(7, 0)
+  key.writeBigUInt64LE(9n, 8)
+  const value = Buffer.alloc(16)
+  value.writeBigUInt64LE(77n, 0)
+  value.writeUInt8(3, 8)
+  result.put(seen, key, value)
+  return result
+}
+
+const one = record(1, 'one', { value: u64 })
+
+type Body = (task: SmallTask, oldPid: Scalar) => Operand
+
+/** What an expression is on the machine, as the condition of one probe and the field of another. */
+function run(body: Body, flavor: Flavor): { holds: boolean; value: bigint; faults: number; loads: number } {
+  const goal = target({ flavor, btf: smallBtf({ window: true }) })
+  const asScalar = (value: Operand): Scalar => (typeof value === 'object' ? value : constant(value))
+  const asCondition = probe({ name: 'condition', hook, record: one }, (task, oldPid) => ({
+    when: asScalar(body(task, oldPid)),
+    fill: { value: 1 },
+  }))
+  const asField = probe({ name: 'field', hook, record: one }, (task, oldPid) => ({
+    fill: { value: body(task, oldPid) },
+  }))
+  const first = machine()
+  first.run(compileProbe(asCondition, goal).code)
+  const second = machine()
+  second.run(compileProbe(asField, goal).code)
+  const value = Buffer.from(second.records[0] ?? []).readBigUInt64LE(one.at.value)
+  return { holds: first.records.length === 1, value, faults: first.faults, loads: first.loads }
+}
+
+const FLAVORS = ['direct', 'probeRead'] as const
+
+/** An expression, and what it is in the memory above. */
+interface Sample {
+  readonly text: string
+  readonly value: bigint
+  readonly make: Body
+}
+
+const leaves: readonly Sample[] = [
+  { text: 'pid', value: 7n, make: (task) => task.pid },
+  { text: 'tgid', value: 5n, make: (task) => task.tgid },
+  { text: 'state', value: word64(-1n), make: (task) => task.state },
+  { text: 'nice', value: word64(-3n), make: (task) => task.nice },
+  { text: 'leader.pid', value: 5n, make: (task) => task.group_leader.pid },
+  { text: 'leader.nice', value: 1n << 40n, make: (task) => task.group_leader.nice },
+  { text: 'utime', value: 12345n, make: (task) => task.signal.utime },
+  { text: 'old_pid', value: 6n, make: (_task, oldPid) => oldPid },
+  { text: 'current.tgid', value: 5n, make: () => currentTask<SmallTask>().tgid },
+  { text: 'behind garbage', value: 0n, make: (task) => task.fs.pwd.mnt },
+  { text: 'cast', value: 5n, make: (task) => cast<SmallTask>('task_struct', task.group_leader).pid },
+  { text: 'cast of 0', value: 0n, make: (task) => cast<SmallTask>('task_struct', sub(task.pid, 7)).pid },
+  { text: 'user', value: 0x3938n, make: (task) => userValue(task.arg_start, 8, 2) },
+  { text: 'user, garbage', value: 0n, make: (task) => userValue(task.pid, 8, 8) },
+  { text: 'found', value: 77n, make: (task) => lookup(seen, { pid: task.pid, tag: 9 }).count },
+  { text: 'flag', value: 3n, make: (task) => lookup(seen, { pid: task.pid, tag: 9 }).flag },
+  { text: 'not found', value: 0n, make: (task) => lookup(seen, { pid: task.tgid, tag: 9 }).count },
+  { text: 'has', value: 1n, make: (task) => has(seen, { pid: task.pid, tag: 9 }) },
+  {
+    text: 'looked up by what was looked up',
+    value: 1n,
+    make: (task) => has(seen, { pid: 7, tag: add(lookup(seen, { pid: 7, tag: 9 }).flag, sub(task.pid, 1)) }),
+  },
+  { text: '1', value: 1n, make: () => 1 },
+  { text: '-1', value: word64(-1n), make: () => 2n ** 64n - 1n },
+  { text: '2^32 - 1', value: 0xffff_ffffn, make: () => 0xffff_ffff },
+  { text: '2^40', value: 1n << 40n, make: () => 1n << 40n },
+  {
+    text: 'computed index',
+    value: 5n,
+    make: (task) =>
+      (at(task.signal.pids, sub(task.pid, 7)) as unknown as SmallTask['signal']['pids'] & { level: Scalar })
+        .level,
+  },
+  {
+    text: 'computed index beyond',
+    value: 0n,
+    make: (task) => at(task.signal.pids, task.pid).level,
+  },
+]
+
+const OPERATORS: Readonly<Record<BinaryOp, (left: Operand, right: Operand) => Scalar>> = {
+  '+': add,
+  '-': sub,
+  '*': mul,
+  '&': and,
+  '|': or,
+  '>>': (left, right) => shiftRight(left, and(right, 63)),
+  '<<': (left, right) => shiftLeft(left, and(right, 63)),
+  '==': eq,
+  '!=': ne,
+  '<': lt,
+  '<=': le,
+  '>': gt,
+  '>=': ge,
+}
+
+const leaf = fc.constantFrom(...leaves)
+const numbers = fc.array(
+  fc.oneof(fc.integer({ min: -2, max: 12 }), fc.constantFrom(0xffff_ffff, 2 ** 40, 12345)),
+  { maxLength: 20 },
+)
+
+/** Expressions of these, as wide and as deep as they come. */
+const { tree } = fc.letrec<{ tree: Sample }>((tie) => ({
+  tree: fc.oneof(
+    { maxDepth: 6, depthSize: 'large', withCrossShrink: true },
+    leaf,
+    fc
+      .tuple(fc.constantFrom(...(Object.keys(OPERATORS) as BinaryOp[])), tie('tree'), tie('tree'))
+      .map(([op, left, right]) => binarySample(op, left, right)),
+    fc
+      .tuple(fc.constantFrom<BinaryOp>('&', '|'), truth(tie('tree')), truth(tie('tree')))
+      .map(([op, left, right]) => binarySample(op, left, right)),
+    fc.tuple(tie('tree'), numbers).map(([value, list]) => ({
+      text: `${value.text} in [${list.join()}]`,
+      value: BigInt(list.some((number) => word64(BigInt(number)) === value.value)),
+      make: (task: SmallTask, oldPid: Scalar) => oneOf(scalar(value.make(task, oldPid)), list),
+    })),
+  ),
+}))
+
+function scalar(value: Operand): Scalar {
+  return typeof value === 'object' ? value : constant(value)
+}
+
+function truth(sample: fc.Arbitrary<Sample>): fc.Arbitrary<Sample> {
+  return sample.map(({ text, value, make }) => ({
+    text: `!${text}`,
+    value: BigInt(value === 0n),
+    make: (task, oldPid) => not(scalar(make(task, oldPid))),
+  }))
+}
+
+function binarySample(op: BinaryOp, left: Sample, right: Sample): Sample {
+  const isShift = op === '<<' || op === '>>'
+  return {
+    text: `(${left.text} ${op} ${right.text})`,
+    value: compute(op, left.value, isShift ? right.value & 63n : right.value),
+    make: (task, oldPid) => OPERATORS[op](left.make(task, oldPid), right.make(task, oldPid)),
+  }
+}
+
+for (const flavor of FLAVORS) {
+  test(`${flavor}: each value is what lies there`, async (t) => {
+    for (const { text, value, make } of leaves) {
+      await t.test(text, () => assert.equal(run(make, flavor).value, value))
+    }
+  })
+
+  test(`${flavor}: an expression is what its operators compute, and as a condition holds if it is not 0`, () => {
+    fc.assert(
+      fc.property(tree, ({ value, make }) => {
+        const found = run(make, flavor)
+        assert.equal(found.value, value)
+        assert.equal(found.holds, value !== 0n)
+      }),
+      { numRuns: 600 },
+    )
+  })
+}
+
+test('a condition reads only what decides it', async (t) => {
+  const cases: [name: string, make: Body, faults: number, loads?: number][] = [
+    ['and: the left one does not hold', (task) => and(eq(task.pid, 8), eq(task.fs.pwd.mnt, 1)), 0],
+    ['and: the right one does not hold', (task) => and(ne(task.fs.pwd.mnt, 1), eq(task.pid, 8)), 1],
+    ['or: the left one holds', (task) => or(eq(task.pid, 7), eq(task.fs.pwd.mnt, 1)), 0],
+    ['or: the left one does not hold', (task) => or(eq(task.pid, 8), eq(task.fs.pwd.mnt, 1)), 1],
+    [
+      'a part that holds, and one that does not',
+      (task) => and(or(eq(task.pid, 8), eq(task.tgid, 5)), eq(task.pid, 9), eq(task.fs.pwd.mnt, 1)),
+      0,
+    ],
+    ['what is not a truth', (task) => and(not(or(eq(task.pid, 7), eq(task.fs.pwd.mnt, 1))), 1), 0],
+    ['a set', (task) => and(oneOf(task.pid, [1, 2, 3]), eq(task.fs.pwd.mnt, 1)), 0],
+    ['the same twice', (task) => and(eq(task.pid, 7), ne(task.pid, 8), eq(task.pid, 9)), 0, 1],
+    [
+      'what both sides of an or read is not read again',
+      (task) => and(or(eq(task.pid, 8), eq(task.pid, 7)), eq(task.pid, 9)),
+      0,
+      1,
+    ],
+    [
+      'what one side of an or reads is known to that side only',
+      (task) => and(or(eq(task.pid, 7), eq(task.tgid, 5)), eq(task.tgid, 9)),
+      0,
+      2,
+    ],
+  ]
+  for (const [name, make, faults, loads] of cases) {
+    await t.test(name, () => {
+      for (const flavor of FLAVORS) {
+        const found = run(make, flavor)
+        assert.equal(found.faults, faults, flavor)
+        if (loads !== undefined) assert.equal(found.loads, loads, flavor)
+      }
+    })
+  }
+})
+
+test('conditions and fields may have any number of values', async (t) => {
+  const count = 300
+  const values = (task: SmallTask): Scalar[] =>
+    Array.from({ length: count }, (_, i) => add(userValue(add(task.arg_start, i % 3), i % 16, 1), i))
+  const bytes = Buffer.from('0123456789abcdef\0\0\0')
+  const total = Array.from({ length: count }, (_, i) => {
+    const at = (i % 3) + (i % 16)
+    return at < 16 ? (bytes[at] ?? 0) + i : i
+  }).reduce((sum, number) => sum + number, 0)
+  const halves = (list: readonly Scalar[]): Scalar =>
+    list.length === 1
+      ? (list[0] as Scalar)
+      : add(halves(list.slice(0, list.length / 2)), halves(list.slice(list.length / 2)))
+  const shapes: [name: string, sum: (list: Scalar[]) => Scalar][] = [
+    ['one after the other', (list) => list.reduce((sum, value) => add(sum, value))],
+    ['the last one first', (list) => list.reduceRight((sum, value) => add(value, sum))],
+    ['in halves', halves],
+  ]
+  for (const [name, sum] of shapes) {
+    await t.test(name, () => {
+      for (const flavor of FLAVORS) {
+        assert.equal(run((task) => sum(values(task)), flavor).value, BigInt(total), flavor)
+        assert.equal(run((task) => eq(sum(values(task)), total), flavor).holds, true, flavor)
+      }
+    })
+  }
+  await t.test('conjuncts', () => {
+    for (const flavor of FLAVORS) {
+      const all = (task: SmallTask): Scalar =>
+        values(task)
+          .map((value, i) => ne(value, i + 1000))
+          .reduce((left, right) => and(left, right))
+      assert.equal(run(all, flavor).holds, true, flavor)
+    }
+  })
+})
+
+test('a set finds its numbers and no others', () => {
+  const word = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
+  const near = fc
+    .tuple(word, fc.bigInt({ min: 0n, max: 200n }))
+    .map(([low, span]) => [low, low + span] as const)
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(word, fc.bigInt({ min: 0n, max: 99n })), { maxLength: 100 }),
+      fc.array(near, { maxLength: 3 }),
+      fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      (single, runs, other) => {
+        const all = new Set(single)
+        for (const [low, high] of runs) {
+          for (let number = low; number <= high && number < 2n ** 64n; number += 1n) all.add(number)
+        }
+        const probes = [other, ...[...all].slice(0, 3), ...[...all].slice(0, 2).map((n) => word64(n + 1n))]
+        for (const value of probes) {
+          // The number comes from memory: a constant would be found when the program is generated.
+          const found = run((task) => oneOf(add(sub(task.pid, 7), value), all), 'direct')
+          assert.equal(found.holds, all.has(value))
+        }
+      },
+    ),
+    { numRuns: 60 },
+  )
+})
+
+function word64(value: bigint): bigint {
+  return BigInt.asUintN(64, value)
+}

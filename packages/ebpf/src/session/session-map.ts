@@ -1,0 +1,130 @@
+/** A declared map as user space sees it: keys and values with the fields of their declaration. */
+
+import { type BpfMap } from '../map/map.js'
+import type { FixedType, MapParts, MapShape, TypedMap } from '../probe/index.js'
+import { readFixed, writeFixed } from '../probe/fixed-codec.js'
+
+/** What a part of a key or value is in user space: of 8 bytes a bigint, of less a number, of a run of bytes its text. */
+type Part<T> = T extends FixedType<infer Decoded> ? Decoded : never
+
+/** A key or a value: one number or text, or an object with the declared fields. */
+export type MapEntry<P extends MapParts> = P extends FixedType
+  ? Part<P>
+  : { readonly [K in keyof P]: Part<P[K]> }
+
+/** A map of a session. The session owns it: it cannot be used when the session is closed. */
+export class SessionMap<K extends MapParts = MapParts, V extends MapParts = MapParts> {
+  /** The same map as bytes. */
+  readonly raw: BpfMap
+  readonly #declared: TypedMap<K, V>
+
+  constructor(declared: TypedMap<K, V>, raw: BpfMap) {
+    this.#declared = declared
+    this.raw = raw
+  }
+
+  /**
+   * The value of a key; `undefined` where there is none. Where each CPU has a value of its own, numbers are the sums of
+   * theirs, and text is that of the first CPU that has any.
+   *
+   * @throws {KernelError | ClosedError}
+   */
+  get(key: MapEntry<K>): MapEntry<V> | undefined {
+    return this.#value(this.#keyBytes(key))
+  }
+
+  /**
+   * The values of a key on each possible CPU, in order of the CPUs; empty where there is none.
+   *
+   * @throws {KernelError | ClosedError}
+   * @throws {TypeError} when the map has one value per key
+   */
+  perCpu(key: MapEntry<K>): MapEntry<V>[] {
+    const { value } = this.#declared
+    return this.raw.getPerCpu(this.#keyBytes(key)).map((bytes) => read(value, bytes) as MapEntry<V>)
+  }
+
+  /**
+   * Stores a value; where each CPU has its own, all of them get it.
+   *
+   * @throws {RangeError} when a number does not fit its field
+   * @throws {KernelError | ClosedError} E2BIG when the map is full
+   */
+  set(key: MapEntry<K>, value: MapEntry<V>): void {
+    this.raw.set(this.#keyBytes(key), write(this.#declared.value, value, `map ${this.#declared.name}`))
+  }
+
+  /** Removes a key; false where it was not. @throws {KernelError | ClosedError} */
+  delete(key: MapEntry<K>): boolean {
+    return this.raw.delete(this.#keyBytes(key))
+  }
+
+  /**
+   * The keys; see `BpfMap.keys`.
+   *
+   * @throws {KernelError | ClosedError}
+   */
+  *keys(): IterableIterator<MapEntry<K>> {
+    for (const bytes of this.raw.keys()) yield read(this.#declared.key, bytes) as MapEntry<K>
+  }
+
+  /** The keys with their values, as `keys` and `get` give them. @throws {KernelError | ClosedError} */
+  *entries(): IterableIterator<[key: MapEntry<K>, value: MapEntry<V>]> {
+    for (const bytes of this.raw.keys()) {
+      const value = this.#value(bytes)
+      if (value !== undefined) yield [read(this.#declared.key, bytes) as MapEntry<K>, value]
+    }
+  }
+
+  #keyBytes(key: MapEntry<K>): Uint8Array {
+    return write(this.#declared.key, key, `map ${this.#declared.name}`)
+  }
+
+  #value(key: Uint8Array): MapEntry<V> | undefined {
+    const { type, value } = this.#declared
+    if (type !== 'percpuHash' && type !== 'lruPercpuHash' && type !== 'percpuArray') {
+      const bytes = this.raw.get(key)
+      return bytes === undefined ? undefined : (read(value, bytes) as MapEntry<V>)
+    }
+    const values = this.raw.getPerCpu(key).map((bytes) => read(value, bytes))
+    return values.length === 0 ? undefined : (values.reduce(sum) as MapEntry<V>)
+  }
+}
+
+type Decoded = number | bigint | string
+type DecodedEntry = Decoded | Readonly<Record<string, Decoded>>
+
+function sum(left: DecodedEntry, right: DecodedEntry): DecodedEntry {
+  if (typeof left !== 'object' || typeof right !== 'object') return sumOf(left as Decoded, right as Decoded)
+  return Object.fromEntries(
+    Object.entries(left).map(([name, value]) => [name, sumOf(value, right[name] as Decoded)]),
+  )
+}
+
+function sumOf(left: Decoded, right: Decoded): Decoded {
+  if (typeof left === 'bigint') return left + (right as bigint)
+  if (typeof left === 'number') return left + (right as number)
+  return left === '' ? right : left
+}
+
+function read({ fields }: MapShape, bytes: Uint8Array): DecodedEntry {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const decoded = fields.map(({ name, offset, sizeBytes, kind }) => ({
+    name,
+    value: readFixed(buffer, offset, sizeBytes, kind) as Decoded,
+  }))
+  const [first] = decoded
+  return first?.name === ''
+    ? first.value
+    : Object.fromEntries(decoded.map(({ name, value }) => [name, value]))
+}
+
+function write({ fields, sizeBytes }: MapShape, entry: unknown, where: string): Uint8Array {
+  const buffer = Buffer.alloc(sizeBytes)
+  for (const { name, offset, sizeBytes: size, kind } of fields) {
+    const value = name === '' ? entry : (entry as Record<string, unknown>)[name]
+    if (value === undefined) throw new TypeError(`Cannot use an entry of ${where} without its field ${name}`)
+    writeFixed(buffer, offset, size, kind, value as Decoded)
+  }
+  return buffer
+}
