@@ -35,6 +35,15 @@ function steps<T extends unknown[]>(
   return fc.tuple<T>(...values).map((drawn) => (asm: Assembler) => write(asm, ...drawn))
 }
 
+/** Shifts go by less than the bits that there are. */
+function distance(op: AluOp, value: number, bits: 32 | 64): number {
+  return op === 'lsh' || op === 'rsh' || op === 'arsh' ? value & (bits - 1) : value
+}
+
+function fitting(size: AccessSize, value: number): number {
+  return Number(BigInt.asIntN(size * 8, BigInt(value)))
+}
+
 const step: fc.Arbitrary<Step> = fc.oneof(
   steps((asm, dst, src) => asm.mov(dst, src), register, register),
   steps((asm, dst, value) => asm.movImm(dst, value), register, imm),
@@ -46,15 +55,21 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
   ),
   steps((asm, op, dst, src) => asm.alu(op, dst, src), aluOp, register, register),
-  steps((asm, op, dst, value) => asm.aluImm(op, dst, value), aluOp, register, imm),
+  steps((asm, op, dst, value) => asm.aluImm(op, dst, distance(op, value, 64)), aluOp, register, imm),
   steps((asm, op, dst, src) => asm.alu32(op, dst, src), aluOp, register, register),
-  steps((asm, op, dst, value) => asm.alu32Imm(op, dst, value), aluOp, register, imm),
+  steps((asm, op, dst, value) => asm.alu32Imm(op, dst, distance(op, value, 32)), aluOp, register, imm),
   steps((asm, dst) => asm.neg(dst), register),
   steps((asm, dst, width) => asm.toLittleEndian(dst, width), register, bits),
   steps((asm, dst, width) => asm.toBigEndian(dst, width), register, bits),
   steps((asm, bytes, dst, base, at) => asm.load(bytes, dst, base, at), size, register, register, off),
   steps((asm, bytes, base, at, src) => asm.store(bytes, base, at, src), size, register, off, register),
-  steps((asm, bytes, base, at, value) => asm.storeImm(bytes, base, at, value), size, register, off, imm),
+  steps(
+    (asm, bytes, base, at, value) => asm.storeImm(bytes, base, at, fitting(bytes, value)),
+    size,
+    register,
+    off,
+    imm,
+  ),
   steps(
     (asm, bytes, base, at, src) => asm.atomicAdd(bytes, base, at, src),
     fc.constantFrom<4 | 8>(4, 8),
