@@ -2,6 +2,7 @@
 //   node scripts/test.mjs [--unit | --kernel] [--no-checks] [--no-guests] [file filter…]
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, rmSync } from 'node:fs'
 import { globSync } from './glob.mjs'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
@@ -65,6 +66,16 @@ if (everything && !values['no-checks']) {
   if (built) check('the packed packages install and run', node, ['scripts/install-test.mjs'])
 }
 
+/** Removes what was built of sources that are gone: their tests would go on to run. */
+function prune() {
+  for (const file of globSync('packages', /\/dist\/.*\.js$/)) {
+    if (existsSync(file.replace('/dist/', '/src/').replace(/\.js$/, '.ts')) || file.includes('.bundle.'))
+      continue
+    for (const part of ['.js', '.js.map', '.d.ts', '.d.ts.map'])
+      rmSync(file.replace(/\.js$/, part), { force: true })
+  }
+}
+
 /** Runs test files and counts their tests; suites are not tests. */
 async function runFiles(files, concurrency) {
   // Each file's process looks for leaks when its tests are done.
@@ -110,6 +121,7 @@ async function runGuests() {
 }
 
 if (built) {
+  prune()
   const wanted = (file) => positionals.length === 0 || positionals.some((part) => file.includes(part))
   const files = [
     ...globSync('packages', /dist\/.*\.test\.js$/),

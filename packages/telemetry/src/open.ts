@@ -96,6 +96,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       clock,
       recorder,
       pollMs: settings.pollMs,
+      batchMs: settings.batchMs,
       kernel,
       first,
     })

@@ -121,9 +121,11 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
         }
         const events = this.poll()
         if (events.length > 0) yield events
-        else if (!this.#isEnded) await this.wait()
+        if (this.#isClosed || this.#isEnded) continue
         // Others get their turn even when events never cease.
-        if (events.length > 0) await new Promise((resolve) => setImmediate(resolve))
+        if (events.length > 0 && this.#feed.isBacklogged)
+          await new Promise((resolve) => setImmediate(resolve))
+        else await this.wait()
       }
     } finally {
       this.#isTaken = false

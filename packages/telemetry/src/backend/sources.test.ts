@@ -164,6 +164,7 @@ test('a source that floods loses its own records, all of which are counted and r
     clock,
     recorder: undefined,
     pollMs: 100,
+    batchMs: 0,
     kernel: 'test',
     first: [],
   })
@@ -265,7 +266,16 @@ test('a recording has the records of sources like any, and a replay gives the sa
   const header = recordingHeader({ catalogue, settings, clock, kernel: 'test', backend })
   const recorder = new RecordingWriter(path, header)
   const pipeline = testPipeline()
-  const feed = new LiveFeed({ backend, pipeline, clock, recorder, pollMs: 100, kernel: 'test', first: [] })
+  const feed = new LiveFeed({
+    backend,
+    pipeline,
+    clock,
+    recorder,
+    pollMs: 100,
+    batchMs: 0,
+    kernel: 'test',
+    first: [],
+  })
   const live: QuarkEvent[] = []
   produce(all, 1)
   pipe.write(2, 0, 3)

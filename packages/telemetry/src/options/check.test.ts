@@ -32,6 +32,7 @@ const NUMBERS: readonly [name: string, min: number, max: number][] = [
   ['maxArgvBytes', 0, 4_194_304],
   ['maxEnvBytes', 0, 4_194_304],
   ['pollMs', 1, 10_000],
+  ['batchMs', 0, 10_000],
 ]
 
 for (const [name, min, max] of NUMBERS) {

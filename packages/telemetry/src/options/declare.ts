@@ -157,6 +157,22 @@ export const coreOptions = {
       help: 'look for new records at least this often while there are any',
     },
   },
+  /**
+   * Shortest time between two looks at the ring while events come, in ms: so long they gather, unless the ring is half
+   * full. It bounds how often the reader runs, and delays events by as much. Default 50; 0 looks as soon as one is due.
+   */
+  batchMs: {
+    type: 'ms',
+    default: 50,
+    min: 0,
+    max: 10_000,
+    command: {
+      group: 'source',
+      long: 'batch',
+      argument: 'MS',
+      help: 'look for new records at most this often, which saves CPU and delays events by as much',
+    },
+  },
   /** BTF file of this kernel, raw or in an ELF file. Default: the running kernel's, or `QUARK_BTF_PATH`. */
   btf: {
     type: 'path',

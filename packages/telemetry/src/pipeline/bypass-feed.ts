@@ -30,6 +30,7 @@ export class BypassFeed implements Feed, RecordSink {
   readonly #types: readonly (RecordName | undefined)[]
   #out: BaseEvent[] = []
   #emptyLooks = 0
+  #isBacklogged = false
   #delivered = 0
   #rejected = 0
 
@@ -50,6 +51,10 @@ export class BypassFeed implements Feed, RecordSink {
     const types: (RecordName | undefined)[] = []
     for (const record of records) types[record.layout.type] = record
     this.#types = types
+  }
+
+  get isBacklogged(): boolean {
+    return this.#isBacklogged
   }
 
   /** Records handed over. */
@@ -77,6 +82,7 @@ export class BypassFeed implements Feed, RecordSink {
   pump(out: BaseEvent[]): boolean {
     this.#out = out
     const count = this.#backend.drain(this, MAX_BATCH)
+    this.#isBacklogged = count === MAX_BATCH
     this.#emptyLooks = count === 0 ? this.#emptyLooks + 1 : 0
     return true
   }

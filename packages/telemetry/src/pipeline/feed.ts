@@ -10,6 +10,8 @@ export interface Feed {
   readonly missing: readonly MissingFact[]
   /** See `Backend.unenriched`. */
   readonly unenriched?: number
+  /** Whether the last `pump` left something behind that needs no wait. */
+  readonly isBacklogged: boolean
   /** Puts what there is into the pipeline, and what is due into `out`; never blocks. False at the end. */
   pump(out: BaseEvent[]): boolean
   /** Everything that is still held goes into `out`; nothing comes after that. */

@@ -35,7 +35,16 @@ function rig(options: TestPipelineOptions & { recorder?: RecordingWriter; first?
   const clock = new ManualClock({ bootNs: 100n * BigInt(SECOND_NS), bootEpochNs: BOOT_EPOCH_NS })
   const pipeline = testPipeline({ bootEpochNs: BOOT_EPOCH_NS, ...options })
   const { recorder, first = [] } = options
-  const feed = new LiveFeed({ backend, pipeline, clock, recorder, pollMs: 100, kernel: 'test', first })
+  const feed = new LiveFeed({
+    backend,
+    pipeline,
+    clock,
+    recorder,
+    pollMs: 100,
+    batchMs: 0,
+    kernel: 'test',
+    first,
+  })
   return {
     backend,
     clock,

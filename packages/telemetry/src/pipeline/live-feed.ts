@@ -2,6 +2,7 @@
 
 import type { RecordSink } from 'quark-ebpf'
 import type { Backend, BackendCounters } from '../backend/backend.js'
+import { monotonicMs } from '../event/time-base.js'
 import type { Clock } from './clock.js'
 import type { BaseEvent } from '../event/event.js'
 import type { Feed } from './feed.js'
@@ -26,6 +27,7 @@ export interface LiveFeedParts {
   readonly clock: Clock
   readonly recorder: RecordingWriter | undefined
   readonly pollMs: number
+  readonly batchMs: number
   readonly kernel: string
   /** Events that were there at the start. */
   readonly first: BaseEvent[]
@@ -39,6 +41,8 @@ export class LiveFeed implements Feed, RecordSink {
   readonly #parts: LiveFeedParts
   #first: BaseEvent[]
   #emptyLooks = 0
+  #lookedMs = 0
+  #isBacklogged = false
   #nextCheckNs = 0
   /** What each CPU had made at the last check, and whether the ring was emptied since. */
   #checkedSequences: Uint32Array = new Uint32Array(0)
@@ -54,6 +58,10 @@ export class LiveFeed implements Feed, RecordSink {
     this.missing = parts.backend.missing
     this.#first = parts.first
     this.#cgroupScans = parts.pipeline.tables.cgroups.stats().scans
+  }
+
+  get isBacklogged(): boolean {
+    return this.#isBacklogged
   }
 
   get unenriched(): number {
@@ -82,8 +90,10 @@ export class LiveFeed implements Feed, RecordSink {
       drained += count
       if (count < room) this.#isDrained = true
       this.#step(clock.bootNowNs(), out)
+      this.#isBacklogged = count === room
       if (count < room || out.length > 0) break
     }
+    this.#lookedMs = monotonicMs()
     this.#emptyLooks = drained === 0 ? this.#emptyLooks + 1 : 0
     return true
   }
@@ -164,11 +174,13 @@ export class LiveFeed implements Feed, RecordSink {
   }
 
   async wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {
-    const { backend, pipeline, clock, pollMs } = this.#parts
+    const { backend, pipeline, clock, pollMs, batchMs } = this.#parts
     const limitMs = Math.min(timeoutMs ?? MAX_SLEEP_MS, MAX_SLEEP_MS)
-    const dueMs = Math.max(1, Math.ceil(pipeline.dueInNs(clock.bootNowNs()) / 1e6))
+    // Events wait for each other: else the reader would run for nearly each one by itself.
+    const restMs = Math.ceil(batchMs - (monotonicMs() - this.#lookedMs))
+    const dueMs = Math.max(1, restMs, Math.ceil(pipeline.dueInNs(clock.bootNowNs()) / 1e6))
     if (this.#emptyLooks < EMPTY_LOOKS) {
-      await backend.wait('untilBacklog', Math.min(limitMs, pollMs, dueMs), signal)
+      await backend.wait('untilBacklog', Math.min(limitMs, Math.max(pollMs, restMs), dueMs), signal)
     } else {
       await backend.wait('untilRecord', Math.min(limitMs, dueMs), signal)
     }

@@ -22,6 +22,7 @@ const UNKNOWN_TYPE = 0
 
 export class ReplayFeed implements Feed {
   readonly backend = 'replay'
+  readonly isBacklogged = true
   readonly kernel: string
   readonly attached: readonly AttachedFact[]
   readonly missing: readonly MissingFact[]
