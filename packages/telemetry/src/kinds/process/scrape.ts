@@ -32,6 +32,11 @@ export function* scanRecords(
 
 /** The record of one process, as of `timeNs` of CLOCK_BOOTTIME. */
 export function snapshotRecord(found: ScrapedProcess, timeNs: bigint): Uint8Array {
+  return encodeRecord(snapshotLayout, { cpu: 0, seq: 0, timeNs }, snapshotValues(found))
+}
+
+/** What the record of a process has of it; the rest could not be read. */
+export function snapshotValues(found: ScrapedProcess) {
   const known =
     (found.ppid === undefined ? 0 : HAS_PARENT) |
     (found.sid === undefined ? 0 : HAS_SESSION) |
@@ -44,44 +49,40 @@ export function snapshotRecord(found: ScrapedProcess, timeNs: bigint): Uint8Arra
     text === undefined
       ? undefined
       : { path: text, deleted, ...(found.root === undefined ? {} : { root: found.root }) }
-  return encodeRecord(
-    snapshotLayout,
-    { cpu: 0, seq: 0, timeNs },
-    withoutUndefined({
-      known,
-      pid: found.pid,
-      tid: found.pid,
-      startBootNs: found.startBootNs,
-      ppid: found.ppid,
-      pgid: found.pgid,
-      sid: found.sid,
-      uid: found.uid,
-      gid: found.gid,
-      suid: found.suid,
-      sgid: found.sgid,
-      euid: found.euid,
-      egid: found.egid,
-      capInheritable: found.capInheritable,
-      capPermitted: found.capPermitted,
-      capEffective: found.capEffective,
-      capBounding: found.capBounding,
-      capAmbient: found.capAmbient,
-      ttyMajor: found.ttyMajor,
-      ttyMinorStart: found.ttyMinor,
-      utsNs: found.utsNs,
-      ipcNs: found.ipcNs,
-      mntNs: found.mntNs,
-      netNs: found.netNs,
-      comm: found.comm,
-      argvBytes: found.argvSizeBytes,
-      envBytes: found.envSizeBytes,
-      cwd: path(found.cwd, false),
-      exe: path(found.exe, found.exeDeleted),
-      argv: found.argv,
-      env: found.env,
-      cgroup: found.cgroup,
-    }),
-  )
+  return withoutUndefined({
+    known,
+    pid: found.pid,
+    tid: found.pid,
+    startBootNs: found.startBootNs,
+    ppid: found.ppid,
+    pgid: found.pgid,
+    sid: found.sid,
+    uid: found.uid,
+    gid: found.gid,
+    suid: found.suid,
+    sgid: found.sgid,
+    euid: found.euid,
+    egid: found.egid,
+    capInheritable: found.capInheritable,
+    capPermitted: found.capPermitted,
+    capEffective: found.capEffective,
+    capBounding: found.capBounding,
+    capAmbient: found.capAmbient,
+    ttyMajor: found.ttyMajor,
+    ttyMinorStart: found.ttyMinor,
+    utsNs: found.utsNs,
+    ipcNs: found.ipcNs,
+    mntNs: found.mntNs,
+    netNs: found.netNs,
+    comm: found.comm,
+    argvBytes: found.argvSizeBytes,
+    envBytes: found.envSizeBytes,
+    cwd: path(found.cwd, false),
+    exe: path(found.exe, found.exeDeleted),
+    argv: found.argv,
+    env: found.env,
+    cgroup: found.cgroup,
+  })
 }
 
 /** `encodeRecord` distinguishes what is absent from what is undefined. */
