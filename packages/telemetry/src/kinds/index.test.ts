@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { catalogue, kinds } from './index.js'
+import { kinds } from './index.js'
 
 const SOURCE = new URL('../../src/kinds/', import.meta.url)
 const DOCS = new URL('../../../../docs/', import.meta.url)
 
-test('record types fit the masks that they are kept in', () => {
-  const types = catalogue.recordTypes.map(({ layout }) => layout.type)
-  assert.ok(types.every((type) => type >= 1 && type <= 31))
-})
+for (const { name, number, records } of kinds) {
+  test(`records of ${name} are numbered as its own`, () => {
+    assert.ok(number >= 0 && number <= 0xff)
+    for (const { layout } of records) assert.equal(layout.type >>> 8, number, layout.name)
+  })
+}
 
 for (const { name, options, limits = [] } of kinds) {
   test(`the options of ${name} are declared in its folder, and docs/options.md has them`, () => {

@@ -8,6 +8,7 @@ import { recordedNames } from '../options/spec.js'
 import type { Clock } from '../pipeline/clock.js'
 import { OptionError, RecordingError } from '../errors.js'
 import type { Catalogue } from '../kinds/catalogue.js'
+import type { RecordType } from '../kinds/kind.js'
 import type { RecordingHeader } from './format.js'
 import type { RecordingReader } from './reader.js'
 
@@ -52,15 +53,19 @@ export function recordingHeader(parts: {
  */
 export function replaySettings(catalogue: Catalogue, reader: RecordingReader, options: object): Settings {
   const layouts = reader.header.layouts.map(shapeOf)
-  for (const { name, layout } of catalogue.recordTypes) {
-    if (!layouts.includes(shapeOf(describeLayout(layout)))) {
+  const types = new Map<number, number>()
+  for (const recordType of catalogue.recordTypes) {
+    const type = typeIn(layouts, recordType)
+    if (type === undefined) {
       throw new RecordingError(
         reader.path,
         0,
-        `it is of another version, whose "${name}" records are laid out differently`,
+        `it is of another version, whose "${recordType.name}" records are laid out differently`,
       )
     }
+    if (type !== recordType.layout.type) types.set(type, recordType.layout.type)
   }
+  reader.renumber(types)
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const merged = { ...recordedOptions(catalogue, reader), ...given }
   if (reader.header.options['aggregation'] === CUSTOM && merged['aggregation'] === undefined) {
@@ -77,6 +82,13 @@ const OLD_TAILS: Readonly<Record<string, string>> = {
   userBytes: 'bytes',
   kernelString: 'string',
   userString: 'string',
+}
+
+/** The number of a record type in a recording with those layouts; undefined when none is laid out like it. */
+function typeIn(layouts: readonly string[], { layout, formerType }: RecordType): number | undefined {
+  return [layout.type, formerType].find(
+    (type) => type !== undefined && layouts.includes(shapeOf(describeLayout({ ...layout, type }))),
+  )
 }
 
 /** What counts of a layout's text: type, size, and the fields with their offsets; not the name of the record. */

@@ -27,6 +27,7 @@ export class RecordingReader implements Disposable {
   readonly header: RecordingHeader
   readonly #fd: number
   #offset = 0
+  #types: ReadonlyMap<number, number> = new Map()
   #closed = false
 
   /** @throws {RecordingError} when the file is missing, not a recording, or of another version */
@@ -43,6 +44,11 @@ export class RecordingReader implements Disposable {
       closeSync(this.#fd)
       throw error
     }
+  }
+
+  /** Shows records of some types as of others from now on: by the types in the file. */
+  renumber(types: ReadonlyMap<number, number>): void {
+    this.#types = types
   }
 
   /** Where the next frame begins, in bytes. */
@@ -100,10 +106,17 @@ export class RecordingReader implements Disposable {
       const length = at + RECORD_HEADER_BYTES > payload.length ? Infinity : payload.readUInt32LE(at)
       at += RECORD_HEADER_BYTES
       if (at + length > payload.length) throw this.#broken(offset + at, 'a record is longer than its frame')
+      this.#renumber(words, at >> 2)
       sink(words, payload, at, length)
       at += padded(length)
     }
     return Number(payload.readBigUInt64LE(0))
+  }
+
+  #renumber(words: Uint32Array, w: number): void {
+    const start = words[w] as number
+    const type = this.#types.get(start & 0xffff)
+    if (type !== undefined) words[w] = (start & ~0xffff) | type
   }
 
   [Symbol.dispose](): void {

@@ -14,6 +14,7 @@ import {
   planFetch,
   type Probe,
   type RecordLayout,
+  scratchLayout,
 } from 'quark-ebpf/probe'
 import { knownOffsets } from '../btf/known-offsets.js'
 import type { Fact } from '../facts/fact.js'
@@ -120,7 +121,7 @@ function programLacks(probe: Probe): string[] {
       loop: 'helper',
       architecture: 'x64',
       cpus: 1,
-      scratchSlotBytes: 1 << 24,
+      scratch: scratchLayout({ levels: 1, maxRecordBytes: 1 << 24, nestedRecordBytes: 0 }, 4096),
       ringSizeBytes: 1 << 20,
       cpuRings: undefined,
       preemptible: false,

@@ -10,8 +10,8 @@ export const cgroupKind: Kind<Record<never, never>, readonly []> = {
   options: {},
   facts: cgroupFacts,
   records: [
-    { name: 'cgroupMkdir', layout: cgroupMkdirLayout, apply: applyCgroupMkdir },
-    { name: 'cgroupRename', layout: cgroupRenameLayout, apply: applyCgroupRename },
+    { name: 'cgroupMkdir', layout: cgroupMkdirLayout, apply: applyCgroupMkdir, formerType: 6 },
+    { name: 'cgroupRename', layout: cgroupRenameLayout, apply: applyCgroupRename, formerType: 7 },
   ],
   factLabels: { cgroupNames: 'cgroup names' },
   joins: { default: [], minimal: [] },

@@ -3,8 +3,8 @@
 import { record, stringTail, u32, u64 } from 'quark-ebpf/probe'
 
 /** Record types: unique within quark, and part of the recording format. */
-export const RECORD_CGROUP_MKDIR = 6
-export const RECORD_CGROUP_RENAME = 7
+export const RECORD_CGROUP_MKDIR = 0x0101
+export const RECORD_CGROUP_RENAME = 0x0102
 
 const name = { id: u64, hierarchy: u32, path: stringTail(4096) } as const
 
