@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { EbpfError } from '../errors.js'
 import { KernelError } from '../sys/errors.js'
 import type { FeatureResult } from '../kernel/features.js'
@@ -9,13 +9,17 @@ import { kernelAtLeast } from '../sys/platform.js'
  * A test against the running kernel. It is left out only on kernels older than `minKernel`: on every other, what
  * is missing is a failure.
  */
-export function kernelTest(name: string, minKernel: string, body: () => void | Promise<void>): void {
+export function kernelTest(
+  name: string,
+  minKernel: string,
+  body: (t: TestContext) => void | Promise<void>,
+): void {
   const skip = kernelAtLeast(minKernel) ? false : `needs Linux ${minKernel}`
-  test(name, { skip }, async () => {
+  test(name, { skip }, async (t) => {
     if (process.getuid?.() !== 0) {
       throw new Error('Kernel tests need root: run npm run test:kernel as root')
     }
-    await body()
+    await body(t)
   })
 }
 

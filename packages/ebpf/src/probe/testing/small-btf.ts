@@ -57,7 +57,49 @@ export function smallBtf({
     const proto = e.funcProto(0, [])
     for (const name of ['bpf_preempt_disable', 'bpf_preempt_enable', 'bpf_rdonly_cast']) e.func(name, proto)
   }
+  encodeHooks(e, numbers, { address, task, kfuncs })
   return Btf.parse(e.bytes(), 'a small kernel')
+}
+
+/** What hooks of other kinds lead to; behind all others, so that their ids stay. */
+function encodeHooks(
+  e: BtfEncoder,
+  { s32, u32, s64, u64 }: Record<'s32' | 'u32' | 's64' | 'u64', number>,
+  { address, task, kfuncs }: { address: number; task: number; kfuncs: boolean },
+): void {
+  const names = ['r10', 'r9', 'r8', 'dx', 'si', 'di', 'orig_ax', 'cs']
+  const fields = names.map((name, index) => member(name, u64, index * 8))
+  const registers = e.pointer(e.struct('pt_regs', names.length * 8, fields))
+  encodeTracepoint(e, 'sys_enter', address, [
+    ['regs', registers],
+    ['id', s64],
+  ])
+  encodeTracepoint(e, 'sys_exit', address, [
+    ['regs', registers],
+    ['ret', s64],
+  ])
+  e.struct('__sk_buff', 8, [member('len', u32, 0), member('mark', u32, 4)])
+  e.struct('bpf_sock', 8, [member('family', u32, 0), member('protocol', u32, 4)])
+  e.struct('bpf_sock_addr', 8, [member('user_family', u32, 0), member('user_ip4', u32, 4)])
+  e.struct('sk_buff', 16, [member('truesize', u32, 8)])
+  const meta = e.pointer(e.struct('bpf_iter_meta', 16, [member('seq', address, 8)]))
+  e.func(
+    'bpf_iter_task',
+    e.funcProto(s32, [
+      ['meta', meta],
+      ['task', task],
+    ]),
+  )
+  const pair = e.struct('pair', 16, [member('a', u64, 0), member('b', u64, 8)])
+  e.func(
+    'does_work',
+    e.funcProto(s32, [
+      ['task', task],
+      ['both', pair],
+      ['flags', u64],
+    ]),
+  )
+  if (kfuncs) e.func('bpf_cast_to_kern_ctx', e.funcProto(address, [['obj', address]]))
 }
 
 function encodeDentry(
