@@ -4,6 +4,7 @@ import { openCgroupRoot } from '../attach/cgroup-root.js'
 import { attachCgroup } from '../attach/cgroup.js'
 import { attachKprobe, attachTracepoint } from '../attach/perf-event.js'
 import { openProcConnector } from '../attach/proc-connector.js'
+import { attachSocketFilter } from '../attach/socket-filter.js'
 import { attachRawTracepoint, attachTracing } from '../attach/raw-tracepoint.js'
 import { IteratorLink } from '../attach/iterator.js'
 import { kernelBtf } from './btf.js'
@@ -64,6 +65,7 @@ const TRIALS = {
     attempt: () => tryCgroup('SOCK_ADDR', types.BPF_CGROUP_INET4_CONNECT),
   },
   iterator: { minKernel: '5.8', attempt: tryIterator },
+  socketFilter: { minKernel: '3.19', attempt: trySocketFilter },
   procConnector: { minKernel: '2.6', attempt: tryProcConnector },
 } as const satisfies Record<string, Trial>
 
@@ -250,6 +252,17 @@ function tryIterator(): void {
   const expectedAttachType = types.BPF_TRACE_ITER
   const hook = { type: types.BPF_PROG_TYPE_TRACING, expectedAttachType, code: returning(0) }
   tryHook({ ...hook, attachBtfId }, (program) => IteratorLink.attach(program, 'task'))
+}
+
+function trySocketFilter(): void {
+  const connector = openProcConnector()
+  try {
+    // 0 lets nothing of a message through.
+    const hook = { type: types.BPF_PROG_TYPE_SOCKET_FILTER, code: returning(0) }
+    tryHook(hook, (program) => attachSocketFilter(program, connector.fd))
+  } finally {
+    connector.close()
+  }
 }
 
 function tryProcConnector(): void {

@@ -102,7 +102,8 @@ for (const [kind, hooks] of Object.entries(HOOKS) as [HookKind, readonly Hook[]]
 
 test('the least kernel of each kind of hook is that of a feature which is tried', () => {
   for (const kind of Object.keys(HOOKS) as HookKind[]) {
-    const features = hookFeatures(kind)
+    // The proc connector itself is older than programs.
+    const features = kind === 'socketFilter' ? (['socketFilter'] as const) : hookFeatures(kind)
     for (const feature of features) assert.ok(FEATURE_NAMES.includes(feature))
     const least = features.map((feature) => probeFeature(feature).minKernel)
     assert.ok(least.includes(HOOK_TYPES[kind].minKernel[architecture]), `${kind}: ${least.join()}`)

@@ -71,9 +71,9 @@ function iterate<F extends Fields>(
   return records
 }
 
-/** Threads of all processes, as /proc has them. */
+/** Threads of all processes but the first, as /proc has them. */
 function countThreads(): number {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && name !== '1')
   return pids.reduce((sum, pid) => {
     try {
       return sum + readdirSync(`/proc/${pid}/task`).length
@@ -86,10 +86,10 @@ function countThreads(): number {
 kernelTest('an iterator finds every task of this machine, and this process by name', SINCE, () => {
   using session = openSession()
   assert.equal(session.attach(tasks).hook, 'iter/task')
-  // Others come and go meanwhile, and iterators see their reader's pid namespace only, as /proc does.
+  // Others come and go meanwhile. Some hosts show their programs no thread of the first process.
   for (let tries = 0; ; tries += 1) {
     const before = countThreads()
-    const records = iterate(session, tasks)
+    const records = iterate(session, tasks).filter(({ pid }) => pid !== 1)
     const after = countThreads()
     const mine = records.find(({ pid, tid }) => pid === process.pid && tid === process.pid)
     assert.equal(mine?.comm, readFileSync('/proc/self/comm', 'utf8').trim())

@@ -8,6 +8,7 @@ export const BPF_MAP_GET_NEXT_KEY = 4
 export const BPF_PROG_LOAD = 5
 export const BPF_PROG_TEST_RUN = 10
 export const BPF_OBJ_GET_INFO_BY_FD = 15
+export const BPF_PROG_QUERY = 16
 export const BPF_RAW_TRACEPOINT_OPEN = 17
 export const BPF_BTF_LOAD = 18
 export const BPF_MAP_FREEZE = 22

@@ -3,7 +3,7 @@ import type { HookType } from './type.js'
 
 /**
  * A filter on a socket that listens to the proc connector: it sees each message as `packet(…)`, in the task
- * that the message is about. Needs Linux 4.17 (bpf_ringbuf_output: 5.8) and CONFIG_PROC_EVENTS.
+ * that the message is about. Needs Linux 3.19 and CONFIG_PROC_EVENTS.
  *
  * @param events `PROC_EVENT_*` bits that are wanted; kernels before 6.6 send all of them
  */
@@ -25,5 +25,5 @@ export const socketFilterType = {
   exitValue: 0,
   arguments: 'none',
   output: 'ring',
-  minKernel: { x64: '4.17', arm64: '4.17' },
+  minKernel: { x64: '3.19', arm64: '3.19' },
 } as const satisfies HookType
