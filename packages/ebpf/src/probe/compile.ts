@@ -4,36 +4,41 @@ import {
   Assembler,
   type AssembledCode,
   BPF_FUNC_ktime_get_boot_ns,
+  BPF_FUNC_tail_call,
   R0,
   R1,
+  R2,
+  R3,
   R6,
   R9,
+  R10,
   type Register,
 } from '../asm/index.js'
 import { BuildError, NotSupportedError } from '../errors.js'
 import { emitArgument } from './hooks/arguments.js'
-import { callNumber, type HookType, hookType } from './hooks/index.js'
-import type { ExprNode, NumberSize } from './nodes.js'
+import { callNumber, type Hook, type HookType, hookType } from './hooks/index.js'
+import type { ExprNode, MapEffect, NumberSize } from './nodes.js'
 import { type FixedField, HEADER_SEQ, HEADER_TIME, HEADER_TYPE, type RecordLayout } from './record.js'
 import { emitEnter, emitLeave } from './levels.js'
 import { type Flavor, type LoadFrame, LoadTree } from './load-tree.js'
 import { emitEffects } from './effects.js'
 import { emitToReader } from './output-reader.js'
 import { emitOutput } from './output.js'
-import { describeProbe, Lack, mapsOf, type Probe } from './probe.js'
+import { describeProbe, Lack, mapsOf, type Probe, probe } from './probe.js'
 import { presentArguments } from './prototype.js'
 import type { ResolvedNumber } from './resolved.js'
 import { bytesOf, misfit } from './resolve-map.js'
 import { type ResolvedExpr, Resolver, Unresolved } from './resolve.js'
 import { NOTE_BYTES, notesOffset, RECORD_OFFSET, SLOT_SEQ, TEMP_CURSOR } from './scratch.js'
 import type { HelperSite } from './calls.js'
+import { contextSlot } from './stack.js'
 import { type Computed, Tails } from './compile-tails.js'
 import type { Assignment, MissingField, Target } from './target.js'
 import { Values } from './values.js'
 import { findWindow } from './window.js'
 import { emitPart, standInTypes, type StandInTypes } from './stand-in.js'
 
-const FIRST_OF_ALL: Assignment = { role: 'first', counter: 0, share: undefined, note: 0 }
+const FIRST_OF_ALL: Assignment = { role: 'first', counter: 0, share: undefined, note: 0, next: undefined }
 
 export interface CompiledProbe {
   readonly probe: Probe
@@ -90,6 +95,32 @@ function siteOf({ programs }: HookType, flavor: Flavor): HelperSite {
   return type?.startsWith('BPF_PROG_TYPE_CGROUP_') === true ? 'socket' : 'tracing'
 }
 
+/**
+ * Numbers of the system calls that a hook wants.
+ *
+ * @throws {NotSupportedError} when the architecture has none of them
+ */
+export function callNumbers({ calls = [] }: Hook, { architecture }: Target): readonly number[] {
+  const numbers = calls.map((name) => callNumber(name, architecture)).filter((number) => number !== undefined)
+  if (numbers.length > 0) return numbers
+  throw new NotSupportedError(`the system calls ${calls.join(', ')} on ${architecture}`)
+}
+
+/**
+ * Generates the program that goes on to those of all probes with a hook like this one, by the number of the system call.
+ *
+ * @param first the map that has them
+ */
+export function compileDispatcher(hook: Hook, target: Target, first: string): AssembledCode {
+  const name = `${hook.target}_dispatch`.slice(0, 15)
+  const resolver = new Resolver(target.btf, hook, presentArguments(hook, target.btf))
+  return new Compiler(
+    probe({ name, hook }, () => ({})),
+    target,
+    resolver,
+  ).compileDispatcher(first)
+}
+
 class Compiler implements LoadFrame {
   readonly asm = new Assembler()
   readonly flavor: Flavor
@@ -104,8 +135,10 @@ class Compiler implements LoadFrame {
   readonly #tails: Tails
   readonly #hookType: HookType
   /** Where to go on when nothing can be done: before the scratch belongs to the program, and then. */
-  #escape: 'out' | 'leave' = 'out'
+  #escape: 'out' | 'leave' | 'end' = 'end'
   readonly #preemption: Preemption | undefined
+  readonly #contextSlot: number
+  #isOnStack = false
 
   constructor(probe: Probe, target: Target, resolver: Resolver) {
     this.#probe = probe
@@ -116,12 +149,14 @@ class Compiler implements LoadFrame {
     this.castId = target.btf.findFunction('bpf_rdonly_cast')?.id
     // On x86-64 the kernel guards each load.
     this.faultsOnNull = target.architecture === 'arm64'
+    const keyBytes = Math.max(8, ...mapsOf(probe).map(({ key }) => key.sizeBytes))
+    this.#contextSlot = contextSlot(keyBytes)
     this.#values = new Values({
       probe: probe.name,
       frame: this,
       window: findWindow(target.btf),
       site: siteOf(this.#hookType, this.flavor),
-      keyBytes: Math.max(8, ...mapsOf(probe).map(({ key }) => key.sizeBytes)),
+      keyBytes,
     })
     this.#tails = new Tails({
       asm: this.asm,
@@ -138,28 +173,35 @@ class Compiler implements LoadFrame {
 
   compile(assignment: Assignment): CompiledProbe {
     const { asm } = this
+    const { output } = this.#hookType
     asm.mov(R6, R1)
+    // Walks of paths take the register.
+    if (output === 'reader' || assignment.next !== undefined) asm.store(8, R10, this.#contextSlot, R6)
     // First of all: whoever comes in between on this CPU finds the program running, and is skipped by the kernel.
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_disable', this.#preemption.disable)
     this.#emitPart(assignment)
-    this.#emitFilter()
-    this.#emitCondition()
+    this.#emitFilter(assignment.next !== undefined)
+    this.#emitCondition(this.#probe.given, 'end')
+    this.#emitCondition(this.#probe.when, 'out')
     emitEnter(asm, this.#probe.maxSizeBytes, this.#target)
     this.#values.beginInScratch()
     this.#escape = 'leave'
-    this.#emitEffects()
+    this.#emitEffects(this.#probe.effects)
     const { record, maxSizeBytes } = this.#probe
     if (record !== undefined) {
       this.#emitHeader(record)
       this.#emitFields()
       const outgoing = { ...record, maxSizeBytes }
-      if (this.#hookType.output === 'ring') emitOutput(asm, outgoing, this.#target, assignment)
-      else emitToReader(asm, outgoing, this.#target.btf)
+      if (output === 'ring') emitOutput(asm, outgoing, this.#target, assignment)
+      else emitToReader(asm.load(8, R6, R10, this.#contextSlot), outgoing, this.#target.btf)
     }
     asm.label('leave')
     emitLeave(asm, this.#probe.maxSizeBytes, this.#target)
     asm.label('out')
+    this.#emitFinally()
+    asm.label('end')
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_enable', this.#preemption.enable)
+    if (assignment.next !== undefined) this.#emitNext(assignment.next)
     asm.movImm(R0, this.#hookType.exitValue).exit().emitAsides()
     this.#tails.emitFunctions()
     return {
@@ -187,49 +229,70 @@ class Compiler implements LoadFrame {
     this.#values.emitAddress(dst, address)
   }
 
-  /** Goes on only for the system calls that the probe wants. */
-  #emitFilter(): void {
-    const { calls: wanted = [] } = this.#probe.hook
+  /** Goes on only for the system calls that the probe wants; a dispatcher has looked at their number already. */
+  #emitFilter(isDispatched: boolean): void {
     const { calls } = this.#hookType
     if (calls === undefined) return
-    const { architecture } = this.#target
-    const numbers = wanted
-      .map((name) => callNumber(name, architecture))
-      .filter((number) => number !== undefined)
-    if (numbers.length === 0) {
-      throw new NotSupportedError(`the system calls ${wanted.join(', ')} on ${architecture}`)
+    this.#beginOnStack()
+    if (!isDispatched) {
+      const value = this.#resolved(calls.number, 'number of a system call')
+      // Ascending, as sets are.
+      const numbers = callNumbers(this.#probe.hook, this.#target).toSorted((a, b) => a - b)
+      this.#values.emitUnless({ kind: 'oneOf', value, numbers: numbers.map(BigInt) }, 'end')
     }
-    this.#values.beginOnStack()
-    const value = this.#filterValue(calls.number, 'number of a system call')
-    // Ascending, as sets are.
-    const set = numbers.sort((a, b) => a - b).map(BigInt)
-    this.#values.emitUnless({ kind: 'oneOf', value, numbers: set }, 'out')
-    this.#values.emitUnless(this.#filterValue(calls.isNative, 'architecture of a system call'), 'out')
+    this.#values.emitUnless(this.#resolved(calls.isNative, 'architecture of a system call'), 'end')
   }
 
-  #filterValue(node: ExprNode, what: string): ResolvedExpr {
-    const expr = this.#resolver.expr(node)
-    if (!(expr instanceof Unresolved)) return expr
-    throw new BuildError(`Cannot resolve the ${what} for probe "${this.#probe.name}": ${expr.reason}`)
+  /** Goes on to the program that a map has for the system call at hand; straight on where it has none. */
+  #emitNext(map: string): void {
+    const { calls } = this.#hookType
+    if (calls === undefined) throw new BuildError(`Cannot go on from a ${this.#hookType.kind}`)
+    const { asm } = this
+    asm.load(8, R6, R10, this.#contextSlot)
+    this.#values.beginOnStack()
+    this.#values.evaluate(this.#resolved(calls.number, 'number of a system call'))
+    asm.mov(R3, R0).mov(R1, R6).loadMap(R2, map).call(BPF_FUNC_tail_call)
+  }
+
+  /** The program that all probes for system calls share at their tracepoint; it goes on by the map `first`. */
+  compileDispatcher(first: string): AssembledCode {
+    this.asm.mov(R6, R1).store(8, R10, this.#contextSlot, R6)
+    this.#emitNext(first)
+    return this.asm.movImm(R0, this.#hookType.exitValue).exit().emitAsides().assemble()
+  }
+
+  #emitFinally(): void {
+    const effects = this.#probe.finally
+    if (effects.length === 0) return
+    this.#escape = 'end'
+    this.#values.beginOnStack()
+    this.#emitEffects(effects)
   }
 
   /**
    * Most runs of some hooks end here: the condition's temporaries are on the stack, so that such a run does not touch
    * the scratch.
    */
-  #emitCondition(): void {
-    const { when } = this.#probe
-    if (when === undefined) return
-    if (this.#hookType.calls === undefined) this.#values.beginOnStack()
-    const expr = this.#resolver.expr(when)
-    if (expr instanceof Unresolved) {
-      throw new BuildError(`Cannot resolve the condition of probe "${this.#probe.name}": ${expr.reason}`)
-    }
-    this.#values.emitUnless(expr, 'out')
+  #emitCondition(condition: ExprNode | undefined, otherwise: 'out' | 'end'): void {
+    if (condition === undefined) return
+    this.#escape = otherwise
+    this.#beginOnStack()
+    this.#values.emitUnless(this.#resolved(condition, 'condition'), otherwise)
   }
 
-  #emitEffects(): void {
-    const { name: probe, effects } = this.#probe
+  #beginOnStack(): void {
+    if (!this.#isOnStack) this.#values.beginOnStack()
+    this.#isOnStack = true
+  }
+
+  #resolved(node: ExprNode, what: string): ResolvedExpr {
+    const expr = this.#resolver.expr(node)
+    if (!(expr instanceof Unresolved)) return expr
+    throw new BuildError(`Cannot resolve the ${what} of probe "${this.#probe.name}": ${expr.reason}`)
+  }
+
+  #emitEffects(effects: readonly MapEffect[]): void {
+    const { name: probe } = this.#probe
     emitEffects(effects, { probe, resolver: this.#resolver, values: this.#values })
   }
 

@@ -23,10 +23,14 @@ export type Fill<F extends Fields> = {
 
 /** What the body of a declaration returns. */
 export interface ProbeBody {
+  /** What must hold before anything else is looked at: then `finally` happens, whether or not `when` holds too. */
+  readonly given?: Scalar
   /** Nothing happens unless this is not 0. */
   readonly when?: Scalar
   /** What to do to maps when `when` holds, before the record is written. */
   readonly effects?: readonly MapEffect[]
+  /** Keys to remove from maps at the end: `remove(…)`. */
+  readonly finally?: readonly MapEffect[]
 }
 
 /** What the body of a declaration with a record returns. */
@@ -73,9 +77,11 @@ export class Lack {
 export interface Probe<F extends Fields = Fields> {
   readonly name: string
   readonly hook: Hook
+  readonly given: ExprNode | undefined
   readonly when: ExprNode | undefined
   readonly time: ExprNode | undefined
   readonly effects: readonly MapEffect[]
+  readonly finally: readonly MapEffect[]
   /** Undefined when the probe only works on maps. */
   readonly record: RecordLayout<F> | undefined
   readonly fixed: readonly FilledField[]
@@ -116,7 +122,7 @@ export function probe(
   if (!/^[A-Za-z0-9_.]{1,15}$/.test(name)) {
     throw new RangeError(`Cannot declare a probe named "${name}": use 1 to 15 of A-Z a-z 0-9 _ .`)
   }
-  const { when, time, effects = [], fill = {}, lacks = {} } = body(...argumentValues(hook))
+  const { given, when, time, effects = [], fill = {}, lacks = {}, ...rest } = body(...argumentValues(hook))
   const filling = new Filling(name, fill, lacks)
   const fixed = (record?.fixed ?? []).map((field) => filling.fixed(field))
   const tails = (record?.tails ?? []).map((field) => filling.tail(field))
@@ -124,9 +130,11 @@ export function probe(
   return Object.freeze({
     name,
     hook,
+    given: given === undefined ? undefined : nodeOf(given),
     when: when === undefined ? undefined : nodeOf(when),
     time: time === undefined ? undefined : nodeOf(time),
     effects,
+    finally: checkFinally(name, rest.finally ?? []),
     record,
     fixed,
     tails,
@@ -198,12 +206,18 @@ class Filling {
   }
 }
 
+/** At the end of a program there is no room for a value. */
+function checkFinally(probe: string, effects: readonly MapEffect[]): readonly MapEffect[] {
+  if (effects.every(({ kind }) => kind === 'remove')) return effects
+  throw new TypeError(`Cannot declare probe "${probe}": at its end it can only remove keys`)
+}
+
 /** The maps that a probe looks into or changes. */
-export function mapsOf({ when, effects, fixed, tails }: Probe): ProbeMap[] {
+export function mapsOf({ given, when, effects, finally: last, fixed, tails }: Probe): ProbeMap[] {
   const found = new Set<ProbeMap>()
   const visit = (node: ExprNode): void => mapsIn(node, found)
-  if (when !== undefined) visit(when)
-  for (const effect of effects) {
+  for (const condition of [given, when]) if (condition !== undefined) visit(condition)
+  for (const effect of [...effects, ...last]) {
     found.add(effect.map)
     effect.key.forEach(visit)
     if (effect.kind !== 'remove') for (const { node } of effect.value) visit(node)
@@ -214,9 +228,10 @@ export function mapsOf({ when, effects, fixed, tails }: Probe): ProbeMap[] {
 }
 
 /** A declaration as text: what error messages and the documentation of captured facts print. */
-export function describeProbe({ name, hook, when, time, fixed, tails }: Probe): string {
+export function describeProbe({ name, hook, given, when, time, fixed, tails }: Probe): string {
   const names = hook.arguments.map((argument) => argument.name)
-  const condition = when === undefined ? '' : ` when ${describe(when, names)}`
+  const conditions = [given, when].flatMap((node) => (node === undefined ? [] : describe(node, names)))
+  const condition = conditions.length === 0 ? '' : ` when ${conditions.join(' and ')}`
   const stamp = time === undefined ? '' : ` at ${describe(time, names)}`
   const text = (field: string, kind: string, inputs: readonly ExprNode[]): string =>
     `${field} = ${kind}(${inputs.map((input) => describe(input, names)).join(', ')})`

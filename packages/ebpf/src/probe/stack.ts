@@ -27,3 +27,8 @@ export function keySlot(keyBytes: number): number {
 export function conditionFrame(keyBytes: number): number {
   return keySlot(keyBytes) - CONDITION_TEMPORARIES * 8 - FREE_TEMPORARY
 }
+
+/** Where the context waits in programs that need it at their end: below all of that. */
+export function contextSlot(keyBytes: number): number {
+  return conditionFrame(keyBytes) + FREE_TEMPORARY - 8
+}

@@ -35,6 +35,8 @@ export interface Assignment {
   readonly share: number | undefined
   /** Which of the notes its stand-in goes by. */
   readonly note: number
+  /** The map of programs to go on to at the end, of a probe behind a dispatcher of system calls (session/dispatch.ts). */
+  readonly next: string | undefined
 }
 
 /** A field that a kernel or a probe cannot supply. */

@@ -85,8 +85,9 @@ export class Values {
     return this.#temporaries
   }
 
-  /** Lets R9 point to temporaries on the stack, which the callback of a walk shares. */
+  /** Lets R9 point to temporaries on the stack, which the callback of a walk shares, and of which nothing is known. */
   beginOnStack(): void {
+    this.#temporaries = new Temporaries(FREE_TEMPORARY, CONDITION_TEMPORARIES)
     this.asm.mov(R9, R10).aluImm('add', R9, conditionFrame(this.keyBytes))
   }
 

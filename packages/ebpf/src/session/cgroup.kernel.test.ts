@@ -13,12 +13,11 @@ import {
   cgroupSock,
   cgroupSockAddr,
   claim,
-  constant,
   currentTask,
   eq,
   type MapEffect,
   packet,
-  type ProbeMap,
+  map,
   probe,
   record,
   type Scalar,
@@ -113,14 +112,8 @@ kernelTest(
   'packets pass when no record is written: wrong condition, taken key, full ring',
   SINCE,
   async () => {
-    const map: ProbeMap = {
-      name: 't_claimed',
-      type: 'hash',
-      keySizeBytes: 4,
-      valueSizeBytes: 4,
-      maxEntries: 4,
-    }
-    const claiming = claim(map, constant(1))
+    const claims = map({ name: 't_claimed', type: 'hash', key: u32, value: u32, maxEntries: 4 })
+    const claiming = claim(claims, 1)
     using session = openSession(undefined, { ringSizeBytes: 4096, cpuRings: false })
     const taken = packetProbe('egress', 0x62, [claiming])
     session.attach(taken)

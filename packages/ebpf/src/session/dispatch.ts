@@ -12,14 +12,21 @@
  * ```
  */
 
+import { type AssembledCode } from '../asm/index.js'
+import { Link } from '../attach/index.js'
 import { BpfMap } from '../map/map.js'
+import { callNumbers, compileDispatcher } from '../probe/compile.js'
+import { type Hook, hookType, type Target } from '../probe/index.js'
 import type { Program } from '../program/program.js'
+import { kernelAtLeast } from '../sys/platform.js'
+import { attachProgram, type ProbeLink, type Where } from './hooks.js'
+import type { SessionMaps } from './maps.js'
 
 /** Numbers of system calls are below. */
 const NUMBERS = 512
 
 /** Programs by the number of a call, for a tail call. */
-export function createCallTable(name: string): BpfMap {
+function createCallTable(name: string): BpfMap {
   return BpfMap.create({ name, type: 'programArray', maxEntries: NUMBERS })
 }
 
@@ -84,4 +91,98 @@ export class CallChains {
 
 function setProgram(table: BpfMap, number: number, { fd }: Program): void {
   table.set(number, new Uint8Array(Uint32Array.of(fd.number).buffer))
+}
+
+/**
+ * Whether probes of a hook can share a program. Tail calls beside the callbacks of walks need Linux 5.10, on arm64 6.0.
+ * Where a tracepoint's program can be preempted, each has its own, with a stand-in.
+ */
+export function canShare(hook: Hook, { preemptible, architecture }: Target): boolean {
+  const isOfCalls = hookType(hook).calls !== undefined
+  return isOfCalls && !preemptible && kernelAtLeast(architecture === 'arm64' ? '6.0' : '5.10')
+}
+
+/** The kernel ends a chain of more tail calls (MAX_TAIL_CALL_CNT is 33, in old kernels 32). */
+const MAX_STATIONS = 30
+
+interface Dispatcher {
+  readonly program: Program
+  readonly chains: CallChains
+  link: ProbeLink | undefined
+}
+
+/** What a probe behind a dispatcher needs of it. */
+export interface Reservation {
+  readonly dispatcher: Dispatcher
+  readonly next: BpfMap
+  readonly numbers: readonly number[]
+}
+
+/** The dispatchers of a session: one for each tracepoint and flavour. */
+export class SessionCalls {
+  readonly #maps: SessionMaps
+  readonly #dispatchers = new Map<string, Dispatcher>()
+  #tables = 0
+  #reservations = 0
+
+  constructor(maps: SessionMaps) {
+    this.#maps = maps
+  }
+
+  /** Whether another probe would make chains too long. */
+  get isFull(): boolean {
+    return this.#reservations >= MAX_STATIONS
+  }
+
+  /**
+   * Prepares for the program of a probe to be called.
+   *
+   * @param load loads a dispatcher; the session closes it
+   * @throws {KernelError | VerifierError} when the kernel refuses
+   */
+  reserve(hook: Hook, target: Target, load: (code: AssembledCode) => Program): Reservation {
+    const numbers = callNumbers(hook, target)
+    const name = `${hook.kind} ${target.flavor}`
+    let dispatcher = this.#dispatchers.get(name)
+    if (dispatcher === undefined) {
+      const first = this.#createTable()
+      const program = load(compileDispatcher(hook, target, first.spec.name))
+      dispatcher = { program, chains: new CallChains(first), link: undefined }
+      this.#dispatchers.set(name, dispatcher)
+    }
+    this.#reservations += 1
+    return { dispatcher, next: this.#createTable(), numbers }
+  }
+
+  #createTable(): BpfMap {
+    this.#tables += 1
+    return this.#maps.add(createCallTable(`calls_${this.#tables}`))
+  }
+
+  /** @throws {KernelError} when the kernel refuses */
+  attach(hook: Hook, program: Program, { dispatcher, next, numbers }: Reservation, where: Where): Link {
+    const { chains } = dispatcher
+    const station = { program, numbers, next }
+    const detach = (): void => {
+      chains.remove(station)
+      if (!chains.isEmpty) return
+      dispatcher.link?.close()
+      dispatcher.link = undefined
+    }
+    chains.add(station)
+    try {
+      dispatcher.link ??= attachProgram(hook, dispatcher.program, where)
+    } catch (error) {
+      detach()
+      throw error
+    }
+    return new Link('tracing', hook.target, detach)
+  }
+
+  /** Runs of dispatchers that the kernel skipped. */
+  recursionMisses(): number {
+    let misses = 0
+    for (const { program } of this.#dispatchers.values()) misses += program.info().recursionMisses
+    return misses
+  }
 }

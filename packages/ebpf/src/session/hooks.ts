@@ -15,7 +15,7 @@ import {
 import type { Btf } from '../btf/index.js'
 import { BuildError, EbpfError } from '../errors.js'
 import type { FeatureName } from '../kernel/features.js'
-import { type Flavor, type Hook, type HookKind, hookType, type Probe } from '../probe/index.js'
+import { type Flavor, type Hook, type HookKind, hookType } from '../probe/index.js'
 import type { ProgramShape } from '../probe/hooks/index.js'
 import { findPrototype } from '../probe/prototype.js'
 import type { Program, ProgramSpec } from '../program/program.js'
@@ -106,7 +106,7 @@ function attachTypeOf(hook: Hook, shape: ProgramShape): number | undefined {
 
 /** What the kernel is told of a probe's program when it loads it. */
 export function programKind(
-  { hook }: Probe,
+  hook: Hook,
   flavor: Flavor,
   btf: Btf,
 ): Pick<ProgramSpec, 'type' | 'expectedAttachType' | 'attachBtfId'> {
@@ -120,7 +120,7 @@ export function programKind(
 }
 
 /** As users read it: `tp_btf/sched_process_exec`. */
-export function hookName({ hook }: Probe, flavor: Flavor): string {
+export function hookName(hook: Hook, flavor: Flavor): string {
   return `${shapeOf(hook, flavor).shownAs}/${hook.target}`
 }
 
@@ -146,6 +146,6 @@ function attachToCgroup(hook: Hook, program: Program, { cgroup }: Where): Link {
 }
 
 /** @throws {KernelError} when the kernel refuses */
-export function attachProgram({ hook }: Probe, program: Program, where: Where): ProbeLink {
+export function attachProgram(hook: Hook, program: Program, where: Where): ProbeLink {
   return ATTACHING[hook.kind].attach(hook, program, where)
 }

@@ -13,6 +13,12 @@ export class SessionMaps {
     this.#maps = new Map(own.map((map) => [map.spec.name, map]))
   }
 
+  /** Takes over another map, which programs know by its name. */
+  add(map: BpfMap): BpfMap {
+    this.#maps.set(map.spec.name, map)
+    return map
+  }
+
   /** Creates the map of a declaration, unless that was done before. */
   declare(map: ProbeMap): void {
     const known = this.#declared.get(map.name)

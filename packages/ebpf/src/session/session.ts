@@ -1,7 +1,7 @@
 /** A session: probes compiled for this kernel, loaded, attached, and one ring that they all write to. */
 
 import { IteratorLink } from '../attach/index.js'
-import { resolveMaps } from '../asm/index.js'
+import { type AssembledCode, resolveMaps } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
 import { BuildError, ClosedError } from '../errors.js'
 import { VerifierError } from '../sys/errors.js'
@@ -13,6 +13,7 @@ import {
   type CompiledProbe,
   compileProbe,
   type Flavor,
+  type Hook,
   type MissingField,
   type Probe,
   type MapParts,
@@ -34,6 +35,7 @@ import { Program, type ProgramInfo } from '../program/program.js'
 import type { RecordSink } from '../ring/cursor.js'
 import { RingReader } from '../ring/ringbuf.js'
 import { attachProgram, flavorsOf, hookName, type ProbeLink, programKind } from './hooks.js'
+import { canShare, type Reservation, SessionCalls } from './dispatch.js'
 import { splitFrames } from './frames.js'
 import { SessionLanes } from './lanes.js'
 import { SessionMaps } from './maps.js'
@@ -67,6 +69,11 @@ export interface SessionOptions {
    * fentry, fexit, iterators and programs of cgroups need Linux 6.10.
    */
   readonly kernelPreempts?: boolean
+  /**
+   * Whether probes for system calls share one program at their tracepoint, which goes on to those that want the number
+   * at hand (session/dispatch.ts). Default: where the kernel can do that.
+   */
+  readonly shareCalls?: boolean
   /** Folder of the cgroup that hooks of cgroups are attached to, within a cgroup2 mount. Default: the root of all. */
   readonly cgroup?: string
   /**
@@ -117,6 +124,8 @@ interface Programs {
   readonly program: Program
   /** Works where the kernel skipped the program (probe/stand-in.ts). */
   readonly standIn: Program | undefined
+  /** What the program is called by, if it is not at its tracepoint itself. */
+  readonly reservation: Reservation | undefined
 }
 
 interface Running extends Programs {
@@ -134,6 +143,7 @@ export class ProbeSession implements Disposable {
   readonly #options: Omit<SessionOptions, 'btf'>
   #btf: Btf | undefined
   readonly #maps: SessionMaps
+  readonly #calls: SessionCalls
   readonly #lanes: SessionLanes
   readonly #shares: SessionShares | undefined
   /** Which counter each record type has. */
@@ -155,6 +165,7 @@ export class ProbeSession implements Disposable {
     this.#options = others
     this.#btf = btf
     this.#maps = resources.maps
+    this.#calls = new SessionCalls(resources.maps)
     this.#lanes = resources.lanes
     this.#shares = resources.shares
     this.#reader = resources.reader
@@ -246,17 +257,18 @@ export class ProbeSession implements Disposable {
   load(probe: Probe): LoadedProbe {
     this.#check()
     const flavors = flavorsOf(probe.hook, this.#options.flavors ?? FLAVORS)
+    const mayShare =
+      this.#options.shareCalls !== false &&
+      !this.#calls.isFull &&
+      canShare(probe.hook, this.#target('direct'))
+    const shared = mayShare ? flavors.map((flavor) => ({ flavor, shares: true })) : []
     let assignment: Assignment | undefined
     let refusal: VerifierError | undefined
-    for (const flavor of flavors) {
+    for (const { flavor, shares } of [...shared, ...flavors.map((flavor) => ({ flavor, shares: false }))]) {
       try {
         const target = this.#target(flavor)
         assignment ??= this.#assign(probe, target)
-        const compiled = compileProbe(probe, target, assignment)
-        const program = this.#load(compiled, flavor)
-        this.#programs.push(program)
-        const standIn = this.#loadStandIn(probe, flavor, assignment)
-        return { probe, attach: () => this.#attach(compiled, { program, standIn }, flavor) }
+        return this.#loadIn(probe, target, assignment, shares)
       } catch (error) {
         // Only the verifier's verdict depends on how memory is read.
         if (!(error instanceof VerifierError)) throw error
@@ -266,12 +278,23 @@ export class ProbeSession implements Disposable {
     throw refusal ?? new BuildError(`Cannot load probe "${probe.name}": no flavour to try`)
   }
 
+  #loadIn(probe: Probe, target: Target, assignment: Assignment, shares: boolean): LoadedProbe {
+    const { flavor } = target
+    const { hook } = probe
+    const reservation = shares
+      ? this.#calls.reserve(hook, target, (code) => this.#loadCode(hook.target, hook, code, flavor))
+      : undefined
+    const compiled = compileProbe(probe, target, { ...assignment, next: reservation?.next.spec.name })
+    const program = this.#load(compiled, flavor)
+    const standIn = this.#loadStandIn(probe, flavor, assignment)
+    const programs = { program, standIn, reservation }
+    return { probe, attach: () => this.#attach(compiled, programs, flavor) }
+  }
+
   #loadStandIn(probe: Probe, flavor: Flavor, assignment: Assignment): Program | undefined {
     const target = this.#target(flavor)
     if (standInOf(probe, target) === undefined) return undefined
-    const program = this.#load(compileProbe(probe, target, { ...assignment, role: 'standIn' }), flavor)
-    this.#programs.push(program)
-    return program
+    return this.#load(compileProbe(probe, target, { ...assignment, role: 'standIn' }), flavor)
   }
 
   /** What of the scratch is this probe's. */
@@ -284,7 +307,7 @@ export class ProbeSession implements Disposable {
       )
     }
     const { record } = probe
-    if (record === undefined) return { role: 'first', counter: 0, share: undefined, note }
+    if (record === undefined) return { role: 'first', counter: 0, share: undefined, note, next: undefined }
     const counter = this.#counters.get(record.type) ?? this.#counters.size
     if (counter >= COUNTERS) {
       throw new BuildError(
@@ -292,29 +315,34 @@ export class ProbeSession implements Disposable {
       )
     }
     this.#counters.set(record.type, counter)
-    return { role: 'first', counter, share: this.#shares?.shareOf(record.type), note }
+    return { role: 'first', counter, share: this.#shares?.shareOf(record.type), note, next: undefined }
   }
 
   #attach({ probe, missing }: CompiledProbe, programs: Programs, flavor: Flavor): AttachedProbe {
     this.#check()
-    const { program, standIn } = programs
+    const { program, standIn, reservation } = programs
+    const { hook } = probe
     const where = { flavor, cgroup: this.#options.cgroup }
-    const links = [attachProgram(probe, program, where)]
+    const links: ProbeLink[] = [
+      reservation === undefined
+        ? attachProgram(hook, program, where)
+        : this.#calls.attach(hook, program, reservation, where),
+    ]
     try {
       // The kernel calls programs of a tracepoint in the order in which they were attached.
-      if (standIn !== undefined) links.push(attachProgram(probe, standIn, where))
+      if (standIn !== undefined) links.push(attachProgram(hook, standIn, where))
     } catch (error) {
       closeLinks({ links })
       throw error
     }
     const attached: AttachedProbe = {
       probe,
-      hook: hookName(probe, flavor),
+      hook: hookName(hook, flavor),
       flavor,
       missing,
       info: () => program.info(),
     }
-    this.#running.push({ attached, program, standIn, links })
+    this.#running.push({ attached, ...programs, links })
     return attached
   }
 
@@ -351,13 +379,20 @@ export class ProbeSession implements Disposable {
 
   #load({ probe, code, declaration }: CompiledProbe, flavor: Flavor): Program {
     for (const map of mapsOf(probe)) this.#maps.declare(map)
-    return Program.load({
-      name: probe.name,
-      code: resolveMaps(code, (name) => this.#maps.fdOf(name)),
-      declaration,
+    return this.#loadCode(probe.name, probe.hook, code, flavor, declaration)
+  }
+
+  /** Loads a program, which the session closes. */
+  #loadCode(name: string, hook: Hook, code: AssembledCode, flavor: Flavor, declaration?: string): Program {
+    const program = Program.load({
+      name,
+      code: resolveMaps(code, (map) => this.#maps.fdOf(map)),
+      ...(declaration === undefined ? {} : { declaration }),
       functions: code.functions,
-      ...programKind(probe, flavor, this.#openBtf()),
+      ...programKind(hook, flavor, this.#openBtf()),
     })
+    this.#programs.push(program)
+    return program
   }
 
   /**
@@ -461,7 +496,8 @@ export class ProbeSession implements Disposable {
    */
   recursionMisses(): number {
     this.#check()
-    const skipped = this.#running.reduce((sum, { program }) => sum + program.info().recursionMisses, 0)
+    const programs = this.#running.reduce((sum, { program }) => sum + program.info().recursionMisses, 0)
+    const skipped = programs + this.#calls.recursionMisses()
     // Read second: a run that is made up for is skipped first.
     const { stoodIn } = this.#lanes
     return Math.max(0, skipped - stoodIn)

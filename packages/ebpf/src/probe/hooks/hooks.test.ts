@@ -6,7 +6,9 @@ import { disassemble } from '../../asm/index.js'
 import { BuildError, NotSupportedError, PrototypeError } from '../../errors.js'
 import * as types from '../../program/types.js'
 import { compileProbe } from '../compile.js'
-import { currentTask, gt, ne, type ProbeMap, type Scalar, store } from '../expr.js'
+import { gt, ne } from '../arithmetic.js'
+import { currentTask, type Scalar } from '../expr.js'
+import { map, store } from '../maps.js'
 import { s32, s64, u32, u64 } from '../fields.js'
 import type { Flavor } from '../load-tree.js'
 import { type Probe, probe } from '../probe.js'
@@ -43,7 +45,7 @@ import {
 const task = struct<SmallTask>('task_struct', 'task')
 const flags = [task, pointer('both')] as const
 const SOURCES = join(import.meta.dirname, '../../../src/probe/hooks')
-const seen: ProbeMap = { name: 'seen', type: 'hash', keySizeBytes: 4, valueSizeBytes: 8, maxEntries: 8 }
+const seen = map({ name: 'seen', type: 'hash', key: u32, value: u64, maxEntries: 8 })
 
 /** A hook of each kind, on the small kernel. */
 const HOOKS: Readonly<Record<HookKind, Hook>> = {

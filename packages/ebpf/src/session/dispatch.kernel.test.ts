@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { chmodSync, existsSync, unlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  callArgument,
+  currentTask,
+  eq,
+  type Flavor,
+  isCall,
+  probe,
+  record,
+  type RecordingProbe,
+  s32,
+  stringTail,
+  sysEnter,
+  sysExit,
+  type SystemCall,
+  u32,
+  userString,
+} from '../probe/index.js'
+import { expectNoLeaks } from '../testing/descriptors.js'
+import { kernelTest } from '../testing/kernel-test.js'
+import {
+  copyRecords,
+  drainRecords,
+  FLAVORS,
+  openSession,
+  recordsOf,
+  type Task,
+} from '../testing/process-probes.js'
+import { canShare } from './dispatch.js'
+
+expectNoLeaks()
+
+const fields = { pid: u32, result: s32, unlink: u32, path: stringTail(256) }
+const file = join(tmpdir(), `quark-calls-${process.pid}`)
+const pid = currentTask<Task>().tgid
+
+/** What the C library calls by these names on any architecture. */
+const UNLINK = ['unlink', 'unlinkat'] as const
+const CHMOD = ['chmod', 'fchmodat'] as const
+
+function callProbe(name: string, type: number, calls: readonly [SystemCall, ...SystemCall[]]) {
+  return probe({ name, hook: sysExit(calls), record: record(type, name, fields) }, (call, result) => ({
+    when: eq(pid, process.pid),
+    fill: {
+      pid,
+      result,
+      unlink: isCall(call, 'unlink'),
+      // The paths of the older calls come first, of the others second, behind a folder.
+      path: userString(callArgument(call, process.arch === 'arm64' ? 1 : 0)),
+    },
+  }))
+}
+
+const unlinked = callProbe('t_unlinked', 0x401, UNLINK)
+const changed = callProbe('t_changed', 0x402, CHMOD)
+const both = callProbe('t_both', 0x403, [...UNLINK, ...CHMOD])
+
+function work(): void {
+  writeFileSync(file, '')
+  chmodSync(file, 0o600)
+  unlinkSync(file)
+  assert.ok(!existsSync(file))
+}
+
+const WAYS = FLAVORS.flatMap((flavor: Flavor) => [true, false].map((shareCalls) => ({ flavor, shareCalls })))
+
+for (const { flavor, shareCalls } of WAYS) {
+  const how = `${flavor}, ${shareCalls ? 'one program for all' : 'a program for each'}`
+
+  kernelTest(`probes see the system calls that they name, and no others (${how})`, '5.8', () => {
+    using session = openSession({ flavor, loop: 'bounded' }, { shareCalls })
+    const counts = (): number[] => {
+      work()
+      const records = copyRecords(session)
+      return [unlinked, changed, both].map((declared) => recordsOf(records, declared).length)
+    }
+    assert.deepEqual(counts(), [0, 0, 0])
+    const first = session.attach(unlinked)
+    assert.ok(first.hook.endsWith('/sys_exit'))
+    assert.deepEqual(counts(), [1, 0, 0])
+    const third = session.attach(both)
+    session.attach(changed)
+    assert.deepEqual(counts(), [1, 1, 2])
+    // From the front, and from the middle of a chain.
+    session.detachProbe(first)
+    assert.deepEqual(counts(), [0, 1, 2])
+    session.attach(unlinked)
+    assert.deepEqual(counts(), [1, 1, 2])
+    session.detachProbe(third)
+    assert.deepEqual(counts(), [1, 1, 0])
+    session.detach()
+    assert.deepEqual(counts(), [0, 0, 0])
+  })
+
+  kernelTest(`a call has its arguments and its result (${how})`, '5.8', () => {
+    using session = openSession({ flavor, loop: 'bounded' }, { shareCalls })
+    session.attach(changed)
+    session.attach(unlinked)
+    work()
+    assert.throws(() => unlinkSync(file), { code: 'ENOENT' })
+    const seen = drainRecords(session, unlinked).map((one) => [one.pid, one.result, one.unlink, one.path])
+    const isUnlink = process.arch === 'x64' ? 1 : 0
+    assert.deepEqual(seen, [
+      [process.pid, 0, isUnlink, file],
+      [process.pid, -2, isUnlink, file],
+    ])
+  })
+
+  kernelTest(`a call is seen before it begins, too (${how})`, '5.8', () => {
+    const begun = probe(
+      { name: 't_begun', hook: sysEnter(UNLINK), record: record(0x404, 'begun', { number: u32 }) },
+      (_call, number) => ({ when: eq(pid, process.pid), fill: { number } }),
+    )
+    using session = openSession({ flavor, loop: 'bounded' }, { shareCalls })
+    session.attach(begun)
+    session.attach(unlinked)
+    work()
+    const records = copyRecords(session)
+    const [first] = recordsOf(records, begun)
+    const [second] = recordsOf(records, unlinked)
+    assert.equal(first?.number, process.arch === 'x64' ? 87 : 35)
+    assert.ok(second !== undefined && first !== undefined && first.timeNs < second.timeNs)
+  })
+}
+
+kernelTest('a chain of many probes for one call reaches the last', '5.8', () => {
+  using session = openSession()
+  const many: RecordingProbe<typeof fields>[] = Array.from({ length: 12 }, (_, index) =>
+    callProbe(`t_many_${index}`, 0x410 + index, UNLINK),
+  )
+  for (const declared of many) session.attach(declared)
+  work()
+  const records = copyRecords(session)
+  assert.deepEqual(
+    many.map((declared) => recordsOf(records, declared).length),
+    many.map(() => 1),
+  )
+})
+
+kernelTest('programs are shared where the kernel does not preempt them', '5.10', () => {
+  const target = { preemptible: false, architecture: 'x64' } as Parameters<typeof canShare>[1]
+  assert.equal(canShare(sysExit(UNLINK), target), true)
+  assert.equal(canShare(sysExit(UNLINK), { ...target, preemptible: true }), false)
+})
