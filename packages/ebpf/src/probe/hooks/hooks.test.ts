@@ -223,7 +223,7 @@ test('a call is compared with its number on the architecture at hand', () => {
     fill: { open: isCall(call, 'open'), openat: isCall(call, 'openat') },
   }))
   assert.deepEqual(compileProbe(declared, target()).missing, [])
-  assert.ok(linesOf(declared, 'direct').some((line) => line.startsWith('r1 = 257')))
+  assert.ok(linesOf(declared, 'direct').some((line) => line.includes('257') || line.includes('0x101')))
 })
 
 test('the context of a cgroup program is its first argument, and the kernel’s structure the second', () => {
