@@ -58,11 +58,17 @@ const TRIALS = {
   ktimeGetBootNs: { minKernel: '5.8', attempt: () => tryHelper(KTIME_GET_BOOT_NS) },
   getCurrentTaskBtf: { minKernel: '5.11', attempt: () => tryHelper(GET_CURRENT_TASK_BTF) },
   bpfLoop: { minKernel: '5.17', attempt: () => tryHelper(BPF_LOOP) },
-  cgroupLink: { minKernel: '5.7', attempt: () => tryCgroup('SKB', types.BPF_CGROUP_INET_EGRESS) },
-  cgroupSock: { minKernel: '5.7', attempt: () => tryCgroup('SOCK', types.BPF_CGROUP_INET_SOCK_CREATE) },
+  cgroupLink: {
+    minKernel: '5.7',
+    attempt: () => tryCgroup(types.BPF_PROG_TYPE_CGROUP_SKB, types.BPF_CGROUP_INET_EGRESS),
+  },
+  cgroupSock: {
+    minKernel: '5.7',
+    attempt: () => tryCgroup(types.BPF_PROG_TYPE_CGROUP_SOCK, types.BPF_CGROUP_INET_SOCK_CREATE),
+  },
   cgroupSockAddr: {
     minKernel: '5.7',
-    attempt: () => tryCgroup('SOCK_ADDR', types.BPF_CGROUP_INET4_CONNECT),
+    attempt: () => tryCgroup(types.BPF_PROG_TYPE_CGROUP_SOCK_ADDR, types.BPF_CGROUP_INET4_CONNECT),
   },
   iterator: { minKernel: '5.8', attempt: tryIterator },
   socketFilter: { minKernel: '3.19', attempt: trySocketFilter },
@@ -239,10 +245,10 @@ function tryHelper(helper: number): void {
   }
 }
 
-function tryCgroup(type: 'SKB' | 'SOCK' | 'SOCK_ADDR', expectedAttachType: types.AttachType): void {
+function tryCgroup(type: types.ProgramType, expectedAttachType: types.AttachType): void {
   using root = openCgroupRoot()
   // 1 lets everything pass.
-  const hook = { type: types[`BPF_PROG_TYPE_CGROUP_${type}`], expectedAttachType, code: returning(1) }
+  const hook = { type, expectedAttachType, code: returning(1) }
   tryHook(hook, (program) => attachCgroup(program, root, expectedAttachType))
 }
 
