@@ -13,18 +13,9 @@ import type { FixedType } from './fields.js'
 import { type FilledTail, Lack, type Probe } from './probe.js'
 import { type ResolvedExpr, type ResolvedPath, Resolver, Unresolved } from './resolve.js'
 import { FetchArgs, type FetchArg, fetchAt, type FetchedValues, type ReadValue } from './fetch-list.js'
-import { planPath } from './fetch-path.js'
-import type { EncodablePath } from './tails/path.js'
-import { pathOffsets } from './tails/path-offsets.js'
+import { type ReadTail, type TailFetcher, tooLong } from './tails/fetch.js'
 import { untilNul } from './tails/tail.js'
 import type { MissingField } from './target.js'
-
-/** Words of an array argument (MAX_ARRAY_LEN). */
-const MAX_ARRAY_WORDS = 64
-/** Strings up to this are fetched as words: they are then the same size whatever is in memory. */
-const MAX_WORD_STRING_BYTES = 64
-/** Most bytes of a longer string: `PATH_MAX`. */
-const MAX_STRING_BYTES = 4096
 
 const REGISTERS: Readonly<Record<string, readonly string[]>> = {
   x64: ['%di', '%si', '%dx', '%cx', '%r8', '%r9'],
@@ -86,6 +77,7 @@ class Planner {
   readonly #target: FetchTarget
   readonly #resolver: Resolver
   readonly #args = new FetchArgs()
+  readonly #fetcher: TailFetcher
   readonly #missing: MissingField[] = []
 
   constructor(probe: Probe, entry: FunctionEntry, target: FetchTarget) {
@@ -94,6 +86,13 @@ class Planner {
     this.#target = target
     const present = probe.hook.arguments.map((_, index) => entry.parameters[index] !== undefined)
     this.#resolver = new Resolver(target.btf, probe.hook, present)
+    this.#fetcher = {
+      args: this.#args,
+      btf: target.btf,
+      maxUserBytes: target.maxUserBytes,
+      number: (node) => this.#number(node),
+      place: (node) => this.#place(node),
+    }
   }
 
   plan(): FetchPlan {
@@ -156,86 +155,19 @@ class Planner {
     return (values) => untilNul(values.bytes(index))
   }
 
-  #tail({ source, maxBytes }: FilledTail): ReadValue<FetchedTail | undefined> | Unresolved | Lack {
+  #tail({ source, maxBytes }: FilledTail): ReadTail | Unresolved | Lack {
     if (source instanceof Lack) return source
-    switch (source.kind) {
-      case 'path':
-        return this.#path(source.inputs)
-      case 'userBytes':
-        return this.#userBytes(source.inputs, maxBytes)
-      case 'kernelString':
-        return this.#kernelString(source.inputs, maxBytes)
-      default:
-        return new Unresolved(`a fetch argument cannot supply ${source.kind}`)
-    }
+    const { kind, writer, inputs } = source
+    if (writer.fetch === undefined) return new Unresolved(`a fetch argument cannot supply ${kind}`)
+    return writer.fetch(this.#fetcher, inputs, maxBytes)
   }
 
-  #path(inputs: readonly ExprNode[]): ReadValue<FetchedTail | undefined> | Unresolved {
-    const offsets = pathOffsets(this.#target.btf)
-    if (offsets instanceof Unresolved) return offsets
-    const texts: string[] = []
-    for (const input of inputs) {
-      const expr = this.#resolve(input)
-      if (expr instanceof Unresolved) return expr
-      if (expr.kind !== 'load') return new Unresolved('not a path through kernel memory')
-      texts.push(fetchAt(expr.path.offset, this.#pointer(expr.path)))
-    }
-    const [dentry, mount, rootDentry, rootMount] = texts as [string, string, string, string]
-    const walk = planPath(this.#args, { dentry, mount, rootDentry, rootMount }, offsets)
-    if (walk === undefined) return tooLong
-    return (values) => {
-      const found = walk(values)
-      return found === undefined
-        ? undefined
-        : { value: found satisfies EncodablePath, isCut: found.truncated }
-    }
-  }
-
-  #userBytes(inputs: readonly ExprNode[], maxBytes: number): ReadValue<FetchedTail | undefined> | Unresolved {
-    const [first, last] = inputs as readonly [ExprNode, ExprNode]
-    const start = this.#number(first)
-    if (start instanceof Unresolved) return start
-    const end = this.#number(last)
-    if (end instanceof Unresolved) return end
-    const expr = this.#resolve(first)
-    if (expr instanceof Unresolved || expr.kind !== 'load')
-      return new Unresolved('not a place in user memory')
-    const address = fetchAt(expr.path.offset, this.#pointer(expr.path))
-    const most = Math.min(maxBytes, this.#target.maxUserBytes)
-    const pieces: number[] = []
-    for (let at = 0; at < most; at += MAX_ARRAY_WORDS * 8) {
-      const words = Math.min(MAX_ARRAY_WORDS, Math.ceil((most - at) / 8))
-      // Arrays of user memory are refused, but where addresses tell (Linux 5.8) a plain one reads either memory.
-      const piece = this.#args.words(fetchAt(at, address), words)
-      if (piece === undefined) return tooLong
-      pieces.push(piece)
-    }
-    return (values) => {
-      const from = start(values)
-      const to = end(values)
-      if (from === 0n || from > to) return undefined
-      const fetched = Buffer.concat(pieces.map((piece) => values.bytes(piece)))
-      const isCut = to - from > BigInt(most)
-      return { value: fetched.subarray(0, isCut ? most : Number(to - from)), isCut }
-    }
-  }
-
-  #kernelString(
-    inputs: readonly ExprNode[],
-    maxBytes: number,
-  ): ReadValue<FetchedTail | undefined> | Unresolved {
-    const expr = this.#resolve(inputs[0] as ExprNode)
+  #place(node: ExprNode): string | Unresolved {
+    const expr = this.#resolve(node)
     if (expr instanceof Unresolved) return expr
-    if (expr.kind !== 'load') return new Unresolved('not a place in kernel memory')
-    const address = expr.path.bare
-      ? this.#register(expr.path)
-      : fetchAt(expr.path.offset, this.#pointer(expr.path))
-    const isShort = maxBytes <= MAX_WORD_STRING_BYTES
-    const index = isShort
-      ? this.#args.words(fetchAt(0, address), Math.ceil(maxBytes / 8))
-      : this.#args.string(fetchAt(0, address), MAX_STRING_BYTES)
-    if (index === undefined) return tooLong
-    return (values) => ({ value: untilNul(values.bytes(index)), isCut: false })
+    if (expr.kind !== 'load') return new Unresolved('not a place in memory')
+    const { path } = expr
+    return path.bare ? this.#register(path) : fetchAt(path.offset, this.#pointer(path))
   }
 
   /** `sizeBytes` is the width that is wanted, which counts for structures that are read as a number. */
@@ -376,13 +308,6 @@ class Planner {
     return path
   }
 }
-
-interface FetchedTail {
-  readonly value: unknown
-  readonly isCut: boolean
-}
-
-const tooLong = new Unresolved('the way to it is longer than a fetch argument can be')
 
 function beginsWith(steps: readonly Step[], members: readonly string[]): boolean {
   return members.every((name, index) => {

@@ -4,6 +4,8 @@ import { nodeOf, type Scalar } from '../expr.js'
 import { Unresolved } from '../resolve.js'
 import { TAIL_DELETED, TAIL_PSEUDO, TAIL_TRUNCATED } from './descriptor.js'
 import { type TailFrame, unreadable } from './frame.js'
+import { tooLong } from './fetch.js'
+import { planPath } from './path-fetch.js'
 import { type PathOffsets, pathOffsets } from './path-offsets.js'
 import { emitPath, emitPathCallback, PATH_SOURCE, PATH_TAIL_BYTES } from './path-walk.js'
 import {
@@ -78,6 +80,24 @@ const writer: TailWriter = {
   },
   emit(frame, place, [dentry = 0, mount = 0, rootDentry = 0, rootMount = 0]) {
     emitPath(frame, place, { dentry, mount, rootDentry, rootMount }, offsetsOf(frame))
+  },
+  fetch(fetcher, inputs) {
+    const offsets = pathOffsets(fetcher.btf)
+    if (offsets instanceof Unresolved) return offsets
+    const texts: string[] = []
+    for (const input of inputs) {
+      const place = fetcher.place(input)
+      if (place instanceof Unresolved) return place
+      texts.push(place)
+    }
+    const [dentry, mount, rootDentry, rootMount] = texts as [string, string, string, string]
+    const walk = planPath(fetcher.args, { dentry, mount, rootDentry, rootMount }, offsets)
+    if (walk === undefined) return tooLong
+    return (values) => {
+      const found = walk(values)
+      if (found === undefined) return undefined
+      return { value: found satisfies EncodablePath, isCut: found.truncated }
+    }
   },
   emitFunctions(frame) {
     // The verifier refuses a function that nothing calls.

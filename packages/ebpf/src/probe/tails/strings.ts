@@ -10,8 +10,12 @@ import {
   R9,
 } from '../../asm/index.js'
 import { nodeOf, type Scalar } from '../expr.js'
+import type { ExprNode } from '../nodes.js'
+import { fetchAt } from '../fetch-list.js'
+import { Unresolved } from '../resolve.js'
 import { TEMP_FLAGS } from '../scratch.js'
 import { TAIL_FAILED, TAIL_TRUNCATED } from './descriptor.js'
+import { tooLong } from './fetch.js'
 import { emitTailEnd, emitTailStart, type TailFrame, type TailPlace, unreadable } from './frame.js'
 import {
   bytesOf,
@@ -53,6 +57,11 @@ export function userString(address: Scalar, maxBytes?: number): TailSource<'stri
   return { kind: 'userString', fills: 'string', maxBytes, inputs: [nodeOf(address)], writer: userWriter }
 }
 
+/** Strings up to this are fetched as words: they are then the same size whatever is in memory. */
+const MAX_WORD_STRING_BYTES = 64
+/** Most bytes of a longer string that is fetched: `PATH_MAX`. */
+const MAX_STRING_BYTES = 4096
+
 const kernelWriter: TailWriter = {
   // A window is looked through word by word.
   refusal: (frame, { maxBytes }) => unreadable(frame, maxBytes >= 8),
@@ -60,6 +69,16 @@ const kernelWriter: TailWriter = {
     const { probeRead, window } = frame
     if (probeRead || window === undefined) emitString(frame, place, address, BPF_FUNC_probe_read_kernel_str)
     else emitWindowString(frame, place, address, window)
+  },
+  fetch({ args, place }, [address], maxBytes) {
+    const text = place(address as ExprNode)
+    if (text instanceof Unresolved) return text
+    const isShort = maxBytes <= MAX_WORD_STRING_BYTES
+    const index = isShort
+      ? args.words(fetchAt(0, text), Math.ceil(maxBytes / 8))
+      : args.string(fetchAt(0, text), MAX_STRING_BYTES)
+    if (index === undefined) return tooLong
+    return (values) => ({ value: untilNul(values.bytes(index)), isCut: false })
   },
 }
 

@@ -1,7 +1,9 @@
 /** What a tail is: how its bytes are read and written, and what fills it in the kernel. */
 
 import type { ExprNode } from '../nodes.js'
+import type { Unresolved } from '../resolve.js'
 import { MAX_TAIL_BYTES, TAIL_TRUNCATED } from './descriptor.js'
+import type { ReadTail, TailFetcher } from './fetch.js'
 import type { TailFrame, TailPlace } from './frame.js'
 
 declare const TYPES: unique symbol
@@ -60,6 +62,8 @@ export interface TailWriter {
   refusal?(frame: TailFrame, place: TailPlace): string | undefined
   /** Appends the tail and stores its descriptor; `inputs` are temporaries. Uses R0 to R8. */
   emit(frame: TailFrame, place: TailPlace, inputs: readonly number[]): void
+  /** Plans how it is fetched without a program. Absent for what a fetch argument cannot supply. */
+  fetch?(fetcher: TailFetcher, inputs: readonly ExprNode[], maxBytes: number): ReadTail | Unresolved
   /** Functions that the emitted code calls, behind the program. */
   emitFunctions?(frame: TailFrame): void
 }

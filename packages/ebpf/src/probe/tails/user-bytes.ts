@@ -2,8 +2,12 @@
 
 import { BPF_FUNC_probe_read_user, R0, R2, R3, R7, R9 } from '../../asm/index.js'
 import { nodeOf, type Scalar } from '../expr.js'
+import type { ExprNode } from '../nodes.js'
+import { fetchAt } from '../fetch-list.js'
+import { Unresolved } from '../resolve.js'
 import { TEMP_FLAGS } from '../scratch.js'
 import { TAIL_FAILED, TAIL_TRUNCATED } from './descriptor.js'
+import { type ReadTail, type TailFetcher, tooLong } from './fetch.js'
 import { emitTailEnd, emitTailStart, type TailFrame, type TailPlace } from './frame.js'
 import { cut, type TailCodec, type TailSource, type TailType, tailType, type TailWriter } from './tail.js'
 
@@ -24,7 +28,41 @@ export function userBytes(start: Scalar, end: Scalar, maxBytes?: number): TailSo
   return { kind: 'userBytes', fills: 'bytes', maxBytes, inputs: [nodeOf(start), nodeOf(end)], writer }
 }
 
-const writer: TailWriter = { emit: emitUserBytes }
+const writer: TailWriter = { emit: emitUserBytes, fetch: fetchUserBytes }
+
+/** Words of an array argument (MAX_ARRAY_LEN in kernel/trace/trace_probe.h). */
+const MAX_ARRAY_WORDS = 64
+
+function fetchUserBytes(
+  fetcher: TailFetcher,
+  inputs: readonly ExprNode[],
+  maxBytes: number,
+): ReadTail | Unresolved {
+  const [first, last] = inputs as readonly [ExprNode, ExprNode]
+  const start = fetcher.number(first)
+  if (start instanceof Unresolved) return start
+  const end = fetcher.number(last)
+  if (end instanceof Unresolved) return end
+  const address = fetcher.place(first)
+  if (address instanceof Unresolved) return address
+  const most = Math.min(maxBytes, fetcher.maxUserBytes)
+  const pieces: number[] = []
+  for (let at = 0; at < most; at += MAX_ARRAY_WORDS * 8) {
+    const words = Math.min(MAX_ARRAY_WORDS, Math.ceil((most - at) / 8))
+    // Arrays of user memory are refused, but where addresses tell (Linux 5.8) a plain one reads either memory.
+    const piece = fetcher.args.words(fetchAt(at, address), words)
+    if (piece === undefined) return tooLong
+    pieces.push(piece)
+  }
+  return (values) => {
+    const from = start(values)
+    const to = end(values)
+    if (from === 0n || from > to) return undefined
+    const fetched = Buffer.concat(pieces.map((piece) => values.bytes(piece)))
+    const isCut = to - from > BigInt(most)
+    return { value: fetched.subarray(0, isCut ? most : Number(to - from)), isCut }
+  }
+}
 
 /** The temporaries are the addresses of the first byte and of what is behind the last one. */
 function emitUserBytes(frame: TailFrame, place: TailPlace, [start = 0, end = 0]: readonly number[]): void {

@@ -7,9 +7,8 @@
  *     mount 2   and where that is
  */
 
-import { type FetchArgs, fetchAt, type FetchedValues, type ReadValue } from './fetch-list.js'
-import type { EncodablePath } from './tails/path.js'
-import type { PathOffsets } from './tails/path-offsets.js'
+import { type FetchArgs, fetchAt, type FetchedValues, type ReadValue } from '../fetch-list.js'
+import type { PathOffsets } from './path-offsets.js'
 
 /** Mounts whose components have names, and further ones of which only their roots are known: such as rootfs. */
 const MAX_NAMED_MOUNTS = 3
@@ -44,8 +43,11 @@ interface MountLevel {
   readonly components: readonly Component[]
 }
 
-export interface FetchedPath extends EncodablePath {
+/** What was found of a path, as `encodeRecord` takes it. */
+export interface FetchedPath {
   readonly path: Uint8Array
+  readonly root?: Uint8Array | undefined
+  readonly deleted?: boolean
   readonly truncated: boolean
 }
 
