@@ -93,6 +93,16 @@ export function parseStat(text: string): ProcStat | undefined {
   }
 }
 
+/** Index of `startstack` as of the fields above. */
+const STARTSTACK = 25
+
+/** The address at which the stack begins, with the number of arguments; 0 and undefined when it is not shown. */
+export function parseStackStart(text: string): bigint | undefined {
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  const field = fields[STARTSTACK] ?? ''
+  return /^\d{1,20}$/.test(field) && field !== '0' ? BigInt(field) : undefined
+}
+
 function integer(text: string | undefined): number | undefined {
   const value = text !== undefined && /^-?\d+$/.test(text) ? Number(text) : Number.NaN
   return Number.isSafeInteger(value) ? value : undefined

@@ -63,6 +63,19 @@ function eachChunk(path: string, filled: (length: number) => void): boolean {
   }
 }
 
+/** The u64 at a place in a file; undefined when it cannot be read. */
+export function readWord(path: string, offset: bigint): bigint | undefined {
+  let fd: number | undefined
+  try {
+    fd = openSync(path, 'r')
+    return readSync(fd, chunk, 0, 8, offset) === 8 ? chunk.readBigUInt64LE(0) : undefined
+  } catch {
+    return undefined
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
 /** The target of a symbolic link as latin1: one character per byte. */
 export function readLink(path: string): string | undefined {
   try {

@@ -6,6 +6,7 @@ import {
   linkSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readlinkSync,
   rmdirSync,
   rmSync,
@@ -151,4 +152,56 @@ test('a zombie has ended', async () => {
     [ppid, exe, cwd, argv, uid],
     [child.pid, undefined, undefined, undefined, process.getuid?.()],
   )
+})
+
+/** Runs a program of Node until the tests are over; answers its pid when it has written something. */
+async function startNode(program: string, ...args: string[]): Promise<number> {
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program, ...args], {
+    cwd: top,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  children.add(child)
+  await once(child.stdout, 'data')
+  assert.ok(child.pid !== undefined)
+  return child.pid
+}
+
+test('a title that was written over the arguments is all that they are, and empty arguments are kept', async () => {
+  const titled = await startNode(
+    "process.title = 'worker: idle'; setTimeout(() => {}, 1e9); console.log(1)",
+    'x'.repeat(500),
+  )
+  assert.equal(text(scrape(titled).argv), 'worker: idle\0')
+  const cut = scrapeProcess(titled, { ...limits, maxArgvBytes: 64 })
+  assert.equal(text(cut?.argv), 'worker: idle\0')
+
+  const child = spawn('sh', ['-c', 'sleep 1000; :', '', '', ''], { stdio: 'ignore' })
+  children.add(child)
+  await once(child, 'spawn')
+  assert.equal(text(scrape(child.pid as number).argv), 'sh\0-c\0sleep 1000; :\0\0\0\0')
+})
+
+test('a process whose first thread has ended has what its other threads have', async () => {
+  const koffi = JSON.stringify(import.meta.resolve('koffi'))
+  const pid = await startNode(`
+    import koffi from ${koffi}
+    import { writeSync } from 'node:fs'
+    import { Worker } from 'node:worker_threads'
+    await new Promise((resolve) => new Worker('setInterval(() => {}, 1e9)', { eval: true }).on('online', resolve))
+    writeSync(1, 'x')
+    // exit(2), which ends this thread only
+    koffi.load(null).func('syscall', 'long', ['long', 'long'])(process.arch === 'arm64' ? 93 : 60, 0)
+  `)
+  const isGone = (): boolean => /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
+  while (!isGone()) await setTimeout(10)
+  const found = scrape(pid)
+  const own = scrape(process.pid)
+  assert.equal(text(found.exe), text(own.exe))
+  assert.equal(text(found.cwd), top)
+  assert.match(text(found.argv) ?? '', /--eval/)
+  assert.deepEqual(
+    [found.utsNs, found.ipcNs, found.mntNs, found.netNs],
+    [own.utsNs, own.ipcNs, own.mntNs, own.netNs],
+  )
+  assert.equal(found.ended, false)
 })

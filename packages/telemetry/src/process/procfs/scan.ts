@@ -1,8 +1,8 @@
 /** Processes as proc(5) shows them: all those that exist when a queue is opened. */
 
 import { readdirSync } from 'node:fs'
-import { parseCgroup, parseNamespace, parseStat, parseStatus } from './parse.js'
-import { type FileIdentity, fileIdentity, readBytes, readLatin1, readLink } from './read.js'
+import { parseCgroup, parseNamespace, parseStackStart, parseStat, parseStatus } from './parse.js'
+import { type FileIdentity, fileIdentity, readBytes, readLatin1, readLink, readWord } from './read.js'
 
 export interface ScrapeOptions {
   /** Where procfs is mounted. Default `/proc`. */
@@ -98,14 +98,15 @@ export function scrapeProcess(pid: number, options: ScrapeOptions): ScrapedProce
 
   const stat = parseStat(statText ?? '')
   const status = parseStatus(statusText ?? '')
+  // A first thread that has ended has given up what the others still have.
+  const alive = stat?.leaderEnded === true ? otherThread(directory, pid) : directory
   // Errors are slow, so what cannot be there is not asked for.
-  const hasLinks = stat?.leaderEnded !== true
-  const hasMemory = hasLinks && stat?.kernelThread !== true
-  const root = hasLinks ? followLink(`${directory}/root`) : undefined
-  const exe = hasMemory ? placeOf(directory, 'exe', root?.path) : undefined
-  const cwd = hasLinks ? placeOf(directory, 'cwd', root?.path) : undefined
-  const argv = hasMemory ? readMemory(`${directory}/cmdline`, options.maxArgvBytes) : undefined
-  const env = hasMemory ? readMemory(`${directory}/environ`, options.maxEnvBytes) : undefined
+  const hasMemory = alive !== undefined && stat?.kernelThread !== true
+  const root = alive === undefined ? undefined : followLink(`${alive}/root`)
+  const exe = hasMemory ? placeOf(alive, 'exe', root?.path) : undefined
+  const cwd = alive === undefined ? undefined : placeOf(alive, 'cwd', root?.path)
+  const argv = hasMemory ? readArgv(alive, options.maxArgvBytes) : undefined
+  const env = hasMemory ? readMemory(`${alive}/environ`, options.maxEnvBytes) : undefined
   return {
     pid,
     startBootNs: stat?.startBootNs,
@@ -125,10 +126,10 @@ export function scrapeProcess(pid: number, options: ScrapeOptions): ScrapedProce
     capAmbient: status?.capAmbient,
     ttyMajor: stat?.ttyMajor,
     ttyMinor: stat?.ttyMinor,
-    utsNs: hasLinks ? namespaceOf(directory, 'uts') : undefined,
-    ipcNs: hasLinks ? namespaceOf(directory, 'ipc') : undefined,
-    mntNs: hasLinks ? namespaceOf(directory, 'mnt') : undefined,
-    netNs: hasLinks ? namespaceOf(directory, 'net') : undefined,
+    utsNs: namespaceOf(alive, 'uts'),
+    ipcNs: namespaceOf(alive, 'ipc'),
+    mntNs: namespaceOf(alive, 'mnt'),
+    netNs: namespaceOf(alive, 'net'),
     kernelThread: stat?.kernelThread,
     ended: stat?.ended,
     comm: bytesOf(stat?.comm),
@@ -155,7 +156,56 @@ function readMemory(path: string, maxBytes: number): { bytes: Uint8Array; sizeBy
   return read?.sizeBytes === 0 ? undefined : read
 }
 
-function namespaceOf(directory: string, name: string): number | undefined {
+/** The directory of a thread that has not ended, of a process whose first one has. */
+function otherThread(directory: string, pid: number): string | undefined {
+  for (const tid of namesIn(`${directory}/task`)) {
+    const thread = `${directory}/task/${tid}`
+    if (tid !== String(pid) && parseStat(readLatin1(`${thread}/stat`) ?? '')?.leaderEnded === false)
+      return thread
+  }
+  return undefined
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return []
+  }
+}
+
+const NUL = 0
+
+/**
+ * The arguments of a process. Many write a title over them and fill the rest of the memory with NULs, each of which would
+ * be an empty argument: the title is what ps(1) shows. What really are empty arguments at the end, the kernel's count of
+ * arguments tells, which lies where the stack begins.
+ */
+function readArgv(directory: string, maxBytes: number): { bytes: Uint8Array; sizeBytes: number } | undefined {
+  const read = readMemory(`${directory}/cmdline`, maxBytes)
+  if (read === undefined) return undefined
+  const { bytes } = read
+  const isCut = read.sizeBytes > bytes.length
+  let end = bytes.length
+  while (end > 0 && bytes[end - 1] === NUL) end -= 1
+  if (bytes.length - end < 2) return read
+  const count = argumentCount(directory)
+  let nuls = 0
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] === NUL) nuls += 1
+  if (count === undefined || (isCut ? nuls <= count : nuls === count)) return read
+  const title = bytes.slice(0, end + 1)
+  return { bytes: title, sizeBytes: title.length }
+}
+
+/** The first word of the stack, as execve(2) left it. */
+function argumentCount(directory: string): number | undefined {
+  const start = parseStackStart(readLatin1(`${directory}/stat`) ?? '')
+  const word = start === undefined ? undefined : readWord(`${directory}/mem`, start)
+  return word !== undefined && word <= 0x7fff_ffff ? Number(word) : undefined
+}
+
+function namespaceOf(directory: string | undefined, name: string): number | undefined {
+  if (directory === undefined) return undefined
   return parseNamespace(readLink(`${directory}/ns/${name}`) ?? '')
 }
 
