@@ -72,6 +72,7 @@ export interface TestPipelineOptions {
   readonly maxLength?: number
   readonly maxBufferBytes?: number
   readonly holdMs?: number
+  readonly releaseEarly?: boolean
   readonly graceMs?: number
   readonly maxProcesses?: number
   readonly snapshotEvents?: boolean
@@ -89,6 +90,7 @@ export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
       maxLength: options.maxLength ?? 10_000,
       maxBufferBytes: options.maxBufferBytes ?? 16 << 20,
       holdMs: options.holdMs ?? 1000,
+      releaseEarly: options.releaseEarly ?? true,
     },
     {
       timeBase,
