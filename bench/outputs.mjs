@@ -22,7 +22,6 @@ async function load(entry) {
   const ecs = library.createEcs({
     userName: (uid) => asked.quark.userName(uid),
     groupName: (gid) => asked.quark.groupName(gid),
-    lookup: (pid) => asked.quark.lookup(pid),
   })
   return { library, asked, ecs, times: { text: [], json: [], ecs: [] } }
 }

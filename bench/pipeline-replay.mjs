@@ -5,7 +5,7 @@ import { catalogue, kinds } from '../packages/telemetry/dist/kinds/index.js'
 import { Pipeline } from '../packages/telemetry/dist/pipeline/pipeline.js'
 import { FRAME_CGROUPS, FRAME_STEP } from '../packages/telemetry/dist/recording/format.js'
 import { RecordingReader } from '../packages/telemetry/dist/recording/reader.js'
-import { CgroupNames } from '../packages/telemetry/dist/kinds/cgroup/names.js'
+import { CgroupNames } from '../packages/telemetry/dist/process/cgroup-names.js'
 import { ProcessTable } from '../packages/telemetry/dist/process/table.js'
 import { median } from './measure.mjs'
 
@@ -149,7 +149,6 @@ const ecsOf = createEcs({
   host: quark.host,
   userName: (uid) => quark.userName(uid),
   groupName: (gid) => quark.groupName(gid),
-  lookup: (pid) => processes.lookup(pid),
 })
 await quark.close()
 

@@ -2,7 +2,7 @@ import { createEcs, jsonOf, type Quark, type QuarkEvent, textOf } from 'quark-te
 import type { Settings } from './settings.js'
 
 /** What an output may look up about the machine beside the event. */
-export type Lookup = Pick<Quark, 'lookup' | 'userName' | 'groupName' | 'host'>
+export type Lookup = Pick<Quark, 'userName' | 'groupName' | 'host'>
 
 /** The text of one event as the settings want it, with its line end. */
 export function formatter(settings: Settings, quark: Lookup, colour: boolean): (event: QuarkEvent) => string {
@@ -17,7 +17,6 @@ export function formatter(settings: Settings, quark: Lookup, colour: boolean): (
         host: quark.host,
         userName: (uid) => quark.userName(uid),
         groupName: (gid) => quark.groupName(gid),
-        lookup: (pid) => quark.lookup(pid),
       })
       return (event) => `${ecsOf(event)}\n`
     }

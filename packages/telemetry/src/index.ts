@@ -37,6 +37,7 @@ export type {
   ThreadEvent,
 } from './kinds/process/events.js'
 export type { Ids, Process, ProcessUsage } from './process/process.js'
+export type { Relatives } from './process/relatives.js'
 export type { Join, JoinPredicate, RawRecord } from './event/join.js'
 export { RawEvent } from './event/raw-event.js'
 export { defaultAggregation, minimalAggregation, noAggregation } from './kinds/index.js'

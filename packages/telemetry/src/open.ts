@@ -79,7 +79,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     const first: BaseEvent[] = []
     const takeIn = (): void => {
       recorder?.snapshot(clock.bootNowNs())
-      pipeline.flush(first)
+      pipeline.flushScan(first)
     }
     const problem = procProblem()
     for (const kind of problem === undefined ? catalogue.kinds : []) {

@@ -73,10 +73,6 @@ export class FakeQuark {
     return statsOf({ insertions: this.taken })
   }
 
-  lookup(): undefined {
-    return undefined
-  }
-
   userName(uid: number): string | undefined {
     return uid === 0 ? 'root' : undefined
   }

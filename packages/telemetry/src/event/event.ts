@@ -16,6 +16,7 @@ export interface LostEvent extends BaseEvent {
   /** CPU whose records are missing, when it is known. */
   readonly cpu: number | undefined
   readonly process: undefined
+  readonly relatives?: undefined
 }
 
 export type LostCause = 'ringFull' | 'rejected' | 'recursion' | 'evicted'

@@ -8,6 +8,7 @@ export class RawEvent {
   /** A copy of the record, header included. */
   readonly bytes: Uint8Array
   readonly process: undefined
+  declare readonly relatives?: undefined
   readonly #layout: RecordLayout
   readonly #bootEpochNs: bigint
 

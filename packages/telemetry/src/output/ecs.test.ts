@@ -7,7 +7,7 @@ import { matchGolden } from '../testing/golden.js'
 import { hostileText } from '../testing/hostile-text.js'
 import { allSamples, anyEvent } from '../testing/samples.js'
 import { ecsWriter } from './ecs.js'
-import { CONTEXT, flatten, parse, tableOf, valueAt } from './testing/ecs.js'
+import { CONTEXT, flatten, parse, related, valueAt } from './testing/ecs.js'
 
 const anyProcess = fc.oneof(...allSamples.flatMap(({ anyProcess }) => anyProcess ?? []))
 interface EcsField {
@@ -51,21 +51,23 @@ function assertEcs(path: string, value: unknown): void {
 for (const { name, folder, golden } of allSamples) {
   test(`ecsWriter() writes every event of the kind ${name}`, () => {
     const ecs = ecsWriter(catalogue, CONTEXT)
-    matchGolden(`${folder}/testdata/events.ecs.ndjson`, golden.map((event) => `${ecs(event)}\n`).join(''))
+    matchGolden(
+      `${folder}/testdata/events.ecs.ndjson`,
+      golden.map((event) => `${ecs(related(event))}\n`).join(''),
+    )
   })
 }
 
 test('ecsWriter() writes only fields of ECS, with their types, and its own under quark', () => {
   fc.assert(
     fc.property(anyEvent, fc.array(anyProcess), hostileText, (event, others, name) => {
-      const related = others.map((p, i) => ({ ...p, pid: i }))
+      const relatives = others.map((p, i) => ({ ...p, pid: i }))
       const ecs = ecsWriter(catalogue, {
         ...CONTEXT,
         userName: () => name,
         groupName: () => name,
-        lookup: tableOf(related),
       })
-      const line = ecs(event)
+      const line = ecs(related(event, relatives))
       assert.doesNotMatch(line, /[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/u)
       for (const [path, value] of flatten(parse(line))) {
         if (!path.startsWith('quark.')) assertEcs(path, value)
@@ -85,7 +87,7 @@ test('ecsWriter() uses only the event types that ECS expects of the category pro
 })
 
 test('ecsWriter() leaves out the host when it is not given', () => {
-  const { userName, groupName, lookup } = CONTEXT
-  const document = parse(ecsWriter(catalogue, { userName, groupName, lookup })({ kind: 'lost', timeNs: 0n }))
+  const { userName, groupName } = CONTEXT
+  const document = parse(ecsWriter(catalogue, { userName, groupName })({ kind: 'lost', timeNs: 0n }))
   assert.equal(document['host'], undefined)
 })

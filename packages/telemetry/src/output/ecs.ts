@@ -4,8 +4,6 @@
 
 import type { BaseEvent } from '../event/event.js'
 import { type EcsEventSpec, type EventSpec, fieldsOf, type NamedField } from '../event/spec.js'
-import type { Process } from '../process/process.js'
-import { findRelatives } from '../process/relatives.js'
 import { type EcsHost, hostFields } from './ecs-host.js'
 import { type Related, RelativesWriter } from './ecs-relatives.js'
 import { groupOf, type Leaf, leavesOf, treeOf } from './ecs-tree.js'
@@ -23,12 +21,12 @@ export interface EcsContext {
   readonly host?: EcsHost
   userName(this: void, uid: number): string | undefined
   groupName(this: void, gid: number): string | undefined
-  /** The newest process with that pid; for parents and leaders. */
-  lookup(this: void, pid: number): Process | undefined
 }
 
 /** Field sets whose place among the others is fixed. */
 const ORDER = ['error', 'user', 'process', 'quark']
+
+const NO_RELATIVES: Related = {}
 
 interface EcsPlan {
   readonly ecs: EcsEventSpec<BaseEvent>
@@ -50,17 +48,11 @@ export function ecsWriter(catalogue: Declarations, context: EcsContext): (event:
     const { ecs, constant, steps, subject } = planOf(event.kind)
     const members = event as unknown as Members
     const object = subject === undefined ? undefined : (members[subject] as Members | undefined)
-    if (object !== undefined) relatives.related = relatedOf(event, object, context)
+    relatives.related = (members['relatives'] as Related | undefined) ?? NO_RELATIVES
     const category = constant ?? categorisation(ecs, event)
     const head = `{"@timestamp":"${isoTime(event.timeNs)}${everywhere}${category}`
     return `${writeSteps(steps, members, object, head, false, names)}}`
   }
-}
-
-/** The relatives that came with the event. */
-function relatedOf(event: BaseEvent, object: Members, { lookup }: EcsContext): Related {
-  const { relatives = findRelatives(object as unknown as Process, lookup) } = event as { relatives?: object }
-  return relatives as Related
 }
 
 function planEcs(spec: EventSpec, relatives: RelativesWriter): EcsPlan {

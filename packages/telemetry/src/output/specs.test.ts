@@ -11,7 +11,7 @@ import { jsonWriter } from './json.js'
 import { schemaOf } from './schema.js'
 import type { Declarations } from './specs.js'
 import { ecsParts, jsonParts } from './testing/docs.js'
-import { CONTEXT, parse, valueAt } from './testing/ecs.js'
+import { CONTEXT, parse, related, valueAt } from './testing/ecs.js'
 import { textWriter } from './text.js'
 
 /** The declarations with one object in place of another. */
@@ -52,7 +52,7 @@ test('a field that is declared is in all outputs, in the schema and in the docs'
   assert.throws(() => schemaCheck(catalogue)(line))
   assert.match(JSON.stringify(schemaOf(declared)), /"nice":\{"description":"how nice it is to others"/)
 
-  const document = parse(ecsWriter(declared, CONTEXT)(event))
+  const document = parse(ecsWriter(declared, CONTEXT)(related(event, [process])))
   assert.equal(valueAt(document, 'quark.nice'), 7)
   assert.equal(valueAt(document, 'process.title'), 'a "title"')
   assert.equal(valueAt(document, 'process.group_leader.title'), 'a "title"')

@@ -10,6 +10,8 @@ import { NO_SHAPE, type RecordShape, RecordShapes } from '../event/shapes.js'
 import { u64Of } from '../event/time-base.js'
 import { RecordBuffer, type RecordBufferOptions } from '../order/buffer.js'
 import { SequenceTracker } from '../order/sequence.js'
+import { ProcessRecord } from '../process/entry.js'
+import { type Relatives, RelativesFinder } from '../process/relatives.js'
 
 export interface PipelineOptions extends RecordBufferOptions {
   readonly kinds: readonly Kind[]
@@ -43,6 +45,12 @@ export interface BufferedRecord {
   readonly type: string
 }
 
+/** An event that may be about a process. */
+interface RelatedEvent extends BaseEvent {
+  readonly process?: unknown
+  relatives?: Relatives | undefined
+}
+
 const SEQ = HEADER_SEQ >> 2
 const TIME_LO = HEADER_TIME >> 2
 const TIME_HI = TIME_LO + 1
@@ -66,6 +74,7 @@ export class Pipeline {
   readonly #buffer: RecordBuffer
   readonly #aggregator: Aggregator
   readonly #group: RecordGroup
+  readonly #relatives: RelativesFinder
   readonly #sequence = new SequenceTracker()
   readonly #loss = new LossRecord()
   /** Time of the last record or `pump`, whatever came later: losses are told at it. */
@@ -91,6 +100,7 @@ export class Pipeline {
     this.#buffer = new RecordBuffer(options, spaces.keyWords)
     this.#aggregator = new Aggregator(this.#buffer, aggregation, this.#shapes)
     this.#group = new RecordGroup(this.#buffer)
+    this.#relatives = new RelativesFinder(tables.processes)
   }
 
   get counters(): PipelineCounters {
@@ -212,14 +222,31 @@ export class Pipeline {
 
   /** Appends the events of all held records to `out`, however young they are; returns how many. */
   flush(out: BaseEvent[]): number {
+    return this.#flush(out, false)
+  }
+
+  #flush(out: BaseEvent[], isScan: boolean): number {
     const before = out.length
     do {
       this.#tellOwnLosses()
       for (let oldest = this.#buffer.oldest(); oldest !== -1; oldest = this.#buffer.oldest()) {
-        this.#deliver(oldest, out)
+        this.#deliver(oldest, out, isScan)
       }
     } while (this.tables.processes.evicted !== this.#evictedTold)
     return out.length - before
+  }
+
+  /** As `flush`, for a scan of what exists: a process may be found before its parent. */
+  flushScan(out: BaseEvent[]): void {
+    let at = out.length
+    this.#flush(out, true)
+    for (; at < out.length; at++) this.#relate(out[at] as BaseEvent)
+  }
+
+  /** What an event is about is given its relatives, as they are now. */
+  #relate(event: RelatedEvent): void {
+    const { process } = event
+    if (process instanceof ProcessRecord) event.relatives = this.#relatives.find(process)
   }
 
   /** When the oldest record is to be delivered, relative as all times here. */
@@ -246,7 +273,7 @@ export class Pipeline {
   }
 
   /** Makes an event of the oldest record and those that join it, and takes them out of the buffer. */
-  #deliver(oldest: number, out: BaseEvent[]): void {
+  #deliver(oldest: number, out: BaseEvent[], isScan = false): void {
     const group = this.#group
     const buffer = this.#buffer
     this.#aggregator.gather(oldest, group)
@@ -258,7 +285,10 @@ export class Pipeline {
       const event = shape.recordType.apply(group, this.tables)
       const { foreign } = group
       if (foreign.length > 0) this.#applyForeign(foreign, event)
-      if (event !== undefined) out.push(event)
+      if (event !== undefined) {
+        if (!isScan) this.#relate(event)
+        out.push(event)
+      }
       const count = group.count + foreign.length
       this.#removals += count
       if (count > 1) this.#aggregations += 1

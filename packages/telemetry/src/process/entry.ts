@@ -11,6 +11,8 @@ export const KNOWN_START_TICKS = 2
 export const KNOWN_EXIT = 4
 /** How it ended is known, not only that it did. */
 export const KNOWN_STATUS = 8
+/** Not a fact: the table has another object for the process, or none. */
+export const REPLACED = 16
 
 const SIGNAL_MASK = 0x7f
 const CORE_DUMPED = 0x80
@@ -110,7 +112,7 @@ export class ProcessRecord implements Process {
    */
   clone(): ProcessRecord {
     const copy = new ProcessRecord(this.pid, this.timeBase)
-    copy.known = this.known
+    copy.known = this.known & ~REPLACED
     copy.startLo = this.startLo
     copy.startHi = this.startHi
     copy.bootEpochNs = this.bootEpochNs

@@ -97,8 +97,13 @@ function factsOf(process: Process): Record<string, unknown> {
   return { ...Object.fromEntries(getters.map((name) => [name, process[name]])), pid, ppid, pgid, cgroup }
 }
 
-function eventFacts({ process, ...event }: QuarkEvent): unknown {
-  return { ...event, process: process === undefined ? undefined : factsOf(process) }
+function eventFacts({ process, relatives, ...event }: QuarkEvent): unknown {
+  const known = Object.entries(relatives ?? {}) as [string, Process | undefined][]
+  return {
+    ...event,
+    process: process === undefined ? undefined : factsOf(process),
+    relatives: known.map(([name, relative]) => [name, relative && factsOf(relative)]),
+  }
 }
 
 /** Takes the steps, and notes all that can be seen from outside. */

@@ -1,45 +1,165 @@
+import { KNOWN_START, type ProcessRecord, REPLACED } from './entry.js'
 import type { Process } from './process.js'
+import type { ProcessTable } from './table.js'
 
 /** Processes that are related to the one of an event, as they were when it was delivered. */
 export interface Relatives {
   readonly parent?: Process | undefined
+  /** The process itself if it leads its group; as for the session. */
   readonly groupLeader?: Process | undefined
   readonly sessionLeader?: Process | undefined
   readonly parentGroupLeader?: Process | undefined
   readonly sessionLeaderParent?: Process | undefined
 }
 
-type Lookup = (pid: number) => Process | undefined
+/** What relatives are looked up in: it answers what is given out, and does not change any more. */
+export interface ProcessLookup {
+  lookup(pid: number): ProcessRecord | undefined
+}
 
 /** A start time from /proc is cut to clock ticks, so a parent may seem this much younger than its child. */
-const CLOCK_TICK_NS = 10_000_000n
+const CLOCK_TICK_NS = 10_000_000
 
-/** Looks the relatives of a process up; each is undefined when it is not known. */
-export function findRelatives(p: Process, lookup: Lookup): Relatives {
-  const parent = p.ppid === undefined || p.ppid === 0 ? undefined : older(p, p.ppid, lookup)
-  const leader = p.sid === undefined || p.sid === 0 ? undefined : older(p, p.sid, lookup)
+/** The relatives of a process; each is undefined when it is not known, or has made way for another process. */
+export function findRelatives(p: ProcessRecord, table: ProcessLookup): Relatives {
+  const { ppid, sid } = p
+  const parent = ppid === undefined || ppid === 0 ? undefined : older(p, ppid, table)
+  const sessionLeader = sid === undefined || sid === 0 ? undefined : older(p, sid, table)
   return {
     parent,
-    groupLeader: groupLeaderOf(p, lookup),
-    sessionLeader: leader,
-    parentGroupLeader: parent === undefined ? undefined : groupLeaderOf(parent, lookup),
-    sessionLeaderParent: leader?.ppid === undefined ? undefined : older(leader, leader.ppid, lookup),
+    groupLeader: groupLeaderOf(p, table),
+    sessionLeader,
+    parentGroupLeader: parent === undefined ? undefined : groupLeaderOf(parent, table),
+    sessionLeaderParent:
+      sessionLeader?.ppid === undefined || sessionLeader.ppid === 0
+        ? undefined
+        : older(sessionLeader, sessionLeader.ppid, table),
   }
 }
 
 /** The leader of the group of `p`, which may have begun after `p` did: setpgid(2) moves processes. */
-function groupLeaderOf(p: Process, lookup: Lookup): Process | undefined {
-  if (p.pgid === undefined || p.pgid === 0) return undefined
-  return p.pgid === p.pid ? p : lookup(p.pgid)
+function groupLeaderOf(p: ProcessRecord, table: ProcessLookup): ProcessRecord | undefined {
+  const { pgid } = p
+  // Kernel threads are in no group.
+  if (pgid === undefined || pgid === 0) return undefined
+  return pgid === p.pid ? p : table.lookup(pgid)
 }
 
 /**
  * The process with a pid, which is that of the parent or session leader of `p`. One that began after `p` did
  * is another process: the pid was used again.
  */
-function older(p: Process, pid: number, lookup: Lookup): Process | undefined {
+function older(p: ProcessRecord, pid: number, table: ProcessLookup): ProcessRecord | undefined {
   if (pid === p.pid) return p
-  const found = lookup(pid)
-  if (found?.startTimeNs === undefined || p.startTimeNs === undefined) return found
-  return found.startTimeNs <= p.startTimeNs + CLOCK_TICK_NS ? found : undefined
+  const found = table.lookup(pid)
+  if (found === undefined || (found.known & p.known & KNOWN_START) === 0) return found
+  return startNs(found) <= startNs(p) + CLOCK_TICK_NS ? found : undefined
+}
+
+function startNs({ startHi, startLo }: ProcessRecord): number {
+  return (startHi >>> 0) * 2 ** 32 + (startLo >>> 0)
+}
+
+/** Siblings of so many parents are remembered. */
+const REMEMBERED = 64
+
+/** Relatives that all of several siblings have. */
+interface Shared {
+  readonly relatives: Relatives
+  readonly ppid: number | undefined
+  readonly pgid: number | undefined
+  readonly sid: number | undefined
+  /** No sibling that began earlier was asked for: to it they may be too young. */
+  readonly startNs: number
+  /** Of the table, when some of them were not there. */
+  readonly arrivals: number
+}
+
+/**
+ * Finds relatives at delivery. Siblings share them as long as the table has the same objects, so that a shell that
+ * starts a thousand processes costs one look-up, and an event no memory.
+ */
+export class RelativesFinder implements ProcessLookup {
+  readonly #table: ProcessTable
+  readonly #shared: (Shared | undefined)[] = new Array(REMEMBERED).fill(undefined)
+  /** Look-ups that found nothing, of the process at hand. */
+  #missed = 0
+
+  constructor(table: ProcessTable) {
+    this.#table = table
+  }
+
+  find(p: ProcessRecord): Relatives {
+    const { pid, ppid, pgid, sid } = p
+    // What leads itself is its own relative, and the table may not even have it.
+    if (pid === ppid || pid === pgid || pid === sid) return findRelatives(p, this.#table)
+    const at = (ppid ?? 0) & (REMEMBERED - 1)
+    const shared = this.#shared[at]
+    if (
+      shared !== undefined &&
+      shared.ppid === ppid &&
+      shared.pgid === pgid &&
+      shared.sid === sid &&
+      startNs(p) >= shared.startNs &&
+      shared.arrivals === this.#table.arrivals &&
+      areCurrent(shared.relatives)
+    ) {
+      return shared.relatives
+    }
+    return this.#findShared(p, at)
+  }
+
+  #findShared(p: ProcessRecord, at: number): Relatives {
+    const { ppid, pgid, sid } = p
+    this.#missed = 0
+    const relatives = findRelatives(p, this)
+    // One that is there, but too young for this process, need not be so for the next one.
+    if (this.#missed === countMissing(p, relatives) && (p.known & KNOWN_START) !== 0) {
+      const { arrivals } = this.#table
+      this.#shared[at] = { relatives, ppid, pgid, sid, startNs: startNs(p), arrivals }
+    }
+    return relatives
+  }
+
+  lookup(pid: number): ProcessRecord | undefined {
+    const found = this.#table.lookup(pid)
+    if (found === undefined) {
+      this.#missed += 1
+      this.#table.expect(pid)
+    }
+    return found
+  }
+}
+
+/** How many relatives there are that are not known. */
+function countMissing(p: ProcessRecord, relatives: Relatives): number {
+  const { parent, groupLeader, sessionLeader, parentGroupLeader, sessionLeaderParent } = relatives
+  return (
+    missing(p.ppid, parent) +
+    missing(p.pgid, groupLeader) +
+    missing(p.sid, sessionLeader) +
+    missing(parent?.pgid, parentGroupLeader) +
+    missing(sessionLeader?.ppid, sessionLeaderParent)
+  )
+}
+
+/** Pid 0 is that of the kernel. */
+function missing(pid: number | undefined, found: Process | undefined): number {
+  return found === undefined && pid !== undefined && pid !== 0 ? 1 : 0
+}
+
+function areCurrent(relatives: Relatives): boolean {
+  const { parent, groupLeader, sessionLeader, parentGroupLeader, sessionLeaderParent } = relatives
+  return (
+    isCurrent(parent) &&
+    isCurrent(groupLeader) &&
+    isCurrent(sessionLeader) &&
+    isCurrent(parentGroupLeader) &&
+    isCurrent(sessionLeaderParent)
+  )
+}
+
+/** Relatives are what the table gave out. */
+function isCurrent(relative: Process | undefined): boolean {
+  return relative === undefined || ((relative as ProcessRecord).known & REPLACED) === 0
 }

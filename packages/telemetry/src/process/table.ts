@@ -1,7 +1,7 @@
 import { isLess, ticksOf, type TimeBase } from '../event/time-base.js'
 import { EndedProcesses } from './ended.js'
 import { NOWHERE, PidIndex } from '../memory/pid-index.js'
-import { KNOWN_EXIT, KNOWN_START, KNOWN_START_TICKS, ProcessRecord } from './entry.js'
+import { KNOWN_EXIT, KNOWN_START, KNOWN_START_TICKS, ProcessRecord, REPLACED } from './entry.js'
 
 export interface ProcessTableOptions {
   /** How long an ended process can still be looked up, on the clock of `now`. */
@@ -17,6 +17,9 @@ const MAX_PACKED_BYTES = 24 << 20
 
 /** Ended processes wait so much longer, to go in crowds. */
 const COLLECT_SLACK_NS = 1e9
+
+/** Remainders of pids that can be expected: a power of two. */
+const EXPECTED = 4096
 
 /** What must be known of a process that is packed: then all that has to be compared with a start is its start. */
 const PACKED_KNOWN = KNOWN_START | KNOWN_EXIT
@@ -34,6 +37,9 @@ export class ProcessTable {
   truncatedArgv = 0
   truncatedEnv = 0
   truncatedPaths = 0
+  /** Grows when a process comes whose pid was expected. Others of the same remainder make it grow, too. */
+  arrivals = 0
+  readonly #expected = new Uint8Array(EXPECTED)
   /** Time of the call at hand, ns of CLOCK_BOOTTIME. */
   #nowNs = 0
   readonly #options: ProcessTableOptions
@@ -71,6 +77,11 @@ export class ProcessTable {
     const entry = this.peek(pid)
     if (entry !== undefined) entry.isDelivered = true
     return entry
+  }
+
+  /** The table has no process with that pid: should one come, `arrivals` is to say it. */
+  expect(pid: number): void {
+    this.#expected[pid & (EXPECTED - 1)] = 1
   }
 
   /** All processes by ascending pid, to be given out. */
@@ -237,6 +248,7 @@ export class ProcessTable {
   #writable(entry: ProcessRecord): ProcessRecord {
     if (!entry.isDelivered) return entry
     const copy = entry.clone()
+    entry.known |= REPLACED
     if (entry === this.#youngest) this.#youngest = copy
     else this.#entries.set(entry.pid, copy)
     return copy
@@ -250,6 +262,11 @@ export class ProcessTable {
 
   /** Puts in a process of a pid that has none: the youngest. */
   #put(entry: ProcessRecord): void {
+    const remainder = entry.pid & (EXPECTED - 1)
+    if (this.#expected[remainder] !== 0) {
+      this.#expected[remainder] = 0
+      this.arrivals += 1
+    }
     this.#makeRoom()
     this.#settle()
     this.#youngest = entry
@@ -261,6 +278,7 @@ export class ProcessTable {
   }
 
   #drop(entry: ProcessRecord): void {
+    entry.known |= REPLACED
     if (entry === this.#youngest) this.#youngest = undefined
     else this.#entries.delete(entry.pid)
   }
@@ -280,8 +298,8 @@ export class ProcessTable {
       if (this.#removeFirstEnded()) return
     }
     this.#settle()
-    for (const pid of this.#entries.keys()) {
-      this.#entries.delete(pid)
+    for (const entry of this.#entries.values()) {
+      this.#drop(entry)
       return
     }
   }

@@ -67,7 +67,7 @@ export class ReplayFeed implements Feed {
         return true
       case FRAME_SNAPSHOT:
         this.#insert(frame)
-        pipeline.flush(out)
+        pipeline.flushScan(out)
         return true
       case FRAME_CGROUPS:
         for (const [id, path] of this.#reader.json(frame, cgroupsOf)) pipeline.tables.cgroups.set(id, path)

@@ -302,7 +302,11 @@ test('records that stand alone', async (t) => {
     ])
     const threads = events.filter((event) => event.kind === 'thread')
     assert.deepEqual(
-      threads.map(({ process, ...event }) => ({ ...event, parent: process?.pid })),
+      threads.map(({ process, relatives, ...event }) => ({
+        ...event,
+        parent: process?.pid,
+        hasRelatives: relatives !== undefined,
+      })),
       [
         {
           kind: 'thread',
@@ -313,6 +317,7 @@ test('records that stand alone', async (t) => {
           comm: 'worker',
           exitCode: undefined,
           parent: 1,
+          hasRelatives: true,
         },
         {
           kind: 'thread',
@@ -323,6 +328,7 @@ test('records that stand alone', async (t) => {
           comm: 'worker',
           exitCode: 2,
           parent: 1,
+          hasRelatives: true,
         },
       ],
     )

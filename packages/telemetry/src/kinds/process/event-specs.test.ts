@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createEcs } from '../../outputs.js'
-import { CONTEXT, parse, tableOf, valueAt } from '../../output/testing/ecs.js'
+import { CONTEXT, parse, valueAt } from '../../output/testing/ecs.js'
 import type { ProcessAction } from './events.js'
 import { INIT, processOf, TIME_NS } from './testing/processes.js'
 
@@ -24,27 +24,6 @@ test('ECS names actions and types', async (t) => {
       assert.deepEqual(valueAt(document, 'event.type'), types)
       assert.deepEqual(valueAt(document, 'quark.actions'), actions)
     })
-  }
-})
-
-test('a later process is not taken for the parent', () => {
-  const child = processOf({ pid: 20, ppid: 10, sid: 10, pgid: 10, startTimeNs: TIME_NS })
-  const cases = [
-    { startTimeNs: TIME_NS + 1_000_000_000n, parent: undefined },
-    // The child's start, when it is from /proc, is cut to 10 ms.
-    { startTimeNs: TIME_NS + 9_000_000n, parent: 'sh' },
-    { startTimeNs: TIME_NS - 1n, parent: 'sh' },
-  ]
-  for (const { startTimeNs, parent } of cases) {
-    const lookup = tableOf([processOf({ pid: 10, comm: 'sh', startTimeNs })])
-    const document = parse(
-      createEcs({ ...CONTEXT, lookup })({ kind: 'snapshot', timeNs: TIME_NS, process: child }),
-    )
-    assert.equal(valueAt(document, 'process.parent.pid'), 10)
-    assert.equal(valueAt(document, 'process.parent.name'), parent)
-    assert.equal(valueAt(document, 'process.session_leader.name'), parent)
-    // A group can be led by a process that is younger than a member.
-    assert.equal(valueAt(document, 'process.group_leader.name'), 'sh')
   }
 })
 

@@ -3,6 +3,7 @@
 import type { BaseEvent } from '../../event/event.js'
 import { u64Of } from '../../event/time-base.js'
 import type { Ids, Process } from '../../process/process.js'
+import type { Relatives } from '../../process/relatives.js'
 
 /** What happened to a process. An event lists its actions in this order, whatever their order in time. */
 export type ProcessAction = 'fork' | 'exec' | 'exit' | 'idChange' | 'commChange'
@@ -23,6 +24,8 @@ export interface ProcessEvent extends BaseEvent {
   readonly timeNs: bigint
   /** The process after the last action. */
   readonly process: Process
+  /** Its parent and leaders, as they were when the event was delivered. */
+  readonly relatives?: Relatives | undefined
   readonly idChange: IdChange | undefined
 }
 
@@ -32,6 +35,8 @@ export interface SnapshotEvent extends BaseEvent {
   /** Epoch ns of the scan. */
   readonly timeNs: bigint
   readonly process: Process
+  /** Its parent and leaders, as they were when the event was delivered. */
+  readonly relatives?: Relatives | undefined
 }
 
 /** A thread other than the first began or ended. */
@@ -44,6 +49,8 @@ export interface ThreadEvent extends BaseEvent {
   /** Status that the thread ended with. */
   readonly exitCode: number | undefined
   readonly process: Process | undefined
+  /** Its parent and leaders, as they were when the event was delivered. */
+  readonly relatives?: Relatives | undefined
 }
 
 /** An execve(2) failed. */
@@ -56,6 +63,8 @@ export interface ExecFailedEvent extends BaseEvent {
   /** Positive errno. */
   readonly errno: number
   readonly process: Process | undefined
+  /** Its parent and leaders, as they were when the event was delivered. */
+  readonly relatives?: Relatives | undefined
 }
 
 /** Bits of actions, in the order in which an event lists them. */
@@ -78,6 +87,8 @@ export class ProcessChange implements ProcessEvent {
   readonly actions: readonly ProcessAction[]
   readonly process: Process
   readonly idChange: IdChange | undefined
+  /** Set at delivery. */
+  relatives: Relatives | undefined = undefined
   readonly #timeLo: number
   readonly #timeHi: number
   readonly #bootEpochNs: bigint

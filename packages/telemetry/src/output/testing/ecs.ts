@@ -1,5 +1,6 @@
 /** ECS documents in tests. */
 
+import type { BaseEvent } from '../../event/event.js'
 import type { Process } from '../../process/process.js'
 import { allSamples } from '../../testing/samples.js'
 import type { EcsHost } from '../ecs-host.js'
@@ -28,12 +29,26 @@ export const CONTEXT: EcsContext = {
   host: HOST,
   userName: (uid) => USERS.get(uid),
   groupName: (gid) => (gid === 2 ? 'bin' : undefined),
-  lookup: tableOf(allSamples.flatMap(({ processes = [] }) => processes)),
 }
 
-/** Looks processes up by their pids. */
-export function tableOf(processes: readonly Process[]): (pid: number) => Process | undefined {
-  return (pid) => processes.find((p) => p.pid === pid)
+const SAMPLES = allSamples.flatMap(({ processes = [] }) => processes)
+
+/** The event with its relatives, who are found by nothing but their pids. */
+export function related<E extends BaseEvent>(event: E, processes: readonly Process[] = SAMPLES): E {
+  const { process } = event as { process?: Process }
+  if (process === undefined) return event
+  const find = (pid: number | undefined): Process | undefined =>
+    pid === process.pid ? process : processes.find((p) => p.pid === pid)
+  const parent = find(process.ppid)
+  const sessionLeader = find(process.sid)
+  const relatives = {
+    parent,
+    groupLeader: find(process.pgid),
+    sessionLeader,
+    parentGroupLeader: find(parent?.pgid),
+    sessionLeaderParent: find(sessionLeader?.ppid),
+  }
+  return { ...event, relatives }
 }
 
 type Json = Readonly<Record<string, unknown>>
