@@ -160,7 +160,7 @@ test('a kind that has a share of the ring loses what goes beyond it, and others 
     return [...backend.counters().lost.values()].reduce((sum, count) => sum + count, 0)
   }
   assert.equal(lostWith(new Map([[77, 0.01]])), 0)
-  assert.ok(lostWith(new Map([[execLayout.type >> 8, 0.01]])) > 0)
+  assert.ok(lostWith(new Map([[execLayout.type >> 8, 0.001]])) > 0)
 })
 
 test('a fact that this kernel lacks is missing with the reason', () => {

@@ -39,6 +39,7 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
   const name = commProbe(probes)
   const exec = execProbe(probes)
   const fork = forkProbe(probes)
+  const ids = idChangeProbe(probes)
   const facts: Fact[] = [
     {
       name: 'exit',
@@ -55,7 +56,8 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
       required: false,
       rungs: [
         ...idChangeRungs(probes),
-        kprobeRung(idChangeProbe(probes), ENTRIES.ids),
+        ebpf(ids),
+        kprobeRung(ids, ENTRIES.ids),
         connector.idChange,
         audit.idChange,
       ],
@@ -91,14 +93,9 @@ function ebpf(...probes: EbpfRung['probes']): EbpfRung {
  * cannot be hooked the proc connector reports it, which also costs every fork, exec and exit a message to nobody.
  */
 function idChangeRungs(settings: ProcessProbeSettings): EbpfRung[] {
-  return [
-    ...[fentry, kprobe].flatMap((hook) =>
-      SESSION_FUNCTIONS.map((target) =>
-        ebpf(credsProbe(settings, hook), sessionProbe(settings, hook, target)),
-      ),
-    ),
-    ebpf(idChangeProbe(settings)),
-  ]
+  return [fentry, kprobe].flatMap((hook) =>
+    SESSION_FUNCTIONS.map((target) => ebpf(credsProbe(settings, hook), sessionProbe(settings, hook, target))),
+  )
 }
 
 function threadsFact(settings: ProcessProbeSettings, connector: Fact['rungs'][number]): Fact {
