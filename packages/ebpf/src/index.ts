@@ -46,6 +46,7 @@ export {
   type SessionCounters,
   type SessionOptions,
 } from './session/session.js'
+export { type MapEntry, SessionMap } from './session/session-map.js'
 export { hookFeatures } from './session/hooks.js'
 export type { Sleep } from './session/sleep.js'
 export { type ClockName, clockNs, suspendedNs } from './sys/clock.js'

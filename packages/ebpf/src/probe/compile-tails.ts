@@ -1,6 +1,7 @@
 /** The variable parts of one record: what each needs to be loaded, and which code writes it on this kernel. */
 
 import { type Assembler, R9 } from '../asm/index.js'
+import type { HelperSite } from './calls.js'
 import type { Destination, Flavor, LoadTree } from './load-tree.js'
 import { type FilledTail, Lack, type Probe } from './probe.js'
 import { type ResolvedExpr, type Resolver, Unresolved } from './resolve.js'
@@ -23,6 +24,9 @@ export interface TailsOptions {
   readonly probe: Probe
   readonly target: Target
   readonly flavor: Flavor
+  readonly site: HelperSite
+  /** Where the context waits, from R10 on. */
+  readonly contextSlot: number
   /** Type id of bpf_rdonly_cast, if the kernel has it. */
   readonly castId: number | undefined
   readonly resolver: Resolver
@@ -72,6 +76,13 @@ export class Tails {
     return { writer, inputs }
   }
 
+  /** Whether some of them read the context, which must then wait in its slot. */
+  get needContext(): boolean {
+    return this.#options.probe.tails.some(
+      ({ source }) => !(source instanceof Lack) && source.writer.needsContext,
+    )
+  }
+
   /** Appends a tail to the record; `before` is the most that all tails in front of it can take. */
   emit(tail: FilledTail, prepared: PreparedTail | undefined, before: number): void {
     if (prepared === undefined) {
@@ -97,7 +108,7 @@ function placeOf({ field, maxBytes }: FilledTail, before: number): TailPlace {
   return { offset, maxBytes, before, elementBytes: type.elementBytes ?? 1 }
 }
 
-function tailFrame({ asm, probe, target, flavor, castId }: TailsOptions): TailFrame {
+function tailFrame({ asm, probe, target, flavor, site, contextSlot, castId }: TailsOptions): TailFrame {
   let before = 0
   const maxBefore = new Map<string, number>()
   for (const { source, maxBytes } of probe.tails) {
@@ -107,6 +118,8 @@ function tailFrame({ asm, probe, target, flavor, castId }: TailsOptions): TailFr
   const { btf, loop, probeRead } = target
   return {
     asm,
+    site,
+    contextSlot,
     btf,
     // A walk goes through addresses that the verifier knows nothing of; before 6.2 it cannot be told.
     flavor: castId === undefined ? 'probeRead' : flavor,

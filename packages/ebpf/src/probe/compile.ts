@@ -151,11 +151,12 @@ class Compiler implements LoadFrame {
     this.faultsOnNull = target.architecture === 'arm64'
     const keyBytes = Math.max(8, ...mapsOf(probe).map(({ key }) => key.sizeBytes))
     this.#contextSlot = contextSlot(keyBytes)
+    const site = siteOf(this.#hookType, this.flavor)
     this.#values = new Values({
       probe: probe.name,
       frame: this,
       window: findWindow(target.btf),
-      site: siteOf(this.#hookType, this.flavor),
+      site,
       keyBytes,
     })
     this.#tails = new Tails({
@@ -163,6 +164,8 @@ class Compiler implements LoadFrame {
       probe,
       target,
       flavor: this.flavor,
+      site,
+      contextSlot: this.#contextSlot,
       castId: this.castId,
       resolver,
       values: this.#values,
@@ -176,7 +179,12 @@ class Compiler implements LoadFrame {
     const { output } = this.#hookType
     asm.mov(R6, R1)
     // Walks of paths take the register.
-    if (output === 'reader' || assignment.next !== undefined) asm.store(8, R10, this.#contextSlot, R6)
+    const isNeededLater =
+      output === 'reader' ||
+      assignment.next !== undefined ||
+      this.#tails.needContext ||
+      this.#probe.finally.length > 0
+    if (isNeededLater) asm.store(8, R10, this.#contextSlot, R6)
     // First of all: whoever comes in between on this CPU finds the program running, and is skipped by the kernel.
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_disable', this.#preemption.disable)
     this.#emitPart(assignment)
@@ -265,6 +273,7 @@ class Compiler implements LoadFrame {
     const effects = this.#probe.finally
     if (effects.length === 0) return
     this.#escape = 'end'
+    this.asm.load(8, R6, R10, this.#contextSlot)
     this.#values.beginOnStack()
     this.#emitEffects(effects)
   }

@@ -65,7 +65,7 @@ export type {
   ProbeMapType,
 } from './nodes.js'
 export type { BinaryOp } from './operators.js'
-export { userStruct } from './user.js'
+export { userStruct, type UserStruct } from './user.js'
 export {
   chars,
   type Fields,
@@ -93,11 +93,13 @@ export {
   decodePath,
   type EncodablePath,
   kernelString,
+  packetBytes,
   path,
   type PathStruct,
   pathTail,
   stringTail,
   userBytes,
+  userIovec,
   userString,
   words,
   wordsTail,

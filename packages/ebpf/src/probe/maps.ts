@@ -103,9 +103,9 @@ function shapeOf(parts: MapParts): MapShape {
 }
 
 /** The nodes of a key's or value's fields; those that are left out are 0. */
-function nodesOf(shape: MapShape, given: unknown, where: string): FieldNodes {
+function nodesOf(shape: MapShape, given: unknown, where: string, isAmount = false): FieldNodes {
   const [first] = shape.fields
-  if (first?.name === '') return [{ field: first, node: checked(first, given, where) }]
+  if (first?.name === '') return [{ field: first, node: checked(first, given, where, isAmount) }]
   const values = given as Readonly<Record<string, unknown>>
   for (const name of Object.keys(values)) {
     if (!shape.fields.some((field) => field.name === name)) {
@@ -114,12 +114,20 @@ function nodesOf(shape: MapShape, given: unknown, where: string): FieldNodes {
   }
   return shape.fields.flatMap((field) => {
     const value = values[field.name]
-    return value === undefined ? [] : [{ field, node: checked(field, value, `${where}.${field.name}`) }]
+    return value === undefined
+      ? []
+      : [{ field, node: checked(field, value, `${where}.${field.name}`, isAmount) }]
   })
 }
 
-function checked({ kind, sizeBytes }: MapField, given: unknown, place: string): ExprNode {
+/** What is given for a field, as a node. Adding may take away: a constant below 0 is what wraps to that. */
+function checked(field: MapField, given: unknown, place: string, isAmount: boolean): ExprNode {
   const node = operandNode(given as Operand)
+  const { kind, sizeBytes } = field
+  if (isAmount && node.kind === 'constant' && node.value < 0n) {
+    checkFits(node, `${place} (${kind})`, sizeBytes * 8, true)
+    return { kind: 'constant', value: BigInt.asUintN(sizeBytes * 8, node.value) }
+  }
   if (kind !== 'chars') checkFits(node, `${place} (${kind})`, sizeBytes * 8, kind === 's32' || kind === 's64')
   return node
 }
@@ -134,8 +142,8 @@ function keyOf(map: ProbeMap, given: unknown): ExprNode[] {
   return nodes.map(({ node }) => node)
 }
 
-function valueOf(map: ProbeMap, given: unknown): FieldNodes {
-  return nodesOf(map.value, given, `the value of map ${map.name}`)
+function valueOf(map: ProbeMap, given: unknown, isAmount = false): FieldNodes {
+  return nodesOf(map.value, given, `the value of map ${map.name}`, isAmount)
 }
 
 /**
@@ -167,8 +175,8 @@ export function store<K extends MapParts, V extends MapParts>(
 }
 
 /**
- * Adds to numbers of the value under `key`, which begin at 0 where the map lacks it: no CPU disturbs what another one
- * adds. A full map of type `hash` takes no new key.
+ * Adds to numbers of the value under `key`, which begin at 0 where the map lacks it, and wrap: no CPU disturbs what
+ * another one adds. A full map of type `hash` takes no new key.
  *
  * @throws {TypeError} for a field that is not 4 or 8 bytes wide
  */
@@ -177,7 +185,7 @@ export function increase<K extends MapParts, V extends MapParts>(
   key: MapOperands<K>,
   amounts: V extends FixedType ? MapOperands<V> : Partial<MapOperands<V>>,
 ): MapEffect {
-  const value = valueOf(map, amounts)
+  const value = valueOf(map, amounts, true)
   for (const { field } of value) {
     if (field.kind === 'chars' || field.sizeBytes < 4) {
       throw new TypeError(

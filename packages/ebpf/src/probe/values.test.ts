@@ -20,7 +20,9 @@ import {
 } from './arithmetic.js'
 import { compileProbe } from './compile.js'
 import { at, cast, constant, currentTask, type Operand, type Scalar, userValue } from './expr.js'
-import { u32, u64, u8 } from './fields.js'
+import { decodeRecord } from './codec.js'
+import { chars, u32, u64, u8 } from './fields.js'
+import { bytesTail, userBytes } from './tails/index.js'
 import { int, struct, tracepoint } from './hooks/index.js'
 import { has, lookup, map } from './maps.js'
 import { type BinaryOp, compute } from './operators.js'
@@ -259,6 +261,31 @@ for (const flavor of FLAVORS) {
     )
   })
 }
+
+test('a record may take from several structures at computed addresses, one in the other', () => {
+  const layout = record(1, 'several', { a: u32, b: u32, c: u64, comm: chars(16), text: bytesTail(4) })
+  for (const flavor of FLAVORS) {
+    const declared = probe({ name: 'several', hook, record: layout }, (task) => {
+      const leader = cast<SmallTask>('task_struct', task.group_leader)
+      return {
+        fill: {
+          a: leader.pid,
+          b: cast<SmallTask>('task_struct', leader.group_leader).tgid,
+          c: add(leader.nice, at(task.signal.pids, sub(task.pid, 7)).level),
+          comm: leader.comm,
+          text: userBytes(cast<SmallTask>('task_struct', task).arg_start, add(task.arg_start, 3)),
+        },
+      }
+    })
+    const result = machine()
+    result.run(compileProbe(declared, target({ flavor, btf: smallBtf({ window: true }) })).code)
+    const { a, b, c, comm, text } = decodeRecord(layout, result.records[0] ?? new Uint8Array())
+    assert.deepEqual(
+      { a, b, c, comm, text: Buffer.from(text ?? []).toString() },
+      { a: 5, b: 5, c: (1n << 40n) + 5n, comm: 'machine', text: '012' },
+    )
+  }
+})
 
 test('a condition reads only what decides it', async (t) => {
   const cases: [name: string, make: Body, faults: number, loads?: number][] = [

@@ -124,16 +124,14 @@ export class Values {
   /** Emits the loads of a tree. */
   load(tree: LoadTree): void {
     const roots = [...tree.roots()].map(({ path }) => path)
-    this.#holdAddresses(roots)
-    emitLoads(this.#options.frame, tree)
-    this.#releaseAddresses()
+    this.#loadFrom(roots, () => emitLoads(this.#options.frame, tree))
     for (const [key, place] of this.#pending) this.#temporaries.learn(key, place)
     this.#pending.clear()
   }
 
   /** `dst` = the address that a tree begins at; called while its loads are emitted. */
   emitAddress(dst: Register, address: ResolvedExpr): void {
-    this.asm.load(8, dst, R9, this.#addresses.get(keyOf(address)) ?? 0)
+    this.asm.load(8, dst, R9, this.#addressOf(keyOf(address)))
   }
 
   /** Maps have changed: what was looked up, and what was read where that led to, is not what they hold. */
@@ -264,13 +262,16 @@ export class Values {
   #fetchAll(atoms: readonly Atom[], wanted: ReadonlySet<string>): void {
     const loads = atoms.filter((atom) => atom.kind === 'load')
     if (loads.length > 0) {
-      this.#holdAddresses(loads.map(({ path }) => path))
-      const tree = new LoadTree()
-      for (const atom of loads) {
-        tree.add(atom.path, { area: 'slot', offset: this.#keep(keyOf(atom), wanted), sizeBytes: 8 })
-      }
-      emitLoads(this.#options.frame, tree)
-      this.#releaseAddresses()
+      this.#loadFrom(
+        loads.map(({ path }) => path),
+        () => {
+          const tree = new LoadTree()
+          for (const atom of loads) {
+            tree.add(atom.path, { area: 'slot', offset: this.#keep(keyOf(atom), wanted), sizeBytes: 8 })
+          }
+          emitLoads(this.#options.frame, tree)
+        },
+      )
     }
     const lookups = new Map<string, ResolvedLookup[]>()
     for (const atom of atoms) {
@@ -291,6 +292,9 @@ export class Values {
     const { frame, window, site, probe } = this.#options
     switch (atom.kind) {
       case 'packet':
+        if (site !== 'packet') {
+          throw new BuildError(`Cannot read bytes of a packet in probe "${probe}": its program runs on none`)
+        }
         emitPacket(this.asm, atom)
         return
       case 'helper':
@@ -328,20 +332,30 @@ export class Values {
     return this.#temporaries.keep(key, wanted) ?? this.temporary()
   }
 
-  /** Computes the addresses that paths begin at, and keeps them until they are released. */
-  #holdAddresses(paths: readonly ResolvedPath[]): void {
+  /** Computes the addresses that paths begin at, and keeps them while `emit` emits the loads. */
+  #loadFrom(paths: readonly ResolvedPath[], emit: () => void): void {
+    const held: string[] = []
     for (const { root } of paths) {
-      if (root.kind !== 'address' || this.#addresses.has(keyOf(root.address))) continue
+      if (root.kind !== 'address') continue
+      const key = keyOf(root.address)
+      if (this.#addresses.has(key)) continue
       this.evaluate(root.address)
       const place = this.temporary()
       this.asm.store(8, R9, place, R0)
-      this.#addresses.set(keyOf(root.address), place)
+      this.#addresses.set(key, place)
+      held.push(key)
+    }
+    emit()
+    for (const key of held) {
+      this.giveBack(this.#addressOf(key))
+      this.#addresses.delete(key)
     }
   }
 
-  #releaseAddresses(): void {
-    for (const place of this.#addresses.values()) this.giveBack(place)
-    this.#addresses.clear()
+  #addressOf(key: string): number {
+    const place = this.#addresses.get(key)
+    if (place === undefined) throw new BuildError(`Cannot load from ${key}: its address was not computed`)
+    return place
   }
 
   /** What expressions consist of, each with how many other atoms have to be fetched one after the other before. */

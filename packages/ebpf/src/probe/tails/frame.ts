@@ -2,12 +2,16 @@
 
 import { type Assembler, R1, R2, R7, R9 } from '../../asm/index.js'
 import type { Btf } from '../../btf/index.js'
+import type { HelperSite } from '../calls.js'
 import type { Flavor } from '../load-tree.js'
 import { RECORD_OFFSET, TEMP_CURSOR, TEMP_FLAGS } from '../scratch.js'
 import type { Window } from '../window.js'
 
 export interface TailFrame {
   readonly asm: Assembler
+  readonly site: HelperSite
+  /** Where the context waits for tails that read it, from R10 on. */
+  readonly contextSlot: number
   readonly btf: Btf
   /** Of walks: `probeRead` wherever an address cannot be cast. */
   readonly flavor: Flavor

@@ -58,6 +58,8 @@ export function checkTailSize(maxBytes: number, most: number): void {
 
 /** The code that appends one kind of tail to a record. */
 export interface TailWriter {
+  /** It reads the context, which other tails do not leave in its register. */
+  readonly needsContext?: boolean
   /** Why this kernel cannot supply the tail. */
   refusal?(frame: TailFrame, place: TailPlace): string | undefined
   /** Appends the tail and stores its descriptor; `inputs` are temporaries. Uses R0 to R8. */
