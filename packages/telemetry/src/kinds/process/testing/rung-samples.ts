@@ -11,6 +11,5 @@ const found = scrapeProcess(process.pid, {
   hierarchy: findCgroupHierarchy()?.kind ?? 'unified',
 })
 
-export const rungSamples: RungSamples = {
-  ...(found === undefined ? {} : { scanned: { layout: snapshotLayout, values: snapshotValues(found) } }),
-}
+export const rungSamples: RungSamples =
+  found === undefined ? {} : { scanned: { layout: snapshotLayout, values: snapshotValues(found) } }
