@@ -71,9 +71,14 @@ export interface Leaf {
 
 /** All places of some fields. */
 export function leavesOf(fields: readonly NamedField[], isOfEvent: boolean): Leaf[] {
-  return fields.flatMap(([name, { type, ecs, object }]) =>
+  return fields.flatMap(([name, { type, ecs, object, read }]) =>
     formsOf(ecs).map((form) => {
-      const { path, as = type, value, reach = 'self' } = typeof form === 'string' ? { path: form } : form
+      const {
+        path,
+        as = type,
+        value = read,
+        reach = 'self',
+      } = typeof form === 'string' ? { path: form } : form
       const steps = object === undefined ? [] : objectSteps(object)
       return { path, reach, isOfEvent, form: formOf(as, type), name, value, steps }
     }),

@@ -1,18 +1,35 @@
 const NS_PER_SECOND = 1_000_000_000n
+const NO_TIME = -1n
 
 // A date is costly to format, and nearly all times are of the last seconds: remember some by their low bits.
 const REMEMBERED = 64
 const seconds = new Float64Array(REMEMBERED).fill(-1)
 const prefixes = new Array<string>(REMEMBERED).fill('')
 
+// An event that begins a process has the time of its start, and a second has many events.
+let lastTime = NO_TIME
+let lastText = ''
+let secondStart = NO_TIME
+let secondEnd = NO_TIME
+let prefix = ''
+
 /** UTC time with all nine digits of the ns, `2026-01-02T03:04:05.000000006Z`, of epoch ns (u64). */
 export function isoTime(timeNs: bigint): string {
-  const time = BigInt.asUintN(64, timeNs)
+  if (timeNs === lastTime) return lastText
+  if (timeNs < secondStart || timeNs >= secondEnd) beginSecond(BigInt.asUintN(64, timeNs))
+  lastTime = timeNs
+  lastText = `${prefix}${String(Number(BigInt.asUintN(64, timeNs) - secondStart)).padStart(9, '0')}Z`
+  return lastText
+}
+
+function beginSecond(time: bigint): void {
   const second = Number(time / NS_PER_SECOND)
+  secondStart = BigInt(second) * NS_PER_SECOND
+  secondEnd = secondStart + NS_PER_SECOND
   const slot = second % REMEMBERED
   if (seconds[slot] !== second) {
     seconds[slot] = second
     prefixes[slot] = new Date(second * 1000).toISOString().slice(0, 'YYYY-MM-DDTHH:MM:SS.'.length)
   }
-  return `${prefixes[slot]}${String(time % NS_PER_SECOND).padStart(9, '0')}Z`
+  prefix = prefixes[slot] as string
 }

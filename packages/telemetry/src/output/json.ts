@@ -65,11 +65,11 @@ function planJson(spec: EventSpec): JsonPlan {
 }
 
 function jsonSteps([name, field]: NamedField): Step[] {
-  const { type, json = name, object } = field
+  const { type, json = name, object, read } = field
   if (json === null) return []
   const isObject = type === 'object'
   const lead = `"${json}":${isObject ? '{' : ''}`
   const steps = object === undefined ? [] : fieldsOf(object).flatMap(jsonSteps)
   const end = isObject ? '}' : ''
-  return [stepOf({ first: lead, next: `,${lead}`, form: FORMS[type], name, steps, end })]
+  return [stepOf({ first: lead, next: `,${lead}`, form: FORMS[type], name, value: read, steps, end })]
 }

@@ -134,52 +134,72 @@ export function writeSteps(
     }
     switch (form) {
       case NUMBER:
-        out += lead + (value as number)
+        out = out + lead + (value as number)
         break
       case STRING:
-        out += lead + quote(value as string)
+        out = out + lead + quote(value as string)
         break
       case STRINGS:
-        out += lead + quotedList(value as readonly string[])
+        out = out + lead + quotedList(value as readonly string[])
         break
       case TIME:
-        out += `${lead}"${isoTime(value as bigint)}"`
+        out = out + lead + `"${isoTime(value as bigint)}"`
         break
       case DIGITS:
-        out += `${lead}"${value as bigint}"`
+        out = out + lead + `"${digitsOf(value as bigint)}"`
         break
       case HEX:
-        out += `${lead}"0x${(value as bigint).toString(16).padStart(16, '0')}"`
+        out = out + lead + quotedSet(value as bigint)
         break
       case FLAG:
         if (value === false) continue
-        out += `${lead}true`
+        out = out + lead + `true`
         break
       case BOOLEAN:
-        out += lead + (value as boolean)
+        out = out + lead + (value as boolean)
         break
       case CAPABILITY_NAMES:
-        out += `${lead}[${capabilityList(value as bigint)}]`
+        out = out + lead + `[${capabilityList(value as bigint)}]`
         break
       case USER:
       case GROUP_OF_USERS:
-        out += lead + identity(form, value as number, names)
+        out = out + lead + identity(form, value as number, names)
         break
       case SAFE:
-        out += lead + sanitise(value as string)
+        out = out + lead + sanitise(value as string)
         break
       case SHORT_HEX:
-        out += `${lead}0x${(value as bigint).toString(16)}`
+        out = out + lead + `0x${(value as bigint).toString(16)}`
         break
       default: {
         const text = rareText(form, value, names)
         if (text === undefined) continue
-        out += lead + text
+        out = out + lead + text
       }
     }
     isFirst = false
   }
   return out
+}
+
+/** Most u64 are small, and what a double holds is turned into digits several times faster. */
+function digitsOf(value: bigint | number): string {
+  return String(value <= Number.MAX_SAFE_INTEGER ? Number(value) : value)
+}
+
+// Nearly all sets are empty, or all of them.
+const EMPTY_SET = '"0x0000000000000000"'
+let lastSet = 0n
+let lastSetText = EMPTY_SET
+
+/** A set of bits: `0x` and 16 hexadecimal digits. */
+function quotedSet(set: bigint): string {
+  if (set === 0n) return EMPTY_SET
+  if (set !== lastSet) {
+    lastSet = set
+    lastSetText = `"0x${set.toString(16).padStart(16, '0')}"`
+  }
+  return lastSetText
 }
 
 function quotedList(values: readonly string[]): string {

@@ -103,9 +103,9 @@ interface Fact {
 function linesOf(declared: Lines, colour: boolean): Step[] {
   const facts: Fact[] = []
   const inner: Step[] = []
-  for (const [name, { type, text, object }] of fieldsOf(declared)) {
+  for (const [name, { type, text, object, read }] of fieldsOf(declared)) {
     for (const form of formsOf(text)) {
-      const { at, type: as = type, value } = typeof form === 'string' ? { at: form } : form
+      const { at, type: as = type, value = read } = typeof form === 'string' ? { at: form } : form
       if (as === 'object' || as === 'bytes') throw new TypeError(`Cannot dump a field of type ${as}: ${name}`)
       const [line = '', fact = ''] = at.split(' ')
       const first = fact === '' ? '' : `${fact}=`
@@ -113,7 +113,9 @@ function linesOf(declared: Lines, colour: boolean): Step[] {
       facts.push({ line, name: fact, step })
     }
     if (text !== undefined || object === undefined) continue
-    inner.push(stepOf({ first: '', next: '', form: OBJECT, name, steps: linesOf(object, colour) }))
+    inner.push(
+      stepOf({ first: '', next: '', form: OBJECT, name, value: read, steps: linesOf(object, colour) }),
+    )
   }
   const order = (declared.lines ?? []).map((line) => line.split(' '))
   const known = order.map(([line = '']) => line)

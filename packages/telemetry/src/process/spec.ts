@@ -77,6 +77,7 @@ export const processObject: ObjectSpec<Process> = {
   fields: {
     pid: {
       type: 'pid',
+      read: (p) => p.pid,
       doc: "the kernel's tgid, in the initial pid namespace",
       isAlwaysKnown: true,
       ecs: { path: 'process.pid', reach: 'references' },
@@ -84,33 +85,44 @@ export const processObject: ObjectSpec<Process> = {
     },
     entityId: {
       type: 'string',
+      read: (p) => p.entityId,
       doc: '16 characters; the same for one process in all events',
       text: 'PROC.id entity_id',
       ecs: { path: 'process.entity_id', reach: 'references' },
     },
     startTimeNs: {
       type: 'time',
+      read: (p) => p.startTimeNs,
       doc: 'when it began; cut to 10 ms when it is from /proc',
       json: 'startTime',
       text: 'PROC.start time_boot',
       ecs: { path: 'process.start', reach: 'references' },
       attribute: 'process.creation.time',
     },
-    ppid: { type: 'pid', doc: 'its parent', text: 'PROC ppid', attribute: 'process.parent_pid' },
+    ppid: {
+      type: 'pid',
+      read: (p) => p.ppid,
+      doc: 'its parent',
+      text: 'PROC ppid',
+      attribute: 'process.parent_pid',
+    },
     pgid: {
       type: 'pid',
+      read: (p) => p.pgid,
       doc: 'leader of its group',
       text: 'PROC.ids pgid',
       attribute: 'process.group_leader.pid',
     },
     sid: {
       type: 'pid',
+      read: (p) => p.sid,
       doc: 'leader of its session',
       text: 'PROC.ids sid',
       attribute: 'process.session_leader.pid',
     },
     uid: {
       type: 'uid',
+      read: (p) => p.uid,
       doc: 'real user',
       text: 'PROC.ids uid',
       ecs: { path: 'process.real_user', reach: 'relatives' },
@@ -118,6 +130,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     euid: {
       type: 'uid',
+      read: (p) => p.euid,
       doc: 'effective user',
       text: 'PROC.ids euid',
       ecs: [
@@ -128,6 +141,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     suid: {
       type: 'uid',
+      read: (p) => p.suid,
       doc: 'saved user',
       text: 'PROC.ids suid',
       ecs: { path: 'process.saved_user', reach: 'relatives' },
@@ -135,54 +149,63 @@ export const processObject: ObjectSpec<Process> = {
     },
     gid: {
       type: 'gid',
+      read: (p) => p.gid,
       doc: 'real group',
       text: 'PROC.ids gid',
       ecs: { path: 'process.real_group', reach: 'relatives' },
     },
     egid: {
       type: 'gid',
+      read: (p) => p.egid,
       doc: 'effective group',
       text: 'PROC.ids egid',
       ecs: [{ path: 'process.group', reach: 'relatives' }, 'user.group'],
     },
     sgid: {
       type: 'gid',
+      read: (p) => p.sgid,
       doc: 'saved group',
       text: 'PROC.ids sgid',
       ecs: { path: 'process.saved_group', reach: 'relatives' },
     },
     capInheritable: {
       type: 'capabilities',
+      read: (p) => p.capInheritable,
       doc: 'inheritable capabilities',
       text: 'PROC.caps cap_inheritable',
       ecs: 'quark.capabilities.inheritable',
     },
     capPermitted: {
       type: 'capabilities',
+      read: (p) => p.capPermitted,
       doc: 'permitted capabilities',
       text: 'PROC.caps cap_permitted',
       ecs: 'process.thread.capabilities.permitted',
     },
     capEffective: {
       type: 'capabilities',
+      read: (p) => p.capEffective,
       doc: 'effective capabilities',
       text: 'PROC.caps cap_effective',
       ecs: 'process.thread.capabilities.effective',
     },
     capBounding: {
       type: 'capabilities',
+      read: (p) => p.capBounding,
       doc: 'the most that an exec can give it',
       text: 'PROC.bounds cap_bset',
       ecs: 'quark.capabilities.bounding',
     },
     capAmbient: {
       type: 'capabilities',
+      read: (p) => p.capAmbient,
       doc: 'ambient capabilities',
       text: 'PROC.bounds cap_ambient',
       ecs: 'quark.capabilities.ambient',
     },
     ttyMajor: {
       type: 'number',
+      read: (p) => p.ttyMajor,
       doc: 'controlling terminal; 0 and 0 without one',
       text: 'PROC.start tty_major',
       ecs: [
@@ -204,6 +227,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     ttyMinor: {
       type: 'number',
+      read: (p) => p.ttyMinor,
       doc: 'as `ttyMajor`',
       text: 'PROC.start tty_minor',
       ecs: {
@@ -214,30 +238,35 @@ export const processObject: ObjectSpec<Process> = {
     },
     utsNs: {
       type: 'number',
+      read: (p) => p.utsNs,
       doc: 'inode of the UTS namespace',
       text: 'PROC.ns uts_inonum',
       ecs: 'quark.namespaces.uts',
     },
     ipcNs: {
       type: 'number',
+      read: (p) => p.ipcNs,
       doc: 'inode of the IPC namespace',
       text: 'PROC.ns ipc_inonum',
       ecs: 'quark.namespaces.ipc',
     },
     mntNs: {
       type: 'number',
+      read: (p) => p.mntNs,
       doc: 'inode of the mount namespace',
       text: 'PROC.mnt mnt_inonum',
       ecs: 'quark.namespaces.mnt',
     },
     netNs: {
       type: 'number',
+      read: (p) => p.netNs,
       doc: 'inode of the network namespace',
       text: 'PROC.mnt net_inonum',
       ecs: 'quark.namespaces.net',
     },
     cgroup: {
       type: 'string',
+      read: (p) => p.cgroup,
       doc: 'path within the hierarchy',
       text: 'CGRP cgroup',
       ecs: 'quark.cgroup',
@@ -245,6 +274,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     comm: {
       type: 'string',
+      read: (p) => p.comm,
       doc: 'at most 15 bytes',
       text: 'COMM comm',
       ecs: { path: 'process.name', reach: 'relatives' },
@@ -252,6 +282,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     exe: {
       type: 'string',
+      read: (p) => p.exe,
       doc: 'path, from `root`; `memfd:name` for files without a place',
       text: 'EXE exe',
       ecs: { path: 'process.executable', reach: 'relatives' },
@@ -259,12 +290,14 @@ export const processObject: ObjectSpec<Process> = {
     },
     exeDeleted: {
       type: 'flag',
+      read: (p) => p.exeDeleted,
       doc: 'the file was unlinked when it was executed',
       text: 'EXE.deleted deleted',
       ecs: 'quark.executable_deleted',
     },
     cwd: {
       type: 'string',
+      read: (p) => p.cwd,
       doc: 'working directory, from `root`',
       text: 'CWD cwd',
       ecs: { path: 'process.working_directory', reach: 'relatives' },
@@ -272,12 +305,14 @@ export const processObject: ObjectSpec<Process> = {
     },
     root: {
       type: 'string',
+      read: (p) => p.root,
       doc: 'root directory: `/` unless the process is in a chroot',
       text: { at: 'ROOT root', value: (p) => (p.root === '/' ? undefined : p.root) },
       ecs: 'quark.root',
     },
     argv: {
       type: 'strings',
+      read: (p) => p.argv,
       doc: 'arguments, as far as they were captured',
       mayHoldSecrets: true,
       text: 'CMDL cmdline',
@@ -301,12 +336,14 @@ export const processObject: ObjectSpec<Process> = {
     },
     argvTruncated: {
       type: 'flag',
+      read: (p) => p.argvTruncated,
       doc: '`argv` was cut at the limit',
       text: 'CMDL.cut truncated',
       ecs: 'quark.args_truncated',
     },
     argvSizeBytes: {
       type: 'number',
+      read: (p) => p.argvSizeBytes,
       unit: 'bytes',
       doc: 'size of all of argv',
       text: { at: 'CMDL.cut size', value: (p) => (p.argvTruncated ? p.argvSizeBytes : undefined) },
@@ -314,6 +351,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     env: {
       type: 'strings',
+      read: (p) => p.env,
       doc: '`NAME=value`; only when it was asked for',
       mayHoldSecrets: true,
       text: { at: 'ENV env_len', type: 'number', value: envSizeBytes },
@@ -321,18 +359,21 @@ export const processObject: ObjectSpec<Process> = {
     },
     envTruncated: {
       type: 'flag',
+      read: (p) => p.envTruncated,
       doc: '`env` was cut at the limit',
       text: 'ENV truncated',
       ecs: 'quark.env_truncated',
     },
     envSizeBytes: {
       type: 'number',
+      read: (p) => p.envSizeBytes,
       unit: 'bytes',
       doc: 'size of all of the environment',
       ecs: 'quark.env_size_bytes',
     },
     exitCode: {
       type: 'number',
+      read: (p) => p.exitCode,
       max: 255,
       doc: 'exit status; absent when a signal ended the process',
       text: 'EXIT exit_code',
@@ -341,6 +382,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     exitSignal: {
       type: 'signal',
+      read: (p) => p.exitSignal,
       doc: 'the signal that ended it',
       text: 'EXIT signal',
       ecs: [
@@ -350,21 +392,24 @@ export const processObject: ObjectSpec<Process> = {
     },
     coreDumped: {
       type: 'flag',
+      read: (p) => p.coreDumped,
       doc: 'its memory was written to a core file',
       text: { at: 'EXIT core', type: 'boolean', value: coreDumped },
       ecs: { path: 'quark.exit.core_dumped', as: 'boolean', value: coreDumped },
     },
     exitTimeNs: {
       type: 'time',
+      read: (p) => p.exitTimeNs,
       doc: 'when it ended',
       json: 'exitTime',
       text: 'EXIT exit_time',
       ecs: { path: 'process.end', reach: 'parent' },
       attribute: 'process.exit.time',
     },
-    durationNs: { type: 'duration', unit: 'ns', doc: 'from start to exit' },
+    durationNs: { type: 'duration', read: (p) => p.durationNs, unit: 'ns', doc: 'from start to exit' },
     usage: {
       type: 'object',
+      read: (p) => p.usage,
       object: usageObject,
       doc: 'what it used; only when it was asked for',
       ecs: 'quark.usage',
