@@ -5,12 +5,13 @@
 import type { BaseEvent } from '../event/event.js'
 import { type EcsEventSpec, type EventSpec, fieldsOf, type NamedField } from '../event/spec.js'
 import { type EcsHost, hostFields } from './ecs-host.js'
+import { DocumentNames } from './ecs-names.js'
 import { type Related, RelativesWriter } from './ecs-relatives.js'
 import { groupOf, type Leaf, leavesOf, treeOf } from './ecs-tree.js'
 import { num, obj, str, strs } from './fragments.js'
 import { isoTime } from './iso-time.js'
 import { type Declarations, planByKind } from './specs.js'
-import { type Members, type Names, type Step, writeSteps } from './steps.js'
+import { type Members, type Step, writeSteps } from './steps.js'
 
 /** The version of ECS whose fields are used. */
 export const ECS_VERSION = '9.4.0'
@@ -40,11 +41,12 @@ interface EcsPlan {
 /** A function that writes the declared events as lines of ECS JSON, without line ends. Host fields are written once, here. */
 export function ecsWriter(catalogue: Declarations, context: EcsContext): (event: BaseEvent) => string {
   const { host, userName, groupName } = context
-  const names: Names = { userName, groupName }
+  const names = new DocumentNames({ userName, groupName })
   const relatives = new RelativesWriter(names)
   const everywhere = `"${obj('ecs', str('version', ECS_VERSION))}${host === undefined ? '' : hostFields(host)}`
   const planOf = planByKind(catalogue, (spec) => planEcs(spec, relatives))
   return (event) => {
+    names.begin()
     const { ecs, constant, steps, subject } = planOf(event.kind)
     const members = event as unknown as Members
     const object = subject === undefined ? undefined : (members[subject] as Members | undefined)

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import * as fc from 'fast-check'
 import { type EventSpec, fieldsOf, type FieldSpec, formsOf, type ObjectSpec } from '../event/spec.js'
 import { catalogue } from '../kinds/index.js'
+import { anyProcess } from '../kinds/process/testing/arbitraries.js'
 import { KILLED_SHELL, TIME_NS } from '../kinds/process/testing/processes.js'
 import { processObject } from '../process/spec.js'
 import { allSamples } from '../testing/samples.js'
@@ -96,4 +98,18 @@ test('every field has a sentence, and a form in the output of each format or non
     }
   }
   for (const spec of catalogue.events) visit(spec, spec.kind)
+})
+
+test('a member that is read by code of its own is the member of that name', () => {
+  const objects = new Set(catalogue.events.flatMap((spec) => fieldsOf(spec).map(([, { object }]) => object)))
+  const fields = [...objects].flatMap((object) => (object === undefined ? [] : fieldsOf(object)))
+  const withRead = fields.filter((field) => field[1].read !== undefined)
+  assert.ok(withRead.length > 30)
+  fc.assert(
+    fc.property(anyProcess, (process) => {
+      for (const [name, { read }] of withRead) {
+        assert.equal(read?.(process), (process as unknown as Record<string, unknown>)[name], name)
+      }
+    }),
+  )
 })

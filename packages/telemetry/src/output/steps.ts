@@ -45,8 +45,8 @@ export type Members = Readonly<Record<string, unknown>>
 
 /** What may be asked about ids while a document is written. */
 export interface Names {
-  userName(this: void, uid: number): string | undefined
-  groupName(this: void, gid: number): string | undefined
+  userName(uid: number): string | undefined
+  groupName(gid: number): string | undefined
 }
 
 /** One member, or a group of them. */
