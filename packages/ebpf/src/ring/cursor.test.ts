@@ -242,3 +242,30 @@ test('what is written comes out once and in order, whatever the batches and wher
     }),
   )
 })
+
+test('a record with a length that cannot be is handed over with none, and what was written after it is skipped', () => {
+  for (const length of [25, 0x3fff_ffff, 4096]) {
+    const ring = new FakeRing(128)
+    const cursor = ring.cursor()
+    const sink = new Texts()
+    ring.write('before')
+    ring.write('broken')
+    ring.write('skipped')
+    ring.finish(16, length)
+    assert.equal(cursor.drain(sink), 2)
+    assert.deepEqual(sink.seen, ['before', ''], `length ${length}`)
+    assert.equal(cursor.backlogBytes, 0)
+    ring.write('after')
+    assert.equal(cursor.drain(sink), 1)
+    assert.equal(sink.seen.at(-1), 'after')
+
+    ring.write('again broken')
+    ring.write('again skipped')
+    ring.finish(ring.consumed, length, DISCARDED)
+    using lease = cursor.lease()
+    assert.deepEqual(
+      [...lease.records].map((record) => record.lengthBytes),
+      [0],
+    )
+  }
+})

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { kernelBtf } from '../kernel/btf.js'
 import { type Probe } from '../probe/index.js'
 import { expectNoLeaks } from '../testing/descriptors.js'
 import {
@@ -7,51 +8,62 @@ import {
   CALLER_ARGV,
   callProbe,
   Evidence,
+  freeProbe,
   hardirqProbe,
   interruptCpu,
+  OPENS,
   softirqProbe,
   spawnCaller,
+  SYSTEM_CALLS,
+  TASK,
 } from '../testing/interruptions.js'
 import { kernelTest } from '../testing/kernel-test.js'
-import { RINGS } from '../testing/process-probes.js'
-import { kernelBtf } from '../kernel/btf.js'
+import { FLAVORS, RINGS } from '../testing/process-probes.js'
 import { ProbeSession, type SessionOptions } from './session.js'
 
 expectNoLeaks()
 
 const RUN_MS = 2500
-const PERIOD_US = 20
+/** Two timers, so that the one interrupts what the other has begun. */
+const PERIODS_US = [20, 27]
 
 interface Outcome {
   readonly evidence: Evidence
   readonly produced: ReadonlyMap<number, number>
   readonly lost: ReadonlyMap<number, number>
   readonly nestingMisses: number
+  /** Runs that the kernel skipped, and those of them that no stand-in made up for. */
+  readonly skipped: number
   readonly recursionMisses: number
 }
 
-/** Runs a process in system calls, a timer that interrupts it all the time, and the probes of both. */
-async function interrupted(options: Partial<SessionOptions>): Promise<Outcome> {
-  const caller = spawnCaller(BUSY_CPU)
+/** Runs a process in system calls, timers that interrupt it all the time, and the probes of both. */
+async function interrupted(
+  options: Partial<SessionOptions>,
+  probesFor: (pid: number) => readonly Probe[],
+  script: string = SYSTEM_CALLS,
+): Promise<Outcome> {
+  const caller = spawnCaller(BUSY_CPU, script)
   try {
     await once(caller, 'spawn')
-    const { pid = 0 } = caller
-    const probes: readonly Probe[] = [callProbe(pid), softirqProbe, hardirqProbe]
+    const probes = probesFor(caller.pid ?? 0)
     const evidence = new Evidence(probes, CALLER_ARGV)
     using session = ProbeSession.open({ btf: kernelBtf(), ringSizeBytes: 1 << 22, ...options }, probes)
     for (const loaded of probes.map((one) => session.load(one))) loaded.attach()
-    using _timer = interruptCpu(BUSY_CPU, PERIOD_US)
+    const timers = PERIODS_US.map((period) => interruptCpu(BUSY_CPU, period))
     const end = performance.now() + RUN_MS
     while (performance.now() < end) {
       session.drain(evidence)
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
+    for (const timer of timers) timer.close()
     session.detach()
     session.drain(evidence)
     return {
       evidence,
       ...session.counters(),
       nestingMisses: session.nestingMisses(),
+      skipped: sum(session.attached.map(({ info }) => info().recursionMisses)),
       recursionMisses: session.recursionMisses(),
     }
   } finally {
@@ -60,21 +72,79 @@ async function interrupted(options: Partial<SessionOptions>): Promise<Outcome> {
   }
 }
 
+/** Task, softirq and interrupt, each with its own program. */
+function threeProbes(pid: number): readonly Probe[] {
+  return [callProbe(pid), softirqProbe, hardirqProbe]
+}
+
 function sum(counts: Iterable<number>): number {
   return [...counts].reduce((total, count) => total + count, 0)
+}
+
+/** No record has another one's content, is missing without being counted, or comes twice. */
+function expectWhole({ evidence, produced, lost }: Outcome): void {
+  assert.deepEqual(evidence.bad.slice(0, 5), [])
+  const made = [...produced].filter(([, count]) => count > 0)
+  assert.deepEqual([...evidence.drained].sort(), made.sort())
+  assert.equal(evidence.disordered, 0)
+  assert.ok(evidence.missing <= sum(lost.values()), 'numbers are missing that no loss explains')
 }
 
 for (const cpuRings of RINGS) {
   const named = cpuRings ? 'rings of the CPUs' : 'one ring'
 
-  kernelTest(`what interrupts a program harms none of its records (${named})`, '5.8', async () => {
-    const { evidence, produced, lost, nestingMisses } = await interrupted({ cpuRings })
-    const { bad, drained, levels } = evidence
-    assert.deepEqual(bad.slice(0, 5), [])
-    assert.deepEqual([...drained].sort(), [...produced].sort())
-    assert.equal(evidence.disordered, 0)
-    assert.ok(evidence.missing <= sum(lost.values()))
-    assert.equal(nestingMisses, 0)
-    assert.ok((levels[1] ?? 0) > 0, 'nothing was interrupted')
-  })
+  for (const flavor of FLAVORS) {
+    kernelTest(
+      `what interrupts a program harms none of its records (${named}, ${flavor})`,
+      '5.8',
+      async (t) => {
+        const outcome = await interrupted({ cpuRings, flavors: [flavor] }, threeProbes)
+        expectWhole(outcome)
+        assert.equal(outcome.nestingMisses, 0)
+        const { levels } = outcome.evidence
+        t.diagnostic(`records by level: ${levels.join(', ')}; lost ${sum(outcome.lost.values())}`)
+        assert.ok((levels[1] ?? 0) > 0, 'nothing was interrupted')
+      },
+    )
+  }
+
+  kernelTest(
+    `a run that finds no level free is counted, and harms no record (${named})`,
+    '5.8',
+    async (t) => {
+      const outcome = await interrupted({ cpuRings, levels: 1 }, threeProbes)
+      expectWhole(outcome)
+      t.diagnostic(`${outcome.nestingMisses} runs found no level free`)
+      assert.ok(outcome.nestingMisses > 0, 'nothing was interrupted')
+      assert.equal(outcome.evidence.levels.length, 1)
+    },
+  )
 }
+
+kernelTest('a record too large for the other levels is made on the first one only', '5.8', async () => {
+  const outcome = await interrupted({}, threeProbes)
+  // The probe of the task says that it runs in tasks, so its records have room on the first level only.
+  assert.ok(
+    outcome.evidence
+      .byLevel(TASK)
+      .slice(1)
+      .every((count) => count === 0),
+  )
+  expectWhole(outcome)
+})
+
+kernelTest('a stand-in makes up for the run of its own program that it interrupts', '6.10', async (t) => {
+  let [skipped, stoodIn, nested] = [0, 0, 0]
+  // That a softirq gives memory back, and interrupts the program of a task that does, is rare.
+  for (let round = 0; round < 20 && stoodIn < 5; round += 1) {
+    const outcome = await interrupted({ preemptible: true }, () => [freeProbe], OPENS)
+    expectWhole(outcome)
+    skipped += outcome.skipped
+    stoodIn += outcome.skipped - outcome.recursionMisses
+    // A program never interrupts itself: what is on another level was recorded by the stand-in.
+    nested += sum(outcome.evidence.levels.slice(1))
+  }
+  t.diagnostic(`${skipped} runs were skipped, ${stoodIn} made up for, ${nested} records on other levels`)
+  assert.ok(skipped > 0, 'nothing was interrupted')
+  assert.ok(stoodIn > 0 && nested > 0)
+})

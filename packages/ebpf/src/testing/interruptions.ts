@@ -49,11 +49,13 @@ export function interruptCpu(cpu: number, periodUs: number): Fd {
 export const TASK = 0x0101
 export const SOFTIRQ = 0x0202
 export const HARDIRQ = 0x0303
+export const FREE = 0x0404
 /** What a record of each type has at its beginning and at its end. */
 const MARKS = new Map([
   [TASK, 0x7a7a_0001],
   [SOFTIRQ, 0x5050_0002],
   [HARDIRQ, 0x1d1d_0003],
+  [FREE, 0x3e3e_0004],
 ])
 
 function markOf(type: number): ReturnType<typeof constant> {
@@ -62,11 +64,14 @@ function markOf(type: number): ReturnType<typeof constant> {
 
 /** An argument of the process that makes system calls, so long that a record takes a while. */
 const LONG_ARGUMENT = 'task '.repeat(600)
-const SYSTEM_CALLS = 'const { getuid } = process; for (;;) getuid()'
+export const SYSTEM_CALLS = 'const { getuid } = process; for (;;) getuid()'
+/** System calls after which memory is given back, by the task and later by a softirq (RCU). */
+export const OPENS =
+  "const { openSync, closeSync } = require('node:fs'); for (;;) closeSync(openSync('/proc/self/stat'))"
 
 /** A process that does nothing but system calls, on one CPU. */
-export function spawnCaller(cpu: number): ChildProcess {
-  const call = [process.execPath, '-e', SYSTEM_CALLS, LONG_ARGUMENT]
+export function spawnCaller(cpu: number, script: string): ChildProcess {
+  const call = [process.execPath, '-e', script, LONG_ARGUMENT]
   return spawn('taskset', ['-c', String(cpu), ...call], { stdio: 'ignore' })
 }
 
@@ -116,11 +121,26 @@ export const hardirqProbe = probe(
   () => ({ fill: { mark: markOf(HARDIRQ), padding: markOf(HARDIRQ), end: markOf(HARDIRQ) } }),
 )
 
+/** A record, which takes a while, for memory that is given back, by a task or a softirq that interrupts it. */
+export const freeProbe = probe(
+  {
+    name: 'i_free',
+    hook: tracepoint('kmem_cache_free', [int('call_site', 8), pointer('object'), pointer('cache')]),
+    record: record(FREE, 'free', { mark: u32, object: u64, argv: bytesTail(4096), end: u32 }),
+  },
+  (_site, object) => {
+    const { mm } = currentTask<Task>()
+    const argv = userBytes(mm.arg_start, mm.arg_end, 4096)
+    return { fill: { mark: markOf(FREE), object, argv, end: markOf(FREE) } }
+  },
+)
+
 /** What the records of a session show. */
 export class Evidence implements RecordSink {
   readonly drained = new Map<number, number>()
-  /** Records by level. */
+  /** Records by level, and those of each type. */
   readonly levels: number[] = []
+  readonly #byLevel = new Map<number, number[]>()
   /** What is wrong with records, the first few. */
   readonly bad: string[] = []
   /** Records that are missing before others of their lane, and records that come after a later one. */
@@ -155,6 +175,14 @@ export class Evidence implements RecordSink {
     this.#sequences.set(lane, seq)
     const level = Math.floor(lane / possibleCpuCount())
     this.levels[level] = (this.levels[level] ?? 0) + 1
+    const own = this.byLevel(type)
+    own[level] = (own[level] ?? 0) + 1
+    this.#byLevel.set(type, own)
+  }
+
+  /** Records of a type by level. */
+  byLevel(type: number): number[] {
+    return this.#byLevel.get(type) ?? []
   }
 
   #wrongIn(bytes: Buffer, type: number): string | undefined {
@@ -164,6 +192,7 @@ export class Evidence implements RecordSink {
     if (bytes.length < layout.fixedSizeBytes) return 'too short'
     const fields = decodeRecord(layout, bytes) as unknown as Readonly<Record<string, unknown>>
     if (fields['mark'] !== mark || fields['end'] !== mark) return `marks ${fields['mark']}, ${fields['end']}`
+    if (type === FREE) return undefined
     if (type !== TASK) return bytes.length === layout.fixedSizeBytes ? undefined : 'too long'
     const argv = fields['argv'] as Uint8Array | undefined
     return argv !== undefined && this.#argv?.equals(argv) !== false ? undefined : 'other arguments'
