@@ -17,7 +17,7 @@ export interface ProgramShape {
 
 /**
  * What a program interrupts and can be interrupted by. The program itself keeps its records apart by how deeply it is
- * nested (scratch.ts); this is for those who declare probes: only in `task` is the current task the one that acts.
+ * nested (levels.ts); this is for those who declare probes: only in `task` is the current task the one that acts.
  */
 export type ContextLevel = 'task' | 'softirq' | 'hardirq'
 
