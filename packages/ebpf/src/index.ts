@@ -44,10 +44,10 @@ export {
   type LoadedProbe,
   ProbeSession,
   type SessionCounters,
-  type SessionOptions,
 } from './session/session.js'
 export { type MapEntry, SessionMap } from './session/session-map.js'
 export { hookFeatures } from './session/hooks.js'
+export type { SessionOptions } from './session/options.js'
 export type { Sleep } from './session/sleep.js'
 export { type ClockName, clockNs, suspendedNs } from './sys/clock.js'
 export { Fd } from './sys/fd.js'

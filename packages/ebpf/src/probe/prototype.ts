@@ -5,7 +5,9 @@ import { NotSupportedError, PrototypeError } from '../errors.js'
 import { KERNEL_CONTEXT } from './hooks/arguments.js'
 import { type ArgumentType, describePrototype, type Hook, hookType } from './hooks/index.js'
 import type { Value } from './expr.js'
-import type { PresentArguments } from './resolve.js'
+
+/** Which of the declared arguments the kernel's prototype really has. */
+export type PresentArguments = readonly boolean[]
 
 /** The kernel's prototype of a hook; undefined when it has none of that name, or BTF knows nothing of such hooks. */
 export function findPrototype(hook: Hook, btf: Btf): FunctionPrototype | undefined {

@@ -7,7 +7,7 @@ import { type Hook, hookType } from './hooks/index.js'
 import type { EnumNode, ExprNode, LookupNode, NumberSize, PathNode, Root, Step } from './nodes.js'
 import { compute, toWord } from './operators.js'
 import type { BinaryOp } from './operators.js'
-import { findPrototype } from './prototype.js'
+import { findPrototype, type PresentArguments } from './prototype.js'
 import { resolveMapNumbers } from './resolve-map.js'
 import { isTruth, type ResolvedExpr, type ResolvedPath, type ResolvedRoot, Unresolved } from './resolved.js'
 import { type Place, Walk } from './walk.js'
@@ -57,9 +57,6 @@ function stepKey(step: Step): string {
   if (step.kind === 'computedIndex') return '[]'
   return `[${typeof step.index === 'number' ? step.index : step.index.valueName}]`
 }
-
-/** Which of the declared arguments the kernel's prototype really has. */
-export type PresentArguments = readonly boolean[]
 
 /** An array, or what a pointer points to: where it begins, and what it consists of. */
 interface Elements {

@@ -19,7 +19,8 @@ import {
 } from '../testing/interruptions.js'
 import { kernelTest } from '../testing/kernel-test.js'
 import { FLAVORS, RINGS } from '../testing/process-probes.js'
-import { ProbeSession, type SessionOptions } from './session.js'
+import type { SessionOptions } from './options.js'
+import { ProbeSession } from './session.js'
 
 expectNoLeaks()
 

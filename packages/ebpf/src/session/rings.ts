@@ -19,7 +19,7 @@ import {
   SLOT_TAIL,
 } from '../probe/scratch.js'
 import type { SessionLanes } from './lanes.js'
-import type { SessionOptions } from './session.js'
+import type { SessionOptions } from './options.js'
 import type { SessionShares } from './shares.js'
 import { pageSizeBytes } from '../sys/libc.js'
 import { MappedMemory } from '../sys/memory.js'

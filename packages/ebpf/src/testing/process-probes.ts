@@ -40,7 +40,8 @@ import {
 } from '../probe/index.js'
 import { PROC_EVENT_SID } from '../attach/index.js'
 import { probeFeature } from '../kernel/features.js'
-import { ProbeSession, type SessionOptions } from '../session/session.js'
+import type { SessionOptions } from '../session/options.js'
+import { ProbeSession } from '../session/session.js'
 import { kernelAtLeast } from '../sys/platform.js'
 
 export interface Task {

@@ -6,7 +6,8 @@ import { QuarkError } from '../errors.js'
 import type { Fact } from '../facts/fact.js'
 import type { EbpfRung, Lack, Rung, SourceRung } from '../facts/rungs.js'
 import { ManualClock } from '../pipeline/clock.js'
-import { type Answers, attachFacts, type AttachedRung } from './attach-facts.js'
+import { type Answers, attachFacts } from './attach-facts.js'
+import type { AttachedRung } from './loaded-rung.js'
 import { Sources } from './sources.js'
 
 function ebpf(target: string): EbpfRung {

@@ -1,33 +1,14 @@
 /** Attaches facts, each by the first of its rungs that works, and answers for every one of them. */
 
 import { EbpfError, kernelAtLeast } from 'quark-ebpf'
-import type { MissingField } from 'quark-ebpf/probe'
 import { QuarkError } from '../errors.js'
 import type { AttachedFact, Fact, MissingFact } from '../facts/fact.js'
-import type { Lack, Rung } from '../facts/rungs.js'
+import type { Rung } from '../facts/rungs.js'
+import type { AttachedRung, LoadedRung } from './loaded-rung.js'
 import type { Sources } from './sources.js'
 
 /** The rungs of one backend. */
 export type RungOf<By extends Rung['by']> = Extract<Rung, { readonly by: By }>
-
-/** A rung that was found to work as far as can be seen without starting it. */
-export interface LoadedRung {
-  /**
-   * Starts it, or leaves nothing started.
-   *
-   * @throws {EbpfError} or {QuarkError} if it does not work after all
-   */
-  attach(): AttachedRung
-}
-
-/** What a rung goes through. */
-export interface AttachedRung {
-  /** `what` is learnt by the hook, if it is a part of the fact only. */
-  readonly hooks: readonly { readonly what?: string; readonly hook: string; readonly flavor: string }[]
-  /** Fields that this kernel cannot supply. */
-  readonly missing?: readonly MissingField[]
-  readonly lacks?: readonly Lack[]
-}
 
 /** What a backend says about facts. */
 export interface Answers {

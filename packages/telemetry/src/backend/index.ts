@@ -1,26 +1,13 @@
 /** The backends: one line each. */
 
-import type { BackendName, Settings } from '../options/declare.js'
-import type { Fact } from '../facts/fact.js'
-import type { SourceClock } from '../facts/rungs.js'
+import type { BackendName } from '../options/declare.js'
 import { openAudit } from './audit/audit.js'
 import type { Backend } from './backend.js'
+import type { BackendContext } from './context.js'
 import { EbpfBackend } from './ebpf/ebpf.js'
 import { openKprobe } from './kprobe/kprobe.js'
 import { openProcConnector } from './proc-connector/proc-connector.js'
 import { SourcedBackend, Sources } from './sources.js'
-
-/** What a backend is opened with. */
-export interface BackendContext {
-  readonly settings: Pick<Settings, 'ringSizeBytes' | 'btf'>
-  readonly clock: SourceClock
-  /** What the kinds want to learn. */
-  readonly facts: readonly Fact[]
-  /** What a kind may have outstanding in a ring, 0 to 1, by its number; others may fill it all. */
-  readonly shares?: ReadonlyMap<number, number>
-  /** Opened beside the backend, for rungs in user space. */
-  readonly sources: Sources
-}
 
 /** Opens a backend, or throws a `QuarkError` or `EbpfError` that says why it does not work here. */
 type OpenBackend = (context: BackendContext) => Backend

@@ -3,7 +3,7 @@
 import { type Fd, Poller, type RecordSink } from 'quark-ebpf'
 import type { AttachedFact, MissingFact } from '../facts/fact.js'
 import type { Source, SourceClock, SourceRung } from '../facts/rungs.js'
-import type { LoadedRung } from './attach-facts.js'
+import type { LoadedRung } from './loaded-rung.js'
 import type { Backend, BackendCounters } from './backend.js'
 import { addCounters } from './counters.js'
 import { LANES } from '../event/lanes.js'

@@ -2,7 +2,6 @@
 
 import { pathValue, type Scalar, type Value } from '../expr.js'
 import type { SystemCall } from './system-calls.js'
-import type { ContextLevel } from './type.js'
 
 declare const TYPE: unique symbol
 
@@ -68,6 +67,12 @@ export type HookKind =
   | 'cgroupSock'
   | 'cgroupSockAddr'
   | 'iterator'
+
+/**
+ * What a program interrupts and can be interrupted by. The program itself keeps its records apart by how deeply it is
+ * nested (levels.ts); this is for those who declare probes: only in `task` is the current task the one that acts.
+ */
+export type ContextLevel = 'task' | 'softirq' | 'hardirq'
 
 /** A place in the kernel, and the declared prototype that it must have there. */
 export interface Hook<A extends readonly ArgumentType<Value>[] = readonly ArgumentType<Value>[]> {

@@ -27,11 +27,11 @@ export {
   optional,
   pointer,
   struct,
+  type ContextLevel,
 } from './hook.js'
 export type {
   ArgumentPlace,
   CallFilter,
-  ContextLevel,
   HookType,
   MinKernel,
   Place,

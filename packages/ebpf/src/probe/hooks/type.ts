@@ -3,7 +3,7 @@
 import type { Btf, FunctionPrototype } from '../../btf/index.js'
 import type { ExprNode } from '../nodes.js'
 import type { Flavor } from '../load-tree.js'
-import type { HookKind } from './hook.js'
+import type { ContextLevel, HookKind } from './hook.js'
 
 /** How a program is loaded: names of constants in include/uapi/linux/bpf.h. */
 export interface ProgramShape {
@@ -14,12 +14,6 @@ export interface ProgramShape {
   /** What users call it: the part before the slash of `tp_btf/sched_process_exec`. */
   readonly shownAs: string
 }
-
-/**
- * What a program interrupts and can be interrupted by. The program itself keeps its records apart by how deeply it is
- * nested (levels.ts); this is for those who declare probes: only in `task` is the current task the one that acts.
- */
-export type ContextLevel = 'task' | 'softirq' | 'hardirq'
 
 /** Where a program finds the arguments of its hook. */
 export type ArgumentPlace =

@@ -17,7 +17,8 @@ import {
 import { openKernelTypes } from '../../btf/types.js'
 import type { AttachedFact, Fact, MissingFact } from '../../facts/fact.js'
 import { type EbpfRung, probesOf } from '../../facts/rungs.js'
-import { type Answers, attachFacts, type AttachedRung, type LoadedRung } from '../attach-facts.js'
+import { type Answers, attachFacts } from '../attach-facts.js'
+import type { AttachedRung, LoadedRung } from '../loaded-rung.js'
 import type { Backend, BackendCounters } from '../backend.js'
 import type { Sources } from '../sources.js'
 

@@ -1,0 +1,47 @@
+import type { Btf } from '../btf/index.js'
+import type { Flavor } from '../probe/index.js'
+
+/** How a session is opened. */
+export interface SessionOptions {
+  readonly btf: Btf
+  /** Bytes of the ring: a power of two and a multiple of the page size. */
+  readonly ringSizeBytes: number
+  /** Flavours to try for tracing hooks, in this order. Default: direct, then probeRead. */
+  readonly flavors?: readonly Flavor[]
+  /** How path walks loop. Default: bpf_loop where the kernel has it. */
+  readonly loop?: 'helper' | 'bounded'
+  /** Whether programs may call bpf_probe_read_kernel. Default: whether the kernel lets them. */
+  readonly probeRead?: boolean
+  /**
+   * Whether each CPU has a ring of its own, which costs the programs less (probe/output.ts). Default: on x86-64, when
+   * rings of at least 256 KiB take no more than four times `ringSizeBytes`. Needs x86-64, `probeRead`, and on old kernels
+   * that all together have less than 4 MiB.
+   */
+  readonly cpuRings?: boolean
+  /** Whether tracing programs may be preempted. Default: from Linux 6.19 on. Needs Linux 6.10. */
+  readonly preemptible?: boolean
+  /**
+   * Whether the kernel preempts tasks inside of it. Default: what it says, yes where it does not say. If it does,
+   * fentry, fexit, iterators and programs of cgroups need Linux 6.10.
+   */
+  readonly kernelPreempts?: boolean
+  /**
+   * Whether probes for system calls share one program at their tracepoint, which goes on to those that want the number
+   * at hand (session/dispatch.ts). Default: where the kernel can do that.
+   */
+  readonly shareCalls?: boolean
+  /** Folder of the cgroup that hooks of cgroups are attached to, within a cgroup2 mount. Default: the root of all. */
+  readonly cgroup?: string
+  /**
+   * How many programs may be at work on a CPU, one inside the other: 1 to 4. What interrupts that many is counted, and
+   * records nothing (`nestingMisses`). Each level beyond the first takes memory for a record and, where CPUs have rings,
+   * an eighth of a ring. Default: as many as the probes that `open` is given have contexts; 3 when it is given none.
+   */
+  readonly levels?: number
+  /**
+   * How much of a ring records of a kind may take, 0 to 1, by the number of the kind, the upper byte of the record type.
+   * What comes beyond is counted as lost. A kind that is not named may take all. Where CPUs have rings it counts in each
+   * of them; in the one ring of all CPUs, a record for each other lane may come on top.
+   */
+  readonly shares?: ReadonlyMap<number, number>
+}

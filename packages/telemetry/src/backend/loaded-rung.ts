@@ -1,0 +1,21 @@
+import type { MissingField } from 'quark-ebpf/probe'
+import type { Lack } from '../facts/rungs.js'
+
+/** A rung that was found to work as far as can be seen without starting it. */
+export interface LoadedRung {
+  /**
+   * Starts it, or leaves nothing started.
+   *
+   * @throws {EbpfError} or {QuarkError} if it does not work after all
+   */
+  attach(): AttachedRung
+}
+
+/** What a rung goes through. */
+export interface AttachedRung {
+  /** `what` is learnt by the hook, if it is a part of the fact only. */
+  readonly hooks: readonly { readonly what?: string; readonly hook: string; readonly flavor: string }[]
+  /** Fields that this kernel cannot supply. */
+  readonly missing?: readonly MissingField[]
+  readonly lacks?: readonly Lack[]
+}
