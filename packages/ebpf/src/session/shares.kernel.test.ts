@@ -6,7 +6,8 @@ import { possibleCpuCount } from '../map/map.js'
 import { expectNoLeaks } from '../testing/descriptors.js'
 import { kernelTest } from '../testing/kernel-test.js'
 import { copyRecords, produceRenames, recordsOf, RINGS, type Task } from '../testing/process-probes.js'
-import { ProbeSession, type SessionOptions } from './session.js'
+import type { SessionOptions } from './options.js'
+import { ProbeSession } from './session.js'
 
 expectNoLeaks()
 
