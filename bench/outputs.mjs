@@ -22,6 +22,8 @@ async function load(entry) {
   const ecs = library.createEcs({
     userName: (uid) => asked.quark.userName(uid),
     groupName: (gid) => asked.quark.groupName(gid),
+    // Of builds before parents came with the event.
+    lookup: (pid) => asked.quark.lookup(pid),
   })
   return { library, asked, ecs, times: { text: [], json: [], ecs: [] } }
 }

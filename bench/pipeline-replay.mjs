@@ -3,10 +3,9 @@ import { createEcs, defaultAggregation, jsonOf, Quark, textOf } from 'quark-tele
 import { TimeBase } from '../packages/telemetry/dist/event/time-base.js'
 import { catalogue, kinds } from '../packages/telemetry/dist/kinds/index.js'
 import { Pipeline } from '../packages/telemetry/dist/pipeline/pipeline.js'
-import { FRAME_CGROUPS, FRAME_STEP } from '../packages/telemetry/dist/recording/format.js'
+import { FRAME_CGROUPS, FRAME_STEP, FRAME_TABLE } from '../packages/telemetry/dist/recording/format.js'
 import { RecordingReader } from '../packages/telemetry/dist/recording/reader.js'
-import { CgroupNames } from '../packages/telemetry/dist/process/cgroup-names.js'
-import { ProcessTable } from '../packages/telemetry/dist/process/table.js'
+import { worldOf } from '../packages/telemetry/dist/kinds/world.js'
 import { median } from './measure.mjs'
 
 const [path, passesText] = process.argv.slice(2)
@@ -16,9 +15,18 @@ const passes = Number(passesText)
 function load() {
   const reader = new RecordingReader(path)
   const steps = []
-  let cgroups = []
+  /** What tables have learnt, by kind. */
+  const learnt = new Map()
   for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
-    if (frame.kind === FRAME_CGROUPS) cgroups = reader.json(frame, (value) => value)
+    if (frame.kind === FRAME_CGROUPS)
+      learnt.set(
+        'cgroup',
+        reader.json(frame, (value) => value),
+      )
+    if (frame.kind === FRAME_TABLE) {
+      const { kind, value } = reader.json(frame, (value) => value)
+      learnt.set(kind, value)
+    }
     if (frame.kind !== FRAME_STEP) continue
     const records = []
     const nowNs = reader.records(frame, (words, bytes, offset, length) => {
@@ -27,10 +35,10 @@ function load() {
     steps.push({ nowNs, records })
   }
   reader[Symbol.dispose]()
-  return { steps, cgroups, bootEpochNs: BigInt(reader.header.bootEpochNs) }
+  return { steps, learnt, bootEpochNs: BigInt(reader.header.bootEpochNs) }
 }
 
-const { steps, cgroups, bootEpochNs } = load()
+const { steps, learnt, bootEpochNs } = load()
 const all = steps.flatMap((step) => step.records)
 const records = all.length
 const bytes = all.reduce((sum, { length }) => sum + length, 0)
@@ -78,12 +86,12 @@ function later(bytes, at) {
 }
 
 const timeBase = new TimeBase(bootEpochNs)
-const processes = new ProcessTable({ graceMs: 4000, maxProcesses: 65_536 }, timeBase)
-const names = new CgroupNames()
-for (const [id, name] of cgroups) names.set(BigInt(id), name)
+const settings = { graceMs: 4000, maxProcesses: 65_536, snapshot: false }
+const world = worldOf(kinds, { settings, timeBase })
+for (const [kind, value] of learnt) world.table(kind).learnt.load(value)
 const pipeline = new Pipeline(
   { kinds, aggregation: defaultAggregation(), maxLength: 10_000, maxBufferBytes: 16 << 20, holdMs: 1000 },
-  { timeBase, processes, cgroups: names, snapshotEvents: false },
+  world,
 )
 let round = 0
 

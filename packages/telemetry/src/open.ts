@@ -8,12 +8,12 @@ import type { Backend } from './backend/backend.js'
 import type { BackendContext } from './backend/context.js'
 import { openBackend } from './backend/index.js'
 import { aggregationOf, type Catalogue } from './kinds/catalogue.js'
-import type { QuarkSettings } from './kinds/index.js'
+import type { Tables } from './kinds/kind.js'
+import { worldOf } from './kinds/world.js'
 import { BackendError, type BackendFailure, QuarkError } from './errors.js'
 import type { BaseEvent } from './event/event.js'
 import { TimeBase } from './event/time-base.js'
-import { type CgroupHierarchy, findCgroupHierarchy } from './process/procfs/cgroup-mounts.js'
-import { CgroupNames } from './process/cgroup-names.js'
+import { findCgroupHierarchy } from './process/procfs/cgroup-mounts.js'
 import { checkOptions } from './options/check.js'
 import type { Settings } from './options/declare.js'
 import { BypassFeed } from './pipeline/bypass-feed.js'
@@ -23,7 +23,6 @@ import { LiveFeed } from './pipeline/live-feed.js'
 import { Pipeline, type PipelineOptions } from './pipeline/pipeline.js'
 import type { MissingFact } from './pipeline/stats.js'
 import { procProblem } from './process/procfs/pids.js'
-import { ProcessTable } from './process/table.js'
 import { recordingHeader, replaySettings } from './recording/header.js'
 import { RecordingReader } from './recording/reader.js'
 import { ReplayFeed } from './recording/replay-feed.js'
@@ -61,7 +60,10 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   })
   let recorder: RecordingWriter | undefined
   try {
-    const tables = tablesOf(settings as QuarkSettings, clock.bootEpochNs, hierarchy)
+    const timeBase = new TimeBase(clock.bootEpochNs)
+    // Without events there is nothing to look up for them.
+    const context = { settings, timeBase, hierarchy: settings.bypass ? undefined : hierarchy }
+    const tables = worldOf(catalogue.kinds, context)
     const lanes = { cpus: possibleCpuCount(), levels: MAX_LEVELS }
     const pipeline = pipelineOf(catalogue, settings, tables, lanes)
     const kernel = release()
@@ -69,14 +71,15 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       const feed = new BypassFeed(backend, clock, kernel, settings.pollMs, catalogue.recordTypes)
       return { catalogue, feed, pipeline, signal, failures }
     }
-    tables.cgroups.scan()
     if (settings.record !== undefined) {
       recorder = new RecordingWriter(
         settings.record,
         recordingHeader({ catalogue, settings, clock, kernel, backend }),
       )
     }
-    recorder?.cgroups(tables.cgroups.names())
+    for (const [kind, { learnt }] of tables.all) {
+      if (learnt !== undefined) recorder?.table(kind, learnt.save())
+    }
     const first: BaseEvent[] = []
     const takeIn = (): void => {
       recorder?.snapshot(clock.bootNowNs())
@@ -119,7 +122,8 @@ export function replayParts(catalogue: Catalogue, path: string, options: object)
   const reader = new RecordingReader(path)
   try {
     const settings = replaySettings(catalogue, reader, options)
-    const tables = tablesOf(settings as QuarkSettings, BigInt(reader.header.bootEpochNs), undefined)
+    const timeBase = new TimeBase(BigInt(reader.header.bootEpochNs))
+    const tables = worldOf(catalogue.kinds, { settings, timeBase, hierarchy: undefined })
     const { cpus, levels = 1 } = reader.header
     const pipeline = pipelineOf(catalogue, settings, tables, { cpus, levels })
     const feed = new ReplayFeed(reader, pipeline)
@@ -156,20 +160,10 @@ interface Opened {
   readonly failures: readonly BackendFailure[]
 }
 
-function tablesOf(settings: QuarkSettings, bootEpochNs: bigint, hierarchy: CgroupHierarchy | undefined) {
-  const timeBase = new TimeBase(bootEpochNs)
-  return {
-    timeBase,
-    processes: new ProcessTable({ graceMs: settings.graceMs, maxProcesses: settings.maxProcesses }, timeBase),
-    cgroups: new CgroupNames({ hierarchy }),
-    snapshotEvents: settings.snapshot,
-  }
-}
-
 function pipelineOf(
   catalogue: Catalogue,
   settings: Settings,
-  tables: ReturnType<typeof tablesOf>,
+  tables: Tables,
   lanes: Pick<PipelineOptions, 'cpus' | 'levels'>,
 ): Pipeline {
   const { maxLength, maxBufferBytes, holdMs, releaseEarly } = settings

@@ -5,7 +5,7 @@ import { UserNames } from './context/users.js'
 import { QuarkError } from './errors.js'
 import type { QuarkEvent } from './kinds/index.js'
 import { catalogue, type QuarkOptions, type ReplayOptions } from './kinds/index.js'
-import type { RecordType } from './kinds/kind.js'
+import type { RecordType, Tables } from './kinds/kind.js'
 import { openParts, type Parts, replayParts } from './open.js'
 import type { Feed } from './pipeline/feed.js'
 import type { BufferedRecord, Pipeline } from './pipeline/pipeline.js'
@@ -238,7 +238,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       truncatedArgv: processes.truncatedArgv,
       truncatedEnv: processes.truncatedEnv,
       truncatedPaths: processes.truncatedPaths,
-      tables: {},
+      tables: tableStats(tables),
     }
   }
 
@@ -276,6 +276,12 @@ export async function openQuark(catalogue: Catalogue, options: object): Promise<
 /** Delivers the events of a recording of the kinds of a catalogue. */
 export async function replayQuark(catalogue: Catalogue, path: string, options: object): Promise<Quark> {
   return newQuark(replayParts(catalogue, path, options))
+}
+
+/** Counters of the tables of other kinds than processes, which are members of the statistics. */
+function tableStats({ all, processes }: Tables): QuarkStats['tables'] {
+  const others = [...all].filter(([, table]) => table !== processes)
+  return Object.fromEntries(others.map(([kind, table]) => [kind, table.stats()]))
 }
 
 function byName(

@@ -15,6 +15,8 @@ export interface LostEvent extends BaseEvent {
   readonly count: number
   /** CPU whose records are missing, when it is known. */
   readonly cpu: number | undefined
+  /** Kind whose table had no room, unless that is the table of processes. */
+  readonly table?: string | undefined
   readonly process: undefined
   readonly relatives?: undefined
 }

@@ -30,6 +30,12 @@ export const lostSpec: EventSpec<LostEvent> = {
       text: 'LOST cpu',
       ecs: 'quark.lost.cpu',
     },
+    table: {
+      type: 'string',
+      doc: 'kind whose table had no room, unless that is the table of processes',
+      text: 'LOST table',
+      ecs: 'quark.lost.table',
+    },
   },
   text: { title: () => 'LOST', isAlarm: true },
   ecs: { action: 'records-lost', category: ['process'], type: ['info'], dataset: 'quark.process' },

@@ -1,4 +1,3 @@
-import type { CgroupNames } from '../process/cgroup-names.js'
 import type { ProcessTable } from '../process/table.js'
 import type { TimeBase } from '../event/time-base.js'
 import type { Clock } from '../pipeline/clock.js'
@@ -7,18 +6,35 @@ import type { Settings } from '../options/declare.js'
 import type { OptionSpecs, SettingsOf } from '../options/spec.js'
 import type { BaseEvent } from '../event/event.js'
 import type { EventSpec } from '../event/spec.js'
+import type { CgroupPaths, KindTable } from '../event/table.js'
 import type { JoinRow } from '../event/join.js'
 import type { RecordGroup, RecordPlace } from '../event/raw.js'
 import type { ShapedType } from '../event/shaped-type.js'
 import type { Fact } from '../facts/fact.js'
 
-/** What events change and are looked up in. */
+/** State that `apply` reads and updates. */
 export interface Tables {
   readonly timeBase: TimeBase
+  /** Options of the queue, with every default filled in. */
+  readonly settings: Readonly<Record<string, unknown>>
   readonly processes: ProcessTable
-  readonly cgroups: CgroupNames
-  /** Whether processes found in /proc become events. */
-  readonly snapshotEvents: boolean
+  readonly cgroups: CgroupPaths
+  /** All tables, by the names of their kinds. */
+  readonly all: ReadonlyMap<string, KindTable>
+  /**
+   * The table that a kind made.
+   *
+   * @throws {RangeError} when it has none
+   */
+  table<T extends KindTable>(kind: string): T
+}
+
+/** What a kind makes its table of. */
+export interface TableContext<T = Settings> {
+  readonly settings: T
+  readonly timeBase: TimeBase
+  /** Undefined where nothing of this machine is to be looked up: in a replay. */
+  readonly hierarchy: CgroupHierarchy | undefined
 }
 
 /**
@@ -71,6 +87,8 @@ export interface Kind<
   /** Records of what existed before the queue was opened, in their own memory. */
   scan?(surroundings: Surroundings<T>, clock: Clock): Iterable<Uint8Array>
   readonly records: readonly RecordType[]
+  /** What it keeps from record to record. */
+  table?(context: TableContext<T>): KindTable
   /** Which of its records may become one event, by default and at least. */
   readonly joins: {
     readonly default: readonly JoinRow[]

@@ -5,6 +5,7 @@ import type { Backend, BackendCounters } from '../backend/backend.js'
 import { monotonicMs } from '../event/time-base.js'
 import type { Clock } from './clock.js'
 import type { BaseEvent } from '../event/event.js'
+import type { Learnt } from '../event/table.js'
 import type { Feed } from './feed.js'
 import type { Pipeline } from './pipeline.js'
 import type { RecordingWriter } from '../recording/writer.js'
@@ -48,7 +49,8 @@ export class LiveFeed implements Feed, RecordSink {
   #checkedSequences: Uint32Array = new Uint32Array(0)
   #isDrained = false
   #toldRecursion = 0
-  #cgroupScans: number
+  /** Tables that learn from elsewhere than from records, and what was recorded of that. */
+  readonly #learnt: { readonly kind: string; readonly learnt: Learnt; version: number }[] = []
 
   constructor(parts: LiveFeedParts) {
     this.#parts = parts
@@ -57,7 +59,9 @@ export class LiveFeed implements Feed, RecordSink {
     this.attached = parts.backend.attached
     this.missing = parts.backend.missing
     this.#first = parts.first
-    this.#cgroupScans = parts.pipeline.tables.cgroups.stats().scans
+    for (const [kind, { learnt }] of parts.pipeline.tables.all) {
+      if (learnt !== undefined) this.#learnt.push({ kind, learnt, version: learnt.version })
+    }
   }
 
   get isBacklogged(): boolean {
@@ -107,11 +111,12 @@ export class LiveFeed implements Feed, RecordSink {
     const { pipeline, recorder } = this.#parts
     pipeline.pump(nowNs, out)
     if (recorder === undefined) return
-    // Names that a scan found during this step must be known to a replay before it.
-    const { cgroups } = pipeline.tables
-    if (cgroups.stats().scans !== this.#cgroupScans) {
-      this.#cgroupScans = cgroups.stats().scans
-      recorder.cgroups(cgroups.names())
+    // What was learnt during this step must be known to a replay before it.
+    for (const known of this.#learnt) {
+      const { kind, learnt, version } = known
+      if (learnt.version === version) continue
+      known.version = learnt.version
+      recorder.table(kind, learnt.save())
     }
     recorder.step(nowNs)
   }

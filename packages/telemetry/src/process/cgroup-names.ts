@@ -2,6 +2,7 @@
 
 import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { monotonicMs } from '../event/time-base.js'
+import type { CgroupPaths, KindTable, Learnt } from '../event/table.js'
 import type { CgroupHierarchy } from './procfs/cgroup-mounts.js'
 
 /** kernfs id of a cgroup: its directory's inode number. A `number` must be exact. */
@@ -17,7 +18,7 @@ export interface CgroupNamesOptions {
 }
 
 /** Totals of one `CgroupNames`. */
-export interface CgroupNamesStats {
+export interface CgroupNamesStats extends Readonly<Record<string, number>> {
   /** Names known now. */
   readonly entries: number
   /** Lookups that found no name, not even in a new scan. */
@@ -41,9 +42,11 @@ const MAX_SCAN_SHARE = 1 / 20
  *
  * When it is full, the name that was looked up or set longest ago is given up.
  */
-export class CgroupNames {
+export class CgroupNames implements KindTable, CgroupPaths {
   /** A bigint is a slow key, so it becomes a number if that is exact, and a string otherwise. */
   readonly #paths = new Map<number | string, string>()
+  /** Names, whoever brought them: a replay has no cgroups to scan. */
+  readonly learnt: Learnt
   readonly #hierarchy: CgroupHierarchy | undefined
   readonly #maxEntries: number
   readonly #nowMs: () => number
@@ -51,11 +54,13 @@ export class CgroupNames {
   #misses = 0
   #scans = 0
   #evicted = 0
+  #evictedByRecords = 0
 
   constructor({ hierarchy, maxEntries = 65_536, nowMs = monotonicMs }: CgroupNamesOptions = {}) {
     this.#hierarchy = hierarchy
     this.#maxEntries = maxEntries
     this.#nowMs = nowMs
+    this.learnt = new FoundNames(this)
   }
 
   /** Learns the names of all cgroups that exist, up to the limit; those near the root come first. Never throws. */
@@ -77,7 +82,7 @@ export class CgroupNames {
         const id = inodeOf(directory)
         if (id === undefined) continue
         if (++found > this.#maxEntries) return
-        this.set(id, path)
+        this.#insert(keyOf(id), path)
         for (const name of directoriesIn(directory)) {
           next.push({
             directory: `${directory}/${name}`,
@@ -91,7 +96,9 @@ export class CgroupNames {
 
   /** Learns one name: `path` begins with `/` and is from the root of the hierarchy. */
   set(id: CgroupId, path: string): void {
+    const before = this.#evicted
     this.#insert(keyOf(id), path)
+    this.#evictedByRecords += this.#evicted - before
   }
 
   #insert(key: number | string, path: string): void {
@@ -145,6 +152,27 @@ export class CgroupNames {
     return Array.from(this.#paths, ([id, path]) => [String(id), path])
   }
 
+  get size(): number {
+    return this.#paths.size
+  }
+
+  /** Names given up for that of a record; those that a scan replaces are not lost: another scan finds them. */
+  get evicted(): number {
+    return this.#evictedByRecords
+  }
+
+  /** A name is never over. */
+  collect(): void {}
+
+  collectInNs(): number {
+    return Number.POSITIVE_INFINITY
+  }
+
+  /** Learns what `names` of another one gave. */
+  add(names: readonly (readonly [id: string, path: string])[]): void {
+    for (const [id, path] of names) this.#insert(keyOf(BigInt(id)), path)
+  }
+
   /** Counters since it was made. */
   stats(): CgroupNamesStats {
     return {
@@ -154,6 +182,35 @@ export class CgroupNames {
       evicted: this.#evicted,
     }
   }
+}
+
+class FoundNames implements Learnt {
+  readonly #names: CgroupNames
+
+  constructor(names: CgroupNames) {
+    this.#names = names
+  }
+
+  get version(): number {
+    return this.#names.stats().scans
+  }
+
+  save(): unknown {
+    return this.#names.names()
+  }
+
+  load(value: unknown): boolean {
+    if (!Array.isArray(value) || !value.every(isName)) return false
+    this.#names.add(value)
+    return true
+  }
+}
+
+/** An id in decimal, and a path. */
+function isName(value: unknown): value is [string, string] {
+  if (!Array.isArray(value)) return false
+  const [id, path] = value as unknown[]
+  return typeof id === 'string' && /^\d{1,20}$/.test(id) && typeof path === 'string'
 }
 
 function keyOf(id: CgroupId): number | string {

@@ -6,6 +6,8 @@ import type { Process } from './process.js'
 import { TimeBase } from '../event/time-base.js'
 import { defaultAggregation, kinds, noAggregation } from '../kinds/index.js'
 import { HAS_ENDING, HAS_IDENTITY } from './known.js'
+import type { KindTable } from '../event/table.js'
+import { World } from '../kinds/world.js'
 import { Pipeline } from '../pipeline/pipeline.js'
 import { insert, record, strings } from '../testing/process-records.js'
 import { CgroupNames } from './cgroup-names.js'
@@ -35,7 +37,13 @@ function pipelineOf({ joins, holdMs, ...options }: Options): Pipeline {
       maxBufferBytes: 1 << 20,
       holdMs,
     },
-    { timeBase, processes: new ProcessTable(options, timeBase), cgroups, snapshotEvents: true },
+    new World(
+      { timeBase, settings: { snapshot: true } as never },
+      new Map([
+        ['process', new ProcessTable(options, timeBase)],
+        ['cgroup', cgroups],
+      ] as [string, KindTable][]),
+    ),
   )
 }
 
@@ -108,7 +116,8 @@ function eventFacts({ process, relatives, ...event }: QuarkEvent): unknown {
 
 /** Takes the steps, and notes all that can be seen from outside. */
 function observe(pipeline: Pipeline, steps: readonly Step[]): unknown[] {
-  const { processes, timeBase, cgroups } = pipeline.tables
+  const { processes, timeBase } = pipeline.tables
+  const cgroups = pipeline.tables.table<CgroupNames>('cgroup')
   const seen: unknown[] = []
   const kept: { event: QuarkEvent; facts: unknown }[] = []
   const starts = new Map<number, number>()

@@ -1,3 +1,4 @@
+import type { KindTable } from '../event/table.js'
 import { isLess, ticksOf, type TimeBase } from '../event/time-base.js'
 import { EndedProcesses } from './ended.js'
 import { NOWHERE, PidIndex } from '../memory/pid-index.js'
@@ -28,7 +29,7 @@ const PACKED_KNOWN = KNOWN_START | KNOWN_EXIT
  * The processes that run, and those that ended within the grace time. A process is its pid and its start
  * time, so a pid that is used again is another process. What was given out never changes.
  */
-export class ProcessTable {
+export class ProcessTable implements KindTable {
   /** Processes removed after their grace time. */
   collected = 0
   /** Processes removed because there were too many, or too many bytes of packed ones. */
@@ -205,6 +206,12 @@ export class ProcessTable {
   collectInNs(nowNs: number): number {
     if (this.#ended.count === 0) return Number.POSITIVE_INFINITY
     return Math.max(0, this.#ended.first.timeNs + this.#options.graceMs * 1e6 + COLLECT_SLACK_NS - nowNs)
+  }
+
+  /** Totals since it was made. */
+  stats(): Readonly<Record<string, number>> {
+    const { size, collected, evicted, truncatedArgv, truncatedEnv, truncatedPaths } = this
+    return { size, collected, evicted, truncatedArgv, truncatedEnv, truncatedPaths }
   }
 
   /** Forgets that the first one ended; false when it has made way for another process before. */

@@ -14,6 +14,7 @@
  *  5 clock     JSON: { bootEpochNs }: the wall clock was set
  *  6 end       JSON: { nowNs }, and everything that is still held is delivered; a file without it was cut short
  *  7 missing   JSON: { cpu, seq }: all records of that CPU up to that number have come, or are lost
+ *  8 table     JSON: { kind, value }: what the table of a kind has learnt from elsewhere than from records
  * ```
  */
 
@@ -29,6 +30,7 @@ export const FRAME_LOST = 4
 export const FRAME_CLOCK = 5
 export const FRAME_END = 6
 export const FRAME_MISSING = 7
+export const FRAME_TABLE = 8
 
 /** Bytes before each record of a step. */
 export const RECORD_HEADER_BYTES = 8

@@ -79,7 +79,7 @@ function life(writer: RecordingWriter, pid: number, startNs: number): void {
 
 /** A recording with a frame of each kind. */
 function fillAll(writer: RecordingWriter): void {
-  writer.cgroups([['18446744073709551615', '/a.slice']])
+  writer.table('cgroup', [['18446744073709551615', '/a.slice']])
   keep(writer, record('snapshot', 0, { pid: 1, tid: 1, known: 15, comm: 'init' }))
   writer.snapshot(MS)
   life(writer, 10, 100 * MS)

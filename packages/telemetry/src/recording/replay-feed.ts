@@ -14,11 +14,14 @@ import {
   FRAME_MISSING,
   FRAME_SNAPSHOT,
   FRAME_STEP,
+  FRAME_TABLE,
 } from './format.js'
 import type { Frame, RecordingReader } from './reader.js'
-import { bootEpochOf, cgroupsOf, endOf, lossOf, missingOf } from './values.js'
+import { bootEpochOf, endOf, lossOf, missingOf, tableOf } from './values.js'
 
 const UNKNOWN_TYPE = 0
+/** What a frame of version 1 was about. */
+const NAMES_OF_CGROUPS = 'cgroup'
 
 export class ReplayFeed implements Feed {
   readonly backend = 'replay'
@@ -70,7 +73,13 @@ export class ReplayFeed implements Feed {
         pipeline.flushScan(out)
         return true
       case FRAME_CGROUPS:
-        for (const [id, path] of this.#reader.json(frame, cgroupsOf)) pipeline.tables.cgroups.set(id, path)
+        this.#reader.json(frame, (value) => this.#learn(NAMES_OF_CGROUPS, value))
+        return false
+      case FRAME_TABLE:
+        this.#reader.json(frame, (value) => {
+          const learnt = tableOf(value)
+          return learnt && this.#learn(learnt.kind, learnt.value)
+        })
         return false
       case FRAME_LOST: {
         const { cause, count } = this.#reader.json(frame, lossOf)
@@ -97,6 +106,12 @@ export class ReplayFeed implements Feed {
           `a frame has the unknown kind ${frame.kind}`,
         )
     }
+  }
+
+  /** Undefined for what no table of that kind can have learnt. */
+  #learn(kind: string, value: unknown): true | undefined {
+    const learnt = this.#pipeline.tables.all.get(kind)?.learnt
+    return learnt?.load(value) === true ? true : undefined
   }
 
   #insert(frame: Frame): number {

@@ -24,10 +24,11 @@ export function headerOf(value: unknown): RecordingHeader | undefined {
   return isWhole ? (value as unknown as RecordingHeader) : undefined
 }
 
-/** Ids and paths of cgroups. */
-export function cgroupsOf(value: unknown): readonly (readonly [id: bigint, path: string])[] | undefined {
-  if (!Array.isArray(value) || !value.every(isNamedId)) return undefined
-  return value.map(([id, path]) => [BigInt(id), path] as const)
+/** What a table has learnt; what it is to look like the table knows. */
+export function tableOf(value: unknown): { kind: string; value: unknown } | undefined {
+  if (!isObject(value)) return undefined
+  const { kind } = value
+  return typeof kind === 'string' ? { kind, value: value['value'] } : undefined
 }
 
 /** A loss that the backend alone knew of. */
@@ -65,10 +66,6 @@ function isDecimal(value: unknown): value is string {
 
 function isUint32(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffff_ffff
-}
-
-function isNamedId(value: unknown): value is [string, string] {
-  return Array.isArray(value) && isDecimal(value[0]) && typeof value[1] === 'string'
 }
 
 function isListOf(value: unknown, members: readonly string[]): boolean {

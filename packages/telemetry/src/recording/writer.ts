@@ -3,7 +3,6 @@ import { crc32 } from 'node:zlib'
 import { QuarkError } from '../errors.js'
 import {
   FILE_HEADER_BYTES,
-  FRAME_CGROUPS,
   FRAME_CLOCK,
   FRAME_END,
   FRAME_HEADER_BYTES,
@@ -11,6 +10,7 @@ import {
   FRAME_MISSING,
   FRAME_SNAPSHOT,
   FRAME_STEP,
+  FRAME_TABLE,
   MAGIC,
   padded,
   RECORD_HEADER_BYTES,
@@ -66,8 +66,9 @@ export class RecordingWriter implements Disposable {
     this.#recordFrame(FRAME_SNAPSHOT, nowNs)
   }
 
-  cgroups(names: readonly (readonly [id: string, path: string])[]): void {
-    this.#json(FRAME_CGROUPS, names)
+  /** What the table of a kind has learnt from elsewhere than from records. */
+  table(kind: string, value: unknown): void {
+    this.#json(FRAME_TABLE, { kind, value })
   }
 
   lost(loss: { cause: string; count: number }): void {

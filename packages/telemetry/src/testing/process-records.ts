@@ -3,7 +3,8 @@
 import { encodeRecord, type FieldsOf, type RecordLayout } from 'quark-ebpf/probe'
 import type { AggregationTable } from '../aggregate/table.js'
 import type { QuarkEvent } from '../kinds/index.js'
-import type { Kind } from '../kinds/kind.js'
+import type { Kind, TableContext } from '../kinds/kind.js'
+import { worldOf } from '../kinds/world.js'
 import { TimeBase } from '../event/time-base.js'
 import { defaultAggregation, kinds } from '../kinds/index.js'
 import {
@@ -21,8 +22,6 @@ import {
 import { cgroupMkdirLayout, cgroupRenameLayout } from '../kinds/cgroup/records.js'
 import { HAS_ENDING, HAS_IDENTITY } from '../process/known.js'
 import { Pipeline } from '../pipeline/pipeline.js'
-import { CgroupNames } from '../process/cgroup-names.js'
-import { ProcessTable } from '../process/table.js'
 
 const layouts = {
   fork: forkLayout,
@@ -83,6 +82,7 @@ export interface TestPipelineOptions {
 export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
   const { graceMs = 4000, maxProcesses = 65_536, snapshotEvents = false, bootEpochNs = 0n } = options
   const timeBase = new TimeBase(bootEpochNs)
+  const settings = { graceMs, maxProcesses, snapshot: snapshotEvents } as unknown as TableContext['settings']
   return new Pipeline(
     {
       kinds: options.kinds ?? kinds,
@@ -92,12 +92,7 @@ export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
       holdMs: options.holdMs ?? 1000,
       releaseEarly: options.releaseEarly ?? true,
     },
-    {
-      timeBase,
-      processes: new ProcessTable({ graceMs, maxProcesses }, timeBase),
-      cgroups: new CgroupNames(),
-      snapshotEvents,
-    },
+    worldOf(options.kinds ?? kinds, { settings, timeBase, hierarchy: undefined }),
   )
 }
 

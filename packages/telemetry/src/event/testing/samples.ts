@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { maybe, u32, u64 } from '../../testing/hostile-text.js'
+import { hostileText, maybe, u32, u64 } from '../../testing/hostile-text.js'
 import type { Samples } from '../../testing/samples.js'
 import type { LostEvent } from '../event.js'
 
@@ -15,14 +15,18 @@ const LOSS: LostEvent = {
   process: undefined,
 }
 
+/** The table of some kind was full. */
+const EVICTION: LostEvent = { ...LOSS, cause: 'evicted', count: 3, cpu: undefined, table: 'toy' }
+
 const anyLoss: fc.Arbitrary<LostEvent> = fc.record({
   kind: fc.constant('lost' as const),
   timeNs: u64,
   cause: fc.constantFrom('ringFull' as const, 'rejected' as const, 'recursion' as const, 'evicted' as const),
   count: u32,
   cpu: maybe(u32),
+  table: maybe(hostileText),
   process: fc.constant(undefined),
 })
 
 /** Of the events that are of no kind. */
-export const samples: Samples = { golden: [LOSS], any: anyLoss }
+export const samples: Samples = { golden: [LOSS, EVICTION], any: anyLoss }

@@ -3,6 +3,7 @@
 import { TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
 import type { RecordGroup } from '../../event/raw.js'
 import { stringTail, textOf } from '../../event/record-text.js'
+import type { CgroupNames } from '../../process/cgroup-names.js'
 import type { Tables } from '../kind.js'
 import { cgroupMkdirLayout } from './records.js'
 
@@ -10,17 +11,21 @@ const ID = cgroupMkdirLayout.at.id >> 2
 const PATH = cgroupMkdirLayout.at.path >> 2
 
 /** A cgroup was made. */
-export function applyCgroupMkdir(group: RecordGroup, { cgroups }: Tables): undefined {
+export function applyCgroupMkdir(group: RecordGroup, tables: Tables): undefined {
   if (!group.next()) return
   const path = pathOf(group)
-  if (path !== undefined) cgroups.set(idOf(group), path)
+  if (path !== undefined) namesIn(tables).set(idOf(group), path)
 }
 
 /** A cgroup was renamed: the record is laid out as one of a new cgroup. */
-export function applyCgroupRename(group: RecordGroup, { cgroups }: Tables): undefined {
+export function applyCgroupRename(group: RecordGroup, tables: Tables): undefined {
   if (!group.next()) return
   const path = pathOf(group)
-  if (path !== undefined) cgroups.rename(idOf(group), path)
+  if (path !== undefined) namesIn(tables).rename(idOf(group), path)
+}
+
+function namesIn(tables: Tables): CgroupNames {
+  return tables.table('cgroup')
 }
 
 function idOf({ words, offsetBytes }: RecordGroup): number {

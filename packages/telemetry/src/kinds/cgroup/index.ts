@@ -1,3 +1,4 @@
+import { CgroupNames } from '../../process/cgroup-names.js'
 import type { Kind } from '../kind.js'
 import { applyCgroupMkdir, applyCgroupRename } from './apply.js'
 import { cgroupFacts } from './facts.js'
@@ -9,6 +10,11 @@ export const cgroupKind: Kind<Record<never, never>, readonly []> = {
   number: 1,
   options: {},
   facts: cgroupFacts,
+  table: ({ hierarchy }) => {
+    const names = new CgroupNames({ hierarchy })
+    names.scan()
+    return names
+  },
   records: [
     { name: 'cgroupMkdir', layout: cgroupMkdirLayout, apply: applyCgroupMkdir, formerType: 6 },
     { name: 'cgroupRename', layout: cgroupRenameLayout, apply: applyCgroupRename, formerType: 7 },

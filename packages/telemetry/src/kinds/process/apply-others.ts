@@ -75,7 +75,7 @@ export function applySnapshot(group: RecordGroup, tables: Tables): SnapshotEvent
   const found = new ProcessRecord(words[w + SNAPSHOT_PID] as number, tables.timeBase)
   readSnapshot(found, group, tables.processes)
   const process = tables.processes.applySnapshot(found)
-  if (!tables.snapshotEvents) return undefined
+  if (tables.settings['snapshot'] !== true) return undefined
   process.isDelivered = true
   return { kind: 'snapshot', timeNs: timeNsOf(words, w, tables), process }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TAIL_TRUNCATED } from 'quark-ebpf/probe'
 import type { QuarkEvent } from '../index.js'
+import type { CgroupNames } from '../../process/cgroup-names.js'
 import type { ProcessEvent } from './events.js'
 import { eventsOf, insert, record, strings, testPipeline } from '../../testing/process-records.js'
 import { noAggregation } from '../index.js'
@@ -26,7 +27,7 @@ function lastProcess(...records: Uint8Array[]): ProcessEvent['process'] {
 
 test('a child has its image, cwd and cgroup from its parent until it tells its own', () => {
   const pipeline = testPipeline()
-  pipeline.tables.cgroups.set(7, '/user')
+  pipeline.tables.table<CgroupNames>('cgroup').set(7, '/user')
   const events = processEvents(
     eventsOf(pipeline, [
       record('exec', 1, {

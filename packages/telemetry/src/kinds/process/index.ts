@@ -4,6 +4,7 @@ import { processEvents } from './event-specs.js'
 import { processFacts } from './facts.js'
 import { processOptions } from './options.js'
 import { scanRecords } from './scrape.js'
+import { ProcessTable } from '../../process/table.js'
 import { applyExecFailed, applySnapshot, applyThread } from './apply-others.js'
 import {
   commLayout,
@@ -25,6 +26,7 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
   options: processOptions,
   facts: processFacts,
   scan: scanRecords,
+  table: ({ settings, timeBase }) => new ProcessTable(settings, timeBase),
   records: [
     { name: 'fork', layout: forkLayout, apply: applyProcessChanges, colour: 'orange' },
     { name: 'exec', layout: execLayout, apply: applyProcessChanges, colour: 'lightslateblue' },

@@ -1,0 +1,48 @@
+/** What kinds keep and look things up in, put together. */
+
+import type { CgroupPaths, KindTable } from '../event/table.js'
+import type { TimeBase } from '../event/time-base.js'
+import { ProcessTable } from '../process/table.js'
+import type { Kind, TableContext, Tables } from './kind.js'
+
+/** The tables of some kinds. */
+export class World implements Tables {
+  readonly timeBase: TimeBase
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly processes: ProcessTable
+  readonly cgroups: CgroupPaths
+  readonly all: ReadonlyMap<string, KindTable>
+
+  /** `all` are the tables by the names of their kinds; without one of processes or cgroups, none are known. */
+  constructor(context: Pick<TableContext, 'timeBase' | 'settings'>, all: ReadonlyMap<string, KindTable>) {
+    this.timeBase = context.timeBase
+    this.settings = context.settings as unknown as Readonly<Record<string, unknown>>
+    this.all = all
+    const processes = all.get('process')
+    this.processes =
+      processes instanceof ProcessTable ? processes : new ProcessTable(NO_PROCESSES, context.timeBase)
+    this.cgroups =
+      (all.get('cgroup') as (KindTable & Partial<CgroupPaths>) | undefined)?.pathOf === undefined
+        ? NO_CGROUPS
+        : (all.get('cgroup') as KindTable & CgroupPaths)
+  }
+
+  table<T extends KindTable>(kind: string): T {
+    const table = this.all.get(kind)
+    if (table === undefined) throw new RangeError(`Kind "${kind}" has no table`)
+    return table as T
+  }
+}
+
+const NO_PROCESSES = { graceMs: 0, maxProcesses: 1 }
+const NO_CGROUPS: CgroupPaths = { pathOf: () => undefined }
+
+/** Makes the tables of kinds. */
+export function worldOf(kinds: readonly Kind[], context: TableContext): World {
+  const tables = new Map<string, KindTable>()
+  for (const kind of kinds) {
+    const table = kind.table?.(context)
+    if (table !== undefined) tables.set(kind.name, table)
+  }
+  return new World(context, tables)
+}

@@ -1,0 +1,85 @@
+import type { LostCause, LostEvent } from '../event/event.js'
+import { LossRecord, lostEventOf, NO_TABLE } from '../event/loss.js'
+import type { RecordPlace } from '../event/raw.js'
+import { NO_SHAPE } from '../event/shapes.js'
+import type { KindTable } from '../event/table.js'
+import type { Tables } from '../kinds/kind.js'
+import type { RecordBuffer } from '../order/buffer.js'
+
+/** The table of which losses are said without its name: there was no other one at first. */
+const UNNAMED = 'process'
+
+/** Where a loss may have come from; what has another lane is of no known CPU. */
+export interface Lanes {
+  readonly cpus: number
+  readonly lanes: number
+}
+
+/**
+ * Puts losses among the records, at the time of the record before, or of the last step if that came later. Those of
+ * this process's making come in crowds: they are reported once for many.
+ */
+export class Losses {
+  /** Broken records. */
+  rejected = 0
+  readonly #buffer: RecordBuffer
+  readonly #tables: Tables
+  readonly #lanes: Lanes
+  readonly #record = new LossRecord()
+  /** Tables, the names that losses give them, and what was reported of each. */
+  readonly #all: readonly KindTable[]
+  readonly #names: readonly string[]
+  readonly #reportedEvicted: Float64Array
+  #reportedRejected = 0
+  #latestLo = 0
+  #latestHi = 0
+
+  constructor(buffer: RecordBuffer, tables: Tables, lanes: Lanes) {
+    this.#buffer = buffer
+    this.#tables = tables
+    this.#lanes = lanes
+    this.#all = [...tables.all.values()]
+    this.#names = [...tables.all.keys()]
+    this.#reportedEvicted = new Float64Array(this.#all.length)
+  }
+
+  /** Halves of a time on CLOCK_BOOTTIME. */
+  noteTime(lo: number, hi: number): void {
+    this.#latestLo = lo
+    this.#latestHi = hi
+  }
+
+  note(cause: LostCause, count: number, lane?: number, table = NO_TABLE): void {
+    const { cpus, lanes } = this.#lanes
+    const cpu = lane !== undefined && lane < lanes ? lane % cpus : undefined
+    const { words, bytes } = this.#record
+    this.#record.set(this.#latestLo, this.#latestHi, cause, count, cpu, table)
+    this.#buffer.insert(words, bytes, 0, bytes.length, 0, 0, NO_SHAPE)
+  }
+
+  /** Reports broken records. */
+  reportRejected(): void {
+    if (this.rejected === this.#reportedRejected) return
+    this.note('rejected', this.rejected - this.#reportedRejected)
+    this.#reportedRejected = this.rejected
+  }
+
+  /** Reports broken records, and what tables had no room for; false if there was nothing. */
+  reportOwn(): boolean {
+    let hasAny = this.rejected !== this.#reportedRejected
+    this.reportRejected()
+    for (let at = 0; at < this.#all.length; at++) {
+      const evicted = (this.#all[at] as KindTable).evicted - (this.#reportedEvicted[at] as number)
+      if (evicted === 0) continue
+      hasAny = true
+      this.note('evicted', evicted, undefined, this.#names[at] === UNNAMED ? NO_TABLE : at)
+      ;(this.#reportedEvicted[at] as number) += evicted
+    }
+    return hasAny
+  }
+
+  /** The event of a loss that was put among the records. */
+  eventOf(place: RecordPlace): LostEvent {
+    return lostEventOf(place, this.#tables.timeBase.bootEpochNs, this.#names)
+  }
+}

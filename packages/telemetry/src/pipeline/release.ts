@@ -1,0 +1,54 @@
+import type { Aggregator } from '../aggregate/aggregate.js'
+import type { RecordShapes } from '../event/shapes.js'
+import type { RecordType } from '../kinds/kind.js'
+import type { RecordBuffer } from '../order/buffer.js'
+
+/**
+ * A record that no other can join waits only so long, for older ones of other CPUs. They write into one ring,
+ * in nearly the order of time, so this is ample.
+ */
+const ORDER_TIME_NS = 20e6
+
+/** Decides how long records are held. */
+export class Release {
+  readonly #buffer: RecordBuffer
+  readonly #shapes: RecordShapes<RecordType>
+  readonly #aggregator: Aggregator
+  readonly #isEarly: boolean
+
+  /** @param isEarly whether an event that cannot grow any more is delivered before its hold time is over */
+  constructor(
+    buffer: RecordBuffer,
+    shapes: RecordShapes<RecordType>,
+    aggregator: Aggregator,
+    isEarly: boolean,
+  ) {
+    this.#buffer = buffer
+    this.#shapes = shapes
+    this.#aggregator = aggregator
+    this.#isEarly = isEarly
+  }
+
+  /** When the oldest record is to be delivered, on the clock of the buffer. */
+  dueNs(oldest: number): number {
+    const buffer = this.#buffer
+    const holdNs = buffer.holdTimeNs()
+    const dueNs = buffer.timeOf(oldest) + holdNs
+    if (!this.#isEarly) return dueNs
+    const last = this.#lastOwn(oldest)
+    const isComplete =
+      this.#aggregator.isChildless(buffer.shapeOf(oldest)) ||
+      this.#shapes.at(buffer.shapeOf(last))?.recordType.isLast === true
+    return isComplete ? Math.min(dueNs, buffer.timeOf(last) + Math.min(holdNs, ORDER_TIME_NS)) : dueNs
+  }
+
+  /** The last record of a record's chain that is of the chain's own kind. */
+  #lastOwn(index: number): number {
+    const buffer = this.#buffer
+    let last = buffer.lastOf(index)
+    while (last !== index && this.#shapes.at(buffer.shapeOf(last))?.isForeign === true) {
+      last = buffer.previousOf(last)
+    }
+    return last
+  }
+}
