@@ -39,7 +39,7 @@ const MATRIX = [
 ]
 /** What `--ci` runs there: what depends on the kernel most. All of it would take longer than a change may wait. */
 const CI_FILES =
-  /ebpf\/.*\/(session\/session|session\/rings|session\/levels|kernel\/features)\.kernel|\/backend\/(facts|ebpf\/ebpf|kprobe\/scenario|proc-connector\/proc-connector|audit\/audit)\.kernel|\/scenario\.kernel|\/doctor\.kernel/
+  /ebpf\/.*\/(session\/(session|rings|levels|hooks|results|dispatch|cgroup|iterator)|kernel\/features)\.kernel|\/backend\/(facts|ebpf\/ebpf|kprobe\/scenario|proc-connector\/proc-connector|audit\/audit)\.kernel|\/scenario\.kernel|\/doctor\.kernel/
 const CI_LIMIT_MS = 15 * 60_000
 /** Each has one CPU: with a CPU for each, they do not make each other slower. */
 const AT_ONCE = Math.max(1, Math.min(4, availableParallelism()))

@@ -180,6 +180,7 @@ export {
   type RecordingProbe,
 } from './probe.js'
 export { decodeRecord, type EncodableFieldsOf, encodeRecord, type RecordHeader } from './codec.js'
+export { type EntryBody, pair, type Pair, type PairOptions } from './pair.js'
 export { type CompiledProbe, compileProbe } from './compile.js'
 export type { Assignment, MissingField, Target } from './target.js'
 export { inTask } from './contexts.js'
