@@ -1,7 +1,10 @@
-import type { Btf } from '../btf/index.js'
-import type { Flavor } from '../probe/index.js'
-
 /** How a session is opened. */
+
+import type { Btf } from '../btf/index.js'
+import { levelsOf } from '../probe/contexts.js'
+import type { Flavor, Probe } from '../probe/index.js'
+import { type LevelSizes, MAX_LEVELS } from '../probe/scratch.js'
+
 export interface SessionOptions {
   readonly btf: Btf
   /** Bytes of the ring: a power of two and a multiple of the page size. */
@@ -44,4 +47,19 @@ export interface SessionOptions {
    * of them; in the one ring of all CPUs, a record for each other lane may come on top.
    */
   readonly shares?: ReadonlyMap<number, number>
+}
+
+/** A task, a softirq in it, and an interrupt in that. */
+const USUAL_LEVELS = 3
+
+/** @throws {RangeError} for levels that cannot be */
+export function sizesOf({ levels }: SessionOptions, records: number | readonly Probe[]): LevelSizes {
+  if (levels !== undefined && (!Number.isInteger(levels) || levels < 1 || levels > MAX_LEVELS)) {
+    throw new RangeError(`Cannot open a session with ${levels} levels: give 1 to ${MAX_LEVELS}`)
+  }
+  if (typeof records === 'number') {
+    return { levels: levels ?? USUAL_LEVELS, maxRecordBytes: records, nestedRecordBytes: records }
+  }
+  const needed = levelsOf(records)
+  return { ...needed, levels: levels ?? needed.levels }
 }

@@ -1,51 +1,24 @@
 /** A session: probes compiled for this kernel, loaded, attached, and one ring that they all write to. */
 
 import { IteratorLink } from '../attach/index.js'
-import { type AssembledCode, resolveMaps } from '../asm/index.js'
-import type { Btf } from '../btf/index.js'
-import { BuildError, ClosedError } from '../errors.js'
-import { VerifierError } from '../sys/errors.js'
-import { probeFeature } from '../kernel/features.js'
-import { kernelPreempts } from '../kernel/preemption.js'
+import { ClosedError } from '../errors.js'
 import { BpfMap, possibleCpuCount } from '../map/map.js'
-import {
-  type Assignment,
-  type CompiledProbe,
-  compileProbe,
-  type Flavor,
-  type Hook,
-  type MissingField,
-  type Probe,
-  type MapParts,
-  type TypedMap,
-  type Target,
-} from '../probe/index.js'
-import { standInOf } from '../probe/compile.js'
-import { mapsOf } from '../probe/probe.js'
-import { levelsOf } from '../probe/contexts.js'
-import {
-  COUNTERS,
-  type LevelSizes,
-  MAX_LEVELS,
-  MAX_NOTES,
-  RING_MAP,
-  scratchLayout,
-} from '../probe/scratch.js'
-import { Program, type ProgramInfo } from '../program/program.js'
+import type { Flavor, MapParts, MissingField, Probe, TypedMap } from '../probe/index.js'
+import { RING_MAP, scratchLayout } from '../probe/scratch.js'
+import type { ProgramInfo } from '../program/program.js'
 import type { RecordSink } from '../ring/cursor.js'
 import { RingReader } from '../ring/ringbuf.js'
-import { attachProgram, flavorsOf, hookName, type ProbeLink, programKind } from './hooks.js'
-import { canShare, type Reservation, SessionCalls } from './dispatch.js'
 import { splitFrames } from './frames.js'
+import { attachProgram, hookName, type ProbeLink } from './hooks.js'
 import { SessionLanes } from './lanes.js'
+import { type LoadedPrograms, SessionLoader } from './loader.js'
 import { SessionMaps } from './maps.js'
+import { type SessionOptions, sizesOf } from './options.js'
 import { SessionMap } from './session-map.js'
 import { SessionRings, wakeRingBytes } from './rings.js'
 import { SessionShares } from './shares.js'
-import type { SessionOptions } from './options.js'
 import { type Sleep, SessionSleep } from './sleep.js'
 import { pageSizeBytes } from '../sys/libc.js'
-import { kernelAtLeast } from '../sys/platform.js'
 
 /** A probe that runs. */
 export interface AttachedProbe {
@@ -72,20 +45,7 @@ export interface SessionCounters {
   readonly lost: Map<number, number>
 }
 
-/** A task, a softirq in it, and an interrupt in that. */
-const USUAL_LEVELS = 3
-
-const FLAVORS: readonly Flavor[] = ['direct', 'probeRead']
-
-interface Programs {
-  readonly program: Program
-  /** Works where the kernel skipped the program (probe/stand-in.ts). */
-  readonly standIn: Program | undefined
-  /** What the program is called by, if it is not at its tracepoint itself. */
-  readonly reservation: Reservation | undefined
-}
-
-interface Running extends Programs {
+interface Running extends Pick<LoadedPrograms, 'program' | 'standIn'> {
   readonly attached: AttachedProbe
   /** The last to be opened is the first to be closed. */
   readonly links: readonly ProbeLink[]
@@ -97,34 +57,24 @@ interface Running extends Programs {
  */
 export class ProbeSession implements Disposable {
   readonly ringSizeBytes: number
-  readonly #options: Omit<SessionOptions, 'btf'>
-  #btf: Btf | undefined
+  readonly #cgroup: string | undefined
   readonly #maps: SessionMaps
-  readonly #calls: SessionCalls
+  readonly #loader: SessionLoader
   readonly #lanes: SessionLanes
-  readonly #shares: SessionShares | undefined
-  /** Which counter each record type has. */
-  readonly #counters = new Map<number, number>()
-  #notes = 0
   readonly #kernelMemoryBytes: number
   /** All records, or, where the CPUs have rings of their own, what wakes the reader. */
   readonly #reader: RingReader
   readonly #cpuRings: SessionRings | undefined
   readonly #sleep: SessionSleep
   readonly #running: Running[] = []
-  /** All that were loaded, whether or not they run. */
-  readonly #programs: Program[] = []
   #closed = false
 
   private constructor(options: SessionOptions, resources: Resources) {
     this.ringSizeBytes = options.ringSizeBytes
-    const { btf, ...others } = options
-    this.#options = others
-    this.#btf = btf
+    this.#cgroup = options.cgroup
     this.#maps = resources.maps
-    this.#calls = new SessionCalls(resources.maps)
+    this.#loader = new SessionLoader(options, resources)
     this.#lanes = resources.lanes
-    this.#shares = resources.shares
     this.#reader = resources.reader
     this.#cpuRings = resources.cpuRings
     this.#sleep = resources.sleep
@@ -213,77 +163,20 @@ export class ProbeSession implements Disposable {
    */
   load(probe: Probe): LoadedProbe {
     this.#check()
-    const flavors = flavorsOf(probe.hook, this.#options.flavors ?? FLAVORS)
-    const mayShare =
-      this.#options.shareCalls !== false &&
-      !this.#calls.isFull &&
-      canShare(probe.hook, this.#target('direct'))
-    const shared = mayShare ? flavors.map((flavor) => ({ flavor, shares: true })) : []
-    let assignment: Assignment | undefined
-    let refusal: VerifierError | undefined
-    for (const { flavor, shares } of [...shared, ...flavors.map((flavor) => ({ flavor, shares: false }))]) {
-      try {
-        const target = this.#target(flavor)
-        assignment ??= this.#assign(probe, target)
-        return this.#loadIn(probe, target, assignment, shares)
-      } catch (error) {
-        // Only the verifier's verdict depends on how memory is read.
-        if (!(error instanceof VerifierError)) throw error
-        refusal ??= error
-      }
-    }
-    throw refusal ?? new BuildError(`Cannot load probe "${probe.name}": no flavour to try`)
+    const loaded = this.#loader.load(probe)
+    return { probe, attach: () => this.#attach(loaded) }
   }
 
-  #loadIn(probe: Probe, target: Target, assignment: Assignment, shares: boolean): LoadedProbe {
-    const { flavor } = target
-    const { hook } = probe
-    const reservation = shares
-      ? this.#calls.reserve(hook, target, (code) => this.#loadCode(hook.target, hook, code, flavor))
-      : undefined
-    const compiled = compileProbe(probe, target, { ...assignment, next: reservation?.next.spec.name })
-    const program = this.#load(compiled, flavor)
-    const standIn = this.#loadStandIn(probe, flavor, assignment)
-    const programs = { program, standIn, reservation }
-    return { probe, attach: () => this.#attach(compiled, programs, flavor) }
-  }
-
-  #loadStandIn(probe: Probe, flavor: Flavor, assignment: Assignment): Program | undefined {
-    const target = this.#target(flavor)
-    if (standInOf(probe, target) === undefined) return undefined
-    return this.#load(compileProbe(probe, target, { ...assignment, role: 'standIn' }), flavor)
-  }
-
-  /** What of the scratch is this probe's. */
-  #assign(probe: Probe, target: Target): Assignment {
-    const hasStandIn = standInOf(probe, target) !== undefined
-    const note = hasStandIn ? this.#notes++ : 0
-    if (note >= MAX_NOTES) {
-      throw new BuildError(
-        `Cannot load probe "${probe.name}": a session has at most ${MAX_NOTES} tracepoints`,
-      )
-    }
-    const { record } = probe
-    if (record === undefined) return { role: 'first', counter: 0, share: undefined, note, next: undefined }
-    const counter = this.#counters.get(record.type) ?? this.#counters.size
-    if (counter >= COUNTERS) {
-      throw new BuildError(
-        `Cannot load probe "${probe.name}": a session has at most ${COUNTERS} types of records`,
-      )
-    }
-    this.#counters.set(record.type, counter)
-    return { role: 'first', counter, share: this.#shares?.shareOf(record.type), note, next: undefined }
-  }
-
-  #attach({ probe, missing }: CompiledProbe, programs: Programs, flavor: Flavor): AttachedProbe {
+  #attach({ compiled, flavor, ...programs }: LoadedPrograms): AttachedProbe {
     this.#check()
+    const { probe, missing } = compiled
     const { program, standIn, reservation } = programs
     const { hook } = probe
-    const where = { flavor, cgroup: this.#options.cgroup }
+    const where = { flavor, cgroup: this.#cgroup }
     const links: ProbeLink[] = [
       reservation === undefined
         ? attachProgram(hook, program, where)
-        : this.#calls.attach(hook, program, reservation, where),
+        : this.#loader.calls.attach(hook, program, reservation, where),
     ]
     try {
       // The kernel calls programs of a tracepoint in the order in which they were attached.
@@ -299,57 +192,13 @@ export class ProbeSession implements Disposable {
       missing,
       info: () => program.info(),
     }
-    this.#running.push({ attached, ...programs, links })
+    this.#running.push({ attached, program, standIn, links })
     return attached
   }
 
   /** No more probes will be loaded: gives up the BTF, which takes megabytes where the kernel does not let it be mapped. */
   seal(): void {
-    this.#btf = undefined
-  }
-
-  #openBtf(): Btf {
-    if (this.#btf === undefined) throw new BuildError('Cannot load another probe: the session is sealed')
-    return this.#btf
-  }
-
-  #target(flavor: Flavor): Target {
-    const { loop, preemptible, probeRead } = this.#options
-    const preempts = this.#options.kernelPreempts
-    return {
-      btf: this.#openBtf(),
-      flavor,
-      loop: loop ?? (probeFeature('bpfLoop').supported ? 'helper' : 'bounded'),
-      architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
-      cpus: this.#lanes.cpus,
-      scratch: this.#lanes.layout,
-      ringSizeBytes: this.ringSizeBytes,
-      cpuRings: this.#cpuRings?.layout,
-      preemptible: preemptible ?? kernelAtLeast('6.19'),
-      // Found out by those who ask: it can take a system call or some.
-      get kernelPreempts() {
-        return preempts ?? kernelPreempts()
-      },
-      probeRead: probeRead ?? probeFeature('probeReadKernel').supported,
-    }
-  }
-
-  #load({ probe, code, declaration }: CompiledProbe, flavor: Flavor): Program {
-    for (const map of mapsOf(probe)) this.#maps.declare(map)
-    return this.#loadCode(probe.name, probe.hook, code, flavor, declaration)
-  }
-
-  /** Loads a program, which the session closes. */
-  #loadCode(name: string, hook: Hook, code: AssembledCode, flavor: Flavor, declaration?: string): Program {
-    const program = Program.load({
-      name,
-      code: resolveMaps(code, (map) => this.#maps.fdOf(map)),
-      ...(declaration === undefined ? {} : { declaration }),
-      functions: code.functions,
-      ...programKind(hook, flavor, this.#openBtf()),
-    })
-    this.#programs.push(program)
-    return program
+    this.#loader.seal()
   }
 
   /**
@@ -418,7 +267,7 @@ export class ProbeSession implements Disposable {
     this.#check()
     const produced = new Map<number, number>()
     const lost = new Map<number, number>()
-    for (const [type, counter] of this.#counters) {
+    for (const [type, counter] of this.#loader.counters) {
       const count = this.#lanes.count(counter)
       produced.set(type, count.produced)
       lost.set(type, count.lost)
@@ -454,7 +303,7 @@ export class ProbeSession implements Disposable {
   recursionMisses(): number {
     this.#check()
     const programs = this.#running.reduce((sum, { program }) => sum + program.info().recursionMisses, 0)
-    const skipped = programs + this.#calls.recursionMisses()
+    const skipped = programs + this.#loader.calls.recursionMisses()
     // Read second: a run that is made up for is skipped first.
     const { stoodIn } = this.#lanes
     return Math.max(0, skipped - stoodIn)
@@ -476,7 +325,7 @@ export class ProbeSession implements Disposable {
     if (this.#closed) return
     this.#closed = true
     for (const running of this.#running) closeLinks(running)
-    for (const program of this.#programs) program.close()
+    this.#loader.close()
     this.#sleep.close()
     this.#reader.close()
     this.#cpuRings?.close()
@@ -504,16 +353,4 @@ interface Resources {
 
 function closeLinks({ links }: Pick<Running, 'links'>): void {
   for (const link of links.toReversed()) link.close()
-}
-
-/** @throws {RangeError} for levels that cannot be */
-function sizesOf({ levels }: SessionOptions, records: number | readonly Probe[]): LevelSizes {
-  if (levels !== undefined && (!Number.isInteger(levels) || levels < 1 || levels > MAX_LEVELS)) {
-    throw new RangeError(`Cannot open a session with ${levels} levels: give 1 to ${MAX_LEVELS}`)
-  }
-  if (typeof records === 'number') {
-    return { levels: levels ?? USUAL_LEVELS, maxRecordBytes: records, nestedRecordBytes: records }
-  }
-  const needed = levelsOf(records)
-  return { ...needed, levels: levels ?? needed.levels }
 }

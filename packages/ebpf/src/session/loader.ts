@@ -1,0 +1,190 @@
+/** How a session makes programs of probes: compiled for this kernel, and loaded in the first way that it accepts. */
+
+import { type AssembledCode, resolveMaps } from '../asm/index.js'
+import type { Btf } from '../btf/index.js'
+import { BuildError } from '../errors.js'
+import { probeFeature } from '../kernel/features.js'
+import { kernelPreempts } from '../kernel/preemption.js'
+import { standInOf } from '../probe/compile.js'
+import {
+  type Assignment,
+  type CompiledProbe,
+  compileProbe,
+  type Flavor,
+  type Hook,
+  type Probe,
+  type Target,
+} from '../probe/index.js'
+import { mapsOf } from '../probe/probe.js'
+import { COUNTERS, MAX_NOTES } from '../probe/scratch.js'
+import { Program } from '../program/program.js'
+import { VerifierError } from '../sys/errors.js'
+import { kernelAtLeast } from '../sys/platform.js'
+import { canShare, type Reservation, SessionCalls } from './dispatch.js'
+import { flavorsOf, programKind } from './hooks.js'
+import type { SessionLanes } from './lanes.js'
+import type { SessionMaps } from './maps.js'
+import type { SessionOptions } from './options.js'
+import type { SessionRings } from './rings.js'
+import type { SessionShares } from './shares.js'
+
+const FLAVORS: readonly Flavor[] = ['direct', 'probeRead']
+
+/** What programs of a session share. */
+interface Resources {
+  readonly maps: SessionMaps
+  readonly lanes: SessionLanes
+  readonly shares: SessionShares | undefined
+  readonly cpuRings: SessionRings | undefined
+}
+
+/** The programs of a probe, which are not attached yet. */
+export interface LoadedPrograms {
+  readonly compiled: CompiledProbe
+  readonly flavor: Flavor
+  readonly program: Program
+  /** Works where the kernel skipped the program (probe/stand-in.ts). */
+  readonly standIn: Program | undefined
+  /** What the program is called by, if it is not at its tracepoint itself. */
+  readonly reservation: Reservation | undefined
+}
+
+export class SessionLoader {
+  readonly calls: SessionCalls
+  /** Which counter each record type has. */
+  readonly counters = new Map<number, number>()
+  readonly #options: Omit<SessionOptions, 'btf'>
+  readonly #resources: Resources
+  /** All that were loaded, whether or not they run. */
+  readonly #programs: Program[] = []
+  #btf: Btf | undefined
+  #notes = 0
+
+  constructor({ btf, ...options }: SessionOptions, resources: Resources) {
+    this.calls = new SessionCalls(resources.maps)
+    this.#options = options
+    this.#resources = resources
+    this.#btf = btf
+  }
+
+  /** See `ProbeSession.load`. */
+  load(probe: Probe): LoadedPrograms {
+    const flavors = flavorsOf(probe.hook, this.#options.flavors ?? FLAVORS)
+    const mayShare =
+      this.#options.shareCalls !== false && !this.calls.isFull && canShare(probe.hook, this.#target('direct'))
+    const shared = mayShare ? flavors.map((flavor) => ({ flavor, shares: true })) : []
+    let assignment: Assignment | undefined
+    let refusal: VerifierError | undefined
+    for (const { flavor, shares } of [...shared, ...flavors.map((flavor) => ({ flavor, shares: false }))]) {
+      try {
+        const target = this.#target(flavor)
+        assignment ??= this.#assign(probe, target)
+        return this.#loadIn(probe, target, assignment, shares)
+      } catch (error) {
+        // Only the verifier's verdict depends on how memory is read.
+        if (!(error instanceof VerifierError)) throw error
+        refusal ??= error
+      }
+    }
+    throw refusal ?? new BuildError(`Cannot load probe "${probe.name}": no flavour to try`)
+  }
+
+  #loadIn(probe: Probe, target: Target, assignment: Assignment, shares: boolean): LoadedPrograms {
+    const { flavor } = target
+    const { hook } = probe
+    const reservation = shares
+      ? this.calls.reserve(hook, target, (code) => this.#loadCode(hook.target, hook, code, flavor))
+      : undefined
+    const compiled = compileProbe(probe, target, { ...assignment, next: reservation?.next.spec.name })
+    const program = this.#load(compiled, flavor)
+    const standIn = this.#loadStandIn(probe, flavor, assignment)
+    return { compiled, flavor, program, standIn, reservation }
+  }
+
+  #loadStandIn(probe: Probe, flavor: Flavor, assignment: Assignment): Program | undefined {
+    const target = this.#target(flavor)
+    if (standInOf(probe, target) === undefined) return undefined
+    return this.#load(compileProbe(probe, target, { ...assignment, role: 'standIn' }), flavor)
+  }
+
+  /** What of the scratch is this probe's. */
+  #assign(probe: Probe, target: Target): Assignment {
+    const hasStandIn = standInOf(probe, target) !== undefined
+    const note = hasStandIn ? this.#notes++ : 0
+    if (note >= MAX_NOTES) {
+      throw new BuildError(
+        `Cannot load probe "${probe.name}": a session has at most ${MAX_NOTES} tracepoints`,
+      )
+    }
+    const { record } = probe
+    if (record === undefined) return { role: 'first', counter: 0, share: undefined, note, next: undefined }
+    const counter = this.counters.get(record.type) ?? this.counters.size
+    if (counter >= COUNTERS) {
+      throw new BuildError(
+        `Cannot load probe "${probe.name}": a session has at most ${COUNTERS} types of records`,
+      )
+    }
+    this.counters.set(record.type, counter)
+    return {
+      role: 'first',
+      counter,
+      share: this.#resources.shares?.shareOf(record.type),
+      note,
+      next: undefined,
+    }
+  }
+
+  /** Gives up the BTF. */
+  seal(): void {
+    this.#btf = undefined
+  }
+
+  /** Closes all programs that were loaded. */
+  close(): void {
+    for (const program of this.#programs) program.close()
+  }
+
+  #openBtf(): Btf {
+    if (this.#btf === undefined) throw new BuildError('Cannot load another probe: the session is sealed')
+    return this.#btf
+  }
+
+  #target(flavor: Flavor): Target {
+    const { loop, preemptible, probeRead } = this.#options
+    const preempts = this.#options.kernelPreempts
+    return {
+      btf: this.#openBtf(),
+      flavor,
+      loop: loop ?? (probeFeature('bpfLoop').supported ? 'helper' : 'bounded'),
+      architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
+      cpus: this.#resources.lanes.cpus,
+      scratch: this.#resources.lanes.layout,
+      ringSizeBytes: this.#options.ringSizeBytes,
+      cpuRings: this.#resources.cpuRings?.layout,
+      preemptible: preemptible ?? kernelAtLeast('6.19'),
+      // Found out by those who ask: it can take a system call or some.
+      get kernelPreempts() {
+        return preempts ?? kernelPreempts()
+      },
+      probeRead: probeRead ?? probeFeature('probeReadKernel').supported,
+    }
+  }
+
+  #load({ probe, code, declaration }: CompiledProbe, flavor: Flavor): Program {
+    for (const map of mapsOf(probe)) this.#resources.maps.declare(map)
+    return this.#loadCode(probe.name, probe.hook, code, flavor, declaration)
+  }
+
+  /** Loads a program, which the session closes. */
+  #loadCode(name: string, hook: Hook, code: AssembledCode, flavor: Flavor, declaration?: string): Program {
+    const program = Program.load({
+      name,
+      code: resolveMaps(code, (map) => this.#resources.maps.fdOf(map)),
+      ...(declaration === undefined ? {} : { declaration }),
+      functions: code.functions,
+      ...programKind(hook, flavor, this.#openBtf()),
+    })
+    this.#programs.push(program)
+    return program
+  }
+}
