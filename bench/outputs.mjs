@@ -22,11 +22,7 @@ async function load(entry) {
   const ecs = library.createEcs({
     userName: (uid) => asked.quark.userName(uid),
     groupName: (gid) => asked.quark.groupName(gid),
-<<<<<<< HEAD
     // Of builds before parents came with the event.
-=======
-    // Builds before `event.relatives` look relatives up while they write.
->>>>>>> 2623871 (docs: an event is declared; a field of an event; what is generated)
     lookup: (pid) => asked.quark.lookup(pid),
   })
   return { library, asked, ecs, times: { text: [], json: [], ecs: [] } }

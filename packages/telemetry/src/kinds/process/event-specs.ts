@@ -1,7 +1,8 @@
 /** What the events of processes mean. */
 
 import type { EventSpec, FieldSpec, ObjectSpec } from '../../event/spec.js'
-import { idsObject, processObject } from '../../process/spec.js'
+import { processObject } from '../../process/spec.js'
+import { idsObject } from '../../process/spec-parts.js'
 import type {
   ExecFailedEvent,
   IdChange,
