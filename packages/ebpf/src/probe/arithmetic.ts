@@ -74,6 +74,16 @@ export function not(value: Scalar): Scalar {
   return binary('==', value, 0)
 }
 
+/** The first of the values that is not 0, or 0: what comes behind it is not read. */
+export function firstNonZero(...values: readonly [Scalar, ...Scalar[]]): Scalar {
+  return fromNode({ kind: 'firstNonZero', choices: values.map(nodeOf) })
+}
+
+/** `value` if the condition holds, else 0: then the value is not read. */
+export function ifThen(condition: Scalar, value: Operand): Scalar {
+  return fromNode({ kind: 'ifThen', condition: nodeOf(condition), value: operandNode(value) })
+}
+
 /**
  * 1 when `value` is one of the numbers, else 0: a search that halves them, however many there are. Members of a signed
  * type are widened by their sign, so that -1 finds them.

@@ -42,14 +42,22 @@ export function emitBranch(computer: Computer, expr: ResolvedExpr, goal: Goal): 
     emitOneOf(computer, expr.value, expr.numbers, goal)
     return
   }
+  if (expr.kind === 'ifThen') {
+    emitJunction(computer, [expr.condition, expr.value], goal, false)
+    return
+  }
+  if (expr.kind === 'firstNonZero') {
+    emitJunction(computer, expr.choices, goal, true)
+    return
+  }
   if (expr.kind !== 'binary') {
     emitNumber(computer, expr, goal)
     return
   }
   const { op, left, right } = expr
   const areTruths = isTruth(left) && isTruth(right)
-  if (areTruths && op === '&') emitJunction(computer, left, right, goal, false)
-  else if (areTruths && op === '|') emitJunction(computer, left, right, goal, true)
+  if (areTruths && op === '&') emitJunction(computer, [left, right], goal, false)
+  else if (areTruths && op === '|') emitJunction(computer, [left, right], goal, true)
   else if (isZero(right) && (op === '==' || op === '!=')) {
     emitBranch(computer, left, { label: goal.label, when: op === '!=' ? goal.when : !goal.when })
   } else if (isComparison(op)) {
@@ -62,22 +70,20 @@ export function emitBranch(computer: Computer, expr: ResolvedExpr, goal: Goal): 
   } else emitNumber(computer, expr, goal)
 }
 
-/** Two truths, of which the left one decides if it is `decisive`: 1 in an `or`, 0 in an `and`. */
+/** Parts of which the first that is `decisive` decides: one that is not 0 in an `or`, one that is 0 in an `and`. */
 function emitJunction(
   computer: Computer,
-  left: ResolvedExpr,
-  right: ResolvedExpr,
+  parts: readonly ResolvedExpr[],
   goal: Goal,
   decisive: boolean,
 ): void {
   if (goal.when === decisive) {
-    emitBranch(computer, left, goal)
-    emitBranch(computer, right, goal)
+    for (const part of parts) emitBranch(computer, part, goal)
     return
   }
   const decided = computer.asm.uniqueLabel('decided')
-  emitBranch(computer, left, { label: decided, when: decisive })
-  emitBranch(computer, right, goal)
+  for (const part of parts.slice(0, -1)) emitBranch(computer, part, { label: decided, when: decisive })
+  for (const part of parts.slice(-1)) emitBranch(computer, part, goal)
   computer.asm.label(decided)
   computer.temporaries.label(decided, true)
 }

@@ -25,6 +25,10 @@ export function describe(node: ExprNode, argumentNames: readonly string[]): stri
       return node.choices.map(text).join(' ?? ')
     case 'binary':
       return `(${text(node.left)} ${node.op} ${text(node.right)})`
+    case 'firstNonZero':
+      return `(${node.choices.map(text).join(' ?: ')})`
+    case 'ifThen':
+      return `(${text(node.condition)} ? ${text(node.value)})`
     case 'oneOf':
       return `(${text(node.value)} in [${node.numbers.join(', ')}])`
     case 'path': {

@@ -279,6 +279,9 @@ class Planner {
         return { ...node, left: this.#translate(node.left), right: this.#translate(node.right) }
       case 'oneOf':
         return { ...node, value: this.#translate(node.value) }
+      case 'ifThen':
+        return { ...node, condition: this.#translate(node.condition), value: this.#translate(node.value) }
+      case 'firstNonZero':
       case 'firstOf':
         return { ...node, choices: node.choices.map((choice) => this.#translate(choice)) }
       case 'resolves':

@@ -27,8 +27,10 @@ export {
   add,
   and,
   eq,
+  firstNonZero,
   ge,
   gt,
+  ifThen,
   le,
   lt,
   mul,
@@ -65,6 +67,7 @@ export type {
   ProbeMapType,
 } from './nodes.js'
 export type { BinaryOp } from './operators.js'
+export { walkUp, type WalkOptions } from './walk-up.js'
 export { userStruct, type UserStruct } from './user.js'
 export {
   chars,

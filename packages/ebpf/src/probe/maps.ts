@@ -248,6 +248,11 @@ export function mapsIn(node: ExprNode, found: Set<ProbeMap>): void {
     case 'user':
       visit(node.address)
       return
+    case 'ifThen':
+      visit(node.condition)
+      visit(node.value)
+      return
+    case 'firstNonZero':
     case 'firstOf':
       node.choices.forEach(visit)
       return

@@ -53,6 +53,10 @@ export type ExprNode =
   | { readonly kind: 'binary'; readonly op: BinaryOp; readonly left: ExprNode; readonly right: ExprNode }
   /** The numbers are words, ascending, each once. */
   | { readonly kind: 'oneOf'; readonly value: ExprNode; readonly numbers: readonly bigint[] }
+  /** The first that is not 0; what comes behind it is not read. */
+  | { readonly kind: 'firstNonZero'; readonly choices: readonly ExprNode[] }
+  /** 0 unless the condition holds; otherwise the value is not read. */
+  | { readonly kind: 'ifThen'; readonly condition: ExprNode; readonly value: ExprNode }
   | { readonly kind: 'firstOf'; readonly choices: readonly ExprNode[] }
   | { readonly kind: 'packet'; readonly offset: number; readonly size: NumberSize }
   | {

@@ -69,6 +69,7 @@ export class Resolver {
   readonly #btf: Btf
   readonly #hook: Hook
   readonly #present: PresentArguments
+  readonly #resolved = new Map<ExprNode, ResolvedExpr | Unresolved>()
 
   constructor(btf: Btf, hook: Hook, present: PresentArguments) {
     this.#btf = btf
@@ -78,6 +79,15 @@ export class Resolver {
 
   /** Resolves an expression; of `firstOf`, the first choice that this kernel has. */
   expr(node: ExprNode): ResolvedExpr | Unresolved {
+    let resolved = this.#resolved.get(node)
+    if (resolved === undefined) {
+      resolved = this.#resolve(node)
+      this.#resolved.set(node, resolved)
+    }
+    return resolved
+  }
+
+  #resolve(node: ExprNode): ResolvedExpr | Unresolved {
     switch (node.kind) {
       case 'constant':
         return constant(node.value)
@@ -118,6 +128,16 @@ export class Resolver {
         return this.#helper(node)
       case 'firstOf':
         return this.#firstOf(node.choices)
+      case 'firstNonZero':
+        return this.#firstNonZero(node.choices)
+      case 'ifThen': {
+        const condition = this.expr(node.condition)
+        if (condition instanceof Unresolved) return condition
+        const value = this.expr(node.value)
+        if (value instanceof Unresolved) return value
+        if (condition.kind !== 'constant') return { kind: 'ifThen', condition, value }
+        return condition.value === 0n ? condition : value
+      }
     }
   }
 
@@ -129,6 +149,19 @@ export class Resolver {
       reasons.push(resolved.reason)
     }
     return new Unresolved(reasons.join(', '))
+  }
+
+  #firstNonZero(nodes: readonly ExprNode[]): ResolvedExpr | Unresolved {
+    const choices: ResolvedExpr[] = []
+    for (const node of nodes) {
+      const choice = this.expr(node)
+      if (choice instanceof Unresolved) return choice
+      if (choice.kind !== 'constant' || choice.value !== 0n) choices.push(choice)
+      if (choice.kind === 'constant' && choice.value !== 0n) break
+    }
+    const [first] = choices
+    if (first === undefined) return constant(0n)
+    return choices.length === 1 ? first : { kind: 'firstNonZero', choices }
   }
 
   #lookup({ map, key: nodes, gives }: LookupNode): ResolvedExpr | Unresolved {

@@ -75,12 +75,17 @@ export type ResolvedExpr =
       readonly right: ResolvedExpr
     }
   | { readonly kind: 'oneOf'; readonly value: ResolvedExpr; readonly numbers: readonly bigint[] }
+  | { readonly kind: 'firstNonZero'; readonly choices: readonly ResolvedExpr[] }
+  | { readonly kind: 'ifThen'; readonly condition: ResolvedExpr; readonly value: ResolvedExpr }
 
 /** What has to be fetched from somewhere, rather than computed. */
-export type Atom = Exclude<ResolvedExpr, { readonly kind: 'constant' | 'binary' | 'oneOf' }>
+export type Atom = Extract<
+  ResolvedExpr,
+  { readonly kind: 'load' | 'packet' | 'memory' | 'helper' | 'lookup' }
+>
 
 export function isAtom(expr: ResolvedExpr): expr is Atom {
-  return expr.kind !== 'constant' && expr.kind !== 'binary' && expr.kind !== 'oneOf'
+  return ['load', 'packet', 'memory', 'helper', 'lookup'].includes(expr.kind)
 }
 
 /** Why something of a declaration cannot be had on this kernel. */
@@ -117,6 +122,10 @@ function makeKey(expr: ResolvedExpr): string {
       return `(${keyOf(expr.left)} ${expr.op} ${keyOf(expr.right)})`
     case 'oneOf':
       return `(${keyOf(expr.value)} in ${expr.numbers.join(',')})`
+    case 'firstNonZero':
+      return `(${expr.choices.map(keyOf).join(' ?: ')})`
+    case 'ifThen':
+      return `(${keyOf(expr.condition)} ? ${keyOf(expr.value)})`
     case 'lookup': {
       const { gives } = expr
       return `${lookupKey(expr)}${gives === 'presence' ? '?' : `.${gives.offset}${gives.signed ? 's' : 'u'}${gives.sizeBytes}`}`
@@ -170,6 +179,10 @@ export function isTruth(expr: ResolvedExpr): boolean {
       return expr.gives === 'presence'
     case 'oneOf':
       return true
+    case 'firstNonZero':
+      return expr.choices.every(isTruth)
+    case 'ifThen':
+      return isTruth(expr.value)
     case 'binary':
       if (expr.op === '&') return isTruth(expr.left) || isTruth(expr.right)
       if (expr.op === '|' || expr.op === '*') return isTruth(expr.left) && isTruth(expr.right)
@@ -186,6 +199,10 @@ export function looksUp(expr: ResolvedExpr): boolean {
       return looksUp(expr.left) || looksUp(expr.right)
     case 'oneOf':
       return looksUp(expr.value)
+    case 'firstNonZero':
+      return expr.choices.some(looksUp)
+    case 'ifThen':
+      return looksUp(expr.condition) || looksUp(expr.value)
     case 'constant':
       return false
     default:

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import { walkUp } from './walk-up.js'
 import {
   add,
   and,
   eq,
+  firstNonZero,
   ge,
   gt,
+  ifThen,
   le,
   lt,
   mul,
@@ -214,6 +217,22 @@ const { tree } = fc.letrec<{ tree: Sample }>((tie) => ({
     fc
       .tuple(fc.constantFrom<BinaryOp>('&', '|'), truth(tie('tree')), truth(tie('tree')))
       .map(([op, left, right]) => binarySample(op, left, right)),
+    fc.tuple(tie('tree'), tie('tree'), tie('tree')).map(([first, second, third]) => ({
+      text: `first(${first.text}, ${second.text}, ${third.text})`,
+      value: first.value || second.value || third.value,
+      make: (task: SmallTask, oldPid: Scalar) =>
+        firstNonZero(
+          scalar(first.make(task, oldPid)),
+          scalar(second.make(task, oldPid)),
+          scalar(third.make(task, oldPid)),
+        ),
+    })),
+    fc.tuple(tie('tree'), tie('tree')).map(([condition, value]) => ({
+      text: `${condition.text} ? ${value.text}`,
+      value: condition.value === 0n ? 0n : value.value,
+      make: (task: SmallTask, oldPid: Scalar) =>
+        ifThen(scalar(condition.make(task, oldPid)), value.make(task, oldPid)),
+    })),
     fc.tuple(tie('tree'), numbers).map(([value, list]) => ({
       text: `${value.text} in [${list.join()}]`,
       value: BigInt(list.some((number) => word64(BigInt(number)) === value.value)),
@@ -300,6 +319,10 @@ test('a condition reads only what decides it', async (t) => {
     ],
     ['what is not a truth', (task) => and(not(or(eq(task.pid, 7), eq(task.fs.pwd.mnt, 1))), 1), 0],
     ['a set', (task) => and(oneOf(task.pid, [1, 2, 3]), eq(task.fs.pwd.mnt, 1)), 0],
+    ['a value that is not wanted', (task) => ifThen(eq(task.pid, 8), task.fs.pwd.mnt), 0],
+    ['a value that is', (task) => ifThen(eq(task.pid, 7), task.fs.pwd.mnt), 1],
+    ['the first that is not 0', (task) => firstNonZero(task.pid, task.fs.pwd.mnt), 0],
+    ['the first that is 0', (task) => firstNonZero(sub(task.pid, 7), task.fs.pwd.mnt), 1],
     ['the same twice', (task) => and(eq(task.pid, 7), ne(task.pid, 8), eq(task.pid, 9)), 0, 1],
     [
       'what both sides of an or read is not read again',
@@ -323,6 +346,66 @@ test('a condition reads only what decides it', async (t) => {
       }
     })
   }
+})
+
+/** Tasks that lead to each other, of which the last one leads to itself; their pids count up from 100. */
+function chain(length: number): Map<bigint, Uint8Array> {
+  const at = (index: number): bigint => TASK + BigInt(Math.min(index, length - 1)) * 0x100n
+  return new Map(
+    Array.from({ length }, (_, i) => [
+      at(i),
+      taskBytes({ pid: 100 + i, tgid: i, nice: 0n, leader: at(i + 1), signal: SIGNAL, argStart: 0n }),
+    ]),
+  )
+}
+
+test('a walk ends at what is looked for, at its end, or after its steps', async (t) => {
+  const cases: [name: string, wanted: number, length: number, steps: number, found: number][] = [
+    ['the first one', 0, 5, 8, 100],
+    ['one on the way', 3, 5, 8, 103],
+    ['the last one', 4, 5, 8, 104],
+    ['none', 7, 5, 8, 0],
+    ['beyond its steps', 6, 20, 6, 0],
+    ['at its last step', 5, 20, 6, 105],
+    ['far away', 62, 64, 64, 162],
+  ]
+  for (const [name, wanted, length, steps, expected] of cases) {
+    await t.test(name, () => {
+      for (const flavor of FLAVORS) {
+        const layout = record(1, 'walk', { found: u32 })
+        const walk = (task: SmallTask): Scalar =>
+          walkUp<SmallTask>({
+            struct: 'task_struct',
+            from: task,
+            next: (one) => one.group_leader,
+            until: (one) => mul(eq(one.tgid, wanted), one.pid),
+            steps,
+          })
+        const declared = probe({ name: 'walk', hook, record: layout }, (task) => ({
+          fill: { found: walk(task) },
+        }))
+        const asCondition = probe({ name: 'walk', hook, record: layout }, (task) => ({
+          when: walk(task),
+          fill: { found: 1 },
+        }))
+        const goal = target({ flavor })
+        const first = machine({ kernel: chain(length) })
+        first.run(compileProbe(declared, goal).code)
+        assert.equal(decodeRecord(layout, first.records[0] ?? new Uint8Array()).found, expected)
+        // Three numbers of each task, and nothing behind the last one.
+        assert.ok(first.loads <= 3 * Math.min(steps, length, wanted + 1) + 1, `${first.loads} loads`)
+        assert.equal(first.faults, 0)
+        const second = machine({ kernel: chain(length) })
+        second.run(compileProbe(asCondition, goal).code)
+        assert.equal(second.records.length, expected === 0 ? 0 : 1)
+      }
+    })
+  }
+  assert.throws(
+    () =>
+      walkUp<SmallTask>({ struct: 'task_struct', from: {}, next: (o) => o, until: (o) => o.pid, steps: 65 }),
+    RangeError,
+  )
 })
 
 test('conditions and fields may have any number of values', async (t) => {

@@ -152,6 +152,12 @@ export class Values {
       case 'oneOf':
         this.#emitTruth(expr)
         return
+      case 'firstNonZero':
+        this.#emitFirstNonZero(expr.choices)
+        return
+      case 'ifThen':
+        this.#emitIfThen(expr.condition, expr.value)
+        return
       default:
         this.asm.load(8, R0, R9, this.#placeOf(expr))
     }
@@ -231,6 +237,29 @@ export class Values {
     const end = asm.uniqueLabel('end')
     this.emitUnless(expr, no)
     asm.movImm(R0, 1).jump(end).label(no).movImm(R0, 0).label(end)
+    this.#temporaries.label(no, true)
+  }
+
+  #emitFirstNonZero(choices: readonly ResolvedExpr[]): void {
+    const { asm } = this
+    const found = asm.uniqueLabel('found')
+    for (const choice of choices.slice(0, -1)) {
+      this.evaluate(choice)
+      asm.jumpIfImm('!=', R0, 0, found)
+      this.#temporaries.jump(found)
+    }
+    for (const last of choices.slice(-1)) this.evaluate(last)
+    asm.label(found)
+    this.#temporaries.label(found, true)
+  }
+
+  #emitIfThen(condition: ResolvedExpr, value: ResolvedExpr): void {
+    const { asm } = this
+    const no = asm.uniqueLabel('no')
+    const end = asm.uniqueLabel('end')
+    this.emitUnless(condition, no)
+    this.evaluate(value)
+    asm.jump(end).label(no).movImm(R0, 0).label(end)
     this.#temporaries.label(no, true)
   }
 
@@ -364,6 +393,9 @@ export class Values {
     const visit = (expr: ResolvedExpr): number => {
       switch (expr.kind) {
         case 'constant':
+        // What they consist of may not be needed.
+        case 'firstNonZero':
+        case 'ifThen':
           return -1
         case 'binary':
           return Math.max(visit(expr.left), visit(expr.right))
@@ -392,6 +424,7 @@ function immediate(value: bigint): number | undefined {
 /** How many places an expression needs at once at the least. */
 function weightOf(expr: ResolvedExpr): number {
   if (expr.kind === 'oneOf') return weightOf(expr.value)
+  if (expr.kind === 'firstNonZero' || expr.kind === 'ifThen') return 2
   if (expr.kind !== 'binary') return isAtom(expr) ? 1 : 0
   const left = weightOf(expr.left)
   const right = weightOf(expr.right)

@@ -1,8 +1,20 @@
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { closeSync, fstatSync, openSync, readFileSync, writevSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writevSync,
+} from 'node:fs'
 import { createServer, connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import {
   and,
@@ -43,6 +55,8 @@ import {
   userIovec,
   userStruct,
   userValue,
+  type Value,
+  walkUp,
 } from '../probe/index.js'
 import { expectNoLeaks } from '../testing/descriptors.js'
 import { kernelTest } from '../testing/kernel-test.js'
@@ -262,6 +276,84 @@ for (const flavor of FLAVORS) {
         { numbers: [63n, 0x78, 2n, 0n, 65n], text: `${'x'.repeat(63)}y`, short: 'xxxxxxx' },
         { numbers: [1n, 0x61, 1n, 0n, 10n], text: 'abcdefgh', short: 'abcdefg' },
         { numbers: [100n, 0x78, 2n, 0n, 102n], text: 'x'.repeat(64), short: 'xxxxxxx' },
+      ],
+    )
+  })
+}
+
+interface Dentry {
+  readonly d_parent: Dentry
+  readonly d_inode: { readonly i_ino: Scalar }
+  readonly d_sb: { readonly s_dev: Scalar }
+}
+
+for (const flavor of FLAVORS) {
+  kernelTest(`${flavor}: directories are followed up to one that a map has`, '5.8', () => {
+    const watched = map({
+      name: 't_watched',
+      type: 'hash',
+      key: { dev: u32, ino: u64 },
+      value: u32,
+      maxEntries: 4,
+    })
+    const found = (dentry: Value, steps: number): Scalar =>
+      walkUp<Dentry>({
+        struct: 'dentry',
+        from: dentry,
+        next: (one) => one.d_parent,
+        until: (one) => lookup(watched, { dev: one.d_sb.s_dev, ino: one.d_inode.i_ino }),
+        steps,
+      })
+    const declared = probe(
+      {
+        name: 't_walk',
+        hook: renameHook,
+        record: record(7, 't_walk', { far: u32, near: u32, inode: u64, dev: u32 }),
+      },
+      (task) => {
+        const dentry = task.fs.pwd.dentry
+        const here = cast<Dentry>('dentry', dentry)
+        return {
+          when: and(isSelf(task), or(found(dentry, 32), eq(lookup(settings, 2), 1))),
+          fill: {
+            far: found(dentry, 16),
+            near: found(dentry, 5),
+            inode: here.d_inode.i_ino,
+            dev: here.d_sb.s_dev,
+          },
+        }
+      },
+    )
+    using session = openSession({ flavor, loop: 'bounded' })
+    session.attach(declared)
+    const before = process.cwd()
+    const top = mkdtempSync(join(tmpdir(), 'walk-'))
+    const below = join(top, ...Array.from({ length: 10 }, (_, i) => `d${i}`))
+    mkdirSync(below, { recursive: true })
+    const rename = (directory: string): void => {
+      process.chdir(directory)
+      produceRenames(1)
+    }
+    try {
+      // The kernel writes a device in another way than stat(2): the program says how.
+      session.map(settings).set(2, 1n)
+      rename(top)
+      const [first] = drainRecords(session, declared)
+      session.map(settings).set(2, 0n)
+      assert.equal(first?.inode, statSync(top, { bigint: true }).ino)
+      session.map(watched).set({ dev: first?.dev ?? 0, ino: first?.inode ?? 0n }, 77)
+      rename(below)
+      rename(join(below, '..', '..', '..', '..', '..', '..'))
+      rename(dirname(top))
+    } finally {
+      process.chdir(before)
+      rmSync(top, { recursive: true })
+    }
+    assert.deepEqual(
+      drainRecords(session, declared).map(({ far, near }) => [far, near]),
+      [
+        [77, 0],
+        [77, 77],
       ],
     )
   })
