@@ -147,7 +147,7 @@ function valueOf(map: ProbeMap, given: unknown, isAmount = false): FieldNodes {
 }
 
 /**
- * The value of `key` in a map: a number, or its fields. What is not there is 0; `has` tells a value of 0 from that. Of a
+ * The value of `key` in a map: a number, or its fields. What is not there is 0, and `has` is 0 too. Of a
  * map with a value per CPU, it is the one of the CPU that the program runs on.
  */
 export function lookup<K extends MapParts, V extends MapParts>(

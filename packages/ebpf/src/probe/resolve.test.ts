@@ -118,7 +118,7 @@ test('firstOf() takes the first choice that this kernel has', () => {
   assert.deepEqual(resolve(firstOf(task.start_boottime, task.real_start_time)), place)
 })
 
-test('what this kernel lacks is told by name', async (t) => {
+test('what this kernel lacks is reported by name', async (t) => {
   const cases: [reason: string, value: Value][] = [
     ['no struct task_struct.no_such_member', task.no_such_member],
     ['no struct task_struct.no_such_member', add(1, task.no_such_member)],

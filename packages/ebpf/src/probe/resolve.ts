@@ -220,7 +220,7 @@ export class Resolver {
     return address instanceof Unresolved ? address : { kind: 'address', address }
   }
 
-  /** What steps lead to from a structure; `name` tells it from others. */
+  /** What steps lead to from a structure; no other structure has the name. */
   #from(root: ResolvedRoot, struct: TypeId, name: string, steps: readonly Step[]): ResolvedExpr | Unresolved {
     const at = steps.findIndex(({ kind }) => kind === 'computedIndex')
     const step = steps[at]

@@ -107,12 +107,12 @@ kernelTest("a map is the session's, and its name is unique", '5.8', () => {
   assert.throws(() => session.map(family), ClosedError)
 })
 
-/** The pids of three processes of this one, told by a probe that claims a key for each. */
-function toldOf(
+/** The pids of three processes of this one, reported by a probe that claims a key for each. */
+function reportedOf(
   claimed: TypedMap<typeof u32, typeof u64>,
   keyOf: (task: Task) => Scalar,
   unless: number,
-): { told: number[]; pids: number[] } {
+): { reported: number[]; pids: number[] } {
   const once = probe(
     {
       name: 't_once',
@@ -128,18 +128,18 @@ function toldOf(
   using session = openSession()
   session.attach(once)
   const pids = Array.from({ length: 3 }, () => spawnSync('true').pid)
-  return { told: drainRecords(session, once).map(({ pid }) => pid), pids }
+  return { reported: drainRecords(session, once).map(({ pid }) => pid), pids }
 }
 
 kernelTest('a key is claimed once, unless that is known to be needless', '5.8', () => {
   const claimed = { ...family, name: 'claimed', type: 'lruHash' } as const
-  const first = toldOf(claimed, (task) => task.real_parent.tgid, 0)
-  assert.deepEqual(first.told, first.pids.slice(0, 1))
-  const all = toldOf(claimed, (task) => task.real_parent.tgid, 1)
-  assert.deepEqual(all.told, all.pids)
+  const first = reportedOf(claimed, (task) => task.real_parent.tgid, 0)
+  assert.deepEqual(first.reported, first.pids.slice(0, 1))
+  const all = reportedOf(claimed, (task) => task.real_parent.tgid, 1)
+  assert.deepEqual(all.reported, all.pids)
 })
 
-kernelTest('a claim that finds no room is granted: better told twice than never', '5.8', () => {
-  const { told, pids } = toldOf({ ...family, name: 'full', maxEntries: 1 }, (task) => task.tgid, 0)
-  assert.deepEqual(told, pids)
+kernelTest('a claim that finds no room is granted: better reported twice than never', '5.8', () => {
+  const { reported, pids } = reportedOf({ ...family, name: 'full', maxEntries: 1 }, (task) => task.tgid, 0)
+  assert.deepEqual(reported, pids)
 })
