@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
   callArgument,
+  type CallRegisters,
   currentTask,
   eq,
   type Flavor,
@@ -13,12 +15,15 @@ import {
   type RecordingProbe,
   s32,
   stringTail,
+  struct,
   sysEnter,
   sysExit,
   type SystemCall,
+  tracepoint,
   u32,
   userString,
 } from '../probe/index.js'
+import { COMPAT_UNLINK, writeInt80Program } from '../testing/int80.js'
 import { expectNoLeaks } from '../testing/descriptors.js'
 import { kernelTest } from '../testing/kernel-test.js'
 import {
@@ -138,6 +143,47 @@ kernelTest('a chain of many probes for one call reaches the last', '5.8', () => 
     many.map((declared) => recordsOf(records, declared).length),
     many.map(() => 1),
   )
+})
+
+kernelTest('a 32-bit call of a 64-bit program is left out: its number is another call', '5.8', (t) => {
+  if (process.arch !== 'x64') {
+    t.skip('int 0x80 is of x86')
+    return
+  }
+  const program = `${file}-int80`
+  writeFileSync(file, '')
+  const name = writeInt80Program(program, file)
+  const layouts = [0x430, 0x431].map((type) => record(type, 'compat', { number: u32 }))
+  const [native, all] = layouts
+  assert.ok(native !== undefined && all !== undefined)
+  const declared = probe(
+    { name: 't_native', hook: sysExit(['mprotect', 'unlink']), record: native },
+    (call) => ({
+      when: eq(callArgument(call, 0), name),
+      fill: { number: call.orig_ax },
+    }),
+  )
+  const control = probe(
+    { name: 't_all', hook: tracepoint('sys_exit', [struct<CallRegisters>('pt_regs', 'call')]), record: all },
+    (call) => ({ when: eq(callArgument(call, 0), name), fill: { number: call.orig_ax } }),
+  )
+  using session = openSession()
+  session.attach(declared)
+  session.attach(control)
+  const { status, signal } = spawnSync(program)
+  unlinkSync(program)
+  const isRun = !existsSync(file)
+  if (!isRun) unlinkSync(file)
+  if (!isRun) {
+    t.skip(`this kernel runs no 32-bit calls: ${signal ?? status}`)
+    return
+  }
+  const records = copyRecords(session)
+  assert.deepEqual(
+    recordsOf(records, control).map(({ number }) => number),
+    [COMPAT_UNLINK],
+  )
+  assert.deepEqual(recordsOf(records, declared), [])
 })
 
 kernelTest('programs are shared where the kernel does not preempt them', '5.10', () => {
