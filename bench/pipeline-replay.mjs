@@ -4,7 +4,8 @@ import { TimeBase } from '../packages/telemetry/dist/event/time-base.js'
 import { catalogue, kinds } from '../packages/telemetry/dist/kinds/index.js'
 import { Pipeline } from '../packages/telemetry/dist/pipeline/pipeline.js'
 import { FRAME_CGROUPS, FRAME_STEP, FRAME_TABLE } from '../packages/telemetry/dist/recording/format.js'
-import { RecordingReader } from '../packages/telemetry/dist/recording/reader.js'
+import { openRecording } from '../packages/telemetry/dist/recording/file.js'
+import { RecordedTypes } from '../packages/telemetry/dist/recording/types.js'
 import { worldOf } from '../packages/telemetry/dist/kinds/world.js'
 import { median } from './measure.mjs'
 
@@ -13,23 +14,27 @@ const passes = Number(passesText)
 
 /** Everything of the recording, in memory: the records of each step, and the step's time. */
 function load() {
-  const reader = new RecordingReader(path)
+  const reader = openRecording(path)
+  const types = new RecordedTypes(catalogue, reader.header.types)
+  const asItIs = (value) => value
   const steps = []
   /** What tables have learnt, by kind. */
   const learnt = new Map()
   for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
-    if (frame.kind === FRAME_CGROUPS)
-      learnt.set(
-        'cgroup',
-        reader.json(frame, (value) => value),
-      )
+    if (frame.kind === FRAME_CGROUPS) learnt.set('cgroup', reader.json(frame, asItIs))
     if (frame.kind === FRAME_TABLE) {
-      const { kind, value } = reader.json(frame, (value) => value)
+      const { kind, value } = reader.json(frame, asItIs)
       learnt.set(kind, value)
     }
     if (frame.kind !== FRAME_STEP) continue
     const records = []
-    const nowNs = reader.records(frame, (words, bytes, offset, length) => {
+    const bytes = Buffer.from(frame.payload.buffer, frame.payload.byteOffset, frame.payload.length)
+    const nowNs = reader.records(frame, (words, _bytes, offset, length) => {
+      const treatment = types.of(bytes.readUInt16LE(offset))
+      if (treatment?.type === undefined) return
+      if (treatment.transcoder !== undefined)
+        throw new Error(`Records of ${treatment.name} are laid out otherwise`)
+      bytes.writeUInt16LE(treatment.type, offset)
       records.push({ words, bytes, offset, length })
     })
     steps.push({ nowNs, records })

@@ -56,7 +56,14 @@ export function lossText(
       `${limit.text}: ${remedy(specs, limit)}`,
     ]),
   ]
-  return messages([...ringFull, ...others.flatMap(([count, text]) => (count > 0 ? `${count} ${text}` : []))])
+  const skipped = Object.entries(stats.skipped).map(
+    ([name, count]) => `skipped ${count} × ${name} of the recording: this quark-mon does not know them`,
+  )
+  return messages([
+    ...ringFull,
+    ...others.flatMap(([count, text]) => (count > 0 ? `${count} ${text}` : [])),
+    ...skipped,
+  ])
 }
 
 /** The counters of processes are members of the statistics; those of other kinds are in their tables. */

@@ -21,11 +21,12 @@ import { Clock } from './pipeline/clock.js'
 import type { Feed } from './pipeline/feed.js'
 import { LiveFeed } from './pipeline/live-feed.js'
 import { Pipeline, type PipelineOptions } from './pipeline/pipeline.js'
+import { ReplayFeed } from './pipeline/replay-feed.js'
 import type { MissingFact } from './pipeline/stats.js'
 import { procProblem } from './process/procfs/pids.js'
-import { recordingHeader, replaySettings } from './recording/header.js'
-import { RecordingReader } from './recording/reader.js'
-import { ReplayFeed } from './recording/replay-feed.js'
+import { openRecording } from './recording/file.js'
+import { recordingHeader, replayPlan } from './recording/header.js'
+import { RecordedTypes } from './recording/types.js'
 import { RecordingWriter } from './recording/writer.js'
 
 /** What a queue is made of. */
@@ -119,14 +120,15 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
  * @throws as `Quark.replay`
  */
 export function replayParts(catalogue: Catalogue, path: string, options: object): Parts {
-  const reader = new RecordingReader(path)
+  const reader = openRecording(path)
   try {
-    const settings = replaySettings(catalogue, reader, options)
+    const { settings, missing } = replayPlan(catalogue, reader, options)
+    const types = new RecordedTypes(catalogue, reader.header.types)
     const timeBase = new TimeBase(BigInt(reader.header.bootEpochNs))
     const tables = worldOf(catalogue.kinds, { settings, timeBase, hierarchy: undefined })
     const { cpus, levels = 1 } = reader.header
     const pipeline = pipelineOf(catalogue, settings, tables, { cpus, levels })
-    const feed = new ReplayFeed(reader, pipeline)
+    const feed = new ReplayFeed(reader, types, pipeline, missing)
     return { catalogue, feed, pipeline, signal: settings.signal, failures: [] }
   } catch (error) {
     reader[Symbol.dispose]()

@@ -238,6 +238,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       truncatedArgv: processes.truncatedArgv,
       truncatedEnv: processes.truncatedEnv,
       truncatedPaths: processes.truncatedPaths,
+      skipped: this.#feed.skipped ?? {},
       tables: tableStats(tables),
     }
   }

@@ -24,6 +24,7 @@ export function statsOf(counted: Partial<QuarkStats> = {}): QuarkStats {
     truncatedArgv: 0,
     truncatedEnv: 0,
     truncatedPaths: 0,
+    skipped: {},
     tables: {},
     ...counted,
   }

@@ -14,8 +14,9 @@ import { checkOptions } from '../options/check.js'
 import { ManualClock } from '../pipeline/clock.js'
 import { LiveFeed } from '../pipeline/live-feed.js'
 import { recordingHeader } from '../recording/header.js'
-import { RecordingReader } from '../recording/reader.js'
-import { ReplayFeed } from '../recording/replay-feed.js'
+import { openRecording } from '../recording/file.js'
+import { ReplayFeed } from '../pipeline/replay-feed.js'
+import { RecordedTypes } from '../recording/types.js'
 import { RecordingWriter } from '../recording/writer.js'
 import { FakeBackend, type Sleep } from '../testing/fake-backend.js'
 import { TestPipe } from '../testing/pipe-source.js'
@@ -283,7 +284,8 @@ test('a recording has the records of sources like any, and a replay gives the sa
   clock.advance(2 * SECOND_NS)
   feed.finish(live)
   feed.close()
-  const replay = new ReplayFeed(new RecordingReader(path), testPipeline())
+  const reader = openRecording(path)
+  const replay = new ReplayFeed(reader, new RecordedTypes(catalogue, reader.header.types), testPipeline())
   const again: QuarkEvent[] = []
   while (replay.pump(again));
   assert.deepEqual(summary(again), summary(live))

@@ -10,6 +10,8 @@ export interface Feed {
   readonly missing: readonly MissingFact[]
   /** See `Backend.unenriched`. */
   readonly unenriched?: number
+  /** What a recording has and this version does not know, by name. */
+  readonly skipped?: Readonly<Record<string, number>>
   /** Whether the last `pump` left something behind that needs no wait. */
   readonly isBacklogged: boolean
   /** Puts what there is into the pipeline, and what is due into `out`; never blocks. False at the end. */

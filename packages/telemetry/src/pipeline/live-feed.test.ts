@@ -8,7 +8,7 @@ import type { LostEvent } from '../event/event.js'
 import type { QuarkEvent } from '../kinds/index.js'
 import { LiveFeed } from './live-feed.js'
 import { FRAME_CLOCK, FRAME_END, FRAME_LOST, FRAME_MISSING, FRAME_STEP } from '../recording/format.js'
-import { RecordingReader } from '../recording/reader.js'
+import { openRecording } from '../recording/file.js'
 import { RecordingWriter } from '../recording/writer.js'
 import { FakeBackend } from '../testing/fake-backend.js'
 import { record, testPipeline, type TestPipelineOptions } from '../testing/process-records.js'
@@ -95,17 +95,18 @@ function recording(t: TestContext): { recorder: RecordingWriter; frames(): [kind
     backend: '',
     attached: [],
     missing: [],
-    layouts: [],
+    types: [],
     options: {},
+    optionKinds: {},
   })
   return {
     recorder,
     frames() {
       recorder[Symbol.dispose]()
-      const reader = new RecordingReader(path)
+      const reader = openRecording(path)
       const frames: [number, string][] = []
       for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
-        frames.push([frame.kind, frame.payload.toString('latin1')])
+        frames.push([frame.kind, Buffer.from(frame.payload).toString('latin1')])
       }
       reader[Symbol.dispose]()
       return frames

@@ -1,30 +1,46 @@
 import { arch } from 'node:os'
 import { possibleCpuCount } from 'quark-ebpf'
-import { describeLayout, MAX_LEVELS } from 'quark-ebpf/probe'
-import type { Backend } from '../backend/backend.js'
+import { MAX_LEVELS } from 'quark-ebpf/probe'
+import { OptionError, RecordingError } from '../errors.js'
+import type { AttachedFact, MissingFact } from '../facts/fact.js'
+import type { Catalogue } from '../kinds/catalogue.js'
 import { checkOptions } from '../options/check.js'
 import type { Settings } from '../options/declare.js'
 import { recordedNames } from '../options/spec.js'
-import type { Clock } from '../pipeline/clock.js'
-import { OptionError, RecordingError } from '../errors.js'
-import type { Catalogue } from '../kinds/catalogue.js'
-import type { RecordType } from '../kinds/kind.js'
 import type { RecordingHeader } from './format.js'
+import { describeType } from './layouts.js'
 import type { RecordingReader } from './reader.js'
 
 /** Stands for an aggregation table that the caller made: its predicates cannot be recorded. */
 const CUSTOM = 'custom'
 
+/** What a recording says of the queue that is recorded. */
+export interface RecordedQueue {
+  readonly catalogue: Catalogue
+  readonly settings: Settings
+  readonly clock: { readonly openBootNs: bigint; readonly bootEpochNs: bigint }
+  readonly kernel: string
+  readonly backend: {
+    readonly name: string
+    readonly attached: readonly AttachedFact[]
+    readonly missing: readonly MissingFact[]
+  }
+}
+
 /** The header of a recording that begins now. */
-export function recordingHeader(parts: {
-  catalogue: Catalogue
-  settings: Settings
-  clock: Clock
-  kernel: string
-  backend: Backend
-}): RecordingHeader {
-  const { catalogue, settings, clock, kernel, backend } = parts
+export function recordingHeader({
+  catalogue,
+  settings,
+  clock,
+  kernel,
+  backend,
+}: RecordedQueue): RecordingHeader {
+  const { kinds, options } = catalogue
   const { aggregation } = settings
+  const recorded = Object.entries(settings).filter(([name]) => options[name]?.isRecorded === true)
+  const owners = kinds.flatMap((kind) =>
+    recordedNames(kind.options).map((name): [string, string] => [name, kind.name]),
+  )
   return {
     openBootNs: String(clock.openBootNs),
     bootEpochNs: String(clock.bootEpochNs),
@@ -35,86 +51,73 @@ export function recordingHeader(parts: {
     backend: backend.name,
     attached: backend.attached,
     missing: backend.missing,
-    layouts: catalogue.recordTypes.map(({ layout }) => describeLayout(layout)),
+    types: kinds.flatMap((kind) => kind.records.map((type) => describeType(kind.name, type))),
     options: {
-      ...Object.fromEntries(
-        Object.entries(settings).filter(([name]) => catalogue.options[name]?.isRecorded === true),
-      ),
+      ...Object.fromEntries(recorded),
       aggregation: typeof aggregation === 'string' ? aggregation : CUSTOM,
     },
+    optionKinds: Object.fromEntries(owners),
   }
 }
 
+/** What a replay is to be like. */
+export interface ReplayPlan {
+  readonly settings: Settings
+  /** Options of the recording that belong to kinds which this version does not know. */
+  readonly missing: readonly MissingFact[]
+}
+
 /**
- * The settings of a replay: those of the recording, unless told otherwise.
+ * The settings of a replay: those of the recording, unless others are given.
  *
- * @throws {RecordingError} when the recording has other layouts than this version
+ * @throws {RecordingError} when the recording has unusable options
  * @throws {OptionError} for unusable options, or when the recorded queue had an aggregation table of its own
  */
-export function replaySettings(catalogue: Catalogue, reader: RecordingReader, options: object): Settings {
-  const layouts = reader.header.layouts.map(shapeOf)
-  const types = new Map<number, number>()
-  for (const recordType of catalogue.recordTypes) {
-    const type = typeIn(layouts, recordType)
-    if (type === undefined) {
-      throw new RecordingError(
-        reader.path,
-        0,
-        `it is of another version, whose "${recordType.name}" records are laid out differently`,
-      )
-    }
-    if (type !== recordType.layout.type) types.set(type, recordType.layout.type)
-  }
-  reader.renumber(types)
+export function replayPlan(catalogue: Catalogue, reader: RecordingReader, options: object): ReplayPlan {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const merged = { ...recordedOptions(catalogue, reader), ...given }
+  const { recorded, missing } = recordedOptions(catalogue, reader)
+  const merged = { ...recorded, ...given }
   if (reader.header.options['aggregation'] === CUSTOM && merged['aggregation'] === undefined) {
     throw new OptionError(
       'aggregation',
       'The recorded queue had its own aggregation table: give it to the replay too',
     )
   }
-  return checkOptions(catalogue.options, merged)
+  return { settings: checkOptions(catalogue.options, merged), missing }
 }
 
-/** Kinds of tails as 0.1.0 named them: by what a program read them from. */
-const OLD_TAILS: Readonly<Record<string, string>> = {
-  userBytes: 'bytes',
-  kernelString: 'string',
-  userString: 'string',
-}
-
-/** The number of a record type in a recording with those layouts; undefined when none is laid out like it. */
-function typeIn(layouts: readonly string[], { layout, formerType }: RecordType): number | undefined {
-  return [layout.type, formerType].find(
-    (type) => type !== undefined && layouts.includes(shapeOf(describeLayout({ ...layout, type }))),
-  )
-}
-
-/** What counts of a layout's text: type, size, and the fields with their offsets; not the name of the record. */
-function shapeOf(layout: string): string {
-  return layout
-    .replace(/^\S+ /, '')
-    .replace(/(\w+) tail$/gm, (_tail, kind: string) => `${OLD_TAILS[kind] ?? kind} tail`)
+interface RecordedOptions {
+  readonly recorded: Readonly<Record<string, unknown>>
+  readonly missing: readonly MissingFact[]
 }
 
 /** The options of the recorded queue, without a table of its own. @throws {RecordingError} */
 function recordedOptions(
-  { options: specs }: Catalogue,
+  { options: specs, kinds }: Catalogue,
   { path, header }: RecordingReader,
-): Readonly<Record<string, unknown>> {
-  const recorded = recordedNames(specs)
-  const options = Object.fromEntries(
-    Object.entries(header.options).filter(([name, value]) => name !== 'aggregation' || value !== CUSTOM),
-  )
-  const strange = Object.keys(options).find((name) => !recorded.includes(name))
-  if (strange !== undefined) throw new RecordingError(path, 0, `it has the unknown option "${strange}"`)
+): RecordedOptions {
+  const known = recordedNames(specs)
+  const recorded: Record<string, unknown> = {}
+  const missing: MissingFact[] = []
+  for (const [name, value] of Object.entries(header.options)) {
+    const owner = header.optionKinds[name]
+    if (known.includes(name)) {
+      if (name !== 'aggregation' || value !== CUSTOM) recorded[name] = value
+    } else if (owner !== undefined && !kinds.some((kind) => kind.name === owner)) {
+      missing.push({
+        fact: `option ${name}`,
+        reason: `this version of quark does not know the kind "${owner}"`,
+      })
+    } else {
+      throw new RecordingError(path, 0, `it has the unknown option "${name}"`)
+    }
+  }
   try {
-    checkOptions(specs, options)
+    checkOptions(specs, recorded)
   } catch (error) {
     throw new RecordingError(path, 0, `it has an unusable option: ${(error as Error).message}`, {
       cause: error,
     })
   }
-  return options
+  return { recorded, missing }
 }

@@ -1,8 +1,10 @@
-import { closeSync, openSync, readSync } from 'node:fs'
-import { crc32 } from 'node:zlib'
 import { RecordingError } from '../errors.js'
+import { crc32 } from '../memory/crc32.js'
+import { utf8Of } from '../memory/utf8.js'
 import {
   FILE_HEADER_BYTES,
+  FIRST_VERSION,
+  FRAME_ESSENTIAL,
   FRAME_HEADER_BYTES,
   MAGIC,
   MAX_FRAME_BYTES,
@@ -11,44 +13,37 @@ import {
   type RecordingHeader,
   VERSION,
 } from './format.js'
-import { headerOf } from './values.js'
+import type { ByteSource } from './source.js'
+import { firstHeaderOf, headerOf } from './values.js'
 
 /** One frame. `payload` belongs to the caller; its bytes begin at a multiple of 8 of their buffer. */
 export interface Frame {
   readonly kind: number
-  readonly payload: Buffer
-  /** Where the payload begins in the file. */
+  readonly payload: Uint8Array
+  /** Where the payload begins in the source. */
   readonly offset: number
+  /** A reader that does not know its kind must not go on. */
+  readonly isEssential: boolean
 }
 
-/** Reads a recording frame by frame; memory is bounded by the largest frame. */
+/** Reads a recording frame by frame; memory is bounded by the largest frame. Knows no platform: see `ByteSource`. */
 export class RecordingReader implements Disposable {
   readonly path: string
   readonly header: RecordingHeader
-  readonly #fd: number
+  readonly #source: ByteSource
+  #version = VERSION
   #offset = 0
-  #types: ReadonlyMap<number, number> = new Map()
-  #closed = false
 
-  /** @throws {RecordingError} when the file is missing, not a recording, or of another version */
-  constructor(path: string) {
-    this.path = path
-    try {
-      this.#fd = openSync(path, 'r')
-    } catch (error) {
-      throw new RecordingError(path, 0, (error as Error).message, { cause: error })
-    }
+  /** @throws {RecordingError} when the source is no recording, or of another version; it is closed then */
+  constructor(source: ByteSource) {
+    this.path = source.name
+    this.#source = source
     try {
       this.header = this.#readHeader()
     } catch (error) {
-      closeSync(this.#fd)
+      source.close()
       throw error
     }
-  }
-
-  /** Shows records of some types as of others from now on: by the types in the file. */
-  renumber(types: ReadonlyMap<number, number>): void {
-    this.#types = types
   }
 
   /** Where the next frame begins, in bytes. */
@@ -58,19 +53,26 @@ export class RecordingReader implements Disposable {
 
   #readHeader(): RecordingHeader {
     const start = this.#read(FILE_HEADER_BYTES)
-    if (start === undefined || start.toString('latin1', 0, 8) !== MAGIC) {
+    if (start === undefined || utf8Of(start.subarray(0, 8)) !== MAGIC) {
       throw this.#broken(0, 'it is not a quark recording')
     }
-    const version = start.readUInt32LE(8)
-    if (version !== VERSION) throw this.#broken(8, `its version is ${version}, this quark reads ${VERSION}`)
-    const length = start.readUInt32LE(12)
+    const view = viewOf(start)
+    this.#version = view.getUint32(8, true)
+    if (this.#version < FIRST_VERSION || this.#version > VERSION) {
+      throw this.#broken(
+        8,
+        `its version is ${this.#version}, this quark reads ${FIRST_VERSION} to ${VERSION}`,
+      )
+    }
+    const length = view.getUint32(12, true)
     const json = length > MAX_FRAME_BYTES ? undefined : this.#read(padded(length))
     if (json === undefined) throw this.#broken(12, 'its header is cut short')
-    return this.#parse(json.subarray(0, length), FILE_HEADER_BYTES, headerOf)
+    const take = this.#version === FIRST_VERSION ? firstHeaderOf : headerOf
+    return this.#parse(json.subarray(0, length), FILE_HEADER_BYTES, take)
   }
 
   /**
-   * The next frame, or undefined at the end of the file.
+   * The next frame, or undefined at the end of the source.
    *
    * @throws {RecordingError} when the frame is cut short or its checksum is wrong
    */
@@ -81,13 +83,22 @@ export class RecordingReader implements Disposable {
       if (this.#offset === at) return undefined
       throw this.#broken(at, 'a frame is cut short')
     }
-    const length = header.readUInt32LE(4)
+    const view = viewOf(header)
+    const length = view.getUint32(4, true)
     if (length > MAX_FRAME_BYTES) throw this.#broken(at + 4, `a frame claims ${length} bytes`)
     const payload = this.#read(padded(length))
     if (payload === undefined) throw this.#broken(at, 'a frame is cut short')
     const bytes = payload.subarray(0, length)
-    if (crc32(bytes) !== header.readUInt32LE(8)) throw this.#broken(at, 'a frame has a wrong checksum')
-    return { kind: header.readUInt32LE(0), payload: bytes, offset: at + FRAME_HEADER_BYTES }
+    if (this.#checksumOf(header, bytes) !== view.getUint32(8, true)) {
+      throw this.#broken(at, 'a frame has a wrong checksum')
+    }
+    const isEssential = this.#version === FIRST_VERSION || (view.getUint32(12, true) & FRAME_ESSENTIAL) !== 0
+    return { kind: view.getUint32(0, true), payload: bytes, offset: at + FRAME_HEADER_BYTES, isEssential }
+  }
+
+  #checksumOf(header: Uint8Array, payload: Uint8Array): number {
+    if (this.#version === FIRST_VERSION) return crc32(payload)
+    return crc32(payload, crc32(header.subarray(12), crc32(header.subarray(0, 8))))
   }
 
   /** The JSON value of a frame, if `take` finds it to be what it should be. @throws {RecordingError} */
@@ -98,58 +109,44 @@ export class RecordingReader implements Disposable {
   /** Calls `sink` with each record of a step; returns the step's time. @throws {RecordingError} */
   records(
     { payload, offset }: Frame,
-    sink: (words: Uint32Array, bytes: Buffer, at: number, length: number) => void,
+    sink: (words: Uint32Array, bytes: Uint8Array, at: number, length: number) => void,
   ): number {
     if (payload.length < 8) throw this.#broken(offset, 'a step has no time')
     const words = new Uint32Array(payload.buffer, payload.byteOffset, payload.length >> 2)
+    const view = viewOf(payload)
     for (let at = 8; at < payload.length;) {
-      const length = at + RECORD_HEADER_BYTES > payload.length ? Infinity : payload.readUInt32LE(at)
+      const length = at + RECORD_HEADER_BYTES > payload.length ? Infinity : view.getUint32(at, true)
       at += RECORD_HEADER_BYTES
       if (at + length > payload.length) throw this.#broken(offset + at, 'a record is longer than its frame')
-      this.#renumber(words, at >> 2)
       sink(words, payload, at, length)
       at += padded(length)
     }
-    return Number(payload.readBigUInt64LE(0))
-  }
-
-  #renumber(words: Uint32Array, w: number): void {
-    const start = words[w] as number
-    const type = this.#types.get(start & 0xffff)
-    if (type !== undefined) words[w] = (start & ~0xffff) | type
+    return Number(view.getBigUint64(0, true))
   }
 
   [Symbol.dispose](): void {
-    if (this.#closed) return
-    this.#closed = true
-    closeSync(this.#fd)
+    this.#source.close()
   }
 
-  /** Exactly `length` bytes in a buffer of their own, or undefined when the file ends before. */
-  #read(length: number): Buffer | undefined {
-    const buffer = Buffer.from(new ArrayBuffer(length))
-    let got = 0
-    while (got < length) {
-      const count = this.#readInto(buffer, got)
-      if (count === 0) return undefined
-      got += count
-      this.#offset += count
-    }
-    return buffer
-  }
-
-  #readInto(buffer: Buffer, at: number): number {
+  /** Exactly `length` bytes that begin at a multiple of 8 of their buffer, or undefined when the source ends before. */
+  #read(length: number): Uint8Array | undefined {
+    if (length === 0) return new Uint8Array(0)
+    let bytes: Uint8Array | undefined
     try {
-      return readSync(this.#fd, buffer, at, buffer.length - at, this.#offset)
+      bytes = this.#source.read(this.#offset, length)
     } catch (error) {
       throw new RecordingError(this.path, this.#offset, (error as Error).message, { cause: error })
     }
+    if (bytes === undefined) return undefined
+    this.#offset += bytes.length
+    if (bytes.length < length) return undefined
+    return bytes.byteOffset % 8 === 0 ? bytes : bytes.slice()
   }
 
-  #parse<T>(json: Buffer, offset: number, take: (value: unknown) => T | undefined): T {
+  #parse<T>(json: Uint8Array, offset: number, take: (value: unknown) => T | undefined): T {
     let value: unknown
     try {
-      value = JSON.parse(json.toString('utf8'))
+      value = JSON.parse(utf8Of(json))
     } catch (error) {
       throw new RecordingError(this.path, offset, 'it has broken JSON', { cause: error })
     }
@@ -161,4 +158,8 @@ export class RecordingReader implements Disposable {
   #broken(offset: number, problem: string): RecordingError {
     return new RecordingError(this.path, offset, problem)
   }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
 }

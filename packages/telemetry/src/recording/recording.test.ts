@@ -23,9 +23,17 @@ import { jsonOf } from '../outputs.js'
 import { Quark } from '../quark.js'
 import { FakeBackend } from '../testing/fake-backend.js'
 import { record, strings } from '../testing/process-records.js'
-import { FRAME_CGROUPS, FRAME_END, FRAME_SNAPSHOT, FRAME_STEP, type RecordingHeader } from './format.js'
+import {
+  FRAME_CGROUPS,
+  FRAME_END,
+  FRAME_ESSENTIAL,
+  FRAME_SNAPSHOT,
+  FRAME_STEP,
+  type RecordingHeader,
+} from './format.js'
 import { recordingHeader } from './header.js'
-import { type Frame, RecordingReader } from './reader.js'
+import { openRecording } from './file.js'
+import type { Frame } from './reader.js'
 import { RecordingWriter } from './writer.js'
 
 const MS = 1_000_000
@@ -119,7 +127,7 @@ async function broken(path: string): Promise<{ pids: (number | undefined)[]; err
 }
 
 function framesOf(path: string): Frame[] {
-  const reader = new RecordingReader(path)
+  const reader = openRecording(path)
   try {
     const frames: Frame[] = []
     for (let frame = reader.next(); frame !== undefined; frame = reader.next()) frames.push(frame)
@@ -130,15 +138,17 @@ function framesOf(path: string): Frame[] {
 }
 
 /** A frame of any kind and payload, with a checksum that is right. */
-function frame(kind: number, payload: Uint8Array): Buffer {
+function frame(kind: number, payload: Uint8Array, flags = FRAME_ESSENTIAL): Buffer {
   const header = Buffer.alloc(16)
   header.writeUInt32LE(kind, 0)
   header.writeUInt32LE(payload.length, 4)
-  header.writeUInt32LE(crc32(payload), 8)
+  header.writeUInt32LE(flags, 12)
+  const before = crc32(header.subarray(12), crc32(header.subarray(0, 8)))
+  header.writeUInt32LE(crc32(payload, before), 8)
   return Buffer.concat([header, payload, Buffer.alloc(-payload.length & 7)])
 }
 
-function start(header: unknown, version = 1): Buffer {
+function start(header: unknown, version = 2): Buffer {
   const json = Buffer.from(JSON.stringify(header) ?? '')
   const head = Buffer.alloc(16)
   head.write('QUARKREC', 0, 'latin1')
@@ -172,7 +182,7 @@ test('a reader gets back what a writer was given', () => {
           writer.step(nowNs)
         }
       })
-      const reader = new RecordingReader(path)
+      const reader = openRecording(path)
       for (const step of steps) {
         const got: Uint8Array[] = []
         const found = reader.next()
@@ -194,7 +204,7 @@ test('a reader gets back what a writer was given', () => {
 
 test('the header of a recording is that of the recorded queue', () => {
   const header = headerWith({ holdMs: 7, aggregation: 'minimal' })
-  const reader = new RecordingReader(written(() => undefined, header))
+  const reader = openRecording(written(() => undefined, header))
   assert.deepEqual(reader.header, JSON.parse(JSON.stringify(header)))
   assert.deepEqual(
     [reader.header.options['holdMs'], reader.header.options['aggregation'], reader.header.openBootNs],
@@ -212,7 +222,7 @@ test('a record is copied when it is given, and only the named part of it', () =>
     writer.step(0)
   })
   const [step] = framesOf(path)
-  assert.equal(step?.payload.toString('latin1', 16, 20), 'abcd')
+  assert.equal(Buffer.from(step?.payload ?? []).toString('latin1', 16, 20), 'abcd')
 })
 
 test('a replay has every event, and the times of the clock that was set', async () => {
@@ -333,7 +343,7 @@ const REFUSED: readonly [name: string, bytes: () => Uint8Array, problem: RegExp,
     /it is not a quark recording/,
     0,
   ],
-  ['a later version', () => start(headerWith(), 2), /its version is 2, this quark reads 1/, 8],
+  ['a later version', () => start(headerWith(), 3), /its version is 3, this quark reads 1 to 2/, 8],
   ['a header that is cut', () => start(headerWith()).subarray(0, 99), /its header is cut short/, 12],
   ['a header that is no JSON', () => start(undefined), /broken JSON/, 16],
   ['a header that is null', () => start(null), /JSON of another form/, 16],
@@ -345,11 +355,20 @@ const REFUSED: readonly [name: string, bytes: () => Uint8Array, problem: RegExp,
   ],
   ['options that are none', () => start({ ...headerWith(), options: [] }), /JSON of another form/, 16],
   [
-    'other layouts',
-    () =>
-      start({ ...headerWith(), layouts: headerWith().layouts.map((text) => text.replace('ppid', 'papa')) }),
-    /it is of another version, whose "fork" records are laid out differently/,
-    0,
+    'a field that ends beyond its record',
+    () => {
+      const header = headerWith()
+      const [type] = header.types
+      return start({ ...header, types: [{ ...type, size: 24 }] })
+    },
+    /JSON of another form/,
+    16,
+  ],
+  [
+    'a layout of 0.1.0 that is none',
+    () => start({ ...headerWith(), layouts: ['fork'] }, 1),
+    /another form/,
+    16,
   ],
   ['an unusable option', () => start({ ...headerWith(), options: { holdMs: -1 } }), /"holdMs" must be/, 0],
   ['an unknown option', () => start({ ...headerWith(), options: { speed: 1 } }), /unknown option "speed"/, 0],
@@ -383,7 +402,7 @@ test('a file that cannot be opened or read is refused with the cause', async () 
   assert.deepEqual(openFiles(), [])
 })
 
-test('frames of unknown kinds, and with JSON of another form, are refused', async () => {
+test('essential frames of unknown kinds, and frames with JSON of another form, are refused', async () => {
   const cases: [kind: number, payload: string, problem: RegExp][] = [
     [99, '{}', /a frame has the unknown kind 99/],
     [0, '', /a frame has the unknown kind 0/],
@@ -524,7 +543,7 @@ test('a recording is private to its user, and replaces what was there', () => {
   writer.end(6)
   const frames = framesOf(path)
   assert.deepEqual(
-    frames.map(({ kind, payload }) => [kind, payload.toString()]),
+    frames.map(({ kind, payload }) => [kind, Buffer.from(payload).toString()]),
     [[FRAME_END, '{"nowNs":5}']],
   )
   assert.equal(statSync(written(() => undefined)).mode & 0o777, 0o600)

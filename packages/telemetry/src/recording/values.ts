@@ -1,27 +1,74 @@
 /** What the JSON of a recording has to look like: files come from anywhere. */
 
 import type { LostCause } from '../event/event.js'
-import type { RecordingHeader } from './format.js'
+import { MAX_FRAME_BYTES, MIN_RECORD_BYTES, type RecordedType, type RecordingHeader } from './format.js'
+import { parseLayout } from './layouts.js'
 
 type Members = Readonly<Record<string, unknown>>
 
 const CAUSES: readonly unknown[] = ['ringFull', 'rejected', 'recursion', 'evicted'] satisfies LostCause[]
 /** No machine has more CPUs, and memory is set aside by their highest number. */
 const MAX_CPU = 0xffff
+const MAX_TYPE = 0xffff
 
 /** The value if it is a header. */
 export function headerOf(value: unknown): RecordingHeader | undefined {
-  if (!isObject(value) || !isObject(value['options'])) return undefined
+  if (!isHead(value) || !Array.isArray(value['types']) || !value['types'].every(isType)) return undefined
+  const { optionKinds } = value
   const isWhole =
+    isObject(optionKinds) && Object.values(optionKinds).every((kind) => typeof kind === 'string')
+  return isWhole ? (value as unknown as RecordingHeader) : undefined
+}
+
+/** The value if it is a header of version 1, whose types are texts. */
+export function firstHeaderOf(value: unknown): RecordingHeader | undefined {
+  if (!isHead(value) || !Array.isArray(value['layouts'])) return undefined
+  const types = value['layouts'].map((text) => (typeof text === 'string' ? parseLayout(text) : undefined))
+  if (types.includes(undefined)) return undefined
+  return { ...(value as unknown as RecordingHeader), types: types as RecordedType[], optionKinds: {} }
+}
+
+/** What headers of all versions have. */
+function isHead(value: unknown): value is Members {
+  return (
+    isObject(value) &&
+    isObject(value['options']) &&
     isDecimal(value['openBootNs']) &&
     isDecimal(value['bootEpochNs']) &&
     ['kernel', 'architecture', 'backend'].every((name) => typeof value[name] === 'string') &&
     isUint32(value['cpus']) &&
     (value['levels'] === undefined || isUint32(value['levels'])) &&
     isListOf(value['attached'], ['fact', 'hook', 'flavor']) &&
-    isListOf(value['missing'], ['fact', 'reason']) &&
-    Array.isArray(value['layouts'])
-  return isWhole ? (value as unknown as RecordingHeader) : undefined
+    isListOf(value['missing'], ['fact', 'reason'])
+  )
+}
+
+function isType(value: unknown): value is RecordedType {
+  if (
+    !isObject(value) ||
+    !isListOf(value['fields'], ['name', 'type']) ||
+    !isListOf(value['tails'], ['name', 'type'])
+  ) {
+    return false
+  }
+  const { kind, name, type, size, isOwn, fields, tails } = value as Members & {
+    fields: Members[]
+    tails: Members[]
+  }
+  return (
+    typeof kind === 'string' &&
+    typeof name === 'string' &&
+    isUint32(type) &&
+    type <= MAX_TYPE &&
+    isUint32(size) &&
+    size >= MIN_RECORD_BYTES &&
+    size <= MAX_FRAME_BYTES &&
+    (isOwn === undefined || typeof isOwn === 'boolean') &&
+    fields.every(
+      ({ offset, size: bytes }) => isUint32(offset) && isUint32(bytes) && bytes > 0 && offset + bytes <= size,
+    ) &&
+    tails.every(({ offset }) => isUint32(offset) && offset % 4 === 0 && offset + 4 <= size)
+  )
 }
 
 /** What a table has learnt; what it is to look like the table knows. */

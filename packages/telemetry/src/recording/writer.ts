@@ -5,6 +5,7 @@ import {
   FILE_HEADER_BYTES,
   FRAME_CLOCK,
   FRAME_END,
+  FRAME_ESSENTIAL,
   FRAME_HEADER_BYTES,
   FRAME_LOST,
   FRAME_MISSING,
@@ -120,7 +121,10 @@ export class RecordingWriter implements Disposable {
     const header = Buffer.alloc(FRAME_HEADER_BYTES)
     header.writeUInt32LE(kind, 0)
     header.writeUInt32LE(payload.length, 4)
-    header.writeUInt32LE(crc32(payload), 8)
+    // All that is written today changes what a replay delivers.
+    header.writeUInt32LE(FRAME_ESSENTIAL, 12)
+    const before = crc32(header.subarray(12), crc32(header.subarray(0, 8)))
+    header.writeUInt32LE(crc32(payload, before), 8)
     this.#append(header)
     this.#append(pad(payload))
     if (this.#chunkBytes >= WRITE_BYTES) this.#flush()

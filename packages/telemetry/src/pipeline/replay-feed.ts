@@ -3,9 +3,9 @@
 import type { BackendCounters } from '../backend/backend.js'
 import type { BaseEvent } from '../event/event.js'
 import { RecordingError } from '../errors.js'
-import type { Feed } from '../pipeline/feed.js'
-import type { Pipeline } from '../pipeline/pipeline.js'
-import type { AttachedFact, MissingFact } from '../pipeline/stats.js'
+import type { Feed } from './feed.js'
+import type { Pipeline } from './pipeline.js'
+import type { AttachedFact, MissingFact } from './stats.js'
 import {
   FRAME_CGROUPS,
   FRAME_CLOCK,
@@ -15,9 +15,10 @@ import {
   FRAME_SNAPSHOT,
   FRAME_STEP,
   FRAME_TABLE,
-} from './format.js'
-import type { Frame, RecordingReader } from './reader.js'
-import { bootEpochOf, endOf, lossOf, missingOf, tableOf } from './values.js'
+} from '../recording/format.js'
+import type { Frame, RecordingReader } from '../recording/reader.js'
+import type { RecordedTypes } from '../recording/types.js'
+import { bootEpochOf, endOf, lossOf, missingOf, tableOf } from '../recording/values.js'
 
 const UNKNOWN_TYPE = 0
 /** What a frame of version 1 was about. */
@@ -30,17 +31,31 @@ export class ReplayFeed implements Feed {
   readonly attached: readonly AttachedFact[]
   readonly missing: readonly MissingFact[]
   readonly #reader: RecordingReader
+  readonly #types: RecordedTypes
   readonly #pipeline: Pipeline
   readonly #produced = new Map<number, number>()
+  readonly #skipped = new Map<string, number>()
   #ended = false
 
-  constructor(reader: RecordingReader, pipeline: Pipeline) {
+  /** `missing` is what the replay lacks beside what the recorded queue lacked. */
+  constructor(
+    reader: RecordingReader,
+    types: RecordedTypes,
+    pipeline: Pipeline,
+    missing: readonly MissingFact[] = [],
+  ) {
     this.#reader = reader
+    this.#types = types
     this.#pipeline = pipeline
-    const { kernel, attached, missing } = reader.header
-    this.kernel = kernel
-    this.attached = attached
-    this.missing = missing
+    const { header } = reader
+    this.kernel = header.kernel
+    this.attached = header.attached
+    this.missing = [...header.missing, ...types.missing, ...missing]
+  }
+
+  /** What the recording has and this version does not know, by name. */
+  get skipped(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#skipped)
   }
 
   /** One step of the recording. */
@@ -77,8 +92,8 @@ export class ReplayFeed implements Feed {
         return false
       case FRAME_TABLE:
         this.#reader.json(frame, (value) => {
-          const learnt = tableOf(value)
-          return learnt && this.#learn(learnt.kind, learnt.value)
+          const table = tableOf(value)
+          return table && this.#learn(table.kind, table.value)
         })
         return false
       case FRAME_LOST: {
@@ -100,26 +115,61 @@ export class ReplayFeed implements Feed {
         this.#ended = true
         return true
       default:
-        throw new RecordingError(
-          this.#reader.path,
-          frame.offset,
-          `a frame has the unknown kind ${frame.kind}`,
-        )
+        if (frame.isEssential) {
+          throw new RecordingError(
+            this.#reader.path,
+            frame.offset,
+            `a frame has the unknown kind ${frame.kind}`,
+          )
+        }
+        this.#skip(`frame ${frame.kind}`)
+        return false
     }
   }
 
   /** Undefined for what no table of that kind can have learnt. */
   #learn(kind: string, value: unknown): true | undefined {
     const learnt = this.#pipeline.tables.all.get(kind)?.learnt
-    return learnt?.load(value) === true ? true : undefined
+    if (learnt === undefined) this.#skip(`table of ${kind}`)
+    return learnt === undefined || learnt.load(value) ? true : undefined
+  }
+
+  #skip(name: string): void {
+    this.#skipped.set(name, (this.#skipped.get(name) ?? 0) + 1)
   }
 
   #insert(frame: Frame): number {
-    return this.#reader.records(frame, (words, bytes, at, length) => {
-      const type = (words[at >> 2] as number) & 0xffff
-      this.#produced.set(type, (this.#produced.get(type) ?? 0) + 1)
-      this.#pipeline.insert(words, bytes, at, length)
-    })
+    return this.#reader.records(frame, (words, bytes, at, length) => this.#take(words, bytes, at, length))
+  }
+
+  /** A record as the recording has it. */
+  #take(words: Uint32Array, bytes: Uint8Array, at: number, length: number): void {
+    const pipeline = this.#pipeline
+    const w = at >> 2
+    const treatment = this.#types.of((words[w] as number) & 0xffff)
+    const made = treatment?.type
+    if (made !== undefined) this.#produced.set(made, (this.#produced.get(made) ?? 0) + 1)
+    if (treatment === undefined || length < treatment.recorded.size) {
+      // No number that a kind could have: it is counted as broken.
+      if (length >= 4) words[w] = (words[w] as number) & ~0xffff
+      pipeline.insert(words, bytes, at, length)
+      return
+    }
+    const { name, type, transcoder, recorded } = treatment
+    if (type === undefined) {
+      this.#skip(name)
+      pipeline.skip(words, at, recorded.isOwn === true)
+      return
+    }
+    if (transcoder === undefined) {
+      words[w] = ((words[w] as number) & ~0xffff) | type
+      pipeline.insert(words, bytes, at, length)
+    } else if (transcoder.write(bytes, at, length)) {
+      pipeline.insert(transcoder.words, transcoder.bytes, 0, transcoder.lengthBytes)
+    } else {
+      words[w] = (words[w] as number) & ~0xffff
+      pipeline.insert(words, bytes, at, length)
+    }
   }
 
   finish(out: BaseEvent[]): void {
