@@ -81,6 +81,8 @@ export interface FieldSpec<T> {
   readonly doc: string
   /** Of numbers. */
   readonly unit?: 'bytes' | 'ns'
+  /** The smallest number; default 0. */
+  readonly min?: number
   /** The largest number; default 2^32 - 1. */
   readonly max?: number
   /** All values of a `word` and of `words`. */

@@ -72,13 +72,13 @@ function fieldSchema(field: FieldSpec<object>, objects: Map<string, Schema>): Sc
 }
 
 function valueSchema(field: FieldSpec<object>, objects: Map<string, Schema>): Schema {
-  const { type, object, words, max } = field
+  const { type, object, words, min, max } = field
   if (object !== undefined) return objectSchema(object, objects)
   const of: Readonly<Record<Exclude<FieldType, 'object'>, Schema>> = {
-    pid: integer(max ?? MAX_U32),
-    uid: integer(max ?? MAX_U32),
-    gid: integer(max ?? MAX_U32),
-    number: integer(max ?? MAX_U32),
+    pid: integer(max, min),
+    uid: integer(max, min),
+    gid: integer(max, min),
+    number: integer(max, min),
     errno: integer(MAX_ERRNO),
     signal: integer(MAX_SIGNAL),
     time: TIME,
@@ -96,8 +96,8 @@ function valueSchema(field: FieldSpec<object>, objects: Map<string, Schema>): Sc
   return of[type as Exclude<FieldType, 'object'>]
 }
 
-function integer(maximum: number): Schema {
-  return { type: 'integer', minimum: 0, maximum }
+function integer(maximum = MAX_U32, minimum = 0): Schema {
+  return { type: 'integer', minimum, maximum }
 }
 
 /** A reference to an object, which is added to `objects`. */
