@@ -17,13 +17,20 @@ have no meaning and are refused.
 This page is made of the declarations: \`UPDATE_GOLDEN=1 npm run test:unit\` writes it anew.
 `
 
-/** The whole page. */
-export function optionsPage(kinds: readonly Kind[]): string {
+/**
+ * The whole page.
+ *
+ * @param folderOf where the kind of a name is declared
+ */
+export function optionsPage(
+  kinds: readonly Kind[],
+  folderOf: (name: string) => string = (name) => `kinds/${name}`,
+): string {
   const sections = [
     section('Every queue', coreOptions, 'options/declare.ts'),
     ...kinds
       .filter(({ options }) => Object.keys(options).length > 0)
-      .map(({ name, options }) => section(`The kind \`${name}\``, options, `kinds/${name}/options.ts`)),
+      .map(({ name, options }) => section(`The kind \`${name}\``, options, `${folderOf(name)}/options.ts`)),
   ]
   return `${INTRODUCTION}\n${sections.join('\n')}`
 }
