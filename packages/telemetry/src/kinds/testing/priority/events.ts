@@ -1,0 +1,69 @@
+/** What the event of a changed priority says. */
+
+import type { BaseEvent } from '../../../event/event.js'
+import type { EventSpec } from '../../../event/spec.js'
+import type { Process } from '../../../process/process.js'
+import type { Relatives } from '../../../process/relatives.js'
+import { processObject } from '../../../process/spec.js'
+
+/** Whose priorities there are, in the order of their numbers (setpriority(2)). */
+export const TARGETS = ['process', 'group', 'user'] as const
+
+/** A process set a priority. */
+export interface PriorityEvent extends BaseEvent {
+  readonly kind: 'priority'
+  readonly target: (typeof TARGETS)[number]
+  /** Number of the process, group or user; 0 is the one of the caller. */
+  readonly who: number
+  readonly nice: number
+  /** Undefined when it was not known. */
+  readonly before: number | undefined
+  /** What was written about it. */
+  readonly note: string | undefined
+  /** The caller. */
+  readonly process: Process | undefined
+  readonly relatives?: Relatives | undefined
+}
+
+const prioritySpec: EventSpec<PriorityEvent> = {
+  kind: 'priority',
+  doc: 'A process set the priority of a process, a group of processes, or a user',
+  subject: ({ process }) => process?.pid ?? 0,
+  fields: {
+    target: {
+      type: 'word',
+      words: TARGETS,
+      doc: 'whose priority it is',
+      isAlwaysKnown: true,
+      text: 'PRIO target',
+      ecs: 'quark.priority.target',
+    },
+    who: {
+      type: 'number',
+      doc: 'number of the process, group or user; 0 is that of the caller',
+      isAlwaysKnown: true,
+      text: 'PRIO who',
+      ecs: 'quark.priority.who',
+    },
+    nice: {
+      type: 'number',
+      doc: 'priority afterwards, from -20, the highest, to 19',
+      isAlwaysKnown: true,
+      text: 'PRIO nice',
+      ecs: 'quark.priority.nice',
+    },
+    before: { type: 'number', doc: 'priority before', text: 'PRIO before', ecs: 'quark.priority.before' },
+    note: {
+      type: 'string',
+      doc: 'what somebody wrote about it',
+      mayHoldSecrets: true,
+      text: 'NOTE text',
+      ecs: 'quark.priority.note',
+    },
+    process: { type: 'object', object: processObject, doc: 'the caller' },
+  },
+  text: { title: () => 'PRIORITY' },
+  ecs: { action: 'priority-set', category: ['process'], type: ['change'], dataset: 'quark.priority' },
+}
+
+export const priorityEvents = [prioritySpec] as const
