@@ -25,6 +25,7 @@ kernelTest('an array has every entry from the start', '4.18', () => {
   )
   assert.equal(map.get(2), undefined)
   assert.throws(() => map.set(2, bytes(0, 0, 0)), { errno: constants.errno.E2BIG })
+  for (const key of [2 ** 32, -1, 0.5]) assert.throws(() => map.get(key), RangeError)
 })
 
 kernelTest('a hash finds, replaces, refuses and removes', '4.18', () => {

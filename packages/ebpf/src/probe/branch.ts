@@ -1,6 +1,7 @@
 /** Conditions as jumps: what decides is loaded first, and the rest only if it is needed. */
 
 import { type Assembler, type JumpOp, R0, R1, type Register } from '../asm/index.js'
+import { immediate } from './computing.js'
 import { type BinaryOp, isComparison } from './operators.js'
 import { isTruth, type ResolvedExpr } from './resolved.js'
 import type { Temporaries } from './temporaries.js'
@@ -156,9 +157,9 @@ function emitSearch(computer: Computer, runs: readonly Run[], yes: string, no: s
 
 function emitCompare(computer: Computer, op: JumpOp, number: bigint, label: string): void {
   const { asm } = computer
-  const signed = BigInt.asIntN(64, number)
-  if (signed >= -0x8000_0000n && signed <= 0x7fff_ffffn) {
-    asm.jumpIfImm(op, R0, Number(signed), label)
+  const imm = immediate(number)
+  if (imm !== undefined) {
+    asm.jumpIfImm(op, R0, imm, label)
     return
   }
   computer.emitConstant(R1, number)

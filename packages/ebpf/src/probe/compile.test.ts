@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { disassemble } from '../asm/index.js'
 import { BuildError, PrototypeError } from '../errors.js'
 import { type CompiledProbe, compileProbe } from './compile.js'
-import { add, eq, ne } from './arithmetic.js'
-import { at, currentTask, firstOf, packet, type Scalar } from './expr.js'
+import { add, eq, ne, shiftLeft } from './arithmetic.js'
+import { at, type Chars, currentTask, enumValue, firstOf, packet, type Scalar } from './expr.js'
 import { cstring, fentry, int, optional, procConnector, struct, tracepoint } from './hooks/index.js'
 import { type Probe, probe } from './probe.js'
 import { cpuRingsLayout, RECORD_OFFSET } from './scratch.js'
@@ -14,10 +14,11 @@ import type { Target } from './target.js'
 import { SIZES, target } from './testing/target.js'
 import type { SmallTask } from './testing/small-kernel.js'
 import { record } from './record.js'
-import { u16, u32, u64, s64, chars } from './fields.js'
+import { u8, u16, u32, u64, s64, chars } from './fields.js'
 import {
   pathTail,
   bytesTail,
+  packetBytes,
   stringTail,
   wordsTail,
   path,
@@ -148,6 +149,62 @@ test('what the kernel lacks is reported once, and is 0 in the record', () => {
   const lines = disassemble(code.bytes)
   assert.ok(lines.includes(`*(u64 *)(r9 +${RECORD_OFFSET + declared.record.at.wide}) = 0`), lines.join('\n'))
   assert.ok(lines.includes(`*(u16 *)(r9 +${RECORD_OFFSET + declared.record.at.half}) = 0`))
+})
+
+test('a field that what lies there does not fill is missing, and no field beside it is written', () => {
+  const declared = probe(
+    {
+      name: 'misfits',
+      hook: execHook,
+      record: record(1, 'misfits', {
+        text: chars(24),
+        small: u32,
+        wide: u64,
+        enumerator: u8,
+        number: chars(8),
+      }),
+    },
+    (p) => ({
+      fill: {
+        text: p.comm,
+        small: p.comm as unknown as Scalar,
+        wide: p.comm,
+        enumerator: shiftLeft(enumValue('pid_type', 'PIDTYPE_SID'), 8),
+        number: p.pid as unknown as Chars,
+      },
+    }),
+  )
+  assert.deepEqual(compileProbe(declared, target()).missing, [
+    { field: 'text', reason: 'no run of 24 bytes lies there' },
+    { field: 'small', reason: 'no number lies there' },
+    { field: 'enumerator', reason: '768 does not fit u8' },
+    { field: 'number', reason: 'no run of 8 bytes lies there' },
+  ])
+})
+
+test('a constant that its field cannot hold is refused where it is declared', () => {
+  const declare = (value: number | bigint): unknown =>
+    probe({ name: 'misfit', hook: execHook, record: record(1, 'misfit', { byte: u8 }) }, () => ({
+      fill: { byte: value },
+    }))
+  declare(255)
+  for (const value of [256, -1, 2n ** 40n, 0.5]) assert.throws(() => declare(value), RangeError)
+  assert.throws(() => declare(256), {
+    message: 'Cannot use 256 as "byte" (u8) of probe "misfit": it must be from 0 to 255',
+  })
+})
+
+test('a program that runs on no packet has none to give', () => {
+  const layout = record(1, 'packets', { bytes: bytesTail(8), word: u32 })
+  const declared = probe({ name: 'packets', hook: execHook, record: layout }, () => ({
+    fill: { bytes: packetBytes(0), word: 1 },
+  }))
+  const other = probe({ name: 'packets', hook: execHook }, () => ({ when: packet(0, 4) }))
+  assert.throws(() => compileProbe(declared, target()), BuildError)
+  assert.throws(() => compileProbe(other, target()), {
+    name: 'BuildError',
+    message: 'Cannot read bytes of a packet in probe "packets": its program runs on none',
+  })
 })
 
 test('a path that begins nowhere leaves no function behind that nothing calls', () => {

@@ -17,8 +17,8 @@ import {
 import { BuildError, NotSupportedError } from '../errors.js'
 import { emitArgument } from './hooks/arguments.js'
 import { callNumber, type Hook, type HookType, hookType } from './hooks/index.js'
-import type { ExprNode, MapEffect, NumberSize } from './nodes.js'
-import { type FixedField, HEADER_SEQ, HEADER_TIME, HEADER_TYPE, type RecordLayout } from './record.js'
+import type { ExprNode, MapEffect } from './nodes.js'
+import { HEADER_SEQ, HEADER_TIME, HEADER_TYPE, type RecordLayout } from './record.js'
 import { emitEnter, emitLeave } from './levels.js'
 import { type Flavor, type LoadFrame, LoadTree } from './load-tree.js'
 import { emitEffects } from './effects.js'
@@ -26,8 +26,7 @@ import { emitToReader } from './output-reader.js'
 import { emitOutput } from './output.js'
 import { describeProbe, Lack, mapsOf, type Probe, probe } from './probe.js'
 import { presentArguments } from './prototype.js'
-import type { ResolvedNumber } from './resolved.js'
-import { bytesOf, misfit } from './resolve-map.js'
+import { recordNumbers } from './numbers.js'
 import { type ResolvedExpr, Resolver, Unresolved } from './resolve.js'
 import { NOTE_BYTES, notesOffset, RECORD_OFFSET, SLOT_SEQ, TEMP_CURSOR } from './scratch.js'
 import type { HelperSite } from './calls.js'
@@ -329,7 +328,7 @@ class Compiler implements LoadFrame {
       const { offset } = field
       const { sizeBytes } = field.type
       const expr = value instanceof Lack ? value : this.#resolver.expr(value)
-      const words = this.#wordsOf(expr, field)
+      const words = expr instanceof Unresolved || expr instanceof Lack ? expr : recordNumbers(expr, field)
       if (words instanceof Unresolved || words instanceof Lack) {
         this.#missing.push({ field: field.name, reason: words.reason })
         for (let at = 0; at < sizeBytes; at += Math.min(sizeBytes, 8)) {
@@ -356,18 +355,6 @@ class Compiler implements LoadFrame {
       this.#tails.emit(tail, inputs, before)
       before += tail.maxBytes
     }
-  }
-
-  /** A field as numbers at their places: one, or the words of a run of bytes. */
-  #wordsOf(
-    expr: ResolvedExpr | Unresolved | Lack,
-    { offset, type: { kind, sizeBytes } }: FixedField,
-  ): readonly ResolvedNumber[] | Unresolved | Lack {
-    if (expr instanceof Unresolved || expr instanceof Lack) return expr
-    if (kind === 'chars') return expr.kind === 'load' ? [] : bytesOf(expr, { offset, sizeBytes })
-    const tooLarge = misfit(expr, sizeBytes, kind === 's32' || kind === 's64')
-    if (tooLarge !== undefined) return new Unresolved(`${tooLarge} does not fit a ${kind}`)
-    return [{ offset, sizeBytes: sizeBytes as NumberSize, expr }]
   }
 
   #addTime(time: ExprNode, tree: LoadTree): void {

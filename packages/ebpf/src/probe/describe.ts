@@ -25,6 +25,10 @@ export function describe(node: ExprNode, argumentNames: readonly string[]): stri
       return node.choices.map(text).join(' ?? ')
     case 'binary':
       return `(${text(node.left)} ${node.op} ${text(node.right)})`
+    case 'walk': {
+      const { struct, from, steps, until } = node.text
+      return `(${text(until)} up to ${steps} struct ${struct} from ${text(from)})`
+    }
     case 'firstNonZero':
       return `(${node.choices.map(text).join(' ?: ')})`
     case 'ifThen':

@@ -3,7 +3,7 @@
 import { BuildError } from '../errors.js'
 import { emitClaim, emitIncrease, emitRemove, emitStore } from './map-code.js'
 import type { ExprNode, FieldNodes, MapEffect, ProbeMap } from './nodes.js'
-import { resolveMapNumbers } from './resolve-map.js'
+import { resolveMapNumbers } from './numbers.js'
 import { type Resolver, Unresolved } from './resolve.js'
 import type { ResolvedNumber } from './resolved.js'
 import type { Values } from './values.js'

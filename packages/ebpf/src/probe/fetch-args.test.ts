@@ -5,8 +5,10 @@ import { planFetch } from './fetch-args.js'
 import { eventArg } from './fetch-events.js'
 import { MAX_FETCH_CHARS } from './fetch-list.js'
 import {
+  add,
   and,
   at,
+  cast,
   cstring,
   currentTask,
   enumValue,
@@ -16,6 +18,7 @@ import {
   int,
   kprobe,
   ne,
+  oneOf,
   packet,
   probe,
   procConnector,
@@ -105,6 +108,31 @@ function valuesOf(plan: FetchPlan, values: Readonly<Record<string, bigint | Buff
 
 test('a declaration becomes fetch arguments', () => {
   expectGolden('fetch-args', textOf(planFetch(everything, entry, target)))
+})
+
+test('an address is fetched from where it lies, and none is computed', () => {
+  const declared = probe(
+    {
+      name: 'casts',
+      hook: tracepoint('sched_process_exec', [struct<SmallTask>('task_struct', 'task')]),
+      record: record(1, 'casts', { plain: u32, computed: u32, set: u32 }),
+    },
+    (task) => ({
+      fill: {
+        plain: cast<SmallTask>('task_struct', task.arg_start).tgid,
+        computed: cast<SmallTask>('task_struct', add(task.arg_start, 8)).tgid,
+        set: oneOf(task.pid, [1, 2]),
+      },
+    }),
+  )
+  const plan = planFetch(declared, { function: 'entry', parameters: [0] }, target)
+  assert.deepEqual(
+    plan.args.map(({ text }) => text),
+    ['+4(+80(%di)):u32', '+0(%di):u32'],
+  )
+  assert.deepEqual(plan.missing, [
+    { field: 'computed', reason: 'a fetch argument cannot compute an address' },
+  ])
 })
 
 test('arm64 has other registers', () => {

@@ -267,7 +267,8 @@ class Planner {
   }
 
   #resolve(node: ExprNode): ResolvedExpr | Unresolved {
-    return this.#resolver.expr(this.#translate(node))
+    const expr = this.#resolver.expr(this.#translate(node))
+    return expr instanceof Unresolved || !computesAddress(expr) ? expr : noAddress
   }
 
   /** A declaration's expression as it is at the entry of the function. */
@@ -311,6 +312,17 @@ class Planner {
     return path
   }
 }
+
+/** Whether an expression reads where an address leads to that has to be computed first. */
+function computesAddress(expr: ResolvedExpr): boolean {
+  if (expr.kind === 'binary') return computesAddress(expr.left) || computesAddress(expr.right)
+  if (expr.kind === 'oneOf') return computesAddress(expr.value)
+  if (expr.kind !== 'load' || expr.path.root.kind !== 'address') return false
+  const { address } = expr.path.root
+  return address.kind !== 'load' || computesAddress(address)
+}
+
+const noAddress = new Unresolved('a fetch argument cannot compute an address')
 
 function beginsWith(steps: readonly Step[], members: readonly string[]): boolean {
   return members.every((name, index) => {

@@ -248,6 +248,9 @@ export function mapsIn(node: ExprNode, found: Set<ProbeMap>): void {
     case 'user':
       visit(node.address)
       return
+    case 'walk':
+      visit(node.found)
+      return
     case 'ifThen':
       visit(node.condition)
       visit(node.value)

@@ -43,6 +43,14 @@ export interface LookupNode {
   readonly gives: { readonly field: string } | 'presence'
 }
 
+export interface WalkText {
+  readonly struct: string
+  readonly from: ExprNode
+  readonly steps: number
+  /** What is looked for at the first step. */
+  readonly until: ExprNode
+}
+
 export type ExprNode =
   | PathNode
   | EnumNode
@@ -57,6 +65,8 @@ export type ExprNode =
   | { readonly kind: 'firstNonZero'; readonly choices: readonly ExprNode[] }
   /** 0 unless the condition holds; otherwise the value is not read. */
   | { readonly kind: 'ifThen'; readonly condition: ExprNode; readonly value: ExprNode }
+  /** What is found on a way of several steps, and how that is said in short. */
+  | { readonly kind: 'walk'; readonly found: ExprNode; readonly text: WalkText }
   | { readonly kind: 'firstOf'; readonly choices: readonly ExprNode[] }
   | { readonly kind: 'packet'; readonly offset: number; readonly size: NumberSize }
   | {

@@ -8,7 +8,7 @@ import type { EnumNode, ExprNode, LookupNode, NumberSize, PathNode, Root, Step }
 import { compute, toWord } from './operators.js'
 import type { BinaryOp } from './operators.js'
 import { findPrototype, type PresentArguments } from './prototype.js'
-import { resolveMapNumbers } from './resolve-map.js'
+import { resolveMapNumbers } from './numbers.js'
 import { isTruth, type ResolvedExpr, type ResolvedPath, type ResolvedRoot, Unresolved } from './resolved.js'
 import { type Place, Walk } from './walk.js'
 
@@ -128,6 +128,8 @@ export class Resolver {
         return this.#helper(node)
       case 'firstOf':
         return this.#firstOf(node.choices)
+      case 'walk':
+        return this.expr(node.found)
       case 'firstNonZero':
         return this.#firstNonZero(node.choices)
       case 'ifThen': {

@@ -7,7 +7,6 @@ import {
   R1,
   R2,
   R9,
-  type AluOp,
   type JumpOp,
   R10,
   type Register,
@@ -19,6 +18,7 @@ import { emitSignedLoad } from './load-number.js'
 import { type LoadFrame, LoadTree } from './load-tree.js'
 import { emitLoads } from './loads.js'
 import { emitKey } from './map-code.js'
+import { ALU, immediate, weightOf } from './computing.js'
 import { type BinaryOp, isComparison } from './operators.js'
 import {
   type Atom,
@@ -39,16 +39,6 @@ import type { Window } from './window.js'
 const WAITING = 6
 /** Places that fetching everything of a record at once leaves to the inputs of tails. */
 const FOR_TAILS = 40
-
-const ALU: Partial<Record<BinaryOp, AluOp>> = {
-  '+': 'add',
-  '-': 'sub',
-  '*': 'mul',
-  '&': 'and',
-  '|': 'or',
-  '<<': 'lsh',
-  '>>': 'rsh',
-}
 
 /** What the code of expressions needs to know about its program. */
 export interface ValuesOptions {
@@ -341,20 +331,22 @@ export class Values {
     const [first] = lookups
     if (first === undefined) return
     const end = asm.uniqueLabel('end')
+    const absent = asm.uniqueLabel('absent')
     emitKey(this, first.map, first.key)
     const places = lookups.map((lookup) => this.#keep(keyOf(lookup), wanted))
-    for (const place of places) asm.storeImm(8, R9, place, 0)
-    asm.call(BPF_FUNC_map_lookup_elem).jumpIfImm('==', R0, 0, end)
+    asm.call(BPF_FUNC_map_lookup_elem).jumpIfImm('==', R0, 0, absent)
     for (const [index, { gives }] of lookups.entries()) {
-      const place = places[index] ?? 0
-      if (gives === 'presence') {
-        asm.storeImm(8, R9, place, 1)
-      } else {
-        emitSignedLoad(asm, R1, R0, gives)
-        asm.store(8, R9, place, R1)
-      }
+      if (gives === 'presence') asm.movImm(R1, 1)
+      else emitSignedLoad(asm, R1, R0, gives)
+      asm.store(8, R9, places[index] ?? 0, R1)
     }
     asm.label(end)
+    asm.aside(absent, () => {
+      // Through a register: older verifiers do not see that a zero in its place is a number like those they have seen.
+      asm.movImm(R1, 0)
+      for (const place of places) asm.store(8, R9, place, R1)
+      asm.jump(end)
+    })
   }
 
   #keep(key: string, wanted: ReadonlySet<string>): number {
@@ -413,20 +405,4 @@ export class Values {
     for (const expr of exprs) visit(expr)
     return found
   }
-}
-
-/** A word as the sign-extended immediate that stands for it, if there is one. */
-function immediate(value: bigint): number | undefined {
-  const signed = BigInt.asIntN(64, value)
-  return signed >= -0x8000_0000n && signed <= 0x7fff_ffffn ? Number(signed) : undefined
-}
-
-/** How many places an expression needs at once at the least. */
-function weightOf(expr: ResolvedExpr): number {
-  if (expr.kind === 'oneOf') return weightOf(expr.value)
-  if (expr.kind === 'firstNonZero' || expr.kind === 'ifThen') return 2
-  if (expr.kind !== 'binary') return isAtom(expr) ? 1 : 0
-  const left = weightOf(expr.left)
-  const right = weightOf(expr.right)
-  return left === right ? left + 1 : Math.max(left, right)
 }

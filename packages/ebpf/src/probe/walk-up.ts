@@ -1,7 +1,7 @@
 /** Walks along structures that lead to the next one of their kind, such as a dentry to its parent. */
 
 import { firstNonZero, ifThen, ne } from './arithmetic.js'
-import { cast, type Scalar, type Value } from './expr.js'
+import { cast, fromNode, nodeOf, type Scalar, type Value } from './expr.js'
 import { checkedInteger } from './operators.js'
 
 /** Most steps of a walk: the code of each is part of the program. */
@@ -38,9 +38,11 @@ export function walkUp<T>(options: WalkOptions<T>): Scalar {
     all.push({ one, address, further })
     address = further
   }
-  return all.reduceRight<Scalar | undefined>((rest, { one, address, further }) => {
-    const found = until(one)
-    if (rest === undefined) return found
-    return firstNonZero(found, ifThen(ne(further, address), ifThen(further, rest)))
+  const found = all.reduceRight<Scalar | undefined>((rest, { one, address, further }) => {
+    const here = until(one)
+    if (rest === undefined) return here
+    return firstNonZero(here, ifThen(ne(further, address), ifThen(further, rest)))
   }, undefined) as Scalar
+  const text = { struct, from: nodeOf(from), steps, until: nodeOf(until(cast<T>(struct, from))) }
+  return fromNode({ kind: 'walk', found: nodeOf(found), text })
 }

@@ -1,7 +1,8 @@
-/** The numbers that keys and values of maps are filled with. */
+/** The numbers that fields of records, and keys and values of maps, are filled with. */
 
 import type { ExprNode, FieldNodes, MapField, NumberSize } from './nodes.js'
 import { rangeOf } from './operators.js'
+import type { FixedField } from './record.js'
 import { type ResolvedExpr, type ResolvedNumber, Unresolved } from './resolved.js'
 
 /** What resolves expressions against a kernel. */
@@ -38,8 +39,24 @@ function numberOf(
   return [{ offset, sizeBytes: sizeBytes as NumberSize, expr }]
 }
 
+/**
+ * What fills a fixed field of a record: one number, or the words of a run of bytes. What lies in memory as it is has
+ * neither: it is copied from there.
+ */
+export function recordNumbers(expr: ResolvedExpr, field: FixedField): readonly ResolvedNumber[] | Unresolved {
+  const { offset, type } = field
+  const place = { name: '', kind: type.kind, offset, sizeBytes: type.sizeBytes }
+  if (expr.kind === 'load' && (expr.path.address || type.kind === 'chars')) {
+    const isRun = type.kind === 'chars' || type.sizeBytes === 8
+    return isRun && expr.path.address && wordAt(expr, type.sizeBytes - 8) !== undefined
+      ? []
+      : new Unresolved(`no ${type.kind === 'chars' ? `run of ${type.sizeBytes} bytes` : 'number'} lies there`)
+  }
+  return type.kind === 'chars' ? bytesOf(expr, place) : numberOf(expr, place)
+}
+
 /** The number that a place of so many bytes cannot hold, if a resolved expression is one. */
-export function misfit(expr: ResolvedExpr, sizeBytes: number, signed: boolean): bigint | undefined {
+function misfit(expr: ResolvedExpr, sizeBytes: number, signed: boolean): bigint | undefined {
   if (expr.kind !== 'constant') return undefined
   const { low, high } = rangeOf(sizeBytes * 8, signed)
   const value = signed ? BigInt.asIntN(64, expr.value) : expr.value
@@ -47,7 +64,7 @@ export function misfit(expr: ResolvedExpr, sizeBytes: number, signed: boolean): 
 }
 
 /** A run of bytes as words of eight, from its place on. */
-export function bytesOf(
+function bytesOf(
   expr: ResolvedExpr,
   { offset, sizeBytes }: { readonly offset: number; readonly sizeBytes: number },
 ): ResolvedNumber[] | Unresolved {
