@@ -61,7 +61,11 @@ export const packages = {
       may: ['errors', 'memory', 'event'],
       packages: ['quark-ebpf/probe'],
     },
-    aggregate: { is: 'which records make one event', may: ['errors', 'memory', 'event'] },
+    aggregate: {
+      is: 'which records make one event',
+      may: ['errors', 'memory', 'event'],
+      packages: ['quark-ebpf/probe'],
+    },
     process: {
       is: 'the table of processes, and /proc',
       may: ['errors', 'memory', 'event'],
@@ -108,7 +112,8 @@ export const packages = {
       may: ['errors', 'event'],
       packages: ['node:*', 'quark-ebpf'],
     },
-    output: { is: 'one assembler per format', may: ['errors', 'memory', 'event'] },
+    // Names of signals and errors are in tables of Node.
+    output: { is: 'one assembler per format', may: ['errors', 'memory', 'event'], packages: ['node:os'] },
     pipeline: {
       is: 'the way of a record to an event',
       may: [

@@ -24,18 +24,7 @@ function plant(path, text) {
 function lint() {
   const config = JSON.parse(readFileSync(join(root, '.oxlintrc.json'), 'utf8'))
   const jsPlugins = config.jsPlugins.map((plugin) => resolve(root, plugin))
-  writeFileSync(
-    join(folder, 'oxlint.json'),
-    JSON.stringify({
-      ...config,
-      jsPlugins,
-      rules: {
-        ...config.rules,
-        'walls/rooms': 'error',
-        'import/no-cycle': ['error', { ignoreTypes: false }],
-      },
-    }),
-  )
+  writeFileSync(join(folder, 'oxlint.json'), JSON.stringify({ ...config, jsPlugins }))
   const { stdout } = spawnSync(
     process.execPath,
     [join(root, 'node_modules/oxlint/bin/oxlint'), '-c', join(folder, 'oxlint.json'), '-f', 'json', folder],

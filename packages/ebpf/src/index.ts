@@ -27,10 +27,9 @@ export {
   BPF_NOEXIST,
   BpfMap,
   type MapKey,
-  type MapSpec,
-  type MapType,
   possibleCpuCount,
 } from './map/map.js'
+export type { MapSpec, MapType } from './probe/map-spec.js'
 export * from './program/types.js'
 export { Program, type ProgramInfo, type ProgramSpec, type TestRunInput } from './program/program.js'
 export { PerfBuffer, type PerfBufferOptions } from './perf/perfbuf.js'

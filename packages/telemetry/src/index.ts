@@ -61,12 +61,12 @@ export type {
   PathSpec,
   SpecBase,
 } from './options/spec.js'
-export { type GraphOrder, processGraph } from './output/dot.js'
+export type { GraphOrder } from './output/dot.js'
 export { type EcsContext, ECS_VERSION } from './output/ecs.js'
 export type { EcsHost } from './output/ecs-host.js'
 export { sanitise } from './output/sanitise.js'
 export type { TextOptions } from './output/text.js'
-export { bufferGraph, createEcs, jsonOf, textOf } from './outputs.js'
+export { bufferGraph, createEcs, jsonOf, processGraph, textOf } from './outputs.js'
 export type { BufferedRecord } from './pipeline/pipeline.js'
 export { dropPrivileges } from './self/privileges.js'
 export { Quark } from './quark.js'

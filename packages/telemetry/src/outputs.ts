@@ -1,10 +1,18 @@
 /** Events in the formats that quark writes, for the kinds that `Quark` knows. */
 
 import { catalogue, type QuarkEvent } from './kinds/index.js'
-import { type BufferedRecord, bufferGraphWriter, type GraphOrder } from './output/dot.js'
+import {
+  type BufferedRecord,
+  bufferGraphWriter,
+  type GraphNode,
+  type GraphOrder,
+  treeGraph,
+} from './output/dot.js'
 import { type EcsContext, ecsWriter } from './output/ecs.js'
 import { jsonWriter } from './output/json.js'
 import { type TextOptions, textWriter } from './output/text.js'
+import { processLines } from './process/lines.js'
+import type { Process } from './process/process.js'
 
 const writeText = textWriter(catalogue)
 const writeJson = jsonWriter(catalogue)
@@ -31,4 +39,15 @@ export function createEcs(context: EcsContext): (event: QuarkEvent) => string {
 /** The records of `Quark.bufferedRecords()` as a graph: a node each, and an edge to the one that follows. */
 export function bufferGraph(records: Iterable<BufferedRecord>, order: GraphOrder): string {
   return drawBuffer(records, order)
+}
+
+/** A box per process, and an edge from each parent to its children. */
+export function processGraph(processes: Iterable<Process>): string {
+  return treeGraph('processes', nodesOf(processes))
+}
+
+function* nodesOf(processes: Iterable<Process>): Iterable<GraphNode> {
+  for (const process of processes) {
+    yield { id: process.pid, parentId: process.ppid, lines: processLines(process) }
+  }
 }

@@ -29,7 +29,7 @@
  * Where each CPU has rings of its own (`output.ts`), a second map holds them, again in one entry.
  */
 
-import type { MapSpec } from '../map/map.js'
+import type { MapSpec } from './map-spec.js'
 
 export const SCRATCH_MAP = 'scratch'
 /** The ring that all CPUs share, or that only wakes the reader when each has its own. */

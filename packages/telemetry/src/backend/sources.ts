@@ -6,7 +6,7 @@ import type { Source, SourceClock, SourceRung } from '../facts/rungs.js'
 import type { LoadedRung } from './loaded-rung.js'
 import type { Backend, BackendCounters } from './backend.js'
 import { addCounters } from './counters.js'
-import { LANES } from '../event/lanes.js'
+import { LANES } from './lanes.js'
 import { Outbox } from './outbox.js'
 
 /** Records that may wait for each source. It is not read while half of them do: what it reads from has room of its own. */

@@ -1,6 +1,5 @@
 import type { ProcessTable } from '../process/table.js'
 import type { TimeBase } from '../event/time-base.js'
-import type { Clock } from '../pipeline/clock.js'
 import type { CgroupHierarchy } from '../process/procfs/cgroup-mounts.js'
 import type { Settings } from '../options/declare.js'
 import type { OptionSpecs, SettingsOf } from '../options/spec.js'
@@ -11,6 +10,7 @@ import type { JoinRow } from '../event/join.js'
 import type { RecordGroup, RecordPlace } from '../event/raw.js'
 import type { ShapedType } from '../event/shaped-type.js'
 import type { Fact } from '../facts/fact.js'
+import type { SourceClock } from '../facts/rungs.js'
 
 /** State that `apply` reads and updates. */
 export interface Tables {
@@ -85,7 +85,7 @@ export interface Kind<
   /** What to learn from the kernel, in the order in which it is to be attached. */
   facts(surroundings: Surroundings<T>): Fact[]
   /** Records of what existed before the queue was opened, in their own memory. */
-  scan?(surroundings: Surroundings<T>, clock: Clock): Iterable<Uint8Array>
+  scan?(surroundings: Surroundings<T>, clock: SourceClock): Iterable<Uint8Array>
   readonly records: readonly RecordType[]
   /** What it keeps from record to record. */
   table?(context: TableContext<T>): KindTable

@@ -1,6 +1,5 @@
 /** Graphs in the language of Graphviz. */
 
-import type { Process } from '../process/process.js'
 import { sanitise } from './sanitise.js'
 
 /** A record that waits in the buffer. */
@@ -37,16 +36,24 @@ export interface RecordColours {
   readonly recordTypes: readonly { readonly name: string; readonly colour?: string }[]
 }
 
-/** A box per process, and an edge from each parent to its children. */
-export function processGraph(processes: Iterable<Process>): string {
+/** A thing in a tree of things. */
+export interface GraphNode {
+  readonly id: number
+  /** 0 or undefined for none. */
+  readonly parentId: number | undefined
+  readonly lines: readonly string[]
+}
+
+/** A box per thing, and an edge from each parent to its children. */
+export function treeGraph(name: string, nodesOf: Iterable<GraphNode>): string {
   let nodes = ''
   let edges = ''
-  for (const p of processes) {
-    const colour = SIBLING_COLOURS[(p.ppid ?? 0) % SIBLING_COLOURS.length]
-    nodes += `  ${p.pid} [label=${label(processLabel(p))}, fillcolor=${colour}];\n`
-    if (p.ppid !== undefined && p.ppid !== 0) edges += `  ${p.ppid} -> ${p.pid};\n`
+  for (const { id, parentId = 0, lines } of nodesOf) {
+    const colour = SIBLING_COLOURS[parentId % SIBLING_COLOURS.length]
+    nodes += `  ${id} [label=${label(lines)}, fillcolor=${colour}];\n`
+    if (parentId !== 0) edges += `  ${parentId} -> ${id};\n`
   }
-  return `digraph processes {\n  ranksep=2.0;\n  nodesep=0.65;\n  node [shape=box, style=filled, fillcolor=white];\n${nodes}${edges}}\n`
+  return `digraph ${name} {\n  ranksep=2.0;\n  nodesep=0.65;\n  node [shape=box, style=filled, fillcolor=white];\n${nodes}${edges}}\n`
 }
 
 /** `time` is the order in which records are delivered, `pidTime` the chains of each process along which they can join. */
@@ -72,26 +79,6 @@ export function bufferGraphWriter({
     }
     return `digraph buffer {\n  node [style=filled, color=black, fillcolor=white];\n${nodes}${edges}}\n`
   }
-}
-
-function processLabel(p: Process): string[] {
-  const lines = [`pid ${p.pid}`, p.exe ?? p.comm ?? '<unknown>']
-  add(lines, 'comm', p.comm)
-  add(lines, 'cwd', p.cwd)
-  add(lines, 'cap_permitted', p.capPermitted && `0x${p.capPermitted.toString(16)}`)
-  add(lines, 'cap_effective', p.capEffective && `0x${p.capEffective.toString(16)}`)
-  add(lines, 'time_boot', p.startTimeNs)
-  for (const id of ['uid', 'gid', 'euid', 'egid', 'suid', 'sgid', 'pgid', 'sid'] as const)
-    add(lines, id, p[id])
-  if (p.ttyMajor !== undefined && p.ttyMajor !== 0) lines.push(`tty ${p.ttyMajor}:${p.ttyMinor ?? '?'}`)
-  add(lines, 'exit_code', p.exitCode)
-  add(lines, 'signal', p.exitSignal)
-  add(lines, 'exit_time', p.exitTimeNs)
-  return lines
-}
-
-function add(lines: string[], name: string, value: string | number | bigint | undefined): void {
-  if (value !== undefined) lines.push(`${name} ${value}`)
 }
 
 /** A quoted string of left-aligned lines. Graphviz itself reads backslashes and HTML entities in it. */

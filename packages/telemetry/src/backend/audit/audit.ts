@@ -9,7 +9,7 @@ import {
   receiveAuditRecord,
   receiveQueue,
 } from 'quark-ebpf'
-import { LANES, UNKNOWN_LANE } from '../../event/lanes.js'
+import { LANES, UNKNOWN_LANE } from '../lanes.js'
 import type { AttachedFact, MissingFact } from '../../facts/fact.js'
 import type { AuditedCall, AuditEvent } from '../../facts/rungs.js'
 import { checkProc } from '../../process/procfs/enrich.js'

@@ -11,7 +11,7 @@ import {
   type ProcConnector,
   receiveQueue,
 } from 'quark-ebpf'
-import { LANES, UNKNOWN_LANE } from '../../event/lanes.js'
+import { LANES, UNKNOWN_LANE } from '../lanes.js'
 import type { AttachedFact, MissingFact } from '../../facts/fact.js'
 import type { TimedProcMessage } from '../../facts/rungs.js'
 import { checkProc } from '../../process/procfs/enrich.js'

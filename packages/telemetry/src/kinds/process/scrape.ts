@@ -1,7 +1,7 @@
 /** Turns what /proc tells about a process into the record that the rest of quark understands. */
 
 import { encodeRecord } from 'quark-ebpf/probe'
-import type { Clock } from '../../pipeline/clock.js'
+import type { SourceClock } from '../../facts/rungs.js'
 import type { Surroundings } from '../kind.js'
 import type { ProcessSettings } from './options.js'
 import { scanProcesses, type ScrapedProcess } from '../../process/procfs/scan.js'
@@ -19,7 +19,7 @@ import { snapshotLayout } from './records.js'
 /** Records of all processes that exist; those that only wait to be reaped have ended already. */
 export function* scanRecords(
   { settings, hierarchy }: Surroundings<ProcessSettings>,
-  clock: Clock,
+  clock: SourceClock,
 ): Generator<Uint8Array> {
   const { maxArgvBytes, maxEnvBytes, kernelThreads } = settings
   const options = { maxArgvBytes, maxEnvBytes, hierarchy: hierarchy?.kind ?? 'unified' }
