@@ -29,6 +29,14 @@ import { recordingHeader, replayPlan } from './recording/header.js'
 import { RecordedTypes } from './recording/types.js'
 import { RecordingWriter } from './recording/writer.js'
 
+/** Where it cannot be found what the root of the cgroup namespace is called outside. */
+const CGROUP_ROOT: MissingFact = {
+  fact: 'cgroup paths from the root',
+  reason:
+    'quark is in a cgroup namespace of its own and cannot see its place in the hierarchy: all paths begin at the ' +
+    "namespace's root, and cgroups that no mount shows have none (run the container with --cgroupns=host)",
+}
+
 /** What a queue is made of. */
 export interface Parts {
   readonly catalogue: Catalogue
@@ -63,7 +71,13 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   try {
     const timeBase = new TimeBase(clock.bootEpochNs)
     // Without events there is nothing to look up for them.
-    const context = { settings, timeBase, hierarchy: settings.bypass ? undefined : hierarchy }
+    const context = {
+      settings,
+      timeBase,
+      hierarchy: settings.bypass ? undefined : hierarchy,
+      // Where nothing is mounted, processes are told apart by v2.
+      cgroupHierarchyId: hierarchy?.hierarchyId ?? 0,
+    }
     const tables = worldOf(catalogue.kinds, context)
     const lanes = { cpus: possibleCpuCount(), levels: MAX_LEVELS }
     const pipeline = pipelineOf(catalogue, settings, tables, lanes)
@@ -105,7 +119,9 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       kernel,
       first,
     })
-    const absent = problem === undefined ? [] : [{ fact: 'processes that exist already', reason: problem }]
+    const absent: MissingFact[] = []
+    if (problem !== undefined) absent.push({ fact: 'processes that exist already', reason: problem })
+    if (hierarchy?.isFromNamespace === true) absent.push(CGROUP_ROOT)
     return { catalogue, feed, pipeline, signal, failures, absent }
   } catch (error) {
     backend[Symbol.dispose]()

@@ -229,6 +229,9 @@ export function judgeNamespaces(readings: Readings): Finding[] {
       return finding('namespaces', kind, 'note', found, { costs: ['the proc connector'], fix: PID_FIX })
     }
     const found = `not the initial one: ${kind}:[${inode}]`
+    if (kind === 'cgroup' && readings.cgroups !== undefined && readings.cgroups.isFromNamespace !== true) {
+      return finding('namespaces', kind, 'note', `${found}; but its place in the hierarchy is known`)
+    }
     return finding('namespaces', kind, 'problem', found, namespaceRest(kind, readings))
   })
 }

@@ -162,11 +162,22 @@ test('each thing that is wrong is found, with what it costs and what to do', asy
     ['user', { namespaces: { ...namespaces, user: 5 } }, 'problem', /user:\[5\]/, /refuses/, /--userns=host/],
     [
       'cgroup',
-      { namespaces: { ...namespaces, cgroup: 5 } },
+      {
+        namespaces: { ...namespaces, cgroup: 5 },
+        cgroups: { kind: 'unified', mountPoint: '/c', mountRoot: '/', hierarchyId: 0, isFromNamespace: true },
+      },
       'problem',
       /cgroup:\[5\]/,
       /^paths of toys$/,
       /--cgroupns=host/,
+    ],
+    [
+      'cgroup',
+      { namespaces: { ...namespaces, cgroup: 5 } },
+      'note',
+      /cgroup:\[5\]; but its place in the hierarchy is known/,
+      /^$/,
+      /^$/,
     ],
     [
       'time',

@@ -35,6 +35,8 @@ export interface TableContext<T = Settings> {
   readonly timeBase: TimeBase
   /** Undefined where nothing of this machine is to be looked up: in a replay. */
   readonly hierarchy: CgroupHierarchy | undefined
+  /** The kernel's number of the hierarchy that records have ids of. Undefined in a replay: the recording has it. */
+  readonly cgroupHierarchyId?: number | undefined
 }
 
 /**

@@ -139,3 +139,39 @@ test('a hierarchy that is gone has no names', () => {
   names.scan()
   assert.equal(names.pathOf(1), undefined)
 })
+
+test('deep cgroups are found, and those whose names are not UTF-8', () => {
+  const deep = Array.from({ length: 300 }, () => 'd').join('/')
+  const hierarchy = fakeTree([deep])
+  const bytes = Buffer.concat([Buffer.from(`${hierarchy.mountPoint}/`), Buffer.from([0x61, 0xff])])
+  mkdirSync(Buffer.concat([bytes, Buffer.from('/b')]), { recursive: true })
+  const names = new CgroupNames({ hierarchy })
+  names.scan()
+  assert.equal(names.pathOf(idOf(hierarchy, deep)), `/${deep}`)
+  const below = statSync(Buffer.concat([bytes, Buffer.from('/b')]), { bigint: true }).ino
+  assert.equal(names.pathOf(below), '/a\ufffd/b')
+})
+
+test('only names of the own hierarchy are taken, and none where paths are those of a namespace', () => {
+  const place = { kind: 'pids', mountPoint: '/missing', mountRoot: '/', hierarchyId: 8 } as const
+  const taken = (names: CgroupNames): boolean[] => [0, 8].map((hierarchy) => names.takes(hierarchy))
+  assert.deepEqual(taken(new CgroupNames({ hierarchy: place })), [false, true])
+  assert.deepEqual(taken(new CgroupNames({ hierarchyId: 0 })), [true, false])
+  assert.deepEqual(taken(new CgroupNames()), [true, true])
+  const inNamespace = new CgroupNames({ hierarchy: { ...place, isFromNamespace: true } })
+  assert.deepEqual(taken(inNamespace), [false, false])
+})
+
+test('a replay has from the recording whose names they are; one of 0.1.0 does not say it', () => {
+  const names = new CgroupNames({ hierarchyId: 8 })
+  names.set(1, '/a')
+  const replayed = new CgroupNames()
+  assert.equal(replayed.learnt.load(JSON.parse(JSON.stringify(names.learnt.save()))), true)
+  assert.deepEqual([replayed.takes(0), replayed.takes(8), replayed.pathOf(1)], [false, true, '/a'])
+  const old = new CgroupNames()
+  assert.equal(old.learnt.load([['1', '/a']]), true)
+  assert.deepEqual([old.takes(0), old.takes(8), old.pathOf(1)], [true, true, '/a'])
+  for (const broken of [null, 1, {}, { names: 1 }, { names: [], hierarchyId: 'x' }]) {
+    assert.equal(new CgroupNames().learnt.load(broken), false, JSON.stringify(broken))
+  }
+})

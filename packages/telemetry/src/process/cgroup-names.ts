@@ -1,9 +1,10 @@
 /** Names of cgroups by the ids that records carry. */
 
-import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { monotonicMs } from '../event/time-base.js'
 import type { CgroupPaths, KindTable, Learnt } from '../event/table.js'
+import { decodeUtf8 } from '../memory/text.js'
 import type { CgroupHierarchy } from './procfs/cgroup-mounts.js'
+import { directoriesIn, inodeOf } from './procfs/read.js'
 
 /** kernfs id of a cgroup: its directory's inode number. A `number` must be exact. */
 export type CgroupId = number | bigint
@@ -11,6 +12,8 @@ export type CgroupId = number | bigint
 export interface CgroupNamesOptions {
   /** Where to look for names; without it only those that were set are known. */
   readonly hierarchy?: CgroupHierarchy | undefined
+  /** The hierarchy that ids are of, if it is known without being mounted. */
+  readonly hierarchyId?: number | undefined
   /** Most names kept. Default 65,536. */
   readonly maxEntries?: number
   /** A clock in ms that never goes back. Default: the process's own. */
@@ -28,9 +31,6 @@ export interface CgroupNamesStats extends Readonly<Record<string, number>> {
   /** Names given up because there were more than `maxEntries`. */
   readonly evicted: number
 }
-
-/** Deeper cgroups are not scanned. A kernel's own limit is the memory that the paths need. */
-const MAX_DEPTH = 64
 
 /** Scans for unknown ids are this far apart at least, and take at most this share of the time. */
 const MIN_SCAN_INTERVAL_MS = 1_000
@@ -55,9 +55,15 @@ export class CgroupNames implements KindTable, CgroupPaths {
   #scans = 0
   #evicted = 0
   #evictedByRecords = 0
+  #source: NamesSource
 
-  constructor({ hierarchy, maxEntries = 65_536, nowMs = monotonicMs }: CgroupNamesOptions = {}) {
+  constructor(options: CgroupNamesOptions = {}) {
+    const { hierarchy, maxEntries = 65_536, nowMs = monotonicMs } = options
     this.#hierarchy = hierarchy
+    this.#source = {
+      hierarchyId: hierarchy?.hierarchyId ?? options.hierarchyId,
+      isFromNamespace: hierarchy?.isFromNamespace === true,
+    }
     this.#maxEntries = maxEntries
     this.#nowMs = nowMs
     this.learnt = new FoundNames(this)
@@ -72,26 +78,45 @@ export class CgroupNames implements KindTable, CgroupPaths {
     this.#nextScanMs = end + Math.max(MIN_SCAN_INTERVAL_MS, (end - begin) / MAX_SCAN_SHARE)
   }
 
-  /** Breadth first, without recursion: who may make cgroups decides how deep they are. */
+  /**
+   * Breadth first, without recursion: who may make cgroups decides how deep they are, and what they are called. The
+   * limits are the number of names, and PATH_MAX, beyond which a path leads nowhere.
+   */
   #walk({ mountPoint, mountRoot }: CgroupHierarchy): void {
-    let level = [{ directory: mountPoint, path: mountRoot }]
+    if (mountRoot.startsWith('/..')) return
+    const top = { directory: latin1(mountPoint), path: mountRoot === '/' ? '' : latin1(mountRoot) }
     let found = 0
-    for (let depth = 0; depth <= MAX_DEPTH && level.length > 0; depth++) {
+    for (let level = [top]; level.length > 0;) {
       const next: typeof level = []
       for (const { directory, path } of level) {
-        const id = inodeOf(directory)
+        const id = inodeOf(Buffer.from(directory, 'latin1'))
         if (id === undefined) continue
         if (++found > this.#maxEntries) return
-        this.#insert(keyOf(id), path)
+        this.#insert(keyOf(id), path === '' ? '/' : decodeUtf8(path))
         for (const name of directoriesIn(directory)) {
-          next.push({
-            directory: `${directory}/${name}`,
-            path: path === '/' ? `/${name}` : `${path}/${name}`,
-          })
+          next.push({ directory: `${directory}/${name}`, path: `${path}/${name}` })
         }
       }
       level = next
     }
+  }
+
+  /**
+   * Whether a name that the kernel gave is one of these: ids of other hierarchies are the same numbers, and paths from
+   * the root of the hierarchy are no paths from that of a namespace.
+   */
+  takes(hierarchyId: number): boolean {
+    const { hierarchyId: own, isFromNamespace } = this.#source
+    return !isFromNamespace && (own === undefined || own === hierarchyId)
+  }
+
+  /** Whose names these are: a replay has it from the recording. */
+  get source(): NamesSource {
+    return this.#source
+  }
+
+  set source(source: NamesSource) {
+    this.#source = source
   }
 
   /** Learns one name: `path` begins with `/` and is from the root of the hierarchy. */
@@ -184,6 +209,14 @@ export class CgroupNames implements KindTable, CgroupPaths {
   }
 }
 
+/** What ids and names are of. */
+export interface NamesSource {
+  /** Undefined in a recording that does not say it: then all records are taken to be of the one hierarchy. */
+  readonly hierarchyId: number | undefined
+  /** Paths are from the root of a cgroup namespace. */
+  readonly isFromNamespace: boolean
+}
+
 class FoundNames implements Learnt {
   readonly #names: CgroupNames
 
@@ -196,14 +229,28 @@ class FoundNames implements Learnt {
   }
 
   save(): unknown {
-    return this.#names.names()
+    const { hierarchyId, isFromNamespace } = this.#names.source
+    return { hierarchyId, isFromNamespace, names: this.#names.names() }
   }
 
+  /** Recordings of 0.1.0 have the names alone. */
   load(value: unknown): boolean {
-    if (!Array.isArray(value) || !value.every(isName)) return false
-    this.#names.add(value)
+    const saved = (Array.isArray(value) ? { names: value } : value) as Partial<Saved> | null | undefined
+    const { names, hierarchyId, isFromNamespace = false } = saved ?? {}
+    if (!Array.isArray(names) || !names.every(isName) || typeof isFromNamespace !== 'boolean') return false
+    if (hierarchyId !== undefined && !Number.isSafeInteger(hierarchyId)) return false
+    this.#names.source = { hierarchyId, isFromNamespace }
+    this.#names.add(names)
     return true
   }
+}
+
+interface Saved extends NamesSource {
+  readonly names: readonly (readonly [id: string, path: string])[]
+}
+
+function latin1(text: string): string {
+  return Buffer.from(text).toString('latin1')
 }
 
 /** An id in decimal, and a path. */
@@ -216,22 +263,4 @@ function isName(value: unknown): value is [string, string] {
 function keyOf(id: CgroupId): number | string {
   if (typeof id === 'number') return id
   return id <= Number.MAX_SAFE_INTEGER ? Number(id) : id.toString()
-}
-
-function inodeOf(directory: string): bigint | undefined {
-  try {
-    return statSync(directory, { bigint: true }).ino
-  } catch {
-    return undefined
-  }
-}
-
-function directoriesIn(directory: string): string[] {
-  let entries: Dirent[]
-  try {
-    entries = readdirSync(directory, { withFileTypes: true })
-  } catch {
-    return []
-  }
-  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
 }

@@ -10,8 +10,8 @@ export const cgroupKind: Kind<Record<never, never>, readonly []> = {
   number: 1,
   options: {},
   facts: cgroupFacts,
-  table: ({ hierarchy }) => {
-    const names = new CgroupNames({ hierarchy })
+  table: ({ hierarchy, cgroupHierarchyId }) => {
+    const names = new CgroupNames({ hierarchy, hierarchyId: cgroupHierarchyId })
     names.scan()
     return names
   },

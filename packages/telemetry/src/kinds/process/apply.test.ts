@@ -346,6 +346,38 @@ test('records that stand alone', async (t) => {
       { ...common, timeNs: 2n, filename: undefined },
     ])
   })
+  await t.test('a cgroup without a name is not the one before', () => {
+    const pipeline = testPipeline({ aggregation: noAggregation() })
+    pipeline.tables.table<CgroupNames>('cgroup').set(5, '/a')
+    const events = eventsOf(pipeline, [
+      record('exec', 1, { ...who(1), cgroupId: 5n }),
+      record('fork', 2, { ...who(2), ppid: 1, cgroupId: 6n }),
+      record('exec', 3, { ...who(1), cgroupId: 6n }),
+      record('exec', 4, { ...who(1), cgroupId: 5n }),
+      record('exec', 5, { ...who(1), cgroupId: 0n }),
+    ])
+    assert.deepEqual(
+      processEvents(events).map(({ process }) => process.cgroup),
+      ['/a', undefined, undefined, '/a', '/a'],
+    )
+  })
+  await t.test('names of cgroups of another hierarchy, and names that were cut', () => {
+    const pipeline = testPipeline({ aggregation: noAggregation() })
+    pipeline.tables.table<CgroupNames>('cgroup').source = { hierarchyId: 0, isFromNamespace: false }
+    const long = `/${'x'.repeat(1022)}`
+    const events = eventsOf(pipeline, [
+      record('cgroupMkdir', 1, { id: 5n, hierarchy: 0, path: '/a' }),
+      record('cgroupMkdir', 2, { id: 5n, hierarchy: 9, path: '/other' }),
+      record('cgroupRename', 3, { id: 5n, hierarchy: 9, path: '/renamed' }),
+      record('cgroupMkdir', 3, { id: 6n, hierarchy: 0, path: long }),
+      record('exec', 4, { ...who(1), cgroupId: 5n }),
+      record('exec', 5, { ...who(1), cgroupId: 6n }),
+    ])
+    assert.deepEqual(
+      processEvents(events).map(({ process }) => process.cgroup),
+      ['/a', undefined],
+    )
+  })
   await t.test('names of cgroups', () => {
     const pipeline = testPipeline()
     const events = eventsOf(pipeline, [

@@ -189,6 +189,7 @@ function applyIdChange(process: ProcessRecord, group: RecordGroup, w: number, ta
   readCgroup(process, words, w, ID_CHANGE_SHIFT, tables)
 }
 
+/** A cgroup without a known name is not the one before. */
 function readCgroup(
   process: ProcessRecord,
   words: Uint32Array,
@@ -198,7 +199,7 @@ function readCgroup(
 ): void {
   const id = cgroupIdOf(words, w, shift)
   if (id === 0) return
-  process.cgroup = tables.cgroups.pathOf(id) ?? process.cgroup
+  process.cgroup = tables.cgroups.pathOf(id)
 }
 
 function idChangeOf(changed: number, from: Partial<Ids>, process: ProcessRecord): IdChange {

@@ -22,7 +22,12 @@ export function* scanRecords(
   clock: SourceClock,
 ): Generator<Uint8Array> {
   const { maxArgvBytes, maxEnvBytes, kernelThreads } = settings
-  const options = { maxArgvBytes, maxEnvBytes, hierarchy: hierarchy?.kind ?? 'unified' }
+  const options = {
+    maxArgvBytes,
+    maxEnvBytes,
+    hierarchy: hierarchy?.kind ?? 'unified',
+    cgroupRoot: hierarchy?.namespaceRoot,
+  }
   const timeNs = BigInt(clock.bootNowNs())
   for (const found of scanProcesses(options)) {
     if (found.ended === true || (found.kernelThread === true && !kernelThreads)) continue

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { findCgroupHierarchy, parseCgroupMounts } from './cgroup-mounts.js'
+import { findCgroupHierarchy, fromHierarchyRoot, parseCgroupMounts } from './cgroup-mounts.js'
 
 const top = mkdtempSync(join(tmpdir(), 'quark-mounts-'))
 after(() => rmSync(top, { recursive: true }))
@@ -52,4 +52,32 @@ test('parseCgroupMounts() passes over broken lines and reads escapes', () => {
   assert.deepEqual(parseCgroupMounts('\n - cgroup2\n41 31 0:38 / - cgroup2 a b\n41 31\n'), [])
   const [mount] = parseCgroupMounts('41 31 0:38 / /a\\040b\\134\\303\\251 rw - cgroup2 none rw')
   assert.equal(mount?.mountPoint, '/a b\\é')
+})
+
+test('in a cgroup namespace whose place is not to be seen, paths are said to begin there', () => {
+  const procPath = join(top, 'namespace')
+  mkdirSync(join(procPath, 'self/ns'), { recursive: true })
+  symlinkSync('cgroup:[5]', join(procPath, 'self/ns/cgroup'))
+  writeFileSync(join(procPath, 'self/cgroup'), '0::/\n')
+  const above = '43 31 0:38 /../.. /missing/whole rw,relatime - cgroup2 cgroup2 rw\n'
+  writeFileSync(join(procPath, 'self/mountinfo'), above + V2)
+  assert.deepEqual(findCgroupHierarchy(procPath), {
+    kind: 'unified',
+    mountPoint: '/sys/fs/cgroup/unified',
+    mountRoot: '/',
+    hierarchyId: 0,
+    isFromNamespace: true,
+  })
+})
+
+test('fromHierarchyRoot() leads a path of a namespace to the root of the hierarchy', () => {
+  for (const [path, namespaceRoot, expected] of [
+    ['/a', undefined, '/a'],
+    ['/', '/outer/agent', '/outer/agent'],
+    ['/x', '/outer/agent', '/outer/agent/x'],
+    ['/../web', '/outer/agent', '/outer/web'],
+    ['/../..', '/outer/agent', '/'],
+  ] as const) {
+    assert.equal(fromHierarchyRoot(path, namespaceRoot), expected)
+  }
 })

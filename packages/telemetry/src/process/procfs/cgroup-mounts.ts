@@ -1,7 +1,15 @@
 /** Which cgroup hierarchy a machine puts its processes in, and where that is mounted. */
 
-import { parseCgroup } from './parse.js'
-import { readLatin1 } from './read.js'
+import { posix } from 'node:path'
+import { parseCgroup, parseNamespace, parseStat } from './parse.js'
+import { directoriesIn, inodeOf, readLatin1, readLink } from './read.js'
+
+/** Inode number of the first cgroup namespace (include/linux/proc_ns.h). */
+const INITIAL_CGROUP_NS = 0xefff_fffb
+
+/** kernfs gives the root of a hierarchy the first number; older kernels keep a generation above it. */
+const ROOT_ID = 1n
+const ID_MASK = 0xffff_ffffn
 
 /** A mounted hierarchy of cgroups. */
 export interface CgroupHierarchy {
@@ -12,31 +20,117 @@ export interface CgroupHierarchy {
   readonly mountRoot: string
   /** The kernel's number of the hierarchy, as in /proc/PID/cgroup; v2 is 0. */
   readonly hierarchyId: number
+  /**
+   * Where paths in /proc begin, if that is not the root of the hierarchy: the root of the reader's cgroup namespace.
+   * latin1.
+   */
+  readonly namespaceRoot?: string
+  /**
+   * Where the root of the reader's cgroup namespace lies is not known: `mountRoot` and paths in /proc are from there,
+   * and names that the kernel gives, which are from the root of the hierarchy, cannot be put beside them.
+   */
+  readonly isFromNamespace?: true
 }
+
+type Mount = Omit<CgroupHierarchy, 'hierarchyId'>
 
 /**
  * Finds the hierarchy in which processes are told apart: v2 when it is mounted anywhere, else v1's pids controller.
  * Of several mounts the one that shows most is taken.
  *
+ * @param pid the reader's, in its own pid namespace
  * @returns undefined when neither is mounted
  */
-export function findCgroupHierarchy(procPath = '/proc'): CgroupHierarchy | undefined {
+export function findCgroupHierarchy(
+  procPath = '/proc',
+  pid: number = process.pid,
+): CgroupHierarchy | undefined {
   const mounts = parseCgroupMounts(readLatin1(`${procPath}/self/mountinfo`) ?? '')
   const kind = mounts.some((mount) => mount.kind === 'unified') ? 'unified' : 'pids'
-  const [mount] = mounts
-    .filter((mount) => mount.kind === kind)
-    .sort((a, b) => a.mountRoot.length - b.mountRoot.length)
+  const own = mounts.filter((mount) => mount.kind === kind)
   const line = parseCgroup(readLatin1(`${procPath}/self/cgroup`) ?? '', kind)
   const hierarchyId = kind === 'unified' ? 0 : line?.hierarchyId
-  return mount === undefined || hierarchyId === undefined ? undefined : { ...mount, hierarchyId }
+  if (hierarchyId === undefined || own.length === 0) return undefined
+  const namespace = parseNamespace(readLink(`${procPath}/self/ns/cgroup`) ?? '') ?? INITIAL_CGROUP_NS
+  if (namespace === INITIAL_CGROUP_NS) return { ...showingMost(own), hierarchyId }
+
+  // Here /proc shows all paths from the root of the namespace, those of mounts too.
+  const whole = own.find(({ mountPoint }) => isRoot(mountPoint)) ?? wholeElsewhere(procPath, kind)
+  const namespaceRoot = whole === undefined ? undefined : findNamespaceRoot(whole, line?.path, pid)
+  if (whole === undefined || namespaceRoot === undefined) {
+    // Where a mount begins above the namespace's root, the way down to that is not known, nor what is beside it.
+    const within = own.filter(({ mountRoot }) => !mountRoot.startsWith('/..'))
+    return { ...showingMost(within.length > 0 ? within : own), hierarchyId, isFromNamespace: true }
+  }
+  const place = { ...whole, mountRoot: '/', hierarchyId }
+  return namespaceRoot === '/' ? place : { ...place, namespaceRoot }
+}
+
+function showingMost(mounts: readonly Mount[]): Mount {
+  return [...mounts].sort((a, b) => a.mountRoot.length - b.mountRoot.length)[0] as Mount
+}
+
+/** Ancestors of the reader that are asked for their mounts. */
+const MAX_ANCESTORS = 64
+
+/** A mount of the whole hierarchy that the first process has, or one that started the reader. */
+function wholeElsewhere(procPath: string, kind: Mount['kind']): Mount | undefined {
+  const own = parseStat(readLatin1(`${procPath}/self/stat`) ?? '')
+  const pids = [1]
+  for (let pid = own?.ppid ?? 0; pid > 1 && pids.length < MAX_ANCESTORS;) {
+    pids.push(pid)
+    pid = parseStat(readLatin1(`${procPath}/${pid}/stat`) ?? '')?.ppid ?? 0
+  }
+  for (const pid of pids) {
+    for (const mount of parseCgroupMounts(readLatin1(`${procPath}/${pid}/mountinfo`) ?? '')) {
+      const mountPoint = `${procPath}/${pid}/root${mount.mountPoint}`
+      if (mount.kind === kind && isRoot(mountPoint)) return { ...mount, mountPoint }
+    }
+  }
+  return undefined
+}
+
+function isRoot(mountPoint: string): boolean {
+  const id = inodeOf(mountPoint)
+  return id !== undefined && (id & ID_MASK) === ROOT_ID
+}
+
+/**
+ * The root of the reader's cgroup namespace, from the root of the hierarchy: nothing shows its name, but how deep it
+ * lies is known, and the reader is in it.
+ *
+ * @param whole a mount of the whole hierarchy
+ * @param path the reader's cgroup, from the root of its namespace
+ * @returns undefined when the reader has left the namespace's root, or the kernel does not list it
+ */
+function findNamespaceRoot(whole: Mount, path: string | undefined, pid: number): string | undefined {
+  if (whole.mountRoot === '/') return '/'
+  if (path === undefined || path.startsWith('/..') || !/^(\/\.\.)+$/.test(whole.mountRoot)) return undefined
+  const top = Buffer.from(whole.mountPoint).toString('latin1')
+  let level = [top]
+  for (let depth = whole.mountRoot.length / '/..'.length; depth > 0; depth--) {
+    level = level.flatMap((directory) => directoriesIn(directory).map((name) => `${directory}/${name}`))
+  }
+  const found = level.find((directory) => {
+    const pids = readLatin1(Buffer.from(`${directory}${path}/cgroup.procs`, 'latin1')) ?? ''
+    return pids.split('\n').includes(String(pid))
+  })
+  return found?.slice(top.length)
+}
+
+/** A path as /proc shows it, from the root of the hierarchy if that can be known. latin1. */
+export function fromHierarchyRoot(path: string, namespaceRoot: string | undefined): string {
+  if (namespaceRoot === undefined) return path
+  const joined = posix.join(namespaceRoot, path)
+  return joined.length > 1 && joined.endsWith('/') ? joined.slice(0, -1) : joined
 }
 
 /**
  * The mounts of v2 and of v1's pids controller in proc_pid_mountinfo(5):
  * `41 31 0:38 /root /mount/point rw,relatime shared:2 - cgroup2 source rw`.
  */
-export function parseCgroupMounts(mountinfo: string): Omit<CgroupHierarchy, 'hierarchyId'>[] {
-  const mounts: Omit<CgroupHierarchy, 'hierarchyId'>[] = []
+export function parseCgroupMounts(mountinfo: string): Mount[] {
+  const mounts: Mount[] = []
   for (const line of mountinfo.split('\n')) {
     const [mount = '', fileSystem = ''] = line.split(' - ', 2)
     const [, , , mountRoot, mountPoint] = mount.split(' ')

@@ -76,6 +76,7 @@ export class Enricher {
       maxArgvBytes: this.#maxArgvBytes,
       maxEnvBytes: this.#maxEnvBytes,
       hierarchy: this.#hierarchy?.kind ?? 'unified',
+      cgroupRoot: this.#hierarchy?.namespaceRoot,
     })
     if (found?.startBootNs === undefined || !isSame(found.startBootNs, subject)) return undefined
     // The pid may have passed on between two files.
@@ -93,10 +94,13 @@ export class Enricher {
     if (cgroup === undefined || this.#hierarchy === undefined) return 0n
     const { mountPoint, mountRoot } = this.#hierarchy
     const path = Buffer.from(cgroup).toString('latin1')
-    const root = mountRoot === '/' ? '' : mountRoot
+    const root = mountRoot === '/' ? '' : Buffer.from(mountRoot).toString('latin1')
     if (path !== root && !path.startsWith(`${root}/`)) return 0n
+    const below = path.slice(root.length)
+    // Above the root of a namespace lies no cgroup of this mount.
+    if (below.split('/').includes('..')) return 0n
     try {
-      const name = Buffer.concat([Buffer.from(mountPoint), Buffer.from(path.slice(root.length), 'latin1')])
+      const name = Buffer.concat([Buffer.from(mountPoint), Buffer.from(below, 'latin1')])
       return statSync(name, { bigint: true }).ino
     } catch {
       return 0n

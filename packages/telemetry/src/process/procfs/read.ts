@@ -1,6 +1,6 @@
 /** Reading /proc without throwing: a process may end, or be hidden, between any two calls. */
 
-import { closeSync, openSync, readlinkSync, readSync, statSync } from 'node:fs'
+import { closeSync, type Dirent, openSync, readdirSync, readlinkSync, readSync, statSync } from 'node:fs'
 
 /** One buffer for all reads: they are synchronous, and results are copied out. */
 const chunk = Buffer.allocUnsafeSlow(64 * 1024)
@@ -38,7 +38,7 @@ export function readBytes(path: string, maxBytes: number): ReadBytes | undefined
  *
  * @returns undefined when it cannot be opened or read
  */
-export function readLatin1(path: string): string | undefined {
+export function readLatin1(path: string | Buffer): string | undefined {
   let text = ''
   const complete = eachChunk(path, (length) => {
     text += chunk.toString('latin1', 0, length)
@@ -47,7 +47,7 @@ export function readLatin1(path: string): string | undefined {
 }
 
 /** Fills the chunk until the file ends; tells whether it was read to the end. */
-function eachChunk(path: string, filled: (length: number) => void): boolean {
+function eachChunk(path: string | Buffer, filled: (length: number) => void): boolean {
   let fd: number | undefined
   try {
     fd = openSync(path, 'r')
@@ -101,4 +101,24 @@ export function fileIdentity(path: string | Buffer): FileIdentity | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The inode number of what is at a path; undefined when nothing can be found there. */
+export function inodeOf(path: string | Buffer): bigint | undefined {
+  try {
+    return statSync(path, { bigint: true }).ino
+  } catch {
+    return undefined
+  }
+}
+
+/** Names of the directories in a directory. All is latin1: one character per byte, as names need not be UTF-8. */
+export function directoriesIn(directory: string): string[] {
+  let entries: Dirent<Buffer>[]
+  try {
+    entries = readdirSync(Buffer.from(directory, 'latin1'), { withFileTypes: true, encoding: 'buffer' })
+  } catch {
+    return []
+  }
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name.toString('latin1'))
 }

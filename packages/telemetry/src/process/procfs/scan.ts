@@ -1,6 +1,7 @@
 /** Processes as proc(5) shows them: all those that exist when a queue is opened. */
 
 import { readdirSync } from 'node:fs'
+import { fromHierarchyRoot } from './cgroup-mounts.js'
 import { parseCgroup, parseNamespace, parseStackStart, parseStat, parseStatus } from './parse.js'
 import { type FileIdentity, fileIdentity, readBytes, readLatin1, readLink, readWord } from './read.js'
 
@@ -13,6 +14,8 @@ export interface ScrapeOptions {
   readonly maxEnvBytes: number
   /** Which hierarchy the cgroup is taken from: v2, or v1's pids controller. */
   readonly hierarchy: 'unified' | 'pids'
+  /** Where paths of cgroups in /proc begin, if not at the root of the hierarchy; latin1. */
+  readonly cgroupRoot?: string | undefined
 }
 
 /**
@@ -141,7 +144,7 @@ export function scrapeProcess(pid: number, options: ScrapeOptions): ScrapedProce
     argvSizeBytes: argv?.sizeBytes,
     env: env?.bytes,
     envSizeBytes: env?.sizeBytes,
-    cgroup: bytesOf(cgroupOf(directory, options.hierarchy, stat?.leaderEnded === true)),
+    cgroup: bytesOf(cgroupOf(directory, options, stat?.leaderEnded === true)),
   }
 }
 
@@ -212,9 +215,11 @@ function namespaceOf(directory: string | undefined, name: string): number | unde
 /** What the kernel puts behind the name of a removed v2 cgroup, in which only zombies can be, and of a removed file. */
 const DELETED = ' (deleted)'
 
-function cgroupOf(directory: string, hierarchy: 'unified' | 'pids', zombie: boolean): string | undefined {
-  const path = parseCgroup(readLatin1(`${directory}/cgroup`) ?? '', hierarchy)?.path
-  return zombie && path?.endsWith(DELETED) === true ? path.slice(0, -DELETED.length) : path
+function cgroupOf(directory: string, options: ScrapeOptions, zombie: boolean): string | undefined {
+  const shown = parseCgroup(readLatin1(`${directory}/cgroup`) ?? '', options.hierarchy)?.path
+  if (shown === undefined) return undefined
+  const path = fromHierarchyRoot(shown, options.cgroupRoot)
+  return zombie && path.endsWith(DELETED) ? path.slice(0, -DELETED.length) : path
 }
 
 /** Where a link of a process's directory leads to; latin1. */
