@@ -3,7 +3,7 @@
 import type { Btf } from '../../btf/index.js'
 import type { ExprNode } from '../nodes.js'
 import type { FetchArgs, ReadValue } from '../fetch-list.js'
-import { Unresolved } from '../resolve.js'
+import { Unresolved } from '../resolved.js'
 
 /** What a tail's arguments are planned with. */
 export interface TailFetcher {

@@ -1,7 +1,7 @@
 /** What a tail is: how its bytes are read and written, and what fills it in the kernel. */
 
 import type { ExprNode } from '../nodes.js'
-import type { Unresolved } from '../resolve.js'
+import type { Unresolved } from '../resolved.js'
 import { MAX_TAIL_BYTES, TAIL_TRUNCATED } from './descriptor.js'
 import type { ReadTail, TailFetcher } from './fetch.js'
 import type { TailFrame, TailPlace } from './frame.js'
