@@ -60,6 +60,12 @@ if (everything && !values['no-checks']) {
     'examples',
     'bench',
   ])
+  if (built)
+    check('pure rooms compile without the types of Node', node, [
+      'node_modules/typescript/bin/tsc',
+      '-p',
+      'tsconfig.pure.json',
+    ])
   if (built) check('public API is as recorded in api/', node, ['scripts/api.mjs', '--check'])
   if (built) check('docs and schema are what the declarations say', node, ['scripts/docs.mjs', '--check'])
   if (built) check('examples run', node, ['scripts/examples.mjs'])
