@@ -1,5 +1,5 @@
-// Writes what is made of the declarations of events: tables in docs/, and the JSON Schema of the library. With --check
-// it fails when something has changed.
+// Writes what is made of declarations and code: tables and listings in docs/, and the JSON Schema of the library. With
+// --check it fails when something has changed.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { catalogue } from '../packages/telemetry/dist/kinds/index.js'
 import { schemaOf } from '../packages/telemetry/dist/output/schema.js'
@@ -8,7 +8,32 @@ import { ecsParts, fillIn, jsonParts } from '../packages/telemetry/dist/output/t
 const check = process.argv.includes('--check')
 const read = (path) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
 
+/** The files of a kind as listings, without their opening comments. */
+function listings(folder, names) {
+  const listing = (name) => {
+    const code = read(`${folder}/${name}.ts`).replace(/^\/\*\*[^]*?\*\/\n\n/, '')
+    return [name, `\`${name}.ts\`:\n\n\`\`\`ts\n${code}\`\`\`\n`]
+  }
+  return Object.fromEntries(names.map(listing))
+}
+
 const made = {
+  'docs/adding-a-kind.md': (page) =>
+    fillIn(
+      page,
+      listings('packages/telemetry/src/kinds/testing/priority', [
+        'records',
+        'facts',
+        'audited',
+        'notes',
+        'options',
+        'events',
+        'table',
+        'apply',
+        'scan',
+        'index',
+      ]),
+    ),
   'docs/json.md': (page) => fillIn(page, jsonParts(catalogue)),
   'docs/ecs.md': (page) => fillIn(page, ecsParts(catalogue)),
   'packages/telemetry/schema.json': () => `${JSON.stringify(schemaOf(catalogue), undefined, 2)}\n`,
