@@ -112,3 +112,13 @@ test('the linter finds circles, of values and of types', () => {
     )
   }
 })
+
+test('ARCHITECTURE.md shows every room', () => {
+  const map = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8')
+  for (const rooms of Object.values(packages)) {
+    for (const room of Object.keys(rooms)) {
+      const [top] = room.split('/')
+      if (top !== '.' && top !== 'errors') assert.ok(map.includes(`\`${top}/`), room)
+    }
+  }
+})
