@@ -90,6 +90,15 @@ export class RecordGroup implements RecordPlace {
     return true
   }
 
+  /** Leaves the record that is shown, and all that are younger, to a later event. */
+  leaveRest(): void {
+    this.#at -= 1
+    this.count = this.#at
+    if (this.foreign.length === 0) return
+    const fromNs = this.#held.timeOf(this.#indices[this.#at] as number)
+    this.foreign = this.foreign.filter((index) => this.#held.timeOf(index) < fromNs)
+  }
+
   /** Shows the record after the present one in `place`, without going on to it; false if there is none. */
   peek(place: RecordPlace): boolean {
     if (this.#at >= this.count) return false

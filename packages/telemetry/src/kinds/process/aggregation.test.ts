@@ -121,3 +121,80 @@ test('a table can be changed', async (t) => {
     })
   })
 })
+
+/** An id change to these ids, or another record of process 1. */
+type Change = readonly [uid: number, euid: number, suid: number, caps?: bigint] | 'X' | 'M'
+
+function changesOf(first: Uint8Array[], changes: readonly Change[], table = defaultAggregation()): string[] {
+  const who = { pid: 1, tid: 1, startBootNs: 1_000_000_000n }
+  const records = changes.map((change, i) => {
+    const timeNs = 1_000_000_100 + i
+    if (change === 'X') return record('exit', timeNs, who)
+    if (change === 'M') return record('comm', timeNs, { ...who, comm: 'name' })
+    const [uid, euid, suid, caps = 0n] = change
+    const rights = { uid, euid, suid, capPermitted: caps, capEffective: caps }
+    return record('idChange', timeNs, { ...who, ...rights, what: PROC_EVENT_UID })
+  })
+  return eventsOf(testPipeline({ aggregation: table }), [...first, ...records]).map((event) => {
+    assert.ok(event.kind === 'process')
+    const { uid, euid, suid, capEffective } = event.process
+    return `${textOf(event)} ${uid},${euid},${suid} ${capEffective}`
+  })
+}
+
+test('no event hides that a process had uid 0 or a capability', async (t) => {
+  const who = { pid: 1, tid: 1, startBootNs: 1_000_000_000n }
+  const user = { ...who, uid: 1000, euid: 1000, suid: 1000 }
+  const idle = [
+    record('exec', 1_000_000_001, { ...user, suid: 0 }),
+    record('exec', 1_000_000_002, { ...user, suid: 0 }),
+  ]
+  const fork = [record('fork', 1_000_000_001, { ...user, suid: 0 })]
+  const setuid = [...fork, record('exec', 1_000_000_002, { ...who, uid: 1000, euid: 0, suid: 0 })]
+  const root = [record('exec', 1_000_000_001, { ...who, capPermitted: 3n, capEffective: 3n })]
+  const raised: Change = [1000, 0, 0]
+  const back: Change = [1000, 1000, 0]
+  const change = 'idChange(uid)'
+  // oxfmt-ignore
+  const cases: [name: string, first: Uint8Array[], changes: Change[], events: string[]][] = [
+    ['root and back', idle, [raised, back],
+      ['exec 1000,1000,0 0', 'exec 1000,1000,0 0', `${change} 1000,0,0 0`, `${change} 1000,1000,0 0`]],
+    ['root and back, twice', [], [back, raised, back, raised, back, 'X'],
+      [raised, back, raised, back].map((ids) => `${change} ${ids.join()} 0`).concat('exit 1000,1000,0 0')],
+    ['root that is given up for a while', root.slice(0, 1), [[0, 1000, 0], [0, 0, 0], 'X'],
+      ['exec 0,0,0 3', `${change} 0,1000,0 0`, `${change} 0,0,0 0`, 'exit 0,0,0 0']],
+    ['root and back in a new process', fork, [raised, back, 'X'],
+      [`fork+${change} 1000,0,0 0`, `${change} 1000,1000,0 0`, 'exit 1000,1000,0 0']],
+    ['a set-user-ID program that gives it up', setuid, [[1000, 1000, 1000], 'X'],
+      ['fork+exec 1000,0,0 0', `${change} 1000,1000,1000 0`, 'exit 1000,1000,1000 0']],
+    ['root that is kept', fork, [raised, [0, 0, 0], 'X'], [`fork+exit+${change} 0,0,0 0`]],
+    ['root that is given up step by step', root, [[0, 0, 0, 3n], [0, 0, 0, 1n], [1000, 1000, 1000]],
+      ['exec 0,0,0 3', `${change} 1000,1000,1000 0`]],
+    ['capabilities', fork, [[1000, 1000, 0, 1n << 40n], [1000, 1000, 0], 'X'],
+      [`fork+${change} 1000,1000,0 ${1n << 40n}`, `${change} 1000,1000,0 0`, 'exit 1000,1000,0 0']],
+  ]
+  for (const [name, first, changes, events] of cases) {
+    await t.test(name, () => assert.deepEqual(changesOf(first, changes), events))
+  }
+  await t.test('also with a table of the caller', () => {
+    const table = defaultAggregation().set('comm', 'idChange', 'always').set('exec', 'idChange', 'always')
+    assert.deepEqual(changesOf([idle[0] as Uint8Array], ['M', raised, 'M', back], table), [
+      `exec+${change}+comm 1000,0,0 0`,
+      `${change} 1000,1000,0 0`,
+    ])
+    assert.deepEqual(changesOf([], ['M', raised, back], table), [
+      `${change}+comm 1000,0,0 0`,
+      `${change} 1000,1000,0 0`,
+    ])
+  })
+  await t.test('what was before is in the event', () => {
+    const changes = [0, 1000, 0].map((euid, i) =>
+      record('idChange', 1_000_000_100 + i, { ...user, euid, suid: 0, what: PROC_EVENT_UID }),
+    )
+    const steps = eventsOf(testPipeline(), [...idle, ...changes]).map((event) => {
+      const { from, to } = (event.kind === 'process' ? event.idChange : undefined) ?? {}
+      return `${from?.euid}->${to?.euid}`
+    })
+    assert.deepEqual(steps.slice(2), ['1000->0', '0->1000', '1000->0'])
+  })
+})

@@ -40,6 +40,7 @@ import {
 } from './records.js'
 import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from './kernel-ids.js'
 import { EXEC_SHIFT, ID_CHANGE_SHIFT } from './identity.js'
+import { PrivilegeWatch } from './privileges.js'
 import { commLayout, execLayout, exitLayout, forkLayout, idChangeLayout } from './records.js'
 
 const FORK_PID = forkLayout.at.pid >> 2
@@ -62,7 +63,13 @@ function changedBy(what: number): number {
   return ids | ((what & PROC_EVENT_SID) === 0 ? 0 : HAS_TTY)
 }
 
-/** Applies the records of a group, all of one pid and of the types below. */
+/** Of the event that is being made. */
+const privileges = new PrivilegeWatch()
+
+/**
+ * Applies the records of a group, all of one pid and of the types below. Whatever the table of joins says, an event ends
+ * before a record with which it would hide that the process gained rights.
+ */
 export function applyProcessChanges(group: RecordGroup, tables: Tables): ProcessEvent | undefined {
   let actions = 0
   let process: ProcessRecord | undefined
@@ -70,12 +77,17 @@ export function applyProcessChanges(group: RecordGroup, tables: Tables): Process
   let idsBefore: Partial<Ids> | undefined
   let timeLo = 0
   let timeHi = 0
+  privileges.isBegun = false
   while (group.next()) {
     const { words } = group
     const w = group.offsetBytes >> 2
     if (process === undefined) {
       timeLo = words[w + TIME_LO] as number
       timeHi = words[w + TIME_HI] as number
+    }
+    if (privileges.isBegun && isHiding(group.type, words, w)) {
+      group.leaveRest()
+      break
     }
     switch (group.type) {
       case RECORD_FORK:
@@ -114,6 +126,12 @@ export function applyProcessChanges(group: RecordGroup, tables: Tables): Process
   return new ProcessChange(actions, process, idChange, timeLo, timeHi, bootEpochNs)
 }
 
+/** Whether an event with this record would hide that rights were gained. */
+function isHiding(type: number, words: Uint32Array, w: number): boolean {
+  if (type === RECORD_EXEC) return privileges.hides(words, w + (EXEC_SHIFT >> 2))
+  return type === RECORD_ID_CHANGE && privileges.hides(words, w + (ID_CHANGE_SHIFT >> 2))
+}
+
 /** The entry for the process whose pid and start are at these words. */
 function entryAt(words: Uint32Array, pid: number, start: number, { processes }: Tables): ProcessRecord {
   const lo = (words[start] as number) | 0
@@ -143,6 +161,7 @@ function applyFork(group: RecordGroup, words: Uint32Array, w: number, tables: Ta
   if (parent !== undefined && parent !== process)
     process.inherit(parent, words[w + TIME_LO] as number, words[w + TIME_HI] as number)
   process.newComm = undefined
+  privileges.beginNew(words, w)
   readCgroup(process, words, w, 0, tables)
   if (text !== undefined) readForkTails(process, words, w, text, tables.processes)
   return process
@@ -151,6 +170,7 @@ function applyFork(group: RecordGroup, words: Uint32Array, w: number, tables: Ta
 function applyExec(group: RecordGroup, words: Uint32Array, w: number, tables: Tables): ProcessRecord {
   const process = entryAt(words, w + EXEC_PID, startWord(w, EXEC_SHIFT), tables)
   const text = textOf(group)
+  if (!privileges.isBegun) privileges.begin(process.identity, words, w + (EXEC_SHIFT >> 2))
   readIdentity(process, words, w, text, EXEC_SHIFT, CHANGED_BY_EXEC)
   process.newComm = undefined
   readCgroup(process, words, w, EXEC_SHIFT, tables)
@@ -185,6 +205,7 @@ function applyIdChange(process: ProcessRecord, group: RecordGroup, w: number, ta
     process.pgid = undefined
     process.sid = undefined
   }
+  if (!privileges.isBegun) privileges.begin(process.identity, words, w + (ID_CHANGE_SHIFT >> 2))
   readIdentity(process, words, w, textOf(group), ID_CHANGE_SHIFT, changedBy(what))
   readCgroup(process, words, w, ID_CHANGE_SHIFT, tables)
 }

@@ -60,10 +60,11 @@ test('in a cgroup namespace whose place is not to be seen, paths are said to beg
   symlinkSync('cgroup:[5]', join(procPath, 'self/ns/cgroup'))
   writeFileSync(join(procPath, 'self/cgroup'), '0::/\n')
   const above = '43 31 0:38 /../.. /missing/whole rw,relatime - cgroup2 cgroup2 rw\n'
-  writeFileSync(join(procPath, 'self/mountinfo'), above + V2)
+  const own = '41 31 0:38 / /missing/own rw,relatime - cgroup2 cgroup2 rw\n'
+  writeFileSync(join(procPath, 'self/mountinfo'), above + own)
   assert.deepEqual(findCgroupHierarchy(procPath), {
     kind: 'unified',
-    mountPoint: '/sys/fs/cgroup/unified',
+    mountPoint: '/missing/own',
     mountRoot: '/',
     hierarchyId: 0,
     isFromNamespace: true,

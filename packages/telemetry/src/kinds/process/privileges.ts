@@ -1,0 +1,122 @@
+/** What an event would hide: rights that a process gains between the records that were joined. */
+
+import type { Identity } from '../../process/entry.js'
+import { HAS_CAPS, HAS_IDS } from '../../process/known.js'
+import { forkLayout } from './records.js'
+
+/** Words of the identity in a fork record. */
+const KNOWN = forkLayout.at.known >> 2
+const UID = forkLayout.at.uid >> 2
+const EUID = forkLayout.at.euid >> 2
+const SUID = forkLayout.at.suid >> 2
+const PERMITTED = forkLayout.at.capPermitted >> 2
+const EFFECTIVE = forkLayout.at.capEffective >> 2
+
+/** Bits of which ids are those of root. */
+const ROOT_UID = 1
+const ROOT_EUID = 2
+const ROOT_SUID = 4
+
+const LOW_WORD = 0xffff_ffffn
+
+/**
+ * Follows the rights of a process through the records of one event: uid 0 in any of its ids, and permitted and effective
+ * capabilities. An event shows the process before its first record and after its last one. So it shows no right that was
+ * gained and is gone by then, and none that was given up before it was gained again.
+ *
+ * Sets of rights are five words: ids, and the halves of both sets of capabilities.
+ */
+export class PrivilegeWatch {
+  /** Whether a record was noted. */
+  isBegun = false
+  /** Before the first record; undefined once it was compared with that. */
+  #before: Identity | undefined = undefined
+  #isCompared = true
+  readonly #now = new Int32Array(5)
+  readonly #next = new Int32Array(5)
+  /** What it had before the event. */
+  readonly #had = new Int32Array(5)
+  /** What records of this event have given. */
+  readonly #gained = new Int32Array(5)
+
+  /** Begins with a new process: what it has is its parent's. `w` is where a fork record with its identity would begin. */
+  beginNew(words: Uint32Array, w: number): void {
+    this.#begin(words, w)
+    this.#had.set(this.#now)
+    this.#isCompared = true
+  }
+
+  /** Begins with a record of a process that was `before`, if that is known. */
+  begin(before: Identity | undefined, words: Uint32Array, w: number): void {
+    this.#begin(words, w)
+    this.#before = before
+    this.#isCompared = false
+  }
+
+  #begin(words: Uint32Array, w: number): void {
+    this.isBegun = true
+    this.#now.fill(0)
+    this.#gained.fill(0)
+    readRights(words, w, this.#now)
+  }
+
+  /** Whether an event with this further record would hide a gain; otherwise it is noted. */
+  hides(words: Uint32Array, w: number): boolean {
+    if (!this.#isCompared) this.#compare()
+    const now = this.#now
+    const next = this.#next
+    const gained = this.#gained
+    // What the record does not know stays as it is.
+    next.set(now)
+    readRights(words, w, next)
+    for (let i = 0; i < next.length; i++) {
+      const gains = (next[i] as number) & ~(now[i] as number)
+      const isTaken = ((gained[i] as number) & ~(next[i] as number)) !== 0
+      if (isTaken || (gains & (this.#had[i] as number)) !== 0) return true
+    }
+    for (let i = 0; i < next.length; i++) {
+      gained[i] = (gained[i] as number) | ((next[i] as number) & ~(now[i] as number))
+    }
+    now.set(next)
+    return false
+  }
+
+  /** What the first record gave. Most events have no second one, and need not know it. */
+  #compare(): void {
+    this.#isCompared = true
+    const rights = rightsOf(this.#before)
+    this.#before = undefined
+    this.#had.set(rights)
+    for (let i = 0; i < rights.length; i++) {
+      this.#gained[i] = (this.#now[i] as number) & ~(rights[i] as number)
+    }
+  }
+}
+
+function readRights(words: Uint32Array, w: number, into: Int32Array): void {
+  const known = words[w + KNOWN] as number
+  if ((known & HAS_IDS) !== 0) {
+    into[0] =
+      (words[w + UID] === 0 ? ROOT_UID : 0) |
+      (words[w + EUID] === 0 ? ROOT_EUID : 0) |
+      (words[w + SUID] === 0 ? ROOT_SUID : 0)
+  }
+  if ((known & HAS_CAPS) !== 0) {
+    into[1] = words[w + PERMITTED] as number
+    into[2] = words[w + PERMITTED + 1] as number
+    into[3] = words[w + EFFECTIVE] as number
+    into[4] = words[w + EFFECTIVE + 1] as number
+  }
+}
+
+/** The rights of an identity; what is not known of them is none. */
+function rightsOf(identity: Identity | undefined): readonly number[] {
+  const { uid, euid, suid, capPermitted = 0n, capEffective = 0n } = identity ?? {}
+  return [
+    (uid === 0 ? ROOT_UID : 0) | (euid === 0 ? ROOT_EUID : 0) | (suid === 0 ? ROOT_SUID : 0),
+    Number(capPermitted & LOW_WORD),
+    Number(capPermitted >> 32n),
+    Number(capEffective & LOW_WORD),
+    Number(capEffective >> 32n),
+  ]
+}
