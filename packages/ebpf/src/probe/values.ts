@@ -59,6 +59,7 @@ export class Values {
   readonly keyBytes: number
   readonly #options: ValuesOptions
   #temporaries: Temporaries
+  #isOnStack = false
   /** What `prepare` has promised for the next `load`. */
   readonly #pending = new Map<string, number>()
   /** Addresses of the structures that are being loaded from. */
@@ -77,12 +78,14 @@ export class Values {
 
   /** Lets R9 point to temporaries on the stack, which the callback of a walk shares, and of which nothing is known. */
   beginOnStack(): void {
+    this.#isOnStack = true
     this.#temporaries = new Temporaries(FREE_TEMPORARY, CONDITION_TEMPORARIES)
     this.asm.mov(R9, R10).aluImm('add', R9, conditionFrame(this.keyBytes))
   }
 
   /** R9 is the scratch from here on, and nothing is known. */
   beginInScratch(): void {
+    this.#isOnStack = false
     const count = (END_OF_TEMPORARIES - FREE_TEMPORARY) / 8
     this.#temporaries = new Temporaries(FREE_TEMPORARY, count)
   }
@@ -338,13 +341,14 @@ export class Values {
     for (const [index, { gives }] of lookups.entries()) {
       if (gives === 'presence') asm.movImm(R1, 1)
       else emitSignedLoad(asm, R1, R0, gives)
+      // Old verifiers know nothing of a negated number. What they knew would make this place unlike one with a zero, and
+      // they would follow all of the program again for each look-up.
+      if (this.#isOnStack && (gives === 'presence' || gives.sizeBytes < 8)) asm.neg(R1).neg(R1)
       asm.store(8, R9, places[index] ?? 0, R1)
     }
     asm.label(end)
     asm.aside(absent, () => {
-      // Through a register: older verifiers do not see that a zero in its place is a number like those they have seen.
-      asm.movImm(R1, 0)
-      for (const place of places) asm.store(8, R9, place, R1)
+      for (const place of places) asm.storeImm(8, R9, place, 0)
       asm.jump(end)
     })
   }

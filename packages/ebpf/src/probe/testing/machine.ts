@@ -22,6 +22,7 @@ import {
   BPF_EXIT,
   BPF_JA,
   BPF_MOV,
+  BPF_NEG,
   BPF_PSEUDO_KFUNC_CALL,
   BPF_PSEUDO_MAP_VALUE,
   decodeInstruction,
@@ -289,6 +290,10 @@ class Run {
       return
     }
     const value = BigInt.asUintN(bits, this.#read(dst))
+    if (code === BPF_NEG) {
+      this.#set(dst, BigInt.asUintN(bits, -value))
+      return
+    }
     this.#set(dst, BigInt.asUintN(bits, aluOf(ALU_NAMES.get(code) ?? '', value, operand, bits)))
   }
 
