@@ -15,6 +15,8 @@ export interface ShapedType {
    * where no row names it.
    */
   readonly chain?: string
+  /** Written by quark itself, so without a sequence number. */
+  readonly isOwn?: boolean
 }
 
 /** A kind, as far as its records are chained. */

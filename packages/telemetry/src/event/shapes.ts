@@ -21,6 +21,8 @@ export interface RecordShape<T extends ShapedType = ShapedType> {
   readonly keyWord: number
   /** It is in the chains of another kind. */
   readonly isForeign: boolean
+  /** Written by quark itself, so without a sequence number. */
+  readonly isOwn: boolean
 }
 
 /** Number of what has no shape: losses. */
@@ -50,6 +52,7 @@ export class RecordShapes<T extends ShapedType = ShapedType> {
       key,
       keyWord: space !== NO_CHAIN && key.length === 1 ? (key[0] as number) : 0,
       isForeign,
+      isOwn: recordType.isOwn === true,
     }
     this.#byType.set(type, shape)
     this.#byNumber.push(shape)

@@ -55,8 +55,6 @@ export interface RecordType extends ShapedType {
   readonly applyJoined?: (place: RecordPlace, event: BaseEvent | undefined, tables: Tables) => void
   /** Nothing follows it in its chain: with a pid as key, in a process's life. */
   readonly isLast?: boolean
-  /** Written by quark itself, so without a sequence number. */
-  readonly isOwn?: boolean
   /** Its type in recordings of 0.1.0, where that was another one. */
   readonly formerType?: number
   /** In graphs of the buffer: a name of Graphviz's X11 scheme. Default white. */

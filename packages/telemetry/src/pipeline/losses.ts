@@ -20,8 +20,12 @@ export interface Lanes {
  * this process's making come in crowds: they are reported once for many.
  */
 export class Losses {
-  /** Broken records. */
+  /** Broken records, and those of them that were reported. */
   rejected = 0
+  reportedRejected = 0
+  /** Halves of the time of the last record or step, whatever came later. */
+  latestLo = 0
+  latestHi = 0
   readonly #buffer: RecordBuffer
   readonly #tables: Tables
   readonly #lanes: Lanes
@@ -30,9 +34,6 @@ export class Losses {
   readonly #all: readonly KindTable[]
   readonly #names: readonly string[]
   readonly #reportedEvicted: Float64Array
-  #reportedRejected = 0
-  #latestLo = 0
-  #latestHi = 0
 
   constructor(buffer: RecordBuffer, tables: Tables, lanes: Lanes) {
     this.#buffer = buffer
@@ -43,30 +44,24 @@ export class Losses {
     this.#reportedEvicted = new Float64Array(this.#all.length)
   }
 
-  /** Halves of a time on CLOCK_BOOTTIME. */
-  noteTime(lo: number, hi: number): void {
-    this.#latestLo = lo
-    this.#latestHi = hi
-  }
-
   note(cause: LostCause, count: number, lane?: number, table = NO_TABLE): void {
     const { cpus, lanes } = this.#lanes
     const cpu = lane !== undefined && lane < lanes ? lane % cpus : undefined
     const { words, bytes } = this.#record
-    this.#record.set(this.#latestLo, this.#latestHi, cause, count, cpu, table)
+    this.#record.set(this.latestLo, this.latestHi, cause, count, cpu, table)
     this.#buffer.insert(words, bytes, 0, bytes.length, 0, 0, NO_SHAPE)
   }
 
   /** Reports broken records. */
   reportRejected(): void {
-    if (this.rejected === this.#reportedRejected) return
-    this.note('rejected', this.rejected - this.#reportedRejected)
-    this.#reportedRejected = this.rejected
+    if (this.rejected === this.reportedRejected) return
+    this.note('rejected', this.rejected - this.reportedRejected)
+    this.reportedRejected = this.rejected
   }
 
   /** Reports broken records, and what tables had no room for; false if there was nothing. */
   reportOwn(): boolean {
-    let hasAny = this.rejected !== this.#reportedRejected
+    let hasAny = this.rejected !== this.reportedRejected
     this.reportRejected()
     for (let at = 0; at < this.#all.length; at++) {
       const evicted = (this.#all[at] as KindTable).evicted - (this.#reportedEvicted[at] as number)

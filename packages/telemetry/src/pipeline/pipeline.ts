@@ -6,7 +6,7 @@ import type { KindTable } from '../event/table.js'
 import type { Kind, RecordType, Tables } from '../kinds/kind.js'
 import { RecordGroup } from '../event/raw.js'
 import { ChainSpaces, NO_CHAIN } from '../event/chains.js'
-import { type RecordShape, RecordShapes } from '../event/shapes.js'
+import { RecordShapes } from '../event/shapes.js'
 import { u64Of } from '../event/time-base.js'
 import { RecordBuffer, type RecordBufferOptions } from '../order/buffer.js'
 import { SequenceTracker } from '../order/sequence.js'
@@ -136,10 +136,20 @@ export class Pipeline {
       this.#reject(words, w, lengthBytes)
       return
     }
-    this.#note(words, w, shape.recordType.isOwn === true)
+    const losses = this.#losses
+    losses.latestLo = words[w + TIME_LO] as number
+    losses.latestHi = words[w + TIME_HI] as number
+    if (losses.rejected !== losses.reportedRejected) losses.reportRejected()
+    if (!shape.isOwn) {
+      const lane = (words[w] as number) >>> 16
+      const missing = this.#sequence.missingBefore(lane, words[w + SEQ] as number)
+      if (missing !== 0) this.#noteMissing(lane, missing)
+    }
     this.#insertions += 1
-    const { space, number } = shape
-    const key = space === NO_CHAIN ? 0 : this.#keyOf(shape, words, w)
+    const { keyWord, space, number } = shape
+    let key = 0
+    if (keyWord !== 0) key = words[w + keyWord] as number
+    else if (space !== NO_CHAIN) key = this.#buffer.wideKey(space, words, w, shape.key)
     this.#buffer.insert(words, bytes, offsetBytes, lengthBytes, key, space, number)
   }
 
@@ -149,20 +159,13 @@ export class Pipeline {
    * @param isOwn it was written by quark itself, and has no number
    */
   skip(words: Uint32Array, offsetBytes: number, isOwn: boolean): void {
-    this.#note(words, offsetBytes >> 2, isOwn)
-  }
-
-  /** Sees what is missing before a record. */
-  #note(words: Uint32Array, w: number, isOwn: boolean): void {
-    this.#losses.noteTime(words[w + TIME_LO] as number, words[w + TIME_HI] as number)
+    const w = offsetBytes >> 2
+    this.#losses.latestLo = words[w + TIME_LO] as number
+    this.#losses.latestHi = words[w + TIME_HI] as number
     this.#losses.reportRejected()
     if (isOwn) return
     const lane = (words[w] as number) >>> 16
     this.#noteMissing(lane, this.#sequence.missingBefore(lane, words[w + SEQ] as number))
-  }
-
-  #keyOf({ keyWord, space, key }: RecordShape, words: Uint32Array, w: number): number {
-    return keyWord !== 0 ? (words[w + keyWord] as number) : this.#buffer.wideKey(space, words, w, key)
   }
 
   /**
@@ -201,7 +204,8 @@ export class Pipeline {
    */
   pump(nowBootNs: number, out: BaseEvent[], limit = Number.POSITIVE_INFINITY): number {
     this.#losses.reportOwn()
-    this.#losses.noteTime(nowBootNs % 2 ** 32, Math.floor(nowBootNs / 2 ** 32))
+    this.#losses.latestLo = nowBootNs % 2 ** 32
+    this.#losses.latestHi = Math.floor(nowBootNs / 2 ** 32)
     for (const table of this.#all) table.collect(nowBootNs)
     const nowNs = this.#buffer.relative(nowBootNs)
     const before = out.length

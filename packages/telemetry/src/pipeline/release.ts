@@ -12,9 +12,12 @@ const ORDER_TIME_NS = 20e6
 /** Decides how long records are held. */
 export class Release {
   readonly #buffer: RecordBuffer
-  readonly #shapes: RecordShapes<RecordType>
   readonly #aggregator: Aggregator
   readonly #isEarly: boolean
+  /** By the number of a shape: nothing follows such a record in its chain; it is in the chains of another kind. */
+  readonly #isLast: Uint8Array
+  readonly #isForeign: Uint8Array
+  readonly #hasForeign: boolean
 
   /** @param isEarly whether an event that cannot grow any more is delivered before its hold time is over */
   constructor(
@@ -24,9 +27,12 @@ export class Release {
     isEarly: boolean,
   ) {
     this.#buffer = buffer
-    this.#shapes = shapes
     this.#aggregator = aggregator
     this.#isEarly = isEarly
+    const all = Array.from({ length: shapes.count }, (_, number) => shapes.at(number))
+    this.#isLast = Uint8Array.from(all, (shape) => (shape?.recordType.isLast === true ? 1 : 0))
+    this.#isForeign = Uint8Array.from(all, (shape) => (shape?.isForeign === true ? 1 : 0))
+    this.#hasForeign = this.#isForeign.includes(1)
   }
 
   /** When the oldest record is to be delivered, on the clock of the buffer. */
@@ -35,10 +41,9 @@ export class Release {
     const holdNs = buffer.holdTimeNs()
     const dueNs = buffer.timeOf(oldest) + holdNs
     if (!this.#isEarly) return dueNs
-    const last = this.#lastOwn(oldest)
+    const last = this.#hasForeign ? this.#lastOwn(oldest) : buffer.lastOf(oldest)
     const isComplete =
-      this.#aggregator.isChildless(buffer.shapeOf(oldest)) ||
-      this.#shapes.at(buffer.shapeOf(last))?.recordType.isLast === true
+      this.#aggregator.isChildless(buffer.shapeOf(oldest)) || this.#isLast[buffer.shapeOf(last)] === 1
     return isComplete ? Math.min(dueNs, buffer.timeOf(last) + Math.min(holdNs, ORDER_TIME_NS)) : dueNs
   }
 
@@ -46,9 +51,7 @@ export class Release {
   #lastOwn(index: number): number {
     const buffer = this.#buffer
     let last = buffer.lastOf(index)
-    while (last !== index && this.#shapes.at(buffer.shapeOf(last))?.isForeign === true) {
-      last = buffer.previousOf(last)
-    }
+    while (last !== index && this.#isForeign[buffer.shapeOf(last)] === 1) last = buffer.previousOf(last)
     return last
   }
 }
