@@ -4,8 +4,8 @@
 const SCENARIOS = {
   ebpf: ['/dist/scenario.kernel.test.js', 'every process of the scenario'],
   kprobe: ['/kprobe/scenario.kernel.test.js', 'every process of the scenario'],
-  procConnector: ['/proc-connector/proc-connector.kernel.test.js', 'what it tells of the scenario'],
-  audit: ['/audit/audit.kernel.test.js', 'what it tells of the scenario'],
+  procConnector: ['/proc-connector/proc-connector.kernel.test.js', 'what it reports of the scenario'],
+  audit: ['/audit/audit.kernel.test.js', 'what it reports of the scenario'],
 }
 
 /** Enough for an assertion and its stack; the log has the rest. */

@@ -1,4 +1,4 @@
-/** Reading a command line by a table of options; what is wrong with it is told by name. */
+/** Reading a command line by a table of options; errors name the option. */
 
 import { parseArgs } from 'node:util'
 import { sanitise } from 'quark-telemetry'

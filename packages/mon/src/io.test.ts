@@ -3,7 +3,7 @@ import { Writable } from 'node:stream'
 import test from 'node:test'
 import { Output, wantsColour } from './io.js'
 
-/** A stream that is full after every write until it is told to go on. */
+/** A stream that is full after every write until `proceed` is called. */
 class Slow extends Writable {
   text = ''
   proceed: () => void = () => {}

@@ -116,7 +116,7 @@ test('with -D users still have names', () => {
 test('-D is refused where the queue could not be closed, and says what is lost where it could', () => {
   const audit = runCommand(['-D', '--backend=audit', '--duration=0.2'])
   assert.equal(audit.code, 1)
-  // Where audit is not to be had, that is said in place of it.
+  // Where audit cannot be had, the reason is reported in place of it.
   assert.match(
     audit.err,
     /^quark-mon: (cannot use -D with the backend audit: .* rules would stay|Cannot watch processes: audit: )/m,
@@ -150,7 +150,7 @@ test('--count and --duration end it', () => {
 
 test('--ppid shows only children of that process', async () => {
   const running = new Running(['--json', '-s', '--hold=10', '--ppid', `${process.pid}`, '--count=1'])
-  // Without a snapshot nothing tells when it watches, so that children are made until it has seen one.
+  // Without a snapshot nothing shows when it begins to watch: children are started until it has reported one.
   const timer = setInterval(runMarked, 50)
   const { code, out } = await running.ended().finally(() => clearInterval(timer))
   assert.equal(code, 0)

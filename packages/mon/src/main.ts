@@ -14,7 +14,7 @@ import { capabilitiesText, errorText, lossText, missingText, statsText, withoutP
 import type { Settings } from './settings.js'
 import { packageVersion } from './version.js'
 
-/** From this verbosity on, errors tell where they come from. */
+/** From this verbosity on, errors are written with their stacks. */
 const STACK_VERBOSITY = 2
 
 /**

@@ -28,14 +28,14 @@ Watching needs root, or the capabilities
 .Dv CAP_PERFMON
 and
 .Dv CAP_NET_ADMIN .
-What this kernel does not let be watched is said on standard error, and the rest is watched.
+What this kernel does not let be watched is reported on standard error, and the rest is watched.
 .Pp
 When an option is given more than once, the last one counts.`
 
 const DOCTOR = `\
 .Nm
 .Cm doctor
-tells what a run with default options would miss on this machine.
+reports what a run with default options would miss on this machine.
 It reads what may stand in the way: capabilities, lockdown, seccomp, namespaces, and file systems that are missing.
 It then opens every hook and every backend for a moment, one after the other.
 Each line has a verdict:
@@ -49,10 +49,10 @@ not there, and a default run does without
 .It Cm unknown
 it cannot be found out, mostly for want of rights
 .It Cm note
-only told
+for information only
 .El
 .Pp
-Below it is said what cannot be learnt because of it, and which command changes that.
+The lines below it name what cannot be learnt because of it, and the command that changes that.
 It needs no privileges, but without them much stays unknown.
 It exits 0 when a default run would be complete, 1 when it would not, and 2 on an error.`
 
@@ -119,7 +119,7 @@ Show what is executed, and nothing that exists already:
 .Pp
 .Dl # quark-mon -s
 .Pp
-Keep ten seconds of a machine, and look at them elsewhere:
+Record ten seconds of a machine, and replay them elsewhere:
 .Pp
 .Dl # quark-mon -D --duration=10 --record=machine.quark
 .Dl $ quark-mon --replay=machine.quark --json

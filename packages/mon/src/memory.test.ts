@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
 import { tidyMemory, usedBytes } from './memory.js'
 
-/** Runs `tidyMemory` on a clock that is set, with memory as it is told; `load` is that of a second. */
+/** Runs `tidyMemory` with a mocked clock and mocked memory; `load` passes one second. */
 function running(): {
   load: (records: number, rssBytes: number) => void
   keep: (bytes: number) => void

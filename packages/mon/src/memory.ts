@@ -3,8 +3,8 @@ import { releaseMemory } from 'quark-telemetry'
 
 /** What opening took is given back when the first events are out. */
 const FIRST_AFTER_MS = 1000
-const LOOK_MS = 1000
-/** Fewer records between two looks are no load. */
+const CHECK_MS = 1000
+/** Fewer records between two checks are no load. */
 const QUIET_RECORDS = 100
 /** Less is not worth the time. */
 const WORTH_BYTES = 8 << 20
@@ -37,22 +37,22 @@ export function tidyMemory(
 ): () => void {
   let leastBytes = Number.POSITIVE_INFINITY
   let before = 0
-  let quietLooks = 0
+  let quietChecks = 0
   const tidy = (): void => {
     memory.release()
     leastBytes = Math.min(leastBytes, memory.usedBytes())
   }
   const first = setTimeout(tidy, FIRST_AFTER_MS).unref()
-  const look = setInterval(() => {
+  const timer = setInterval(() => {
     const now = records()
-    quietLooks = now - before < QUIET_RECORDS ? quietLooks + 1 : 0
+    quietChecks = now - before < QUIET_RECORDS ? quietChecks + 1 : 0
     before = now
     // Garbage can go at once, and processes that ended some seconds later. What then still stays is in use.
-    if (isPowerOfTwo(quietLooks) && memory.usedBytes() > leastBytes + WORTH_BYTES) tidy()
-  }, LOOK_MS).unref()
+    if (isPowerOfTwo(quietChecks) && memory.usedBytes() > leastBytes + WORTH_BYTES) tidy()
+  }, CHECK_MS).unref()
   return () => {
     clearTimeout(first)
-    clearInterval(look)
+    clearInterval(timer)
   }
 }
 

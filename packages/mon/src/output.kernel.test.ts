@@ -112,7 +112,7 @@ test('a FIFO gets the events once somebody reads it', async (t) => {
   assert.equal(text.trimEnd().split('\n').length, 2)
 })
 
-test('a reader that has stopped does not keep --duration from ending it, and is told of', async () => {
+test('a reader that has stopped does not keep --duration from ending it, and is reported', async () => {
   const child = spawn(process.execPath, [COMMAND, '--json', '--duration=1'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })

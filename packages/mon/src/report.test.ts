@@ -65,7 +65,7 @@ test('what can and cannot be learnt is one line each', () => {
   )
 })
 
-test('errorText() tells the causes, each once', () => {
+test('errorText() names the causes, each once', () => {
   const root = new Error('bpf(2) failed with EPERM')
   const middle = new Error('Cannot load program "exec"', { cause: root })
   const top = new Error('Cannot watch processes: ebpf: Cannot load program "exec"', { cause: middle })

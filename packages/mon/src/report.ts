@@ -90,29 +90,29 @@ export function missingText({ missing }: Capabilities): string {
   return messages(missing.map(({ fact, reason }) => `no ${factName(fact)}: ${reason}`))
 }
 
-/** What is said when the proc connector goes on without the files that it would read. */
+/** The note when the proc connector runs without /proc, which it would read. */
 export function withoutProcText(): string {
   return messages([
-    'no facts from /proc: with -D there is none, so of what begins from now on only pids, parents, names, ids and status are told',
+    'no facts from /proc: with -D there is none, so of what begins from now on only pids, parents, names, ids and status are reported',
   ])
 }
 
 /**
- * An error as lines for a terminal, with the causes that its message does not tell already.
+ * An error as lines for a terminal, with those causes that its message does not contain already.
  *
  * @param withStack also where each error was made
- * @param command what tells it
+ * @param command the name that the first line begins with
  */
 export function errorText(error: unknown, withStack: boolean, command = 'quark-mon'): string {
   const lines: string[] = []
-  let told = ''
+  let written = ''
   for (let depth = 0, at = error; at !== undefined && depth < 8; depth += 1) {
     const { message, stack, cause } = at instanceof Error ? at : new Error(String(at))
-    if (!told.includes(message)) {
+    if (!written.includes(message)) {
       lines.push(
         depth === 0 ? `${command}: ${sanitiseLines(message)}` : `  because: ${sanitiseLines(message)}`,
       )
-      told += message
+      written += message
     }
     if (withStack && stack !== undefined) lines.push(...stackFrames(stack))
     at = cause

@@ -27,7 +27,7 @@ export interface Settings {
   quiet: boolean
 }
 
-/** What a command line without options asks for. A live kernel's events begin with a snapshot unless told otherwise. */
+/** What a command line without options asks for. A live kernel's events begin with a snapshot by default. */
 export function defaultSettings(): Settings {
   return {
     quark: {},

@@ -109,7 +109,7 @@ async function seeOne(args: readonly string[], options: QuarkOptions, cwd: strin
 
 const HUGE = Array.from({ length: 19 }, (_, index) => String(index % 10).repeat(99_999))
 
-test('argv of 2 MB is cut at the limit, which is said and counted', async (t) => {
+test('argv of 2 MB is cut at the limit, which is reported and counted', async (t) => {
   const sizeBytes = good.length + 1 + 19 * 100_000
   const limits: { options: QuarkOptions; limit: number }[] = [
     { options: {}, limit: 128 * 1024 },

@@ -24,8 +24,8 @@ after(() => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-/** What a queue in a container says of itself, and of a program that was started there. */
-interface Told {
+/** What a queue in a container reports of itself, and of a program that was started there. */
+interface Findings {
   readonly error?: string
   readonly missing: readonly MissingFact[]
   readonly ownPid: number
@@ -38,14 +38,14 @@ interface Told {
   readonly lookedUp: readonly (string | undefined)[]
 }
 
-/** A module that opens a queue, runs the program, and writes `Told`. */
+/** A module that opens a queue, runs the program, and writes `Findings`. */
 function watcher(backends: readonly string[] | undefined): string {
   const options = JSON.stringify({ ...(backends && { backends }), snapshot: true, holdMs: 50 })
   return `
 import { Quark } from ${INDEX}
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-const write = (told) => console.log(JSON.stringify(told))
+const write = (findings) => console.log(JSON.stringify(findings))
 try {
   const quark = await Quark.open(${options})
   const lookedUp = [1, process.pid].map((pid) => quark.lookup(pid)?.argv?.join(' '))
@@ -68,13 +68,13 @@ try {
 }`
 }
 
-async function toldBy(command: readonly string[]): Promise<Told> {
+async function findingsOf(command: readonly string[]): Promise<Findings> {
   const [file = '', ...args] = command
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
   await once(child, 'close')
-  return JSON.parse(output) as Told
+  return JSON.parse(output) as Findings
 }
 
 function node(script: string): string[] {
@@ -82,12 +82,12 @@ function node(script: string): string[] {
 }
 
 /** Watches a container from outside: the pids of the program as the host has them. */
-async function fromOutside(command: readonly string[]): Promise<{ told: Told; hostPids: number[] }> {
+async function fromOutside(command: readonly string[]): Promise<{ findings: Findings; hostPids: number[] }> {
   await using quark = await Quark.open({ holdMs: 50 })
-  const told = await toldBy(command)
+  const findings = await findingsOf(command)
   const events = [...quark.poll(), ...quark.finish()]
   const own = events.flatMap(({ process: found }) => (found?.comm === NAME ? [found.pid] : []))
-  return { told, hostPids: [...new Set(own)] }
+  return { findings, hostPids: [...new Set(own)] }
 }
 
 const OWN_PROC = ['unshare', '-m', '-p', '-f', '--mount-proc']
@@ -97,16 +97,16 @@ test(
   'in a pid namespace with a /proc of its own, pids are those of the host, and /proc is not read',
   LIMIT,
   async () => {
-    const { told, hostPids } = await fromOutside([...OWN_PROC, ...node(watcher(['ebpf']))])
-    assert.equal(told.error, undefined)
-    assert.deepEqual([told.ownPid, told.pids], [1, hostPids])
+    const { findings, hostPids } = await fromOutside([...OWN_PROC, ...node(watcher(['ebpf']))])
+    assert.equal(findings.error, undefined)
+    assert.deepEqual([findings.ownPid, findings.pids], [1, hostPids])
     assert.equal(hostPids.length, 1)
-    assert.ok(!told.pids.includes(told.childPid) && !told.ppids.includes(told.ownPid))
-    assert.deepEqual([told.snapshots, told.lookedUp], [[], [null, null]])
-    const reason = told.missing.find(({ fact }) => fact === 'processes that exist already')?.reason
+    assert.ok(!findings.pids.includes(findings.childPid) && !findings.ppids.includes(findings.ownPid))
+    assert.deepEqual([findings.snapshots, findings.lookedUp], [[], [null, null]])
+    const reason = findings.missing.find(({ fact }) => fact === 'processes that exist already')?.reason
     assert.match(
       reason ?? '',
-      /pids of another pid namespace.* those that the kernel tells are of the initial one.*--pid=host/,
+      /pids of another pid namespace.* those that the kernel reports are of the initial one.*--pid=host/,
     )
   },
 )
@@ -115,12 +115,12 @@ test(
   "in a pid namespace of its own that sees the host's /proc, all pids are those of the host",
   LIMIT,
   async () => {
-    const { told, hostPids } = await fromOutside([...HOST_PROC, ...node(watcher(['ebpf']))])
-    assert.equal(told.error, undefined)
-    assert.deepEqual([told.ownPid, told.pids], [1, hostPids])
-    assert.ok(told.snapshots.includes(process.pid))
+    const { findings, hostPids } = await fromOutside([...HOST_PROC, ...node(watcher(['ebpf']))])
+    assert.equal(findings.error, undefined)
+    assert.deepEqual([findings.ownPid, findings.pids], [1, hostPids])
+    assert.ok(findings.snapshots.includes(process.pid))
     assert.deepEqual(
-      told.missing.filter(({ fact }) => fact === 'processes that exist already'),
+      findings.missing.filter(({ fact }) => fact === 'processes that exist already'),
       [],
     )
   },
@@ -129,7 +129,7 @@ test(
 test('backends that look processes up in /proc refuse one of another pid namespace', LIMIT, async (t) => {
   for (const backend of ['procConnector', 'audit']) {
     await t.test(backend, async () => {
-      const { error } = await toldBy([...OWN_PROC, ...node(watcher([backend]))])
+      const { error } = await findingsOf([...OWN_PROC, ...node(watcher([backend]))])
       assert.match(
         error ?? '',
         /: Cannot use (the proc connector|audit): \/proc shows the pids of another pid namespace/,
@@ -138,13 +138,13 @@ test('backends that look processes up in /proc refuse one of another pid namespa
   }
   await t.test('/proc is not mounted', async () => {
     const bare = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh']
-    const { error } = await toldBy([...bare, ...node(watcher(['procConnector']))])
+    const { error } = await findingsOf([...bare, ...node(watcher(['procConnector']))])
     assert.match(error ?? '', /\/proc is not mounted \(run: mount -t proc proc \/proc\)/)
   })
 })
 
 test(
-  'root without capabilities is refused, or told what is missing, by the names of the capabilities',
+  'root without capabilities is refused, or reports what is missing, by the names of the capabilities',
   LIMIT,
   async () => {
     const inner = node(watcher(undefined))
@@ -153,7 +153,7 @@ import { dropCapabilities } from ${NATIVE}
 import { spawnSync } from 'node:child_process'
 dropCapabilities()
 spawnSync(${JSON.stringify(inner[0])}, ${JSON.stringify(inner.slice(1))}, { stdio: 'inherit' })`
-    const { error, missing } = await toldBy(node(script))
+    const { error, missing } = await findingsOf(node(script))
     const ebpf = error ?? missing.find(({ fact }) => fact === 'backend ebpf')?.reason ?? ''
     assert.match(ebpf, /CAP_(BPF|SYS_ADMIN)/)
     if (error !== undefined) assert.match(error, /ebpf: .*; kprobe: .*; procConnector: /)

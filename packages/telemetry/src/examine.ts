@@ -6,7 +6,7 @@ import { catalogue } from './kinds/index.js'
 import { checkOptions } from './options/check.js'
 import { openQuark } from './quark.js'
 
-/** How to look at a machine. */
+/** How to examine a machine. */
 export interface ExamineOptions {
   /** Also try backends that change settings of the machine for a moment: `audit`. Default false. */
   readonly audit?: boolean

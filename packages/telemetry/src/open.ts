@@ -70,12 +70,12 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   let recorder: RecordingWriter | undefined
   try {
     const timeBase = new TimeBase(clock.bootEpochNs)
-    // Without events there is nothing to look up for them.
+    // Without events there are no cgroups to look up.
     const context = {
       settings,
       timeBase,
       hierarchy: settings.bypass ? undefined : hierarchy,
-      // Where nothing is mounted, processes are told apart by v2.
+      // Where nothing is mounted, cgroup ids are those of v2.
       cgroupHierarchyId: hierarchy?.hierarchyId ?? 0,
     }
     const tables = worldOf(catalogue.kinds, context)
@@ -159,7 +159,7 @@ function sharesOf({ kinds }: Catalogue): ReadonlyMap<number, number> {
   )
 }
 
-/** Opens the first backend that works; what was tried before it is told with what is missing. */
+/** Opens the first backend that works; the failures before it are listed in `missing`. */
 function openFirst(names: Settings['backends'], context: Omit<BackendContext, 'sources'>): Opened {
   const failures: BackendFailure[] = []
   for (const name of names) {

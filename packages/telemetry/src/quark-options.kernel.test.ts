@@ -130,8 +130,8 @@ test('kernel threads are there when they are asked for', LIMIT, async () => {
   assert.equal(without.lookup(2), undefined)
   assert.equal(quark.lookup(2)?.comm, comm)
   assert.deepEqual(quark.lookup(2)?.ppid, 0)
-  const told = quark.poll().filter((event) => event.kind === 'snapshot' && event.process.ppid === 2)
-  assert.ok(told.length > 0)
+  const snapshots = quark.poll().filter((event) => event.kind === 'snapshot' && event.process.ppid === 2)
+  assert.ok(snapshots.length > 0)
 })
 
 const WORKERS = `
@@ -242,7 +242,7 @@ test('the environment is captured up to its limit', LIMIT, async () => {
   assert.deepEqual([none.own.at(-1)?.process.env, none.quark.stats().truncatedEnv], [undefined, 0])
 })
 
-test('argv is cut at its limit, which is said and counted', LIMIT, async () => {
+test('argv is cut at its limit, which is reported and counted', LIMIT, async () => {
   const args = ['one', 'two', 'three']
   const { own, quark } = await see(short, { maxArgvBytes: 16 }, { args })
   const { argvTruncated, argvSizeBytes, argvBytes } = own.at(-1)!.process
@@ -412,7 +412,7 @@ test('every fact is attached on a kernel that has all', LIMIT, async () => {
       'threads tracepoint/sched_process_fork',
     ],
   )
-  // Which hook tells of ids depends on whether the kernel lets functions be hooked.
+  // Which hook reports ids depends on whether the kernel lets functions be hooked.
   assert.ok(attached.some(({ fact }) => fact === 'idChange'))
   for (const { hook, flavor } of attached) {
     if (hook.startsWith('tp_btf/')) assert.equal(flavor, 'direct', hook)
@@ -517,7 +517,7 @@ test('a process has the path of its cgroup, also of one made just before', LIMIT
 })
 
 test(
-  'a recording that cannot be written opens nothing, and one that fills the disk says so',
+  'a recording that cannot be written opens nothing, and one that fills the disk reports it',
   LIMIT,
   async () => {
     const refused = (code: string) => (error: unknown) => {

@@ -17,7 +17,7 @@ let newQuark: (parts: Parts) => Quark
 /**
  * A queue of events about all processes of this machine. One consumer takes them, by iterating, by batches, or
  * by `poll` and `wait`. Taking is what drives the queue: whoever stops taking stops the reading too, and what
- * then finds no room in the kernel's ring is counted and told.
+ * then finds no room in the kernel's ring is counted and reported.
  *
  * @example
  * ```ts

@@ -22,5 +22,5 @@ test('every process of the scenario appears once, with what is true of it', asyn
   for (const line of said.split('\n').filter((line) => line !== '')) {
     t.diagnostic(line)
   }
-  t.diagnostic(`facts that were not told: ${accepted.length}, skipped by the kernel: ${lostRecursion}`)
+  t.diagnostic(`facts that were not reported: ${accepted.length}, skipped by the kernel: ${lostRecursion}`)
 })

@@ -49,7 +49,7 @@ test('storms are delivered whole: nothing is lost, doubled or mixed up', async (
   assert.equal(made.length, 4 * quarter)
   const expected = { fork: 4 * quarter, exec: 3 * quarter, exit: 4 * quarter }
   if (lostRecursion > 0 && kernelAtLeast('6.19')) {
-    // This kernel skipped runs (docs/kernels.md): what is missing must be told as lost, and nothing be double.
+    // This kernel skipped runs (docs/kernels.md): what is missing must be reported as lost, and nothing twice.
     assert.deepEqual({ lost, evicted }, { lost: lostRecursion, evicted: 0 })
     expectDeclared(tally, expected, lostRecursion)
     return
@@ -75,7 +75,7 @@ function expectDeclared(
   const doubled = missing.filter(([, count]) => count < 0)
   assert.deepEqual(doubled, [], 'more than happened')
   const total = sum(Object.fromEntries(missing))
-  assert.ok(total <= declared, `${total} records are missing, ${declared} were told lost`)
+  assert.ok(total <= declared, `${total} records are missing, ${declared} were reported lost`)
 }
 
 test('with a ring of one page, delivered and declared lost records make up the produced ones', async (t) => {
@@ -110,12 +110,12 @@ test('rings that are full again and again lose what they declare, and keep what 
   expectAccounted(delivered, stats)
 })
 
-/** Of each type came what found room, and all else was counted and told. */
+/** Of each type, what found room was delivered, and all else was counted and reported. */
 function expectAccounted(delivered: DeliveryTally, stats: QuarkStats): void {
   assert.ok(lostRecords(stats) > 0, 'rings so small must lose records in a storm')
   assert.equal(stats.lostRejected, 0)
   assert.equal(stats.lost, lostRecords(stats) + stats.lostRecursion)
-  assert.equal(delivered.declaredLost, stats.lost, 'losses that the stream told of')
+  assert.equal(delivered.declaredLost, stats.lost, 'losses that the stream reported')
   for (const action of ['fork', 'exec', 'exit'] as const) {
     assert.equal(
       delivered.actions[action],
@@ -141,7 +141,7 @@ for (const ringSizeBytes of [1 << 16, 1 << 20]) {
 
     const delivered = new DeliveryTally()
     const { lost } = await delivered.settle(quark)
-    assert.equal(delivered.declaredLost, lost, 'losses that the stream told of')
+    assert.equal(delivered.declaredLost, lost, 'losses that the stream reported')
     const storms = [startStorm(directory, 'exec', 100)]
     const tally = new StormTally(storms)
     await deliverStorms(quark, { directory, storms }, (event) => tally.add(event))

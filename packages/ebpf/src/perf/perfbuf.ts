@@ -166,7 +166,7 @@ export class PerfBuffer implements Disposable {
    * Tells losses that no later record of the same CPU has told. The kernel says so only since Linux 6.0; before,
    * nothing happens.
    */
-  tellLosses(sink: PerfSink): void {
+  reportLosses(sink: PerfSink): void {
     if (this.#isClosed) return
     for (const [cpu, ring] of this.#rings) tellRingLosses(cpu, ring, sink)
   }

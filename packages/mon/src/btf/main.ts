@@ -65,7 +65,7 @@ async function lookUp(version: string, settings: BtfSettings, operands: readonly
   if (settings.verbosity > 0) await list(known, [], settings)
 }
 
-/** Writes all lines, also when some offsets are missing, and only then says so. */
+/** Writes all lines, also when some offsets are missing, and reports those afterwards. */
 async function list(
   { source, targets }: TargetListing,
   names: readonly string[],

@@ -54,7 +54,7 @@ test('drawBuffer() waits for as many records as asked, and draws no more', async
   assert.equal(io.notes, '')
 })
 
-test('drawBuffer() draws what there is when the run ends before, and says so', async () => {
+test('drawBuffer() draws what there is when the run ends before, and reports it', async () => {
   const io = new FakeIo()
   const quark = new FilledByTwo((count) => {
     if (count === 4) io.ending.abort()

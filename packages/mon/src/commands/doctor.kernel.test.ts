@@ -20,7 +20,7 @@ test('doctor tries everything, exits by whether a default run would be complete,
   assert.equal(code, examination.complete ? 0 : 1)
   assert.equal(findingOf(examination, 'capabilities').verdict, 'ok')
   assert.equal(findingOf(examination, 'ringbuf').verdict, 'ok')
-  // Every kernel that is tested lets one backend work, and what it cannot do is said.
+  // Every kernel that is tested lets one backend work, and what it cannot do is reported.
   const chosen = examination.trials.find(({ backend }) => backend === examination.backend)
   assert.equal(chosen?.outcome, 'works')
   for (const fact of ['fork', 'exec', 'exit']) {

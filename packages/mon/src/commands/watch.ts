@@ -5,7 +5,7 @@ import type { Settings } from '../settings.js'
 
 /** Text is handed over in pieces of about this size: a batch may make more of it than memory has room for. */
 const PIECE_CHARS = 64 << 10
-/** Signals and timers are looked at as often, however many events there are. */
+/** How often signals and timers get a turn, however many events there are. */
 const TURN_MS = 20
 /** How long events that were held are still written once the run is to end. */
 const LAST_MS = 100

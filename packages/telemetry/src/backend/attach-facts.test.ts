@@ -101,12 +101,12 @@ test('a fact of which no rung works is missing, with what was said of each', () 
 test('a fact that a backend has no rung for is missing there, with the reason of the fact', () => {
   const kprobeOnly: Rung = { by: 'kprobe', hooks: [] }
   const { missing } = attach([
-    fact('told', [kprobeOnly], { lacking: { ebpf: 'programs cannot see toys' } }),
+    fact('explained', [kprobeOnly], { lacking: { ebpf: 'programs cannot see toys' } }),
     fact('other', [kprobeOnly], { lacking: { audit: 'audit cannot see toys' } }),
     fact('nowhere', []),
   ])
   assert.deepEqual(missing, [
-    { fact: 'told', reason: 'programs cannot see toys' },
+    { fact: 'explained', reason: 'programs cannot see toys' },
     { fact: 'other', reason: 'only kprobe can have it' },
     { fact: 'nowhere', reason: 'no backend has a way to it' },
   ])

@@ -8,7 +8,7 @@ export interface Backend extends Disposable {
   readonly missing: readonly MissingFact[]
   /** Share of the buffer between kernel and user space that is filled, 0 to 1. */
   readonly fullness: number
-  /** Records that lack facts because their process had ended before it could be looked up in /proc. */
+  /** Records that lack facts because their process had ended before it was read in /proc. */
   readonly unenriched?: number
   /** Hands over at most `max` records, oldest first, and returns how many. */
   drain(sink: RecordSink, max: number): number

@@ -54,7 +54,7 @@ test('types that cannot be read are an error that says why, and nothing stays be
   assert.deepEqual(more, [], 'descriptors are left open')
 })
 
-test('by default the backend without types is taken then, and the others are told with the reason', async () => {
+test('by default the backend without types is used, and `missing` has the others with the reason', async () => {
   const btf = write('')
   await using quark = await Quark.open({ btf })
   const { backend, missing } = quark.capabilities
@@ -71,7 +71,7 @@ function openBehind(contents: string | Uint8Array): Record<string, string> {
   const script = `
 import { spawnSync } from 'node:child_process'
 import { Quark } from ${index}
-const told = {}
+const outcomes = {}
 for (const backend of ['ebpf', 'kprobe']) {
   try {
     const quark = await Quark.open({ backends: [backend], holdMs: 50 })
@@ -79,13 +79,13 @@ for (const backend of ['ebpf', 'kprobe']) {
     const events = [...quark.poll(), ...quark.finish()]
     const own = events.filter(({ process }) => process?.pid === pid).flatMap(({ actions }) => actions ?? [])
     const { attached } = quark.capabilities
-    told[backend] = own.join() + ' ' + attached.find(({ fact }) => fact === 'exec').flavor
+    outcomes[backend] = own.join() + ' ' + attached.find(({ fact }) => fact === 'exec').flavor
     await quark.close()
   } catch (error) {
-    told[backend] = error.message
+    outcomes[backend] = error.message
   }
 }
-console.log(JSON.stringify(told))`
+console.log(JSON.stringify(outcomes))`
   const mount = 'mount --bind "$1" /sys/kernel/btf/vmlinux && shift && exec "$@"'
   const { stdout, stderr } = spawnSync(
     'unshare',
@@ -96,7 +96,7 @@ console.log(JSON.stringify(told))`
   return JSON.parse(stdout) as Record<string, string>
 }
 
-test('a kernel whose own BTF is broken is watched by its known offsets, which is told', (t) => {
+test('a kernel whose own BTF is broken is watched by its known offsets, which is reported', (t) => {
   const known = knownOffsets().kernels.find((entry) => entry.release === release())
   t.diagnostic(known === undefined ? 'the offsets of this kernel are not known' : 'known offsets')
   const { ebpf, kprobe } = openBehind(Buffer.from('9feb01', 'hex'))

@@ -48,7 +48,7 @@ test('records come out in order of time, each with the next number of its CPU', 
   assert.deepEqual([...outbox.sequences()], [2, 1])
 })
 
-test('a drain takes as many as it is told, and the next one goes on', () => {
+test('a drain takes at most its limit, and the next one goes on', () => {
   const outbox = new Outbox(1, 100)
   for (let pid = 1; pid <= 5; pid++) exit(outbox, pid, BigInt(pid))
   outbox.settle()
@@ -61,7 +61,7 @@ test('a drain takes as many as it is told, and the next one goes on', () => {
   assert.deepEqual([outbox.length, drained(outbox)], [0, []])
 })
 
-test('what finds no room is counted by type and told as a gap', () => {
+test('what finds no room is counted by type and reported as a gap', () => {
   const outbox = new Outbox(1, 2)
   for (let pid = 1; pid <= 4; pid++) exit(outbox, pid, BigInt(pid))
   outbox.push(commLayout, { cpu: 0, timeNs: 5n }, { pid: 5, tid: 5 })

@@ -22,7 +22,7 @@ interface Waiting {
 /**
  * Records that a backend makes in user space, as if they came from a ring. They may be pushed in any order of
  * time within one `settle`; each gets the next number of its CPU, and a number is left out for each loss, so
- * that losses are told where they happened.
+ * that losses are reported where they happened.
  */
 export class Outbox implements RecordWriter {
   /** Number of the lane that is CPU 0 here; set before the first `settle`. */

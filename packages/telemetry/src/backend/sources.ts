@@ -198,7 +198,7 @@ export class SourcedBackend implements Backend {
     let isSource = false
     const ofSources = this.#poller?.wait(turnMs, signal).then(() => {
       if (isBackend) return
-      // Woken or ready: whoever called looks at the sources again.
+      // Woken or ready: the caller polls the sources again.
       isSource = true
       this.#backend.wake()
     })

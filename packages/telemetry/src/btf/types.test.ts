@@ -83,7 +83,7 @@ test('openKernelTypes() says how to make the types of a kernel that nobody knows
   })
 })
 
-test('openKernelTypes() goes on to the table when the BTF of the kernel is broken, and says so when that has nothing', (t) => {
+test('openKernelTypes() goes on to the table when the BTF of the kernel is broken, and fails when that has nothing', (t) => {
   assert.ok(FIRST !== undefined)
   const folder = mkdtempSync(join(tmpdir(), 'quark-types-'))
   t.after(() => rmSync(folder, { recursive: true }))

@@ -17,7 +17,7 @@ export interface KernelTypes {
   readonly btf: Btf
   /** For a report: the file, or the entry of the offset table with the rule that chose it. */
   readonly source: string
-  /** Types of a table only tell offsets: programs that the kernel checks against BTF need the others. */
+  /** Types of a table only give offsets: programs that the kernel checks against BTF need the kernel's own. */
   readonly isTable: boolean
 }
 

@@ -52,7 +52,7 @@ test('addressesOf() lists each address once and leaves out MACs that are none', 
   )
 })
 
-test('readHost() tells about this machine', () => {
+test('readHost() describes this machine', () => {
   const host = readHost()
   assert.equal(host.hostname, hostname())
   assert.equal(host.kernelRelease, release())

@@ -37,7 +37,7 @@ test('parseNames() passes over what is not an entry, and keeps the first name of
   )
 })
 
-test('names come from both files, and changes are seen when the time for a look has come', () => {
+test('names come from both files, and changes are seen when the next check is due', () => {
   const passwdPath = join(top, 'passwd')
   const groupPath = join(top, 'group')
   writeFileSync(passwdPath, 'root:x:0:0::/:\n')

@@ -12,7 +12,7 @@ export interface UserNamesOptions {
   readonly nowMs?: () => number
 }
 
-/** Files are looked at for changes this far apart at least. */
+/** Shortest time between two checks of the files for changes. */
 const CHECK_INTERVAL_MS = 1_000
 
 /** What is beyond is not read: a machine with more users keeps them elsewhere. */

@@ -1,4 +1,4 @@
-/** What a look at a machine found: data for a report, with no text that only fits a terminal. */
+/** The result of examining a machine: data for a report, with no text that only fits a terminal. */
 
 import type { AttachedFact, MissingFact } from '../facts/fact.js'
 
@@ -10,11 +10,11 @@ export type Topic = (typeof TOPICS)[number]
 
 /**
  * `ok`: as it should be. `problem`: a default run lacks something because of it. `absent`: not there, and a default
- * run does without. `unknown`: it cannot be found out with the rights of this process. `note`: only told.
+ * run does without. `unknown`: it cannot be found out with the rights of this process. `note`: for information only.
  */
 export type Verdict = 'ok' | 'problem' | 'absent' | 'unknown' | 'note'
 
-/** One thing that was looked at. */
+/** One thing that was examined. */
 export interface Finding {
   readonly topic: Topic
   readonly name: string

@@ -33,7 +33,7 @@ function judgeFeature(
   }
   return {
     ...finding,
-    // The trials of the backends tell whether a default run suffers: a feature alone does not.
+    // Whether a default run suffers is for the trials of the backends to find: a feature alone does not show it.
     verdict: 'absent',
     found: `${reason} (since Linux ${minKernel})`,
     costs: costsOf(feature, supported, readings),

@@ -170,7 +170,7 @@ function judgeCapabilities(readings: Readings): Finding {
   const { uid, capEffective } = readings
   const who = uid === 0 ? 'root' : `user ${uid}`
   if (capEffective === undefined) {
-    return finding('rights', 'capabilities', 'unknown', `${who}; /proc/self/status does not tell`)
+    return finding('rights', 'capabilities', 'unknown', `${who}; /proc/self/status has no such line`)
   }
   const missing = missingCapabilities(readings)
   if (missing.length === 0) return finding('rights', 'capabilities', 'ok', `${who}, with all that are needed`)
@@ -195,7 +195,8 @@ function judgeLockdown({ lockdown }: Readings): Finding {
 }
 
 function judgeSeccomp({ seccomp }: Readings): Finding {
-  if (seccomp === undefined) return finding('rights', 'seccomp', 'unknown', '/proc/self/status does not tell')
+  if (seccomp === undefined)
+    return finding('rights', 'seccomp', 'unknown', '/proc/self/status has no such line')
   if (seccomp === 0) return finding('rights', 'seccomp', 'ok', 'no filter')
   return finding('rights', 'seccomp', 'note', 'a filter is active: it may refuse bpf and perf_event_open', {
     fix: 'docker run --security-opt seccomp=unconfined …',
@@ -206,7 +207,8 @@ function judgeMemlock({ kernel, memlockBytes, capEffective }: Readings): Finding
   const name = 'locked memory'
   if (isSince('5.11', kernel))
     return finding('rights', name, 'ok', 'maps are not charged to it since Linux 5.11')
-  if (memlockBytes === undefined) return finding('rights', name, 'unknown', '/proc/self/limits does not tell')
+  if (memlockBytes === undefined)
+    return finding('rights', name, 'unknown', '/proc/self/limits has no such line')
   if (memlockBytes === Infinity) return finding('rights', name, 'ok', 'unlimited')
   const mayRaise = capEffective !== undefined && (capEffective & (1n << BigInt(CAP_SYS_RESOURCE))) !== 0n
   if (mayRaise) return finding('rights', name, 'ok', `${memlockBytes} bytes, raised when they do not suffice`)
@@ -222,7 +224,7 @@ export function judgeNamespaces(readings: Readings): Finding[] {
   return NAMESPACES.map((kind) => {
     const inode = namespaces[kind]
     if (inode === undefined)
-      return finding('namespaces', kind, 'unknown', 'this kernel has none, or /proc does not tell')
+      return finding('namespaces', kind, 'unknown', 'this kernel has none, or /proc does not show it')
     if (inode === INITIAL[kind]) return finding('namespaces', kind, 'ok', 'the initial one')
     if (kind === 'pid' && hasKernelPids === true) {
       const found = `not the initial one: pid:[${inode}]; but /proc is of the initial one`
@@ -243,7 +245,7 @@ export function judgeFiles(readings: Readings): Finding[] {
 
 function judgeProc(readings: Readings): Finding {
   const { hasKernelPids, namespaces } = readings
-  if (hasKernelPids === true) return finding('files', '/proc', 'ok', 'shows the pids that the kernel tells')
+  if (hasKernelPids === true) return finding('files', '/proc', 'ok', 'shows the pids that the kernel reports')
   const isInitial = namespaces.pid === undefined || namespaces.pid === INITIAL.pid
   return finding(
     'files',

@@ -118,7 +118,7 @@ test('each thing that is wrong is found, with what it costs and what to do', asy
       /event/,
       /sudo/,
     ],
-    ['capabilities', { capEffective: undefined }, 'unknown', /does not tell/, /^$/, /^$/],
+    ['capabilities', { capEffective: undefined }, 'unknown', /has no such line/, /^$/, /^$/],
     [
       'lockdown',
       { lockdown: 'confidentiality' },
@@ -130,7 +130,7 @@ test('each thing that is wrong is found, with what it costs and what to do', asy
     ['lockdown', { lockdown: 'integrity' }, 'ok', /integrity/, /^$/, /^$/],
     ['lockdown', { lockdown: undefined }, 'unknown', /cannot be read/, /^$/, /securityfs/],
     ['seccomp', { seccomp: 2 }, 'note', /filter is active/, /^$/, /seccomp=unconfined/],
-    ['seccomp', { seccomp: undefined }, 'unknown', /does not tell/, /^$/, /^$/],
+    ['seccomp', { seccomp: undefined }, 'unknown', /has no such line/, /^$/, /^$/],
     ['locked memory', { kernel: '5.10.0-1' }, 'ok', /^8192 bytes, raised/, /^$/, /^$/],
     [
       'locked memory',
@@ -141,7 +141,14 @@ test('each thing that is wrong is found, with what it costs and what to do', asy
       /ulimit -l/,
     ],
     ['locked memory', { kernel: '5.10.0', memlockBytes: Infinity }, 'ok', /unlimited/, /^$/, /^$/],
-    ['locked memory', { kernel: '5.10.0', memlockBytes: undefined }, 'unknown', /does not tell/, /^$/, /^$/],
+    [
+      'locked memory',
+      { kernel: '5.10.0', memlockBytes: undefined },
+      'unknown',
+      /has no such line/,
+      /^$/,
+      /^$/,
+    ],
     ['locked memory', { kernel: 'of-a-vendor' }, 'ok', /not charged/, /^$/, /^$/],
     [
       'pid',
@@ -276,7 +283,7 @@ test('a feature costs the facts that have no other way', () => {
   assert.match(costs('bpfLoop', 'bpfLoop').join(), /128th of a path/)
 })
 
-test('what lockdown takes is told as facts, and with what to do', () => {
+test('what lockdown takes is reported as facts, with what to do', () => {
   const reason = 'this kernel refuses bpf_probe_read_kernel (lockdown=confidentiality)'
   const missing = ['exec.exe', 'cgroupNames.path', 'cgroupNames.path'].map((fact) => ({ fact, reason }))
   const examination = judge(

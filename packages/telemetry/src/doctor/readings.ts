@@ -63,7 +63,7 @@ export interface Readings {
   readonly types: { readonly source: string; readonly isTable: boolean } | { readonly problem: string }
   /** Inode numbers of the namespaces of this process. */
   readonly namespaces: Readonly<Record<(typeof NAMESPACES)[number], number | undefined>>
-  /** Whether the pids in /proc are those that the kernel tells; undefined when it is not mounted. */
+  /** Whether the pids in /proc are those that the kernel reports; undefined when it is not mounted. */
   readonly hasKernelPids: boolean | undefined
   readonly hidepid: string | undefined
   readonly cgroups: CgroupHierarchy | undefined
@@ -84,7 +84,7 @@ export interface Subject {
   open(backend: BackendName): Promise<OpenQueue>
 }
 
-/** A queue as far as it is looked at. */
+/** The parts of a queue that are examined. */
 export interface OpenQueue extends AsyncDisposable {
   readonly capabilities: {
     readonly attached: readonly AttachedFact[]

@@ -98,7 +98,7 @@ export interface AuditRung {
   readonly lacks?: readonly Lack[]
 }
 
-/** The architectures whose calls the audit system tells apart. */
+/** The architectures whose calls the audit system distinguishes. */
 export type AuditArchitecture = 'x86_64' | 'i386' | 'aarch64'
 
 /** A system call that is audited, or several that mean the same. */
@@ -163,9 +163,9 @@ export interface RecordWriter {
 
 /** Makes records of messages. `take` and `make` come in turns. */
 export interface Maker<Message> {
-  /** Records that lack facts because what they are about was gone before it could be looked at. */
+  /** Records that lack facts because their subject was gone before it could be read. */
   readonly unenriched: number
-  /** Looks at messages, oldest first, and at whatever else has to be read about them. */
+  /** Handles messages, oldest first, and reads whatever else is needed about them. */
   take(messages: readonly Message[]): void
   /**
    * Writes the records of the messages that were taken.

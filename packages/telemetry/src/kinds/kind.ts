@@ -40,8 +40,8 @@ export interface TableContext<T = Settings> {
 }
 
 /**
- * Learns from the records of a group and returns what to tell, if anything. No record of the group was
- * shown yet. Called in order of time; never throws, whatever the records hold.
+ * Updates the tables with the records of a group and returns the event to emit, if any. Each record is passed once.
+ * Called in order of time; never throws, whatever the records hold.
  */
 export type Apply = (group: RecordGroup, tables: Tables) => BaseEvent | undefined
 

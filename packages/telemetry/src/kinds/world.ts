@@ -1,4 +1,4 @@
-/** What kinds keep and look things up in, put together. */
+/** The tables of all kinds, put together. */
 
 import type { CgroupPaths, KindTable } from '../event/table.js'
 import type { TimeBase } from '../event/time-base.js'

@@ -123,7 +123,7 @@ test('an unknown option is named, with all known ones', () => {
   assert.equal(option, 'maxLenght')
   assert.match(message, /^Unknown option "maxLenght": use one of /)
   const known = [...Object.keys(check({})), 'record', 'btf', 'signal']
-  for (const name of known) assert.ok(message.includes(name), `${name} is not told`)
+  for (const name of known) assert.ok(message.includes(name), `${name} is not named`)
 })
 
 test('an option that is undefined is left out', () => {

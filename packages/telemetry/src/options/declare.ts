@@ -144,7 +144,7 @@ export const coreOptions = {
       help: "size of the kernel's buffer, a power of two",
     },
   },
-  /** Longest time between two looks at the ring while events come, in ms. Default 100. */
+  /** Longest time between two polls of the ring while events come, in ms. Default 100. */
   pollMs: {
     type: 'ms',
     default: 100,
@@ -154,12 +154,12 @@ export const coreOptions = {
       group: 'source',
       long: 'poll',
       argument: 'MS',
-      help: 'look for new records at least this often while there are any',
+      help: 'poll for new records at least this often while there are any',
     },
   },
   /**
-   * Shortest time between two looks at the ring while events come, in ms: so long they gather, unless the ring is half
-   * full. It bounds how often the reader runs, and delays events by as much. Default 50; 0 looks as soon as one is due.
+   * Shortest time between two polls of the ring while events come, in ms: so long they gather, unless the ring is half
+   * full. It bounds how often the reader runs, and delays events by as much. Default 50; 0 polls as soon as one is due.
    */
   batchMs: {
     type: 'ms',
@@ -170,7 +170,7 @@ export const coreOptions = {
       group: 'source',
       long: 'batch',
       argument: 'MS',
-      help: 'look for new records at most this often, which saves CPU and delays events by as much',
+      help: 'poll for new records at most this often, which saves CPU and delays events by as much',
     },
   },
   /** BTF file of this kernel, raw or in an ELF file. Default: the running kernel's, or `QUARK_BTF_PATH`. */

@@ -73,7 +73,7 @@ export class RecordBuffer implements HeldRecords {
   }
 
   /**
-   * How many more records may be inserted. The limit of bytes is looked at between batches: one batch can go
+   * How many more records may be inserted. The limit of bytes is checked between batches: one batch can go
    * beyond it by what it holds, at most a ring full.
    */
   room(): number {

@@ -36,7 +36,7 @@ test('a set wall clock is followed after refresh() only', () => {
   assert.equal(clock.bootEpochNs, 1_600_000_000_000_000_000n)
 })
 
-test('a manual clock moves only when it is told to', () => {
+test('a manual clock moves only by `advance`', () => {
   const clock = new ManualClock({ bootNs: 10n })
   assert.equal(clock.bootNowNs(), 10)
   clock.advance(5)

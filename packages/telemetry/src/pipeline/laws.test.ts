@@ -224,11 +224,11 @@ test('hostile records are counted and do no harm', () => {
       const { insertions, removals, rejected } = pipeline.counters
       assert.equal(insertions + rejected, records.length)
       assert.equal(removals, insertions)
-      const toldRejected = events.reduce(
+      const reportedRejected = events.reduce(
         (sum, event) => sum + (event.kind === 'lost' && event.cause === 'rejected' ? event.count : 0),
         0,
       )
-      assert.equal(toldRejected, rejected)
+      assert.equal(reportedRejected, rejected)
       assert.ok(pipeline.tables.processes.size <= 5)
     }),
     { numRuns: 500 },

@@ -114,17 +114,17 @@ function recording(t: TestContext): { recorder: RecordingWriter; frames(): [kind
   }
 }
 
-test('the feed dozes after four empty looks, and is wide awake after one record', async () => {
+test('the feed sleeps until a record after four empty polls, and until a backlog after one record', async () => {
   const { backend, feed, pump, produce } = rig()
   const sleeps: string[] = []
-  const look = async (): Promise<void> => {
+  const poll = async (): Promise<void> => {
     pump()
     await feed.wait(undefined)
     sleeps.push(backend.sleeps.at(-1)!.sleep)
   }
-  for (let i = 0; i < 5; i++) await look()
+  for (let i = 0; i < 5; i++) await poll()
   produce(1)
-  for (let i = 0; i < 5; i++) await look()
+  for (let i = 0; i < 5; i++) await poll()
   const awake = 'untilBacklog'
   const dozing = 'untilRecord'
   assert.deepEqual(sleeps.slice(0, 5), [awake, awake, awake, dozing, dozing])
@@ -152,7 +152,7 @@ test('a sleep ends when the next event is due, and never lasts longer than the c
   assert.deepEqual(pidsOf(pump(1)), [1])
 })
 
-test('a gap that a later record shows is told once, with its CPU', () => {
+test('a gap that a later record shows is reported once, with its CPU', () => {
   const { pump, produce, lose } = rig()
   produce(1, 0)
   lose(0, 3)
@@ -164,7 +164,7 @@ test('a gap that a later record shows is told once, with its CPU', () => {
   for (let i = 0; i < 5; i++) assert.deepEqual(pump(2 * SECOND_NS), [])
 })
 
-test('losses that no record follows are told once per CPU', () => {
+test('losses that no record follows are reported once per CPU', () => {
   const { pump, produce, lose } = rig()
   produce(1, 0)
   pump()
@@ -178,7 +178,7 @@ test('losses that no record follows are told once per CPU', () => {
   ])
 })
 
-test('a loss that was told is not told again by the gap before a later record', () => {
+test('a loss that was reported is not reported again by the gap before a later record', () => {
   const { pump, produce, lose } = rig()
   produce(1, 0)
   pump()
@@ -207,7 +207,7 @@ test('records that wait in a ring that cannot be emptied are not taken for lost'
   assert.equal(pidsOf(events).length, 40)
 })
 
-test('runs that the kernel skipped are told once', () => {
+test('runs that the kernel skipped are reported once', () => {
   const { backend, pump } = rig()
   pump()
   backend.recursionMisses = 3
@@ -221,7 +221,7 @@ test('runs that the kernel skipped are told once', () => {
   ])
 })
 
-test('times follow a wall clock that was set, and the recording says so', (t) => {
+test('times follow a wall clock that was set, and the change is recorded', (t) => {
   const { recorder, frames } = recording(t)
   const { clock, pipeline, pump, produce } = rig({ recorder })
   const timeOf = (pid: number): bigint => {

@@ -11,11 +11,11 @@ import type { Pipeline } from './pipeline.js'
 import type { RecordingWriter } from '../recording/writer.js'
 import type { AttachedFact, MissingFact } from './stats.js'
 
-/** Looks that found nothing before the reader goes to sleep until the next record. */
-const EMPTY_LOOKS = 4
-/** Longest sleep: losses and clock changes are looked for at least this often. */
+/** After so many empty polls the reader sleeps until the next record. */
+const EMPTY_POLLS = 4
+/** Longest sleep: losses and clock changes are checked for at least this often. */
 const MAX_SLEEP_MS = 10_000
-/** Losses that no later record has revealed, and the wall clock, are looked at this often. */
+/** How often losses that no later record has revealed, and the wall clock, are checked. */
 const CHECK_INTERVAL_NS = 1e9
 /** The two clocks run at the same rate; a larger change of their distance is a wall clock that was set. */
 const CLOCK_NOISE_NS = 1_000_000n
@@ -41,14 +41,14 @@ export class LiveFeed implements Feed, RecordSink {
   readonly missing: readonly MissingFact[]
   readonly #parts: LiveFeedParts
   #first: BaseEvent[]
-  #emptyLooks = 0
-  #lookedMs = 0
+  #emptyPolls = 0
+  #polledMs = 0
   #isBacklogged = false
   #nextCheckNs = 0
   /** What each CPU had made at the last check, and whether the ring was emptied since. */
   #checkedSequences: Uint32Array = new Uint32Array(0)
   #isDrained = false
-  #toldRecursion = 0
+  #reportedRecursion = 0
   /** Tables that learn from elsewhere than from records, and what was recorded of that. */
   readonly #learnt: { readonly kind: string; readonly learnt: Learnt; version: number }[] = []
 
@@ -80,7 +80,7 @@ export class LiveFeed implements Feed, RecordSink {
 
   pump(out: BaseEvent[]): boolean {
     const { backend, pipeline, clock } = this.#parts
-    this.#tellFirst(out)
+    this.#emitFirst(out)
     const nowNs = clock.bootNowNs()
     if (nowNs >= this.#nextCheckNs) {
       this.#nextCheckNs = nowNs + CHECK_INTERVAL_NS
@@ -97,12 +97,12 @@ export class LiveFeed implements Feed, RecordSink {
       this.#isBacklogged = count === room
       if (count < room || out.length > 0) break
     }
-    this.#lookedMs = monotonicMs()
-    this.#emptyLooks = drained === 0 ? this.#emptyLooks + 1 : 0
+    this.#polledMs = monotonicMs()
+    this.#emptyPolls = drained === 0 ? this.#emptyPolls + 1 : 0
     return true
   }
 
-  #tellFirst(out: BaseEvent[]): void {
+  #emitFirst(out: BaseEvent[]): void {
     for (const event of this.#first) out.push(event)
     this.#first = []
   }
@@ -140,40 +140,40 @@ export class LiveFeed implements Feed, RecordSink {
     const sequences = backend.sequences()
     if (this.#isDrained) {
       for (const [cpu, seq] of sequences.entries()) {
-        if (seq === this.#checkedSequences[cpu]) this.#tellMissing(cpu, seq)
+        if (seq === this.#checkedSequences[cpu]) this.#reportMissing(cpu, seq)
       }
     }
     this.#checkedSequences = sequences
     this.#isDrained = false
-    this.#tellRecursion()
+    this.#reportRecursion()
   }
 
-  #tellRecursion(): void {
+  #reportRecursion(): void {
     const { pipeline, recorder } = this.#parts
     const { recursionMisses } = this.counters()
-    const count = recursionMisses - this.#toldRecursion
+    const count = recursionMisses - this.#reportedRecursion
     if (count > 0) {
       recorder?.lost({ cause: 'recursion', count })
       pipeline.noteLost('recursion', count)
-      this.#toldRecursion = recursionMisses
+      this.#reportedRecursion = recursionMisses
     }
   }
 
-  #tellMissing(cpu: number, seq: number): void {
+  #reportMissing(cpu: number, seq: number): void {
     if (this.#parts.pipeline.noteMissingUpTo(cpu, seq) > 0) this.#parts.recorder?.missing({ cpu, seq })
   }
 
   finish(out: BaseEvent[]): void {
     const { backend, pipeline, clock, recorder } = this.#parts
-    this.#tellFirst(out)
+    this.#emitFirst(out)
     backend.stop()
     for (let isEmpty = false; !isEmpty;) {
       const room = pipeline.room()
       isEmpty = room > 0 && backend.drain(this, room) < room
       this.#step(clock.bootNowNs(), out)
     }
-    for (const [cpu, seq] of backend.sequences().entries()) this.#tellMissing(cpu, seq)
-    this.#tellRecursion()
+    for (const [cpu, seq] of backend.sequences().entries()) this.#reportMissing(cpu, seq)
+    this.#reportRecursion()
     pipeline.flush(out)
     recorder?.end(clock.bootNowNs())
   }
@@ -182,9 +182,9 @@ export class LiveFeed implements Feed, RecordSink {
     const { backend, pipeline, clock, pollMs, batchMs } = this.#parts
     const limitMs = Math.min(timeoutMs ?? MAX_SLEEP_MS, MAX_SLEEP_MS)
     // Events wait for each other: else the reader would run for nearly each one by itself.
-    const restMs = Math.ceil(batchMs - (monotonicMs() - this.#lookedMs))
+    const restMs = Math.ceil(batchMs - (monotonicMs() - this.#polledMs))
     const dueMs = Math.max(1, restMs, Math.ceil(pipeline.dueInNs(clock.bootNowNs()) / 1e6))
-    if (this.#emptyLooks < EMPTY_LOOKS) {
+    if (this.#emptyPolls < EMPTY_POLLS) {
       await backend.wait('untilBacklog', Math.min(limitMs, Math.max(pollMs, restMs), dueMs), signal)
     } else {
       await backend.wait('untilRecord', Math.min(limitMs, dueMs), signal)

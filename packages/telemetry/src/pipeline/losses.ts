@@ -6,7 +6,7 @@ import type { KindTable } from '../event/table.js'
 import type { Tables } from '../kinds/kind.js'
 import type { RecordBuffer } from '../order/buffer.js'
 
-/** The table of which losses are said without its name: there was no other one at first. */
+/** The table whose losses are reported without its name: at first there was no other. */
 const UNNAMED = 'process'
 
 /** Where a loss may have come from; what has another lane is of no known CPU. */

@@ -136,7 +136,7 @@ test('what cannot grow any more waits for older records of other CPUs only', asy
   })
 })
 
-test('pump() delivers at most as many as it is told', () => {
+test('pump() delivers at most as many as its limit', () => {
   const pipeline = testPipeline()
   for (let pid = 1; pid <= 5; pid++) insert(pipeline, record('fork', 5 * S + pid, who(pid)))
   const events: QuarkEvent[] = []
@@ -183,7 +183,7 @@ test('counters', () => {
   assert.deepEqual([...pipeline.buffered()], [{ pid: 3, timeNs: 4n, type: 'fork' }])
 })
 
-test('losses are told where they happened', async (t) => {
+test('losses are reported where they happened', async (t) => {
   await t.test('a gap in the numbers of a CPU', () => {
     const events = eventsOf(testPipeline(), [
       record('fork', 10, who(1), { cpu: 3, seq: 1 }),
@@ -200,7 +200,7 @@ test('losses are told where they happened', async (t) => {
       '30 fork 3',
     ])
   })
-  await t.test('broken records, told once for many', () => {
+  await t.test('broken records, reported once for many', () => {
     const pipeline = testPipeline()
     const broken = record('fork', 11, who(9), { seq: 2 }).subarray(0, 40)
     const events = eventsOf(pipeline, [

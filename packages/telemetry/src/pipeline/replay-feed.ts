@@ -63,7 +63,7 @@ export class ReplayFeed implements Feed {
     while (!this.#ended) {
       const frame = this.#reader.next()
       if (frame === undefined) {
-        // What its records say is told before the complaint.
+        // Events of the records so far are emitted before the error is thrown.
         if (this.#pipeline.flush(out) > 0) break
         throw new RecordingError(
           this.#reader.path,

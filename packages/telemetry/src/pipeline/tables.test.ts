@@ -6,7 +6,7 @@ import { kinds } from '../kinds/index.js'
 import { bareKind } from '../kinds/testing/bare-kind.js'
 import { insert, record, testPipeline } from '../testing/process-records.js'
 
-/** A table that has no room for more than is said. */
+/** A table with a limit. */
 class ToyTable implements KindTable {
   size = 0
   evicted = 0

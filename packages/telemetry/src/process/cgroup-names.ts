@@ -139,7 +139,7 @@ export class CgroupNames implements KindTable, CgroupPaths {
   /**
    * A cgroup was renamed, and with it all cgroups below it.
    *
-   * @param name the new path as the kernel tells it, beginning with `/`; or just the new last component
+   * @param name the new path as the kernel reports it, beginning with `/`; or just the new last component
    */
   rename(id: CgroupId, name: string): void {
     const before = this.#paths.get(keyOf(id))

@@ -19,7 +19,7 @@ const CORE_DUMPED = 0x80
 
 const idBytes = Buffer.alloc(12)
 
-/** Facts that come together, in the record that told them last. Immutable. */
+/** Facts that come together, from the last record that had them. Immutable. */
 export interface Identity extends Pick<
   Process,
   | 'uid'
@@ -41,11 +41,11 @@ export interface Identity extends Pick<
   | 'netNs'
   | 'comm'
 > {
-  /** Undefined when several records told it. */
+  /** Undefined when it comes from several records. */
   readonly source: IdentitySource | undefined
 }
 
-/** The one record that told an identity, and how it is read from that. */
+/** The one record that an identity comes from, and how it is read from that. */
 export interface IdentitySource {
   readonly text: string
   readonly form: IdentityForm
@@ -65,7 +65,7 @@ export interface UsageSource {
  * One process as the table has it. The table writes into it until it was delivered; afterwards it stays as it
  * is, and the table goes on with a clone.
  *
- * Every event makes one: few fields, and text and identity in the strings of the records that told them. Halves
+ * Every event makes one: few fields, and text and identity in the strings of their records. Halves
  * of times are signed, so that they are small integers to the engine.
  */
 export class ProcessRecord implements Process {
@@ -88,7 +88,7 @@ export class ProcessRecord implements Process {
   imageLo = 0
   imageHi = 0
   imageBefore: Image | undefined = undefined
-  /** The record that told cwd last, where its tail begins, and the tail's descriptor. */
+  /** The last record with a cwd, where its tail begins, and the tail's descriptor. */
   cwdText = ''
   cwdStart = 0
   cwdTail = TAIL_FAILED

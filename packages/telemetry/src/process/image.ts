@@ -2,7 +2,7 @@ import { TAIL_DELETED, TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_TRUNCATED } from 'qua
 import { pathAt, rootAt, stringsAt, tailAt } from '../memory/text.js'
 
 /**
- * What an exec gave a process: program, arguments and environment, as tails of the record that told it.
+ * What an exec gave a process: program, arguments and environment, as tails of its record.
  * Immutable, and shared with the children until they exec.
  */
 export class Image {

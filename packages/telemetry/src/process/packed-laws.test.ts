@@ -48,14 +48,14 @@ function pipelineOf({ joins, holdMs, ...options }: Options): Pipeline {
 }
 
 const records = ['fork', 'exec', 'exit', 'exitUsage', 'comm', 'idChange', 'snapshot', 'threadFork'] as const
-const looks = ['lookup', 'all', 'ancestors', 'setClock', 'rename'] as const
+const readings = ['lookup', 'all', 'ancestors', 'setClock', 'rename'] as const
 
-/** One record, or one look at the table. */
+/** One record, or one reading of the table. */
 const step = fc.record({
   what: fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom('life', 'shortLife', 'parentLife') },
     { weight: 8, arbitrary: fc.constantFrom(...records) },
-    { weight: 3, arbitrary: fc.constantFrom(...looks) },
+    { weight: 3, arbitrary: fc.constantFrom(...readings) },
   ),
   pid: fc.integer({ min: 1, max: PIDS }),
   ppid: fc.integer({ min: 1, max: PIDS }),
@@ -187,7 +187,7 @@ function observe(pipeline: Pipeline, steps: readonly Step[]): unknown[] {
   return seen
 }
 
-test('nothing tells a packed process from one that is not', () => {
+test('a packed process cannot be distinguished from one that is not', () => {
   const options = fc.record({
     maxProcesses: fc.constantFrom(3, 5, 100),
     graceMs: fc.constantFrom(0, 5, 400, 1e6),
@@ -223,8 +223,8 @@ test('packed processes have a limit of bytes: the oldest go, and are counted', (
   assert.equal(processes.size + processes.evicted, 100)
   assert.equal(processes.lookup(1), undefined)
   assert.equal(processes.lookup(100)?.pid, 100)
-  const told = events.reduce((sum, event) => sum + (event.kind === 'lost' ? event.count : 0), 0)
-  assert.equal(told, processes.evicted)
+  const reported = events.reduce((sum, event) => sum + (event.kind === 'lost' ? event.count : 0), 0)
+  assert.equal(reported, processes.evicted)
 })
 
 test('packed processes leave no bytes behind', () => {

@@ -6,7 +6,7 @@ import { type IdentityForm, ProcessRecord, type UsageSource } from './entry.js'
  * A process that ended, as bytes: they cost the garbage collector nothing.
  *
  * ```
- *  ┌ flags ┬ numbers ┬ image's numbers ┬ the record that told identity, and mostly image and cwd too ┐
+ *  ┌ flags ┬ numbers ┬ image's numbers ┬ the record with the identity, and mostly image and cwd ┐
  *  0       4        56                80
  * ```
  *

@@ -96,7 +96,7 @@ test('the grace time of a process is not cut by an older one of its pid', () => 
   assert.equal(table.size, 0)
 })
 
-test('an end that is told twice counts once', () => {
+test('an end that is reported twice counts once', () => {
   const table = tableOf({ graceMs: 100 })
   end(table, enter(table, 1, 1), 0)
   end(table, enter(table, 1, 1), 90e6)

@@ -239,7 +239,7 @@ test('a replay has every event, and the times of the clock that was set', async 
   )
 })
 
-test('a replay uses the recorded options unless it is told otherwise', async () => {
+test('a replay uses the recorded options unless it is given others', async () => {
   const record = (options: object): string => written(fillAll, headerWith(options))
   const actions = async (path: string, options?: ReplayOptions): Promise<number[]> => {
     const events = await replayed(path, options)
@@ -318,7 +318,7 @@ test('a changed record is refused by its checksum', async () => {
   assert.match(error.message, /a frame has a wrong checksum/)
 })
 
-test('broken records are told as lost, not thrown', async () => {
+test('broken records are reported as lost, not thrown', async () => {
   const path = written((writer) => {
     keep(writer, new Uint8Array())
     keep(writer, new Uint8Array(1))
@@ -522,7 +522,7 @@ function isSystemError(error: unknown, path: string, code: string): true {
   return true
 }
 
-test('a path that cannot be written is told with the cause', () => {
+test('a path that cannot be written is reported with the cause', () => {
   for (const [path, code] of [
     [directory, 'EISDIR'],
     [join(directory, 'missing', 'recording'), 'ENOENT'],

@@ -9,7 +9,7 @@ function seen(pid: number, ...actions: ProcessAction[]): SeenProcess {
   return { pid, startTimeNs: 1n, events: [event] }
 }
 
-test('actions that are missing are counted, and only what is said of their process is explained', () => {
+test('missing actions are counted, and explain only complaints about their process', () => {
   const rows: { name: string; truths: Truth[]; seen: SeenProcess[]; count: number }[] = [
     { name: 'whole', truths: [{ step: 's', pid: 7 }], seen: [seen(7, 'fork', 'exec', 'exit')], count: 0 },
     { name: 'no exec', truths: [{ step: 's', pid: 7 }], seen: [seen(7, 'fork', 'exit')], count: 1 },

@@ -2,10 +2,10 @@
 
 import { actionsOf, type SeenProcess, type Truth } from './truth.js'
 
-/** Actions that are missing, and what is said of the processes that miss them. */
+/** Missing actions, and the complaints that they explain. */
 export interface Gaps {
   readonly count: number
-  /** Whether a complaint is about a process that misses an action: what the action tells is missing with it. */
+  /** Whether a complaint is about a process that misses an action: the facts of that action are missing with it. */
   explain(complaint: string): boolean
 }
 

@@ -54,7 +54,7 @@ function strings(bytes: string): string[] {
   return bytes === '' ? [] : bytes.slice(0, bytes.endsWith('\0') ? -1 : undefined).split('\0')
 }
 
-/** Everything that /proc tells of a process and events tell too. */
+/** Everything about a process that both /proc and events have. */
 export function observe(step: string, pid: number): Truth {
   const fields = statFields(pid)
   const [ppid, pgid, sid] = three(fields.slice(1))

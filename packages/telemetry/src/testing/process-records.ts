@@ -46,7 +46,7 @@ export type RecordName = keyof typeof layouts
 
 type ValuesOf<L> = L extends RecordLayout<infer F> ? Partial<FieldsOf<F>> : never
 
-/** A record by its name, which knows everything unless told otherwise; without `seq` it has no number. */
+/** A record by its name, which knows everything by default; without `seq` it has no number. */
 export function record<N extends RecordName>(
   name: N,
   timeNs: number | bigint,

@@ -176,7 +176,7 @@ export interface ScenarioReport {
   readonly said: string
   /** Complaints that were accepted. */
   readonly accepted: readonly string[]
-  /** Records that the kernel skipped, as told in the stream. 0 before Linux 6.19. */
+  /** Records that the kernel skipped, as reported in the stream. 0 before Linux 6.19. */
   readonly lostRecursion: number
 }
 
@@ -216,7 +216,7 @@ export async function runScenario(
     if (lostRecursion > 0) {
       assert.ok(
         gaps.count <= lostRecursion,
-        `${gaps.count} records are missing, ${lostRecursion} were told lost`,
+        `${gaps.count} records are missing, ${lostRecursion} were reported lost`,
       )
     }
     const isCutKnown = !accepted.some((one) => one.startsWith('huge-args '))
@@ -234,10 +234,10 @@ export async function runScenario(
  */
 async function declaredSkips(source: EventSource, events: readonly QuarkEvent[]): Promise<number> {
   const counted = source.stats().lostRecursion
-  const told = [...events]
-  while (skipsIn(told) < counted) {
+  const reported = [...events]
+  while (skipsIn(reported) < counted) {
     await source.wait(100)
-    told.push(...source.poll())
+    reported.push(...source.poll())
   }
   const { lost, lostRecursion } = source.stats()
   const isPossible = kernelAtLeast('6.19')
@@ -259,7 +259,7 @@ function divide<T>(values: readonly T[], isFirst: (value: T) => boolean): [T[], 
   return [values.filter((value) => isFirst(value)), values.filter((value) => !isFirst(value))]
 }
 
-/** A step's process that was told to end and is waited for by others may end after the script. */
+/** A step's process which others end and wait for may end after the script. */
 function ended(seen: SeenProcess): boolean {
   return seen.events.some(({ actions }) => actions.includes('exit'))
 }

@@ -20,24 +20,24 @@ function setting(name: string): string {
   return value
 }
 
-function tell(truth: Truth): void {
+function report(truth: Truth): void {
   appendFileSync(setting('SCENARIO_TRUTH'), `${JSON.stringify(truth)}\n`)
 }
 
 /** Observes a sleeping process; `known` is what only the script knows, as JSON. */
-async function tellObserved(step: string, pid: number, known: string): Promise<void> {
+async function reportObserved(step: string, pid: number, known: string): Promise<void> {
   await untilAsleep(pid)
-  tell({ ...observe(step, pid), ...(JSON.parse(known) as object) })
+  report({ ...observe(step, pid), ...(JSON.parse(known) as object) })
 }
 
 /**
  * A chain of programs, each started by the one before, of which each but the last reported its child: the
  * deepest ended first.
  */
-function tellChain(step: string, pid: number, report: string): void {
+function reportChain(step: string, pid: number, path: string): void {
   let ppid = pid
-  for (const [depth, child] of parseEnded(readFileSync(report)).toReversed().entries()) {
-    tell({ step: `${step}-${depth + 1}`, pid: child.pid, ppid, ...endOf(child.status) })
+  for (const [depth, child] of parseEnded(readFileSync(path)).toReversed().entries()) {
+    report({ step: `${step}-${depth + 1}`, pid: child.pid, ppid, ...endOf(child.status) })
     ppid = child.pid
   }
 }
@@ -122,9 +122,9 @@ const execs: Readonly<Record<string, (sleeper: string) => unknown>> = {
 async function run([name = '', ...values]: readonly string[]): Promise<void> {
   const [step = '', pid = '', third = '{}'] = values
   if (name === 'observe') {
-    await tellObserved(step, Number(pid), third)
+    await reportObserved(step, Number(pid), third)
   } else if (name === 'chain') {
-    tellChain(step, Number(pid), third)
+    reportChain(step, Number(pid), third)
   } else {
     const exec = execs[name]
     if (exec === undefined) {

@@ -160,8 +160,8 @@ function isMarker(event: QuarkEvent): boolean {
   )
 }
 
-/** Most looks at a queue until its counters must agree. */
-const MAX_LOOKS = 500
+/** Most polls of a queue until its counters must agree. */
+const MAX_POLLS = 500
 
 /** Counts of what came out of a queue, which was opened with `snapshot`. */
 export class DeliveryTally {
@@ -191,14 +191,14 @@ export class DeliveryTally {
 
   /**
    * Takes events until nothing is held, what was delivered and what was lost make up what was produced, and the
-   * stream has told of no fewer losses; other processes of the machine may keep it from that for a while.
+   * stream has reported no fewer losses; other processes of the machine may delay that for a while.
    * Answers the counters of that moment.
    *
    * @throws {Error} when that never happens
    */
   async settle(source: EventSource): Promise<QuarkStats> {
     let stats = source.stats()
-    for (let look = 0; look < MAX_LOOKS; look += 1) {
+    for (let polls = 0; polls < MAX_POLLS; polls += 1) {
       this.take(source.poll())
       stats = source.stats()
       const isWhole = this.delivered(stats) + lostRecords(stats) === sum(stats.produced)

@@ -110,7 +110,7 @@ test('parseTruths() joins what several steps say of one process', () => {
   ])
 })
 
-test('descendants() follows parents, and byProcess() tells reused pids apart', () => {
+test('descendants() follows parents, and byProcess() distinguishes processes with a reused pid', () => {
   const events = [
     event(['fork'], { pid: 10, ppid: 1 }),
     event(['fork'], { pid: 11, ppid: 10 }),

@@ -48,7 +48,7 @@ export interface SeenProcess {
   readonly events: ProcessEvent[]
 }
 
-/** What the queue can tell. */
+/** What the queue can report. */
 export interface Limits {
   /** It was opened with this. */
   readonly maxArgvBytes: number
@@ -149,7 +149,7 @@ export function complaints(truths: readonly Truth[], seen: readonly SeenProcess[
   })
 }
 
-/** Pids may come round, so several processes with one pid are told apart by their parents. */
+/** Pids are reused: several processes with one pid are distinguished by their parents. */
 function candidatesFor(truth: Truth, seen: readonly SeenProcess[], limits: Limits): SeenProcess[] {
   const all = seen.filter((process) => process.pid === truth.pid && startsAt(process, truth, limits))
   return all.length > 1 ? all.filter((process) => lastOf(process).ppid === truth.ppid) : all
@@ -162,7 +162,7 @@ function startsOf({ pid, startTicks }: Truth, seen: readonly SeenProcess[]): str
   return ` (all that had it began at ${starts.join()}, and in truth ${inTruth})`
 }
 
-/** Told apart by start time only where that is known: a reused pid is. */
+/** Compares start times if the truth has one, as it has for reused pids. */
 function startsAt(
   process: SeenProcess,
   { startTicks }: Truth,

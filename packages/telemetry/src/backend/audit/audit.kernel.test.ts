@@ -124,7 +124,7 @@ test('a rule that keeps every process from being audited is named, and left alon
   assert.deepEqual(auditState(), before)
 })
 
-test('a process is told with its arguments, its child, and its end', { skip }, async () => {
+test('a process is reported with its arguments, its child, and its end', { skip }, async () => {
   await using quark = await Quark.open({ backends, holdMs: 100 })
   const sleeper = writeProgram(directory, 'sleeper', sleepingProgram())
   const long = 'x'.repeat(20_000)
@@ -132,13 +132,13 @@ test('a process is told with its arguments, its child, and its end', { skip }, a
   const argv = ['/bin/sh', '-c', script, sleeper, 'two words', 'quote"d', '', 'ä', long]
   const child = spawn('/bin/sh', argv.slice(1), { cwd: directory, stdio: 'ignore', env: process.env })
   const events = await collectUntilExit(quark, child.pid!)
-  const told = events.filter((event) => event.kind === 'process')
-  const shell = told.filter(({ process }) => process.pid === child.pid).at(-1)!.process
+  const reported = events.filter((event) => event.kind === 'process')
+  const shell = reported.filter(({ process }) => process.pid === child.pid).at(-1)!.process
   assert.deepEqual(
     { ppid: shell.ppid, argv: shell.argv, cwd: shell.cwd, uid: shell.uid, exitCode: shell.exitCode },
     { ppid: process.pid, argv, cwd: directory, uid: 0, exitCode: 7 },
   )
-  const asleep = told.find(({ process }) => process.comm === 'sleeper' && process.ppid === child.pid)
+  const asleep = reported.find(({ process }) => process.comm === 'sleeper' && process.ppid === child.pid)
   assert.ok(asleep !== undefined, 'the child of the shell is missing')
   assert.deepEqual(
     { actions: asleep.actions.slice(0, 2), argv: asleep.process.argv, exe: asleep.process.exe },
@@ -147,27 +147,27 @@ test('a process is told with its arguments, its child, and its end', { skip }, a
   assert.equal(quark.stats().lost, 0)
 })
 
-/** What is said of what audit does not tell. */
+/** Complaints about facts that audit does not report. */
 const ABSENT = [
   /: \w+ (is|was) undefined/,
   /: commChange appears 0 times/,
   /: ended with undefined or signal undefined, /,
   /: coreDumped is false/,
-  // The test's own process began before auditing, so that its forks are not told.
+  // The test's own process began before auditing, so that its forks are not reported.
   /^scenario \(pid \d+\): pid \d+ does not begin with its only fork/,
-  // Killed, which is told some seconds later.
+  // Killed, which is reported some seconds later.
   /does not end with its only exit: fork(,exec)+$/,
   // A name that was written to /proc/self/comm.
   /^comm-file \(pid \d+\): comm is /,
 ]
 
-/** A fork is told when its call returns, and the child may have done a lot by then. */
+/** A fork is reported when its call returns, and the child may have done a lot by then. */
 const HOLD_MS = 2000
 
 /** When /proc does not show a process any more, its start is that of the call which made it, on a slow machine. */
 const START_PRECISION_NS = 200_000_000
 
-test('what it tells of the scenario is true, or absent', { skip }, async (t) => {
+test('what it reports of the scenario is true, or absent', { skip }, async (t) => {
   const { accepted } = await runScenario(
     (options) => Quark.open({ ...options, holdMs: HOLD_MS, backends }),
     (complaint) => ABSENT.some((pattern) => pattern.test(complaint)),

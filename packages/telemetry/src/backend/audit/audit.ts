@@ -30,7 +30,7 @@ const MAX_EVENTS = 256
 const ROOM_FACTOR = 16
 /** The longest message, MAX_AUDIT_MESSAGE_LENGTH and its header. */
 const MAX_MESSAGE_BYTES = 8970 + 16
-/** Losses are looked for this often. */
+/** How often losses are checked for. */
 const CHECK_INTERVAL_MS = 1000
 
 /**

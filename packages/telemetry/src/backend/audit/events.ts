@@ -8,7 +8,7 @@ import { auditArchitectures, numbersOf } from './architectures.js'
 const MAX_OPEN_EVENTS = 256
 /** Steps of the clock whose events are counted: more than a second of them. */
 const MAX_STEPS = 1024
-/** Events of one step that are told apart: all lie within its first millisecond. */
+/** Events of one step that are distinguished: all lie within its first millisecond. */
 const MAX_IN_STEP = 9000
 
 export class AuditEvents {

@@ -70,7 +70,7 @@ function listed(rule: Partial<ListedAuditRule>): ListedAuditRule {
   return { key: undefined, silencesTasks: false, bytes: new Uint8Array(0), ...rule }
 }
 
-test('an audit system that would tell nothing is refused, and nothing is changed', async (t) => {
+test('an audit system that would report nothing is refused, and nothing is changed', async (t) => {
   const stale = { key: 'quark:4194305:1:0:64:1' }
   const cases = [
     {
@@ -117,7 +117,7 @@ test('closing leaves the audit system as it was found, those rules of others inc
   assert.deepEqual([control.state, control.rules()], before)
 })
 
-test('a refusal half-way is told, and what was changed before it is undone', () => {
+test('a refusal half-way is reported, and what was changed before it is undone', () => {
   const whole = new FakeControl()
   using _rules = new AuditRules(whole, CALLS)
   assert.ok(whole.changes > 3)

@@ -58,7 +58,7 @@ export class AuditRules implements Disposable {
    * Adds the rules, and turns auditing on. Rules of queues that died are deleted.
    *
    * @param control stays the caller's
-   * @throws {QuarkError} ERR_QUARK_SYSTEM when the audit system may not be changed, or would tell nothing
+   * @throws {QuarkError} ERR_QUARK_SYSTEM when the audit system may not be changed, or would report nothing
    * @throws {EbpfError} when the kernel refuses
    */
   constructor(control: RuleControl, calls: readonly AuditedCall[]) {

@@ -86,7 +86,7 @@ function missingWithoutReason(backend: EbpfBackend): string[] {
 }
 
 for (const [name, options] of Object.entries(WAYS)) {
-  test(`a process is told with ${name}`, (t) => {
+  test(`a process is reported with ${name}`, (t) => {
     if (options.flavors?.[0] === 'probeRead' && !MAY_PROBE_READ) {
       t.diagnostic('this kernel refuses bpf_probe_read_kernel')
       assert.throws(

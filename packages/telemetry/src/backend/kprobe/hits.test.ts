@@ -99,12 +99,12 @@ test('hits on several CPUs do not mix', () => {
 test('a hit of which a part is lost is dropped, and the next one is whole', () => {
   const samples = [[0, 5, raw(70, 1)], 'lost', [0, 5, raw(70, 10)], [0, 5, raw(71, 20)]] as const
   assert.deepEqual(feed(samples), { records: ['30 at 2'], lost: 2 })
-  const untold = [
+  const withoutLoss = [
     [0, 5, raw(70, 1)],
     [0, 6, raw(71, 9)],
     [0, 6, raw(70, 10)],
   ] as const
-  assert.deepEqual(feed(untold).records, ['19 at 1'])
+  assert.deepEqual(feed(withoutLoss).records, ['19 at 1'])
 })
 
 test('a hit without a record makes none', () => {
@@ -124,7 +124,7 @@ test('what is too short or unknown is counted', () => {
   assert.deepEqual(feed(samples), { records: [], lost: 3 })
 })
 
-test('a tail that was cut is said to be so, and the declared time counts', () => {
+test('a tail that was cut is marked, and the declared time counts', () => {
   const hook = hookOf({ timeNs: 99n, fields: { pid: 3, argv: Buffer.from('abc') }, cut: ['argv'] })
   const outbox = new Outbox(1, 10)
   const sink = new HitSink(outbox)

@@ -34,7 +34,7 @@ function runOn(mask: string): void {
   assert.equal(status, 0, stderr)
 }
 
-/** Processes of a storm that were told whole when one that began after it was told to have ended. */
+/** How many processes of a storm are complete when the exit of one that began after it is reported. */
 async function stormOf(quark: Quark, mask: string): Promise<number> {
   runOn(mask)
   const storm = startStorm(directory, 'exec', COUNT)
@@ -56,14 +56,14 @@ async function stormOf(quark: Quark, mask: string): Promise<number> {
 
 /** What happens to the second CPU, and whether the queue is read between its going and its coming. */
 const PLUGS = {
-  'goes, and comes back while nobody looks': false,
+  'goes, and comes back between two polls': false,
   'goes, and comes back later': true,
 }
 
 for (const backend of ['ebpf', 'kprobe', 'procConnector'] as const) {
   for (const [name, isRead] of Object.entries(PLUGS)) {
     test(
-      `${backend}: when a CPU ${name}, what it did is told or declared lost`,
+      `${backend}: when a CPU ${name}, what it did is reported or declared lost`,
       { skip, timeout: 600_000 },
       async (t) => {
         let quark: Quark
@@ -79,14 +79,14 @@ for (const backend of ['ebpf', 'kprobe', 'procConnector'] as const) {
           writeFileSync(CPU, '0')
           if (isRead) assert.equal(await stormOf(quark, ALL), COUNT)
           writeFileSync(CPU, '1')
-          const told: number[] = []
-          while (told.at(-1) !== COUNT && told.length < MAX_STORMS) told.push(await stormOf(quark, SECOND))
+          const whole: number[] = []
+          while (whole.at(-1) !== COUNT && whole.length < MAX_STORMS) whole.push(await stormOf(quark, SECOND))
           const { lost } = quark.stats()
-          t.diagnostic(`told ${told.join(', ')} of ${COUNT} each, lost ${lost}`)
-          assert.equal(told.at(-1), COUNT, 'the CPU that came must be watched before long')
+          t.diagnostic(`reported ${whole.join(', ')} of ${COUNT} each, lost ${lost}`)
+          assert.equal(whole.at(-1), COUNT, 'the CPU that came must be watched before long')
           assert.ok(
-            told[0] === COUNT || lost > 0,
-            `told ${told[0]} of ${COUNT}, and nothing is declared lost`,
+            whole[0] === COUNT || lost > 0,
+            `reported ${whole[0]} of ${COUNT}, and nothing is declared lost`,
           )
         } finally {
           await quark.close()

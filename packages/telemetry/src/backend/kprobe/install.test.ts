@@ -100,7 +100,7 @@ test('half of a fact is removed when the other half is refused', () => {
   assert.deepEqual([...kprobes.installed.keys()], names)
 })
 
-test('a fact that no function tells is missing, with what the kernel said of each', () => {
+test('a fact that no function reports is missing, with what the kernel answered for each', () => {
   const { events, kprobes } = install({ __set_task_comm: EINVAL, proc_id_connector: ENOENT })
   assert.deepEqual([hooksOf(events, 'commChange'), hooksOf(events, 'idChange')], [[], []])
   assert.deepEqual(

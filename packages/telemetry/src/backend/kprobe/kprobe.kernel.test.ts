@@ -60,7 +60,7 @@ function installed(): string[] {
   return new KprobeEvents(findTracefs()).names()
 }
 
-kprobeTest('a process is told from fork to exit', async () => {
+kprobeTest('a process is reported from fork to exit', async () => {
   const program = writeProgram(directory, 'exit-3', exitingProgram(3))
   await using quark = await open({ maxEnvBytes: 100 })
   const { events } = await watch(quark, program, ['one', '', 'three'])
@@ -89,7 +89,7 @@ kprobeTest('a process is told from fork to exit', async () => {
   assert.equal(quark.stats().lost, 0)
 })
 
-kprobeTest('a process that a signal ends, and one that renames itself, are told so', async () => {
+kprobeTest('a process that a signal ends, and one that renames itself, are reported', async () => {
   await using quark = await open()
   const killed = await watch(quark, writeProgram(directory, 'term', dyingProgram(15)), [])
   assert.equal(killed.events.at(-1)?.process.exitSignal, 15)
@@ -126,7 +126,7 @@ kprobeTest('a directory is whole up to six levels, and beyond whole or counted a
   }
 })
 
-kprobeTest('threads are told when they are asked for', async () => {
+kprobeTest('threads are reported when they are asked for', async () => {
   await using quark = await open({ threads: true })
   const script = 'new (require("worker_threads").Worker)("", { eval: true })'
   const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore' })
@@ -135,7 +135,7 @@ kprobeTest('threads are told when they are asked for', async () => {
   assert.ok(threads.length > 0)
 })
 
-kprobeTest('ids that change are told with those before', async () => {
+kprobeTest('ids that change are reported with those before', async () => {
   await using quark = await open()
   const script = 'process.setgid(7); process.setuid(8)'
   const { events } = await watch(quark, process.execPath, ['-e', script])
@@ -151,9 +151,9 @@ kprobeTest('what finds no room in the ring is counted', async () => {
   const { lost, lostRejected } = quark.stats()
   assert.ok(lost > 0)
   assert.equal(lostRejected, 0)
-  const told = events.flatMap((event) => (event.kind === 'lost' ? event.count : []))
+  const counts = events.flatMap((event) => (event.kind === 'lost' ? event.count : []))
   assert.equal(
-    told.reduce((sum, count) => sum + count, 0),
+    counts.reduce((sum, count) => sum + count, 0),
     lost,
   )
 })
@@ -227,7 +227,7 @@ kprobeTest('without privileges and files it goes on, and takes its probes back',
     said.push(line)
     if (line === 'ready') spawnSync(program, ['early'])
     if (line !== 'early') continue
-    // Longer than it takes to look again for CPUs that went or came; then on each CPU, all of which are still watched.
+    // Longer than the interval at which CPUs that went or came are followed; then on each CPU, all of which are still watched.
     await sleep(2500)
     for (const [cpu, word] of onEachCpu.entries()) spawnSync('taskset', ['-c', String(cpu), program, word])
     spawnSync(program, ['late'])
@@ -303,7 +303,7 @@ kprobeTest('probes are removed when the process exits', async () => {
   assert.deepEqual(installed(), [])
 })
 
-kprobeTest('what this backend cannot tell is said', async () => {
+kprobeTest('`missing` lists what this backend cannot report', async () => {
   await using quark = await open({ failedExecs: true })
   const { attached, missing } = quark.capabilities
   assert.deepEqual([...new Set(missing.map(({ fact }) => fact))], ['failedExecs'])

@@ -20,9 +20,9 @@ const OLD_RECORD_BYTES = 2048 - 16
 const RECORD_BYTES = 8192 - 16
 /** How many records may wait in user space: a full ring of them. */
 const MAX_WAITING = 1 << 20
-/** How long nobody looks at the rings while nothing comes: the kernel wakes only for half a ring. */
-const LOOK_MS = 50
-/** CPUs are looked for this often. */
+/** Idle poll interval of the rings: the kernel wakes only for half a ring. */
+const IDLE_POLL_MS = 50
+/** How often CPUs that went or came are looked for. */
 const CPUS_INTERVAL_NS = 1e9
 const BACKLOG = 0.5
 
@@ -116,8 +116,8 @@ class KprobeBackend implements Backend {
   }
 
   async wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    for (let leftMs = timeoutMs; leftMs > 0 && !this.#hasReason(sleep); leftMs -= LOOK_MS) {
-      const turnMs = sleep === 'untilRecord' ? Math.min(LOOK_MS, leftMs) : leftMs
+    for (let leftMs = timeoutMs; leftMs > 0 && !this.#hasReason(sleep); leftMs -= IDLE_POLL_MS) {
+      const turnMs = sleep === 'untilRecord' ? Math.min(IDLE_POLL_MS, leftMs) : leftMs
       const isReady = await this.#poller.wait(turnMs, signal)
       if (isReady || this.#isDisposed || signal?.aborted === true) break
       if (sleep === 'untilBacklog') break
@@ -148,11 +148,11 @@ class KprobeBackend implements Backend {
   }
 
   stop(): void {
-    // A CPU that went and came since the last look must be told.
+    // A CPU that went and came since the last poll must be reported.
     if (!this.#isDisposed) this.#followCpus(true)
     this.#buffer.stop()
     this.#pump()
-    this.#buffer.tellLosses(this.#hits)
+    this.#buffer.reportLosses(this.#hits)
   }
 
   [Symbol.dispose](): void {
@@ -172,8 +172,8 @@ class KprobeBackend implements Backend {
     this.#followCpus()
     const isFull = this.#buffer.fullness >= BACKLOG
     this.#buffer.drain(this.#hits)
-    // Losses that no later record tells can only come of rings that were full.
-    if (this.#isFull && !isFull) this.#buffer.tellLosses(this.#hits)
+    // Losses that no later record reports can only come of rings that were full.
+    if (this.#isFull && !isFull) this.#buffer.reportLosses(this.#hits)
     this.#isFull = isFull
     this.#outbox.settle()
   }

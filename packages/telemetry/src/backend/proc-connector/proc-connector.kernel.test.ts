@@ -26,7 +26,7 @@ function eventsAbout(events: readonly QuarkEvent[], pid: number): ProcessEvent[]
   return events.filter((event) => event.kind === 'process').filter(({ process }) => process.pid === pid)
 }
 
-test('a process that sleeps is told whole, and how it was killed', async () => {
+test('a process that sleeps is reported completely, and how it was killed', async () => {
   await using quark = await Quark.open({ backends, holdMs: 50, maxEnvBytes: 4096 })
   const sleeper = writeProgram(directory, 'sleeper', sleepingProgram())
   const argv = [sleeper, 'one', 'two words', '']
@@ -103,20 +103,20 @@ test('short processes appear with pid, parent and status, whatever is left of th
 /** What a complaint about a fact that is absent says; a wrong one names a value instead. */
 const ABSENT = /: (\w+ (is|was) undefined|argv has 0 bytes undefined|argv is whole of undefined bytes)/
 
-/** A name that was written to /proc/self/comm, of which older kernels do not tell. */
-function isUntoldName(complaint: string): boolean {
+/** A name that was written to /proc/self/comm, which older kernels do not report. */
+function isUnreportedName(complaint: string): boolean {
   return !kernelAtLeast('5.16') && /^comm-file \(pid \d+\): comm/.test(complaint)
 }
 
-test('what it tells of the scenario is true, or absent', async (t) => {
+test('what it reports of the scenario is true, or absent', async (t) => {
   const { accepted } = await runScenario(
     (options) => Quark.open({ ...options, backends }),
-    (complaint) => ABSENT.test(complaint) || isUntoldName(complaint),
+    (complaint) => ABSENT.test(complaint) || isUnreportedName(complaint),
   )
-  t.diagnostic(`facts that were not told: ${accepted.length}`)
+  t.diagnostic(`facts that were not reported: ${accepted.length}`)
 })
 
-test('a storm is told whole: pids, lives and statuses', async () => {
+test('a storm is reported completely: pids, lives and statuses', async () => {
   const count = Math.min(Number(process.env['QUARK_STORM'] ?? 2000), 2000)
   await using quark = await Quark.open({ backends, holdMs: 200 })
   const storms = [startStorm(directory, 'fork', count), startStorm(directory, 'exec', count)]
@@ -137,7 +137,7 @@ test('a storm is told whole: pids, lives and statuses', async () => {
   )
 })
 
-test('a socket without room loses messages, and every one is told', async (t) => {
+test('a socket without room loses messages, and every one is reported', async (t) => {
   await using quark = await Quark.open({ backends, ringSizeBytes: 4096, holdMs: 0, snapshot: true })
   await Promise.all([startStorm(directory, 'exec', 500).ended, startStorm(directory, 'fork', 500).ended])
   const delivered = new DeliveryTally()

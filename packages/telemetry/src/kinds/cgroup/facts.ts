@@ -25,8 +25,8 @@ export function cgroupFacts(): Fact[] {
         },
       ],
       lacking: {
-        audit: 'audit does not tell of new cgroups: they are found by a scan',
-        procConnector: 'no message tells of new cgroups: they are found by a scan when a process is in one',
+        audit: 'audit does not report new cgroups: they are found by a scan',
+        procConnector: 'no message reports new cgroups: they are found by a scan when a process is in one',
       },
       losses: [
         { without: 'cgroups', costs: ['cgroup', 'container'] },

@@ -151,12 +151,12 @@ process.exit(0)
 `
 }
 
-interface Told {
+interface Findings {
   readonly found: Readonly<Record<string, readonly (string | null)[]>>
   readonly missing: readonly string[]
 }
 
-async function fromNamespace(agent: string, shell: string, act: () => void): Promise<Told> {
+async function fromNamespace(agent: string, shell: string, act: () => void): Promise<Findings> {
   const script = `echo $$ > ${agent}/cgroup.procs; exec unshare -C ${shell} "$@"`
   const args = ['-c', script, 'sh', process.execPath, '--input-type=module', '-e', watcher()]
   const child = spawn('/bin/sh', args, { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -169,10 +169,10 @@ async function fromNamespace(agent: string, shell: string, act: () => void): Pro
     }
   })
   await once(child, 'close')
-  return JSON.parse(output.slice('ready\n'.length)) as Told
+  return JSON.parse(output.slice('ready\n'.length)) as Findings
 }
 
-test('in a cgroup namespace of its own all paths have one form, which is said', LIMIT, async (t) => {
+test('in a cgroup namespace of its own all paths have one form, which is reported', LIMIT, async (t) => {
   const { mountPoint, mountRoot, kind } = hierarchyHere()
   if (kind !== 'unified' || mountRoot !== '/') return
   // Mounts of a mount namespace of its own; in the second case nothing leads to those of the host.

@@ -25,7 +25,7 @@ function lastProcess(...records: Uint8Array[]): ProcessEvent['process'] {
   return last.process
 }
 
-test('a child has its image, cwd and cgroup from its parent until it tells its own', () => {
+test('a child has its image, cwd and cgroup from its parent until a record has its own', () => {
   const pipeline = testPipeline()
   pipeline.tables.table<CgroupNames>('cgroup').set(7, '/user')
   const events = processEvents(
@@ -69,7 +69,7 @@ test('a child has its image, cwd and cgroup from its parent until it tells its o
   assert.deepEqual(facts, [shell, shell, unknown])
 })
 
-test('an exec and a new name that tell no cwd and no comm leave none behind', () => {
+test('an exec without cwd and a new name without comm leave none behind', () => {
   const events = processEvents(
     eventsOf(testPipeline(), [
       record('fork', 2, { ...who(2), ppid: 1, comm: 'sh', cwd: inRoot('/work', '/jail') }),
@@ -116,7 +116,7 @@ test('an environment that was not asked for is unknown, an empty one is empty', 
   )
 })
 
-test('strings that were cut are told and counted', () => {
+test('strings that were cut are reported and counted', () => {
   const exec = Buffer.from(
     record('exec', 1, {
       ...who(1),
@@ -182,7 +182,7 @@ test('a running process has not ended', () => {
   )
 })
 
-test('an exit of an unknown process tells what it knows', () => {
+test('an exit of an unknown process has what its record knows', () => {
   const process = lastProcess(record('exit', START + 9n, { ...who(5), ppid: 1, pgid: 2, sid: 3 }))
   assert.deepEqual(
     [process.pid, process.ppid, process.pgid, process.sid, process.uid, process.comm, process.capEffective],
@@ -277,7 +277,7 @@ test('an event keeps its process as it was', () => {
   )
 })
 
-test('the wall clock may be set: times that were told stay', () => {
+test('the wall clock may be set: times that were reported stay', () => {
   const pipeline = testPipeline({ aggregation: noAggregation(), bootEpochNs: 1_000_000n })
   const events: QuarkEvent[] = []
   insert(pipeline, record('fork', START + 1n, who(1)))
@@ -392,7 +392,7 @@ test('records that stand alone', async (t) => {
   })
 })
 
-test('a snapshot is learnt from, and told when asked for', async (t) => {
+test('a snapshot updates the table, and is emitted when asked for', async (t) => {
   const values = {
     pid: 9,
     tid: 9,

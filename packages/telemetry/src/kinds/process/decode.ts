@@ -96,7 +96,7 @@ export function readForkTails(
 }
 
 /**
- * Whether an exec tells anew all that the text of a fork record says: then that text, which would be made for
+ * Whether an exec replaces all that the text of a fork record says: then that text, which would be made for
  * every process, is not needed.
  */
 export function coversFork(exec: RecordPlace, words: Uint32Array, fork: number): boolean {
@@ -252,7 +252,7 @@ const SNAPSHOT_ARGV = snapshotLayout.at.argv >> 2
 const SNAPSHOT_ENV = snapshotLayout.at.env >> 2
 const SNAPSHOT_CGROUP = snapshotLayout.at.cgroup >> 2
 
-/** Fills a new record with what /proc told. */
+/** Fills a new record from a snapshot of /proc. */
 export function readSnapshot(process: ProcessRecord, place: RecordPlace, table: ProcessTable): void {
   const { words } = place
   const record = place.offsetBytes >> 2

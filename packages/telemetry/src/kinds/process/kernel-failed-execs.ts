@@ -1,4 +1,4 @@
-/** What the kernel tells about execs that failed. */
+/** What the kernel reports about execs that failed. */
 
 import { add, callArgument, currentTask, isCall, mul, ne, probe, sysExit, userString } from 'quark-ebpf/probe'
 import { startBootNs } from './kernel.js'

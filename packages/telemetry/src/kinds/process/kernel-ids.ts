@@ -1,4 +1,4 @@
-/** What the kernel tells about changes of user, group and session ids. */
+/** What the kernel reports about changes of user, group and session ids. */
 
 import {
   inTask,

@@ -191,7 +191,7 @@ export function execProbe(settings: ProcessProbeSettings) {
   )
 }
 
-/** What tells how a process ended. wait(2) reports the group's code if it has one, else the leader's. */
+/** How a process ended. wait(2) reports the group's code if it has one, else the leader's. */
 function ending(task: Task) {
   const { signal, group_leader: leader } = task
   const parent = leader.real_parent.tgid
@@ -246,14 +246,14 @@ function groupIsDead(task: Task, groupDead: Scalar): Scalar {
   return firstOf(ne(groupDead, 0), eq(task.signal.live.counter, 0))
 }
 
-/** Processes whose exit was told, on kernels that do not say which thread is the last. */
+/** Processes whose exit was reported, on kernels that do not say which thread is the last. */
 const endedGroups = map({ name: 'quark_ended', type: 'lruHash', key: u64, value: u32, maxEntries: 4096 })
 
 /**
- * Two threads that end at once on older kernels both find that none lives: only the first may tell. The key is made
+ * Two threads that end at once on older kernels both find that none lives: only the first reports it. The key is made
  * of the 42 lower bits of the start time and of the 22 that a pid can have.
  */
-function toldOnce(task: Task, groupDead: Scalar): MapEffect {
+function reportedOnce(task: Task, groupDead: Scalar): MapEffect {
   const key = add(shiftLeft(startBootNs(task.group_leader), 22), task.tgid)
   return claim(endedGroups, key, resolves(groupDead))
 }
@@ -262,7 +262,7 @@ function toldOnce(task: Task, groupDead: Scalar): MapEffect {
 export function exitProbe(settings: ProcessProbeSettings) {
   return probe({ name: 'quark_exit', record: exitLayout, hook: exitHook }, (task, groupDead) => ({
     when: and(groupIsDead(task, groupDead), userTask(task, settings)),
-    effects: [toldOnce(task, groupDead)],
+    effects: [reportedOnce(task, groupDead)],
     fill: ending(task),
   }))
 }
@@ -271,7 +271,7 @@ export function exitProbe(settings: ProcessProbeSettings) {
 export function exitUsageProbe(settings: ProcessProbeSettings) {
   return probe({ name: 'quark_exit', record: exitUsageLayout, hook: exitHook }, (task, groupDead) => ({
     when: and(groupIsDead(task, groupDead), userTask(task, settings)),
-    effects: [toldOnce(task, groupDead)],
+    effects: [reportedOnce(task, groupDead)],
     fill: { ...ending(task), ...usage(task) },
   }))
 }

@@ -1,4 +1,4 @@
-/** Turns what /proc tells about a process into the record that the rest of quark understands. */
+/** Turns what /proc shows of a process into a snapshot record. */
 
 import { encodeRecord } from 'quark-ebpf/probe'
 import type { SourceClock } from '../../facts/rungs.js'

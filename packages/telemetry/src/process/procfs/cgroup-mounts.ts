@@ -35,7 +35,7 @@ export interface CgroupHierarchy {
 type Mount = Omit<CgroupHierarchy, 'hierarchyId'>
 
 /**
- * Finds the hierarchy in which processes are told apart: v2 when it is mounted anywhere, else v1's pids controller.
+ * Finds the hierarchy whose cgroups are reported: v2 when it is mounted anywhere, else v1's pids controller.
  * Of several mounts the one that shows most is taken.
  *
  * @param pid the reader's, in its own pid namespace

@@ -108,7 +108,7 @@ export class Enricher {
   }
 }
 
-/** What /proc/PID/stat tells of a process; undefined when it is gone, whoever has its pid. */
+/** What /proc/PID/stat shows of a process; undefined when it is gone, whoever has its pid. */
 export function findStat(subject: Subject): ProcStat | undefined {
   const stat = parseStat(readLatin1(`${directoryOf(subject)}/${subject.tid}/stat`) ?? '')
   return stat !== undefined && isSame(stat.startBootNs, subject) ? stat : undefined

@@ -12,7 +12,7 @@ const MAX_COMM_BYTES = 15
  */
 const NS_PER_TICK = 10_000_000n
 
-/** What /proc/PID/stat tells. */
+/** Fields of /proc/PID/stat. */
 export interface ProcStat {
   /** latin1. */
   readonly comm: string
@@ -108,7 +108,7 @@ function integer(text: string | undefined): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined
 }
 
-/** What /proc/PID/status tells beyond stat. */
+/** Fields of /proc/PID/status which stat has not. */
 export interface ProcStatus {
   readonly uid: number
   readonly euid: number

@@ -9,7 +9,7 @@ const INITIAL_NAMESPACE = 'pid:[4026531836]'
 const KTHREADD = 2
 
 /**
- * Whether the pids in /proc are those of the initial pid namespace, as the kernel tells them. In a container that
+ * Whether the pids in /proc are those of the initial pid namespace, as the kernel reports them. In a container that
  * has a pid namespace and a /proc of its own they are not, and nothing in /proc may be joined with a record.
  */
 export function hasKernelPids(procPath = '/proc'): boolean {
@@ -22,11 +22,11 @@ export function hasKernelPids(procPath = '/proc'): boolean {
   return readLink(`${procPath}/self/ns/pid`) === INITIAL_NAMESPACE
 }
 
-/** Why nothing in /proc may be joined with what the kernel tells; undefined when it may. */
+/** Why nothing in /proc may be joined with what the kernel reports; undefined when it may. */
 export function procProblem(procPath = '/proc'): string | undefined {
   if (hasKernelPids(procPath)) return undefined
   return existsSync(`${procPath}/self`)
-    ? '/proc shows the pids of another pid namespace, and those that the kernel tells are of the initial one (run it in ' +
+    ? '/proc shows the pids of another pid namespace, and those that the kernel reports are of the initial one (run it in ' +
         "the host's pid namespace, with a /proc of that: docker run --pid=host)"
     : '/proc is not mounted (run: mount -t proc proc /proc)'
 }

@@ -14,7 +14,7 @@ export interface ReadBytes {
 }
 
 /**
- * Reads a file whose size no call tells, as those in /proc are.
+ * Reads a file whose size is not known before, as in /proc.
  *
  * @returns undefined when it cannot be opened or read
  */
@@ -46,7 +46,7 @@ export function readLatin1(path: string | Buffer): string | undefined {
   return complete ? text : undefined
 }
 
-/** Fills the chunk until the file ends; tells whether it was read to the end. */
+/** Fills the chunk until the file ends; returns whether it was read to the end. */
 function eachChunk(path: string | Buffer, filled: (length: number) => void): boolean {
   let fd: number | undefined
   try {

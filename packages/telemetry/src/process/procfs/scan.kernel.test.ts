@@ -87,7 +87,7 @@ test('a scan finds this process as it is', () => {
   assert.ok(self.startBootNs !== undefined && self.startBootNs > 0n && self.startBootNs < clock.openBootNs)
 })
 
-test('removed programs and directories are told without the mark of the kernel', async () => {
+test('removed programs and directories are reported without the mark of the kernel', async () => {
   const program = sleeperAt('removed')
   const cwd = join(top, 'directory')
   mkdirSync(cwd)
@@ -124,7 +124,7 @@ test('a memfd has a name and no place', async () => {
   assert.deepEqual([text(scrape(pid).exe), scrape(pid).exeDeleted], ['memfd:a/b', false])
 })
 
-test('kernel threads are told apart', () => {
+test('kernel threads are recognised', () => {
   const kthreadd = scrape(2)
   assert.deepEqual(
     [text(kthreadd.comm), kthreadd.kernelThread, kthreadd.ppid, kthreadd.exe, kthreadd.argv],

@@ -158,7 +158,7 @@ test('kernel threads and zombies have no memory', () => {
   assert.deepEqual(zombie.cgroup, bytes('/x'), 'the cgroup of a zombie may be removed')
 })
 
-test('long argv is cut, and its size is told', () => {
+test('long argv is cut, and its size is reported', () => {
   const cmdline = Buffer.alloc(200_000, 'x')
   const cut = scrapeFake({ stat: stat(7), files: { cmdline } }, { maxArgvBytes: 100_000 })
   assert.deepEqual([cut.argv?.length, cut.argvSizeBytes], [100_000, 200_000])
@@ -170,7 +170,7 @@ test('long argv is cut, and its size is told', () => {
   assert.deepEqual([none.argv, none.argvSizeBytes], [undefined, undefined])
 })
 
-test('paths are told from the root of the process', () => {
+test('paths begin at the root of the process', () => {
   const cases = [
     { root: '/jail', exe: '/jail/bin/sh', cwd: '/jail', expected: ['/bin/sh', '/'] },
     { root: '/jail', exe: '/jailer/bin/sh', cwd: '/', expected: ['/jailer/bin/sh', '/'] },
@@ -182,7 +182,7 @@ test('paths are told from the root of the process', () => {
   }
 })
 
-test('a name that ends like the mark of removed files is told from the mark', () => {
+test('a name that ends like the mark of removed files is distinguished from the mark', () => {
   // The tree's links lead to names, not to files as those in /proc do: a link to an existing name is a name.
   const real = join(top, 'real (deleted)')
   writeFileSync(real, '')

@@ -19,7 +19,7 @@ export interface ScrapeOptions {
 }
 
 /**
- * What /proc tells about one process. Everything that could not be read is undefined. Text is bytes as the kernel
+ * What /proc shows of one process. Everything that could not be read is undefined. Text is bytes as the kernel
  * has them, without a NUL at the end and owned by the caller; ids are those of the reader's namespaces.
  */
 export interface ScrapedProcess {
@@ -89,7 +89,7 @@ export function* scanProcesses(options: ScrapeOptions): Generator<ScrapedProcess
 }
 
 /**
- * Reads what /proc tells about a process. It never throws: what cannot be read, or has another format, is absent.
+ * Reads what /proc shows of a process. It never throws: what cannot be read, or has another format, is absent.
  *
  * @returns undefined when the process is gone, or hidden from this reader
  */
@@ -155,7 +155,7 @@ function bytesOf(latin1: string | undefined): Uint8Array | undefined {
 
 function readMemory(path: string, maxBytes: number): { bytes: Uint8Array; sizeBytes: number } | undefined {
   const read = maxBytes === 0 ? undefined : readBytes(path, maxBytes)
-  // An empty file is a process without memory, or without arguments: nothing tells which.
+  // An empty file is a process without memory, or without arguments: nothing distinguishes them.
   return read?.sizeBytes === 0 ? undefined : read
 }
 
@@ -181,8 +181,8 @@ const NUL = 0
 
 /**
  * The arguments of a process. Many write a title over them and fill the rest of the memory with NULs, each of which would
- * be an empty argument: the title is what ps(1) shows. What really are empty arguments at the end, the kernel's count of
- * arguments tells, which lies where the stack begins.
+ * be an empty argument: the title is what ps(1) shows. Which empty arguments at the end are real is known
+ * from the kernel's count of arguments, which lies where the stack begins.
  */
 function readArgv(directory: string, maxBytes: number): { bytes: Uint8Array; sizeBytes: number } | undefined {
   const read = readMemory(`${directory}/cmdline`, maxBytes)
@@ -228,7 +228,7 @@ interface Place {
   readonly deleted: boolean
 }
 
-/** Follows a link to a file and tells its place from the process's root, as BPF programs do. */
+/** Follows a link to a file; the path begins at the process's root, as in BPF programs. */
 function placeOf(directory: string, name: 'exe' | 'cwd', root: string | undefined): Place | undefined {
   const place = followLink(`${directory}/${name}`, (path) => {
     // The name is looked up where the process itself would find it, whichever its mount namespace.
@@ -245,7 +245,7 @@ function placeOf(directory: string, name: 'exe' | 'cwd', root: string | undefine
 
 /**
  * Reads a link that shows a path. The kernel marks removed files behind their name, but a name may end like the
- * mark: the file itself tells them apart, by having no name left, or by not being what the whole text names.
+ * mark: the file itself distinguishes them: it has no name left, or is not what the whole text names.
  */
 function followLink(link: string, lookUp?: (path: string) => FileIdentity | undefined): Place | undefined {
   const path = readLink(link)

@@ -7,7 +7,7 @@ import { findStat } from '../../../process/procfs/enrich.js'
 export interface LiveProcess {
   readonly pid: number
   readonly startBootNs: bigint
-  /** As /proc shows it, once it was looked at: tells whether it still is the same process. */
+  /** As /proc shows it, once that was read: by it a later process with the same pid is recognised. */
   statStartNs: bigint | undefined
   ppid: number
   pgid: number | undefined
@@ -20,8 +20,8 @@ export interface LiveProcess {
 }
 
 /**
- * All processes that run. The messages that are about to be read may tell again of what is here: adding and
- * removing threads twice does no harm.
+ * All processes that run. The messages that are about to be read may repeat what is here: adding and removing
+ * threads twice does no harm.
  */
 export function scanLiveProcesses(timeNs: bigint): Map<number, LiveProcess> {
   const processes = new Map<number, LiveProcess>()

@@ -10,20 +10,20 @@ let ownNamespace: string | undefined
  *
  * @returns undefined when its parent is in another pid namespace and the child is gone
  */
-export function childOf(callerPid: number, toldPid: number): number | undefined {
+export function childOf(callerPid: number, reportedPid: number): number | undefined {
   ownNamespace ??= readLink('/proc/self/ns/pid')
   const namespace = readLink(`/proc/${callerPid}/ns/pid`)
-  if (namespace !== undefined && namespace !== ownNamespace) return childInNamespace(callerPid, toldPid)
-  return toldPid
+  if (namespace !== undefined && namespace !== ownNamespace) return childInNamespace(callerPid, reportedPid)
+  return reportedPid
 }
 
-function childInNamespace(callerPid: number, toldPid: number): number | undefined {
+function childInNamespace(callerPid: number, reportedPid: number): number | undefined {
   for (const tid of list(`/proc/${callerPid}/task`)) {
     const children = readLatin1(`/proc/${callerPid}/task/${tid}/children`)?.trim().split(' ') ?? []
     for (const child of children) {
       // Its pids from the outermost namespace to its own; the caller may be in any between.
       const pids = /^NSpid:\t(.*)$/m.exec(readLatin1(`/proc/${child}/status`) ?? '')?.[1]?.split('\t') ?? []
-      if (pids.slice(1).includes(String(toldPid))) return Number(child)
+      if (pids.slice(1).includes(String(reportedPid))) return Number(child)
     }
   }
   return undefined

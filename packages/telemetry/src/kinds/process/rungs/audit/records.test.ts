@@ -75,7 +75,7 @@ class Session {
   }
 }
 
-test('an exec has all that audit tells, and what it does not tell is absent', () => {
+test('an exec has all that audit reports, and the rest is absent', () => {
   const session = new Session()
   session.call('exec', 'success=yes exit=0', [
     [AUDIT_EXECVE, 'argc=2 a0="name" a1=E4'],
@@ -105,7 +105,7 @@ test('an exec has all that audit tells, and what it does not tell is absent', ()
   assert.equal(session.records.unenriched, 1)
 })
 
-test('argv is cut at its limit, and its size is told', () => {
+test('argv is cut at its limit, and its size is reported', () => {
   const session = new Session()
   session.call('exec', 'success=yes exit=0', [[AUDIT_EXECVE, 'argc=1 a0="123456789"']])
   const [event] = session.events()
@@ -113,7 +113,7 @@ test('argv is cut at its limit, and its size is told', () => {
   assert.deepEqual([event.process.argvTruncated, event.process.argvSizeBytes], [true, 10])
 })
 
-test('how a process ended is told as far as audit knows', async (t) => {
+test('how a process ended is reported as far as audit knows', async (t) => {
   const cases = [
     {
       name: 'a call ends it',
@@ -126,7 +126,7 @@ test('how a process ended is told as far as audit knows', async (t) => {
       end: [undefined, 11],
     },
     {
-      name: 'another signal: it is gone at two looks',
+      name: 'another signal: it is gone at two polls',
       act: ({ records }: Session) => {
         records.endKilled(2_000_000_000n)
         records.endKilled(4_000_000_000n)
@@ -167,9 +167,9 @@ test('a clone makes a process unless it makes a thread', () => {
   session.call('clone', `success=no exit=-11 a0=11`)
   // Nothing says what a clone3 made that is gone.
   session.call('clone3', `success=yes exit=${PID + 5} a0=7ffc0000`)
-  const told = session.events().flatMap((event) => (event.kind === 'process' ? [event.process] : []))
+  const reported = session.events().flatMap((event) => (event.kind === 'process' ? [event.process] : []))
   assert.deepEqual(
-    told.map(({ pid, ppid, uid, comm }) => [pid, ppid, uid, comm]),
+    reported.map(({ pid, ppid, uid, comm }) => [pid, ppid, uid, comm]),
     [
       [PID + 2, PID, 1, 'name'],
       [PID + 4, PARENT, 1, 'name'],
@@ -205,7 +205,7 @@ test('a process whose pid has passed on gets nothing of the one that has it now'
       assert.deepEqual(begun(session.events()), expected)
     })
   }
-  await t.test('its start was known before its fork was told', () => {
+  await t.test('its start was known before its fork was reported', () => {
     const session = new Session()
     const exec = `arch=${arch.toString(16)} syscall=${NUMBERS['exec']} success=yes pid=${process.pid} comm="name"`
     session.line(AUDIT_SYSCALL, exec, startMs + 10)
@@ -225,7 +225,7 @@ test('a process whose pid has passed on gets nothing of the one that has it now'
   })
 })
 
-/** Starts and directories of processes, as their forks tell them. */
+/** Starts and directories of processes, as their forks report them. */
 function begun(events: readonly QuarkEvent[]): { startMs: number; cwd: string | undefined }[] {
   return events.flatMap((event) =>
     event.kind === 'process' && event.actions.includes('fork')
@@ -245,7 +245,7 @@ test('ids that a call left as they were are no change', () => {
   assert.deepEqual(actions, [undefined, ['sid']])
 })
 
-test('an event whose end is lost is told when many others have come', () => {
+test('an event whose end is lost is reported when many others have come', () => {
   const session = new Session()
   session.line(
     AUDIT_SYSCALL,

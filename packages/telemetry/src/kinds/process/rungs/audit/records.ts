@@ -41,13 +41,13 @@ const CLONE_PARENT = 0x8000
 const CLONE_THREAD = 0x1_0000
 const CLONE_NEWUSER = 0x1000_0000
 const SIGNAL_GROUP_EXIT = 4
-/** Ended processes that are remembered: the fork of one may be told after its end. */
+/** Ended processes that are remembered: the fork of one may be reported after its end. */
 const MAX_ENDED = 4096
 /** The clock of audit events stands still for some ms, and is that of the beginning of a call. */
 const CLOCK_SLACK_NS = 100_000_000n
 /** A process is made soon after the call that makes it began: what began later has its pid, and is another one. */
 const FORK_TIME_NS = 1_000_000_000n
-/** Processes that were killed are looked for this often. */
+/** How often killed processes are checked for. */
 const LOOK_INTERVAL_MS = 1000
 /** A single thread that called exit(2) is gone by then. */
 const EXIT_TIME_MS = 100
@@ -57,12 +57,12 @@ interface HeardProcess {
   readonly pid: number
   /** 0 when it is not known. */
   startBootNs: bigint
-  /** It is as /proc has it, and so tells whose directory it is there. */
+  /** It is as /proc has it, and so identifies the directory there. */
   isStartExact: boolean
   /** When it was first heard of. */
   readonly firstNs: bigint
-  /** Its beginning was told, or was before all. */
-  isForkTold: boolean
+  /** Its fork was reported, or was before the queue was opened. */
+  isForkReported: boolean
   hasEnded: boolean
   /** What its last call said of its ids. */
   ids: string | undefined
@@ -78,7 +78,7 @@ interface Draft {
 }
 
 export class AuditRecords implements Maker<AuditEvent> {
-  /** Records that lack facts because their process was gone before it could be looked at. */
+  /** Records that lack facts because their process was gone before it could be read. */
   unenriched = 0
   readonly #records: RecordWriter
   readonly #cpu: number
@@ -90,7 +90,7 @@ export class AuditRecords implements Maker<AuditEvent> {
   readonly #heard = new Map<number, HeardProcess>()
   readonly #ended: HeardProcess[] = []
   #nextLookMs = 0
-  /** Processes that seemed gone at the last look. */
+  /** Processes that seemed gone at the last poll. */
   #gone = new Set<HeardProcess>()
   /** Calls of exit(2), which ends a thread, by single threads. */
   #exits: { readonly call: AuditEvent; readonly sinceMs: number }[] = []
@@ -113,7 +113,7 @@ export class AuditRecords implements Maker<AuditEvent> {
       const process = this.#hear(pid, 0n)
       process.startBootNs = startBootNs
       process.isStartExact = true
-      process.isForkTold = true
+      process.isForkReported = true
     }
   }
 
@@ -142,7 +142,7 @@ export class AuditRecords implements Maker<AuditEvent> {
     }
     for (const [i, { write }] of drafts.entries()) {
       write(stale[i] as number)
-      // One by one: numbers must not fall, and times do, as calls are told when they return.
+      // One by one: numbers must not fall, and times do, as calls are reported when they return.
       this.#records.settle()
     }
   }
@@ -155,7 +155,7 @@ export class AuditRecords implements Maker<AuditEvent> {
     this.endKilled(clockNs('boottime'))
   }
 
-  /** No record waits: tells of processes that ended without a call, as those do that are killed. */
+  /** Called when no message waits: reports processes that ended without a call, as killed ones do. */
   endKilled(nowNs: bigint): void {
     const gone = new Set<HeardProcess>()
     for (const process of this.#heard.values()) {
@@ -167,7 +167,7 @@ export class AuditRecords implements Maker<AuditEvent> {
     this.#gone = gone
   }
 
-  /** Tells of those exits that have turned out to be the ends of processes. */
+  /** Reports those exits that have turned out to be the ends of processes. */
   settleExits(nowMs: number): void {
     this.#exits = this.#exits.filter(({ call, sinceMs }) => {
       const { pid, timeNs, fields } = call
@@ -215,11 +215,11 @@ export class AuditRecords implements Maker<AuditEvent> {
     const seen = this.#find(process, timeNs)
     process.ids = idTextOf(fields)
     const argv = auditArguments(records.filter(({ type }) => type === AUDIT_EXECVE))
-    const told = auditText(records.find(({ type }) => type === AUDIT_CWD)?.fields.get('cwd'))
+    const reportedCwd = auditText(records.find(({ type }) => type === AUDIT_CWD)?.fields.get('cwd'))
     const write = (stale: number): void => {
       const found = this.#ofTheSame(seen, stale)
       const exe = pathOf(auditText(fields.get('exe')), found)
-      const cwd = pathOf(told, found)
+      const cwd = pathOf(reportedCwd, found)
       const { env, envBytes } = imageFields(found, stale)
       const values = {
         ...this.#identity(process, found, fields, { stale }),
@@ -250,28 +250,28 @@ export class AuditRecords implements Maker<AuditEvent> {
   }
 
   #fork({ pid: callerPid, fields, timeNs }: AuditEvent, call: ProcessCall): Draft | undefined {
-    const told = auditNumber(fields.get('exit'))
-    // The flags of clone3(2) are in memory, and not told.
+    const reportedPid = auditNumber(fields.get('exit'))
+    // The flags of clone3(2) are in memory, and not reported.
     const flags = call === 'clone' ? auditArgument(fields.get('a0')) : call === 'fork' ? 0 : undefined
-    if (told === undefined || told <= 0 || ((flags ?? 0) & CLONE_THREAD) !== 0) return undefined
-    const pid = childOf(callerPid, told)
+    if (reportedPid === undefined || reportedPid <= 0 || ((flags ?? 0) & CLONE_THREAD) !== 0) return undefined
+    const pid = childOf(callerPid, reportedPid)
     const before = pid === undefined ? undefined : this.#heard.get(pid)
-    // A call is told when it returns: after vfork(2), the child has done something by then.
-    const isLate = before !== undefined && !before.isForkTold && before.firstNs >= timeNs
+    // A call is reported when it returns: after vfork(2), the child has done something by then.
+    const isLate = before !== undefined && !before.isForkReported && before.firstNs >= timeNs
     const thread = pid === undefined || flags !== undefined ? false : isThread(pid, isLate)
     if (thread === true) return undefined
     if (pid === undefined || thread === undefined) {
       this.unenriched += 1
       return undefined
     }
-    // The pid has passed on: if the process before has not told its end, it was killed.
+    // The pid was reused: if no exit of the process before was reported, it was killed.
     const endBefore =
       before === undefined || isLate || before.hasEnded ? undefined : this.#end(before, undefined, timeNs)
     const process = isLate ? before : this.#hear(pid, timeNs)
-    process.isForkTold = true
+    process.isForkReported = true
     const isNew = process.startBootNs === 0n
     const seen = process.hasEnded ? undefined : this.#find(process, timeNs + FORK_TIME_NS)
-    // To a step of audit's clock: without any, a process could not be told from the next one with its pid.
+    // Exact to a step of audit's clock: without it, a process could not be distinguished from the next with its pid.
     if (isNew && seen === undefined) process.startBootNs = timeNs
     const isCopy = flags !== undefined && (flags & CLONE_NEWUSER) === 0
     const isSibling = ((flags ?? 0) & CLONE_PARENT) !== 0
@@ -283,7 +283,7 @@ export class AuditRecords implements Maker<AuditEvent> {
       }
       const found = this.#ofTheSame(seen, stale)
       const ppid = isSibling ? auditNumber(fields.get('ppid')) : flags === undefined ? found?.ppid : callerPid
-      const identity = this.#identity(process, found, fields, { stale, told: isCopy ? HAS_IDS : 0 })
+      const identity = this.#identity(process, found, fields, { stale, fromCall: isCopy ? HAS_IDS : 0 })
       if (ppid !== undefined) {
         identity.ppid = ppid
         identity.known |= HAS_PARENT
@@ -356,17 +356,17 @@ export class AuditRecords implements Maker<AuditEvent> {
     }
   }
 
-  /** The identity in a record: `told` groups and the name are the call's, and the rest is as it was found. */
+  /** The identity in a record: the groups `fromCall` and the name are the call's, and the rest is as it was found. */
   #identity(
     { pid, startBootNs }: HeardProcess,
     found: Found | undefined,
     fields: Fields,
-    { stale, told = HAS_IDS | HAS_PARENT }: { stale: number; told?: number },
+    { stale, fromCall = HAS_IDS | HAS_PARENT }: { stale: number; fromCall?: number },
   ): IdentityFields & { pid: number; tid: number; startBootNs: bigint } {
-    const identity = identityFields(found, told | HAS_COMM | stale)
-    const ids = (told & HAS_IDS) === 0 ? undefined : idsOf(fields)
+    const identity = identityFields(found, fromCall | HAS_COMM | stale)
+    const ids = (fromCall & HAS_IDS) === 0 ? undefined : idsOf(fields)
     const comm = auditText(fields.get('comm'))
-    const ppid = (told & HAS_PARENT) === 0 ? undefined : auditNumber(fields.get('ppid'))
+    const ppid = (fromCall & HAS_PARENT) === 0 ? undefined : auditNumber(fields.get('ppid'))
     const known =
       (ids === undefined ? 0 : HAS_IDS) |
       (comm === undefined ? 0 : HAS_COMM) |
@@ -397,7 +397,7 @@ export class AuditRecords implements Maker<AuditEvent> {
       startBootNs: 0n,
       isStartExact: false,
       firstNs: timeNs,
-      isForkTold: false,
+      isForkReported: false,
       hasEnded: false,
       ids: undefined,
     }

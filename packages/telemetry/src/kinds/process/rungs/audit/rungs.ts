@@ -65,7 +65,7 @@ export function auditRungs(surroundings: Surroundings<ProcessSettings>) {
       lacks: [
         {
           what: 'commChange through /proc',
-          reason: 'audit tells of prctl(2), and not of names that are written to /proc/PID/comm',
+          reason: 'audit reports prctl(2), and not names that are written to /proc/PID/comm',
         },
       ],
     },
@@ -103,12 +103,12 @@ export function auditRungs(surroundings: Surroundings<ProcessSettings>) {
 const EXIT_LACKS: readonly Lack[] = [
   {
     what: 'exit.status of killed processes',
-    reason: 'audit does not tell of signals; that such a process ended is seen in /proc, some seconds later',
+    reason: 'audit does not report signals; that such a process ended is seen in /proc, some seconds later',
   },
-  { what: 'exit.coreDumped', reason: 'audit tells the signal, and not whether there was a dump' },
+  { what: 'exit.coreDumped', reason: 'audit reports the signal, and not whether there was a dump' },
 ]
 
-const NO_USAGE: Lack = { what: 'usage', reason: 'audit does not tell what a process used' }
+const NO_USAGE: Lack = { what: 'usage', reason: 'audit does not report what a process used' }
 
 const FORK_LACKS: readonly Lack[] = [
   {
@@ -120,12 +120,12 @@ const FORK_LACKS: readonly Lack[] = [
   {
     what: 'facts of short-lived processes',
     reason:
-      'what audit does not tell is read from /proc, where a process that ends at once is not found any more: ' +
+      'what audit does not report is read from /proc, where a process that ends at once is not found any more: ' +
       'stats().unenriched counts them',
   },
 ]
 
 /** Why there is no rung for other facts. */
 export const AUDIT_LACKING = {
-  threads: 'audit tells no ids of threads',
+  threads: 'audit reports no ids of threads',
 } as const

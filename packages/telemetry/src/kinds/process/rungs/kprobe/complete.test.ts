@@ -39,7 +39,7 @@ test('bytes become whole when they begin with the known ones and their number is
   assert.deepEqual(complete({ argv: cmdline.subarray(0, 3), argvBytes: cmdline.length + 1 }).left, ['argv'])
 })
 
-test('of more bytes than may be kept, there is one too many to say so', () => {
+test('of more bytes than may be kept, one too many is passed on, which marks the cut', () => {
   const { left, fields } = complete({ env: environ.subarray(0, 2) })
   assert.deepEqual(left, [])
   assert.deepEqual(fields['env'], Buffer.concat([environ.subarray(0, 10), Buffer.alloc(1)]))

@@ -1,5 +1,5 @@
 /**
- * What was cut in the kernel, whole from /proc: only when what the kernel told is a part of it, so that nothing of
+ * What was cut in the kernel, whole from /proc: only if it begins with what the kernel reported, so that nothing of
  * a later program or directory gets into an earlier record.
  */
 
@@ -91,6 +91,6 @@ function wholeBytes(
   if (found.bytes.length <= known.length || !known.equals(found.bytes.subarray(0, known.length))) {
     return undefined
   }
-  // One byte more than may be kept tells the encoder that there were more.
+  // One byte more than may be kept: the encoder then marks the text as cut.
   return found.sizeBytes > maxBytes ? Buffer.concat([found.bytes, Buffer.alloc(1)]) : found.bytes
 }

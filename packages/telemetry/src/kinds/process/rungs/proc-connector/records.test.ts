@@ -91,10 +91,10 @@ test('a process ends with its last thread', async (t) => {
   ]
   for (const { name, messages, lives } of cases) {
     await t.test(name, () => {
-      const told = processEvents(eventsOf(messages).events).map(({ actions, process }) =>
+      const found = processEvents(eventsOf(messages).events).map(({ actions, process }) =>
         actions.includes('exit') ? `exit ${process.exitCode}` : actions.join(),
       )
-      assert.deepEqual(told, lives)
+      assert.deepEqual(found, lives)
     })
   }
 })
@@ -110,7 +110,7 @@ test('what is gone from /proc is absent, and counted', () => {
   assert.ok(process.startTimeNs !== undefined)
 })
 
-test('threads are told when they are asked for', () => {
+test('threads are reported when they are asked for', () => {
   const messages = [fork(), threadFork(), exit(THREAD, 0x100), exit(PID, 0)]
   const { events } = eventsOf(messages, [], { threads: true })
   const threads = events.filter((event) => event.kind === 'thread')
@@ -123,47 +123,47 @@ test('threads are told when they are asked for', () => {
   )
 })
 
-test('kernel threads are told when they are asked for', () => {
+test('kernel threads are reported when they are asked for', () => {
   const messages = [message({ kind: 'fork', ppid: 2 }), exit(PID, 0)]
   assert.equal(eventsOf(messages).events.length, 0)
   assert.equal(eventsOf(messages, [], { kernelThreads: true }).events.length, 2)
 })
 
-test('what /proc shows of a living process is not told when it is newer than the record', async (t) => {
+test('what /proc shows of a living process is left out if it is newer than the record', async (t) => {
   const { pid } = process
   const now = clockNs('boottime')
   const own = (parts: Parts): TimedMessage => ({ ...message({ pid, tid: pid, ...parts }), timeNs: now })
   const uid = process.getuid!()
-  const cases: { name: string; message: TimedMessage; later: TimedMessage[]; told: unknown[] }[] = [
-    { name: 'nothing later', message: own({ kind: 'exec' }), later: [], told: [true, true, uid] },
+  const cases: { name: string; message: TimedMessage; later: TimedMessage[]; expected: unknown[] }[] = [
+    { name: 'nothing later', message: own({ kind: 'exec' }), later: [], expected: [true, true, uid] },
     {
       name: 'a later exec',
       message: own({ kind: 'exec' }),
       later: [own({ kind: 'exec' })],
-      told: [false, false, uid],
+      expected: [false, false, uid],
     },
     {
       name: 'later ids',
       message: own({ kind: 'exec' }),
       later: [own({ kind: 'gid', realId: 0, effectiveId: 0 })],
-      told: [true, true, undefined],
+      expected: [true, true, undefined],
     },
     {
-      name: 'other ids than the message tells',
+      name: 'other ids than those in the message',
       message: own({ kind: 'uid', realId: 77, effectiveId: 77 }),
       later: [],
-      told: [false, true, undefined],
+      expected: [false, true, undefined],
     },
   ]
-  for (const { name, message: first, later, told } of cases) {
+  for (const { name, message: first, later, expected } of cases) {
     await t.test(name, () => {
       const { process: shown } = processEvents(eventsOf([first], later).events)[0]!
-      assert.deepEqual([shown.argv !== undefined, shown.comm !== undefined, shown.uid], told)
+      assert.deepEqual([shown.argv !== undefined, shown.comm !== undefined, shown.uid], expected)
     })
   }
 })
 
-test('a new name is told', () => {
+test('a new name is reported', () => {
   const forked = fork()
   const renamed = message({ kind: 'comm', comm: Buffer.from('renamed') })
   const ofThread = message({ kind: 'comm', tid: THREAD, comm: Buffer.from('thread') })

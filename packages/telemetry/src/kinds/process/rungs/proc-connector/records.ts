@@ -47,7 +47,7 @@ interface Draft {
 }
 
 export class ProcConnectorRecords implements Maker<TimedMessage> {
-  /** Records that lack facts because their process was gone before it could be looked at. */
+  /** Records that lack facts because their process was gone before it could be read. */
   unenriched = 0
   readonly #settings: Settings
   readonly #records: RecordWriter
@@ -104,8 +104,8 @@ export class ProcConnectorRecords implements Maker<TimedMessage> {
   }
 
   /**
-   * No message waits: a process whose first thread has ended, and which is gone, has ended with that. Otherwise
-   * its last thread would have told; that message was lost.
+   * Called when no message waits. A process that is gone and whose first thread has ended is reported as ended then:
+   * the message of its last thread was lost.
    */
   idle(): void {
     for (const process of this.#leaderless) {
@@ -156,7 +156,7 @@ export class ProcConnectorRecords implements Maker<TimedMessage> {
       statStartNs: found?.startBootNs,
       ppid,
       pgid: found?.pgid,
-      // Only setsid(2) changes it, and that is told.
+      // Only setsid(2) changes it, and that is reported.
       sid: found?.sid ?? this.#live.get(ppid)?.sid,
       kernelThread: found?.kernelThread ?? ppid === KTHREADD,
       tids: new Map(),
@@ -277,7 +277,7 @@ export class ProcConnectorRecords implements Maker<TimedMessage> {
     }
   }
 
-  #idChange(message: TimedMessage, what: number, told: ProcIdMessage | undefined): Draft['write'] {
+  #idChange(message: TimedMessage, what: number, ids: ProcIdMessage | undefined): Draft['write'] {
     const process = this.#processOf(message)
     const found = this.#find(message)
     if (what === PROC_EVENT_SID && process !== undefined) {
@@ -286,7 +286,7 @@ export class ProcConnectorRecords implements Maker<TimedMessage> {
     }
     if (process !== undefined && !this.#isWanted(process)) return undefined
     return (stale) => {
-      const tooNew = told === undefined || agrees(found, told) ? stale : stale | STALE_BY_IDS
+      const tooNew = ids === undefined || agrees(found, ids) ? stale : stale | STALE_BY_IDS
       const identity = this.#identity(message, process, found, tooNew)
       if (what === PROC_EVENT_SID) {
         Object.assign(identity, { pgid: message.pid, sid: message.pid })
@@ -309,7 +309,7 @@ export class ProcConnectorRecords implements Maker<TimedMessage> {
     }
   }
 
-  /** The identity in a record: what the messages told, and what was found. */
+  /** The identity in a record: from the messages, and from what was found in /proc. */
   #identity(
     { pid, tid }: TimedMessage,
     process: LiveProcess | undefined,
@@ -352,7 +352,7 @@ export class ProcConnectorRecords implements Maker<TimedMessage> {
 }
 
 /**
- * The kernel tells of a fork a moment after it took the time of the start, of which /proc shows the tick: both
+ * The kernel reports a fork a moment after it took the time of the start, of which /proc shows the tick: both
  * together are exact to the tick, and nearly so within it.
  */
 function startOf(timeNs: bigint, found: Found | undefined): bigint {
@@ -382,7 +382,7 @@ function addChanges(changed: Map<number, number>, tid: number, changes: number):
   if (changes !== 0) changed.set(tid, (changed.get(tid) ?? 0) | changes)
 }
 
-/** Whether /proc shows the ids that the message told: else others came after them. */
+/** Whether /proc shows the ids of the message: if not, they have changed again since. */
 function agrees(found: Found | undefined, { kind, realId, effectiveId }: ProcIdMessage): boolean {
   return kind === 'uid'
     ? found?.uid === realId && found.euid === effectiveId

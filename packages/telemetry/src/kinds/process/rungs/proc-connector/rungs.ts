@@ -55,7 +55,7 @@ export function procConnectorRungs(surroundings: Surroundings<ProcessSettings>) 
       lacks: [
         {
           what: 'commChange through /proc',
-          reason: 'before Linux 5.16 no message tells of names that are written to /proc/PID/comm',
+          reason: 'before Linux 5.16 no message reports names that are written to /proc/PID/comm',
           until: '5.16',
         },
       ],
@@ -83,16 +83,16 @@ export function procConnectorRungs(surroundings: Surroundings<ProcessSettings>) 
   } satisfies Record<string, ProcConnectorRung>
 }
 
-const NO_USAGE: Lack = { what: 'usage', reason: 'the proc connector does not tell what a process used' }
+const NO_USAGE: Lack = { what: 'usage', reason: 'the proc connector does not report what a process used' }
 
 const SHORT_LIVED: Lack = {
   what: 'facts of short-lived processes',
   reason:
-    'the proc connector tells only pids, parents, status, names and real and effective ids; the rest is read ' +
+    'the proc connector reports only pids, parents, status, names and real and effective ids; the rest is read ' +
     'from /proc, where a process that ends at once is not found any more: stats().unenriched counts them',
 }
 
 /** Why there is no rung for other facts. */
 export const PROC_CONNECTOR_LACKING = {
-  failedExecs: 'the proc connector tells only of execs that succeeded',
+  failedExecs: 'the proc connector reports only execs that succeeded',
 } as const
