@@ -1,4 +1,4 @@
-/** The same storm through every backend: what was told, what was declared lost, and what it cost. */
+/** The same storm through every backend: what was reported, what was declared lost, and what it cost. */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { AuditControl } from '../packages/ebpf/dist/index.js'
@@ -52,9 +52,9 @@ function accountRow({ backend, refusal, produced, delivered, ringFull, rejected,
 function processRow(result, count) {
   const { backend, refusal, whole, partly, missed, bare, unenriched, stormCpuMs, wallMs } = result
   if (refusal !== undefined) return [backend, ...new Array(8).fill('–')]
-  const told =
+  const found =
     backend === NONE ? new Array(6).fill('') : [whole, partly, missed, bare, unenriched, cpuOf(result)]
-  return [backend, ...told, (stormCpuMs / (count / 1000)).toFixed(1), wallMs.toFixed(0)]
+  return [backend, ...found, (stormCpuMs / (count / 1000)).toFixed(1), wallMs.toFixed(0)]
 }
 
 /** Per 1,000 processes that the queue saw: others start some too. */
@@ -77,7 +77,7 @@ export async function backends({ quick, audit }) {
           'ring full',
           'rejected',
           'skipped runs',
-          'told as lost',
+          'reported lost',
           'produced − delivered − lost',
         ],
         rows: opened.map(accountRow),
@@ -86,7 +86,7 @@ export async function backends({ quick, audit }) {
         title: `The ${count} processes of the storm, each a fork, an exec and an exit`,
         columns: [
           'backend',
-          'told whole',
+          'whole',
           'in part',
           'not at all',
           'facts missing',

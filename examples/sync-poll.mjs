@@ -20,5 +20,5 @@ for (let turn = 1; turn <= 5; turn++) {
 // What is still held comes at once; nothing comes after it.
 take(quark.finish(), 'the end')
 
-for (const [pid, when] of ours) console.log(`child ${pid}: told at ${when}`)
+for (const [pid, when] of ours) console.log(`child ${pid}: delivered at ${when}`)
 await quark.close()

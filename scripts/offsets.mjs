@@ -1,6 +1,6 @@
 // Makes an entry of the table of known offsets, for kernels that carry no BTF. See docs/offsets.md.
 //   node scripts/offsets.mjs FILE NAME [RELEASE] [--add]
-// FILE is raw BTF, a vmlinux with BTF, or a bootable kernel image, which also tells its RELEASE. NAME says who built
+// FILE is raw BTF, a vmlinux with BTF, or a bootable kernel image, which also has its RELEASE. NAME says who built
 // the kernel. With --add the entry goes into the table of the package, in place of one for the same kernel.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -19,7 +19,7 @@ if (file === undefined || name === undefined || positionals.length > 3) {
 const image = readImage(readFileSync(file))
 const release = givenRelease ?? image.release
 if (release === undefined) {
-  console.error(`Cannot tell which kernel ${file} describes: give its RELEASE, as uname -r prints it`)
+  console.error(`Cannot find out which kernel ${file} describes: give its RELEASE, as uname -r prints it`)
   process.exit(1)
 }
 const entry = makeOffsetEntry(Btf.parse(image.btf, file), { name, release })

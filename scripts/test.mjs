@@ -121,7 +121,7 @@ async function runGuests() {
   failed += Number(guestsFailed ?? 1)
   skipped += Number(guestsSkipped)
   const notFetched = said.split('\n').filter((line) => line.startsWith('- not fetched: ')).length
-  // A machine without a network is told so above, and has not passed on those kernels; others have.
+  // Without a network kernels are not fetched, which is reported above; the others still count.
   if (code !== 0 && guestsFailed === '0' && notFetched === 0) failed += 1
   return notFetched
 }

@@ -1,4 +1,4 @@
-/** What the console of a guest says about its tests. */
+/** What the console of a guest reports about its tests. */
 
 /** The test that runs the scenario through each backend: its file, and what its name begins with. */
 const SCENARIOS = {
@@ -23,13 +23,13 @@ export function readRun(said, files) {
   const ends = new Map(
     values('end').map((line) => [line.slice(line.indexOf(' ') + 1), Number(line.split(' ')[0])]),
   )
-  const told = [...values('pass'), ...failures, ...values('skip')]
+  const reported = [...values('pass'), ...failures, ...values('skip')]
   for (const file of files) {
     const end = ends.get(file)
     if (end === undefined) failures.push(`${file}: not run to its end`)
     else if (end !== 0 && !failures.some((failure) => failure.startsWith(`${file}: `))) {
       failures.push(`${file}: ended with ${end === 143 ? 'the time limit' : end}`)
-    } else if (!told.some((line) => line.startsWith(`${file}: `))) failures.push(`${file}: no test ran`)
+    } else if (!reported.some((line) => line.startsWith(`${file}: `))) failures.push(`${file}: no test ran`)
   }
   const support = values('support').at(-1)
   if (support === undefined) failures.push('support.mjs: not run to its end')

@@ -15,13 +15,13 @@ const MISSING_HEAD = ['kernel', 'missing', 'reason']
  * @param which stands behind the numbers of tests, when not all were run
  */
 export function writeSupportTable(path, runs, which) {
-  const told = runs.filter(({ support }) => support !== undefined)
-  if (told.length === 0 || !existsSync(path)) return
+  const known = runs.filter(({ support }) => support !== undefined)
+  if (known.length === 0 || !existsSync(path)) return
   let text = readFileSync(path, 'utf8')
-  text = replaceTable(text, 'facts', HEAD, told, (run) => factRows(run, which))
-  text = replaceTable(text, 'backends', BACKENDS_HEAD, told.filter(isTested), backendRows)
-  text = replaceTable(text, 'missing', MISSING_HEAD, told, missingRows)
-  text = replaceTable(text, 'features', FEATURES_HEAD, told, featureRows)
+  text = replaceTable(text, 'facts', HEAD, known, (run) => factRows(run, which))
+  text = replaceTable(text, 'backends', BACKENDS_HEAD, known.filter(isTested), backendRows)
+  text = replaceTable(text, 'missing', MISSING_HEAD, known, missingRows)
+  text = replaceTable(text, 'features', FEATURES_HEAD, known, featureRows)
   writeFileSync(path, text)
 }
 

@@ -14,7 +14,7 @@ const ELF_MAGIC = 0x464c457f
 const BTF_START = Buffer.from([0x9f, 0xeb, 1, 0, 24, 0, 0, 0])
 
 /**
- * The BTF in a file, and the release of the kernel where the file tells it. Raw BTF and ELF files are given back as
+ * The BTF in a file, and the release of the kernel if the file has it. Raw BTF and ELF files are returned as
  * they are; images are unpacked.
  *
  * @returns {{ btf: Buffer, release?: string }}

@@ -18,27 +18,27 @@ set -u
 cd "$SCENARIO_DIR" || exit 1
 sh=$(readlink -f /bin/sh)
 
-# ---- telling ---------------------------------------------------------------------------------------------
+# ---- reporting -------------------------------------------------------------------------------------------
 
 # STEP PID MEMBERS: adds a line; MEMBERS is the inside of a JSON object.
-tell() {
+report() {
   printf '{"step":"%s","pid":%s,%s}\n' "$1" "$2" "$3" >>"$SCENARIO_TRUTH"
 }
 
-# STEP PID [JSON]: what /proc tells of a sleeping test program, and what JSON adds.
+# STEP PID [JSON]: what /proc has of a sleeping test program, and what JSON adds.
 observe() {
   "$SCENARIO_NODE" "$SCENARIO_STEP" observe "$1" "$2" "${3:-{\}}"
 }
 
-# STEP PID: waits, and tells how it ended.
+# STEP PID: waits, and reports how it ended.
 ended() {
   code=0
   wait "$2" 2>/dev/null || code=$?
   # Shells add 128 to the number of a signal, and there are 64 signals.
   if [ "$code" -gt 128 ] && [ "$code" -le 192 ]; then
-    tell "$1" "$2" "\"exitSignal\":$((code - 128))"
+    report "$1" "$2" "\"exitSignal\":$((code - 128))"
   else
-    tell "$1" "$2" "\"exitCode\":$code"
+    report "$1" "$2" "\"exitCode\":$code"
   fi
 }
 
@@ -59,7 +59,7 @@ run() {
   for argument; do
     arguments="$arguments${arguments:+,}\"$argument\""
   done
-  tell "$step" "$pid" "$own,\"exe\":\"$exe\",\"comm\":\"$comm\",\"argv\":[$arguments]"
+  report "$step" "$pid" "$own,\"exe\":\"$exe\",\"comm\":\"$comm\",\"argv\":[$arguments]"
   ended "$step" "$pid"
 }
 
@@ -122,12 +122,12 @@ finish sigkill $!
 # The shell forks, fails to execute, and ends: what ends is still the shell.
 "$SCENARIO_DIR/absent" 2>/dev/null &
 pid=$!
-tell not-found "$pid" "$own,\"execs\":0,\"exe\":\"$sh\",\"argv\":[\"/bin/sh\",\"$SCENARIO_SCRIPTS/scenario.sh\"]"
+report not-found "$pid" "$own,\"execs\":0,\"exe\":\"$sh\",\"argv\":[\"/bin/sh\",\"$SCENARIO_SCRIPTS/scenario.sh\"]"
 ended not-found "$pid"
 
 (exit 5) &
 pid=$!
-tell subshell "$pid" "$own,\"execs\":0,\"exe\":\"$sh\",\"argv\":[\"/bin/sh\",\"$SCENARIO_SCRIPTS/scenario.sh\"]"
+report subshell "$pid" "$own,\"execs\":0,\"exe\":\"$sh\",\"argv\":[\"/bin/sh\",\"$SCENARIO_SCRIPTS/scenario.sh\"]"
 ended subshell "$pid"
 
 read -r pattern </proc/sys/kernel/core_pattern
@@ -136,7 +136,7 @@ case $pattern in
   *)
     (ulimit -c unlimited && exec "$SCENARIO_BIN/spawn-segv" >core-report) &
     pid=$!
-    tell core "$pid" "$own,\"exe\":\"$SCENARIO_BIN/spawn-segv\""
+    report core "$pid" "$own,\"exe\":\"$SCENARIO_BIN/spawn-segv\""
     ended core "$pid"
     "$SCENARIO_NODE" "$SCENARIO_STEP" chain core "$pid" core-report
     ;;
@@ -175,12 +175,12 @@ printf '#!/bin/sh\nexit 4\n' >shell-script
 chmod 755 shell-script
 ./shell-script a b 2>/dev/null &
 pid=$!
-tell shell-script "$pid" "$own,\"exe\":\"$sh\",\"comm\":\"shell-script\",\"argv\":[\"/bin/sh\",\"./shell-script\",\"a\",\"b\"]"
+report shell-script "$pid" "$own,\"exe\":\"$sh\",\"comm\":\"shell-script\",\"argv\":[\"/bin/sh\",\"./shell-script\",\"a\",\"b\"]"
 ended shell-script "$pid"
 
 "$SCENARIO_BIN/chain-3" >chain-report &
 pid=$!
-tell vfork-chain "$pid" "$own,\"exe\":\"$SCENARIO_BIN/chain-3\""
+report vfork-chain "$pid" "$own,\"exe\":\"$SCENARIO_BIN/chain-3\""
 ended vfork-chain "$pid"
 "$SCENARIO_NODE" "$SCENARIO_STEP" chain vfork-chain "$pid" chain-report
 
@@ -191,7 +191,7 @@ if setsid=$(path_of setsid); then
   read -r pid <daemon-pid || true
   observe daemon "$pid" "{\"execs\":2,\"idChange\":{\"changed\":[\"sid\"],\"from\":{$sids}}}"
   kill -TERM "$pid"
-  tell daemon "$pid" '"exitSignal":15'
+  report daemon "$pid" '"exitSignal":15'
   # It is nobody's child here: it is over when it is gone, or nobody's business but init's.
   while read -r line 2>/dev/null </proc/"$pid"/stat; do
     case $line in *') Z '*) break ;; esac
@@ -215,7 +215,7 @@ fi
 finish rename $! '{"commChanges":1}'
 /bin/sh -c 'printf shell-renamed >/proc/self/comm; exit 0' &
 pid=$!
-tell comm-file "$pid" "$own,\"exe\":\"$sh\",\"comm\":\"shell-renamed\",\"commChanges\":1"
+report comm-file "$pid" "$own,\"exe\":\"$sh\",\"comm\":\"shell-renamed\",\"commChanges\":1"
 ended comm-file "$pid"
 
 # ---- places ----------------------------------------------------------------------------------------------
@@ -294,5 +294,5 @@ else
   left_out 'a pid that is used again' 'the kernel was built without CONFIG_CHECKPOINT_RESTORE'
 fi
 
-tell scenario $$ "$own,\"ppid\":$PPID,\"exe\":\"$sh\",\"exitCode\":0"
+report scenario $$ "$own,\"ppid\":$PPID,\"exe\":\"$sh\",\"exitCode\":0"
 exit 0

@@ -1,5 +1,5 @@
 /**
- * Tells through which hook each fact is learnt on this kernel, which features of quark-ebpf it has, and which backends
+ * Reports through which hook each fact is learnt on this kernel, which features of quark-ebpf it has, and which backends
  * can be opened.
  */
 import { FEATURE_NAMES, probeFeature } from 'quark-ebpf'
