@@ -11,7 +11,7 @@ const SETTLE_MS = 500
 /**
  * Starts quark-mon with its output thrown away, and waits until it watches.
  *
- * @returns its pid, and `stop`, which answers what it wrote to standard error
+ * @returns its pid, and `stop`, which returns what it wrote to standard error
  */
 export async function startAgent(args) {
   const child = spawn(process.execPath, [QUARK_MON, '--verbose', ...args], {

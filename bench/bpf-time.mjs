@@ -17,7 +17,7 @@ import { makeDirectory, spawnProgram, writeProgram, writeTrue } from './programs
 const STATS_FILE = '/proc/sys/kernel/bpf_stats_enabled'
 /** As `quark-mon` has it. */
 const RING_SIZE_BYTES = 2 << 20
-/** Between two looks of the reader, of which there is one in 100 ms: 1,500 processes a second. */
+/** Processes between two drains; with a poll every 100 ms these are 1,500 processes a second. */
 const STORM = 150
 const ENV = Array.from({ length: 30 }, (_, i) => `VARIABLE_${i}=${'value '.repeat(5)}${i}`)
 const AIM_NS = 2500
@@ -98,7 +98,7 @@ const VARIANTS = [
   { name: '--usage, direct', attach: () => attachProbes(probesOf({ usage: true }), 'direct') },
 ]
 
-/** ns per run of each program while storms run, and the reader looks in between. */
+/** ns per run of each program while storms run; the ring is drained in between. */
 function measure({ attach }, storm, storms) {
   const { programs, read, close } = attach()
   try {

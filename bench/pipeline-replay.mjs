@@ -101,7 +101,7 @@ const pipeline = new Pipeline(
 let round = 0
 
 /**
- * Feeds all records and hands the events to `take`; answers ms by the clock, and of CPU time of all threads.
+ * Feeds all records and passes the events to `take`; returns ms by the clock, and of CPU time of all threads.
  * What is still held comes out in the next pass.
  */
 function pass(take) {

@@ -25,7 +25,7 @@ export function makeDirectory() {
   return path
 }
 
-/** Writes a program and answers its path. */
+/** Writes a program and returns its path. */
 export function writeProgram(directory, name, bytes) {
   const path = join(directory, name)
   writeFileSync(path, bytes, { mode: 0o755 })
@@ -99,7 +99,7 @@ class Image {
   machine = machineOf()
   #constants = Buffer.alloc(0)
 
-  /** Adds bytes on an 8-byte boundary and answers their address. */
+  /** Adds bytes on an 8-byte boundary and returns their address. */
   place(bytes) {
     const address = Number(BASE_ADDRESS) + HEADERS_SIZE_BYTES + this.#constants.length
     const padding = Buffer.alloc((8 - (bytes.length % 8)) % 8)

@@ -1,7 +1,7 @@
 /**
  * Results as Markdown.
  *
- * A bench answers `{ tables, notes, figures }`. A table is `{ title, columns, rows }`; a figure is
+ * A bench returns `{ tables, notes, figures }`. A table is `{ title, columns, rows }`; a figure is
  * `{ name, value, aim, isReached }`, the last two absent when nothing was aimed at.
  */
 

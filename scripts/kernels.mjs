@@ -142,7 +142,7 @@ async function runGuest(guest) {
   return run
 }
 
-/** Runs all guests, so many at once; answers in the order in which they were given. */
+/** Runs all guests, so many at once; returns results in the order in which they were given. */
 async function runAll(guests) {
   const runs = []
   let next = 0

@@ -104,7 +104,7 @@ async function runFiles(files, concurrency) {
   })
 }
 
-/** Other kernels, and the host's own in other moods: docs/kernels.md. Their tests count as any. */
+/** Other kernels, and some of them with lockdown: docs/kernels.md. Their tests count as any. */
 async function runGuests() {
   const child = spawn(node, ['scripts/kernels.mjs', '--ci', '--no-build'], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -14,7 +14,7 @@ const MACHINES = {
 }
 
 /**
- * Boots the kernel with the image as its root, writes the console to `log`, and answers what it said. Test files that
+ * Boots the kernel with the image as its root, writes the console to `log`, and returns its output. Test files that
  * match `leaveOut` are not run. It has one CPU unless more are asked for: then newer kernels die now and then, because
  * QEMU imitates changes of running code badly.
  */

@@ -15,7 +15,7 @@ export function debianArch(arch) {
   return DEBIAN_ARCH[arch]
 }
 
-/** Runs a command and answers its output, or undefined when it failed. */
+/** Runs a command and returns its output, or undefined if it failed. */
 export function output(command, args, options = {}) {
   const { status, stdout } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 64 << 20, ...options })
   return status === 0 ? stdout : undefined
@@ -107,7 +107,7 @@ export class Suite {
     mkdirSync(join(this.#folder, 'cache/archives/partial'), { recursive: true })
     writeFileSync(join(this.#folder, 'status'), '')
     writeFileSync(join(this.#folder, 'sources.list'), this.#sourceLines().join('\n'))
-    // A part that does not answer is a warning only: what matters is whether the package is found then.
+    // A part of the archive that is not reached is only a warning: what matters is whether the package is found.
     if (output('apt-get', [...this.#options, 'update']) === undefined) {
       throw new NotFetched(`apt-get update failed for Debian ${this.name}`)
     }

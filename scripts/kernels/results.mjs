@@ -12,7 +12,7 @@ const SCENARIOS = {
 const MAX_EXPLANATION_LINES = 60
 
 /**
- * Counts tests. A file that said nothing, ended badly without a failed test, or was not reached is a failure: a
+ * Counts tests. A file that reported nothing, ended badly without a failed test, or was not reached is a failure: a
  * guest that stops early must not look as if it had passed.
  */
 export function readRun(said, files) {

@@ -12,7 +12,7 @@ const root = resolve(import.meta.dirname, '../..')
 const folder = mkdtempSync(join(tmpdir(), 'quark-walls-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Writes a file and answers its path. */
+/** Writes a file and returns its path. */
 function plant(path, text) {
   const file = join(folder, path)
   mkdirSync(dirname(file), { recursive: true })
