@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { kernelBtf } from '../kernel/btf.js'
 import { type Probe } from '../probe/index.js'
@@ -51,6 +52,8 @@ async function interrupted(
     const evidence = new Evidence(probes, CALLER_ARGV)
     using session = ProbeSession.open({ btf: kernelBtf(), ringSizeBytes: 1 << 22, ...options }, probes)
     for (const loaded of probes.map((one) => session.load(one))) loaded.attach()
+    // Between the attaching of a program and that of its stand-in, and at their end, nothing makes up for skipped runs.
+    const missed = session.recursionMisses()
     const timers = PERIODS_US.map((period) => interruptCpu(BUSY_CPU, period))
     const end = performance.now() + RUN_MS
     while (performance.now() < end) {
@@ -58,15 +61,12 @@ async function interrupted(
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
     for (const timer of timers) timer.close()
+    const recursionMisses = session.recursionMisses() - missed
+    const skipped = sum(session.attached.map(({ info }) => info().recursionMisses)) - missed
     session.detach()
     session.drain(evidence)
-    return {
-      evidence,
-      ...session.counters(),
-      nestingMisses: session.nestingMisses(),
-      skipped: sum(session.attached.map(({ info }) => info().recursionMisses)),
-      recursionMisses: session.recursionMisses(),
-    }
+    const nestingMisses = session.nestingMisses()
+    return { evidence, ...session.counters(), nestingMisses, skipped, recursionMisses }
   } finally {
     caller.kill('SIGKILL')
     await once(caller, 'exit')
@@ -135,17 +135,24 @@ kernelTest('a record too large for the other levels is made on the first one onl
 })
 
 kernelTest('a stand-in makes up for the run of its own program that it interrupts', '6.10', async (t) => {
-  let [skipped, stoodIn, nested] = [0, 0, 0]
-  // That a softirq gives memory back, and interrupts the program of a task that does, is rare.
-  for (let round = 0; round < 20 && stoodIn < 5; round += 1) {
-    const outcome = await interrupted({ preemptible: true }, () => [freeProbe], OPENS)
-    expectWhole(outcome)
-    skipped += outcome.skipped
-    stoodIn += outcome.skipped - outcome.recursionMisses
-    // A program never interrupts itself: what is on another level was recorded by the stand-in.
-    nested += sum(outcome.evidence.levels.slice(1))
+  // Processes that end are given back by softirqs.
+  const storm = spawn('sh', ['-c', 'while :; do /bin/true; done'], { stdio: 'ignore' })
+  try {
+    let [skipped, missed, nested] = [0, 0, 0]
+    for (let round = 0; round < 10 && skipped < 20; round += 1) {
+      const outcome = await interrupted({ preemptible: true }, () => [freeProbe], OPENS)
+      expectWhole(outcome)
+      skipped += outcome.skipped
+      missed += outcome.recursionMisses
+      // A program never interrupts itself: what is on another level was recorded by the stand-in.
+      nested += sum(outcome.evidence.levels.slice(1))
+    }
+    const found = `${skipped} runs were skipped, ${missed} lost, ${nested} records on other levels`
+    t.diagnostic(found)
+    assert.ok(skipped > 0, 'nothing was interrupted')
+    assert.ok(missed < skipped / 2, found)
+  } finally {
+    storm.kill('SIGKILL')
+    await once(storm, 'exit')
   }
-  t.diagnostic(`${skipped} runs were skipped, ${stoodIn} made up for, ${nested} records on other levels`)
-  assert.ok(skipped > 0, 'nothing was interrupted')
-  assert.ok(stoodIn > 0 && nested > 0)
 })

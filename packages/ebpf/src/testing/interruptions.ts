@@ -115,7 +115,7 @@ export const softirqProbe = probe(
 export const hardirqProbe = probe(
   {
     name: 'i_hardirq',
-    hook: tracepoint('hrtimer_expire_entry', [struct('hrtimer', 'timer'), pointer('now')]),
+    hook: tracepoint('hrtimer_expire_entry', [struct('hrtimer', 'timer')]),
     record: record(HARDIRQ, 'hardirq', { mark: u32, padding: u64, end: u32 }),
   },
   () => ({ fill: { mark: markOf(HARDIRQ), padding: markOf(HARDIRQ), end: markOf(HARDIRQ) } }),
