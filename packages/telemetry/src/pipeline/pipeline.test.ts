@@ -200,6 +200,24 @@ test('losses are reported where they happened', async (t) => {
       '30 fork 3',
     ])
   })
+  await t.test('a gap in the numbers of a lane: a level of a CPU, or of no CPU', () => {
+    const events = eventsOf(testPipeline({ lanes: { cpus: 4, levels: 3 } }), [
+      record('fork', 10, who(1), { cpu: 1, seq: 2 }),
+      record('fork', 20, who(2), { cpu: 4 + 1, seq: 3 }),
+      record('fork', 30, who(3), { cpu: 8 + 3, seq: 4 }),
+      record('fork', 40, who(4), { cpu: 12, seq: 5 }),
+    ])
+    assert.deepEqual(summaryOf(events), [
+      '10 lost ringFull 1 1',
+      '10 fork 1',
+      '20 lost ringFull 2 1',
+      '20 fork 2',
+      '30 lost ringFull 3 3',
+      '30 fork 3',
+      '40 lost ringFull 4 -',
+      '40 fork 4',
+    ])
+  })
   await t.test('broken records, reported once for many', () => {
     const pipeline = testPipeline()
     const broken = record('fork', 11, who(9), { seq: 2 }).subarray(0, 40)

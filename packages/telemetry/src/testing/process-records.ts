@@ -66,6 +66,8 @@ export function strings(...texts: string[]): Uint8Array {
 }
 
 export interface TestPipelineOptions {
+  /** As the pipeline has them; one for each of any number of CPUs when absent. */
+  readonly lanes?: { readonly cpus: number; readonly levels: number }
   readonly kinds?: readonly Kind[]
   readonly aggregation?: AggregationTable
   readonly maxLength?: number
@@ -91,6 +93,7 @@ export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
       maxBufferBytes: options.maxBufferBytes ?? 16 << 20,
       holdMs: options.holdMs ?? 1000,
       releaseEarly: options.releaseEarly ?? true,
+      ...options.lanes,
     },
     worldOf(options.kinds ?? kinds, { settings, timeBase, hierarchy: undefined }),
   )
