@@ -14,7 +14,7 @@ import {
   interruptCpu,
   OPENS,
   softirqProbe,
-  spawnCaller,
+  startCaller,
   SYSTEM_CALLS,
   TASK,
 } from '../testing/interruptions.js'
@@ -45,9 +45,8 @@ async function interrupted(
   probesFor: (pid: number) => readonly Probe[],
   script: string = SYSTEM_CALLS,
 ): Promise<Outcome> {
-  const caller = spawnCaller(BUSY_CPU, script)
+  const caller = await startCaller(BUSY_CPU, script)
   try {
-    await once(caller, 'spawn')
     const probes = probesFor(caller.pid ?? 0)
     const evidence = new Evidence(probes, CALLER_ARGV)
     using session = ProbeSession.open({ btf: kernelBtf(), ringSizeBytes: 1 << 22, ...options }, probes)

@@ -1,6 +1,8 @@
 /** Programs that interrupt each other, and the records that show whether that harmed them. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import {
   bytesTail,
@@ -31,6 +33,7 @@ import { perfEventOpen } from '../sys/libc.js'
 import { checked } from '../sys/permission.js'
 import type { Task } from './process-probes.js'
 
+const START_MS = 30_000
 const PERF_TYPE_SOFTWARE = 1
 const PERF_ATTR_BYTES = 64
 const PERF_FLAG_FD_CLOEXEC = 8
@@ -70,9 +73,17 @@ export const OPENS =
   "const { openSync, closeSync } = require('node:fs'); for (;;) closeSync(openSync('/proc/self/stat'))"
 
 /** A process that does nothing but system calls, on one CPU. */
-export function spawnCaller(cpu: number, script: string): ChildProcess {
+export async function startCaller(cpu: number, script: string): Promise<ChildProcess> {
   const call = [process.execPath, '-e', script, LONG_ARGUMENT]
-  return spawn('taskset', ['-c', String(cpu), ...call], { stdio: 'ignore' })
+  const caller = spawn('taskset', ['-c', String(cpu), ...call], { stdio: 'ignore' })
+  await once(caller, 'spawn')
+  // taskset has arguments of its own until it executes the other program.
+  const end = performance.now() + START_MS
+  while (!readFileSync(`/proc/${caller.pid}/cmdline`, 'latin1').startsWith(process.execPath)) {
+    if (performance.now() > end) throw new Error('taskset does not execute the program')
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  return caller
 }
 
 const callRecord = record(TASK, 'call', {
@@ -199,7 +210,7 @@ export class Evidence implements RecordSink {
   }
 }
 
-/** The argv of what `spawnCaller` starts. */
+/** The argv of what `startCaller` starts with `SYSTEM_CALLS`. */
 export const CALLER_ARGV = [process.execPath, '-e', SYSTEM_CALLS, LONG_ARGUMENT]
 
 /** The CPU that a test can keep busy beside itself. */
