@@ -1,4 +1,4 @@
-/** Watches a storm through one backend and writes what came of it as JSON: BACKEND COUNT. */
+/** Watches a storm through one backend and writes the result as JSON: BACKEND COUNT. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Quark, QuarkError } from '../packages/telemetry/dist/index.js'
 import {
@@ -13,7 +13,7 @@ import { makeDirectory } from './programs.mjs'
 
 /** The start is over: code is compiled, and its garbage is gone. */
 const SETTLE_MS = 500
-/** So long nothing may have come after the storm. */
+/** The storm is over once no event has come for so long. */
 const QUIET_MS = 1500
 const WHOLE = `fork,exec,exit ${STORM_STATUS}`
 const FACTS = ['exe', 'argv', 'cwd', 'uid', 'capEffective']

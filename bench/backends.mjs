@@ -17,7 +17,7 @@ function watch(backend, count) {
   return { backend, ...JSON.parse(stdout) }
 }
 
-/** What a closed queue must have put back; undefined where there is no audit system. */
+/** The state of audit, which a closed queue must have restored; undefined if there is no audit system. */
 function auditState() {
   let control
   try {

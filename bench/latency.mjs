@@ -29,7 +29,7 @@ const FOREVER = 1e9
 /** Latencies in ms. */
 async function measure(program, marker, { options, count }) {
   const clock = Clock.system()
-  // It lives on, and would be held for its hold time, and all others behind it, if its start were seen.
+  // If its start were seen, it would be held for the hold time, as it goes on, and delay all others.
   const child = spawn(program, [], { stdio: 'ignore', env: {} })
   const ended = once(child, 'exit')
   const quark = await Quark.open(options)

@@ -59,11 +59,11 @@ for (const { bytes, offset } of all) {
   perCpu.set(cpu, (perCpu.get(cpu) ?? 0) + 1)
 }
 
-/** So many passes have pids of their own; then they come round. */
+/** So many passes have pids of their own; then pids repeat. */
 const PID_ROUNDS = 16
 const PID_STEP = 1 << 17
 
-/** Makes the recording that of other processes, later: what a storm that never ends would go on with. */
+/** Moves the recording to later times and other pids, as the next part of a storm that never ends. */
 function advance(round) {
   const pidStep = round % PID_ROUNDS === 0 ? -PID_STEP * (PID_ROUNDS - 1) : PID_STEP
   for (const { bytes, offset } of all) {
@@ -82,7 +82,7 @@ function advance(round) {
   for (const step of steps) step.nowNs += spanNs
 }
 
-/** Adds the span to a u64, without objects that the garbage collector would have to clear away. */
+/** Adds the span to a u64, without objects that the garbage collector would have to free. */
 function later(bytes, at) {
   const lo = bytes.readUInt32LE(at) + SPAN_LO
   const carry = lo >= 2 ** 32 ? 1 : 0

@@ -1,4 +1,4 @@
-/** How soon after its start quark-mon sees and reports. */
+/** Time from the start of quark-mon to its first events. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
@@ -82,7 +82,7 @@ export async function startUp({ quick }) {
           row('quark-mon: start to the beginning of the first process that it saw begin', (s) => s.seenMs),
           row('quark-mon: start to the report of that process', (s) => s.reportedMs),
           row('own program: start to its first line', (sample) => sample.boot),
-          row("own program: import( 'quark-telemetry')", (sample) => sample.importMs),
+          row("own program: import('quark-telemetry')", (sample) => sample.importMs),
           row('own program: Quark.open()', (sample) => sample.openMs),
           row('own program: Quark.open() again', (sample) => sample.openAgainMs),
         ],

@@ -1,4 +1,4 @@
-// Runs quark-mon doctor, as it was built, here and on other kernels, and writes what they say side by side into docs/doctor.md.
+// Runs quark-mon doctor, as it was built, here and on other kernels, and writes the results side by side into docs/doctor.md.
 //   node scripts/doctors.mjs [guest…]       a guest: version[:arch][:lockdown], such as 6.12:x64:confidentiality
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'

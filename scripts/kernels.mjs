@@ -15,7 +15,7 @@ import { readCommand, readRun } from './kernels/results.mjs'
 import { writeSupportTable } from './kernels/support-table.mjs'
 
 const CACHE = '.cache/kernels'
-/** Backends that the architecture and lockdown do not touch: another guest of CI shows them. */
+/** Backends that the architecture and lockdown do not affect: another guest of CI tests them. */
 const SOCKET_BACKENDS = /\/(audit\/audit|proc-connector\/proc-connector)\.kernel/
 /**
  * Kernels that are run when none is named: version, architecture, lockdown. With `--ci` those that every change is
@@ -41,7 +41,7 @@ const MATRIX = [
 const CI_FILES =
   /ebpf\/.*\/(session\/(session|rings|levels|hooks|results|dispatch|cgroup|iterator)|kernel\/features)\.kernel|\/backend\/(facts|ebpf\/ebpf|kprobe\/scenario|proc-connector\/proc-connector|audit\/audit)\.kernel|\/scenario\.kernel|\/doctor\.kernel/
 const CI_LIMIT_MS = 15 * 60_000
-/** Each has one CPU: with a CPU for each, they do not make each other slower. */
+/** Each has one CPU: with a CPU for each, they do not slow each other down. */
 const AT_ONCE = Math.max(1, Math.min(4, availableParallelism()))
 
 const { values, positionals } = parseArgs({

@@ -1,4 +1,4 @@
-// Runs the storm tests with 200,000 processes, or as many as the argument says.
+// Runs the storm tests with 200,000 processes, or as many as the argument.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 

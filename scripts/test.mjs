@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({
     unit: { type: 'boolean', default: false },
     kernel: { type: 'boolean', default: false },
     'no-checks': { type: 'boolean', default: false },
-    /** Leaves out the kernels that run as guests: minutes of many. */
+    /** Leaves out the kernels that run as guests: they take most of the time. */
     'no-guests': { type: 'boolean', default: false },
   },
 })
@@ -72,7 +72,7 @@ if (everything && !values['no-checks']) {
   if (built) check('the packed packages install and run', node, ['scripts/install-test.mjs'])
 }
 
-/** Removes what was built of sources that are gone: their tests would go on to run. */
+/** Removes what was built of sources that are gone: their tests would still run. */
 function prune() {
   for (const file of globSync('packages', /\/dist\/.*\.js$/)) {
     if (existsSync(file.replace('/dist/', '/src/').replace(/\.js$/, '.ts')) || file.includes('.bundle.'))
