@@ -35,7 +35,8 @@ import type { ProbeSession } from './session.js'
 
 expectNoLeaks()
 
-const SINCE = kernelPreempts() ? '6.10' : '5.8'
+/** `currentTask()` in programs of cgroups is tried from 6.1 on. */
+const SINCE = kernelPreempts() ? '6.10' : '6.1'
 const LOOPBACK = '127.0.0.1'
 /** Of the header of IPv4, and of UDP behind one without options. */
 const PROTOCOL = packet(9, 1)

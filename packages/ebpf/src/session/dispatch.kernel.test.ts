@@ -73,9 +73,11 @@ function work(): void {
 const WAYS = FLAVORS.flatMap((flavor: Flavor) => [true, false].map((shareCalls) => ({ flavor, shareCalls })))
 
 for (const { flavor, shareCalls } of WAYS) {
+  // `currentTask()` through BTF.
+  const since = flavor === 'direct' ? '5.11' : '5.8'
   const how = `${flavor}, ${shareCalls ? 'one program for all' : 'a program for each'}`
 
-  kernelTest(`probes see the system calls that they name, and no others (${how})`, '5.8', () => {
+  kernelTest(`probes see the system calls that they name, and no others (${how})`, since, () => {
     using session = openSession({ flavor, loop: 'bounded' }, { shareCalls })
     const counts = (): number[] => {
       work()
@@ -100,7 +102,7 @@ for (const { flavor, shareCalls } of WAYS) {
     assert.deepEqual(counts(), [0, 0, 0])
   })
 
-  kernelTest(`a call has its arguments and its result (${how})`, '5.8', () => {
+  kernelTest(`a call has its arguments and its result (${how})`, since, () => {
     using session = openSession({ flavor, loop: 'bounded' }, { shareCalls })
     session.attach(changed)
     session.attach(unlinked)
@@ -114,7 +116,7 @@ for (const { flavor, shareCalls } of WAYS) {
     ])
   })
 
-  kernelTest(`a call is seen before it begins, too (${how})`, '5.8', () => {
+  kernelTest(`a call is seen before it begins, too (${how})`, since, () => {
     const begun = probe(
       { name: 't_begun', hook: sysEnter(UNLINK), record: record(0x404, 'begun', { number: u32 }) },
       (_call, number) => ({ when: eq(pid, process.pid), fill: { number } }),
@@ -131,7 +133,7 @@ for (const { flavor, shareCalls } of WAYS) {
   })
 }
 
-kernelTest('a chain of many probes for one call reaches the last', '5.8', () => {
+kernelTest('a chain of many probes for one call reaches the last', '5.11', () => {
   using session = openSession()
   const many: RecordingProbe<typeof fields>[] = Array.from({ length: 12 }, (_, index) =>
     callProbe(`t_many_${index}`, 0x410 + index, UNLINK),
@@ -145,7 +147,7 @@ kernelTest('a chain of many probes for one call reaches the last', '5.8', () => 
   )
 })
 
-kernelTest('a 32-bit call of a 64-bit program is left out: its number is another call', '5.8', (t) => {
+kernelTest('a 32-bit call of a 64-bit program is left out: its number is another call', '5.11', (t) => {
   if (process.arch !== 'x64') {
     t.skip('int 0x80 is of x86')
     return

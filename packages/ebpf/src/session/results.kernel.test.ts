@@ -55,6 +55,9 @@ interface Inode {
   readonly i_ino: Scalar
 }
 
+/** Before, vfs_rmdir has no first argument, and compilers put it into its callers. */
+const SINCE = '5.12'
+
 const args = [pointer('idmap'), struct<Inode>('inode', 'dir')] as const
 
 /** Programs of functions may be preempted, which they can forbid since 6.10. */
@@ -96,7 +99,7 @@ function removeFolders(): Folders {
 const mine = eq(currentTask<Task>().tgid, process.pid)
 const resultRecord = record(0x301, 'result', { result: s32, wide: s64, dir: u64 })
 
-kernelTest('fexit has the result, with its sign, and the arguments', '5.8', (t) => {
+kernelTest('fexit has the result, with its sign, and the arguments', SINCE, (t) => {
   if (!needs(t, 'fexit')) return
   const declared = probe(
     { name: 't_fexit', hook: fexit('vfs_rmdir', args, returns), record: resultRecord },
@@ -115,7 +118,7 @@ kernelTest('fexit has the result, with its sign, and the arguments', '5.8', (t) 
   t.diagnostic(`fexit/vfs_rmdir returned ${done?.result} and ${refused?.result}`)
 })
 
-kernelTest('kretprobe has the result, with its sign', '5.8', (t) => {
+kernelTest('kretprobe has the result, with its sign', SINCE, (t) => {
   if (!needs(t, 'kretprobe', 'probeReadKernel')) return
   const declared = probe(
     { name: 't_kretprobe', hook: kretprobe('vfs_rmdir', returns), record: resultRecord },
@@ -149,7 +152,7 @@ const functionPairs = [
 ] as const
 
 for (const { features, entry, exit } of functionPairs) {
-  kernelTest(`a pair of ${entry.kind} and ${exit.kind} is one record`, '5.11', (t) => {
+  kernelTest(`a pair of ${entry.kind} and ${exit.kind} is one record`, SINCE, (t) => {
     if (!needs(t, ...features)) return
     const removal = pair(
       { name: 't_rmdir', entry, exit, kept, record: pairRecord },

@@ -28,7 +28,7 @@ export interface SkbContext {
 /**
  * A packet that a socket of the cgroup sends or is about to receive; its bytes, from the network header on, are
  * `packet(…)`. Only what is sent runs in the task of the sender, and not even that always. Needs Linux 5.7, and 6.10
- * where the kernel preempts tasks (CONFIG_PREEMPT).
+ * where the kernel preempts tasks (CONFIG_PREEMPT). `currentTask()` is tried from 6.1 on.
  *
  * @param kernel the packet as the kernel has it, such as `struct<Skb>('sk_buff')`: missing before Linux 6.2
  */

@@ -25,7 +25,7 @@ export interface SockAddrContext {
 /**
  * A system call of a task in the cgroup passes an address, or is about to hand one out: `getpeername` also at an
  * accept(2) that asks for the address. Needs Linux 5.7 (`getpeername`, `getsockname`: 5.8), and 6.10 where the kernel
- * preempts tasks (CONFIG_PREEMPT).
+ * preempts tasks (CONFIG_PREEMPT). `currentTask()` is tried from 6.1 on.
  *
  * @param kernel what the kernel has, such as `struct<Kern>('bpf_sock_addr_kern')`: missing before Linux 6.2
  */
