@@ -1,27 +1,27 @@
-/** Reading a command line by a table of options; errors name the option. */
+/** Parses a command line by a table of options; errors name the option. */
 
 import { parseArgs } from 'node:util'
 import { sanitise } from 'quark-telemetry'
 import { type MissingOption, type Option, optionName } from './option.js'
 import { ValueError } from './values.js'
 
-/** The command line cannot be followed; the message says what to give instead. */
+/** The command line is not valid; the message says what to give instead. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** What a command understands. */
+/** The options and operands that a command accepts. */
 export interface CommandTable<Settings> {
-  /** As it is called: `quark-mon doctor`. */
+  /** How it is called: `quark-mon doctor`. */
   readonly command: string
   readonly options: readonly Option<Settings>[]
   /** Options that are refused by name. */
   readonly missing?: readonly MissingOption[]
-  /** Whether it takes arguments that are no options. */
+  /** Whether it takes operands: arguments that are not options. */
   readonly hasOperands?: boolean
 }
 
-/** What a command line says: whether help or the version is wanted, and else the settings and operands. */
+/** A parsed command line: a request for help or the version, or the settings and operands. */
 export type Arguments<Settings> =
   | { readonly show: 'help' | 'version' }
   | { readonly show: 'result'; readonly settings: Settings; readonly operands: readonly string[] }
@@ -37,9 +37,9 @@ type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number]
 type OptionToken = Extract<Token, { kind: 'option' }>
 
 /**
- * Reads the arguments of a command. Help is shown even when the rest is wrong.
+ * Parses the arguments of a command. Help is shown even if the rest is wrong.
  *
- * @param settings what holds without options; the given ones are written into it
+ * @param settings the defaults; the given options are written into it
  * @throws {UsageError} naming the option, the value, and what to do
  */
 export function readArguments<Settings>(
@@ -64,7 +64,7 @@ export function readArguments<Settings>(
   return { show: 'result', settings, operands }
 }
 
-/** The arguments cut into options and their values; `parseArgs` is not strict because its messages do not help. */
+/** Splits the arguments into options and values; `parseArgs` is not strict because its messages do not help. */
 function tokensOf<S>(args: readonly string[], { options, missing = [] }: CommandTable<S>): Token[] {
   const known = Object.fromEntries(
     [...options, ...missing].map((option) => [

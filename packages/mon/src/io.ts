@@ -23,7 +23,7 @@ export interface Io {
   readonly signal: AbortSignal
 }
 
-/** So long a reader may take nothing before the end of a run gives it up. */
+/** At the end of a run, a reader that takes nothing for so long is given up. */
 const STUCK_MS = 1000
 const STUCK = 'ETIMEDOUT'
 const LOOK_MS = 20
@@ -60,7 +60,7 @@ export class Output {
     })
   }
 
-  /** Goes on with another stream. What was written to the one before goes there. */
+  /** Continues with another stream. What was written before goes to the old one. */
   replace(stream: Writable): void {
     const before = this.#stream
     this.#watch(stream)
@@ -112,12 +112,12 @@ export async function finish(output: Output): Promise<void> {
   if (output.failure !== undefined) throw new Error('Cannot write the output', { cause: output.failure })
 }
 
-/** Whether an error of `finish` is that the reader takes nothing. */
+/** Whether `finish` failed because the reader takes nothing. */
 export function isStuck(error: unknown): boolean {
   return error instanceof Error && (error.cause as NodeJS.ErrnoException | undefined)?.code === STUCK
 }
 
-/** Writes text to standard output, all of it. */
+/** Writes all of the text to standard output. */
 export async function print(text: string): Promise<void> {
   const output = new Output(process.stdout, () => {})
   await output.write(text, new AbortController().signal)
@@ -142,12 +142,12 @@ export async function openOutput(
   return isFifo(path) ? openFifo(path, signal) : openFile(path, fsConstants.O_TRUNC)
 }
 
-/** The file again, which others may have renamed, removed or emptied; what it has stays. */
+/** Opens the file again, which others may have renamed, removed or truncated. What it contains is kept. */
 export function reopenFile(path: string): Writable {
   return openFile(path, 0)
 }
 
-/** Appends whatever happens to the file: who empties it, as `copytruncate` does, finds no hole in it. */
+/** Opened for appending: if others truncate the file, as `copytruncate` does, no hole is left in it. */
 function openFile(path: string, more: number): Writable {
   const flags = fsConstants.O_WRONLY | fsConstants.O_CREAT | fsConstants.O_APPEND | more
   return createWriteStream(path, { fd: openSync(path, flags, 0o600) })

@@ -7,7 +7,7 @@ import { byteCount, byteText, fileName, oneOf, powerOfTwo, someOf, wholeNumber }
 /** An option of the command that gives an option of the library. */
 export interface LibraryOption extends Option {
   readonly group: CommandGroup
-  /** The recording decided it: it has no meaning in a replay. */
+  /** It has no meaning in a replay: the recording decided it. */
   readonly notWithReplay: boolean
   readonly notWithBypass: boolean
 }

@@ -44,7 +44,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0
   } catch (error) {
     process.stderr.write(errorText(error, verbosity >= STACK_VERBOSITY))
-    // What a reader does not take would keep the process waiting for it.
+    // The process would not exit while output waits for the reader.
     if (isStuck(error)) process.exit(1)
     return 1
   }
@@ -54,7 +54,7 @@ async function run(settings: Settings): Promise<void> {
   const ending = new AbortController()
   const { signal } = ending
   const end = (): void => ending.abort()
-  // The first signal ends the run in good order; as the handlers are gone then, the second one kills.
+  // The first signal ends the run and removes the handlers, so that the second one kills.
   const onSignal = (): void => {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
     end()
@@ -71,7 +71,7 @@ async function run(settings: Settings): Promise<void> {
     colour: wantsColour(settings.colour, process.env, settings.output === undefined && process.stdout.isTTY),
     signal,
   }
-  // Files are opened here: afterwards there may be neither the directory nor the right to.
+  // Files are opened here: later, the directory or the rights may be gone.
   const graphFile = settings.processGraph === undefined ? undefined : openSync(settings.processGraph, 'w')
   const command = prepare(settings, io)
   let timer: NodeJS.Timeout | undefined
@@ -103,7 +103,7 @@ function withTimeLimit(signal: AbortSignal, durationMs: number | undefined): Abo
   return durationMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(durationMs)])
 }
 
-/** SIGHUP: the output file is opened again, as after a rotation of logs; without one, the terminal is gone. */
+/** SIGHUP: opens the output file again, as after a log rotation; without one, the terminal is gone and the run ends. */
 function hangUp({ output: path }: Settings, output: Output, end: () => void): void {
   if (path === undefined) {
     end()

@@ -1,12 +1,12 @@
 import { getHeapStatistics } from 'node:v8'
 import { releaseMemory } from 'quark-telemetry'
 
-/** What opening took is given back when the first events are out. */
+/** When memory that opening needed is first released. */
 const FIRST_AFTER_MS = 1000
 const CHECK_MS = 1000
-/** Fewer records between two checks are no load. */
+/** A check with fewer new records counts as quiet. */
 const QUIET_RECORDS = 100
-/** Less is not worth the time. */
+/** Less excess memory is not worth a collection. */
 const WORTH_BYTES = 8 << 20
 
 interface Memory {
@@ -14,7 +14,7 @@ interface Memory {
   release(): void
 }
 
-/** Resident memory; where it cannot be read, as with -D, which leaves no /proc, that of the engine: most of it. */
+/** Resident memory; if it cannot be read, as with -D, which leaves no /proc, the engine's, which is most of it. */
 export function usedBytes(): number {
   try {
     return process.memoryUsage.rss()
@@ -25,8 +25,8 @@ export function usedBytes(): number {
 }
 
 /**
- * Gives memory back when it is not needed any more: what opening took, and after a load what that took. The engine
- * by itself waits for more garbage, which in a quiet time does not come.
+ * Releases memory after opening, and after each load. The engine by itself collects only when more garbage comes,
+ * which in a quiet time it does not.
  *
  * @param records how many records there were so far
  * @returns ends it
@@ -47,7 +47,7 @@ export function tidyMemory(
     const now = records()
     quietChecks = now - before < QUIET_RECORDS ? quietChecks + 1 : 0
     before = now
-    // Garbage can go at once, and processes that ended some seconds later. What then still stays is in use.
+    // Garbage is freed at once, ended processes some seconds later. What remains then is in use.
     if (isPowerOfTwo(quietChecks) && memory.usedBytes() > leastBytes + WORTH_BYTES) tidy()
   }, CHECK_MS).unref()
   return () => {

@@ -10,7 +10,7 @@ export interface Option<S = Settings> {
   readonly argument?: string
   /** Value of an option that is given without its argument, which then needs `=` when it is given. */
   readonly withoutArgument?: string
-  /** What holds when the option is not given, in words. */
+  /** The default, in words. */
   readonly byDefault?: string
   /** What it does: a sentence without a period. */
   readonly help: string

@@ -20,7 +20,7 @@ export interface OptionTable {
   readonly missing: readonly MissingOption[]
 }
 
-/** Options of the same command in C, refused unless a kind brings them, so that a script notices. */
+/** Options of the C quark-mon, refused by name unless a kind declares them, so that scripts do not fail silently. */
 const REFUSED: readonly MissingOption[] = [
   { short: 'e', long: 'entry-leader', feature: 'finding how a process entered the system' },
   { short: 'F', long: 'file', feature: 'watching files' },

@@ -3,7 +3,7 @@
 import type { Option } from './option.js'
 import { fileName, oneOf, secondsAsMs, wholeNumber } from './values.js'
 
-/** How events are written: nothing for what writes none. */
+/** Options about the form of events: they contradict modes that write none. */
 export const OF_FORMATS = ['text', 'json', 'ecs', 'colour']
 
 /** What to show of what was watched. */

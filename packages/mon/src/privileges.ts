@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { dropPrivileges } from 'quark-telemetry'
 
-/** Who owns nothing and may do nothing, by custom. */
+/** The user that by convention owns no files and has no rights. */
 const NOBODY = 'nobody'
 
 /**
- * Becomes nobody in an empty root directory, for good. Whatever needs a file, a capability or a module has to
- * be open and loaded before.
+ * Becomes nobody in an empty root directory, irrevocably. Files must be opened and modules loaded before.
  *
  * @throws when a step is refused; the process must then end, as it may have made some of them
  */

@@ -29,13 +29,13 @@ export function statsText(stats: QuarkStats): string {
   return `\n${heading}\n${numbers}\n`
 }
 
-/** What a library declares of its losses. */
+/** The declarations by which losses are explained. */
 export interface LossTable {
   readonly options: OptionSpecs
   readonly limits: readonly TableLimit[]
 }
 
-/** One line for every kind of loss that occurred, with what to do about it. */
+/** One line for each kind of loss that occurred, with the option that helps. */
 export function lossText(
   stats: QuarkStats,
   options: QuarkOptions,
@@ -127,7 +127,7 @@ function stackFrames(stack: string): string[] {
     .map((line) => sanitise(line))
 }
 
-/** A verifier log has several lines, which stay lines. */
+/** Keeps line ends: a verifier log has several lines. */
 function sanitiseLines(text: string): string {
   return text.split('\n').map(sanitise).join('\n    ')
 }

@@ -3,7 +3,7 @@ import type { QuarkOptions } from 'quark-telemetry'
 /** How an event is written. */
 export type Format = 'text' | 'json' | 'ecs'
 
-/** What a command line asks for; the options of `Quark.open` are filled in directly. */
+/** Settings of one run; the options of `Quark.open` are filled in directly. */
 export interface Settings {
   readonly quark: { -readonly [Name in keyof QuarkOptions]: QuarkOptions[Name] }
   format: Format
@@ -27,7 +27,7 @@ export interface Settings {
   quiet: boolean
 }
 
-/** What a command line without options asks for. A live kernel's events begin with a snapshot by default. */
+/** The settings without options. A live kernel's events begin with a snapshot by default. */
 export function defaultSettings(): Settings {
   return {
     quark: {},

@@ -15,8 +15,8 @@ export interface ExamineOptions {
 }
 
 /**
- * Finds out what quark can learn on this machine: reads what may stand in the way, and opens every feature and
- * backend for a moment. Works without root too, and then says what it could not find out.
+ * Finds out what quark can learn on this machine: reads what may prevent it, and opens every feature and
+ * backend for a moment. Works without root too, and then reports what it could not find out.
  *
  * @throws {PlatformError} when this is not Linux on x64 or arm64
  */

@@ -1,4 +1,4 @@
-/** Opens what a queue is made of: a backend or a recording, and the pipeline behind it. */
+/** Opens the parts of a queue: a backend or a recording, and the pipeline behind it. */
 
 import { release } from 'node:os'
 import { EbpfError, possibleCpuCount } from 'quark-ebpf'
@@ -29,7 +29,7 @@ import { recordingHeader, replayPlan } from './recording/header.js'
 import { RecordedTypes } from './recording/types.js'
 import { RecordingWriter } from './recording/writer.js'
 
-/** Where it cannot be found what the root of the cgroup namespace is called outside. */
+/** Missing if the path of the root of the cgroup namespace, from the root of the hierarchy, cannot be found. */
 const CGROUP_ROOT: MissingFact = {
   fact: 'cgroup paths from the root',
   reason:
@@ -37,7 +37,7 @@ const CGROUP_ROOT: MissingFact = {
     "namespace's root, and cgroups that no mount shows have none (run the container with --cgroupns=host)",
 }
 
-/** What a queue is made of. */
+/** The parts of a queue. */
 export interface Parts {
   readonly catalogue: Catalogue
   readonly feed: Feed

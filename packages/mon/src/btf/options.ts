@@ -1,7 +1,7 @@
 import type { OptionGroup } from '../option.js'
 import { fileName } from '../values.js'
 
-/** What a command line of quark-btf asks for. */
+/** Settings of one run of quark-btf. */
 export interface BtfSettings {
   bits: boolean
   file: string | undefined
@@ -10,7 +10,7 @@ export interface BtfSettings {
   verbosity: number
 }
 
-/** What a command line without options asks for. */
+/** The settings without options. */
 export function defaultBtfSettings(): BtfSettings {
   return { bits: false, file: undefined, lookup: undefined, generate: undefined, verbosity: 0 }
 }

@@ -2,7 +2,7 @@ import { BTF_TARGETS, type ResolvedTarget } from 'quark-telemetry'
 import { tableHelp } from '../help.js'
 import { btfOptions } from './options.js'
 
-/** Columns that an offset takes. */
+/** Width of the column of offsets. */
 const OFFSET_COLUMNS = 7
 const UNRESOLVED = 'U'
 const NAME_COLUMNS = Math.max(...BTF_TARGETS.map(({ name }) => name.length))

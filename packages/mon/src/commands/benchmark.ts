@@ -6,7 +6,7 @@ import type { Settings } from '../settings.js'
 const PERIOD_MS = 1000
 
 /**
- * Only takes events, and writes the counters when events come and a second is over.
+ * Takes events without writing them, and writes the counters at most once a second, while events come.
  *
  * @param now a clock, in ms
  */

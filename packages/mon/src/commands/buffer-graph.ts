@@ -7,7 +7,7 @@ export const BUFFER_GRAPH_FILES = ['quark_by_time.dot', 'quark_by_pidtime.dot'] 
 
 /** Options under which `count` records are held for as long as it takes to get them. */
 export function holdingOptions(count: number): QuarkOptions {
-  // A buffer that is half full at most holds records for half of this hour at least.
+  // A buffer that is at most half full holds records for at least half of this hour.
   return {
     snapshot: false,
     holdMs: 3_600_000,

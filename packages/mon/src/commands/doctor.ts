@@ -1,4 +1,4 @@
-/** quark-mon doctor: what this machine lets be watched, and what stands in the way. */
+/** quark-mon doctor: what can be learnt on this machine, and what prevents the rest. */
 
 import { type Examination, examine, type Finding, sanitise, TOPICS, type Verdict } from 'quark-telemetry'
 import { type CommandTable, readArguments } from '../arguments.js'
@@ -110,7 +110,7 @@ const MAX_COLUMNS = 120
 const COLOURS: Readonly<Record<Verdict, number>> = { ok: 32, problem: 31, absent: 33, unknown: 33, note: 36 }
 
 /**
- * An examination as text: a heading for each topic, a line or more for each finding, and what follows from all of it.
+ * An examination as text: a heading for each topic, one line or more for each finding, and a conclusion.
  *
  * @param how `columns` is the width of the terminal in characters
  */
@@ -136,7 +136,7 @@ export function doctorText(
   return `${lines.join('\n')}\n`
 }
 
-/** The first line has room for the verdict. */
+/** The lines of one finding; the first leaves room for the verdict. */
 function findingLines({ name, found, details = [], costs, fix }: Finding, width: number): string[] {
   const part = (label: string, text: string): string[] =>
     wrap(`${label}${sanitise(text)}`, TEXT_COLUMN, width)

@@ -3,14 +3,14 @@ import { formatter, type Lookup } from '../format.js'
 import type { Io } from '../io.js'
 import type { Settings } from '../settings.js'
 
-/** Text is handed over in pieces of about this size: a batch may make more of it than memory has room for. */
+/** Text is written in pieces of about this size: that of a whole batch may not fit into memory. */
 const PIECE_CHARS = 64 << 10
 /** How often signals and timers get a turn, however many events there are. */
 const TURN_MS = 20
-/** How long events that were held are still written once the run is to end. */
+/** How long held events are still written after the run was ended. */
 const LAST_MS = 100
 
-/** Writes every event that is wanted until the run ends; of what was held then, as much as there is time for. */
+/** Writes every wanted event until the run ends; then held events, for at most `LAST_MS`. */
 export async function watch(
   quark: Lookup & Pick<Quark, 'batches'>,
   settings: Settings,
@@ -41,7 +41,7 @@ export async function watch(
   }
 }
 
-/** Gives the rest of the process its turns, and an ending run its time. */
+/** Lets signals and timers run between writes, and limits the time after the end of a run. */
 class Turns {
   readonly #signal: AbortSignal
   #endsMs = 0
@@ -65,7 +65,7 @@ class Turns {
     this.begin()
   }
 
-  /** Whether the run was to end some time ago. */
+  /** Whether the time after the end of the run is over. */
   isTimeUp(): boolean {
     if (!this.#signal.aborted) return false
     const nowMs = performance.now()
@@ -78,7 +78,7 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/** An event without a known parent is wanted: nothing says that it is not a child. */
+/** An event whose parent is unknown is wanted: it may be a child. */
 function isWanted({ process }: QuarkEvent, ppid: number | undefined): boolean {
   return ppid === undefined || process?.ppid === undefined || process.ppid === ppid
 }

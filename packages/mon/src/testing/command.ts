@@ -1,4 +1,4 @@
-/** Runs the command itself, as a person at a shell does. */
+/** Runs the installed command, as from a shell. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -23,7 +23,7 @@ export interface Run {
   readonly err: string
 }
 
-/** A run that goes on. */
+/** A command that is running. */
 export class Running {
   readonly child: ChildProcess
   #out = ''

@@ -5,7 +5,7 @@ import { JoinedColumns } from './joined.js'
 import { RecordView } from './record-view.js'
 import { type AggregationTable, ASK, NEVER } from './table.js'
 
-/** Finds the records that make one event, by an aggregation table. */
+/** Groups records into events, by an aggregation table. */
 export class Aggregator {
   readonly #held: HeldRecords
   readonly #table: AggregationTable
@@ -36,7 +36,7 @@ export class Aggregator {
     return this.#table.isChildless(this.#columns[shape] as number)
   }
 
-  /** Puts the oldest record and those of its chain that join it into `group`. Changes nothing else. */
+  /** Fills `group` with the oldest record and those of its chain that join it. Changes nothing else. */
   gather(oldest: number, group: RecordGroup): void {
     group.begin(oldest)
     const held = this.#held

@@ -9,7 +9,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 const NO_FIELDS: Fields = Object.freeze({})
 
-/** What a predicate sees of a record: a view that is moved from one to another. Fields are decoded when asked for. */
+/** The view of a record that predicates get, reused for all records. Fields are decoded when read. */
 export class RecordView implements FieldedRecord, RecordPlace {
   name = ''
   childCount = 0
@@ -25,7 +25,7 @@ export class RecordView implements FieldedRecord, RecordPlace {
   readonly #fields = new Map<RecordShape, Fields>()
   /** Those of the record that is shown. */
   #joined: JoinedColumns | undefined = undefined
-  /** All fields of the record that is shown, once one of them was asked for that is not a number. */
+  /** All fields of the record that is shown, decoded when the first that is not a number is read. */
   #decoded: Fields | undefined = undefined
 
   constructor(table: AggregationTable, shapes: RecordShapes) {

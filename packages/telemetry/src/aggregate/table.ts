@@ -15,7 +15,7 @@ export interface AggregatedType {
 
 export const NEVER = 0
 export const JOINS = 1
-/** The pair's predicate has to be asked. */
+/** The pair's predicate decides. */
 export const ASK = 2
 
 /** Cell states beside `NEVER` and `ASK`. */

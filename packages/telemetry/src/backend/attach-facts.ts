@@ -1,4 +1,4 @@
-/** Attaches facts, each by the first of its rungs that works, and answers for every one of them. */
+/** Attaches facts, each by the first of its rungs that works, and reports what is attached and what is missing. */
 
 import { EbpfError, kernelAtLeast } from 'quark-ebpf'
 import { QuarkError } from '../errors.js'
@@ -10,7 +10,7 @@ import type { Sources } from './sources.js'
 /** The rungs of one backend. */
 export type RungOf<By extends Rung['by']> = Extract<Rung, { readonly by: By }>
 
-/** What a backend says about facts. */
+/** Which facts a backend attached, and which are missing. */
 export interface Answers {
   readonly attached: AttachedFact[]
   readonly missing: MissingFact[]
@@ -59,7 +59,7 @@ function answer({ attached, missing }: Answers, fact: Fact, rung: AttachedRung):
   }
 }
 
-/** Each once: several probes of a fact often lack the same. */
+/** Adds each lack once: several probes of a fact often lack the same. */
 function addMissing(missing: MissingFact[], fact: string, reason: string): void {
   if (!missing.some((known) => known.fact === fact && known.reason === reason)) missing.push({ fact, reason })
 }

@@ -16,19 +16,19 @@ export interface Backend extends Disposable {
    * Sleeps at most `timeoutMs`: until the next record, or, with `untilBacklog`, until the buffer is half full.
    */
   wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void>
-  /** Ends a sleep at hand. */
+  /** Ends the sleep that is under way, if any. */
   wake(): void
   counters(): BackendCounters
   /**
-   * Number of the last record that each lane made, whether or not it found room. Lane `level * cpus + cpu` is a level of
+   * Sequence number of the last record of each lane, lost ones included. Lane `level * cpus + cpu` is a level of
    * nesting of a CPU; those from `MAX_LEVELS * cpus` on are of no CPU that is known.
    */
   sequences(): Uint32Array
-  /** No more records are made; those that were can still be drained. */
+  /** Stops making records; those already made can still be drained. */
   stop(): void
 }
 
-/** Counters since the backend was opened, by record type; type 0 is of losses whose type is not known. */
+/** Counters since the backend was opened, by record type; losses of unknown type have type 0. */
 export interface BackendCounters {
   readonly produced: ReadonlyMap<number, number>
   readonly lost: ReadonlyMap<number, number>

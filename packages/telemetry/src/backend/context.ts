@@ -7,9 +7,9 @@ import type { Sources } from './sources.js'
 export interface BackendContext {
   readonly settings: Pick<Settings, 'ringSizeBytes' | 'btf'>
   readonly clock: SourceClock
-  /** What the kinds want to learn. */
+  /** The facts of all kinds. */
   readonly facts: readonly Fact[]
-  /** What a kind may have outstanding in a ring, 0 to 1, by its number; others may fill it all. */
+  /** Share of a ring, 0 to 1, that records of a kind may fill, by the kind's number. Default 1. */
   readonly shares?: ReadonlyMap<number, number>
   /** Opened beside the backend, for rungs in user space. */
   readonly sources: Sources

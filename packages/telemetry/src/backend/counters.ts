@@ -1,6 +1,6 @@
 import type { BackendCounters } from './backend.js'
 
-/** The counters of two that are read together. */
+/** The sums of the counters of two backends that are read together. */
 export function addCounters(one: BackendCounters, other: BackendCounters): BackendCounters {
   return {
     produced: sum(one.produced, other.produced),

@@ -1,4 +1,4 @@
-/** Lanes: the sources of records that number them one by one. A level of nesting of a CPU is one (quark-ebpf). */
+/** Lanes: sources of records that number them one by one. Each level of nesting of a CPU is one (quark-ebpf). */
 
 import { possibleCpuCount } from 'quark-ebpf'
 import { MAX_LEVELS } from 'quark-ebpf/probe'

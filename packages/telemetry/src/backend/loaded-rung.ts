@@ -1,7 +1,7 @@
 import type { MissingField } from 'quark-ebpf/probe'
 import type { Lack } from '../facts/rungs.js'
 
-/** A rung that was found to work as far as can be seen without starting it. */
+/** A rung that was loaded, but not started: attaching may still fail. */
 export interface LoadedRung {
   /**
    * Starts it, or leaves nothing started.
@@ -11,7 +11,7 @@ export interface LoadedRung {
   attach(): AttachedRung
 }
 
-/** What a rung goes through. */
+/** The hooks of an attached rung. */
 export interface AttachedRung {
   /** `what` is learnt by the hook, if it is a part of the fact only. */
   readonly hooks: readonly { readonly what?: string; readonly hook: string; readonly flavor: string }[]

@@ -1,4 +1,4 @@
-/** What makes records of a socket's messages: as many makers as the rungs of facts need. */
+/** Passes a socket's messages to the makers of all rungs that need them. */
 
 import type { AttachedFact } from '../facts/fact.js'
 import type { Maker, MakerContext, MakerSpec } from '../facts/rungs.js'

@@ -10,7 +10,7 @@ import {
 } from 'quark-ebpf/probe'
 import type { RecordWriter } from '../facts/rungs.js'
 
-/** Type of lost records of which nothing more is known. */
+/** Type of lost records whose type is unknown. */
 const UNKNOWN_TYPE = 0
 
 interface Waiting {
@@ -38,7 +38,7 @@ export class Outbox implements RecordWriter {
   #settled: Uint8Array[] = []
   #first = 0
 
-  /** Holds at most `maxRecords`; what comes beyond is counted as lost. */
+  /** Holds at most `maxRecords`; more are counted as lost. */
   constructor(lanes: number, maxRecords: number) {
     this.#maxRecords = maxRecords
     this.#sequences = new Uint32Array(lanes)

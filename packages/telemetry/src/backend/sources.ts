@@ -1,4 +1,4 @@
-/** Readers in user space that run beside a backend, and the backend that is both. */
+/** Sources: readers in user space beside a backend, and a backend that combines both. */
 
 import { type Fd, Poller, type RecordSink } from 'quark-ebpf'
 import type { AttachedFact, MissingFact } from '../facts/fact.js'
@@ -17,7 +17,7 @@ const NS_PER_MS = 1e6
 interface OpenSource {
   readonly source: Source
   readonly outbox: Outbox
-  /** When to read next, if it is read in turns. */
+  /** When it is polled next, if it is polled. */
   nextNs: number
   /** It was stopped, and has nothing left. */
   isEmpty: boolean
@@ -73,7 +73,7 @@ export class Sources implements Disposable {
     return this.#open.reduce((sum, { outbox }) => sum + outbox.length, 0)
   }
 
-  /** ms until one is to be read in its turn; Infinity if none is. */
+  /** ms until the next poll of a source; Infinity if none is polled. */
   get turnInMs(): number {
     const nowNs = this.#clock.bootNowNs()
     return this.#open.reduce(
@@ -187,7 +187,7 @@ export class SourcedBackend implements Backend {
     }
   }
 
-  /** Sleeps on both. False if it was for the sources that it ended, or because the time is over. */
+  /** Sleeps on the backend and the sources. False if the sources ended it, or the time is over. */
   async #sleep(
     sleep: 'untilRecord' | 'untilBacklog',
     turnMs: number,

@@ -1,4 +1,4 @@
-/** What the quark-btf command shows, without its options and its text. */
+/** The data that the quark-btf command shows. */
 
 import { arch } from 'node:os'
 import { type Btf, BtfError, btfOfFile } from 'quark-ebpf'

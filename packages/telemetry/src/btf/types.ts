@@ -1,4 +1,4 @@
-/** Where the types of the running kernel come from, for whoever can do without the kernel's own BTF. */
+/** Finds the types of the running kernel, also if it has no BTF of its own. */
 
 import { existsSync, readFileSync } from 'node:fs'
 import { arch, release } from 'node:os'
@@ -93,7 +93,7 @@ function startsAsJson(path: string): boolean {
   try {
     return readFileSync(path).subarray(0, 64).toString('latin1').trimStart().startsWith('{')
   } catch {
-    // Whatever reads it next says what is wrong.
+    // The next reader reports what is wrong.
     return false
   }
 }

@@ -1,4 +1,4 @@
-/** Which features of the kernel there are, and what is lost without them. */
+/** Findings about the features of the kernel, and what is lost without them. */
 
 import { type FeatureName, hookFeatures } from 'quark-ebpf'
 import type { HookKind } from 'quark-ebpf/probe'
@@ -9,7 +9,7 @@ import type { FeatureReading, Readings } from './readings.js'
 /** Without these the eBPF backend does not open. */
 const OF_EBPF: readonly FeatureName[] = ['ringbuf', 'mmapableArray', 'ktimeGetBootNs']
 
-/** Where a path is cut without bpf_loop. */
+/** Most components of a path without bpf_loop. */
 const MAX_COMPONENTS = 128
 
 /** Findings about all features. */

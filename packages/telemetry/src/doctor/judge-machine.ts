@@ -1,4 +1,4 @@
-/** Findings about everything that is not tried but read. */
+/** Findings about everything that is read, as opposed to tried. */
 
 import { type FeatureName, hookFeatures, kernelAtLeast, parseKernelVersion } from 'quark-ebpf'
 import type { HookKind } from 'quark-ebpf/probe'
@@ -19,7 +19,7 @@ const CAP_BPF = 39
 /** Features of the kernel for which a process needs CAP_NET_ADMIN. */
 const OF_NET_ADMIN: readonly FeatureName[] = ['procConnector', 'cgroupLink']
 
-/** What a hook hooks, in words that can follow "where". */
+/** What a hook is attached to, in words that can follow "where". */
 const HOOKED: Readonly<Partial<Record<HookKind, string>>> = {
   tracepoint: 'tracepoints',
   fentry: 'functions',
@@ -156,7 +156,7 @@ function costsOfCapability(name: string, readings: Readings): readonly string[] 
   return [CAPABILITY_COSTS[name] ?? []].flat()
 }
 
-/** A fact is lost where none of the ways before the one that needs the capability works. */
+/** A fact is lost if no way before the one that needs the capability works. */
 function costWithoutNetAdmin({ fact, isOptional, ways }: FactReading): string[] {
   const needsIt = (hooks: readonly HookKind[]): boolean =>
     hooks.some((hook) => hookFeatures(hook).some((feature) => OF_NET_ADMIN.includes(feature)))

@@ -1,4 +1,4 @@
-/** From readings to findings. Pure, so that machines which are not at hand can be judged too. */
+/** Makes findings of readings. Pure, so that readings of any machine can be judged. */
 
 import type { BackendTrial, Examination, Finding } from './examination.js'
 import { judgeFeatures } from './judge-features.js'

@@ -1,4 +1,4 @@
-/** What is read off a machine before anything is concluded from it. */
+/** Reads the state of a machine, without conclusions. */
 
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { arch, release } from 'node:os'
@@ -22,7 +22,7 @@ import type { BackendTrial } from './examination.js'
 /** What the kernel calls the namespaces that matter here. */
 export const NAMESPACES = ['pid', 'user', 'cgroup', 'time'] as const
 
-/** A fact as far as machines make a difference to it. */
+/** The parts of a fact that depend on the machine. */
 export interface FactReading {
   readonly fact: string
   /** Learnt only when asked for. */
@@ -32,7 +32,7 @@ export interface FactReading {
   readonly losses: readonly MachineLoss[]
 }
 
-/** What of a fact depends on the machine. */
+/** Takes from a fact what depends on the machine. */
 export function readFact({ name, rungs, losses = [] }: Fact, isOptional: boolean): FactReading {
   const ways = rungs.flatMap((rung): HookKind[][] => {
     if (rung.by === 'ebpf') return [[...new Set(rung.probes.map(({ hook }) => hook.kind))]]

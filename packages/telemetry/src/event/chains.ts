@@ -5,7 +5,7 @@ import type { ShapedKind, ShapedType } from './shaped-type.js'
 /** Space of records that are in no chain. */
 export const NO_CHAIN = -1
 
-/** How the records of a type are chained. */
+/** By which key, and in which space, records of a type are chained. */
 export interface Chaining {
   readonly space: number
   /** Offsets of the words of the key. */
@@ -46,7 +46,7 @@ export class ChainSpaces {
     const { chain, layout } = recordType
     const fields = keyFieldsOf(recordType)
     if (fields.length === 0) return UNCHAINED
-    // Without a row it would only be in the way of the others.
+    // Without a row it would only be passed over by the others.
     const isForeign = chain !== undefined && crosses(layout.type)
     const own = chain === undefined && recordType.key !== undefined ? `.${fields.join('+')}` : ''
     const key = wordsOf(recordType, fields)

@@ -10,7 +10,7 @@ export interface LostEvent extends BaseEvent {
   readonly kind: 'lost'
   /** Epoch ns at which the loss was noticed. */
   readonly timeNs: bigint
-  /** Where: the ring was full, a record was broken, or a limit of this queue was reached. */
+  /** Why: the ring was full, a record was broken, or a limit of this queue was reached. */
   readonly cause: LostCause
   readonly count: number
   /** CPU whose records are missing, when it is known. */

@@ -1,4 +1,4 @@
-/** Which records become one event, as kinds and callers say it. */
+/** Rules by which records join into one event. */
 
 import type { FieldsOf, RecordLayout } from 'quark-ebpf/probe'
 

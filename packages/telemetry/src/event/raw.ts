@@ -90,7 +90,7 @@ export class RecordGroup implements RecordPlace {
     return true
   }
 
-  /** Leaves the record that is shown, and all that are younger, to a later event. */
+  /** Removes the record that is shown, and all younger ones, from the group: a later event has them. */
   leaveRest(): void {
     this.#at -= 1
     this.count = this.#at

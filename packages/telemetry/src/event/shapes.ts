@@ -3,7 +3,7 @@ import { ByType } from './by-type.js'
 import { type ChainSpaces, NO_CHAIN } from './chains.js'
 import type { ShapedKind, ShapedType } from './shaped-type.js'
 
-/** What there is to know of a record type before its records are held. */
+/** Properties of a record type that are computed once. */
 export interface RecordShape<T extends ShapedType = ShapedType> {
   /** Shapes are numbered from 1 on. */
   readonly number: number
@@ -25,7 +25,7 @@ export interface RecordShape<T extends ShapedType = ShapedType> {
   readonly isOwn: boolean
 }
 
-/** Number of what has no shape: losses. */
+/** Number of losses, which have no shape. */
 export const NO_SHAPE = 0
 
 /** The shapes of all record types of some kinds. */

@@ -1,13 +1,13 @@
 /**
- * What an event means, declared once. The writers of text, JSON and ECS, the tables of docs/json.md and
- * docs/ecs.md and the published JSON Schema follow from these declarations, and name no field themselves.
+ * Declarations of events. The writers of text, JSON and ECS, the tables of docs/json.md and docs/ecs.md and the
+ * published JSON Schema follow from them, and name no field themselves.
  */
 
 import type { BaseEvent } from './event.js'
 
 /**
  * What a value is. `time` is epoch ns, `duration` ns, `digits` another u64, `capabilities` a set of bits: all
- * of these are bigints. A `flag` is only said when it is true, a `boolean` always. `word` and `words` come from
+ * of these are bigints. A `flag` is only written when it is true, a `boolean` always. `word` and `words` come from
  * a fixed list.
  */
 export type FieldType =
@@ -30,7 +30,7 @@ export type FieldType =
   | 'bytes'
   | 'object'
 
-/** A pure function of a value. As a method it is taken wherever one of any value's is. */
+/** A pure function of a value. Declared as a method, so that rules of different values can be in one list. */
 export type Rule<T, R> = { of(value: T): R }['of']
 
 /** One place in the text dump. */
@@ -89,9 +89,9 @@ export interface FieldSpec<T> {
   readonly words?: readonly string[]
   /** Of an `object`. */
   readonly object?: ObjectSpec
-  /** It is known of every one. */
+  /** It is never undefined. */
   readonly isAlwaysKnown?: boolean
-  /** What it holds may be meant for few eyes: passwords on command lines, tokens in environments. */
+  /** It may contain secrets: passwords on command lines, tokens in environments. */
   readonly mayHoldSecrets?: boolean
   /** Key in JSON, default the field's name; null leaves it out. */
   readonly json?: string | null

@@ -33,7 +33,7 @@ export function isLess(lo: number, hi: number, thanLo: number, thanHi: number): 
   return hi >>> 0 === thanHi >>> 0 ? lo >>> 0 < thanLo >>> 0 : hi >>> 0 < thanHi >>> 0
 }
 
-/** ms of a clock that only goes forward. As `performance.now()`, whose first call takes milliseconds of loading. */
+/** ms of a monotonic clock. Not `performance.now()`, whose first call takes milliseconds of loading. */
 export function monotonicMs(): number {
   const [seconds, ns] = process.hrtime()
   return seconds * 1e3 + ns / 1e6

@@ -1,6 +1,6 @@
 import type { Rung } from './rungs.js'
 
-/** Something to be learnt about the machine: what a kind asks of whichever backend is open. */
+/** Something that a kind wants to learn, whichever backend is open. */
 export interface Fact {
   /** Name in `Capabilities`. */
   readonly name: string
@@ -12,7 +12,7 @@ export interface Fact {
   readonly rungs: readonly Rung[]
   /** Why a backend has no rung for it, by the backend's name. */
   readonly lacking?: Readonly<Record<string, string>>
-  /** What is lost of it where something beside hooks is not as it should be. */
+  /** What of it is lost without certain parts of the machine. */
   readonly losses?: readonly MachineLoss[]
 }
 
@@ -42,7 +42,7 @@ export interface AttachedFact {
   readonly flavor: string
 }
 
-/** A fact that is not learnt, or one that lacks something. */
+/** A fact that is not learnt, or not completely. */
 export interface MissingFact {
   readonly fact: string
   /** What was tried, and why it failed; what to do about it. */

@@ -1,4 +1,4 @@
-/** Ways to learn a fact: data, and what turns the messages of a backend into records of a kind. */
+/** Rungs: ways to learn a fact, one per backend, and what makes records of a backend's messages. */
 
 import type { AuditRecord, Fd, ProcMessage } from 'quark-ebpf'
 import type {
@@ -35,7 +35,7 @@ export interface KprobeRung {
   readonly hooks: readonly (FunctionHook | TracepointHook)[]
 }
 
-/** At the entry of which kernel functions a probe's hook is found again. */
+/** The kernel functions at whose entry a probe's record can be made. */
 export interface FunctionHook {
   readonly probe: Probe
   /** Choices in order of preference. All functions of a choice are needed. */
@@ -108,7 +108,7 @@ export interface AuditedCall {
   readonly always?: boolean
   /** Only calls with this first argument. */
   readonly firstArgument?: number
-  /** Sorts before all other calls of its step of audit's clock: what it makes must be there before it acts. */
+  /** Sorts before all other calls of its step of audit's clock: a fork must come before the child's calls. */
   readonly isFirst?: boolean
 }
 
@@ -134,9 +134,9 @@ export interface AuditEvent {
   readonly timeNs: bigint
 }
 
-/** What makes records of messages. Rungs that name the same object share what it opens. */
+/** Opens a maker of records. Rungs that name the same object share one maker. */
 export interface MakerSpec<Message> {
-  /** What it adds to the messages from elsewhere. */
+  /** Facts that it adds from other sources than the messages. */
   readonly adds?: readonly { readonly what: string; readonly hook: string; readonly flavor: string }[]
   /** Called once, when the first message may come. */
   open(context: MakerContext): Maker<Message>
@@ -170,10 +170,10 @@ export interface Maker<Message> {
   /**
    * Writes the records of the messages that were taken.
    *
-   * @param later messages that came meanwhile, to be taken next: they say what was read too late
+   * @param later messages that came meanwhile, to be taken next: what they changed may have been read too late
    */
   make(later: readonly Message[]): void
-  /** No message waits. */
+  /** Called when no message waits. */
   idle(): void
 }
 
@@ -200,7 +200,7 @@ export interface SourceContext {
     values: Partial<EncodableFieldsOf<F>>,
     limits?: TailLimits<F>,
   ): void
-  /** What it reads from says that `count` messages were dropped. */
+  /** Counts messages that were dropped before they could be read. */
   noteLost(count: number): void
 }
 
@@ -220,7 +220,7 @@ export interface Source {
   readonly pollMs?: number
   /** Makes records of all that there is; never blocks. */
   read(): void
-  /** What happens from now on becomes no record; `read` makes records of what happened before. */
+  /** Stops watching; `read` still makes records of what happened before. */
   stop(): void
   close(): void
 }

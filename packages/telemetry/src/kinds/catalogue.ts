@@ -1,4 +1,4 @@
-/** What all kinds together have: the only thing that the rest of quark knows of which kinds there are. */
+/** The catalogue: all that the rest of quark knows about which kinds there are. */
 
 import { AggregationTable } from '../aggregate/table.js'
 import { coreOptions } from '../options/declare.js'
@@ -7,7 +7,7 @@ import { ownSpecs } from '../event/own-specs.js'
 import type { EventSpec } from '../event/spec.js'
 import type { Kind, LimitCounter, RecordType } from './kind.js'
 
-/** Kinds, and what follows from them. */
+/** Kinds, with their options, events and limits together. */
 export interface Catalogue<S extends OptionSpecs = OptionSpecs> {
   readonly kinds: readonly Kind[]
   readonly recordTypes: readonly RecordType[]
@@ -19,7 +19,7 @@ export interface Catalogue<S extends OptionSpecs = OptionSpecs> {
   readonly limits: readonly TableLimit[]
 }
 
-/** What a limit took, and in whose table it is counted. */
+/** A counter of what a limit dropped, and the kind whose table has it. */
 export interface TableLimit extends LimitCounter {
   readonly kind: string
 }
@@ -57,7 +57,7 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
 /** The options of every queue, and those of some kinds. */
 export type SpecsOf<K extends readonly Kind[]> = typeof coreOptions & AllOf<K[number]['options']>
 
-/** What has all members of a union. */
+/** The intersection of the members of a union. */
 type AllOf<U> = (U extends unknown ? (one: U) => void : never) extends (
   all: infer I extends OptionSpecs,
 ) => void

@@ -36,7 +36,7 @@ export const OPTIONS: Specs = catalogue.options
 /** What a sentence calls the facts of `Capabilities`, by name; other facts are called by their names. */
 export const FACT_LABELS = catalogue.factLabels
 
-/** Counters of what a limit took, with the option that is the limit. */
+/** Counters of what limits dropped, with the options that set them. */
 export const LIMITS = catalogue.limits
 
 /** A new table in which records join as long as nothing that matters is lost: fork, exec and exit are one event. */

@@ -61,7 +61,7 @@ export interface RecordType extends ShapedType {
   readonly colour?: string
 }
 
-/** What a kind may adapt itself to: the options, and where this machine keeps its cgroups. */
+/** What a kind may adapt to: the options, and the cgroup hierarchy of this machine. */
 export interface Surroundings<T = Settings> {
   /** Options of every queue, and the kind's own. */
   readonly settings: T
@@ -78,16 +78,16 @@ export interface Kind<
   readonly name: string
   /** High byte of the types of its records; part of the recording format, so it never changes. */
   readonly number: number
-  /** How much of a ring its records may fill, 0 to 1, so that a flood of them leaves room for others. Default 1. */
+  /** Share of a ring that its records may fill, 0 to 1, so that a flood of them leaves room for others. Default 1. */
   readonly ringShare?: number
-  /** What can be chosen about it; may be empty. */
+  /** Its options; may be empty. */
   readonly options: S
   /** What to learn from the kernel, in the order in which it is to be attached. */
   facts(surroundings: Surroundings<T>): Fact[]
-  /** Records of what existed before the queue was opened, in their own memory. */
+  /** Records of what existed before the queue was opened. Each has memory of its own. */
   scan?(surroundings: Surroundings<T>, clock: SourceClock): Iterable<Uint8Array>
   readonly records: readonly RecordType[]
-  /** What it keeps from record to record. */
+  /** Makes its table: the state that it keeps from record to record. */
   table?(context: TableContext<T>): KindTable
   /** Which of its records may become one event, by default and at least. */
   readonly joins: {
@@ -96,17 +96,17 @@ export interface Kind<
   }
   /** What a sentence calls its facts, by name; other facts are called by their names. */
   readonly factLabels?: Readonly<Record<string, string>>
-  /** What the limits of its options take. */
+  /** Counters of what the limits of its options drop. */
   readonly limits?: readonly LimitCounter[]
   /** The events that its records become. */
   readonly events?: E
 }
 
-/** A counter of a kind's table: what a limit of the queue took. */
+/** A counter of a kind's table, of what a limit of the queue dropped. */
 export interface LimitCounter {
   /** Name of the counter. */
   readonly counter: string
-  /** What was lost, as it follows the number: `argument lists were cut`. */
+  /** What was lost, in words that follow the number: `argument lists were cut`. */
   readonly text: string
   /** Name of the option that is the limit; raising it helps. */
   readonly option?: string

@@ -43,7 +43,7 @@ export class PidIndex {
     if (cells[gap + 1] === NOWHERE) return
     this.size -= 1
     const mask = cells.length - 1
-    // Whatever was pushed on by the one that goes moves back.
+    // Entries that the deleted one had displaced move back.
     for (let cell = (gap + 2) & mask; cells[cell + 1] !== NOWHERE; cell = (cell + 2) & mask) {
       const home = this.#homeOf(cells[cell] as number)
       if (((cell - home) & mask) < ((cell - gap) & mask)) continue

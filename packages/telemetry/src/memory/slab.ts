@@ -3,8 +3,8 @@ const CHUNK_BYTES = 256 << 10
 /** Records above this have a chunk of their own, so that they do not waste the rest of a shared one. */
 const LARGE_BYTES = CHUNK_BYTES / 4
 /**
- * Empty chunks that are kept for later, and of those in use the part that is kept besides: rates go up and
- * down, and a new chunk costs its zeroes, the page faults, and in the end a garbage collection.
+ * Empty chunks that are kept, at least, and as a share of those in use: rates go up and down, and a new chunk costs
+ * zeroing, page faults, and in the end a garbage collection.
  */
 const MIN_SPARE_CHUNKS = 4
 const SPARE_SHARE = 1 / 4
@@ -97,7 +97,7 @@ export class Slab {
     const current = this.#chunks[this.#currentId] as Chunk
     this.chunkId = this.#currentId
     if (current.usedBytes + sizeBytes <= CHUNK_BYTES) return current
-    // It is full, so it holds records and is released by the last of them.
+    // The old chunk is full: it is released with the last of its records.
     const chunk = this.#spare.pop() ?? new Chunk(CHUNK_BYTES)
     this.#currentId = this.#place(chunk)
     return chunk

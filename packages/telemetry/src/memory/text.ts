@@ -1,7 +1,7 @@
 /**
- * Text of a record, decoded when it is asked for. All of a record is kept as one latin1 string, a character a
- * byte: the engine stores it in as many bytes, and has nothing to follow in it. A tail is where it begins
- * and its descriptor, which has its length and flags.
+ * Text of a record, decoded when it is read. All of a record is kept as one latin1 string, one character per byte:
+ * the engine stores it in as many bytes, without pointers for the garbage collector to follow. A tail is given by
+ * its start and its descriptor, which has its length and flags.
  */
 
 import { TAIL_LENGTH_MASK, TAIL_PSEUDO, TAIL_TRUNCATED } from 'quark-ebpf/probe'

@@ -57,7 +57,7 @@ export class WideIndex {
     const mask = cells.length - 1
     let gap = this.#homeOf(slot)
     while (cells[gap] !== slot) gap = (gap + 1) & mask
-    // Whatever was pushed on by the one that goes moves back.
+    // Entries that the deleted one had displaced move back.
     for (let cell = (gap + 1) & mask; cells[cell] !== 0; cell = (cell + 1) & mask) {
       const home = this.#homeOf(cells[cell] as number)
       if (((cell - home) & mask) < ((cell - gap) & mask)) continue

@@ -34,14 +34,14 @@ export function checkOptions<S extends OptionSpecs>(specs: S, options: object): 
   return settings as Settings & SettingsOf<S>
 }
 
-/** What holds when an option is not given. */
+/** The value of an option that is not given. */
 function fallback(spec: OptionSpec): unknown {
   if (spec.type !== 'path' || spec.environment === undefined) return defaultOf(spec)
   const path = process.env[spec.environment]
   return path === '' ? undefined : path
 }
 
-/** Options that say how records become events: with bypass they stay records. */
+/** Refuses options about making events of records: with bypass they stay records. */
 function checkBypass(specs: OptionSpecs, given: ReadonlyMap<string, unknown>): void {
   for (const [name, { notWithBypass }] of Object.entries(specs)) {
     if (notWithBypass !== true || !given.has(name) || given.get(name) === false) continue
@@ -49,7 +49,7 @@ function checkBypass(specs: OptionSpecs, given: ReadonlyMap<string, unknown>): v
   }
 }
 
-/** Callers need not have been checked by a compiler, and a wrong word must not pass for the default. */
+/** What is wrong with a value: callers may be JavaScript, and a wrong word must not act as the default. */
 function problemOf(name: string, spec: OptionSpec, value: unknown): string | undefined {
   const mustBe = (isRight: boolean, what: string): string | undefined =>
     isRight ? undefined : `Option "${name}" must be ${what}: ${String(value)}`

@@ -1,5 +1,5 @@
 /**
- * What an option is declared as. Types, defaults, checks, what a recording keeps, the options of the command with their
+ * Declarations of options. Types, defaults, checks, what a recording keeps, the options of the command with their
  * help and manual page, and the tables of the docs follow from one declaration.
  */
 
@@ -11,9 +11,9 @@ export type OptionSpecs = Readonly<Record<string, OptionSpec>>
 
 /** What every option may say of itself. */
 export interface SpecBase {
-  /** It decides which events the same records become: a recording keeps it, and a replay may choose it anew. */
+  /** It changes which events are made of the same records: a recording keeps it, and a replay may override it. */
   readonly isRecorded?: boolean
-  /** It says how records become events, so it has no meaning with `bypass`. */
+  /** It is about making events of records, so it has no meaning with `bypass`. */
   readonly notWithBypass?: boolean
   /** How a command line gives it. */
   readonly command?: CommandForm | readonly CommandForm[]
@@ -87,7 +87,7 @@ export interface CommandForm {
   readonly argument?: string
   /** Value of an option that is given without its argument. */
   readonly withoutArgument?: string
-  /** What holds when the option is not given, in words; made from the default if it has an argument. */
+  /** The default in words; for options with an argument it is made from `default`. */
   readonly byDefault?: string
   /** What it does: a sentence without a period. */
   readonly help: string
@@ -147,7 +147,7 @@ export function recordedNames(specs: OptionSpecs): string[] {
   return Object.keys(specs).filter((name) => specs[name]?.isRecorded === true)
 }
 
-/** What holds without an option, or undefined if it has no default. */
+/** The default of an option; undefined if it has none. */
 export function defaultOf(spec: OptionSpec): unknown {
   return 'default' in spec ? spec.default : undefined
 }

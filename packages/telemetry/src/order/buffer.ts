@@ -8,14 +8,14 @@ import { WideIndex } from '../memory/wide-index.js'
 const FIRST_CAPACITY = 1024
 /** Shape of an entry whose record was taken; it stays until the queue has passed it. No record has it. */
 const TAKEN = 0xffff
-/** Taken entries that are tolerated whatever the number of held records. */
+/** Taken entries that may stay in the queue, whatever the number of held records. */
 const TAKEN_SLACK = 4096
 const NONE = -1
 const TIME_LO = HEADER_TIME >> 2
 const TIME_HI = TIME_LO + 1
 
 export interface RecordBufferOptions {
-  /** Most records that `room` makes place for. */
+  /** Most records, as counted by `room`. */
   readonly maxLength: number
   /** Bytes of records at which there is no more room. */
   readonly maxBufferBytes: number
@@ -138,7 +138,7 @@ export class RecordBuffer implements HeldRecords {
     this.sizeBytes += lengthBytes
   }
 
-  /** A time on CLOCK_BOOTTIME as `timeOf` has times. */
+  /** A time on CLOCK_BOOTTIME in the unit and from the origin of `timeOf`. */
   relative(bootNs: number): number {
     return bootNs - (this.#baseHi * 2 ** 32 + this.#baseLo)
   }
@@ -240,7 +240,7 @@ export class RecordBuffer implements HeldRecords {
     return this.#lastOf[space] as PidIndex | WideIndex
   }
 
-  /** The last record of a key goes; `previous` is the last now, unless it is none. */
+  /** Removes the last record of a key; `previous` is the last now, unless it is none. */
   #unlast(index: PidIndex | WideIndex, key: number, previous: number): void {
     if (previous === NONE) index.delete(key)
     else index.set(key, previous)

@@ -23,7 +23,7 @@ export class SequenceTracker {
     return Math.max(0, missing)
   }
 
-  /** Notes a broken record, whose number is believed only if it is the next one. */
+  /** Notes a broken record. Its number counts only if it is the expected one. */
   noteBroken(lane: number, seq: number): void {
     if (lane < this.#expected.length && this.#expected[lane] === seq) this.#expected[lane] = seq + 1
   }

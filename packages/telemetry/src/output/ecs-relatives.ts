@@ -1,4 +1,4 @@
-/** What ECS shows of the relatives of an event's object: all its common fields, or references to it. */
+/** Writes the relatives of an event's object as ECS: with all common fields, or as references. */
 
 import type { ObjectSpec, RelativeSpec } from '../event/spec.js'
 import { type Leaf, treeOf } from './ecs-tree.js'
@@ -15,8 +15,8 @@ export class RelativesWriter {
   #subject: Members | undefined = undefined
   #common = ''
   /**
-   * Common members of relatives: a shell that starts a thousand processes is in the documents of all of them. An
-   * object that was given out never changes, so its text does not either.
+   * Text of the common members of relatives: a shell that starts a thousand processes is in the documents of all of
+   * them. A delivered object never changes, so neither does its text.
    */
   readonly #texts = new WeakMap<object, string>()
 
@@ -57,7 +57,7 @@ export class RelativesWriter {
   }
 
   #writingOf({ name, id: idOf, shows, same }: RelativeSpec, shown: Shown): Writing {
-    // What is known of a relative that is not known itself.
+    // Of an unknown relative only the id is known.
     const idLead = shown.references[0]?.first ?? ''
     return (step, event, subject, out, isFirst) => {
       const id = idOf(subject)

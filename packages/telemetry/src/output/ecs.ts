@@ -16,7 +16,7 @@ import { type Members, type Step, writeSteps } from './steps.js'
 /** The version of ECS whose fields are used. */
 export const ECS_VERSION = '9.4.0'
 
-/** What documents say beyond the event itself. */
+/** What documents contain beside the event. */
 export interface EcsContext {
   /** Written into every document when it is given. */
   readonly host?: EcsHost

@@ -50,7 +50,7 @@ export function bool(key: string, value: boolean | undefined): string {
   return value === undefined ? '' : `,"${key}":${value}`
 }
 
-/** A flag that is only said when it is set. */
+/** A flag that is only written when it is set. */
 export function flag(key: string, value: boolean): string {
   return value ? `,"${key}":true` : ''
 }

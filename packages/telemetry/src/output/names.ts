@@ -39,7 +39,7 @@ export function capabilityList(set: bigint): string {
 const SIGNALS = byNumber(constants.signals)
 const ERRNOS = byNumber(constants.errno)
 
-/** Of two names for one number (SIGABRT and SIGIOT, EAGAIN and EWOULDBLOCK) the first, which is the usual one. */
+/** Names by number. Of two for one number (SIGABRT and SIGIOT, EAGAIN and EWOULDBLOCK) the first, which is usual. */
 function byNumber(numbers: Readonly<Record<string, number>>): ReadonlyMap<number, string> {
   const names = new Map<number, string>()
   for (const [name, number] of Object.entries(numbers)) {

@@ -2,7 +2,7 @@
  * Declarations, made into steps that write them. A document is a tree of groups: members of JSON objects, or
  * lines of the dump. A group in which nothing is known is left out.
  *
- * Strings are built by appending alone: what was appended in vain is dropped with the string that has it.
+ * Strings are only built by appending: to undo it, the longer string is dropped.
  */
 
 import { quote } from './fragments.js'
@@ -37,13 +37,13 @@ export const LIST = 21
 export const SHORT_HEX = 22
 export const NAMED_SIGNAL = 23
 export const NAMED_ERRNO = 24
-/** Writes itself. */
+/** The step writes itself. */
 export const OWN = 25
 
 /** An event or an object of one, by the names of its members. */
 export type Members = Readonly<Record<string, unknown>>
 
-/** What may be asked about ids while a document is written. */
+/** Looks up names of users and groups while a document is written. */
 export interface Names {
   userName(uid: number): string | undefined
   groupName(gid: number): string | undefined
@@ -67,10 +67,10 @@ export interface Step {
   readonly write: Writing | undefined
 }
 
-/** Appends to `out` what an `OWN` step has to say; the same string is returned when that is nothing. */
+/** Appends the text of an `OWN` step to `out`; returns `out` itself if there is none. */
 export type Writing = (step: Step, event: Members, subject: Members, out: string, isFirst: boolean) => string
 
-/** A step of the given parts. All have the same members in the same order, so that reading them is fast. */
+/** Makes a step. All steps have the same members in the same order, so that reading them is fast. */
 export function stepOf({
   first,
   next,

@@ -28,7 +28,7 @@ export interface TextOptions {
   readonly colour?: boolean
 }
 
-/** `bytes` have no form: a dump is for people. */
+/** How each type is written; `bytes` are not, as a dump is for people. */
 const FORMS: Readonly<Record<Exclude<FieldType, 'bytes' | 'object'>, number>> = {
   pid: NUMBER,
   uid: NUMBER,

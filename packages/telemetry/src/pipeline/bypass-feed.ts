@@ -1,4 +1,4 @@
-/** The bypass feed: records go to the caller as they are. */
+/** The bypass feed: delivers records to the caller unchanged. */
 
 import type { RecordSink } from 'quark-ebpf'
 import type { RecordLayout } from 'quark-ebpf/probe'

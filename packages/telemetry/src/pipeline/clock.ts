@@ -3,15 +3,14 @@ import { clockNs } from 'quark-ebpf'
 /** Reads one of the kernel's clocks, in ns. */
 export type ReadClock = (clock: 'realtime' | 'boottime') => bigint
 
-/** Pairs of readings per offset: one that was interrupted is wide, and some of a few are not. */
+/** Tries per offset: a try that was interrupted is inexact, but not all of them will be. */
 const TRIES = 8
 
 /**
  * Boot time, which records carry, and its place on the wall clock.
  *
  * The offset between the two is taken once and used for every time, so that differences between times are
- * those of the boot clock and never negative. When the wall clock is set, times go on as if it had not been
- * until `refresh` is called.
+ * those of the boot clock and never negative. If the wall clock is set, `refresh` has to be called to follow it.
  */
 export class Clock {
   /** CLOCK_BOOTTIME when this clock was made. */

@@ -2,7 +2,7 @@ import type { BaseEvent } from '../event/event.js'
 import type { AttachedFact, MissingFact } from './stats.js'
 import type { BackendCounters } from '../backend/backend.js'
 
-/** What moves the pipeline: a backend and the clock, or a recording of them. */
+/** Drives the pipeline: from a backend and the clock, or from a recording of them. */
 export interface Feed {
   readonly backend: string
   readonly kernel: string
@@ -10,17 +10,17 @@ export interface Feed {
   readonly missing: readonly MissingFact[]
   /** See `Backend.unenriched`. */
   readonly unenriched?: number
-  /** What a recording has and this version does not know, by name. */
+  /** Counts of what a recording has and this version does not know, by name. */
   readonly skipped?: Readonly<Record<string, number>>
-  /** Whether the last `pump` left something behind that needs no wait. */
+  /** Whether the last `pump` left a backlog, so that the next one need not wait. */
   readonly isBacklogged: boolean
-  /** Puts what there is into the pipeline, and what is due into `out`; never blocks. False at the end. */
+  /** Drains records into the pipeline, and appends due events to `out`; never blocks. False at the end. */
   pump(out: BaseEvent[]): boolean
-  /** Everything that is still held goes into `out`; nothing comes after that. */
+  /** Flushes all held records as events to `out`, and ends the feed. */
   finish(out: BaseEvent[]): void
-  /** Sleeps until there may be more, at most `timeoutMs` when it is given. */
+  /** Sleeps until there may be more records, at most `timeoutMs` if it is given. */
   wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void>
-  /** Ends a sleep at hand. */
+  /** Ends the sleep that is under way, if any. */
   wake(): void
   counters(): BackendCounters
   close(): void

@@ -19,7 +19,7 @@ const MAX_SLEEP_MS = 10_000
 const CHECK_INTERVAL_NS = 1e9
 /** The two clocks run at the same rate; a larger change of their distance is a wall clock that was set. */
 const CLOCK_NOISE_NS = 1_000_000n
-/** Drains of one `pump`: a storm does not keep the caller from its events. */
+/** Most drains per `pump`, so that a storm does not delay the caller's events. */
 const MAX_DRAINS = 8
 
 export interface LiveFeedParts {
@@ -45,11 +45,11 @@ export class LiveFeed implements Feed, RecordSink {
   #polledMs = 0
   #isBacklogged = false
   #nextCheckNs = 0
-  /** What each CPU had made at the last check, and whether the ring was emptied since. */
+  /** The sequence number of each lane at the last check. */
   #checkedSequences: Uint32Array = new Uint32Array(0)
   #isDrained = false
   #reportedRecursion = 0
-  /** Tables that learn from elsewhere than from records, and what was recorded of that. */
+  /** Tables that learn from other sources than records, with the version that was last recorded. */
   readonly #learnt: { readonly kind: string; readonly learnt: Learnt; version: number }[] = []
 
   constructor(parts: LiveFeedParts) {
@@ -132,8 +132,8 @@ export class LiveFeed implements Feed, RecordSink {
   }
 
   /**
-   * Losses that no later record of the same CPU has revealed. A CPU that made nothing since the last check,
-   * while the ring was emptied, has no record on its way.
+   * Reports losses that no later record of the same CPU has revealed. If the ring was drained since the last check and
+   * a CPU made nothing in between, none of its records is on its way.
    */
   #checkLosses(): void {
     const { backend } = this.#parts
@@ -181,7 +181,7 @@ export class LiveFeed implements Feed, RecordSink {
   async wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {
     const { backend, pipeline, clock, pollMs, batchMs } = this.#parts
     const limitMs = Math.min(timeoutMs ?? MAX_SLEEP_MS, MAX_SLEEP_MS)
-    // Events wait for each other: else the reader would run for nearly each one by itself.
+    // Events are batched: else the reader would run for nearly each one.
     const restMs = Math.ceil(batchMs - (monotonicMs() - this.#polledMs))
     const dueMs = Math.max(1, restMs, Math.ceil(pipeline.dueInNs(clock.bootNowNs()) / 1e6))
     if (this.#emptyPolls < EMPTY_POLLS) {

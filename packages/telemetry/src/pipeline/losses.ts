@@ -9,18 +9,18 @@ import type { RecordBuffer } from '../order/buffer.js'
 /** The table whose losses are reported without its name: at first there was no other. */
 const UNNAMED = 'process'
 
-/** Where a loss may have come from; what has another lane is of no known CPU. */
+/** The lanes of CPUs; the CPU of a loss in another lane is unknown. */
 export interface Lanes {
   readonly cpus: number
   readonly lanes: number
 }
 
 /**
- * Puts losses among the records, at the time of the record before, or of the last step if that came later. Those of
- * this process's making come in crowds: they are reported once for many.
+ * Inserts losses among the records, at the time of the record before, or of the last step if that came later. Losses
+ * in this process (broken records, evictions) come in large numbers: many are reported as one.
  */
 export class Losses {
-  /** Broken records, and those of them that were reported. */
+  /** Broken records; how many of them were reported is counted beside it. */
   rejected = 0
   reportedRejected = 0
   /** Halves of the time of the last record or step, whatever came later. */
@@ -30,7 +30,7 @@ export class Losses {
   readonly #tables: Tables
   readonly #lanes: Lanes
   readonly #record = new LossRecord()
-  /** Tables, the names that losses give them, and what was reported of each. */
+  /** Tables, their names in losses, and how many losses of each were reported. */
   readonly #all: readonly KindTable[]
   readonly #names: readonly string[]
   readonly #reportedEvicted: Float64Array

@@ -39,7 +39,7 @@ export interface PipelineCounters {
   readonly missing: number
 }
 
-/** A record that is held: for pictures of the buffer. */
+/** A held record, for graphs of the buffer. */
 export interface BufferedRecord {
   readonly pid: number
   /** CLOCK_BOOTTIME. */
@@ -58,7 +58,7 @@ const TIME_LO = HEADER_TIME >> 2
 const TIME_HI = TIME_LO + 1
 
 /**
- * The way from records to events: check, order, aggregate, apply, relate. It is deterministic: the same calls give
+ * Makes events of records: check, order, aggregate, apply, relate. It is deterministic: the same calls give
  * the same events, live and in a replay.
  */
 export class Pipeline {
@@ -126,8 +126,8 @@ export class Pipeline {
   }
 
   /**
-   * Takes in one record, of which nothing is kept; arguments as of `RecordSink.record`. A broken record is
-   * counted and reported as lost.
+   * Copies one record into the buffer; arguments as of `RecordSink.record`. A broken record is counted and reported
+   * as lost.
    */
   insert(words: Uint32Array, bytes: Uint8Array, offsetBytes: number, lengthBytes: number): void {
     const w = offsetBytes >> 2
@@ -154,7 +154,7 @@ export class Pipeline {
   }
 
   /**
-   * Passes over a whole record that no kind knows: only its number counts, so that it is not taken for lost.
+   * Skips a valid record that no kind knows: only its number is noted, so that it is not reported as lost.
    *
    * @param isOwn it was written by quark itself, and has no number
    */
@@ -169,8 +169,8 @@ export class Pipeline {
   }
 
   /**
-   * All records of a lane up to number `seq` have come or are lost: reports those that are missing, which no later
-   * record has revealed yet.
+   * Called when all records of a lane up to number `seq` have come or are lost: reports the missing ones which no
+   * later record has revealed.
    *
    * @returns how many
    */
@@ -274,7 +274,7 @@ export class Pipeline {
     for (let i = 0; i < group.count; i++) buffer.remove(group.indexAt(i))
   }
 
-  /** Records that joined an event of another kind. */
+  /** Applies records that joined an event of another kind. */
   #applyForeign(indices: readonly number[], event: BaseEvent | undefined): void {
     const buffer = this.#buffer
     for (const index of indices) {
@@ -284,7 +284,7 @@ export class Pipeline {
     }
   }
 
-  /** The process that an event is about is given its relatives, as they are now. */
+  /** Sets the relatives of the event's process, as they are now. */
   #relate(event: RelatedEvent): void {
     const { process } = event
     if (process instanceof ProcessRecord) event.relatives = this.#relatives.find(process)

@@ -4,8 +4,8 @@ import type { RecordType } from '../kinds/kind.js'
 import type { RecordBuffer } from '../order/buffer.js'
 
 /**
- * A record that no other can join waits only so long, for older ones of other CPUs. They write into one ring,
- * in nearly the order of time, so this is ample.
+ * How long a record that no other can join waits for older ones of other CPUs. They write into one ring in nearly
+ * the order of time, so this is ample.
  */
 const ORDER_TIME_NS = 20e6
 

@@ -21,7 +21,7 @@ import type { RecordedTypes } from '../recording/types.js'
 import { bootEpochOf, endOf, lossOf, missingOf, tableOf } from '../recording/values.js'
 
 const UNKNOWN_TYPE = 0
-/** What a frame of version 1 was about. */
+/** The kind whose table frames of cgroup names (version 1) are for. */
 const NAMES_OF_CGROUPS = 'cgroup'
 
 export class ReplayFeed implements Feed {
@@ -53,7 +53,7 @@ export class ReplayFeed implements Feed {
     this.missing = [...header.missing, ...types.missing, ...missing]
   }
 
-  /** What the recording has and this version does not know, by name. */
+  /** Counts of what the recording has and this version does not know, by name. */
   get skipped(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#skipped)
   }
@@ -127,7 +127,7 @@ export class ReplayFeed implements Feed {
     }
   }
 
-  /** Undefined for what no table of that kind can have learnt. */
+  /** Loads what the table of a kind learnt; undefined if the value has another form. */
   #learn(kind: string, value: unknown): true | undefined {
     const learnt = this.#pipeline.tables.all.get(kind)?.learnt
     if (learnt === undefined) this.#skip(`table of ${kind}`)
@@ -150,7 +150,7 @@ export class ReplayFeed implements Feed {
     const made = treatment?.type
     if (made !== undefined) this.#produced.set(made, (this.#produced.get(made) ?? 0) + 1)
     if (treatment === undefined || length < treatment.recorded.size) {
-      // No number that a kind could have: it is counted as broken.
+      // A type that no kind can have: the record is counted as broken.
       if (length >= 4) words[w] = (words[w] as number) & ~0xffff
       pipeline.insert(words, bytes, at, length)
       return
@@ -187,7 +187,7 @@ export class ReplayFeed implements Feed {
   }
 
   counters(): BackendCounters {
-    // Of which type lost records were, only the kernel knew.
+    // The types of lost records are not in the recording.
     const lost = new Map([[UNKNOWN_TYPE, this.#pipeline.counters.missing]])
     return { produced: this.#produced, lost, recursionMisses: 0 }
   }

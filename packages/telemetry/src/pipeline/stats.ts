@@ -25,7 +25,7 @@ export interface QuarkStats {
   readonly lostRejected: number
   /** Runs of a program that the kernel skipped because one was already running on that CPU. */
   readonly lostRecursion: number
-  /** Processes that the table had to give up before their grace time ended. */
+  /** Processes that were evicted from the table before their grace time ended. */
   readonly evicted: number
   /** Records that lack facts since their process had ended before it could be looked up in /proc; eBPF needs none. */
   readonly unenriched: number

@@ -28,11 +28,11 @@ export interface CgroupNamesStats extends Readonly<Record<string, number>> {
   readonly misses: number
   /** Scans, the first one included. */
   readonly scans: number
-  /** Names given up because there were more than `maxEntries`. */
+  /** Names that were evicted because there were more than `maxEntries`. */
   readonly evicted: number
 }
 
-/** Scans for unknown ids are this far apart at least, and take at most this share of the time. */
+/** Shortest time between scans for unknown ids, and the largest share of the time that they take. */
 const MIN_SCAN_INTERVAL_MS = 1_000
 const MAX_SCAN_SHARE = 1 / 20
 
@@ -40,12 +40,12 @@ const MAX_SCAN_SHARE = 1 / 20
  * A bounded map from ids of cgroups to their paths. A name stays known after its cgroup was removed, since the
  * last records of its processes come later than that; ids are not used again.
  *
- * When it is full, the name that was looked up or set longest ago is given up.
+ * When it is full, the name that was looked up or set longest ago is evicted.
  */
 export class CgroupNames implements KindTable, CgroupPaths {
   /** A bigint is a slow key, so it becomes a number if that is exact, and a string otherwise. */
   readonly #paths = new Map<number | string, string>()
-  /** Names, whoever brought them: a replay has no cgroups to scan. */
+  /** All names, from records and scans: a replay has no cgroups to scan. */
   readonly learnt: Learnt
   readonly #hierarchy: CgroupHierarchy | undefined
   readonly #maxEntries: number
@@ -79,8 +79,8 @@ export class CgroupNames implements KindTable, CgroupPaths {
   }
 
   /**
-   * Breadth first, without recursion: who may make cgroups decides how deep they are, and what they are called. The
-   * limits are the number of names, and PATH_MAX, beyond which a path leads nowhere.
+   * Breadth first, without recursion: depth and names of cgroups are chosen by whoever makes them. The limits are the
+   * number of names, and PATH_MAX, beyond which a path cannot be opened.
    */
   #walk({ mountPoint, mountRoot }: CgroupHierarchy): void {
     if (mountRoot.startsWith('/..')) return
@@ -145,7 +145,7 @@ export class CgroupNames implements KindTable, CgroupPaths {
     const before = this.#paths.get(keyOf(id))
     const after = name.startsWith('/') || before === undefined ? name : before.replace(/[^/]*$/, () => name)
     if (before === undefined) {
-      // Without the old name no full one can be made of a component.
+      // A component alone needs the old name to make a full one.
       if (after.startsWith('/')) this.set(id, after)
       return
     }
@@ -181,19 +181,19 @@ export class CgroupNames implements KindTable, CgroupPaths {
     return this.#paths.size
   }
 
-  /** Names given up for that of a record; those that a scan replaces are not lost: another scan finds them. */
+  /** Names that were evicted for one from a record. Those that a scan evicts are not lost: another scan finds them. */
   get evicted(): number {
     return this.#evictedByRecords
   }
 
-  /** A name is never over. */
+  /** Names do not expire. */
   collect(): void {}
 
   collectInNs(): number {
     return Number.POSITIVE_INFINITY
   }
 
-  /** Learns what `names` of another one gave. */
+  /** Adds what `names` of another object returned. */
   add(names: readonly (readonly [id: string, path: string])[]): void {
     for (const [id, path] of names) this.#insert(keyOf(BigInt(id)), path)
   }
@@ -209,7 +209,7 @@ export class CgroupNames implements KindTable, CgroupPaths {
   }
 }
 
-/** What ids and names are of. */
+/** The hierarchy that ids and names belong to. */
 export interface NamesSource {
   /** Undefined in a recording that does not say it: then all records are taken to be of the one hierarchy. */
   readonly hierarchyId: number | undefined

@@ -24,7 +24,7 @@ import { AuditRules } from './rules.js'
 
 /** Records that may wait. No more messages are read while half of them do: the socket has more room. */
 const MAX_RECORDS = 4096
-/** Events that are read before /proc is. */
+/** Most events of one batch: after it, /proc is read for them. */
 const MAX_EVENTS = 256
 /** A process makes about ten messages, each of which takes more of its socket than its own size. */
 const ROOM_FACTOR = 16
@@ -128,7 +128,7 @@ class AuditBackend extends SocketBackend {
     return this.#parts.makers.unenriched
   }
 
-  /** The rules go, so that no more records come; those that wait can be read. */
+  /** Deletes the rules, so that no more records come; those that wait can still be read. */
   stop(): void {
     if (this.#isStopped) return
     this.#isStopped = true

@@ -1,10 +1,10 @@
-/** Puts the records of audit events together. */
+/** Assembles audit events from their records. */
 
 import { AUDIT_EOE, AUDIT_SYSCALL, auditNumber, type AuditRecord } from 'quark-ebpf'
 import type { AuditedCall, AuditEvent } from '../../facts/rungs.js'
 import { auditArchitectures, numbersOf } from './architectures.js'
 
-/** Events that may be incomplete at a time: older ones have lost their end. */
+/** Most incomplete events at a time: the end of older ones was lost. */
 const MAX_OPEN_EVENTS = 256
 /** Steps of the clock whose events are counted: more than a second of them. */
 const MAX_STEPS = 1024
@@ -101,7 +101,7 @@ export class AuditEvents {
   }
 
   /**
-   * Within the clock's step, children are made before anything else, and the rest keeps its order. Calls have the time
+   * Within one step of the clock, forks come first, and the rest keeps its order. Calls have the time
    * of their beginning and come when they return, so that those of several steps come in turns.
    */
   #timeNs(timeMs: number, isFirst: boolean): bigint {

@@ -1,4 +1,4 @@
-/** The audit rules of this process: added, found again when it died without deleting them, and deleted. */
+/** The audit rules of this process. If it dies without deleting them, the next queue finds them by their keys. */
 
 import type { AuditControl, AuditRule, ListedAuditRule } from 'quark-ebpf'
 import { QuarkError } from '../../errors.js'
@@ -15,7 +15,7 @@ interface Before {
   readonly backlogLimit: number
 }
 
-/** The key of a rule says whose it is, and what is to be restored when that died. */
+/** The key of a rule: its owner, and the settings to restore if the owner died. */
 interface Key extends Before {
   readonly pid: number
   readonly startBootNs: bigint
@@ -40,7 +40,7 @@ function isAlive({ pid, startBootNs }: Key): boolean {
   return findStat({ pid, tid: pid, timeNs: 0n, startBootNs })?.ended === false
 }
 
-/** What of `AuditControl` is needed here. */
+/** The part of `AuditControl` that is used here. */
 export type RuleControl = Pick<
   AuditControl,
   'status' | 'rules' | 'addRule' | 'deleteRule' | 'setEnabled' | 'setBacklogLimit'
@@ -48,7 +48,7 @@ export type RuleControl = Pick<
 
 /** Rules that are in force until they are disposed of. */
 export class AuditRules implements Disposable {
-  /** Auditing was off: processes that began before cannot be audited. */
+  /** Auditing was off before: processes that began then cannot be audited. */
   readonly wasDisabled: boolean
   readonly #control: RuleControl
   readonly #before: Before
@@ -104,7 +104,7 @@ export class AuditRules implements Disposable {
     const rules = this.#control.rules()
     this.#deleteWhere(rules, ({ key }) => key === this.#key)
     const isLast = rules.every(({ key }) => key === this.#key || parseKey(key) === undefined || isStale(key))
-    // An owner that came in the meantime has its own settings.
+    // Another owner that came meanwhile has its own settings.
     if (!isLast || status.ownerPid !== 0) return
     if (status.enabled !== this.#before.enabled) this.#control.setEnabled(0)
     if (status.backlogLimit !== this.#before.backlogLimit) {
@@ -121,7 +121,7 @@ export class AuditRules implements Disposable {
       const add = (some: readonly AuditedCall[], rule: Omit<AuditRule, 'arch' | 'key' | 'calls'>): void => {
         const numbers = numbersOf(some, architecture).filter((number) => !done.has(number))
         if (numbers.length === 0) return
-        // What is audited whatever comes of it needs no rule for success.
+        // Calls that are audited whatever their result need no rule for success.
         if (!rule.onlySuccess) for (const number of numbers) done.add(number)
         this.#control.addRule({ arch, key: this.#key, calls: numbers, ...rule })
       }

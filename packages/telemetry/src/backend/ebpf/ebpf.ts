@@ -50,7 +50,7 @@ export class EbpfBackend implements Backend {
   /**
    * Attaches the probes of every fact. A fact that this kernel cannot supply is reported in `missing`.
    *
-   * @throws {EbpfError} when the kernel refuses altogether, or a required fact cannot be had
+   * @throws {EbpfError} when the kernel refuses all programs, or a required fact cannot be had
    */
   static open(options: EbpfBackendOptions): EbpfBackend {
     const { facts, sources, ringSizeBytes, shares, flavors, loop } = options
@@ -99,7 +99,7 @@ export class EbpfBackend implements Backend {
     return { ...this.#session.counters(), recursionMisses: this.#missedRuns() }
   }
 
-  /** A process that gave up its rights may not ask the kernel any more: the last answer stands. */
+  /** Without its rights the process cannot read the kernel's count any more: the last one is kept. */
   #missedRuns(): number {
     try {
       this.#lastMisses = this.#session.recursionMisses() + this.#session.nestingMisses()
@@ -132,8 +132,8 @@ function btfOf(path: string): Btf {
 }
 
 /**
- * Why the kernel lets nobody hook functions. Two instructions find it out, where a probe takes milliseconds to make
- * and to load before its attaching is refused.
+ * Why the kernel refuses to hook functions, if it does. A program of two instructions finds it out; a whole probe takes
+ * milliseconds to generate and load before attaching it fails.
  */
 function hookProblem(kind: Probe['hook']['kind']): EbpfError | undefined {
   if (kind !== 'fentry' && kind !== 'kprobe') return undefined

@@ -1,11 +1,11 @@
-/** From hits of events to records: the parts of one hit are put together, and its plan reads them. */
+/** Makes records of the hits of kprobe events: assembles the parts of a hit, and decodes them by its plan. */
 
 import type { PerfSample, PerfSink } from 'quark-ebpf'
 import { type ArgPlace, EventValues, type FetchPlan, type Fields, type TailLimits } from 'quark-ebpf/probe'
 import type { Complete } from '../../facts/rungs.js'
 import type { Outbox } from '../outbox.js'
 
-/** One function that is watched for one probe, with as many events as its arguments needed. */
+/** One function that is hooked for one probe, with as many events as its arguments need. */
 export interface HookedFunction {
   readonly plan: FetchPlan
   readonly events: readonly HookedEvent[]
@@ -21,7 +21,7 @@ export interface HookedEvent {
   readonly fixedSizeBytes: number
 }
 
-/** An event that makes its record by itself. */
+/** An event that makes a whole record, without a plan. */
 export interface PlainEvent {
   readonly id: number
   /** Name in `Capabilities`. */
@@ -48,8 +48,8 @@ const COMMON_TYPE_BYTES = 2
 
 /**
  * Takes hits out of the perf rings and puts records into the outbox. All events of a hit are written one after the
- * other to the ring of its CPU, in an order that the kernel chooses; where one is missing it was lost, the kernel
- * says so there, and the rest of the hit is dropped.
+ * other to the ring of its CPU, in an order that the kernel chooses. If one was lost, the kernel reports the loss in
+ * its place, and the rest of the hit is dropped.
  */
 export class HitSink implements PerfSink {
   readonly #outbox: Outbox
@@ -61,12 +61,12 @@ export class HitSink implements PerfSink {
     this.#outbox = outbox
   }
 
-  /** Takes the events of a function. */
+  /** Adds a hooked function, whose hits are then assembled. */
   add(hook: HookedFunction): void {
     for (const [index, { id }] of hook.events.entries()) this.#parts.set(id, { hook, index })
   }
 
-  /** Takes an event that needs no plan. */
+  /** Adds an event that needs no plan. */
   addPlain(event: PlainEvent): void {
     this.#plain.set(event.id, event)
   }
@@ -130,7 +130,7 @@ export class HitSink implements PerfSink {
   }
 }
 
-/** Lets tails of bytes be encoded as cut where they end: they are made to find no room for one byte more. */
+/** Makes the encoder mark tails of bytes as cut: they get one byte more, which is beyond the limit. */
 function cutAtEnd(
   limits: TailLimits<Fields>,
   cut: readonly string[],

@@ -20,7 +20,7 @@ import type { Outbox } from '../outbox.js'
 import type { Sources } from '../sources.js'
 import { findStat, TICK_NS } from '../../process/procfs/enrich.js'
 
-/** The place of `name` and `symbol` in a command, at their longest. */
+/** Most characters that `name` and `symbol` take in a command. */
 const HEAD_CHARS = 160
 
 export interface InstallOptions {
@@ -31,12 +31,12 @@ export interface InstallOptions {
   readonly flavor: string
   /** PERF_MAX_TRACE_SIZE, less what aligns a record. */
   readonly maxRecordBytes: number
-  /** Begins the name of every event. */
+  /** Prefix of the names of all events. */
   readonly prefix: string
   readonly outbox: Outbox
 }
 
-/** The events of one queue. `remove` takes them back, once nothing has them open, and closes `kprobes`. */
+/** The events of one queue. `remove` deletes them, once nothing has them open, and closes `kprobes`. */
 export class InstalledEvents {
   readonly answers: Answers
   readonly hooks: HookedFunction[] = []
@@ -47,7 +47,7 @@ export class InstalledEvents {
   #symbols: string | undefined
 
   /**
-   * Installs what can be had.
+   * Installs the events of every fact that this kernel allows.
    *
    * @throws {EbpfError} when a fact that is required cannot be had; nothing is left installed then
    */
@@ -212,7 +212,7 @@ export class InstalledEvents {
   }
 }
 
-/** Begins the names of a queue's events: whose they are, so that they can be removed when that process is gone. */
+/** Prefix of the names of a queue's events. It identifies the process: without that, they can be removed. */
 export function eventPrefix(queue: number): string {
   const { pid } = process
   const startBootNs = findStat({ pid, tid: pid, timeNs: 2n ** 63n })?.startBootNs ?? 0n
@@ -220,8 +220,8 @@ export function eventPrefix(queue: number): string {
 }
 
 /**
- * Removes the events of queues whose process is gone, even if its pid has passed on or its parent has not asked for
- * its end. Events in use cannot be removed, and stay.
+ * Removes the events of queues whose process is gone, even if its pid was reused or it is still a zombie.
+ * Events in use cannot be removed, and stay.
  */
 export function removeStale(kprobes: KprobeEvents): void {
   for (const name of kprobes.names()) {

@@ -1,4 +1,4 @@
-/** The kprobe backend: no BPF at all, but kprobe events of tracefs and perf rings. */
+/** The kprobe backend: kprobe events of tracefs and perf rings, without BPF. */
 
 import { findTracefs, kernelAtLeast, KprobeEvents, PerfBuffer, Poller, possibleCpuCount } from 'quark-ebpf'
 import { openKernelTypes } from '../../btf/types.js'
@@ -26,7 +26,7 @@ const IDLE_POLL_MS = 50
 const CPUS_INTERVAL_NS = 1e9
 const BACKLOG = 0.5
 
-/** Queues that this process has opened, for the names of their events. */
+/** How many queues this process has opened: a part of the names of their events. */
 let queues = 0
 
 const open = new Set<KprobeBackend>()
@@ -110,7 +110,7 @@ class KprobeBackend implements Backend {
   }
 
   drain(sink: RecordSink, max: number): number {
-    // What waits goes first: it is older than all in the rings.
+    // Records that wait are older than those in the rings, which are read only if fewer than `max` wait.
     if (this.#outbox.length < max) this.#pump()
     return this.#outbox.drain(sink, max)
   }
@@ -166,7 +166,7 @@ class KprobeBackend implements Backend {
     if (open.size === 0) process.off('exit', removeAll)
   }
 
-  /** All that is in the rings now becomes records. */
+  /** Makes records of all that is in the rings. */
   #pump(): void {
     if (this.#isDisposed) return
     this.#followCpus()

@@ -24,7 +24,7 @@ import { SocketBackend } from '../socket-backend.js'
 
 /** Records that may wait. No more messages are read while half of them do: the socket has more room. */
 const MAX_RECORDS = 4096
-/** Messages that are read before /proc is. */
+/** Most messages of one batch: after it, /proc is read for them. */
 const MAX_MESSAGES = 256
 /** A message of 76 bytes takes more of its socket, by about as much as it is shorter than a record. */
 const ROOM_FACTOR = 8
@@ -49,7 +49,7 @@ export function openProcConnector({ settings, facts, sources }: BackendContext):
         return { hooks: [{ hook: `proc connector/${messages}`, flavor: 'message' }], lacks }
       },
     }))
-    // Without a mask: the numbers of messages have no gaps then but those of losses.
+    // Without a mask, gaps in the numbers of messages are always losses.
     connector.listen()
     makers.open({ records: outbox, unknownCpu: UNKNOWN_LANE })
     return new ProcConnectorBackend(connector, outbox, makers, {
@@ -133,7 +133,7 @@ class ProcConnectorBackend extends SocketBackend {
     return messages
   }
 
-  /** What is missing now, no message of its CPU has revealed yet: its CPU is not known, and has no number. */
+  /** Reports losses which no later message has revealed yet: their CPU is unknown, and they have no number. */
   #noteEmpty(): void {
     this.#makers.idle()
     const queue = receiveQueue(this.#connector.fd)

@@ -1,4 +1,4 @@
-/** What can be learnt about cgroups beside a scan of their file system. */
+/** Facts about cgroups, beside a scan of their file system. */
 
 import { dynamicBytes, type RecordLayout } from 'quark-ebpf/probe'
 import type { Fact } from '../../facts/fact.js'

@@ -20,7 +20,7 @@ const THREAD_TID = threadForkLayout.at.tid >> 2
 const MAX_COMM_BYTES = 15
 const THREAD_EXIT_CODE = threadExitLayout.at.exitCode >> 2
 
-/** A thread began or ended: the records begin alike. */
+/** A thread began or ended; both records have these fields at the same offsets. */
 export function applyThread(group: RecordGroup, tables: Tables): ThreadEvent | undefined {
   if (!group.next()) return undefined
   const { words } = group

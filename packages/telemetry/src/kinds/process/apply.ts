@@ -1,4 +1,4 @@
-/** What process records mean: how they change the table, and the event that they make. */
+/** Applies process records: they change the table, and make an event. */
 
 import type { IdChange, ProcessEvent } from './events.js'
 import type { Ids } from '../../process/process.js'
@@ -57,13 +57,13 @@ const EXIT_START = exitLayout.at.startBootNs >> 2
 /** A new program has another name, and may have other rights. */
 const CHANGED_BY_EXEC = HAS_COMM | HAS_CAPS
 
-/** What calls that change ids change; a new session has no terminal. */
+/** Groups of fields that a call changes; a new session has no terminal. */
 function changedBy(what: number): number {
   const ids = (what & (PROC_EVENT_UID | PROC_EVENT_GID)) === 0 ? 0 : HAS_IDS | HAS_CAPS
   return ids | ((what & PROC_EVENT_SID) === 0 ? 0 : HAS_TTY)
 }
 
-/** Of the event that is being made. */
+/** Watches the event that is being made. */
 const privileges = new PrivilegeWatch()
 
 /**
@@ -141,7 +141,7 @@ function entryAt(words: Uint32Array, pid: number, start: number, { processes }: 
   return entry
 }
 
-/** What comes after a fork, while it is looked at. */
+/** The place of the record after a fork, reused. */
 const following: RecordPlace = {
   type: 0,
   words: new Uint32Array(0),
@@ -186,7 +186,7 @@ function applyExit(group: RecordGroup, words: Uint32Array, w: number, tables: Ta
   return process
 }
 
-/** A thread says when it began itself, not when its process did. */
+/** The record of a thread has the start of the thread, not of its process. */
 function idChangeEntry(words: Uint32Array, w: number, tables: Tables): ProcessRecord {
   const pid = words[w + ID_CHANGE_PID] as number
   if (pid !== words[w + ID_CHANGE_TID]) return tables.processes.presentEntryOf(pid)
@@ -210,7 +210,7 @@ function applyIdChange(process: ProcessRecord, group: RecordGroup, w: number, ta
   readCgroup(process, words, w, ID_CHANGE_SHIFT, tables)
 }
 
-/** A cgroup without a known name is not the one before. */
+/** Sets the cgroup; if its name is unknown, the one before must not stay. */
 function readCgroup(
   process: ProcessRecord,
   words: Uint32Array,

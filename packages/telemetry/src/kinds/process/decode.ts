@@ -123,7 +123,7 @@ export function readCoveredFork(
   if ((cwd & TAIL_FAILED) === 0 && (cwd & TAIL_TRUNCATED) !== 0) table.truncatedPaths += 1
 }
 
-/** A cwd that could not be read is left as it was. */
+/** Reads the cwd; one that could not be read leaves the old one. */
 function readCwd(
   process: ProcessRecord,
   text: string,
@@ -152,7 +152,7 @@ export function readExecTails(
 ): void {
   const start = execLayout.fixedSizeBytes
   const cwd = words[record + EXEC_CWD] as number
-  // Most change it between fork and exec: the one from before must not look as if it were known.
+  // Most processes change it between fork and exec: the old one would be wrong.
   process.setCwd('', 0, TAIL_FAILED)
   readCwd(process, text, start, cwd, table)
   const image = new Image(
@@ -177,7 +177,7 @@ function countCuts(image: Image, table: ProcessTable): void {
 const COMM_TAIL = commLayout.at.comm >> 2
 const MAX_COMM_BYTES = 15
 
-/** The comm of a comm record, which is a tail. One that could not be read is another than before all the same. */
+/** The comm of a comm record, which is a tail. If it could not be read, the name is unknown: the old one is wrong. */
 export function readComm(process: ProcessRecord, { words, bytes, offsetBytes }: RecordPlace): void {
   const descriptor = words[(offsetBytes >> 2) + COMM_TAIL] as number
   if ((descriptor & TAIL_FAILED) !== 0) {

@@ -1,4 +1,4 @@
-/** What can be learnt about processes, and who can report it. */
+/** Facts about processes, and their rungs. */
 
 import { fentry, kprobe } from 'quark-ebpf/probe'
 import type { Fact } from '../../facts/fact.js'
@@ -89,8 +89,8 @@ function ebpf(...probes: EbpfRung['probes']): EbpfRung {
 }
 
 /**
- * Where ids change is one function of the kernel, which costs nothing else when it is hooked. Where functions
- * cannot be hooked the proc connector reports it, which also costs every fork, exec and exit a message to nobody.
+ * All changes of ids go through one function of the kernel: hooking it costs nothing else. If functions cannot be
+ * hooked, the proc connector reports them, at the cost of an unread message for every fork, exec and exit.
  */
 function idChangeRungs(settings: ProcessProbeSettings): EbpfRung[] {
   return [fentry, kprobe].flatMap((hook) =>

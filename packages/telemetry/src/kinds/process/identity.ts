@@ -139,7 +139,7 @@ class RecordForm implements IdentityForm {
   }
 }
 
-/** The forms there are: few, as `known` is of 7 bits. */
+/** All forms so far: few, as `known` has 7 bits. */
 const forms = new Map<number, RecordForm>()
 let lastForm: RecordForm | undefined
 
@@ -156,8 +156,8 @@ function formOf(shift: number, known: number): RecordForm {
 const UNKNOWN = new RecordIdentity('', 0, 0)
 
 /**
- * What a record that does not know everything says, and where it says nothing, what was known before: but not
- * of the groups that the event itself changes, whose old values are wrong now.
+ * The identity of an incomplete record, with the gaps filled from the one before, except in groups that the event
+ * itself changes: their old values are wrong now.
  *
  * @param changed `HAS_` bits of those groups
  */

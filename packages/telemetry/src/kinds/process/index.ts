@@ -19,7 +19,7 @@ import {
   threadForkLayout,
 } from './records.js'
 
-/** What processes do: from fork over exec to exit. */
+/** Processes, from fork to exit. */
 export const processKind: Kind<typeof processOptions, typeof processEvents> = {
   name: 'process',
   number: 0,

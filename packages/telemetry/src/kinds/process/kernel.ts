@@ -58,7 +58,7 @@ import type { Bprm, Cgroup, KernelCred, Task } from '../../process/kernel-types.
 /** `task_struct.flags` of kernel threads (include/linux/sched.h). */
 const PF_KTHREAD = 0x00200000
 
-/** `bit` if the running kernel has all of these. */
+/** `bit` if the running kernel has all of these values. */
 function known(bit: number, ...values: Value[]): Scalar {
   return shiftLeft(resolves(...values), Math.log2(bit))
 }
@@ -156,7 +156,7 @@ export function forkProbe(settings: ProcessProbeSettings) {
     },
     (_parent, child) => ({
       when: and(eq(child.pid, child.tgid), userTask(child, settings)),
-      // The kernel read the clock for this a moment ago, and reading it is a good part of a record's price.
+      // The kernel read the clock for this a moment ago. Reading it again would be a good part of a record's cost.
       time: startBootNs(child),
       fill: { ...identity(child, settings, { leader: child }), cwd: path(child.fs.pwd, child.fs.root) },
     }),

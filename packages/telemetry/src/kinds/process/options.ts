@@ -3,7 +3,7 @@ import type { OptionSpecs, SettingsOf } from '../../options/spec.js'
 
 const KIB = 1024
 
-/** What can be chosen about processes. */
+/** Options about processes. */
 export const processOptions = {
   /** Also events of threads. Default false. */
   threads: {

@@ -1,4 +1,4 @@
-/** What an event would hide: rights that a process gains between the records that were joined. */
+/** Finds rights that a process gains and loses within one event, which the event would hide. */
 
 import type { Identity } from '../../process/entry.js'
 import { HAS_CAPS, HAS_IDS } from '../../process/known.js'
@@ -34,9 +34,9 @@ export class PrivilegeWatch {
   #isCompared = true
   readonly #now = new Int32Array(5)
   readonly #next = new Int32Array(5)
-  /** What it had before the event. */
+  /** The rights before the event. */
   readonly #had = new Int32Array(5)
-  /** What records of this event have given. */
+  /** The rights that records of this event gave. */
   readonly #gained = new Int32Array(5)
 
   /** Begins with a new process: what it has is its parent's. `w` is where a fork record with its identity would begin. */
@@ -66,7 +66,7 @@ export class PrivilegeWatch {
     const now = this.#now
     const next = this.#next
     const gained = this.#gained
-    // What the record does not know stays as it is.
+    // What the record does not have stays as it is.
     next.set(now)
     readRights(words, w, next)
     for (let i = 0; i < next.length; i++) {
@@ -81,7 +81,7 @@ export class PrivilegeWatch {
     return false
   }
 
-  /** What the first record gave. Most events have no second one, and need not know it. */
+  /** Computes what the first record gave. Most events have no second one, and do not need it. */
   #compare(): void {
     this.#isCompared = true
     const rights = rightsOf(this.#before)

@@ -1,5 +1,5 @@
 /**
- * What a record of a process holds, whatever fills it: a program, a fetch argument, a message, or /proc.
+ * Layouts of process records, whatever fills them: a program, a fetch argument, a message, or /proc.
  *
  * `pid` is the kernel's tgid and `tid` its pid, as user space says; all ids are those of the initial namespaces.
  */
@@ -68,7 +68,7 @@ export const forkLayout = record(RECORD_FORK, 'fork', { ...identity, cwd: pathTa
 /** An execve(2) succeeded. */
 export const execLayout = record(RECORD_EXEC, 'exec', {
   ...identity,
-  /** Real sizes: they show how much was cut. */
+  /** Sizes before cutting. */
   argvBytes: u32,
   envBytes: u32,
   cwd: pathTail,

@@ -40,7 +40,7 @@ export function snapshotRecord(found: ScrapedProcess, timeNs: bigint): Uint8Arra
   return encodeRecord(snapshotLayout, { cpu: 0, seq: 0, timeNs }, snapshotValues(found))
 }
 
-/** What the record of a process has of it; the rest could not be read. */
+/** The values of a snapshot record, without those that could not be read. */
 export function snapshotValues(found: ScrapedProcess) {
   const known =
     (found.ppid === undefined ? 0 : HAS_PARENT) |

@@ -1,4 +1,4 @@
-/** docs/options.md, made of the declarations of options and the comments on them. */
+/** Makes docs/options.md of the declarations of options and the comments on them. */
 
 import { readFileSync } from 'node:fs'
 import type { Kind } from '../../kinds/kind.js'
@@ -53,7 +53,7 @@ export function valuesText(spec: OptionSpec): string {
   }
 }
 
-/** What holds without the option. */
+/** The default of an option. */
 export function defaultText(spec: OptionSpec): string {
   switch (spec.type) {
     case 'path':

@@ -1,9 +1,9 @@
-/** The processes and threads that run, as far as messages about them need to be understood. */
+/** The running processes and threads: state that is needed to understand messages about them. */
 
 import { readdirSync } from 'node:fs'
 import { findStat } from '../../../process/procfs/enrich.js'
 
-/** A process that runs, and what its records need that no message repeats. */
+/** A running process, with what its records need and messages do not repeat. */
 export interface LiveProcess {
   readonly pid: number
   readonly startBootNs: bigint
@@ -15,7 +15,7 @@ export interface LiveProcess {
   kernelThread: boolean
   /** Threads beside the first, and when they began; 0 when that was not seen. */
   readonly tids: Map<number, bigint>
-  /** The first thread has ended, and others go on: when, and its status. */
+  /** Time and status of the end of the first thread, if others go on. */
   leaderEnd: { readonly timeNs: bigint; readonly cpu: number; readonly status: number } | undefined
 }
 

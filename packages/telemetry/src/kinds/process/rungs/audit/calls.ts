@@ -24,7 +24,7 @@ export const PROCESS_CALLS = {
   prctl: { numbers: { x86_64: [157], i386: [172], aarch64: [167] }, firstArgument: PR_SET_NAME },
 } as const satisfies Record<string, AuditedCall>
 
-/** What an event says about a process: a call, or its end by a signal that dumps core. */
+/** What an audit event is about: a call, or the end of a process by a signal that dumps core. */
 export type ProcessCall = keyof typeof PROCESS_CALLS | 'abend'
 
 const CALLS: Readonly<Record<string, AuditedCall>> = PROCESS_CALLS
@@ -39,7 +39,7 @@ function keyOf(architecture: string, number: number): string {
   return `${architecture} ${number}`
 }
 
-/** Undefined for an event that other kinds asked for. */
+/** Undefined for an event that only other kinds need. */
 export function callOf({ type, call }: AuditEvent): ProcessCall | undefined {
   if (type === AUDIT_ANOM_ABEND) return 'abend'
   return call === undefined ? undefined : BY_NUMBER.get(keyOf(call.architecture, call.number))

@@ -1,4 +1,4 @@
-/** What the fields of a SYSCALL record say, and what a system call changes. */
+/** Decodes the fields of SYSCALL records; which facts each system call changes. */
 
 import { auditArgument, auditNumber, type AuditRecord } from 'quark-ebpf'
 import type { ProcessCall } from './calls.js'

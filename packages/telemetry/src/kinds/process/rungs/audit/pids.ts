@@ -1,4 +1,4 @@
-/** Finds out which process a system call made: it returns the child's pid as its caller sees it. */
+/** Finds the child of a fork: the system call returns the child's pid in the namespace of its caller. */
 
 import { readLatin1, readLink } from '../../../../process/procfs/read.js'
 import { readdirSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** Makes records of audit events, with what /proc adds to them. */
+/** Makes records of audit events, completed from /proc. */
 
 import {
   AUDIT_CWD,
@@ -45,26 +45,26 @@ const SIGNAL_GROUP_EXIT = 4
 const MAX_ENDED = 4096
 /** The clock of audit events stands still for some ms, and is that of the beginning of a call. */
 const CLOCK_SLACK_NS = 100_000_000n
-/** A process is made soon after the call that makes it began: what began later has its pid, and is another one. */
+/** A fork makes its child soon after the call began: a process with the pid that began later is another one. */
 const FORK_TIME_NS = 1_000_000_000n
 /** How often killed processes are checked for. */
-const LOOK_INTERVAL_MS = 1000
-/** A single thread that called exit(2) is gone by then. */
+const POLL_INTERVAL_MS = 1000
+/** After so long, a single thread that called exit(2) is gone. */
 const EXIT_TIME_MS = 100
 
-/** A process as far as it was heard of. */
+/** What is known of a process from its events. */
 interface HeardProcess {
   readonly pid: number
   /** 0 when it is not known. */
   startBootNs: bigint
   /** It is as /proc has it, and so identifies the directory there. */
   isStartExact: boolean
-  /** When it was first heard of. */
+  /** Time of its first event. */
   readonly firstNs: bigint
   /** Its fork was reported, or was before the queue was opened. */
   isForkReported: boolean
   hasEnded: boolean
-  /** What its last call said of its ids. */
+  /** Its ids in its last call, as text. */
   ids: string | undefined
 }
 
@@ -92,7 +92,7 @@ export class AuditRecords implements Maker<AuditEvent> {
   #nextLookMs = 0
   /** Processes that seemed gone at the last poll. */
   #gone = new Set<HeardProcess>()
-  /** Calls of exit(2), which ends a thread, by single threads. */
+  /** Calls of exit(2) by single threads, until /proc shows whether the process ended. */
   #exits: { readonly call: AuditEvent; readonly sinceMs: number }[] = []
 
   /**
@@ -151,7 +151,7 @@ export class AuditRecords implements Maker<AuditEvent> {
     const nowMs = performance.now()
     this.settleExits(nowMs)
     if (nowMs < this.#nextLookMs) return
-    this.#nextLookMs = nowMs + LOOK_INTERVAL_MS
+    this.#nextLookMs = nowMs + POLL_INTERVAL_MS
     this.endKilled(clockNs('boottime'))
   }
 
@@ -160,7 +160,7 @@ export class AuditRecords implements Maker<AuditEvent> {
     const gone = new Set<HeardProcess>()
     for (const process of this.#heard.values()) {
       if (process.hasEnded || isRunning(process, nowNs)) continue
-      // What it said at its end may still be on its way.
+      // The event of its end may still be on its way.
       if (this.#gone.has(process)) this.#end(process, undefined, nowNs)()
       else gone.add(process)
     }
@@ -294,7 +294,7 @@ export class AuditRecords implements Maker<AuditEvent> {
   }
 
   #endBy({ pid, fields, timeNs }: AuditEvent, status: number | undefined): Draft | undefined {
-    // Several threads may end a process, of which one does.
+    // Several threads may call exit_group(2): only the first ends the process.
     if (this.#heard.get(pid)?.hasEnded === true) return undefined
     const write = this.#end(this.#hear(pid, timeNs), status, timeNs, auditNumber(fields.get('ppid')))
     return { pid, changes: 0, write }
@@ -334,7 +334,7 @@ export class AuditRecords implements Maker<AuditEvent> {
     return { pid, changes: HAS_COMM, write }
   }
 
-  /** A process has ended from now on; the answer writes the record of it. */
+  /** Marks a process as ended, and returns a function that writes the record. */
   #end(process: HeardProcess, status: number | undefined, timeNs: bigint, ppid?: number): () => void {
     process.hasEnded = true
     this.#ended.push(process)
@@ -406,8 +406,8 @@ export class AuditRecords implements Maker<AuditEvent> {
   }
 
   /**
-   * What was found in /proc, unless the pid has passed on since, so that it may be of the next process that had it.
-   * Counts the record if that is nothing.
+   * What was found in /proc, unless the pid was reused since: then it may be of the next process.
+   * Counts the record as unenriched if nothing is left.
    */
   #ofTheSame(found: Found | undefined, stale: number): Found | undefined {
     const same = stale === STALE_ALL ? undefined : found

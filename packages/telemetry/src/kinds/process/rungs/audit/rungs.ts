@@ -1,4 +1,4 @@
-/** What the audit system says of processes. */
+/** Rungs of the audit system for facts about processes. */
 
 import { AUDIT_ANOM_ABEND, clockNs } from 'quark-ebpf'
 import type { AuditRung, Lack, MakerSpec, AuditEvent } from '../../../../facts/rungs.js'

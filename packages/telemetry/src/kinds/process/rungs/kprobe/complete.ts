@@ -7,7 +7,7 @@ import type { Complete } from '../../../../facts/rungs.js'
 import { hasKernelPids } from '../../../../process/procfs/pids.js'
 import { readBytes, readLink } from '../../../../process/procfs/read.js'
 
-/** What may be read. */
+/** Limits of what is read. */
 export interface CompletionLimits {
   readonly maxArgvBytes: number
   readonly maxEnvBytes: number
@@ -32,8 +32,8 @@ interface KnownPath {
 const DELETED = ' (deleted)'
 
 /**
- * Replaces the fields named in `cut` by what /proc has of the process, and answers those that stay cut. `fields`
- * are those of a fork or exec record.
+ * Replaces the fields named in `cut` by what /proc has of the process, and returns the names of those that stay cut.
+ * `fields` are those of a fork or exec record.
  */
 export function completeFromProc(
   fields: Record<string, unknown>,

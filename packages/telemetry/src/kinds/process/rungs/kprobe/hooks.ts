@@ -1,16 +1,16 @@
 /**
- * At the entry of which kernel functions the probes' hooks are found again. The declarations are those of every
- * backend; here is only what differs when a function is entered instead.
+ * The kernel functions at whose entry kprobes make the records of the probes. The probes are those of eBPF; only
+ * the functions are declared here.
  */
 
 import type { FunctionEntry, Probe } from 'quark-ebpf/probe'
 import type { Complete, KprobeRung } from '../../../../facts/rungs.js'
 import { PROC_EVENT_SID } from '../../kernel-ids.js'
 
-/** Where `what` lies in the message that the declaration looks at. */
+/** Offset of `what` in the message that the declaration reads. */
 const WHAT = 36
 
-/** All functions of a choice are needed. What the probe reports has happened when they are called. */
+/** All functions of a choice are needed. They are called after what the probe reports. */
 type Entries = readonly (readonly FunctionEntry[])[]
 
 const NEW_TASK: Entries = [[{ function: 'wake_up_new_task', parameters: [undefined, 0] }]]
@@ -50,7 +50,7 @@ const IDS: Entries = [
   ],
 ]
 
-/** Where each record of a process is made again. */
+/** The functions for each record of a process. */
 export const ENTRIES = {
   fork: NEW_TASK,
   exec: EXEC,

@@ -1,4 +1,4 @@
-/** Makes records of the proc connector's messages, with what /proc adds to them. */
+/** Makes records of the proc connector's messages, completed from /proc. */
 
 import type { ProcExitMessage, ProcForkMessage, ProcIdMessage } from 'quark-ebpf'
 import type { ProcessSettings as Settings } from '../../options.js'
@@ -57,7 +57,7 @@ export class ProcConnectorRecords implements Maker<TimedMessage> {
   readonly #limits: { readonly argv: number; readonly env: number }
   /** Processes that wait for the end of their other threads. */
   readonly #leaderless = new Set<LiveProcess>()
-  /** Of the messages that were taken, and not made into records yet. */
+  /** Drafts of the messages that were taken, until `make` writes their records. */
   #drafts: readonly Draft[] = []
   /** What was found of processes since the last `take`. */
   readonly #found = new Map<number, Found | undefined>()
@@ -317,7 +317,7 @@ export class ProcConnectorRecords implements Maker<TimedMessage> {
     stale: number,
   ): IdentityFields & { pid: number; tid: number; startBootNs?: bigint } {
     const fields = { pid, tid, ...identityFields(found, stale) }
-    // A parent that is gone has left its children to another one.
+    // If the parent is gone, the child has another parent now.
     const isOrphan = process === undefined || !this.#live.has(process.ppid)
     const ppid = isOrphan ? (found?.ppid ?? process?.ppid) : process.ppid
     if (ppid !== undefined) {

@@ -1,4 +1,4 @@
-/** What the proc connector says of processes. */
+/** Rungs of the proc connector for facts about processes. */
 
 import { clockNs } from 'quark-ebpf'
 import type { Lack, MakerSpec, ProcConnectorRung, TimedProcMessage } from '../../../../facts/rungs.js'
