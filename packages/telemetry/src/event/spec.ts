@@ -103,8 +103,8 @@ export interface FieldSpec<T> {
   readonly attribute?: string
 }
 
-/** Members that are declared elsewhere (`kind`, `timeNs`, `relatives`), never there, or functions. */
-type Undeclared<T, K extends keyof T> = K extends 'kind' | 'timeNs' | 'relatives'
+/** Members that are declared elsewhere (`kind`, the time of an event, `relatives`), never there, or functions. */
+type Undeclared<T, K extends keyof T> = [K, T[K]] extends ['kind' | 'relatives', unknown] | ['timeNs', bigint]
   ? true
   : T[K] extends undefined
     ? true

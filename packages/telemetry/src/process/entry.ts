@@ -14,6 +14,9 @@ export const KNOWN_STATUS = 8
 /** Not a fact: the table has another object for the process, or none. */
 export const REPLACED = 16
 
+/** Inode number of the first user namespace (include/linux/proc_ns.h). */
+const INITIAL_USER_NS = 0xefff_fffd
+
 const SIGNAL_MASK = 0x7f
 const CORE_DUMPED = 0x80
 
@@ -39,6 +42,10 @@ export interface Identity extends Pick<
   | 'ipcNs'
   | 'mntNs'
   | 'netNs'
+  | 'userNs'
+  | 'pidNs'
+  | 'cgroupNs'
+  | 'timeNs'
   | 'comm'
 > {
   /** Undefined when it comes from several records. */
@@ -280,6 +287,27 @@ export class ProcessRecord implements Process {
 
   get netNs(): number | undefined {
     return this.identity?.netNs
+  }
+
+  get userNs(): number | undefined {
+    return this.identity?.userNs
+  }
+
+  get pidNs(): number | undefined {
+    return this.identity?.pidNs
+  }
+
+  get cgroupNs(): number | undefined {
+    return this.identity?.cgroupNs
+  }
+
+  get timeNs(): number | undefined {
+    return this.identity?.timeNs
+  }
+
+  get capabilitiesInUserNs(): boolean {
+    const userNs = this.identity?.userNs
+    return userNs !== undefined && userNs !== INITIAL_USER_NS
   }
 
   get comm(): string | undefined {

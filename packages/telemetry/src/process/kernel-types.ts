@@ -18,10 +18,12 @@ export interface KernelCred {
   readonly cap_effective: Chars
   readonly cap_bset: Chars
   readonly cap_ambient: Chars
+  readonly user_ns: Namespace
 }
 
 interface KernelPid {
-  readonly numbers: Elements<{ readonly nr: Scalar }>
+  readonly level: Scalar
+  readonly numbers: Elements<{ readonly nr: Scalar; readonly ns: Namespace }>
 }
 
 interface IoAccounting {
@@ -67,11 +69,15 @@ export interface Task {
   readonly real_parent: Task
   readonly cred: KernelCred
   readonly signal: SignalStruct
+  readonly thread_pid: KernelPid
   readonly nsproxy: {
     readonly uts_ns: Namespace
     readonly ipc_ns: Namespace
     readonly mnt_ns: Namespace
     readonly net_ns: Namespace
+    readonly cgroup_ns: Namespace
+    readonly time_ns: Namespace
+    readonly pid_ns_for_children: Namespace
   }
   readonly mm: {
     readonly arg_start: Scalar

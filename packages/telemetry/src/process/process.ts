@@ -23,6 +23,8 @@ export interface Process {
   readonly capEffective: bigint | undefined
   readonly capBounding: bigint | undefined
   readonly capAmbient: bigint | undefined
+  /** They hold only in its user namespace, which is not the initial one: on the host they are worth nothing. */
+  readonly capabilitiesInUserNs: boolean
   /** Controlling terminal; 0 and 0 when there is none. */
   readonly ttyMajor: number | undefined
   readonly ttyMinor: number | undefined
@@ -31,6 +33,10 @@ export interface Process {
   readonly ipcNs: number | undefined
   readonly mntNs: number | undefined
   readonly netNs: number | undefined
+  readonly userNs: number | undefined
+  readonly pidNs: number | undefined
+  readonly cgroupNs: number | undefined
+  readonly timeNs: number | undefined
   /** At most 15 bytes; invalid UTF-8 is replaced by U+FFFD. */
   readonly comm: string | undefined
   /** From `root`; `memfd:name` for files without a place. */

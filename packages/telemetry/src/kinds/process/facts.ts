@@ -32,6 +32,8 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
     kernelThreads,
     cgroupHierarchy: hierarchy?.kind ?? 'unified',
   }
+  // What kprobes fetch is the same, as far as it can be fetched.
+  const fetched: ProcessProbeSettings = { ...probes, computesNothing: true }
   const connector = procConnectorRungs(surroundings)
   const audit = auditRungs(surroundings)
   const complete = completion(settings)
@@ -57,7 +59,7 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
       rungs: [
         ...idChangeRungs(probes),
         ebpf(ids),
-        kprobeRung(ids, ENTRIES.ids),
+        kprobeRung(idChangeProbe(fetched), ENTRIES.ids),
         connector.idChange,
         audit.idChange,
       ],
@@ -65,12 +67,12 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
     {
       name: 'exec',
       required: true,
-      rungs: [ebpf(exec), kprobeRung(exec, ENTRIES.exec, complete), connector.exec, audit.exec],
+      rungs: [ebpf(exec), kprobeRung(execProbe(fetched), ENTRIES.exec, complete), connector.exec, audit.exec],
     },
     {
       name: 'fork',
       required: true,
-      rungs: [ebpf(fork), kprobeRung(fork, ENTRIES.fork, complete), connector.fork, audit.fork],
+      rungs: [ebpf(fork), kprobeRung(forkProbe(fetched), ENTRIES.fork, complete), connector.fork, audit.fork],
       losses: [
         { without: 'procPids', costs: ['processes that exist already'] },
         { without: 'procOfOthers', costs: ['processes of other users that exist already'] },

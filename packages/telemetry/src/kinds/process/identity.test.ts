@@ -26,6 +26,10 @@ const values = {
   ipcNs: 4026531839,
   mntNs: 4026531840,
   netNs: 4026531992,
+  userNs: 4026531837,
+  pidNs: 4026531836,
+  cgroupNs: 4026531835,
+  timeNs: 4026531834,
   comm: 'fifteen-letters',
 }
 const facts = {

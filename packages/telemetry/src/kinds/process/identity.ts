@@ -119,6 +119,22 @@ export class RecordIdentity implements Identity {
     return this.#namespace(at.netNs)
   }
 
+  get userNs(): number | undefined {
+    return this.#namespace(at.userNs)
+  }
+
+  get pidNs(): number | undefined {
+    return this.#namespace(at.pidNs)
+  }
+
+  get cgroupNs(): number | undefined {
+    return this.#namespace(at.cgroupNs)
+  }
+
+  get timeNs(): number | undefined {
+    return this.#namespace(at.timeNs)
+  }
+
   get comm(): string | undefined {
     if ((this.#known & HAS_COMM) === 0) return undefined
     return cstringAt(this.#text, this.#shift + at.comm, COMM_BYTES)
@@ -185,6 +201,10 @@ export function completedBy(record: Identity, before: Identity, changed: number)
     ipcNs: record.ipcNs ?? namespaces.ipcNs,
     mntNs: record.mntNs ?? namespaces.mntNs,
     netNs: record.netNs ?? namespaces.netNs,
+    userNs: record.userNs ?? namespaces.userNs,
+    pidNs: record.pidNs ?? namespaces.pidNs,
+    cgroupNs: record.cgroupNs ?? namespaces.cgroupNs,
+    timeNs: record.timeNs ?? namespaces.timeNs,
     comm: record.comm ?? was(HAS_COMM).comm,
     source: undefined,
   }

@@ -73,6 +73,8 @@ export interface ProcessProbeSettings {
   readonly cgroupHierarchy: 'unified' | 'pids'
   /** Also records of kernel threads. */
   readonly kernelThreads: boolean
+  /** Fields are fetched without a program, which cannot follow an address that was computed. */
+  readonly computesNothing?: boolean
 }
 
 export function startBootNs(task: Task): Scalar {
@@ -87,13 +89,28 @@ function cgroupOf(task: Task, hierarchy: 'unified' | 'pids'): Cgroup {
 }
 
 /**
+ * The pid namespace that a process is in, which is that of the last of its pids. Its children may be made in another one,
+ * but mostly are not: where no address can be computed, that one stands for it.
+ */
+function pidNamespace({ thread_pid: pid, nsproxy }: Task, settings: ProcessProbeSettings): Scalar {
+  const ofChildren = nsproxy.pid_ns_for_children.ns.inum
+  if (settings.computesNothing === true) return namespace(ofChildren)
+  return firstOf(at(pid.numbers, pid.level, add(pid.level, 1)).ns.ns.inum, namespace(ofChildren))
+}
+
+/** Unknown where the kernel has no such namespaces, or where the offsets that stand in for BTF do not have them. */
+function namespace(inode: Scalar): Scalar {
+  return firstOf(inode, constant(0))
+}
+
+/**
  * Everything that identifies a process and its rights.
  *
  * @param leader the first thread; given where the task itself is that, to save a load
  */
 export function identity(
   task: Task,
-  { cgroupHierarchy }: ProcessProbeSettings,
+  settings: ProcessProbeSettings,
   { cred = task.cred, leader = task.group_leader }: { cred?: KernelCred; leader?: Task } = {},
 ) {
   const { signal, nsproxy } = task
@@ -136,7 +153,11 @@ export function identity(
     ipcNs: nsproxy.ipc_ns.ns.inum,
     mntNs: nsproxy.mnt_ns.ns.inum,
     netNs: nsproxy.net_ns.ns.inum,
-    cgroupId: cgroupOf(task, cgroupHierarchy).kn.id,
+    userNs: namespace(cred.user_ns.ns.inum),
+    pidNs: pidNamespace(task, settings),
+    cgroupNs: namespace(nsproxy.cgroup_ns.ns.inum),
+    timeNs: namespace(nsproxy.time_ns.ns.inum),
+    cgroupId: cgroupOf(task, settings.cgroupHierarchy).kn.id,
     comm: task.comm,
   }
 }

@@ -58,6 +58,10 @@ const identity = {
   ipcNs: u32,
   mntNs: u32,
   netNs: u32,
+  userNs: u32,
+  pidNs: u32,
+  cgroupNs: u32,
+  timeNs: u32,
   cgroupId: u64,
   comm: chars(16),
 } as const

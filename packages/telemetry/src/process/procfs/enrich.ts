@@ -145,6 +145,10 @@ export interface IdentityFields {
   ipcNs?: number
   mntNs?: number
   netNs?: number
+  userNs?: number
+  pidNs?: number
+  cgroupNs?: number
+  timeNs?: number
   cgroupId?: bigint
   comm?: Uint8Array
 }
@@ -172,6 +176,11 @@ export function identityFields(found: Found | undefined, stale: number): Identit
     ipcNs: found.ipcNs,
     mntNs: found.mntNs,
     netNs: found.netNs,
+    // Not all kernels have them.
+    userNs: found.userNs ?? 0,
+    pidNs: found.pidNs ?? 0,
+    cgroupNs: found.cgroupNs ?? 0,
+    timeNs: found.timeNs ?? 0,
   })
   take(HAS_COMM, { comm: found.comm })
   if (found.cgroupId !== 0n) fields.cgroupId = found.cgroupId

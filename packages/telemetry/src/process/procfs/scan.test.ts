@@ -69,6 +69,10 @@ test('scrapeProcess() reads everything that is there', () => {
       'ns/ipc': 'ipc:[12]',
       'ns/mnt': 'mnt:[13]',
       'ns/net': 'net:[14]',
+      'ns/user': 'user:[15]',
+      'ns/pid': 'pid:[16]',
+      'ns/cgroup': 'cgroup:[17]',
+      'ns/time': 'time:[18]',
     },
   })
   assert.deepEqual(scraped, {
@@ -94,6 +98,10 @@ test('scrapeProcess() reads everything that is there', () => {
     ipcNs: 12,
     mntNs: 13,
     netNs: 14,
+    userNs: 15,
+    pidNs: 16,
+    cgroupNs: 17,
+    timeNs: 18,
     kernelThread: false,
     ended: false,
     comm: bytes('a'),

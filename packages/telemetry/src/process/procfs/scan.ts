@@ -47,6 +47,10 @@ export interface ScrapedProcess {
   readonly ipcNs: number | undefined
   readonly mntNs: number | undefined
   readonly netNs: number | undefined
+  readonly userNs: number | undefined
+  readonly pidNs: number | undefined
+  readonly cgroupNs: number | undefined
+  readonly timeNs: number | undefined
   readonly kernelThread: boolean | undefined
   /** A zombie: it was over before the scan, and no exit will be seen. */
   readonly ended: boolean | undefined
@@ -133,6 +137,10 @@ export function scrapeProcess(pid: number, options: ScrapeOptions): ScrapedProce
     ipcNs: namespaceOf(alive, 'ipc'),
     mntNs: namespaceOf(alive, 'mnt'),
     netNs: namespaceOf(alive, 'net'),
+    userNs: namespaceOf(alive, 'user'),
+    pidNs: namespaceOf(alive, 'pid'),
+    cgroupNs: namespaceOf(alive, 'cgroup'),
+    timeNs: namespaceOf(alive, 'time'),
     kernelThread: stat?.kernelThread,
     ended: stat?.ended,
     comm: bytesOf(stat?.comm),
