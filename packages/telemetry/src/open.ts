@@ -11,7 +11,6 @@ import { aggregationOf, type Catalogue } from './kinds/catalogue.js'
 import type { Tables } from './kinds/kind.js'
 import { worldOf } from './kinds/world.js'
 import { BackendError, type BackendFailure, QuarkError } from './errors.js'
-import type { BaseEvent } from './event/event.js'
 import { TimeBase } from './event/time-base.js'
 import { findCgroupHierarchy } from './process/procfs/cgroup-mounts.js'
 import { checkOptions } from './options/check.js'
@@ -95,10 +94,9 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     for (const [kind, { learnt }] of tables.all) {
       if (learnt !== undefined) recorder?.table(kind, learnt.save())
     }
-    const first: BaseEvent[] = []
     const takeIn = (): void => {
       recorder?.snapshot(clock.bootNowNs())
-      pipeline.flushScan(first)
+      pipeline.applyScan()
     }
     const problem = procProblem()
     for (const kind of problem === undefined ? catalogue.kinds : []) {
@@ -117,7 +115,6 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       pollMs: settings.pollMs,
       batchMs: settings.batchMs,
       kernel,
-      first,
     })
     const absent: MissingFact[] = []
     if (problem !== undefined) absent.push({ fact: 'processes that exist already', reason: problem })

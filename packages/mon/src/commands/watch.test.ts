@@ -47,8 +47,10 @@ test('watch() leaves out other parents, but not unknown ones, and counts only wh
     execOf({ pid: 3 }),
     lost,
     execOf({ pid: 4, ppid: 7 }),
+    // Made by 7, which has ended since.
+    execOf({ pid: 5, ppid: 1, creatorPid: 7 }),
   ]
-  assert.deepEqual(await pidsOf([batch], { ppid: 7 }), [1, 3, 0, 4])
+  assert.deepEqual(await pidsOf([batch], { ppid: 7 }), [1, 3, 0, 4, 5])
   assert.deepEqual(await pidsOf([batch], { ppid: 8, count: 2 }), [2, 3])
 })
 

@@ -78,7 +78,8 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-/** An event whose parent is unknown is wanted: it may be a child. */
+/** Children have a parent, or had it when they were made. An event whose parent is unknown is wanted: it may be a child. */
 function isWanted({ process }: QuarkEvent, ppid: number | undefined): boolean {
-  return ppid === undefined || process?.ppid === undefined || process.ppid === ppid
+  if (ppid === undefined || process?.ppid === undefined) return true
+  return process.ppid === ppid || process.creatorPid === ppid
 }

@@ -167,7 +167,6 @@ test('a source that floods loses its own records, all of which are counted and r
     pollMs: 100,
     batchMs: 0,
     kernel: 'test',
-    first: [],
   })
   produce(all, 1)
   all.pipe.write(2, 0)
@@ -275,7 +274,6 @@ test('a recording has the records of sources like any, and a replay gives the sa
     pollMs: 100,
     batchMs: 0,
     kernel: 'test',
-    first: [],
   })
   const live: QuarkEvent[] = []
   produce(all, 1)

@@ -11,7 +11,7 @@ import { FRAME_CLOCK, FRAME_END, FRAME_LOST, FRAME_MISSING, FRAME_STEP } from '.
 import { openRecording } from '../recording/file.js'
 import { RecordingWriter } from '../recording/writer.js'
 import { FakeBackend } from '../testing/fake-backend.js'
-import { record, testPipeline, type TestPipelineOptions } from '../testing/process-records.js'
+import { insert, record, testPipeline, type TestPipelineOptions } from '../testing/process-records.js'
 
 const SECOND_NS = 1_000_000_000
 const BOOT_EPOCH_NS = 1_700_000_000_000_000_000n
@@ -30,11 +30,11 @@ interface Rig {
   finish(): QuarkEvent[]
 }
 
-function rig(options: TestPipelineOptions & { recorder?: RecordingWriter; first?: QuarkEvent[] } = {}): Rig {
+function rig(options: TestPipelineOptions & { recorder?: RecordingWriter } = {}): Rig {
   const backend = new FakeBackend()
   const clock = new ManualClock({ bootNs: 100n * BigInt(SECOND_NS), bootEpochNs: BOOT_EPOCH_NS })
   const pipeline = testPipeline({ bootEpochNs: BOOT_EPOCH_NS, ...options })
-  const { recorder, first = [] } = options
+  const { recorder } = options
   const feed = new LiveFeed({
     backend,
     pipeline,
@@ -43,7 +43,6 @@ function rig(options: TestPipelineOptions & { recorder?: RecordingWriter; first?
     pollMs: 100,
     batchMs: 0,
     kernel: 'test',
-    first,
   })
   return {
     backend,
@@ -272,15 +271,39 @@ test('one pump reads more than the buffer holds only as far as nothing is due', 
   assert.ok(backend.records.length >= 800, 'the caller gets its events before the next batch is read')
 })
 
-test('events that were there at the start come first', () => {
-  const first: QuarkEvent[] = [
-    { kind: 'lost', timeNs: 1n, cause: 'evicted', count: 7, cpu: undefined, process: undefined },
-  ]
-  const piped = rig({ first: [...first] })
-  assert.deepEqual(piped.pump(), first)
-  assert.deepEqual(piped.pump(), [])
-  // Also when nothing was pumped before the end.
-  assert.deepEqual(rig({ first: [...first] }).finish(), first)
+test('what was found at the start is in order of time with records from before, and known to them', () => {
+  const { backend, clock, pipeline, pump, finish } = rig({ snapshotEvents: true })
+  const scanNs = clock.bootNowNs()
+  const found = (pid: number) =>
+    record('snapshot', scanNs, { pid, tid: pid, startBootNs: 7n, ppid: 1, comm: `c${pid}` })
+  for (const pid of [5, 6]) insert(pipeline, found(pid))
+  pipeline.applyScan()
+  const exit = (pid: number, timeNs: number) =>
+    record('exit', timeNs, { pid, tid: pid, startBootNs: 7n, comm: 'gone' })
+  backend.records.push(exit(9, scanNs - 30_000_000), exit(5, scanNs - 10_000_000), exit(6, scanNs + 1))
+  const events = [...pump(1_000_000), ...pump(5 * SECOND_NS), ...finish()]
+  assert.deepEqual(
+    events.map(({ kind, process }) => [kind, process?.pid, process?.comm, process?.unseen]),
+    [
+      ['process', 9, 'gone', true],
+      ['process', 5, 'c5', false],
+      ['snapshot', 5, 'c5', false],
+      ['snapshot', 6, 'c6', false],
+      ['process', 6, 'c6', false],
+    ],
+  )
+})
+
+test('what was found at the start waits for nothing when there are no older records', () => {
+  const { clock, pipeline, pump } = rig({ snapshotEvents: true })
+  insert(pipeline, record('snapshot', clock.bootNowNs(), { pid: 5, tid: 5, startBootNs: 7n }))
+  pipeline.applyScan()
+  assert.equal(pipeline.dueInNs(clock.bootNowNs()), 0)
+  assert.deepEqual(
+    pump().map(({ kind }) => kind),
+    ['snapshot'],
+  )
+  assert.equal(pump().length, 0)
 })
 
 test('finish delivers everything: what is held, what is in the ring, and all losses', (t) => {

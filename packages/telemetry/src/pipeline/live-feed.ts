@@ -30,8 +30,6 @@ export interface LiveFeedParts {
   readonly pollMs: number
   readonly batchMs: number
   readonly kernel: string
-  /** Events that were there at the start. */
-  readonly first: BaseEvent[]
 }
 
 export class LiveFeed implements Feed, RecordSink {
@@ -40,7 +38,6 @@ export class LiveFeed implements Feed, RecordSink {
   readonly attached: readonly AttachedFact[]
   readonly missing: readonly MissingFact[]
   readonly #parts: LiveFeedParts
-  #first: BaseEvent[]
   #emptyPolls = 0
   #polledMs = 0
   #isBacklogged = false
@@ -58,7 +55,6 @@ export class LiveFeed implements Feed, RecordSink {
     this.kernel = parts.kernel
     this.attached = parts.backend.attached
     this.missing = parts.backend.missing
-    this.#first = parts.first
     for (const [kind, { learnt }] of parts.pipeline.tables.all) {
       if (learnt !== undefined) this.#learnt.push({ kind, learnt, version: learnt.version })
     }
@@ -80,7 +76,6 @@ export class LiveFeed implements Feed, RecordSink {
 
   pump(out: BaseEvent[]): boolean {
     const { backend, pipeline, clock } = this.#parts
-    this.#emitFirst(out)
     const nowNs = clock.bootNowNs()
     if (nowNs >= this.#nextCheckNs) {
       this.#nextCheckNs = nowNs + CHECK_INTERVAL_NS
@@ -100,11 +95,6 @@ export class LiveFeed implements Feed, RecordSink {
     this.#polledMs = monotonicMs()
     this.#emptyPolls = drained === 0 ? this.#emptyPolls + 1 : 0
     return true
-  }
-
-  #emitFirst(out: BaseEvent[]): void {
-    for (const event of this.#first) out.push(event)
-    this.#first = []
   }
 
   #step(nowNs: number, out: BaseEvent[]): void {
@@ -165,7 +155,6 @@ export class LiveFeed implements Feed, RecordSink {
 
   finish(out: BaseEvent[]): void {
     const { backend, pipeline, clock, recorder } = this.#parts
-    this.#emitFirst(out)
     backend.stop()
     for (let isEmpty = false; !isEmpty;) {
       const room = pipeline.room()

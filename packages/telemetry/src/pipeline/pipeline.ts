@@ -12,6 +12,7 @@ import { RecordBuffer, type RecordBufferOptions } from '../order/buffer.js'
 import { SequenceTracker } from '../order/sequence.js'
 import { ProcessRecord } from '../process/entry.js'
 import { type Relatives, RelativesFinder } from '../process/relatives.js'
+import { FoundEvents } from './found.js'
 import { Losses } from './losses.js'
 import { Release } from './release.js'
 
@@ -53,6 +54,14 @@ interface RelatedEvent extends BaseEvent {
   relatives?: Relatives | undefined
 }
 
+interface FoundEvent {
+  readonly event: BaseEvent
+  readonly timeNs: number
+}
+
+/** Half of a time after all others. */
+const LATEST = -1
+
 const SEQ = HEADER_SEQ >> 2
 const TIME_LO = HEADER_TIME >> 2
 const TIME_HI = TIME_LO + 1
@@ -70,6 +79,7 @@ export class Pipeline {
   readonly #group: RecordGroup
   readonly #relatives: RelativesFinder
   readonly #losses: Losses
+  readonly #found = new FoundEvents()
   readonly #sequence = new SequenceTracker()
   readonly #all: readonly KindTable[]
   #insertions = 0
@@ -211,6 +221,10 @@ export class Pipeline {
     const before = out.length
     while (out.length - before < limit) {
       const oldest = this.#buffer.oldest()
+      if (this.#isFoundNext(oldest)) {
+        out.push(this.#found.take())
+        continue
+      }
       if (oldest === -1 || nowNs < this.#release.dueNs(oldest)) break
       this.#deliver(oldest, out)
     }
@@ -224,6 +238,7 @@ export class Pipeline {
   dueInNs(nowBootNs: number): number {
     const oldest = this.#buffer.oldest()
     let dueInNs = Number.POSITIVE_INFINITY
+    if (this.#isFoundNext(oldest)) return 0
     if (oldest !== -1) {
       dueInNs = Math.max(0, this.#release.dueNs(oldest) - this.#buffer.relative(nowBootNs))
     }
@@ -236,17 +251,38 @@ export class Pipeline {
     const before = out.length
     while (this.#losses.reportOwn() || this.#buffer.oldest() !== -1) {
       for (let oldest = this.#buffer.oldest(); oldest !== -1; oldest = this.#buffer.oldest()) {
-        this.#deliver(oldest, out)
+        if (this.#isFoundNext(oldest)) out.push(this.#found.take())
+        else this.#deliver(oldest, out)
       }
     }
+    while (!this.#found.isEmpty) out.push(this.#found.take())
     return out.length - before
   }
 
-  /** As `flush`, after a scan of what exists: that may find a process before its parent, so events are related again. */
-  flushScan(out: BaseEvent[]): void {
-    let at = out.length
-    this.flush(out)
-    for (; at < out.length; at++) this.#relate(out[at] as BaseEvent)
+  /**
+   * Applies all that is held: records of a scan of what exists. It is known from now on, and `pump` delivers the events
+   * in order of time with those of other records, of which older ones may still come.
+   */
+  applyScan(): void {
+    const found: FoundEvent[] = []
+    const out: BaseEvent[] = []
+    for (let oldest = this.#buffer.oldest(); oldest !== -1; oldest = this.#buffer.oldest()) {
+      const timeNs = this.#buffer.timeOf(oldest)
+      this.#deliver(oldest, out)
+      const event = out.pop()
+      if (event !== undefined) found.push({ event, timeNs })
+    }
+    for (const { event, timeNs } of found) {
+      // It may have been found before its parent.
+      this.#relate(event, LATEST, LATEST)
+      this.#found.add(event, timeNs)
+    }
+  }
+
+  /** Whether an event of a scan comes before those of the held records, of which this is the oldest. */
+  #isFoundNext(oldest: number): boolean {
+    if (this.#found.isEmpty) return false
+    return oldest === -1 || this.#found.nextNs <= this.#buffer.timeOf(oldest)
   }
 
   /** Makes an event of the oldest record and those that join it, and takes them out of the buffer. */
@@ -259,11 +295,15 @@ export class Pipeline {
       buffer.locate(oldest, group)
       out.push(this.#losses.eventOf(group))
     } else {
+      buffer.locate(oldest, group)
+      const w = group.offsetBytes >> 2
+      const timeLo = group.words[w + TIME_LO] as number
+      const timeHi = group.words[w + TIME_HI] as number
       const event = shape.recordType.apply(group, this.tables)
       const { foreign } = group
       if (foreign.length > 0) this.#applyForeign(foreign, event)
       if (event !== undefined) {
-        this.#relate(event)
+        this.#relate(event, timeLo, timeHi)
         out.push(event)
       }
       const count = group.count + foreign.length
@@ -284,9 +324,9 @@ export class Pipeline {
     }
   }
 
-  /** Sets the relatives of the event's process, as they are now. */
-  #relate(event: RelatedEvent): void {
+  /** Sets the relatives of the event's process, as they were at that time of CLOCK_BOOTTIME. */
+  #relate(event: RelatedEvent, timeLo: number, timeHi: number): void {
     const { process } = event
-    if (process instanceof ProcessRecord) event.relatives = this.#relatives.find(process)
+    if (process instanceof ProcessRecord) event.relatives = this.#relatives.find(process, timeLo, timeHi)
   }
 }

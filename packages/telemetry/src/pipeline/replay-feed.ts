@@ -85,8 +85,8 @@ export class ReplayFeed implements Feed {
         return true
       case FRAME_SNAPSHOT:
         this.#insert(frame)
-        pipeline.flushScan(out)
-        return true
+        pipeline.applyScan()
+        return false
       case FRAME_CGROUPS:
         this.#reader.json(frame, (value) => this.#learn(NAMES_OF_CGROUPS, value))
         return false

@@ -3,6 +3,8 @@ import type { Ids, Process, ProcessUsage } from './process.js'
 import { isLess, ticksOf, type TimeBase, u64Of } from '../event/time-base.js'
 import type { Image } from './image.js'
 import { pathAt, rootAt } from '../memory/text.js'
+import type { Identity } from './identity.js'
+import { Past } from './past.js'
 
 /** Bits of `known`. */
 export const KNOWN_START = 1
@@ -21,47 +23,6 @@ const SIGNAL_MASK = 0x7f
 const CORE_DUMPED = 0x80
 
 const idBytes = Buffer.alloc(12)
-
-/** Facts that come together, from the last record that had them. Immutable. */
-export interface Identity extends Pick<
-  Process,
-  | 'uid'
-  | 'euid'
-  | 'suid'
-  | 'gid'
-  | 'egid'
-  | 'sgid'
-  | 'capInheritable'
-  | 'capPermitted'
-  | 'capEffective'
-  | 'capBounding'
-  | 'capAmbient'
-  | 'ttyMajor'
-  | 'ttyMinor'
-  | 'utsNs'
-  | 'ipcNs'
-  | 'mntNs'
-  | 'netNs'
-  | 'userNs'
-  | 'pidNs'
-  | 'cgroupNs'
-  | 'timeNs'
-  | 'comm'
-> {
-  /** Undefined when it comes from several records. */
-  readonly source: IdentitySource | undefined
-}
-
-/** The one record that an identity comes from, and how it is read from that. */
-export interface IdentitySource {
-  readonly text: string
-  readonly form: IdentityForm
-}
-
-/** How an identity lies in a record. Equal forms are the same object. */
-export interface IdentityForm {
-  identityIn(text: string): Identity
-}
 
 /** What a process used, summed up when it is asked for. Immutable. */
 export interface UsageSource {
@@ -85,16 +46,20 @@ export class ProcessRecord implements Process {
   startHi = 0
   bootEpochNs: bigint
   ppid: number | undefined = undefined
+  /** The parent that it had at the end of its last event, when that is another one: `clone` goes on with it. */
+  laterPpid: number | undefined = undefined
+  /** The process that made it, if its fork was seen. */
+  creator: number | undefined = undefined
   pgid: number | undefined = undefined
   sid: number | undefined = undefined
   identity: Identity | undefined = undefined
   /** A name that is newer than the identity's; null when it is not known. */
   newComm: string | null | undefined = undefined
   image: Image | undefined = undefined
-  /** When it got its image, if that was seen, and the one it had before: see `imageAt`. */
-  imageLo = 0
-  imageHi = 0
-  imageBefore: Image | undefined = undefined
+  /** What it was in the course of its last event: see `at`. */
+  past: Past | undefined = undefined
+  /** It without its end, once somebody asked. */
+  #living: ProcessRecord | undefined = undefined
   /** The last record with a cwd, where its tail begins, and the tail's descriptor. */
   cwdText = ''
   cwdStart = 0
@@ -114,8 +79,8 @@ export class ProcessRecord implements Process {
   }
 
   /**
-   * The same process, free to be changed. By then all has been applied that is older than its image, so the
-   * one before is given up.
+   * The same process, free to be changed. By then all has been applied that is older than its last event, so its
+   * past is given up.
    */
   clone(): ProcessRecord {
     const copy = new ProcessRecord(this.pid, this.timeBase)
@@ -123,7 +88,8 @@ export class ProcessRecord implements Process {
     copy.startLo = this.startLo
     copy.startHi = this.startHi
     copy.bootEpochNs = this.bootEpochNs
-    copy.ppid = this.ppid
+    copy.ppid = this.laterPpid ?? this.ppid
+    copy.creator = this.creator
     copy.pgid = this.pgid
     copy.sid = this.sid
     copy.identity = this.identity
@@ -144,26 +110,63 @@ export class ProcessRecord implements Process {
    * identity and name come with its own record.
    */
   inherit(parent: ProcessRecord, timeLo: number, timeHi: number): void {
-    this.image = parent.imageAt(timeLo, timeHi)
-    this.setCwd(parent.cwdText, parent.cwdStart, parent.cwdTail)
-    this.cgroup = parent.cgroup
+    const { image, cwdText, cwdStart, cwdTail, cgroup } = parent.pastAt(timeLo, timeHi) ?? parent
+    this.image = image
+    this.setCwd(cwdText, cwdStart, cwdTail)
+    this.cgroup = cgroup
   }
 
-  /** An exec gave it another image. */
-  setImage(image: Image, timeLo: number, timeHi: number): void {
-    this.imageBefore = this.image
-    this.image = image
-    this.imageLo = timeLo
-    this.imageHi = timeHi
+  /** Keeps what it is, before a change at that time that joins an older record. */
+  keepPast(timeLo: number, timeHi: number): void {
+    if (this.past?.isFull === true) return
+    this.past = new Past(this, timeLo, timeHi, this.past)
+  }
+
+  /** What it was at a time; undefined when it has not changed since. */
+  pastAt(timeLo: number, timeHi: number): Past | undefined {
+    let found: Past | undefined
+    let past = this.past
+    while (past !== undefined && isLess(timeLo, timeHi, past.untilLo, past.untilHi)) {
+      found = past
+      past = past.earlier
+    }
+    return found
   }
 
   /**
-   * The image it had at a time. An exec that joined an older record is applied with that, and so before a fork
-   * that came in between.
+   * The process as it was at a time, to be given out: itself, if nothing of it is younger. What joined an older record
+   * is applied with that, and so before what others did in between.
    */
-  imageAt(timeLo: number, timeHi: number): Image | undefined {
-    const isBefore = isLess(timeLo, timeHi, this.imageLo, this.imageHi)
-    return isBefore ? this.imageBefore : this.image
+  at(timeLo: number, timeHi: number): ProcessRecord {
+    const past = this.pastAt(timeLo, timeHi)
+    if (past !== undefined) {
+      past.view ??= this.#viewOf(past)
+      return past.view as ProcessRecord
+    }
+    if (!this.hasExited || !isLess(timeLo, timeHi, this.exitLo, this.exitHi)) return this
+    this.#living ??= this.#viewOf(undefined)
+    return this.#living
+  }
+
+  #viewOf(past: Past | undefined): ProcessRecord {
+    const view = this.clone()
+    view.ppid = this.ppid
+    view.known &= ~(KNOWN_EXIT | KNOWN_STATUS)
+    view.exitStatus = 0
+    view.usageSource = undefined
+    view.isDelivered = true
+    if (past === undefined) return view
+    // An identity that the exec has repeated is only there.
+    for (let at = this.past; at !== past.earlier && at !== undefined; at = at.earlier) {
+      if (at.identity !== undefined) view.identity = at.identity
+    }
+    view.newComm = past.comm
+    view.image = past.image
+    view.setCwd(past.cwdText, past.cwdStart, past.cwdTail)
+    view.cgroup = past.cgroup
+    view.pgid = past.pgid
+    view.sid = past.sid
+    return view
   }
 
   /** Takes what `other`, the same process, knows and this one does not. An end is not taken. */
@@ -197,6 +200,14 @@ export class ProcessRecord implements Process {
     if (uid === undefined) return sid === undefined ? {} : { sid }
     const { sid: _unknown, ...others } = ids
     return others
+  }
+
+  get creatorPid(): number | undefined {
+    return this.creator === this.ppid ? undefined : this.creator
+  }
+
+  get unseen(): boolean {
+    return this.identity === undefined && this.image === undefined
   }
 
   get hasExited(): boolean {

@@ -1,20 +1,22 @@
 import type { TimeBase } from '../event/time-base.js'
 import { Image } from './image.js'
-import { type IdentityForm, ProcessRecord, type UsageSource } from './entry.js'
+import { Past } from './past.js'
+import { ProcessRecord, type UsageSource } from './entry.js'
+import type { IdentityForm } from './identity.js'
 
 /**
  * A process that ended, as bytes: they cost the garbage collector nothing.
  *
  * ```
  *  ┌ flags ┬ numbers ┬ image's numbers ┬ the record with the identity, and mostly image and cwd ┐
- *  0       4        56                80
+ *  0       4        80                104
  * ```
  *
  * What is not in that record is shared with other processes: see `SharedFacts`.
  */
-export const PACKED_FIXED_BYTES = 80
+export const PACKED_FIXED_BYTES = 104
 
-const IMAGE_WORD = 14
+const IMAGE_WORD = 20
 
 /** Flags, above the bits of `known`. */
 const HAS_PPID = 0x100
@@ -23,13 +25,22 @@ const HAS_SID = 0x400
 /** The text is that of the image, and that of cwd. */
 const OWN_IMAGE = 0x800
 const OWN_CWD = 0x1000
+const HAS_CREATOR = 0x2000
+const HAS_LATER_PPID = 0x4000
+/** Of the past, which is as it was before an exec. */
+const HAS_PAST = 0x8000
+const HAS_PAST_PGID = 0x10000
+const HAS_PAST_SID = 0x20000
 const KNOWN_MASK = 0xff
 
 /** What a packed process has in objects. Siblings mostly have the same, and then share one. Immutable. */
 export class SharedFacts {
   readonly form: IdentityForm
   readonly image: Image | undefined
-  readonly imageBefore: Image | undefined
+  readonly pastImage: Image | undefined
+  readonly pastCwdText: string
+  readonly pastCgroup: string | undefined
+  readonly pastComm: string | null | undefined
   readonly cwdText: string
   readonly cgroup: string | undefined
   readonly newComm: string | null | undefined
@@ -41,7 +52,11 @@ export class SharedFacts {
   constructor(process: ProcessRecord, form: IdentityForm, text: string) {
     this.form = form
     this.image = process.image?.isIn(text) === true ? undefined : process.image
-    this.imageBefore = process.imageBefore
+    const { past } = process
+    this.pastImage = past?.image
+    this.pastCwdText = past?.cwdText ?? ''
+    this.pastCgroup = past?.cgroup
+    this.pastComm = past?.comm
     this.cwdText = process.cwdText === text ? '' : process.cwdText
     this.cgroup = process.cgroup
     this.newComm = process.newComm
@@ -52,10 +67,13 @@ export class SharedFacts {
 
   /** Whether the constructor would make the same of these. */
   fits(process: ProcessRecord, form: IdentityForm, text: string): boolean {
-    const { image, cwdText } = process
+    const { image, cwdText, past } = process
     return (
       this.form === form &&
-      this.imageBefore === process.imageBefore &&
+      this.pastImage === past?.image &&
+      this.pastCwdText === (past?.cwdText ?? '') &&
+      this.pastCgroup === past?.cgroup &&
+      this.pastComm === past?.comm &&
       this.cgroup === process.cgroup &&
       this.newComm === process.newComm &&
       this.usageSource === process.usageSource &&
@@ -69,13 +87,18 @@ export class SharedFacts {
 
 /** Writes what is fixed in size at word `w`; the text belongs `PACKED_FIXED_BYTES` later. */
 export function packFixed(process: ProcessRecord, text: string, words: Uint32Array, w: number): void {
-  const { image, ppid, pgid, sid } = process
+  const { image, ppid, pgid, sid, creator, laterPpid, past } = process
   const isOwnImage = image?.isIn(text) === true
   words[w] =
     process.known |
     (ppid === undefined ? 0 : HAS_PPID) |
     (pgid === undefined ? 0 : HAS_PGID) |
     (sid === undefined ? 0 : HAS_SID) |
+    (creator === undefined ? 0 : HAS_CREATOR) |
+    (laterPpid === undefined ? 0 : HAS_LATER_PPID) |
+    (past === undefined ? 0 : HAS_PAST) |
+    (past?.pgid === undefined ? 0 : HAS_PAST_PGID) |
+    (past?.sid === undefined ? 0 : HAS_PAST_SID) |
     (isOwnImage ? OWN_IMAGE : 0) |
     (process.cwdText === text ? OWN_CWD : 0)
   words[w + 1] = text.length
@@ -84,13 +107,21 @@ export function packFixed(process: ProcessRecord, text: string, words: Uint32Arr
   words[w + 4] = sid ?? 0
   words[w + 5] = process.startLo
   words[w + 6] = process.startHi
-  words[w + 7] = process.imageLo
-  words[w + 8] = process.imageHi
+  words[w + 7] = creator ?? 0
+  words[w + 8] = laterPpid ?? 0
   words[w + 9] = process.cwdStart
   words[w + 10] = process.cwdTail
   words[w + 11] = process.exitStatus
   words[w + 12] = process.exitLo
   words[w + 13] = process.exitHi
+  if (past !== undefined) {
+    words[w + 14] = past.untilLo
+    words[w + 15] = past.untilHi
+    words[w + 16] = past.pgid ?? 0
+    words[w + 17] = past.sid ?? 0
+    words[w + 18] = past.cwdStart
+    words[w + 19] = past.cwdTail
+  }
   if (isOwnImage) image.pack(words, w + IMAGE_WORD)
 }
 
@@ -117,15 +148,28 @@ export function unpack(
   if ((flags & HAS_SID) !== 0) process.sid = words[w + 4]
   process.startLo = signed(5)
   process.startHi = signed(6)
-  process.imageLo = signed(7)
-  process.imageHi = signed(8)
+  if ((flags & HAS_CREATOR) !== 0) process.creator = words[w + 7]
+  if ((flags & HAS_LATER_PPID) !== 0) process.laterPpid = words[w + 8]
   process.setCwd((flags & OWN_CWD) === 0 ? shared.cwdText : text, signed(9), words[w + 10] as number)
   process.exitStatus = signed(11)
   process.exitLo = signed(12)
   process.exitHi = signed(13)
   process.identity = shared.form.identityIn(text)
   process.image = (flags & OWN_IMAGE) === 0 ? shared.image : Image.unpack(text, words, w + IMAGE_WORD)
-  process.imageBefore = shared.imageBefore
+  if ((flags & HAS_PAST) !== 0) {
+    const facts = {
+      identity: undefined,
+      newComm: shared.pastComm,
+      image: shared.pastImage,
+      cwdText: shared.pastCwdText,
+      cwdStart: signed(18),
+      cwdTail: words[w + 19] as number,
+      cgroup: shared.pastCgroup,
+      pgid: (flags & HAS_PAST_PGID) === 0 ? undefined : words[w + 16],
+      sid: (flags & HAS_PAST_SID) === 0 ? undefined : words[w + 17],
+    }
+    process.past = new Past(facts, signed(14), signed(15), undefined)
+  }
   process.cgroup = shared.cgroup
   process.newComm = shared.newComm
   process.usageSource = shared.usageSource

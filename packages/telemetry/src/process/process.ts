@@ -5,11 +5,16 @@
 export interface Process {
   /** The kernel's tgid, in the initial pid namespace. */
   readonly pid: number
+  /** Neither its fork nor an exec of it was seen, and it was not found in /proc: only what its events say is known. */
+  readonly unseen: boolean
   /** Epoch ns. Exact when the fork or exec was seen; from /proc it is cut to clock ticks (10 ms). */
   readonly startTimeNs: bigint | undefined
   /** 16 characters of Base64 over pid and start time in clock ticks; the same for scraped and seen processes. */
   readonly entityId: string | undefined
+  /** Its parent when the event began. Another process, once the one that made it has ended. */
   readonly ppid: number | undefined
+  /** The process that made it, if that is not its parent: that one had ended, or CLONE_PARENT named another one. */
+  readonly creatorPid: number | undefined
   readonly pgid: number | undefined
   readonly sid: number | undefined
   readonly uid: number | undefined

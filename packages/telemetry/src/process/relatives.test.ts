@@ -81,10 +81,10 @@ test('siblings share their relatives until one of these changes', () => {
   note(table, 1, 1 * MS, { ppid: 0, pgid: 1, sid: 1 })
   note(table, 5, 2 * MS, { ppid: 1, pgid: 5, sid: 5 })
   const child = (pid: number) => note(table, pid, pid * MS, { ppid: 5, pgid: 5, sid: 5 })
-  const first = finder.find(child(10))
-  assert.equal(finder.find(child(11)), first)
+  const first = finder.find(child(10), -1, -1)
+  assert.equal(finder.find(child(11), -1, -1), first)
   note(table, 5, 2 * MS, { ppid: 1, pgid: 5, sid: 5 })
-  const second = finder.find(child(12))
+  const second = finder.find(child(12), -1, -1)
   assert.notEqual(second.parent, first.parent)
   assert.equal(first.parent?.pid, 5)
 })
@@ -106,7 +106,7 @@ test('what is shared is what a look-up at that moment finds', () => {
       for (const [at, { pid, startMs, end, ...facts }] of steps.entries()) {
         table.collect(at * MS)
         const process = note(table, pid, startMs * MS, { ...facts, pgid: facts.pgid ?? 0 })
-        const found = finder.find(process)
+        const found = finder.find(process, -1, -1)
         const expected = findRelatives(process, table)
         for (const name of Object.keys(expected) as (keyof Relatives)[]) {
           assert.equal(found[name], expected[name], name)

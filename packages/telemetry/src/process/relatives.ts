@@ -2,7 +2,7 @@ import { KNOWN_START, type ProcessRecord, REPLACED } from './entry.js'
 import type { Process } from './process.js'
 import type { ProcessTable } from './table.js'
 
-/** Processes that are related to the one of an event, as they were when it was delivered. */
+/** Processes that are related to the one of an event, as they were when that began. */
 export interface Relatives {
   readonly parent?: Process | undefined
   /** The process itself if it leads its group; as for the session. */
@@ -15,6 +15,21 @@ export interface Relatives {
 /** What relatives are looked up in: it answers what is given out, and does not change any more. */
 export interface ProcessLookup {
   lookup(pid: number): ProcessRecord | undefined
+}
+
+/** What a table has, as it was at a time (CLOCK_BOOTTIME, signed halves). */
+export class ProcessesAt implements ProcessLookup {
+  timeLo = 0
+  timeHi = 0
+  readonly #table: ProcessLookup
+
+  constructor(table: ProcessLookup) {
+    this.#table = table
+  }
+
+  lookup(pid: number): ProcessRecord | undefined {
+    return this.#table.lookup(pid)?.at(this.timeLo, this.timeHi)
+  }
 }
 
 /** A start time from /proc is cut to clock ticks, so a parent may seem this much younger than its child. */
@@ -82,17 +97,24 @@ interface Shared {
 export class RelativesFinder implements ProcessLookup {
   readonly #table: ProcessTable
   readonly #shared: (Shared | undefined)[] = new Array(REMEMBERED).fill(undefined)
+  readonly #then: ProcessesAt
   /** Look-ups that found nothing, of the process at hand. */
   #missed = 0
+  /** One of them has changed since. */
+  #hasChanged = false
 
   constructor(table: ProcessTable) {
     this.#table = table
+    this.#then = new ProcessesAt(table)
   }
 
-  find(p: ProcessRecord): Relatives {
+  /** Those of the process of an event that began at a time (CLOCK_BOOTTIME, halves). */
+  find(p: ProcessRecord, timeLo: number, timeHi: number): Relatives {
     const { pid, ppid, pgid, sid } = p
+    this.#then.timeLo = timeLo | 0
+    this.#then.timeHi = timeHi | 0
     // What leads itself is its own relative, and the table may not even have it.
-    if (pid === ppid || pid === pgid || pid === sid) return findRelatives(p, this.#table)
+    if (pid === ppid || pid === pgid || pid === sid) return findRelatives(p, this.#then)
     const at = (ppid ?? 0) & (REMEMBERED - 1)
     const shared = this.#shared[at]
     if (
@@ -112,9 +134,11 @@ export class RelativesFinder implements ProcessLookup {
   #findShared(p: ProcessRecord, at: number): Relatives {
     const { ppid, pgid, sid } = p
     this.#missed = 0
+    this.#hasChanged = false
     const relatives = findRelatives(p, this)
-    // One that is there, but too young for this process, need not be so for the next one.
-    if (this.#missed === countMissing(p, relatives) && (p.known & KNOWN_START) !== 0) {
+    // One that is there, but too young for this process, need not be so for the next one; what one was is not
+    // what the next one finds.
+    if (!this.#hasChanged && this.#missed === countMissing(p, relatives) && (p.known & KNOWN_START) !== 0) {
       const { arrivals } = this.#table
       this.#shared[at] = { relatives, ppid, pgid, sid, startNs: startNs(p), arrivals }
     }
@@ -126,8 +150,11 @@ export class RelativesFinder implements ProcessLookup {
     if (found === undefined) {
       this.#missed += 1
       this.#table.expect(pid)
+      return undefined
     }
-    return found
+    const then = found.at(this.#then.timeLo, this.#then.timeHi)
+    if (then !== found) this.#hasChanged = true
+    return then
   }
 }
 

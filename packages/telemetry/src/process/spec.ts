@@ -25,6 +25,13 @@ export const processObject: ObjectSpec<Process> = {
       text: 'PROC.id entity_id',
       ecs: { path: 'process.entity_id', reach: 'references' },
     },
+    unseen: {
+      type: 'flag',
+      read: (p) => p.unseen,
+      doc: 'neither its start nor an exec of it was seen, nor was it in /proc: little of it is known',
+      text: 'PROC.id unseen',
+      ecs: 'quark.unseen',
+    },
     startTimeNs: {
       type: 'time',
       read: (p) => p.startTimeNs,
@@ -37,9 +44,16 @@ export const processObject: ObjectSpec<Process> = {
     ppid: {
       type: 'pid',
       read: (p) => p.ppid,
-      doc: 'its parent',
+      doc: 'its parent when the event began',
       text: 'PROC ppid',
       attribute: 'process.parent_pid',
+    },
+    creatorPid: {
+      type: 'pid',
+      read: (p) => p.creatorPid,
+      doc: 'the process that made it, if that is not its parent: it has ended, or made it with CLONE_PARENT',
+      text: 'PROC creator_pid',
+      ecs: 'quark.creator_pid',
     },
     pgid: {
       type: 'pid',

@@ -151,6 +151,7 @@ export class ProcessTable implements KindTable {
   pack(process: ProcessRecord): void {
     const ended = this.#ended
     if ((process.known & PACKED_KNOWN) !== PACKED_KNOWN || (process.known & KNOWN_START_TICKS) !== 0) return
+    if (process.past !== undefined && !process.past.isSimple) return
     if (!ended.isLast(process) || this.#unpackedEntry(process.pid) !== process) return
     const { maxPackedBytes = MAX_PACKED_BYTES } = this.#options
     const number = ended.packLast(process, maxPackedBytes)

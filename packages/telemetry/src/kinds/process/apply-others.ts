@@ -15,6 +15,16 @@ function timeNsOf(words: Uint32Array, w: number, { timeBase }: Tables): bigint {
   return u64Of(words[w + TIME_LO] as number, words[w + TIME_HI] as number) + timeBase.bootEpochNs
 }
 
+/** The process of a record as it was at the time of that. */
+function processAt(
+  pid: number,
+  words: Uint32Array,
+  w: number,
+  { processes }: Tables,
+): ProcessRecord | undefined {
+  return processes.lookup(pid)?.at((words[w + TIME_LO] as number) | 0, (words[w + TIME_HI] as number) | 0)
+}
+
 const THREAD_PID = threadForkLayout.at.pid >> 2
 const THREAD_TID = threadForkLayout.at.tid >> 2
 const MAX_COMM_BYTES = 15
@@ -35,7 +45,7 @@ export function applyThread(group: RecordGroup, tables: Tables): ThreadEvent | u
     tid: words[w + THREAD_TID] as number,
     comm: cstringAt(textOf(group), threadForkLayout.at.comm, MAX_COMM_BYTES),
     exitCode: hasEnded ? ((words[w + THREAD_EXIT_CODE] as number) >> 8) & 0xff : undefined,
-    process: tables.processes.lookup(pid),
+    process: processAt(pid, words, w, tables),
   }
 }
 
@@ -61,7 +71,7 @@ export function applyExecFailed(group: RecordGroup, tables: Tables): ExecFailedE
       words[w + FAILED_FILENAME] as number,
     ),
     errno: -((words[w + FAILED_RESULT] as number) | 0),
-    process: tables.processes.lookup(pid),
+    process: processAt(pid, words, w, tables),
   }
 }
 

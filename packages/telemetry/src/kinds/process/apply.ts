@@ -13,6 +13,7 @@ import {
   readEnding,
   readExecTails,
   readCoveredFork,
+  readCreator,
   readForkTails,
   readIdentity,
   readStart,
@@ -78,6 +79,7 @@ export function applyProcessChanges(group: RecordGroup, tables: Tables): Process
   let timeLo = 0
   let timeHi = 0
   privileges.isBegun = false
+  let ppid: number | undefined
   while (group.next()) {
     const { words } = group
     const w = group.offsetBytes >> 2
@@ -88,6 +90,11 @@ export function applyProcessChanges(group: RecordGroup, tables: Tables): Process
     if (privileges.isBegun && isHiding(group.type, words, w)) {
       group.leaveRest()
       break
+    }
+    if (process !== undefined) {
+      ppid ??= process.ppid
+      if (!isEnding(group.type))
+        process.keepPast((words[w + TIME_LO] as number) | 0, (words[w + TIME_HI] as number) | 0)
     }
     switch (group.type) {
       case RECORD_FORK:
@@ -119,6 +126,7 @@ export function applyProcessChanges(group: RecordGroup, tables: Tables): Process
     }
   }
   if (process === undefined) return undefined
+  keepParent(process, ppid)
   process.isDelivered = true
   if ((actions & ACTION_EXIT) !== 0) tables.processes.pack(process)
   const idChange = idsBefore === undefined ? undefined : idChangeOf(changed, idsBefore, process)
@@ -130,6 +138,17 @@ export function applyProcessChanges(group: RecordGroup, tables: Tables): Process
 function isHiding(type: number, words: Uint32Array, w: number): boolean {
   if (type === RECORD_EXEC) return privileges.hides(words, w + (EXEC_SHIFT >> 2))
   return type === RECORD_ID_CHANGE && privileges.hides(words, w + (ID_CHANGE_SHIFT >> 2))
+}
+
+function isEnding(type: number): boolean {
+  return type === RECORD_EXIT || type === RECORD_EXIT_USAGE
+}
+
+/** An event has the parent with which it began; later ones have the one that its last record says. */
+function keepParent(process: ProcessRecord, ppid: number | undefined): void {
+  if (ppid === undefined || process.ppid === ppid) return
+  process.laterPpid = process.ppid
+  process.ppid = ppid
 }
 
 /** The entry for the process whose pid and start are at these words. */
@@ -155,13 +174,14 @@ function applyFork(group: RecordGroup, words: Uint32Array, w: number, tables: Ta
   const isNew = process.identity === undefined
   const isCovered = group.peek(following) && following.type === RECORD_EXEC && coversFork(following, words, w)
   const text = isCovered ? undefined : textOf(group)
-  if (text === undefined) readCoveredFork(process, words, w, tables.processes)
+  if (text === undefined) readCoveredFork(process, group, tables.processes)
   else readIdentity(process, words, w, text, 0, HAS_IDENTITY)
-  const parent = isNew ? tables.processes.peek(process.ppid as number) : undefined
+  readCreator(process, words, w)
+  const parent = isNew ? tables.processes.peek(process.creator as number) : undefined
   if (parent !== undefined && parent !== process)
     process.inherit(parent, words[w + TIME_LO] as number, words[w + TIME_HI] as number)
-  process.newComm = undefined
   privileges.beginNew(words, w)
+  if (text !== undefined) process.newComm = undefined
   readCgroup(process, words, w, 0, tables)
   if (text !== undefined) readForkTails(process, words, w, text, tables.processes)
   return process
@@ -180,7 +200,7 @@ function applyExec(group: RecordGroup, words: Uint32Array, w: number, tables: Ta
 
 function applyExit(group: RecordGroup, words: Uint32Array, w: number, tables: Tables): ProcessRecord {
   const process = entryAt(words, w + EXIT_PID, w + EXIT_START, tables)
-  readEnding(process, words, w)
+  readEnding(process, group)
   if (group.type === RECORD_EXIT_USAGE) readUsage(process, group)
   tables.processes.markEnded(process)
   return process

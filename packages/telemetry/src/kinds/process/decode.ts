@@ -9,7 +9,7 @@ import { stringTail, textOf } from '../../event/record-text.js'
 import { Image } from '../../process/image.js'
 import { KNOWN_START, KNOWN_START_TICKS, KNOWN_STATUS, type ProcessRecord } from '../../process/entry.js'
 import type { ProcessTable } from '../../process/table.js'
-import { decodeUtf8, latin1Of } from '../../memory/text.js'
+import { cstringAt, decodeUtf8, latin1Of } from '../../memory/text.js'
 import { UsageSum } from '../../process/usage.js'
 import { completedBy, EXEC_SHIFT, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
 import { HAS_ENDING, HAS_IDENTITY, HAS_PARENT, HAS_SESSION } from '../../process/known.js'
@@ -84,6 +84,12 @@ export function cgroupIdOf(words: Uint32Array, record: number, shift: number): n
 }
 
 const FORK_CWD = forkLayout.at.cwd >> 2
+const FORK_CREATOR = forkLayout.at.creatorPid >> 2
+
+/** 0 is one that is not known: then it is the parent. */
+export function readCreator(process: ProcessRecord, words: Uint32Array, fork: number): void {
+  process.creator = (words[fork + FORK_CREATOR] as number) || process.ppid
+}
 
 export function readForkTails(
   process: ProcessRecord,
@@ -95,9 +101,13 @@ export function readForkTails(
   readCwd(process, text, forkLayout.fixedSizeBytes, words[record + FORK_CWD] as number, table)
 }
 
+/** What an exec may change of an identity, but for the name: from the ids to the namespaces. */
+const FIRST_FACT = forkLayout.at.uid >> 2
+const END_OF_FACTS = forkLayout.at.cgroupId >> 2
+
 /**
- * Whether an exec replaces all that the text of a fork record says: then that text, which would be made for
- * every process, is not needed.
+ * Whether an exec repeats all that the text of a fork record says, but for the name: then that text, which would be
+ * made for every process, is not needed.
  */
 export function coversFork(exec: RecordPlace, words: Uint32Array, fork: number): boolean {
   const w = exec.offsetBytes >> 2
@@ -105,19 +115,29 @@ export function coversFork(exec: RecordPlace, words: Uint32Array, fork: number):
   const known = exec.words[w + (EXEC_SHIFT >> 2) + KNOWN] as number
   return (
     (known & HAS_IDENTITY) === HAS_IDENTITY &&
+    ((words[fork + KNOWN] as number) & HAS_IDENTITY) === HAS_IDENTITY &&
     ((exec.words[w + EXEC_CWD] as number) & TAIL_FAILED) === 0 &&
     exec.words[start] === words[fork + START] &&
-    exec.words[start + 1] === words[fork + START + 1]
+    exec.words[start + 1] === words[fork + START + 1] &&
+    hasSameFacts(exec.words, w + (EXEC_SHIFT >> 2), words, fork)
   )
+}
+
+function hasSameFacts(words: Uint32Array, w: number, others: Uint32Array, other: number): boolean {
+  for (let at = FIRST_FACT; at < END_OF_FACTS; at++) {
+    if (words[w + at] !== others[other + at]) return false
+  }
+  return true
 }
 
 /** What is left of a fork record whose text is not needed. */
 export function readCoveredFork(
   process: ProcessRecord,
-  words: Uint32Array,
-  fork: number,
+  { words, bytes, offsetBytes }: RecordPlace,
   table: ProcessTable,
 ): void {
+  const fork = offsetBytes >> 2
+  process.newComm = commOf(words, bytes, offsetBytes + forkLayout.at.comm)
   readRelations(process, words, fork, words[fork + KNOWN] as number)
   const cwd = words[fork + FORK_CWD] as number
   if ((cwd & TAIL_FAILED) === 0 && (cwd & TAIL_TRUNCATED) !== 0) table.truncatedPaths += 1
@@ -164,7 +184,7 @@ export function readExecTails(
     words[record + EXEC_ARGV_BYTES] as number,
     words[record + EXEC_ENV_BYTES] as number,
   )
-  process.setImage(image, signed(words, record + TIME_LO), signed(words, record + TIME_HI))
+  process.image = image
   countCuts(image, table)
 }
 
@@ -172,6 +192,25 @@ function countCuts(image: Image, table: ProcessTable): void {
   if (image.exeTruncated) table.truncatedPaths += 1
   if (image.argvTruncated) table.truncatedArgv += 1
   if (image.envTruncated) table.truncatedEnv += 1
+}
+
+/** The last name that was read: siblings mostly have the same. */
+const lastComm = { words: new Uint32Array(4), text: '' }
+
+/** The name of 16 bytes at `offset`, which is a multiple of 4; empty when it could not be read. */
+function commOf(words: Uint32Array, bytes: Buffer, offset: number): string {
+  const w = offset >> 2
+  const last = lastComm.words
+  if (
+    words[w] === last[0] &&
+    words[w + 1] === last[1] &&
+    words[w + 2] === last[2] &&
+    words[w + 3] === last[3]
+  )
+    return lastComm.text
+  for (let at = 0; at < 4; at++) last[at] = words[w + at] as number
+  lastComm.text = cstringAt(latin1Of(bytes, offset, offset + MAX_COMM_BYTES), 0, MAX_COMM_BYTES)
+  return lastComm.text
 }
 
 const COMM_TAIL = commLayout.at.comm >> 2
@@ -191,6 +230,7 @@ export function readComm(process: ProcessRecord, { words, bytes, offsetBytes }: 
   process.newComm = decodeUtf8(latin1Of(bytes, start, end))
 }
 
+const EXIT_COMM = exitLayout.at.comm
 const SIGNAL_GROUP_EXIT = 4
 const SIGNAL_FLAGS = exitLayout.at.signalFlags >> 2
 const GROUP_EXIT_CODE = exitLayout.at.groupExitCode >> 2
@@ -199,10 +239,12 @@ const LEADER_EXIT_CODE = exitLayout.at.leaderExitCode >> 2
 const EXIT_SHIFT = (exitLayout.at.startBootNs - forkLayout.at.startBootNs) >> 2
 
 /** How a process ended, from either of the exit records: they begin alike. */
-export function readEnding(process: ProcessRecord, words: Uint32Array, w: number): void {
+export function readEnding(process: ProcessRecord, { words, bytes, offsetBytes }: RecordPlace): void {
+  const w = offsetBytes >> 2
   const known = words[w + EXIT_SHIFT + KNOWN] as number
   readRelations(process, words, w + EXIT_SHIFT, known)
   if ((known & HAS_ENDING) !== 0) process.known |= KNOWN_STATUS
+  if (process.comm === undefined) process.newComm = commOf(words, bytes, offsetBytes + EXIT_COMM) || undefined
   const isGroupExit = ((words[w + SIGNAL_FLAGS] as number) & SIGNAL_GROUP_EXIT) !== 0
   process.exitStatus = signed(words, w + (isGroupExit ? GROUP_EXIT_CODE : LEADER_EXIT_CODE))
   process.exitLo = signed(words, w + TIME_LO)

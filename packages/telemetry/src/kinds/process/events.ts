@@ -24,7 +24,7 @@ export interface ProcessEvent extends BaseEvent {
   readonly timeNs: bigint
   /** The process after the last action. */
   readonly process: Process
-  /** Its parent and leaders, as they were when the event was delivered. */
+  /** Its parent and leaders, as they were when the event began. */
   readonly relatives?: Relatives | undefined
   readonly idChange: IdChange | undefined
 }
@@ -35,7 +35,7 @@ export interface SnapshotEvent extends BaseEvent {
   /** Epoch ns of the scan. */
   readonly timeNs: bigint
   readonly process: Process
-  /** Its parent and leaders, as they were when the event was delivered. */
+  /** Its parent and leaders, as they were when the event began. */
   readonly relatives?: Relatives | undefined
 }
 
@@ -49,7 +49,7 @@ export interface ThreadEvent extends BaseEvent {
   /** Status that the thread ended with. */
   readonly exitCode: number | undefined
   readonly process: Process | undefined
-  /** Its parent and leaders, as they were when the event was delivered. */
+  /** Its parent and leaders, as they were when the event began. */
   readonly relatives?: Relatives | undefined
 }
 
@@ -63,7 +63,7 @@ export interface ExecFailedEvent extends BaseEvent {
   /** Positive errno. */
   readonly errno: number
   readonly process: Process | undefined
-  /** Its parent and leaders, as they were when the event was delivered. */
+  /** Its parent and leaders, as they were when the event began. */
   readonly relatives?: Relatives | undefined
 }
 

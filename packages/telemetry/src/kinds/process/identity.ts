@@ -1,4 +1,4 @@
-import type { Identity, IdentityForm, IdentitySource } from '../../process/entry.js'
+import type { Identity, IdentityForm, IdentitySource } from '../../process/identity.js'
 import { cstringAt, u32At, u64At } from '../../memory/text.js'
 import { execLayout, forkLayout, idChangeLayout, snapshotLayout } from './records.js'
 import { HAS_CAPS, HAS_COMM, HAS_IDENTITY, HAS_IDS, HAS_NAMESPACES, HAS_TTY } from '../../process/known.js'

@@ -175,11 +175,15 @@ export function forkProbe(settings: ProcessProbeSettings) {
         ]),
       ),
     },
-    (_parent, child) => ({
+    (caller, child) => ({
       when: and(eq(child.pid, child.tgid), userTask(child, settings)),
       // The kernel read the clock for this a moment ago. Reading it again would be a good part of a record's cost.
       time: startBootNs(child),
-      fill: { ...identity(child, settings, { leader: child }), cwd: path(child.fs.pwd, child.fs.root) },
+      fill: {
+        ...identity(child, settings, { leader: child }),
+        creatorPid: caller.tgid,
+        cwd: path(child.fs.pwd, child.fs.root),
+      },
     }),
   )
 }
@@ -232,6 +236,7 @@ function ending(task: Task) {
     leaderExitCode: leader.exit_code,
     groupExitCode: signal.group_exit_code,
     signalFlags: signal.flags,
+    comm: leader.comm,
   }
 }
 

@@ -1,6 +1,6 @@
 /** Finds rights that a process gains and loses within one event, which the event would hide. */
 
-import type { Identity } from '../../process/entry.js'
+import type { Identity } from '../../process/identity.js'
 import { HAS_CAPS, HAS_IDS } from '../../process/known.js'
 import { forkLayout } from './records.js'
 

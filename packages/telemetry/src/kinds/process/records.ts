@@ -66,8 +66,11 @@ const identity = {
   comm: chars(16),
 } as const
 
-/** A thread group was made. `ppid` is the tgid of the child's parent, which CLONE_PARENT makes another one. */
-export const forkLayout = record(RECORD_FORK, 'fork', { ...identity, cwd: pathTail })
+/**
+ * A thread group was made. `ppid` is the tgid of the child's parent, which CLONE_PARENT makes another one than that of
+ * the process that called; 0 for `creatorPid` is one that is not known.
+ */
+export const forkLayout = record(RECORD_FORK, 'fork', { ...identity, creatorPid: u32, cwd: pathTail })
 
 /** An execve(2) succeeded. */
 export const execLayout = record(RECORD_EXEC, 'exec', {
@@ -93,6 +96,8 @@ const ending = {
   leaderExitCode: u32,
   groupExitCode: u32,
   signalFlags: u32,
+  /** Of the first thread; empty when it could not be read. */
+  comm: chars(16),
 } as const
 
 /** A process ended. */

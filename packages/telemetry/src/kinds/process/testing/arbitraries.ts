@@ -9,6 +9,8 @@ export const anyProcess: fc.Arbitrary<Process> = fc.record({
   startTimeNs: maybe(u64),
   entityId: maybe(fc.base64String({ minLength: 16, maxLength: 16 })),
   ppid: maybe(fc.nat({ max: 3 })),
+  creatorPid: maybe(fc.nat({ max: 3 })),
+  unseen: fc.boolean(),
   pgid: maybe(fc.nat({ max: 3 })),
   sid: maybe(fc.nat({ max: 3 })),
   uid: maybe(u32),

@@ -8,6 +8,8 @@ const UNKNOWN: Process = {
   startTimeNs: undefined,
   entityId: undefined,
   ppid: undefined,
+  creatorPid: undefined,
+  unseen: false,
   pgid: undefined,
   sid: undefined,
   uid: undefined,

@@ -288,7 +288,8 @@ export class AuditRecords implements Maker<AuditEvent> {
         identity.ppid = ppid
         identity.known |= HAS_PARENT
       }
-      this.#records.push(forkLayout, this.#at(timeNs), { ...identity, ...cwdField(found) })
+      const creatorPid = flags === undefined ? 0 : callerPid
+      this.#records.push(forkLayout, this.#at(timeNs), { ...identity, creatorPid, ...cwdField(found) })
     }
     return { pid, changes: STALE_ALL, write }
   }

@@ -54,7 +54,7 @@ export function auditRungs(surroundings: Surroundings<ProcessSettings>) {
       calls: [exitGroup, exit],
       records: [{ type: AUDIT_ANOM_ABEND, what: 'exit by a signal that dumps core', hook: 'ANOM_ABEND' }],
       fills: [exitLayout],
-      leaves: ['exit.pgid', 'exit.sid'],
+      leaves: ['exit.comm', 'exit.pgid', 'exit.sid'],
       lacks: usage ? [...EXIT_LACKS, NO_USAGE] : EXIT_LACKS,
     },
     commChange: {

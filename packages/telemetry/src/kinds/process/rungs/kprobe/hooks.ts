@@ -13,7 +13,16 @@ const WHAT = 36
 /** All functions of a choice are needed. They are called after what the probe reports. */
 type Entries = readonly (readonly FunctionEntry[])[]
 
-const NEW_TASK: Entries = [[{ function: 'wake_up_new_task', parameters: [undefined, 0] }]]
+/** The caller is no argument: its parent stands for it, which CLONE_PARENT makes another process. */
+const NEW_TASK: Entries = [
+  [
+    {
+      function: 'wake_up_new_task',
+      parameters: [undefined, 0],
+      aliases: { 'parent.tgid': 'child.real_parent.tgid' },
+    },
+  ],
+]
 
 /** Kernels built without taskstats still end their tasks' counters. */
 const END_OF_TASK: Entries = [

@@ -46,6 +46,7 @@ export function procConnectorRungs(surroundings: Surroundings<ProcessSettings>) 
       ...shared,
       messages: 'PROC_EVENT_EXIT',
       fills: [exitLayout],
+      leaves: ['exit.comm'],
       lacks: surroundings.settings.usage ? [NO_USAGE] : [],
     },
     commChange: {
@@ -71,7 +72,7 @@ export function procConnectorRungs(surroundings: Surroundings<ProcessSettings>) 
       ...shared,
       messages: 'PROC_EVENT_FORK',
       fills: [forkLayout],
-      leaves: ['fork.ttyIndex'],
+      leaves: ['fork.creatorPid', 'fork.ttyIndex'],
       lacks: [SHORT_LIVED],
     },
     threads: {
