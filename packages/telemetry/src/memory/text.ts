@@ -61,18 +61,31 @@ export function tailAt(text: string, start: number, descriptor: number): string 
   return text.slice(start, start + (descriptor & TAIL_LENGTH_MASK))
 }
 
+/** Stands for the upper part of a path that was cut: no path begins like it. */
+export const CUT_MARK = '...'
+
 /**
  * The path of a file as the kernel side walked it: from the leaf to the root of the mount namespace, with an
  * empty component where the process's root directory lies. The result is from there; from the namespace's
- * root when the file lies outside of the process's; a bare name when it has no place.
+ * root when the file lies outside of the process's; a bare name when it has no place. When the walk ended before the
+ * process's root, the lower part is known, and `.../` stands before it: it must not pass for a path.
  */
 export function pathAt(text: string, start: number, descriptor: number): string | undefined {
   if ((descriptor & TAIL_PSEUDO) !== 0) return cstringAt(text, start, descriptor & TAIL_LENGTH_MASK)
   const components = tailAt(text, start, descriptor)
   const mark = markOf(components)
-  // The walk ended before the process's root: where the path begins is not known.
-  if (mark === -1 && (descriptor & TAIL_TRUNCATED) !== 0) return undefined
+  if (mark === -1 && (descriptor & TAIL_TRUNCATED) !== 0) {
+    // What the cut went through is not a name.
+    const whole = components.slice(0, components.lastIndexOf('\0') + 1)
+    return whole === '' ? undefined : CUT_MARK + pathOf(whole)
+  }
   return pathOf(mark === -1 ? components : components.slice(0, mark))
+}
+
+/** Whether the upper part of a path is missing: a walk that passed the process's root has all of it. */
+export function isCutPath(text: string, start: number, descriptor: number): boolean {
+  if ((descriptor & TAIL_TRUNCATED) === 0 || (descriptor & TAIL_PSEUDO) !== 0) return false
+  return markOf(tailAt(text, start, descriptor)) === -1
 }
 
 /** The process's root directory, if the walk of a path passed it and went on to the end. */

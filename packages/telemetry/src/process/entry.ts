@@ -2,7 +2,7 @@ import { TAIL_FAILED } from 'quark-ebpf/probe'
 import type { Ids, Process, ProcessUsage } from './process.js'
 import { isLess, ticksOf, type TimeBase, u64Of } from '../event/time-base.js'
 import type { Image } from './image.js'
-import { pathAt, rootAt } from '../memory/text.js'
+import { isCutPath, pathAt, rootAt } from '../memory/text.js'
 import type { Identity } from './identity.js'
 import { Past } from './past.js'
 
@@ -331,6 +331,14 @@ export class ProcessRecord implements Process {
 
   get exeDeleted(): boolean {
     return this.image?.exeDeleted ?? false
+  }
+
+  get exeTruncated(): boolean {
+    return this.image?.exeTruncated ?? false
+  }
+
+  get cwdTruncated(): boolean {
+    return (this.cwdTail & TAIL_FAILED) === 0 && isCutPath(this.cwdText, this.cwdStart, this.cwdTail)
   }
 
   get cwd(): string | undefined {

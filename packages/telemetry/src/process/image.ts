@@ -1,5 +1,5 @@
 import { TAIL_DELETED, TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_TRUNCATED } from 'quark-ebpf/probe'
-import { pathAt, rootAt, stringsAt, tailAt } from '../memory/text.js'
+import { isCutPath, pathAt, rootAt, stringsAt, tailAt } from '../memory/text.js'
 
 /**
  * What an exec gave a process: program, arguments and environment, as tails of its record.
@@ -70,7 +70,13 @@ export class Image {
     return (this.#exe & TAIL_DELETED) !== 0
   }
 
+  /** The upper part of exe is missing. */
   get exeTruncated(): boolean {
+    return (this.#exe & TAIL_FAILED) === 0 && isCutPath(this.#text, this.#start, this.#exe)
+  }
+
+  /** The walk of exe ended early, maybe above the process's root. */
+  get isWalkCut(): boolean {
     return (this.#exe & TAIL_TRUNCATED) !== 0
   }
 

@@ -48,8 +48,12 @@ export interface Process {
   readonly exe: string | undefined
   /** The file was unlinked when it was executed. */
   readonly exeDeleted: boolean
+  /** Only the lower part of `exe` is known, behind `.../`: a path is cut at 4,096 bytes. */
+  readonly exeTruncated: boolean
   /** From `root`. */
   readonly cwd: string | undefined
+  /** As `exeTruncated`. */
+  readonly cwdTruncated: boolean
   /** The process's root directory in its mount namespace: `/` unless it is in a chroot. */
   readonly root: string | undefined
   readonly argv: readonly string[] | undefined

@@ -116,6 +116,22 @@ test('an environment that was not asked for is unknown, an empty one is empty', 
   )
 })
 
+test('of a path that is too long the lower part is kept, with a mark', () => {
+  const cut = { path: '/opt/late/program', truncated: true, deleted: false }
+  const process = lastProcess(record('exec', 1, { ...who(1), exe: cut, cwd: { ...cut, path: '/work' } }))
+  const { exe, exeTruncated, cwd, cwdTruncated, root } = process
+  assert.deepEqual(
+    { exe, exeTruncated, cwd, cwdTruncated, root },
+    { exe: '.../opt/late/program', exeTruncated: true, cwd: '.../work', cwdTruncated: true, root: undefined },
+  )
+  // Where the process's root was reached, nothing of the path is missing.
+  const whole = lastProcess(record('exec', 1, { ...who(1), exe: { ...inRoot('/a'), truncated: true } }))
+  assert.deepEqual(
+    [whole.exe, whole.exeTruncated, whole.cwd, whole.cwdTruncated],
+    ['/a', false, undefined, false],
+  )
+})
+
 test('strings that were cut are reported and counted', () => {
   const exec = Buffer.from(
     record('exec', 1, {

@@ -189,7 +189,7 @@ export function readExecTails(
 }
 
 function countCuts(image: Image, table: ProcessTable): void {
-  if (image.exeTruncated) table.truncatedPaths += 1
+  if (image.isWalkCut) table.truncatedPaths += 1
   if (image.argvTruncated) table.truncatedArgv += 1
   if (image.envTruncated) table.truncatedEnv += 1
 }

@@ -24,6 +24,8 @@ export const anyProcess: fc.Arbitrary<Process> = fc.record({
   capEffective: maybe(u64),
   capBounding: maybe(u64),
   capabilitiesInUserNs: fc.boolean(),
+  exeTruncated: fc.boolean(),
+  cwdTruncated: fc.boolean(),
   capAmbient: maybe(u64),
   ttyMajor: maybe(fc.nat({ max: 255 })),
   ttyMinor: maybe(fc.nat({ max: 255 })),
