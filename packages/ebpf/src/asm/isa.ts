@@ -76,7 +76,7 @@ export const BPF_MOV = 0xb0
 export const BPF_END = 0xd0
 /** Jump: always. */
 export const BPF_JA = 0x00
-/** Jump class: call; the source register field tells what kind of number imm is. */
+/** Jump class: call; the source register field selects what imm means: a helper, a subprogram or a kfunc. */
 export const BPF_CALL = 0x80
 /** Jump class: return from the program or subprogram. */
 export const BPF_EXIT = 0x90

@@ -20,7 +20,7 @@ export function openCgroupRoot(): Fd {
 }
 
 /**
- * Where a whole cgroup2 file system is mounted, as told by the text of /proc/PID/mountinfo: fields 4 and 5 are the
+ * Where a whole cgroup2 file system is mounted, from the text of /proc/PID/mountinfo: fields 4 and 5 are the
  * folder of the file system that is mounted and where, and the first after ` - ` is the file system's type.
  */
 export function findCgroupRoot(mountinfo: string): string | undefined {

@@ -25,7 +25,7 @@ function expectRuns(type: number, attach: (counter: Counter) => Link): void {
 
 for (const retprobe of [false, true]) {
   const kind = retprobe ? 'kretprobe' : 'kprobe'
-  kernelTest(`a ${kind} runs while its link is open, or the reason why it cannot is told`, '4.17', () => {
+  kernelTest(`a ${kind} runs while its link is open, or the reason why it cannot is reported`, '4.17', () => {
     const attach = (counter: Counter, symbol: string): Link =>
       attachKprobe(counter.program, symbol, { retprobe })
     const result = probeFeature(kind)
@@ -50,7 +50,7 @@ for (const retprobe of [false, true]) {
 }
 
 kernelTest(
-  'a tracepoint program runs while its link is open, or the reason why it cannot is told',
+  'a tracepoint program runs while its link is open, or the reason why it cannot is reported',
   '4.18',
   () => {
     const result = probeFeature('tracepoint')

@@ -32,7 +32,7 @@ export const PROC_EVENT_EXIT = 0x8000_0000
 
 const ACTION = 'Cannot listen to the proc connector'
 
-/** A socket on which the kernel tells of processes: forks, execs, exits, changes of ids, names and sessions. */
+/** A socket on which the kernel reports process events: forks, execs, exits, changes of ids, names and sessions. */
 export class ProcConnector implements Disposable {
   /** Non-blocking, readable when messages wait: for a `Poller`, and for a socket filter. */
   readonly fd: Fd
@@ -86,7 +86,7 @@ export class ProcConnector implements Disposable {
     }
   }
 
-  /** Tells the kernel to stop, and closes the socket. */
+  /** Makes the kernel stop sending, and closes the socket. */
   close(): void {
     if (!this.fd.closed) {
       // The kernel counts listeners and does not notice a socket that just goes away: without this request every

@@ -73,7 +73,7 @@ kernelTest('a BTF-typed tracepoint program runs while its link is open', '5.5', 
   assert.equal(counter.count, atClose)
 })
 
-kernelTest('an fentry program runs, or the reason why it cannot is told', '5.5', () => {
+kernelTest('an fentry program runs, or the reason why it cannot is reported', '5.5', () => {
   const attachBtfId = kernelBtf().findFunction('wake_up_new_task')?.id
   assert.ok(attachBtfId !== undefined)
   const spec = { type: BPF_PROG_TYPE_TRACING, expectedAttachType: BPF_TRACE_FENTRY, attachBtfId }

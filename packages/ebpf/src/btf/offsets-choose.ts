@@ -9,7 +9,7 @@ export interface OffsetChoice {
   readonly rule: 'exact' | 'prefix'
 }
 
-/** What a release has to begin with to be told from its neighbours: three numbers and what a vendor adds. */
+/** The shortest prefix that distinguishes releases: three numbers, and the separator before a vendor's suffix. */
 const LONG_ENOUGH = /^\d+\.\d+\.\d+[-.+]/
 
 /**

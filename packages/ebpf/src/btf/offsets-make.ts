@@ -16,7 +16,7 @@ import {
 const MAX_DEPTH = 8
 
 /**
- * The architecture that a kernel's BTF is for, told by the registers it saves; undefined when it does not say.
+ * The architecture that a kernel's BTF is for, from the members of its `pt_regs`; undefined if they match neither.
  */
 export function btfArchitecture(btf: Btf): 'x64' | 'arm64' | undefined {
   const registers = btf.findStruct('pt_regs')

@@ -132,7 +132,7 @@ kernelTest('every method of a closed map throws ClosedError', '5.5', () => {
   }
 })
 
-kernelTest('mistakes in specs, keys and values are told before the kernel sees them', '4.18', () => {
+kernelTest('mistakes in specs, keys and values throw before the kernel sees them', '4.18', () => {
   const specs: MapSpec[] = [
     { name: 'none', type: 'array', maxEntries: 0 },
     { name: 'odd', type: 'ringbuf', maxEntries: pageSizeBytes() * 3 },

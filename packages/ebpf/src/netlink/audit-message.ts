@@ -36,7 +36,7 @@ export function parseAuditRecord(bytes: Uint8Array): AuditRecord | undefined {
   if (stamp === null) return undefined
   const fields = new Map<string, string>()
   for (const [, name = '', value = ''] of text.slice(stamp[0].length).matchAll(FIELD)) {
-    // A record tells each thing once; what repeats a name comes from elsewhere.
+    // The kernel writes each field of a record once: a repeated name comes from elsewhere.
     if (!fields.has(name)) fields.set(name, value.replace(/\0+$/, ''))
   }
   return {
@@ -100,11 +100,11 @@ function argumentOf(fields: ReadonlyMap<string, string>, i: number): Uint8Array 
   const whole = fields.get(`a${i}`)
   // An empty one has neither quotes nor digits on some kernels.
   if (whole !== undefined) return whole === '' ? new Uint8Array(0) : auditText(whole)
-  const lengthTold = auditNumber(fields.get(`a${i}_len`))
-  if (lengthTold === undefined) return undefined
+  const declaredLength = auditNumber(fields.get(`a${i}_len`))
+  if (declaredLength === undefined) return undefined
   const pieces: Uint8Array[] = []
   let length = 0
-  for (let part = 0; length < lengthTold; part++) {
+  for (let part = 0; length < declaredLength; part++) {
     const value = fields.get(`a${i}[${part}]`)
     const bytes = auditText(value)
     if (value === undefined || bytes === undefined || bytes.length === 0) return undefined

@@ -92,22 +92,26 @@ test('parseProcMessage() takes any bytes', () => {
   )
 })
 
-test('MessageGaps tells every loss once', async (t) => {
-  const cases: { name: string; steps: readonly (readonly [number, number] | number)[]; told: number[] }[] = [
-    { name: 'the first number of a CPU is no gap', steps: [[0, 70]], told: [0] },
-    { name: 'a gap', steps: [[0, 1], [0, 5]], told: [0, 3] }, // oxfmt-ignore
-    { name: 'CPUs count apart', steps: [[0, 1], [1, 9], [0, 2], [1, 11]], told: [0, 0, 0, 1] }, // oxfmt-ignore
-    { name: 'numbers come round', steps: [[0, 0xffff_fffe], [0, 1]], told: [0, 2] }, // oxfmt-ignore
-    { name: 'drops before their gap', steps: [[0, 1], 4, [0, 6], [0, 9]], told: [0, 4, 0, 2] }, // oxfmt-ignore
-    { name: 'drops after their gap', steps: [[0, 1], [0, 4], 2, 3], told: [0, 2, 0, 1] }, // oxfmt-ignore
+test('MessageGaps reports every loss once', async (t) => {
+  const cases: {
+    name: string
+    steps: readonly (readonly [number, number] | number)[]
+    expected: number[]
+  }[] = [
+    { name: 'the first number of a CPU is no gap', steps: [[0, 70]], expected: [0] },
+    { name: 'a gap', steps: [[0, 1], [0, 5]], expected: [0, 3] }, // oxfmt-ignore
+    { name: 'CPUs count apart', steps: [[0, 1], [1, 9], [0, 2], [1, 11]], expected: [0, 0, 0, 1] }, // oxfmt-ignore
+    { name: 'numbers come round', steps: [[0, 0xffff_fffe], [0, 1]], expected: [0, 2] }, // oxfmt-ignore
+    { name: 'drops before their gap', steps: [[0, 1], 4, [0, 6], [0, 9]], expected: [0, 4, 0, 2] }, // oxfmt-ignore
+    { name: 'drops after their gap', steps: [[0, 1], [0, 4], 2, 3], expected: [0, 2, 0, 1] }, // oxfmt-ignore
   ]
-  for (const { name, steps, told } of cases) {
+  for (const { name, steps, expected } of cases) {
     await t.test(name, () => {
       const gaps = new MessageGaps()
       const answers = steps.map((step) =>
         typeof step === 'number' ? gaps.upTo(step) : gaps.before(step[0], step[1]),
       )
-      assert.deepEqual(answers, told)
+      assert.deepEqual(answers, expected)
     })
   }
 })

@@ -77,8 +77,8 @@ export class PerfCursor {
   }
 
   /**
-   * Hands over what was written when the call began, and gives the room back. What cannot be understood is
-   * counted and told as lost, never thrown; after a record whose length is impossible, the rest is one loss.
+   * Hands over what was written when the call began, and frees its space. Malformed records are counted and reported
+   * as lost, never thrown; after a record whose length is impossible, the rest is one loss.
    */
   drain(sink: PerfSink): void {
     if (this.#memory === undefined) return

@@ -38,9 +38,9 @@ interface CpuRing {
   /** Owns the ring; does not count anything itself. */
   readonly leader: Fd
   readonly events: Fd[]
-  /** Losses that LOST records have told, and those that were told before such a record came. */
-  toldByRecord: number
-  toldAhead: number
+  /** Losses reported from LOST records, and losses reported before the LOST record that will repeat them. */
+  reportedByRecord: number
+  reportedAhead: number
   /** For how long the first event had counted at the last look. */
   enabledNs: bigint
 }
@@ -154,21 +154,21 @@ export class PerfBuffer implements Disposable {
     ring.cursor.drain({
       sample: (sample) => sink.sample({ ...sample, timeNs: sample.timeNs + shiftNs }),
       lost: (cpu, count) => {
-        const isTold = Math.min(count, ring.toldAhead)
-        ring.toldByRecord += count
-        ring.toldAhead -= isTold
-        if (count > isTold) sink.lost(cpu, count - isTold)
+        const known = Math.min(count, ring.reportedAhead)
+        ring.reportedByRecord += count
+        ring.reportedAhead -= known
+        if (count > known) sink.lost(cpu, count - known)
       },
     })
   }
 
   /**
-   * Tells losses that no later record of the same CPU has told. The kernel says so only since Linux 6.0; before,
-   * nothing happens.
+   * Reports losses for which the kernel has written no LOST record yet: it writes one only before the CPU's next
+   * record. Does nothing before Linux 6.0, where the count of losses cannot be read.
    */
   reportLosses(sink: PerfSink): void {
     if (this.#isClosed) return
-    for (const [cpu, ring] of this.#rings) tellRingLosses(cpu, ring, sink)
+    for (const [cpu, ring] of this.#rings) reportRingLosses(cpu, ring, sink)
   }
 
   /**
@@ -188,7 +188,7 @@ export class PerfBuffer implements Disposable {
     for (const [cpu, ring] of this.#rings) {
       if (cpus.includes(cpu) && !ended.has(cpu)) continue
       this.#drainRing(ring, sink)
-      tellRingLosses(cpu, ring, sink)
+      reportRingLosses(cpu, ring, sink)
       release(ring)
       this.#rings.delete(cpu)
     }
@@ -256,8 +256,8 @@ export class PerfBuffer implements Disposable {
         memory,
         leader,
         events: [],
-        toldByRecord: 0,
-        toldAhead: 0,
+        reportedByRecord: 0,
+        reportedAhead: 0,
         enabledNs: -1n,
       }
     } catch (error) {
@@ -325,12 +325,12 @@ function enable({ events }: CpuRing): void {
   }
 }
 
-function tellRingLosses(cpu: number, ring: CpuRing, sink: PerfSink): void {
+function reportRingLosses(cpu: number, ring: CpuRing, sink: PerfSink): void {
   if (!kernelAtLeast('6.0')) return
   const lost = ring.events.reduce((sum, event) => sum + (countsOf(event)?.lost ?? 0), 0)
-  const count = lost - ring.toldByRecord - ring.toldAhead
+  const count = lost - ring.reportedByRecord - ring.reportedAhead
   if (count <= 0) return
-  ring.toldAhead += count
+  ring.reportedAhead += count
   sink.lost(cpu, count)
 }
 

@@ -121,7 +121,7 @@ function tailFrame({ asm, probe, target, flavor, site, contextSlot, castId }: Ta
     site,
     contextSlot,
     btf,
-    // A walk goes through addresses that the verifier knows nothing of; before 6.2 it cannot be told.
+    // A walk computes addresses whose type the verifier does not know; before 6.2 no cast can declare it.
     flavor: castId === undefined ? 'probeRead' : flavor,
     loop,
     probeRead,

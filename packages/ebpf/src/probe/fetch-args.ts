@@ -44,7 +44,7 @@ export interface FetchedRecord {
   readonly cut: readonly string[]
 }
 
-/** The arguments that tell a probe's record, and how they are read. */
+/** The fetch arguments that a probe's record is decoded from, and how. */
 export interface FetchPlan {
   readonly probe: Probe
   readonly function: string

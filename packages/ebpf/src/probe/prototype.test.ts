@@ -31,7 +31,7 @@ test('an optional argument may be absent', () => {
   assert.deepEqual(presentArguments(hook, smallBtf({ groupDead: false })), [true, false])
 })
 
-test('another prototype is refused, and both are told', async (t) => {
+test('another prototype is refused, and the error names both', async (t) => {
   const exec = '(struct task_struct *p, int old_pid, const char *name)'
   const cases: { name: string; hook: Hook; declared: string; actual?: string }[] = [
     {

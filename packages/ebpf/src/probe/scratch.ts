@@ -45,7 +45,7 @@ export const MAX_SHARES = 8
 /** Probes of one session that can have a stand-in. */
 export const MAX_NOTES = 64
 
-/** u32 that tells the programs on this lane whether the reader sleeps. */
+/** u32: whether the reader of this lane sleeps, for the programs that write to it. */
 export const SLOT_WAKE = 0
 /** The reader will poll again by itself: never wake it. */
 export const WAKE_NEVER = 0

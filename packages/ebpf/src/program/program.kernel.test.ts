@@ -15,7 +15,7 @@ expectNoLeaks()
 const type = BPF_PROG_TYPE_SOCKET_FILTER
 const packet = new Uint8Array(64)
 
-kernelTest('a program loads, tells about itself and runs', '4.18', () => {
+kernelTest('a program loads, describes itself and runs', '4.18', () => {
   using program = Program.load({ name: 'answers.42/longer', type, code: b.returns(42) })
   assert.equal(program.name, 'answers_42_long')
   assert.equal(program.testRun({ packet }).returnValue, 42)
@@ -27,7 +27,7 @@ kernelTest('a program loads, tells about itself and runs', '4.18', () => {
   assert.deepEqual(program.verifierLog, [])
 })
 
-kernelTest('the number of verified instructions is told', '5.16', () => {
+kernelTest('the number of verified instructions is reported', '5.16', () => {
   using program = Program.load({ name: 'two', type, code: b.returns(1) })
   assert.equal(program.info().verifiedInstructions, 2)
 })

@@ -77,7 +77,7 @@ interface TaskWithFiles extends Task {
 const renameHook = tracepoint('task_rename', [struct<TaskWithFiles>('task_struct', 'task'), cstring('comm')])
 const isSelf = (task: Task): Scalar => and(eq(task.tgid, process.pid), eq(task.pid, process.pid))
 
-/** What tests tell their probes. */
+/** Inputs that tests pass to their probes. */
 const settings = map({ name: 't_settings', type: 'array', key: u32, value: u64, maxEntries: 4 })
 
 for (const flavor of FLAVORS) {

@@ -104,7 +104,7 @@ function attachTypeOf(hook: Hook, shape: ProgramShape): number | undefined {
   return name === undefined ? undefined : constant(name)
 }
 
-/** What the kernel is told of a probe's program when it loads it. */
+/** The program type and attach type with which a probe's program is loaded. */
 export function programKind(
   hook: Hook,
   flavor: Flavor,

@@ -115,14 +115,14 @@ kernelTest('loads give the same in each flavour', '5.8', () => {
   const sessions = FLAVORS.map((flavor) => openSession(undefined, { flavors: [flavor] }))
   for (const session of sessions) session.attach(loadsProbe)
   const { pid } = withOomScore(321, () => spawnSync('true', { uid: 33, gid: 44 }))
-  const told = sessions.map((session) =>
+  const recorded = sessions.map((session) =>
     drainRecords(session, loadsProbe)
       .filter((record) => record.pid === pid)
       .map(({ seq: _seq, timeNs: _timeNs, ...record }) => record),
   )
   for (const session of sessions) session.close()
-  for (const records of told) assert.deepEqual(records, told[0])
-  const last = told[0]?.at(-1)
+  for (const records of recorded) assert.deepEqual(records, recorded[0])
+  const last = recorded[0]?.at(-1)
   assert.ok(last !== undefined)
   assert.deepEqual(
     { ...last, leaderStartNs: 0n, bounding: 0n },

@@ -48,7 +48,7 @@ function numbered(count: number): string[] {
 
 type ExecRecord = RecordOf<typeof execProbe.record>
 
-/** What the last execve(2) of a command told. */
+/** The record of a command's last execve(2). */
 function execOf(session: ProbeSession, command: string, args: readonly string[], cwd = '/'): ExecRecord {
   const { pid, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' })
   const record = drainRecords(session, execProbe).findLast((candidate) => candidate.pid === pid)
@@ -70,9 +70,9 @@ for (const way of WAYS) {
     session.attach(execProbe)
     for (const cwd of ['/', '/proc/self/task', top, deep40, longName]) {
       const expected = cwd === '/proc/self/task' ? /^\/proc\/\d+\/task$/ : cwd
-      const { cwd: told } = execOf(session, 'true', [], cwd)
-      if (typeof expected === 'string') assert.deepEqual(told, { path: expected, root: '/', ...PLAIN })
-      else assert.match(told?.path ?? '', expected)
+      const { cwd: recorded } = execOf(session, 'true', [], cwd)
+      if (typeof expected === 'string') assert.deepEqual(recorded, { path: expected, root: '/', ...PLAIN })
+      else assert.match(recorded?.path ?? '', expected)
     }
     assert.deepEqual(execOf(session, 'true', []).exe, { path: truePath, root: '/', ...PLAIN })
   })

@@ -48,7 +48,7 @@ for (const way of WAYS) {
   const minKernel = way.loop === 'helper' ? '5.17' : '5.8'
   const named = `${way.flavor}, ${way.loop}`
 
-  kernelTest(`a process is told from fork to exit (${named})`, minKernel, () => {
+  kernelTest(`a process is recorded from fork to exit (${named})`, minKernel, () => {
     using session = openSession(way)
     session.attach(forkProbe)
     session.attach(execProbe)
@@ -167,7 +167,7 @@ for (const way of WAYS) {
 }
 
 for (const flavor of MAY_PROBE_READ ? (['direct', 'probeRead'] as const) : (['direct'] as const)) {
-  kernelTest(`with stand-ins every process is told once, too (${flavor})`, '6.10', () => {
+  kernelTest(`with stand-ins every process is recorded once, too (${flavor})`, '6.10', () => {
     using session = openSession({ flavor, loop: 'bounded' }, { preemptible: true })
     for (const declared of [forkProbe, execProbe, exitProbe].map((one) => session.load(one)))
       declared.attach()
@@ -175,15 +175,15 @@ for (const flavor of MAY_PROBE_READ ? (['direct', 'probeRead'] as const) : (['di
     const skipped = session.recursionMisses()
     session.detach()
     const records = copyRecords(session)
-    const told = {
+    const recorded = {
       forks: recordsOf(records, forkProbe).map(({ pid }) => pid),
       execs: recordsOf(records, execProbe).map(({ pid }) => pid),
       exits: recordsOf(records, exitProbe).map(({ pid }) => pid),
     }
-    for (const [kind, all] of Object.entries(told)) {
+    for (const [kind, all] of Object.entries(recorded)) {
       const seen = all.filter((pid) => pids.includes(pid))
-      assert.deepEqual(seen, [...new Set(seen)], `${kind} are told twice`)
-      assert.ok(seen.length + skipped >= pids.length, `${kind}: ${seen.length} told, ${skipped} skipped`)
+      assert.deepEqual(seen, [...new Set(seen)], `${kind} are recorded twice`)
+      assert.ok(seen.length + skipped >= pids.length, `${kind}: ${seen.length} recorded, ${skipped} skipped`)
       if (!kernelAtLeast('6.19')) assert.equal(seen.length, pids.length, kind)
     }
   })

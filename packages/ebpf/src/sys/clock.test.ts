@@ -25,7 +25,7 @@ test('suspendedNs() keeps what is known wherever the reader was interrupted', as
   }
 })
 
-test('suspendedNs() follows a suspend, as exactly as the narrowest readings tell', () => {
+test('suspendedNs() follows a suspend, as exactly as the narrowest readings allow', () => {
   const offNs = suspendedNs(0n, clocks(SUSPENDED_NS, [4_000_000n, 0n, 0n, 0n, 0n])) - SUSPENDED_NS
   assert.ok(offNs > -200n && offNs < 200n, `off by ${offNs} ns`)
 })

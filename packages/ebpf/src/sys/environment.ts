@@ -51,7 +51,7 @@ export function atEnd(name: string, argument: Address): void {
   callHook(ADD_HOOK, name, argument)
 }
 
-/** Takes back what `atEnd` was told. */
+/** Cancels what `atEnd` registered. */
 export function cancelAtEnd(name: string, argument: Address): void {
   callHook(REMOVE_HOOK, name, argument)
 }

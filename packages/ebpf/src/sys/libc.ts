@@ -305,7 +305,7 @@ export function mallocTrim(padBytes: number): boolean | undefined {
   try {
     return native('malloc_trim', 'int', ['size_t'])(padBytes) === 1
   } catch {
-    // koffi tells by an error that a symbol does not exist: musl has none, and keeps little.
+    // koffi throws if a symbol does not exist: musl has no malloc_trim, and keeps little memory.
     return undefined
   }
 }

@@ -24,7 +24,7 @@ function mapped(answer: Address | number, what: string): Address {
   throw new TypeError('mmap answered neither an address nor an error')
 }
 
-/** What `MappedMemory.map` may be told. */
+/** Options of `MappedMemory.map`. */
 export interface MapOptions {
   /** Names the mapping in errors. */
   readonly what: string

@@ -49,7 +49,7 @@ function fetchUserBytes(
   const pieces: number[] = []
   for (let at = 0; at < most; at += MAX_ARRAY_WORDS * 8) {
     const words = Math.min(MAX_ARRAY_WORDS, Math.ceil((most - at) / 8))
-    // Arrays of user memory are refused, but where addresses tell (Linux 5.8) a plain one reads either memory.
+    // Arrays of user memory are refused; since Linux 5.8 a plain array reads kernel or user memory, by its address.
     const piece = fetcher.args.words(fetchAt(at, address), words)
     if (piece === undefined) return tooLong
     pieces.push(piece)
