@@ -82,7 +82,7 @@ export const outputOptions: readonly Option[] = [
   {
     long: 'verbose',
     short: 'v',
-    help: 'say how each fact is learnt; twice: also where errors come from',
+    help: 'list how each fact is learnt; twice: also the stacks of errors',
     conflicts: ['quiet'],
     set: (settings) => void (settings.verbosity += 1),
   },
@@ -93,7 +93,7 @@ export const sourceOptions: readonly Option[] = [
   {
     long: 'replay',
     argument: 'FILE',
-    help: 'show what was recorded in this file; needs no privileges',
+    help: 'replay the recording in this file; needs no privileges',
     conflicts: ['drop-privileges', 'buffer-graph'],
     set: (settings, value) => void (settings.replay = fileName(value)),
   },

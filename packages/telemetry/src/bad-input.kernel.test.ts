@@ -89,7 +89,7 @@ interface One {
   readonly json: readonly string[]
 }
 
-/** Runs one program and answers what was seen of it. */
+/** Runs one program and returns what was seen of it. */
 async function seeOne(args: readonly string[], options: QuarkOptions, cwd: string = directory): Promise<One> {
   await using quark = await Quark.open({ holdMs: 50, ...options })
   const child = spawn(good, args, { cwd, env: {}, stdio: 'ignore' })

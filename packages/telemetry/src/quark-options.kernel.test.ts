@@ -65,7 +65,7 @@ interface Command {
   readonly sleeps?: boolean
 }
 
-/** Opens a queue, runs a program under it, and answers the events up to the program's end. */
+/** Opens a queue, runs a program under it, and returns the events up to the program's end. */
 async function see(file: string, options: QuarkOptions, command: Command = {}): Promise<Seen> {
   await using quark = await Quark.open({ holdMs: 50, ...options })
   const { args = [], env = {}, sleeps = false } = command

@@ -36,7 +36,7 @@ after(() => {
   assert.deepEqual(more, [], 'descriptors are left open')
 })
 
-/** Runs a process that ends at once, and answers its pid after it has ended. */
+/** Runs a process that ends at once, and returns its pid after it has ended. */
 async function runShort(): Promise<number> {
   const child = spawn(short, { stdio: 'ignore' })
   await once(child, 'exit')
@@ -228,7 +228,7 @@ test('a queue is iterated once at a time', LIMIT, async () => {
   assertWhole(await collectUntilExit(quark, again), again)
 })
 
-test('a closed queue refuses what it cannot do, and still answers what it knows', LIMIT, async () => {
+test('a closed queue refuses to poll, and can still be queried', LIMIT, async () => {
   const quark = await Quark.open()
   const pid = await runShort()
   await collectUntilExit(quark, pid)

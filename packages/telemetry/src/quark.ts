@@ -28,7 +28,7 @@ let newQuark: (parts: Parts) => Quark
  * ```
  */
 export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
-  /** What is attached, through which hooks, and what is missing because of the rest. */
+  /** Which facts are attached, through which hooks, and which are missing. */
   readonly capabilities: Capabilities
   /** This machine. */
   readonly host: Host
@@ -53,7 +53,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     this.#pipeline = pipeline
     this.#signal = signal
     this.host = readHost()
-    // Once it is read, a process that gives up its rights still has it.
+    // Reads the file now: later the process may have given up the rights to it.
     this.#users.userName(0)
     this.#users.groupName(0)
     const { backend, kernel, attached, missing } = feed
@@ -122,7 +122,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
         const events = this.poll()
         if (events.length > 0) yield events
         if (this.#isClosed || this.#isEnded) continue
-        // Others get their turn even when events never cease.
+        // Lets timers and signals run even if events never cease.
         if (events.length > 0 && this.#feed.isBacklogged)
           await new Promise((resolve) => setImmediate(resolve))
         else await this.wait()
@@ -255,7 +255,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     return this.close()
   }
 
-  /** What is left, and what `fill` adds: when it throws, the next call has all of that. */
+  /** Events that are left, and those that `fill` adds. If it throws, the next call returns them. */
   #take(fill: (events: QuarkEvent[]) => void): QuarkEvent[] {
     const events = [...this.#untaken]
     this.#untaken = events

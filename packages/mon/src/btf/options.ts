@@ -52,7 +52,7 @@ export const btfOptions: OptionGroup<BtfSettings> = {
     {
       long: 'verbose',
       short: 'v',
-      help: 'say where the types were found, and under which other names',
+      help: 'also write where the types were found, and under which other names',
       set: (settings) => void (settings.verbosity += 1),
     },
     { long: 'version', short: 'V', help: 'write the version and end', set: () => {} },

@@ -113,7 +113,8 @@ test('a fact that a backend has no rung for is missing there, with the reason of
   assert.throws(
     () => attach([fact('needed', [kprobeOnly], { required: true })]),
     (error: unknown) =>
-      error instanceof QuarkError && error.message === 'Cannot do without needed: only kprobe can have it',
+      error instanceof QuarkError &&
+      error.message === 'Cannot learn needed, which is required: only kprobe can have it',
   )
 })
 

@@ -72,7 +72,9 @@ function missingFact({ fact, refusals }: FactLoader, by: string): MissingFact {
       ? lackingReason(fact, by)
       : [...new Set(refusals.map(({ message }) => message))].join('; ')
   if (fact.required)
-    throw first ?? new QuarkError('ERR_QUARK_SYSTEM', `Cannot do without ${fact.name}: ${reason}`)
+    throw (
+      first ?? new QuarkError('ERR_QUARK_SYSTEM', `Cannot learn ${fact.name}, which is required: ${reason}`)
+    )
   return { fact: fact.name, reason }
 }
 

@@ -24,7 +24,7 @@ test('utf8Of() reads back any text', () => {
   )
 })
 
-test('utf8Of() answers bytes that are none with text in which they are replaced', () => {
+test('utf8Of() replaces bytes that are not UTF-8', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 50 }), (bytes) => {
       const text = utf8Of(bytes)

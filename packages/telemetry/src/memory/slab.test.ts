@@ -49,7 +49,7 @@ test('empty chunks are kept by the number of those in use, and few when all are 
   const slab = new Slab()
   const held: number[] = []
   const seen = new Set<unknown>()
-  /** Fills so many chunks and answers how many of them are new. */
+  /** Fills so many chunks and returns how many of them are new. */
   const fill = (chunks: number): number => {
     const before = seen.size
     for (let i = 0; i < chunks * 4; i++) {

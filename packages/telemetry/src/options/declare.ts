@@ -193,7 +193,7 @@ export const coreOptions = {
       group: 'source',
       long: 'record',
       argument: 'FILE',
-      help: 'also keep what the kernel reports in this file, for --replay',
+      help: 'also write the records to this file, for --replay',
     },
   },
   /** Deliver records as they are, without ordering, table or aggregation. Default false. */

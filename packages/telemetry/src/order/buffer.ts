@@ -104,7 +104,7 @@ export class RecordBuffer implements HeldRecords {
 
   /**
    * Copies a record into the buffer. Key 0 stands for none: such records are not chained. `shape` is what `shapeOf`
-   * will answer.
+   * will return.
    */
   insert(
     words: Uint32Array,

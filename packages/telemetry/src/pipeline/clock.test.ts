@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Clock, ManualClock, type ReadClock } from './clock.js'
 
-/** Answers readings in the order in which they are asked for: boottime, then triples of boottime, realtime, boottime. */
+/** Returns readings in the order of the calls: boottime, then triples of boottime, realtime, boottime. */
 function scripted(readings: readonly bigint[]): ReadClock {
   const left = [...readings]
   return () => {

@@ -21,7 +21,7 @@ interface Rig {
   readonly clock: ManualClock
   readonly feed: LiveFeed
   readonly pipeline: ReturnType<typeof testPipeline>
-  /** Moves the clock on, and answers the events of one pump. */
+  /** Advances the clock, and returns the events of one pump. */
   pump(afterNs?: number): QuarkEvent[]
   /** An exit on a CPU; the record is due after 20 ms. */
   produce(pid: number, cpu?: number): void

@@ -6,13 +6,13 @@ import type { ProcessRecord } from './entry.js'
 import { latin1Of, writeLatin1 } from '../memory/text.js'
 
 const FIRST_CAPACITY = 256
-/** Numbers go round below this, so that they are small integers to the engine. */
+/** Numbers wrap around at this value, so that they are small integers to the engine. */
 const NUMBERS = 2 ** 30
-/** Words of each: pid, halves of the start, place, and bytes of what is packed. */
+/** Words per process: pid, halves of the start, place, and size of its packed bytes. */
 const WORDS = 5
 /** Place of a process that is not packed. */
 const NONE = -1
-/** A place is a chunk of the slab, and where in it, in units of 8 bytes. */
+/** A place is the number of a chunk of the slab, and an offset in it in units of 8 bytes. */
 const CHUNK_SHIFT = 15
 const OFFSET_MASK = (1 << CHUNK_SHIFT) - 1
 
@@ -26,8 +26,8 @@ export interface Ended {
 }
 
 /**
- * Processes that ended, in the order in which they did. All is in arrays and bytes, and no process is kept
- * alive: in a storm there are tens of thousands, which as objects the garbage collector would have to copy.
+ * Processes that ended, in the order of their ends. They are kept in arrays and bytes, not as objects: in a storm
+ * there are tens of thousands, which the garbage collector would have to copy.
  */
 export class EndedProcesses {
   /** The oldest; valid while `count` is not 0. */
@@ -59,7 +59,7 @@ export class EndedProcesses {
     if (this.count === 1) this.#showFirst()
   }
 
-  /** Whether the process was the last one pushed. */
+  /** Whether the process is the one that was pushed last. */
   isLast(process: ProcessRecord): boolean {
     if (this.count === 0) return false
     const w = this.#at(this.first.number + this.count - 1) * WORDS

@@ -11,9 +11,9 @@ export const KNOWN_START = 1
 /** The start is cut to clock ticks, as /proc has it. */
 export const KNOWN_START_TICKS = 2
 export const KNOWN_EXIT = 4
-/** How it ended is known, not only that it did. */
+/** Its exit status is known, not only that it ended. */
 export const KNOWN_STATUS = 8
-/** Not a fact: the table has another object for the process, or none. */
+/** Not a fact, but a mark: the table has another object for the process, or none. */
 export const REPLACED = 16
 
 /** Inode number of the first user namespace (include/linux/proc_ns.h). */
@@ -30,8 +30,8 @@ export interface UsageSource {
 }
 
 /**
- * One process as the table has it. The table writes into it until it was delivered; afterwards it stays as it
- * is, and the table goes on with a clone.
+ * One process in the table. The table writes into it until it is delivered; afterwards it does not change, and the
+ * table continues with a clone.
  *
  * Every event makes one: few fields, and text and identity in the strings of their records. Halves
  * of times are signed, so that they are small integers to the engine.
@@ -39,7 +39,7 @@ export interface UsageSource {
 export class ProcessRecord implements Process {
   readonly pid: number
   readonly timeBase: TimeBase
-  /** Given out; must not change any more. */
+  /** It was delivered, and must not change any more. */
   isDelivered = false
   known = 0
   startLo = 0
@@ -79,8 +79,8 @@ export class ProcessRecord implements Process {
   }
 
   /**
-   * The same process, free to be changed. By then all has been applied that is older than its last event, so its
-   * past is given up.
+   * A copy that may be changed. All records older than its last event have been applied by then, so its past is
+   * dropped.
    */
   clone(): ProcessRecord {
     const copy = new ProcessRecord(this.pid, this.timeBase)
@@ -106,8 +106,8 @@ export class ProcessRecord implements Process {
   }
 
   /**
-   * Takes what a new process has from the one that made it at a time (CLOCK_BOOTTIME, signed halves). Its
-   * identity and name come with its own record.
+   * Copies what a new process inherits from its parent at a time (CLOCK_BOOTTIME, signed halves). Identity and name
+   * are in its own record.
    */
   inherit(parent: ProcessRecord, timeLo: number, timeHi: number): void {
     const { image, cwdText, cwdStart, cwdTail, cgroup } = parent.pastAt(timeLo, timeHi) ?? parent
@@ -134,8 +134,8 @@ export class ProcessRecord implements Process {
   }
 
   /**
-   * The process as it was at a time, to be given out: itself, if nothing of it is younger. What joined an older record
-   * is applied with that, and so before what others did in between.
+   * The process as it was at a time, for delivery: itself, if nothing of it is younger. A record that joined an older
+   * one is applied with that, and so before what others did in between.
    */
   at(timeLo: number, timeHi: number): ProcessRecord {
     const past = this.pastAt(timeLo, timeHi)
@@ -169,7 +169,7 @@ export class ProcessRecord implements Process {
     return view
   }
 
-  /** Takes what `other`, the same process, knows and this one does not. An end is not taken. */
+  /** Fills gaps from `other`, the same process, except its end. */
   complete(other: ProcessRecord): void {
     this.ppid ??= other.ppid
     this.pgid ??= other.pgid

@@ -41,7 +41,7 @@ export class Image {
     this.#envSizeBytes = envSizeBytes
   }
 
-  /** What `pack` wrote at word `w`, of the same text. */
+  /** The image that `pack` wrote at word `w`; `text` is the same as then. */
   static unpack(text: string, words: Uint32Array, w: number): Image {
     const word = (at: number): number => words[w + at] as number
     return new Image(text, word(0), word(1), word(2), word(3), word(4), word(5))
@@ -125,7 +125,7 @@ export class Image {
   }
 }
 
-/** A limit of 0 cuts all: then the strings were not asked for. */
+/** False with a limit of 0: the strings were not captured. */
 function isCaptured(descriptor: number): boolean {
   return (
     (descriptor & TAIL_FAILED) === 0 && (descriptor & (TAIL_TRUNCATED | TAIL_LENGTH_MASK)) !== TAIL_TRUNCATED

@@ -1,6 +1,6 @@
 /**
- * Bits of `known` in the records of a process: groups of fields that have values. Whoever fills a record sets them, a
- * program by what its BTF could resolve, and a reader of /proc by what it found.
+ * Bits of `known` in the records of a process: groups of fields that have values. A program sets those that BTF
+ * resolved, a reader of /proc those that it found.
  */
 
 export const HAS_PARENT = 1 << 0

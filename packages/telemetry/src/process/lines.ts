@@ -1,6 +1,6 @@
 import type { Process } from './process.js'
 
-/** What a graph says of a process, line by line. */
+/** The lines of a process in a graph. */
 export function processLines(p: Process): string[] {
   const lines = [`pid ${p.pid}`, p.exe ?? p.comm ?? '<unknown>']
   add(lines, 'comm', p.comm)

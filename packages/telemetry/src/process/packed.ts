@@ -33,7 +33,7 @@ const HAS_PAST_PGID = 0x10000
 const HAS_PAST_SID = 0x20000
 const KNOWN_MASK = 0xff
 
-/** What a packed process has in objects. Siblings mostly have the same, and then share one. Immutable. */
+/** The parts of a packed process that are objects. Siblings mostly share one. Immutable. */
 export class SharedFacts {
   readonly form: IdentityForm
   readonly image: Image | undefined
@@ -48,7 +48,7 @@ export class SharedFacts {
   readonly bootEpochNs: bigint
   readonly exitEpochNs: bigint
 
-  /** Those of `process`, of which `text` is to be packed. */
+  /** Takes the shared facts of `process`; `text` is the text that is packed. */
   constructor(process: ProcessRecord, form: IdentityForm, text: string) {
     this.form = form
     this.image = process.image?.isIn(text) === true ? undefined : process.image
@@ -65,7 +65,7 @@ export class SharedFacts {
     this.exitEpochNs = process.exitEpochNs
   }
 
-  /** Whether the constructor would make the same of these. */
+  /** Whether the constructor would make an equal object of these. */
   fits(process: ProcessRecord, form: IdentityForm, text: string): boolean {
     const { image, cwdText, past } = process
     return (

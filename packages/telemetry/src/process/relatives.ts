@@ -12,7 +12,7 @@ export interface Relatives {
   readonly sessionLeaderParent?: Process | undefined
 }
 
-/** What relatives are looked up in: it answers what is given out, and does not change any more. */
+/** Looks processes up; what it returns does not change any more. */
 export interface ProcessLookup {
   lookup(pid: number): ProcessRecord | undefined
 }
@@ -84,9 +84,9 @@ interface Shared {
   readonly ppid: number | undefined
   readonly pgid: number | undefined
   readonly sid: number | undefined
-  /** No sibling that began earlier was asked for: to it they may be too young. */
+  /** Start of the oldest sibling that they were found for: to an older one they may be too young. */
   readonly startNs: number
-  /** Of the table, when some of them were not there. */
+  /** `arrivals` of the table when some of them were missing. */
   readonly arrivals: number
 }
 
@@ -113,7 +113,7 @@ export class RelativesFinder implements ProcessLookup {
     const { pid, ppid, pgid, sid } = p
     this.#then.timeLo = timeLo | 0
     this.#then.timeHi = timeHi | 0
-    // What leads itself is its own relative, and the table may not even have it.
+    // A leader is its own relative, and the table may not have it.
     if (pid === ppid || pid === pgid || pid === sid) return findRelatives(p, this.#then)
     const at = (ppid ?? 0) & (REMEMBERED - 1)
     const shared = this.#shared[at]
@@ -136,8 +136,8 @@ export class RelativesFinder implements ProcessLookup {
     this.#missed = 0
     this.#hasChanged = false
     const relatives = findRelatives(p, this)
-    // One that is there, but too young for this process, need not be so for the next one; what one was is not
-    // what the next one finds.
+    // Not shared: a relative that is too young for this process, as it need not be so for the next one, and a past
+    // state of a relative.
     if (!this.#hasChanged && this.#missed === countMissing(p, relatives) && (p.known & KNOWN_START) !== 0) {
       const { arrivals } = this.#table
       this.#shared[at] = { relatives, ppid, pgid, sid, startNs: startNs(p), arrivals }

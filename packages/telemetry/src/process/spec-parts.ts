@@ -1,4 +1,4 @@
-/** What hangs on a process: its relatives, what it used, and ids that it had. */
+/** Parts of a process: its relatives, its usage, and former ids. */
 
 import type { ObjectSpec, RelativeSpec } from '../event/spec.js'
 import type { Ids, Process, ProcessUsage } from './process.js'

@@ -13,21 +13,21 @@ export interface ProcessTableOptions {
   readonly maxPackedBytes?: number
 }
 
-/** Enough for as many processes as a table has by default, with some hundred bytes of strings each. */
+/** Enough for the default number of processes, with some hundred bytes of strings each. */
 const MAX_PACKED_BYTES = 24 << 20
 
-/** Ended processes wait so much longer, to go in crowds. */
+/** Ended processes are kept so much longer, to be removed in batches. */
 const COLLECT_SLACK_NS = 1e9
 
-/** Remainders of pids that can be expected: a power of two. */
+/** Size of the table of expected pids, which are noted by their remainder: a power of two. */
 const EXPECTED = 4096
 
-/** What must be known of a process that is packed: then all that has to be compared with a start is its start. */
+/** What must be known of a process to pack it. */
 const PACKED_KNOWN = KNOWN_START | KNOWN_EXIT
 
 /**
  * The processes that run, and those that ended within the grace time. A process is its pid and its start
- * time, so a pid that is used again is another process. What was given out never changes.
+ * time, so a pid that is used again is another process. Delivered objects never change.
  */
 export class ProcessTable implements KindTable {
   /** Processes removed after their grace time. */
@@ -38,10 +38,10 @@ export class ProcessTable implements KindTable {
   truncatedArgv = 0
   truncatedEnv = 0
   truncatedPaths = 0
-  /** Grows when a process comes whose pid was expected. Others of the same remainder make it grow, too. */
+  /** Grows when a process comes whose pid was expected, or has the remainder of one. */
   arrivals = 0
   readonly #expected = new Uint8Array(EXPECTED)
-  /** Time of the call at hand, ns of CLOCK_BOOTTIME. */
+  /** Time of the current call, ns of CLOCK_BOOTTIME. */
   #nowNs = 0
   readonly #options: ProcessTableOptions
   readonly #timeBase: TimeBase
@@ -68,24 +68,24 @@ export class ProcessTable implements KindTable {
     return this.#ended.sizeBytes
   }
 
-  /** The entry of a pid, not to be changed or given out. */
+  /** The entry of a pid, not to be changed or delivered. */
   peek(pid: number): ProcessRecord | undefined {
     return this.#unpackedEntry(pid) ?? this.#unpack(pid)
   }
 
-  /** The process that has or last had this pid, to be given out. */
+  /** The process that has or last had this pid, for delivery. */
   lookup(pid: number): ProcessRecord | undefined {
     const entry = this.peek(pid)
     if (entry !== undefined) entry.isDelivered = true
     return entry
   }
 
-  /** The table has no process with that pid: should one come, `arrivals` is to say it. */
+  /** Notes a pid that the table does not have: if a process with it comes, `arrivals` grows. */
   expect(pid: number): void {
     this.#expected[pid & (EXPECTED - 1)] = 1
   }
 
-  /** All processes by ascending pid, to be given out. */
+  /** All processes by ascending pid, for delivery. */
   *all(): IterableIterator<ProcessRecord> {
     this.#settle()
     const pids = [...this.#entries.keys(), ...this.#packed.pids()].sort((a, b) => a - b)
@@ -97,7 +97,7 @@ export class ProcessTable implements KindTable {
     }
   }
 
-  /** Parent, its parent and so on, as far as they are known, to be given out. */
+  /** Parent, its parent and so on, as far as they are known, for delivery. */
   ancestors(pid: number): ProcessRecord[] {
     const found: ProcessRecord[] = []
     const seen = new Set([pid])
@@ -147,7 +147,7 @@ export class ProcessTable implements KindTable {
     this.#ended.push(process.pid, process.startLo, process.startHi, this.#nowNs)
   }
 
-  /** Puts an ended process that was given out, and that will hardly change any more, where it costs least. */
+  /** Packs an ended process that was delivered and will hardly change any more. */
   pack(process: ProcessRecord): void {
     const ended = this.#ended
     if ((process.known & PACKED_KNOWN) !== PACKED_KNOWN || (process.known & KNOWN_START_TICKS) !== 0) return
@@ -215,7 +215,7 @@ export class ProcessTable implements KindTable {
     return { size, collected, evicted, truncatedArgv, truncatedEnv, truncatedPaths }
   }
 
-  /** Forgets that the first one ended; false when it has made way for another process before. */
+  /** Removes the process that ended first; false if it was already replaced. */
   #removeFirstEnded(): boolean {
     const { number, pid, startLo, startHi } = this.#ended.first
     this.#ended.shift()
@@ -242,7 +242,7 @@ export class ProcessTable implements KindTable {
     return process
   }
 
-  /** As `#unpack`; but one that began before that time is removed: it makes way for another. */
+  /** As `#unpack`, but a process that began before that time is removed, as another one replaces it. */
   #unpackUnlessBefore(pid: number, startLo: number, startHi: number): ProcessRecord | undefined {
     const number = this.#packed.get(pid)
     if (number === NOWHERE) return undefined

@@ -1,7 +1,7 @@
 import type { ProcessUsage } from './process.js'
 import type { UsageSource } from './entry.js'
 
-/** What the kernel has counted for the threads that are gone, the last thread, and the leader. */
+/** The kernel's counts for the threads that ended before, the last thread, and the leader. */
 export interface UsageCounts {
   readonly runNs: bigint
   readonly userNs: bigint

@@ -9,7 +9,7 @@ export class FileSource implements ByteSource {
   readonly #fd: number
   #isClosed = false
 
-  /** @throws what the system has against opening it */
+  /** @throws {Error} of the system if it cannot be opened */
   constructor(path: string) {
     this.name = path
     this.#fd = openSync(path, 'r')

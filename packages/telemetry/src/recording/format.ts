@@ -44,7 +44,7 @@ export const FRAME_ESSENTIAL = 1
 export const RECORD_HEADER_BYTES = 8
 /** Every record begins with its type, its lane, its number and its time. */
 export const MIN_RECORD_BYTES = 16
-/** No frame is larger: what claims to be is broken. */
+/** No frame is larger; one with a larger length is broken. */
 export const MAX_FRAME_BYTES = 64 << 20
 
 /** A field of a fixed size, where it lies in a record. */
@@ -78,7 +78,7 @@ export interface RecordedType {
   readonly tails: readonly RecordedTail[]
 }
 
-/** What a recording says of itself. */
+/** The header of a recording. */
 export interface RecordingHeader {
   /** CLOCK_BOOTTIME when the queue was opened, ns, decimal. */
   readonly openBootNs: string

@@ -14,7 +14,7 @@ import type { RecordingReader } from './reader.js'
 /** Stands for an aggregation table that the caller made: its predicates cannot be recorded. */
 const CUSTOM = 'custom'
 
-/** What a recording says of the queue that is recorded. */
+/** Properties of the recorded queue that are in the header. */
 export interface RecordedQueue {
   readonly catalogue: Catalogue
   readonly settings: Settings
@@ -60,7 +60,7 @@ export function recordingHeader({
   }
 }
 
-/** What a replay is to be like. */
+/** Settings of a replay, and what it lacks. */
 export interface ReplayPlan {
   readonly settings: Settings
   /** Options of the recording that belong to kinds which this version does not know. */
@@ -91,7 +91,7 @@ interface RecordedOptions {
   readonly missing: readonly MissingFact[]
 }
 
-/** The options of the recorded queue, without a table of its own. @throws {RecordingError} */
+/** The options of the recorded queue, except an aggregation table of its own. @throws {RecordingError} */
 function recordedOptions(
   { options: specs, kinds }: Catalogue,
   { path, header }: RecordingReader,

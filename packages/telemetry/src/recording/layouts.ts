@@ -40,7 +40,7 @@ export function describeType(kind: string, { name, layout, isOwn }: Described): 
   }
 }
 
-/** Whether records of both lie alike, whatever their numbers and names. */
+/** Whether both have the same layout, whatever their numbers and names. */
 export function areAlike(one: RecordedType, other: RecordedType): boolean {
   return textOf(one) === textOf(other)
 }
@@ -59,7 +59,7 @@ const FIRST_TAILS: Readonly<Record<string, string>> = {
 
 const SIZES: Readonly<Record<string, number>> = { u8: 1, u16: 2, u32: 4, u64: 8, s32: 4, s64: 8 }
 
-/** The most of a layout that is believed: larger ones are of no file of version 1. */
+/** Largest size of a layout in files of version 1. */
 const MAX_SIZE = 1 << 16
 
 /**
@@ -77,7 +77,7 @@ export function parseLayout(text: string): RecordedType | undefined {
   for (const [at, row] of rows.entries()) {
     const [, offsetText, field = '', kind = '', isTail] = row ?? []
     const offset = Number(offsetText)
-    // Characters are as many as there are up to what follows.
+    // The length of a `chars` field is the distance to the next field.
     const next = Number(rows[at + 1]?.[1] ?? size)
     const bytes = isTail === undefined ? (SIZES[kind] ?? next - offset) : 4
     if (bytes <= 0 || offset < MIN_RECORD_BYTES || offset + bytes > Number(size)) return undefined

@@ -22,7 +22,7 @@ export interface Frame {
   readonly payload: Uint8Array
   /** Where the payload begins in the source. */
   readonly offset: number
-  /** A reader that does not know its kind must not go on. */
+  /** A reader that does not know its kind must stop. */
   readonly isEssential: boolean
 }
 

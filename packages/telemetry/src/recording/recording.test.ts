@@ -58,7 +58,7 @@ function headerWith(options: object = {}): RecordingHeader {
 
 let files = 0
 
-/** Writes a recording and answers its path. */
+/** Writes a recording and returns its path. */
 function written(fill: (writer: RecordingWriter) => void, header: RecordingHeader = headerWith()): string {
   const path = join(directory, `recording-${(files += 1)}`)
   const writer = new RecordingWriter(path, header)
@@ -157,7 +157,7 @@ function start(header: unknown, version = 2): Buffer {
   return Buffer.concat([head, json, Buffer.alloc(-json.length & 7)])
 }
 
-/** Reads a file to its end, and answers its events unless it is refused; another error is passed on. */
+/** Reads a file to its end, and returns its events unless it is refused; another error is passed on. */
 async function survives(bytes: Uint8Array): Promise<QuarkEvent[] | undefined> {
   const path = file(bytes)
   try {

@@ -34,7 +34,7 @@ export class Transcoder {
     )
   }
 
-  /** Names of what records lose by it. */
+  /** Names of fields that are dropped. */
   get dropped(): string[] {
     const kept = new Set(this.#moves.map(({ from }) => from.name))
     for (const at of this.#sources) kept.add(this.#from.tails[at]?.name ?? '')

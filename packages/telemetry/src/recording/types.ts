@@ -4,18 +4,18 @@ import type { RecordedType } from './format.js'
 import { areAlike, describeType } from './layouts.js'
 import { Transcoder } from './transcode.js'
 
-/** What becomes of the records of a type that a recording has. */
+/** How a replay treats the records of one type. */
 export interface Treatment {
   /** `kind.name`. */
   readonly name: string
   /** The number that records of it are to have; undefined when no kind has such records: they are passed over. */
   readonly type: number | undefined
-  /** Writes them as this version has them, if that is another way. */
+  /** Writes them in the layout of this version, if that differs. */
   readonly transcoder: Transcoder | undefined
   readonly recorded: RecordedType
 }
 
-/** The record types of a recording beside those of this version. */
+/** Matches the record types of a recording with those of this version. */
 export class RecordedTypes {
   /** What a replay lacks because this version does not know it. */
   readonly missing: readonly MissingFact[]
@@ -57,7 +57,7 @@ export class RecordedTypes {
 
 interface KnownType {
   readonly described: RecordedType
-  /** Its number in version 1. */
+  /** Its number in recordings of version 1. */
   readonly firstType: number
 }
 

@@ -1,4 +1,4 @@
-/** What the JSON of a recording has to look like: files come from anywhere. */
+/** Checks the JSON of a recording: files may come from anywhere. */
 
 import type { LostCause } from '../event/event.js'
 import { MAX_FRAME_BYTES, MIN_RECORD_BYTES, type RecordedType, type RecordingHeader } from './format.js'
@@ -71,7 +71,7 @@ function isType(value: unknown): value is RecordedType {
   )
 }
 
-/** What a table has learnt; what it is to look like the table knows. */
+/** What a table has learnt; the table itself checks the value. */
 export function tableOf(value: unknown): { kind: string; value: unknown } | undefined {
   if (!isObject(value)) return undefined
   const { kind } = value

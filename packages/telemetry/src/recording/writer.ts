@@ -19,12 +19,12 @@ import {
   VERSION,
 } from './format.js'
 
-/** Frames are written out when this much has gathered; a crash loses no more. */
+/** Frames are flushed when they have this size together; a crash loses no more. */
 const WRITE_BYTES = 256 << 10
 
 /**
- * Writes a recording. A method throws a `QuarkError` when the file cannot be written; it is closed then, with a
- * hole nowhere, and later calls do nothing.
+ * Writes a recording. A method throws a `QuarkError` if the file cannot be written; the file is then closed, without a
+ * gap in it, and later calls do nothing.
  */
 export class RecordingWriter implements Disposable {
   readonly #path: string
@@ -48,7 +48,7 @@ export class RecordingWriter implements Disposable {
     this.#flush()
   }
 
-  /** Keeps a copy of a record for the step at hand. */
+  /** Copies a record into the current step. */
   record(bytes: Uint8Array, offset: number, length: number): void {
     if (this.#closed) return
     const copy = Buffer.alloc(RECORD_HEADER_BYTES + padded(length))
@@ -91,7 +91,7 @@ export class RecordingWriter implements Disposable {
     this[Symbol.dispose]()
   }
 
-  /** Writes out what has gathered and closes the file, without an end mark. */
+  /** Flushes and closes the file, without an end mark. */
   [Symbol.dispose](): void {
     if (this.#closed) return
     this.#flush()
@@ -121,7 +121,7 @@ export class RecordingWriter implements Disposable {
     const header = Buffer.alloc(FRAME_HEADER_BYTES)
     header.writeUInt32LE(kind, 0)
     header.writeUInt32LE(payload.length, 4)
-    // All that is written today changes what a replay delivers.
+    // All kinds of frames so far change what a replay delivers.
     header.writeUInt32LE(FRAME_ESSENTIAL, 12)
     const before = crc32(header.subarray(12), crc32(header.subarray(0, 8)))
     header.writeUInt32LE(crc32(payload, before), 8)

@@ -3,9 +3,9 @@ import { runInNewContext } from 'node:vm'
 import { trimMemory } from 'quark-ebpf'
 
 /**
- * Collects garbage and gives what was freed back to the system: after opening, or when a load is over, as the engine
- * by itself waits for more garbage, which in a quiet time does not come. Blocks for 10 to 50 ms. To be called from a
- * task of its own: what a weak reference was just made to lives as long as the task.
+ * Collects garbage and returns the freed memory to the system, after opening or a load: the engine by itself collects
+ * only when more garbage comes, which in a quiet time it does not. Blocks for 10 to 50 ms. To be called from a task of
+ * its own: the target of a new weak reference lives as long as the current task.
  */
 export function releaseMemory(): void {
   setFlagsFromString('--expose-gc')

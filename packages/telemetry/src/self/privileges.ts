@@ -4,10 +4,10 @@ import { QuarkError } from '../errors.js'
 
 /**
  * Gives up root: changes the root directory, empties all sets of capabilities, and takes the groups and user of another
- * one, with no supplementary groups. Afterwards nothing brings rights back (no_new_privs), and nobody may look into the
- * process: it is not dumpable, and leaves no core. An open queue goes on working, since all
- * that it needs is open; what it would read later, such as new lines of /etc/passwd, it no longer sees. Two backends lose
- * by it: `procConnector` finds nothing in /proc any more, and `audit` cannot take back its rules.
+ * one, with no supplementary groups. Afterwards nothing restores rights (no_new_privs), and other processes cannot
+ * inspect this one: it is not dumpable, and leaves no core. An open queue goes on working, as all that it needs is
+ * open; later changes of files such as /etc/passwd are not seen. Two backends lose by it: `procConnector` finds nothing
+ * in /proc any more, and `audit` cannot delete its rules.
  *
  * @param user name of the user to become
  * @param root directory that becomes `/`; an empty one that the user cannot write is best

@@ -35,7 +35,7 @@ class Image {
     this.machine = machine
   }
 
-  /** Adds bytes on an 8-byte boundary, and answers their address. */
+  /** Adds bytes on an 8-byte boundary, and returns their address. */
   place(bytes: Uint8Array): number {
     while (this.#bytes.length % 8 !== 0) {
       this.#bytes.push(0)

@@ -1,4 +1,4 @@
-/** Which actions of processes happened and do not appear, so that they can be held against declared losses. */
+/** Finds actions of processes that are missing among the events, to compare them with the declared losses. */
 
 import { actionsOf, type SeenProcess, type Truth } from './truth.js'
 
@@ -34,7 +34,7 @@ export function findGaps(
   }
 }
 
-/** A pid may have been that of several processes: their truths are added up. */
+/** A pid may have been used by several processes: their truths are added up. */
 function missingOf(actions: readonly string[], truths: readonly Truth[]): number {
   const lives = Math.max(1, truths.length)
   const total = (count: (truth: Truth) => number): number =>

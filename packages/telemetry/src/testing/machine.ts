@@ -19,7 +19,7 @@ export type CallName =
   | 'setresgid'
   | 'prctl'
 
-/** One instruction set. All functions answer the bytes of the instructions. */
+/** One instruction set. All functions return the bytes of the instructions. */
 export interface Machine {
   /** `e_machine` of the ELF header. */
   readonly elfMachine: number

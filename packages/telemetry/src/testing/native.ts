@@ -25,7 +25,7 @@ function func(name: string, parameters: readonly string[]): Func {
   return found
 }
 
-/** Calls a function that answers -1 and sets errno. */
+/** Calls a function that returns -1 and sets errno on failure. */
 function call(name: string, parameters: readonly string[], ...values: unknown[]): number {
   const result = Number(func(name, parameters)(...values))
   if (result === -1) {
@@ -57,7 +57,7 @@ function vector(items: readonly Bytes[]): Vector {
 }
 
 /**
- * Replaces this process. Never answers.
+ * Replaces this process. Never returns.
  *
  * @throws {Error} when the kernel refuses
  */
@@ -68,7 +68,7 @@ export function execve(path: Bytes, { argv, env }: Image): never {
 }
 
 /**
- * Replaces this process by a call from another thread than the first. Answers only when the kernel refuses.
+ * Replaces this process by a call from another thread than the first. Returns only if the kernel refuses.
  *
  * @throws {Error} when the kernel refuses
  */
@@ -92,7 +92,7 @@ export function fexecve(fd: number, { argv, env }: Image): never {
   throw new Error(`Cannot reach this line: fexecve answered, with ${argvVector.strings.length} bytes of argv`)
 }
 
-/** Makes a memfd that holds `contents`, and answers its descriptor, which the caller owns. */
+/** Makes a memfd that holds `contents`, and returns its descriptor, which the caller owns. */
 export function memfd(name: string, contents: Uint8Array): number {
   const MFD_CLOEXEC = 1
   const fd = call('memfd_create', ['void *', 'unsigned int'], terminated(name), MFD_CLOEXEC)
@@ -144,7 +144,7 @@ function auditRequest(socket: number, type: number, payload: Uint8Array): void {
   call('send', ['int', 'void *', 'size_t', 'int'], socket, message, message.length, 0)
 }
 
-/** Makes this process the owner of the audit system, as auditd is. The answer gives it up again. */
+/** Makes this process the owner of the audit system, as auditd is. The returned function gives it up again. */
 export function ownAudit(): () => void {
   const socket = call('socket', ['int', 'int', 'int'], AF_NETLINK, SOCK_RAW, NETLINK_AUDIT)
   const setOwner = (pid: number): void => {

@@ -1,4 +1,4 @@
-/** A source for tests: whoever writes a number of 32 bits to a pipe makes a record of it. */
+/** A source for tests: makes a record of each 32-bit number that is written to a pipe. */
 
 import { spawnSync } from 'node:child_process'
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
@@ -74,7 +74,7 @@ export class TestPipe {
     }
   }
 
-  /** Each makes a record of its process; 0 is a loss. */
+  /** Writes pids, each of which becomes a record; 0 is a loss. */
   write(...pids: readonly number[]): void {
     writeSync(this.#fd, new Uint8Array(Uint32Array.from(pids).buffer))
   }

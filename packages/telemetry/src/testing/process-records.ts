@@ -38,7 +38,7 @@ const layouts = {
   cgroupRename: cgroupRenameLayout,
 }
 
-/** Of an identity, and of an ending. */
+/** All `HAS_` bits of an identity and of an ending. */
 const KNOWS_ALL = HAS_IDENTITY | HAS_ENDING
 
 /** Names of the records that `record` makes. */

@@ -1,7 +1,7 @@
 /**
- * Which fields of its records each rung of a kind's facts cannot fill. Of programs and fetch arguments that is found out
- * for one known kernel, of other rungs as they say. What has to be shown for it, a kind has in
- * `kinds/<name>/testing/rung-samples.ts`; the table that comes out is in its `testdata/rung-fields.txt`.
+ * Which fields of its records each rung of a kind's facts cannot fill. For programs and fetch arguments it is computed
+ * for one known kernel; other rungs declare it. A kind has samples for it in `kinds/<name>/testing/rung-samples.ts`,
+ * and the resulting table in `testdata/rung-fields.txt`.
  */
 
 import { EbpfError } from 'quark-ebpf'
@@ -23,7 +23,7 @@ import type { Rung, SourceRung, TracepointHook } from '../facts/rungs.js'
 export interface RungSamples {
   /** The format of each tracepoint, and bytes of a hit. */
   readonly tracepoints?: Readonly<Record<string, TracepointSample>>
-  /** What the scan knows of a thing of which it knows everything. */
+  /** Values of a scanned record in which everything is known. */
   readonly scanned?: { readonly layout: RecordLayout; readonly values: object }
 }
 
@@ -130,7 +130,7 @@ function programLacks(probe: Probe): string[] {
     } as const
     return compileProbe(probe, target).missing.map(({ field }) => field)
   } catch (error) {
-    // The table of offsets has not all that a program needs of a kernel: the declaration stands by itself.
+    // The offset table lacks some types that a program needs: the declaration is used alone.
     if (!(error instanceof EbpfError)) throw error
     return [
       ...probe.fixed.flatMap(({ field, value }) => (value instanceof Lack ? field.name : [])),

@@ -59,7 +59,7 @@ export function makeDirectory(name: string): string {
   return directory
 }
 
-/** Writes a program, and answers its path. */
+/** Writes a program, and returns its path. */
 export function writeProgram(directory: string, name: string, contents: string | Uint8Array): string {
   const path = join(directory, name)
   writeFileSync(path, contents, { mode: 0o755 })
@@ -82,7 +82,7 @@ function writePrograms(directory: string): void {
   write('chain-3', spawningProgram({ count: 1 }, [chain2]))
 }
 
-/** Collects events until a process has ended, and answers all. */
+/** Collects events until a process has ended, and returns all. */
 export async function collectUntilExit(source: EventSource, pid: number): Promise<QuarkEvent[]> {
   const events: QuarkEvent[] = []
   for await (const batch of source.batches()) {

@@ -5,7 +5,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { type Schema, schemaOf } from '../output/schema.js'
 import type { Declarations } from '../output/specs.js'
 
-/** A function that fails for a line that the schema does not allow, or that has members of which it does not know. */
+/** A function that throws for a line that the schema does not allow, or that has members which it does not name. */
 export function schemaCheck(declarations: Declarations): (line: string) => void {
   const ajv = new Ajv2020({ strict: true, allErrors: true })
   const schema = closed(schemaOf(declarations)) as Schema & { readonly oneOf: readonly EventBranch[] }
@@ -19,7 +19,7 @@ export function schemaCheck(declarations: Declarations): (line: string) => void 
   const any = ajv.getSchema('quark')
   return (line) => {
     const event = JSON.parse(line) as { readonly kind: string }
-    // The branch of its kind says what is wrong; all branches together only that something is.
+    // The errors of the kind's own branch say what is wrong; those of the whole schema do not.
     const validate = byKind.get(event.kind)
     assert.ok(validate, `The schema has no events of the kind ${event.kind}`)
     assert.ok(validate(event), `${ajv.errorsText(validate.errors)}: ${line}`)

@@ -16,7 +16,7 @@ import type { QuarkStats } from '../pipeline/stats.js'
 import type { EventSource } from './scenario.js'
 import { writeProgram } from './scenario.js'
 
-/** Status that the processes of a storm end with. */
+/** Exit status of the processes of a storm. */
 export const STORM_STATUS = 7
 
 /** Sorts of storms: forks only, programs, scripts, and processes that all live at once. */
@@ -192,7 +192,7 @@ export class DeliveryTally {
   /**
    * Takes events until nothing is held, what was delivered and what was lost make up what was produced, and the
    * stream has reported no fewer losses; other processes of the machine may delay that for a while.
-   * Answers the counters of that moment.
+   * Returns the counters of that moment.
    *
    * @throws {Error} when that never happens
    */

@@ -90,7 +90,7 @@ test('complaints() finds every sort of untruth', () => {
   }
 })
 
-test('complaints() demands that long argv is cut at the limit and said to be', () => {
+test('complaints() demands that long argv is cut at the limit and marked as cut', () => {
   const whole = 'x'.repeat(20)
   const truth: Truth = { step: 's', pid: 10, argv: [whole] }
   const cut = { argvBytes: Buffer.from(whole.slice(0, 16)), argvTruncated: true, argvSizeBytes: 21 }

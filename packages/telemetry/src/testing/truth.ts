@@ -60,7 +60,7 @@ const TICK_NS = 10_000_000
 /** Read as closely as can be: on a busy machine, two clocks that are read one after the other are ticks apart. */
 const CLOCK = Clock.system()
 
-/** Gathers the lines about a process: several steps may each know a part. */
+/** Parses the truths, and merges those of one process: several steps may each know a part. */
 export function parseTruths(lines: string): Truth[] {
   const truths = new Map<string, Truth>()
   for (const line of lines.split('\n').filter((line) => line !== '')) {
@@ -129,7 +129,7 @@ export function lifeComplaints(seen: SeenProcess): string[] {
   return complaints.map((complaint) => `pid ${seen.pid} ${complaint}: ${actions.join()}`)
 }
 
-/** What events say that is not true: one sentence each. */
+/** Differences between events and truths: one sentence each. */
 export function complaints(truths: readonly Truth[], seen: readonly SeenProcess[], limits: Limits): string[] {
   return truths.flatMap((truth) => {
     const candidates = candidatesFor(truth, seen, limits)

@@ -52,7 +52,7 @@ function raw(id: number, value: number): Buffer {
   return bytes
 }
 
-/** Feeds samples of (cpu, tid, raw), and answers pid and time of the records and all losses. */
+/** Feeds samples of (cpu, tid, raw), and returns pid and time of the records and all losses. */
 function feed(
   samples: readonly (readonly [number, number, Buffer] | 'lost')[],
   hook: HookedFunction = hookOf(),

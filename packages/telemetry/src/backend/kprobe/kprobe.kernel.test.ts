@@ -39,7 +39,7 @@ function open(options: QuarkOptions = {}): Promise<Quark> {
   return Quark.open({ holdMs: 50, ...options, backends: ['kprobe'] })
 }
 
-/** Runs a program and answers its pid and all events about it. */
+/** Runs a program and returns its pid and all events about it. */
 async function watch(
   quark: Quark,
   program: string,

@@ -7,7 +7,7 @@ import { directoriesIn, inodeOf, readLatin1, readLink } from './read.js'
 /** Inode number of the first cgroup namespace (include/linux/proc_ns.h). */
 const INITIAL_CGROUP_NS = 0xefff_fffb
 
-/** kernfs gives the root of a hierarchy the first number; older kernels keep a generation above it. */
+/** kernfs id of the root of a hierarchy; older kernels have a generation in the upper half. */
 const ROOT_ID = 1n
 const ID_MASK = 0xffff_ffffn
 
@@ -26,8 +26,8 @@ export interface CgroupHierarchy {
    */
   readonly namespaceRoot?: string
   /**
-   * Where the root of the reader's cgroup namespace lies is not known: `mountRoot` and paths in /proc are from there,
-   * and names that the kernel gives, which are from the root of the hierarchy, cannot be put beside them.
+   * The place of the reader's cgroup namespace in the hierarchy is unknown. `mountRoot` and paths in /proc begin at the
+   * namespace's root; the kernel's names begin at the root of the hierarchy, and cannot be matched with them.
    */
   readonly isFromNamespace?: true
 }
@@ -36,7 +36,7 @@ type Mount = Omit<CgroupHierarchy, 'hierarchyId'>
 
 /**
  * Finds the hierarchy whose cgroups are reported: v2 when it is mounted anywhere, else v1's pids controller.
- * Of several mounts the one that shows most is taken.
+ * Of several mounts, the one with the shortest root is taken, which shows most.
  *
  * @param pid the reader's, in its own pid namespace
  * @returns undefined when neither is mounted
@@ -58,7 +58,7 @@ export function findCgroupHierarchy(
   const whole = own.find(({ mountPoint }) => isRoot(mountPoint)) ?? wholeElsewhere(procPath, kind)
   const namespaceRoot = whole === undefined ? undefined : findNamespaceRoot(whole, line?.path, pid)
   if (whole === undefined || namespaceRoot === undefined) {
-    // Where a mount begins above the namespace's root, the way down to that is not known, nor what is beside it.
+    // A mount that begins above the namespace's root is of no use: the path from there down is not known.
     const within = own.filter(({ mountRoot }) => !mountRoot.startsWith('/..'))
     return { ...showingMost(within.length > 0 ? within : own), hierarchyId, isFromNamespace: true }
   }
@@ -70,10 +70,10 @@ function showingMost(mounts: readonly Mount[]): Mount {
   return [...mounts].sort((a, b) => a.mountRoot.length - b.mountRoot.length)[0] as Mount
 }
 
-/** Ancestors of the reader that are asked for their mounts. */
+/** Most ancestors of the reader whose mounts are read. */
 const MAX_ANCESTORS = 64
 
-/** A mount of the whole hierarchy that the first process has, or one that started the reader. */
+/** A mount of the whole hierarchy, seen by the first process or by an ancestor of the reader. */
 function wholeElsewhere(procPath: string, kind: Mount['kind']): Mount | undefined {
   const own = parseStat(readLatin1(`${procPath}/self/stat`) ?? '')
   const pids = [1]
@@ -96,8 +96,8 @@ function isRoot(mountPoint: string): boolean {
 }
 
 /**
- * The root of the reader's cgroup namespace, from the root of the hierarchy: nothing shows its name, but how deep it
- * lies is known, and the reader is in it.
+ * The root of the reader's cgroup namespace, from the root of the hierarchy. Nothing shows its name: it is searched at
+ * its known depth, for the cgroup that has the reader in it.
  *
  * @param whole a mount of the whole hierarchy
  * @param path the reader's cgroup, from the root of its namespace

@@ -16,7 +16,7 @@ import { type ScrapedProcess, scrapeProcess } from './scan.js'
 export const STALE_IMAGE = 1 << 30
 export const STALE_ALL = ~0
 
-/** What an exec, which also may change rights, leaves behind. */
+/** What is stale after an exec, which may change rights, too. */
 export const STALE_BY_EXEC = HAS_CAPS | HAS_COMM | STALE_IMAGE
 export const STALE_BY_IDS = HAS_IDS | HAS_CAPS
 export const STALE_BY_SESSION = HAS_SESSION | HAS_TTY
@@ -40,7 +40,7 @@ export interface Found extends ScrapedProcess {
 }
 
 /**
- * Refuses to look pids of the kernel up where they are those of other processes.
+ * Refuses a /proc whose pids are not those that the kernel reports.
  *
  * @throws {QuarkError} ERR_QUARK_SYSTEM when /proc is of another pid namespace than the initial one, or not there
  */
@@ -55,7 +55,7 @@ export interface EnrichLimits {
   readonly maxEnvBytes: number
 }
 
-/** Reads /proc, and believes it only about the very process that is asked for. */
+/** Reads facts from /proc, and checks that they are of the wanted process, not of a later one with its pid. */
 export class Enricher {
   readonly #hierarchy: CgroupHierarchy | undefined
   readonly #maxArgvBytes: number
@@ -79,7 +79,7 @@ export class Enricher {
       cgroupRoot: this.#hierarchy?.namespaceRoot,
     })
     if (found?.startBootNs === undefined || !isSame(found.startBootNs, subject)) return undefined
-    // The pid may have passed on between two files.
+    // The pid may have been reused between two files.
     const after = parseStat(readLatin1(`${procPath}/${subject.tid}/stat`) ?? '')
     if (after?.startBootNs !== found.startBootNs) return undefined
     const cgroupId = this.#cgroupId(found.cgroup)
@@ -97,7 +97,7 @@ export class Enricher {
     const root = mountRoot === '/' ? '' : Buffer.from(mountRoot).toString('latin1')
     if (path !== root && !path.startsWith(`${root}/`)) return 0n
     const below = path.slice(root.length)
-    // Above the root of a namespace lies no cgroup of this mount.
+    // A cgroup above the root of the namespace is not in this mount.
     if (below.split('/').includes('..')) return 0n
     try {
       const name = Buffer.concat([Buffer.from(mountPoint), Buffer.from(below, 'latin1')])
@@ -206,7 +206,7 @@ export interface ImageFields {
   envBytes?: number
 }
 
-/** What an exec gave a process; nothing when a later one took it away. */
+/** The image of a process; nothing if a later exec replaced it. */
 export function imageFields(found: Found | undefined, stale: number): ImageFields {
   if (found === undefined || (stale & STALE_IMAGE) !== 0) return {}
   const fields: ImageFields = {}

@@ -72,7 +72,7 @@ export function parseStat(text: string): ProcStat | undefined {
   ) {
     return undefined
   }
-  // The kernel's defaults: the process was so far gone that its signal struct, which has all of these, was too.
+  // The kernel's defaults: the signal struct of the process, which has all of these, was already freed.
   const isGone = pgid === -1
   // Zombie, or dead and about to vanish.
   const leaderEnded = /^[ZXx]$/.test(fields[STATE] ?? '')

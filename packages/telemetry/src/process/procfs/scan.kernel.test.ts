@@ -35,7 +35,7 @@ function text(bytes: Uint8Array | undefined): string | undefined {
   return bytes === undefined ? undefined : Buffer.from(bytes).toString('latin1')
 }
 
-/** Runs a program until the tests are over; answers when it was executed. */
+/** Runs a program until the tests are over; returns when it was executed. */
 async function start(program: string, cwd = top): Promise<number> {
   const child = spawn(program, { cwd, env: { QUARK: 'test' }, stdio: 'ignore' })
   children.add(child)
@@ -154,7 +154,7 @@ test('a zombie has ended', async () => {
   )
 })
 
-/** Runs a program of Node until the tests are over; answers its pid when it has written something. */
+/** Runs a program of Node until the tests are over; returns its pid when it has written something. */
 async function startNode(program: string, ...args: string[]): Promise<number> {
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program, ...args], {
     cwd: top,
