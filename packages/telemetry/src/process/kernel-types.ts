@@ -40,6 +40,9 @@ interface SignalStruct {
   readonly live: { readonly counter: Scalar }
   readonly flags: Scalar
   readonly group_exit_code: Scalar
+  /** Who executes or dumps core, of the threads that end for that; renamed in 5.17. */
+  readonly group_exec_task: Scalar
+  readonly group_exit_task: Scalar
   readonly utime: Scalar
   readonly stime: Scalar
   readonly sum_sched_runtime: Scalar

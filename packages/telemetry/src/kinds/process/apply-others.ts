@@ -37,6 +37,8 @@ export function applyThread(group: RecordGroup, tables: Tables): ThreadEvent | u
   const w = group.offsetBytes >> 2
   const pid = words[w + THREAD_PID] as number
   const hasEnded = group.type === RECORD_THREAD_EXIT
+  const status = hasEnded ? (words[w + THREAD_EXIT_CODE] as number) : 0
+  const signal = status & 0x7f
   return {
     kind: 'thread',
     action: hasEnded ? 'exit' : 'fork',
@@ -44,7 +46,8 @@ export function applyThread(group: RecordGroup, tables: Tables): ThreadEvent | u
     pid,
     tid: words[w + THREAD_TID] as number,
     comm: cstringAt(textOf(group), threadForkLayout.at.comm, MAX_COMM_BYTES),
-    exitCode: hasEnded ? ((words[w + THREAD_EXIT_CODE] as number) >> 8) & 0xff : undefined,
+    exitCode: hasEnded && signal === 0 ? (status >> 8) & 0xff : undefined,
+    exitSignal: signal === 0 ? undefined : signal,
     process: processAt(pid, words, w, tables),
   }
 }

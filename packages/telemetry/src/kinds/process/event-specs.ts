@@ -172,9 +172,15 @@ const threadSpec: EventSpec<ThreadEvent> = {
     },
     exitCode: {
       type: 'number',
-      doc: 'status that the thread ended with',
+      doc: 'status that the thread ended with; absent when a signal ended it',
       text: 'THRD exit_code',
       ecs: 'quark.thread.exit_code',
+    },
+    exitSignal: {
+      type: 'signal',
+      doc: 'the signal that ended it, with its process',
+      text: 'THRD signal',
+      ecs: 'quark.thread.exit_signal',
     },
     process: processAfterwards,
   },

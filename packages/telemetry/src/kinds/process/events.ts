@@ -46,8 +46,10 @@ export interface ThreadEvent extends BaseEvent {
   readonly pid: number
   readonly tid: number
   readonly comm: string | undefined
-  /** Status that the thread ended with. */
+  /** Status that the thread ended with; undefined when a signal ended it. */
   readonly exitCode: number | undefined
+  /** Number of the signal that ended it, with its process. */
+  readonly exitSignal?: number | undefined
   readonly process: Process | undefined
   /** Its parent and leaders, as they were when the event began. */
   readonly relatives?: Relatives | undefined

@@ -57,6 +57,9 @@ import type { Bprm, Cgroup, KernelCred, Task } from '../../process/kernel-types.
 
 /** `task_struct.flags` of kernel threads (include/linux/sched.h). */
 const PF_KTHREAD = 0x00200000
+/** Threads that the kernel makes in a process, as of io_uring and vhost: their beginning is not reported. */
+const PF_IO_WORKER = 0x10
+const PF_USER_WORKER = 0x4000
 
 /** `bit` if the running kernel has all of these values. */
 function known(bit: number, ...values: Value[]): Scalar {
@@ -316,7 +319,7 @@ export function threadForkProbe(settings: ProcessProbeSettings) {
       ),
     },
     (_parent, child) => ({
-      when: and(ne(child.pid, child.tgid), userTask(child, settings)),
+      when: and(ne(child.pid, child.tgid), ownThread(child), userTask(child, settings)),
       fill: threadIdentity(child),
     }),
   )
@@ -325,9 +328,22 @@ export function threadForkProbe(settings: ProcessProbeSettings) {
 /** A thread ended, and others of its process go on. */
 export function threadExitProbe(settings: ProcessProbeSettings) {
   return probe({ name: 'quark_texit', record: threadExitLayout, hook: exitHook }, (task, groupDead) => ({
-    when: and(eq(groupIsDead(task, groupDead), 0), userTask(task, settings)),
+    // The last one ends with the process: only if that is not the first one, it has an end of its own. The first one that
+    // makes way for another one's exec lives on as that.
+    when: and(
+      or(
+        ne(task.pid, task.tgid),
+        and(eq(groupIsDead(task, groupDead), 0), eq(firstOf(task.signal.group_exec_task, task.signal.group_exit_task), 0)),
+      ),
+      ownThread(task),
+      userTask(task, settings),
+    ),
     fill: { ...threadIdentity(task), exitCode: task.exit_code },
   }))
+}
+
+function ownThread(task: Task): Scalar {
+  return or(eq(task.pid, task.tgid), eq(and(task.flags, PF_IO_WORKER | PF_USER_WORKER), 0))
 }
 
 function threadIdentity(task: Task) {
