@@ -47,7 +47,7 @@ export function applyThread(group: RecordGroup, tables: Tables): ThreadEvent | u
     tid: words[w + THREAD_TID] as number,
     comm: cstringAt(textOf(group), threadForkLayout.at.comm, MAX_COMM_BYTES),
     exitCode: hasEnded && signal === 0 ? (status >> 8) & 0xff : undefined,
-    exitSignal: signal === 0 ? undefined : signal,
+    ...(signal === 0 ? {} : { exitSignal: signal }),
     process: processAt(pid, words, w, tables),
   }
 }

@@ -12,6 +12,7 @@ import {
   exitUsageProbe,
   forkProbe,
   type ProcessProbeSettings,
+  threadExecProbe,
   threadExitProbe,
   threadForkProbe,
 } from './kernel.js'
@@ -107,7 +108,7 @@ function threadsFact(settings: ProcessProbeSettings, connector: Fact['rungs'][nu
     name: 'threads',
     required: false,
     rungs: [
-      ebpf(fork, exit),
+      ebpf(fork, exit, threadExecProbe()),
       {
         by: 'kprobe',
         hooks: [

@@ -333,13 +333,33 @@ export function threadExitProbe(settings: ProcessProbeSettings) {
     when: and(
       or(
         ne(task.pid, task.tgid),
-        and(eq(groupIsDead(task, groupDead), 0), eq(firstOf(task.signal.group_exec_task, task.signal.group_exit_task), 0)),
+        and(
+          eq(groupIsDead(task, groupDead), 0),
+          eq(firstOf(task.signal.group_exec_task, task.signal.group_exit_task, constant(0)), 0),
+        ),
       ),
       ownThread(task),
       userTask(task, settings),
     ),
     fill: { ...threadIdentity(task), exitCode: task.exit_code },
   }))
+}
+
+/** Another thread than the first executed something: it takes the place and the id of the first one, and its own id ends. */
+export function threadExecProbe() {
+  return probe(
+    {
+      name: 'quark_texec',
+      record: threadExitLayout,
+      hook: inTask(
+        tracepoint('sched_process_exec', [struct<Task>('task_struct', 'task'), int('old_pid', 4)]),
+      ),
+    },
+    (task, oldPid) => ({
+      when: ne(oldPid, task.pid),
+      fill: { ...threadIdentity(task), tid: oldPid, exitCode: constant(0) },
+    }),
+  )
 }
 
 function ownThread(task: Task): Scalar {

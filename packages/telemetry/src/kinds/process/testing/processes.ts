@@ -173,6 +173,7 @@ export const EVENTS: readonly (ProcessEvent | SnapshotEvent | ThreadEvent | Exec
     tid: 98,
     comm: undefined,
     exitCode: 1,
+    exitSignal: 9,
     process: undefined,
   },
   {
