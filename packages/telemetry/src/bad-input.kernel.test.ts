@@ -41,7 +41,7 @@ async function livesOf(program: Uint8Array, count: number): Promise<Delivery> {
   return { made, lives: Object.fromEntries(tally.lives) }
 }
 
-test('a crowd of 2,000 processes that live at once is delivered whole', async () => {
+test('2,000 processes that live at once are all delivered', async () => {
   const { lives } = await livesOf(crowdProgram({ count: 2000 }, STORM_STATUS), 2000)
   assert.deepEqual(lives, { [`fork,exit ${STORM_STATUS}`]: 2000 })
 })
@@ -51,7 +51,7 @@ test('a process that is killed between fork and exec has a fork and an exit', as
   assert.deepEqual(lives, { 'fork,exit signal 9': 50 })
 })
 
-test('a failed exec is none, and the process goes on', async (t) => {
+test('a failed exec is not counted as an exec, and the process goes on', async (t) => {
   const loop = join(directory, 'loop')
   writeProgram(directory, 'loop', `#!${loop}\n`)
   const files = {
@@ -154,7 +154,7 @@ test('terminal escapes and newlines are shown as they are in events, and made sa
   }
 })
 
-test('a directory 4,000 bytes and 1,900 levels deep is whole or said to be cut', async (t) => {
+test('a directory 4,000 bytes and 1,900 levels deep is whole or marked as cut', async (t) => {
   const levels = Math.floor((4000 - directory.length) / 2)
   const deep = directory + '/d'.repeat(levels)
   t.after(() => removeEmpty(deep))

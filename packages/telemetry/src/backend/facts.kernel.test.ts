@@ -50,7 +50,7 @@ function open(backend: BackendName, toys: Fact): Backend {
 }
 
 for (const name of BACKEND_NAMES.filter(isUsable)) {
-  test(`${name} says of a fact that it has no rung for that it is missing, by name`, () => {
+  test(`${name} reports a fact without a rung as missing, by name`, () => {
     const rungs = name === 'ebpf' ? [] : [{ by: 'ebpf', probes: [toyProbe] } as const]
     using backend = open(name, { name: 'toys', required: false, rungs })
     assert.deepEqual(

@@ -207,7 +207,7 @@ test('a reader that sleeps is woken when a source has something', async (t) => {
   assert.ok(backend.fullness > 0 && backend.fullness < 0.5)
 })
 
-test('a source without a descriptor is read in its turns', (t) => {
+test('a source without a descriptor is polled', (t) => {
   let reads = 0
   const all = rig(
     t,
@@ -222,7 +222,7 @@ test('a source without a descriptor is read in its turns', (t) => {
   assert.deepEqual([0, 49, 1, 49, 1, 500].map(readsAfter), [1, 1, 2, 2, 3, 4])
 })
 
-test('the sleep is no longer than until the next turn', async (t) => {
+test('the sleep is no longer than until the next poll', async (t) => {
   let reads = 0
   const { backend, base } = rig(
     t,

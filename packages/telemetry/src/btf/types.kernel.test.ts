@@ -46,7 +46,7 @@ test('a table made of this kernel yields the same programs and the same offsets 
   }
 })
 
-test('openKernelTypes() prefers what the kernel itself says', () => {
+test('openKernelTypes() prefers the BTF of the kernel itself', () => {
   const { source, isTable } = openKernelTypes()
   assert.deepEqual({ source, isTable }, { source: '/sys/kernel/btf/vmlinux', isTable: false })
 })

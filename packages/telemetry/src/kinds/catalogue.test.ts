@@ -20,7 +20,7 @@ const apply = () => undefined
 const seen: EventSpec = { kind: 'seen', doc: 'Something was seen', subject: () => 0, fields: {} }
 const flag = { type: 'flag', default: false } as const
 
-test('catalogueOf() puts together what kinds have', () => {
+test('catalogueOf() combines kinds', () => {
   const first = kind('first', 20, {
     options: { some: flag },
     records: [{ name: 'a', layout: layout(20), apply }],
@@ -37,7 +37,7 @@ test('catalogueOf() puts together what kinds have', () => {
   assert.deepEqual(events, [seen, ...ownSpecs])
 })
 
-test('catalogueOf() names what two kinds share and may not', () => {
+test('catalogueOf() refuses kinds that share a name, and says which', () => {
   const clashes: [parts: [Partial<Kind>, Partial<Kind>], clash: string][] = [
     [[{}, { name: 'one' }], 'name "one"'],
     [[{}, { number: 20 }], 'number "20"'],

@@ -133,7 +133,7 @@ test('an option that is undefined is left out', () => {
   assert.deepEqual(check(all), check({}))
 })
 
-test('what makes events contradicts bypass', () => {
+test('options about events contradict bypass', () => {
   const clashes = {
     aggregation: 'none',
     snapshot: true,

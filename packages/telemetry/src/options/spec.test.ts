@@ -104,7 +104,7 @@ test('a kind learns what its options ask for', () => {
   assert.equal(factsOf({ toys: true }).length, 1)
 })
 
-test('a recording keeps the options that say so', () => {
+test('a recording keeps the options that are declared as recorded', () => {
   assert.deepEqual(recordedNames(toyOptions), ['maxToyBytes'])
   assert.ok(recordedNames(catalogue.options).includes('holdMs'))
 })

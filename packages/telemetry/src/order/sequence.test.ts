@@ -37,7 +37,7 @@ test('a record that comes late is no loss and hides none', () => {
   assert.equal(tracker.missingBefore(0, 5), 1)
 })
 
-test('a broken record counts only with the number that was due', () => {
+test('a broken record counts only with the expected number', () => {
   const tracker = new SequenceTracker()
   tracker.missingBefore(0, 1)
   tracker.noteBroken(0, 2)

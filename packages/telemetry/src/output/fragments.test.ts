@@ -29,7 +29,7 @@ test('fragments join to a document and leave out what is unknown', () => {
   assert.equal(document(''), '{}')
 })
 
-test('quote() escapes what JSON and terminals mind', async (t) => {
+test('quote() escapes what harms JSON or terminals', async (t) => {
   const cases = [
     { name: 'plain text', text: 'ls -l é \u{1f600}', expected: '"ls -l é \u{1f600}"' },
     { name: 'quotes and backslashes', text: '"\\', expected: '"\\"\\\\"' },

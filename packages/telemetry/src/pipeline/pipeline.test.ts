@@ -99,7 +99,7 @@ test('ended processes are forgotten also when no record comes any more', () => {
   assert.equal(pumped(pipeline, 6 * S).length, 1)
   const { processes } = pipeline.tables
   assert.equal(processes.size, 1)
-  // A second more than the grace time: they go in crowds.
+  // A second more than the grace time: they are removed in batches.
   assert.equal(pipeline.dueInNs(6 * S), 3 * S)
   pumped(pipeline, 9 * S)
   assert.equal(processes.size, 0)
@@ -113,7 +113,7 @@ test('only the oldest record must be old: others join it however young', () => {
   assert.deepEqual(summaryOf(pumped(pipeline, 6 * S)), ['5000000000 fork+exec 42'])
 })
 
-test('what cannot grow any more waits for older records of other CPUs only', async (t) => {
+test('a complete event waits only for older records of other CPUs', async (t) => {
   await t.test('a process that ended', () => {
     const pipeline = testPipeline()
     insert(pipeline, record('fork', 5 * S, who(42)))
@@ -154,7 +154,7 @@ test('a full buffer holds nothing back', () => {
   assert.equal(pipeline.room(), 11)
 })
 
-test('a record of the future waits for its time and keeps nobody else', () => {
+test('a record of the future waits for its time, and delays no other', () => {
   const pipeline = testPipeline()
   insert(pipeline, record('fork', 5000 * S, who(1)))
   insert(pipeline, record('fork', 5 * S, who(2)))
@@ -235,7 +235,7 @@ test('losses are reported where they happened', async (t) => {
       '20 lost rejected 1 -',
     ])
   })
-  await t.test('what the backend knows', () => {
+  await t.test('losses that the backend reports', () => {
     const pipeline = testPipeline()
     insert(pipeline, record('fork', 10, who(1)))
     pipeline.noteLost('recursion', 7, 2)
@@ -244,7 +244,7 @@ test('losses are reported where they happened', async (t) => {
     pipeline.flush(events)
     assert.deepEqual(summaryOf(events), ['10 fork 1', '10 lost recursion 7 2', '20 fork 2'])
   })
-  await t.test('processes that the table gave up', () => {
+  await t.test('processes that the table evicted', () => {
     const forks = [1, 2, 3, 4].map((pid) => record('fork', 10 * pid, who(pid)))
     const events = eventsOf(testPipeline({ maxProcesses: 2 }), forks)
     assert.equal(summaryOf(events).at(-1), '40 lost evicted 2 -')

@@ -110,7 +110,7 @@ test('rename() also renames what is below', () => {
   )
 })
 
-test('a full map gives up the name that was used longest ago', () => {
+test('a full map evicts the name that was used longest ago', () => {
   const names = new CgroupNames({ maxEntries: 2 })
   names.set(1, '/a')
   names.set(2, '/b')
@@ -162,7 +162,7 @@ test('only names of the own hierarchy are taken, and none where paths are those 
   assert.deepEqual(taken(inNamespace), [false, false])
 })
 
-test('a replay has from the recording whose names they are; one of 0.1.0 does not say it', () => {
+test('a replay has the hierarchy of the names from the recording; one of 0.1.0 lacks it', () => {
   const names = new CgroupNames({ hierarchyId: 8 })
   names.set(1, '/a')
   const replayed = new CgroupNames()

@@ -56,9 +56,9 @@ export class ProcessRecord implements Process {
   /** A name that is newer than the identity's; null when it is not known. */
   newComm: string | null | undefined = undefined
   image: Image | undefined = undefined
-  /** What it was in the course of its last event: see `at`. */
+  /** Its states in the course of its last event: see `at`. */
   past: Past | undefined = undefined
-  /** It without its end, once somebody asked. */
+  /** The process without its end, made when it is first needed. */
   #living: ProcessRecord | undefined = undefined
   /** The last record with a cwd, where its tail begins, and the tail's descriptor. */
   cwdText = ''
@@ -116,13 +116,13 @@ export class ProcessRecord implements Process {
     this.cgroup = cgroup
   }
 
-  /** Keeps what it is, before a change at that time that joins an older record. */
+  /** Keeps the present state, before a change at that time that joins an older record. */
   keepPast(timeLo: number, timeHi: number): void {
     if (this.past?.isFull === true) return
     this.past = new Past(this, timeLo, timeHi, this.past)
   }
 
-  /** What it was at a time; undefined when it has not changed since. */
+  /** Its state at a time; undefined when it has not changed since. */
   pastAt(timeLo: number, timeHi: number): Past | undefined {
     let found: Past | undefined
     let past = this.past
@@ -156,7 +156,7 @@ export class ProcessRecord implements Process {
     view.usageSource = undefined
     view.isDelivered = true
     if (past === undefined) return view
-    // An identity that the exec has repeated is only there.
+    // A past without an identity has the one of the past after it.
     for (let at = this.past; at !== past.earlier && at !== undefined; at = at.earlier) {
       if (at.identity !== undefined) view.identity = at.identity
     }

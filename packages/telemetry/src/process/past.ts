@@ -1,12 +1,12 @@
 import type { Identity } from './identity.js'
 import type { Image } from './image.js'
 
-/** So many changes that joined one event are told apart; of more, the later ones count as one. */
+/** Most changes of one event that are kept; later ones count as one. */
 const MAX_DEPTH = 8
 
 /**
- * What a process was until a change that joined an older record: the change is applied with that, and so before
- * what other processes did in between. Immutable, but for the view that is made of it.
+ * The state of a process before a change that joined an older record: the change is applied with that, and so before
+ * what other processes did in between. Immutable, except for `view`.
  */
 export class Past {
   readonly untilLo: number
@@ -23,10 +23,10 @@ export class Past {
   readonly sid: number | undefined
   readonly earlier: Past | undefined
   readonly depth: number
-  /** The process as it was then, once somebody asked. */
+  /** The process in this state, made when it is first needed. */
   view: object | undefined = undefined
 
-  /** What `process` is before a change at that time (CLOCK_BOOTTIME, signed halves). */
+  /** Keeps the state of `process` before a change at that time (CLOCK_BOOTTIME, signed halves). */
   constructor(process: PastFacts, untilLo: number, untilHi: number, earlier: Past | undefined) {
     this.untilLo = untilLo
     this.untilHi = untilHi
@@ -43,7 +43,7 @@ export class Past {
     this.depth = earlier === undefined ? 1 : earlier.depth + 1
   }
 
-  /** Whether it may be packed: a fork whose exec had the same identity has but this one. */
+  /** Whether it may be packed. After a fork whose exec had the same identity there is only one past, which may. */
   get isSimple(): boolean {
     return this.identity === undefined && this.earlier === undefined
   }
@@ -53,7 +53,7 @@ export class Past {
   }
 }
 
-/** What a past is made of. */
+/** The facts that a past keeps. */
 export interface PastFacts {
   readonly identity: Identity | undefined
   readonly newComm: string | null | undefined

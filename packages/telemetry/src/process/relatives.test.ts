@@ -18,7 +18,7 @@ function newTable(): ProcessTable {
   return new ProcessTable({ graceMs: 1000, maxProcesses: 8, maxPackedBytes: 0 }, new TimeBase(0n))
 }
 
-/** What records of a process do: it begins, or changes, and is given out. */
+/** What records of a process do: it begins, or changes, and is delivered. */
 function note(table: ProcessTable, pid: number, startNs: number, { ppid, pgid, sid }: Facts): ProcessRecord {
   const entry = table.entryOf(pid, startNs | 0, Math.floor(startNs / 2 ** 32))
   entry.known |= startNs === 0 ? 0 : 1
@@ -89,7 +89,7 @@ test('siblings share their relatives until one of these changes', () => {
   assert.equal(first.parent?.pid, 5)
 })
 
-test('what is shared is what a look-up at that moment finds', () => {
+test('shared relatives are those that a look-up at that moment finds', () => {
   const pid = fc.integer({ min: 1, max: 9 })
   const step = fc.record({
     pid,

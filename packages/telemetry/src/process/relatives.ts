@@ -17,7 +17,7 @@ export interface ProcessLookup {
   lookup(pid: number): ProcessRecord | undefined
 }
 
-/** What a table has, as it was at a time (CLOCK_BOOTTIME, signed halves). */
+/** The processes of a table as they were at a time (CLOCK_BOOTTIME, signed halves). */
 export class ProcessesAt implements ProcessLookup {
   timeLo = 0
   timeHi = 0
@@ -35,7 +35,7 @@ export class ProcessesAt implements ProcessLookup {
 /** A start time from /proc is cut to clock ticks, so a parent may seem this much younger than its child. */
 const CLOCK_TICK_NS = 10_000_000
 
-/** The relatives of a process; each is undefined when it is not known, or has made way for another process. */
+/** The relatives of a process; each is undefined when it is not known, or its pid was used again. */
 export function findRelatives(p: ProcessRecord, table: ProcessLookup): Relatives {
   const { ppid, sid } = p
   const parent = ppid === undefined || ppid === 0 ? undefined : older(p, ppid, table)
@@ -98,9 +98,9 @@ export class RelativesFinder implements ProcessLookup {
   readonly #table: ProcessTable
   readonly #shared: (Shared | undefined)[] = new Array(REMEMBERED).fill(undefined)
   readonly #then: ProcessesAt
-  /** Look-ups that found nothing, of the process at hand. */
+  /** How many look-ups for the current process found nothing. */
   #missed = 0
-  /** One of them has changed since. */
+  /** A relative has changed since the time of the event. */
   #hasChanged = false
 
   constructor(table: ProcessTable) {
@@ -108,7 +108,7 @@ export class RelativesFinder implements ProcessLookup {
     this.#then = new ProcessesAt(table)
   }
 
-  /** Those of the process of an event that began at a time (CLOCK_BOOTTIME, halves). */
+  /** The relatives of the process of an event that began at a time (CLOCK_BOOTTIME, halves). */
   find(p: ProcessRecord, timeLo: number, timeHi: number): Relatives {
     const { pid, ppid, pgid, sid } = p
     this.#then.timeLo = timeLo | 0
@@ -158,7 +158,7 @@ export class RelativesFinder implements ProcessLookup {
   }
 }
 
-/** How many relatives there are that are not known. */
+/** How many relatives exist that are not known. */
 function countMissing(p: ProcessRecord, relatives: Relatives): number {
   const { parent, groupLeader, sessionLeader, parentGroupLeader, sessionLeaderParent } = relatives
   return (
@@ -186,7 +186,7 @@ function areCurrent(relatives: Relatives): boolean {
   )
 }
 
-/** Relatives are what the table gave out. */
+/** Whether the table still has this object of a relative. */
 function isCurrent(relative: Process | undefined): boolean {
   return relative === undefined || ((relative as ProcessRecord).known & REPLACED) === 0
 }

@@ -35,7 +35,7 @@ function end(table: ProcessTable, process: ProcessRecord, nowNs: number): void {
   table.markEnded(process)
 }
 
-test('what was given out does not change', () => {
+test('delivered objects do not change', () => {
   const table = tableOf()
   enter(table, 1, 5, 10)
   const before = table.lookup(1)

@@ -19,7 +19,7 @@ const options = {
   toys: { type: 'flag', default: false },
 } as const satisfies OptionSpecs
 
-test('a recording keeps the options of a kind that say so, and a replay uses them unless it is given others', (t) => {
+test('a recording keeps the recorded options of a kind, and a replay uses them unless it is given others', (t) => {
   const catalogue = catalogueOf([...kinds, bareKind('toy', 200, { options })] as const)
   const header = recordingHeader({
     catalogue,

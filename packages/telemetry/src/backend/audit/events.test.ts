@@ -13,14 +13,14 @@ const BOOT_MS = 1_700_000_000_000
 
 /** The times that calls of setuid(2) get, in ns since boot; each is a pid and when its call began, in ms. */
 function timesOf(begun: readonly { readonly pid: number; readonly ms: number }[]): bigint[] {
-  const heard = new AuditEvents(() => BigInt(BOOT_MS) * 1_000_000n, [CALL], [])
+  const auditEvents = new AuditEvents(() => BigInt(BOOT_MS) * 1_000_000n, [CALL], [])
   for (const [serial, { pid, ms }] of begun.entries()) {
     const line = (type: number, text: string): void =>
-      heard.take(auditRecord(type, text, { timeMs: BOOT_MS + ms, serial })!)
+      auditEvents.take(auditRecord(type, text, { timeMs: BOOT_MS + ms, serial })!)
     line(AUDIT_SYSCALL, `arch=${arch.toString(16)} syscall=${SETUID} success=yes exit=0 pid=${pid}`)
     line(AUDIT_EOE, '')
   }
-  return heard.takeComplete().map(({ timeNs }) => timeNs)
+  return auditEvents.takeComplete().map(({ timeNs }) => timeNs)
 }
 
 test('calls of a process keep their order when one of another process that began before comes between', () => {

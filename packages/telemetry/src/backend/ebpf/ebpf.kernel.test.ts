@@ -175,7 +175,7 @@ test('a fact that this kernel lacks is missing with the reason', () => {
   )
 })
 
-test('the next way is taken when one cannot be had as a whole', () => {
+test('the next rung is taken when one cannot be attached completely', () => {
   const [fork] = facts.filter(({ name }) => name === 'fork').flatMap(({ rungs }) => probesOf(rungs).flat())
   const rungs = [[fork!, missingProbe()], [fork!]].map((probes) => ({ by: 'ebpf', probes }) as const)
   const extra: Fact = { name: 'extra', rungs, required: true }

@@ -51,7 +51,7 @@ function newlyMissing({ missing }: Pick<EbpfBackend, 'missing'>): [fact: string,
   return missing.filter(({ fact }) => !usual.includes(fact)).map(({ fact, reason }) => [fact, reason])
 }
 
-test('a hook that is gone takes its fact along, by name, and no other', async (t) => {
+test('without a hook only its fact is missing, by name', async (t) => {
   const cases = [
     { fact: 'cgroupNames', tracepoint: 'cgroup_rename' },
     { fact: 'commChange', tracepoint: 'task_rename' },
@@ -69,7 +69,7 @@ test('a hook that is gone takes its fact along, by name, and no other', async (t
   }
 })
 
-test('a function that is gone has another in its place, and nothing is missing', async (t) => {
+test('if a function is gone, another takes its place, and nothing is missing', async (t) => {
   const btf = kernelBtf()
   const sessions = SESSION_FUNCTIONS.filter((name) => btf.findFunction(name) !== undefined)
   const cases = [...[...sessions, 'commit_creds'].map((name) => [name]), sessions]
@@ -118,7 +118,7 @@ test('without a hook or a member that is required nothing is opened, and the err
   }
 })
 
-test('a member that is gone takes along only what lies behind it', async (t) => {
+test('without a member only what is read through it is missing', async (t) => {
   const cases = [
     { name: 'arg_start', owner: 'mm_struct', fields: ['exec.argv', 'exec.argvBytes'] },
     { name: 'pwd', owner: 'fs_struct', fields: ['exec.cwd', 'fork.cwd'] },
@@ -137,7 +137,7 @@ test('a member that is gone takes along only what lies behind it', async (t) => 
   }
 })
 
-test('a queue goes on with the next backend, and says why', async () => {
+test('a queue opens with the next backend, and reports why', async () => {
   const options = { btf: btfWithout(['btf_trace_sched_process_exec']), holdMs: 50 }
   await using quark = await Quark.open({ ...options, backends: ['ebpf', 'procConnector'] })
   const { backend, missing } = quark.capabilities

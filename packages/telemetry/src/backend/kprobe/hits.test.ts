@@ -115,7 +115,7 @@ test('a hit without a record makes none', () => {
   assert.deepEqual(feed(samples), { records: [], lost: 0 })
 })
 
-test('what is too short or unknown is counted', () => {
+test('samples that are too short or unknown are counted', () => {
   const samples = [
     [0, 5, Buffer.alloc(1)],
     [0, 5, raw(99, 1)],

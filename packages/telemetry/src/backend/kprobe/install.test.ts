@@ -76,7 +76,7 @@ function hooksOf({ answers: { attached } }: InstalledEvents, fact: string): stri
   return attached.filter((one) => one.fact === fact).map(({ hook }) => hook)
 }
 
-test('a function on which no probe can be put has another in its place', () => {
+test('if no probe can be put on a function, another takes its place', () => {
   const usual = install({})
   assert.deepEqual(usual.events.answers.missing, [])
   assert.deepEqual(hooksOf(usual.events, 'exit'), ['kprobe/taskstats_exit'])

@@ -99,7 +99,7 @@ kprobeTest('a process that a signal ends, and one that renames itself, are repor
   assert.equal(actions.filter((action) => action === 'commChange').length, 1)
 })
 
-kprobeTest('arguments of a short process are whole up to 2 KiB, and said to be cut beyond', async () => {
+kprobeTest('arguments of a short process are whole up to 2 KiB, and marked as cut beyond', async () => {
   const program = writeProgram(directory, 'exit-0', exitingProgram(0))
   await using quark = await open()
   for (const length of [392, 393, 440, 441, 1900]) {
@@ -187,21 +187,18 @@ kprobeTest('probes of queues that were killed are removed by the next one', asyn
   assert.deepEqual(installed(), [])
 })
 
-kprobeTest(
-  'probes of a process whose pid has passed on are removed too, and those of others stay',
-  async () => {
-    using kprobes = new KprobeEvents(findTracefs())
-    const names = [`quark_${process.pid}_1_1_fork_0`, 'quark_of_another_kind']
-    for (const name of names) kprobes.install(name, 'wake_up_new_task', [])
-    const quark = await open()
-    const left = names.filter((name) => installed().includes(name))
-    await quark.close()
-    kprobes.remove('quark_of_another_kind')
-    assert.deepEqual([left, installed()], [['quark_of_another_kind'], []])
-  },
-)
+kprobeTest('probes of a process whose pid was reused are removed too, and those of others stay', async () => {
+  using kprobes = new KprobeEvents(findTracefs())
+  const names = [`quark_${process.pid}_1_1_fork_0`, 'quark_of_another_kind']
+  for (const name of names) kprobes.install(name, 'wake_up_new_task', [])
+  const quark = await open()
+  const left = names.filter((name) => installed().includes(name))
+  await quark.close()
+  kprobes.remove('quark_of_another_kind')
+  assert.deepEqual([left, installed()], [['quark_of_another_kind'], []])
+})
 
-kprobeTest('without privileges and files it goes on, and takes its probes back', async () => {
+kprobeTest('without privileges and files it goes on, and removes its probes', async () => {
   const script = `
     import { mkdtempSync } from 'node:fs'
     import { Quark, dropPrivileges } from ${JSON.stringify(new URL('../../index.js', import.meta.url).href)}
@@ -244,7 +241,7 @@ function forbiddenFunction(): string {
   return names.find(isFunction) ?? assert.fail('the kernel forbids no function')
 }
 
-kprobeTest('a function that a kernel does not have is another way, or a missing fact with its name', () => {
+kprobeTest('if a kernel lacks a function, another is used, or the fact is missing, with its name', () => {
   const { settings, hierarchy, clock } = {
     settings: checkOptions(catalogue.options, {}),
     hierarchy: findCgroupHierarchy(),

@@ -92,8 +92,8 @@ function cgroupOf(task: Task, hierarchy: 'unified' | 'pids'): Cgroup {
 }
 
 /**
- * The pid namespace that a process is in, which is that of the last of its pids. Its children may be made in another one,
- * but mostly are not: where no address can be computed, that one stands for it.
+ * The pid namespace of a process, which is that of the last of its pids. Where no address can be computed, the one for
+ * its children stands in: mostly it is the same.
  */
 function pidNamespace({ thread_pid: pid, nsproxy }: Task, settings: ProcessProbeSettings): Scalar {
   const ofChildren = nsproxy.pid_ns_for_children.ns.inum

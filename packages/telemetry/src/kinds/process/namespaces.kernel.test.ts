@@ -23,7 +23,7 @@ function shown(pid: number): (number | undefined)[] {
   })
 }
 
-function told({ userNs, pidNs, cgroupNs, timeNs }: Process): (number | undefined)[] {
+function namespacesOf({ userNs, pidNs, cgroupNs, timeNs }: Process): (number | undefined)[] {
   return [userNs, pidNs, cgroupNs, timeNs]
 }
 
@@ -55,17 +55,17 @@ async function compare(backend: 'ebpf' | 'kprobe' | 'procConnector'): Promise<vo
     assert.equal(seen.length, ways.length)
     for (const process of seen) {
       const expected = shown(process.pid)
-      assert.deepEqual(told(process), expected)
+      assert.deepEqual(namespacesOf(process), expected)
       assert.equal(process.capabilitiesInUserNs, expected[0] !== INITIAL_USER_NS)
     }
-    const differing = NAMES.map((_, i) => new Set(seen.map((process) => told(process)[i])).size)
+    const differing = NAMES.map((_, i) => new Set(seen.map((process) => namespacesOf(process)[i])).size)
     assert.deepEqual(differing.slice(0, 3), [2, 2, 2])
     // A scan finds the same.
     await using other = await Quark.open({ backends: [backend], snapshot: true })
     for (const process of seen) {
       const found = other.lookup(process.pid)
       assert.ok(found !== undefined)
-      assert.deepEqual(told(found), told(process))
+      assert.deepEqual(namespacesOf(found), namespacesOf(process))
       assert.equal(found.capabilitiesInUserNs, process.capabilitiesInUserNs)
     }
   } finally {
@@ -77,6 +77,6 @@ async function compare(backend: 'ebpf' | 'kprobe' | 'procConnector'): Promise<vo
 
 const LIMIT = { timeout: 60_000 }
 
-test('namespaces are told apart, and where capabilities hold', LIMIT, () => compare('ebpf'))
-test('the proc connector tells namespaces apart, too', LIMIT, () => compare('procConnector'))
-kprobeTest('kprobes tell namespaces apart, too', () => compare('kprobe'))
+test('namespaces are distinguished, and where capabilities hold', LIMIT, () => compare('ebpf'))
+test('the proc connector distinguishes namespaces, too', LIMIT, () => compare('procConnector'))
+kprobeTest('kprobes distinguish namespaces, too', () => compare('kprobe'))

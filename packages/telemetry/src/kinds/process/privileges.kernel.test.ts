@@ -8,7 +8,7 @@ import { collectUntilExit, makeDirectory, writeProgram } from '../../testing/sce
 
 const CAP_KILL = 5n
 
-test('a daemon that is root for a moment is seen to be that', { timeout: 60_000 }, async (t) => {
+test('a daemon that is root for a moment is visible as root', { timeout: 60_000 }, async (t) => {
   const directory = makeDirectory('privileges')
   t.after(() => rmSync(directory, { recursive: true }))
   const user = ['setresuid', 1000, 1000, 0] as const

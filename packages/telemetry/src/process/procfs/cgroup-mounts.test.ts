@@ -48,13 +48,13 @@ test('findCgroupHierarchy() prefers v2, and the mount that shows most', () => {
   assert.equal(findCgroupHierarchy(join(top, 'missing')), undefined)
 })
 
-test('parseCgroupMounts() passes over broken lines and reads escapes', () => {
+test('parseCgroupMounts() skips broken lines and reads escapes', () => {
   assert.deepEqual(parseCgroupMounts('\n - cgroup2\n41 31 0:38 / - cgroup2 a b\n41 31\n'), [])
   const [mount] = parseCgroupMounts('41 31 0:38 / /a\\040b\\134\\303\\251 rw - cgroup2 none rw')
   assert.equal(mount?.mountPoint, '/a b\\é')
 })
 
-test('in a cgroup namespace whose place is not to be seen, paths are said to begin there', () => {
+test('in a cgroup namespace whose place is unknown, the hierarchy is marked as that of a namespace', () => {
   const procPath = join(top, 'namespace')
   mkdirSync(join(procPath, 'self/ns'), { recursive: true })
   symlinkSync('cgroup:[5]', join(procPath, 'self/ns/cgroup'))

@@ -71,7 +71,7 @@ function makerOf<R extends AuditRung | ProcConnectorRung>(by: R['by']): R['maker
   return (rung ?? assert.fail()).maker
 }
 
-test('what the proc connector says of a process that is there fills all fields, but for those it leaves', () => {
+test('records of the proc connector about a living process have all fields, except those that its rungs leave', () => {
   const records = new FieldsSeen()
   const maker = makerOf<ProcConnectorRung>('procConnector').open(contextWith(records))
   const base = { cpu: 0, seq: 1, monotonicNs: timeNs, timeNs, pid, tid: pid }
@@ -92,7 +92,7 @@ test('what the proc connector says of a process that is there fills all fields, 
   checkRungs('procConnector', records)
 })
 
-test('what audit says of a process that is there fills all fields, but for those it leaves', () => {
+test('records of audit about a living process have all fields, except those that its rungs leave', () => {
   const { arch, architecture } = auditArchitectures()[0] ?? assert.fail()
   const records = new FieldsSeen()
   const maker = makerOf<AuditRung>('audit').open(contextWith(records))

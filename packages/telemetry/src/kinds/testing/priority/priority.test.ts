@@ -122,7 +122,7 @@ test('notes stay alone where nothing joins', async () => {
   )
 })
 
-test('the table holds as many priorities as its limit, and what it gives up is reported with its name', async () => {
+test('the table holds as many priorities as its limit, and what it evicts is reported with its name', async () => {
   const { quark, events } = await replay({ maxPriorities: 1 })
   const lost = events.filter(({ kind }) => kind === 'lost')
   assert.deepEqual(

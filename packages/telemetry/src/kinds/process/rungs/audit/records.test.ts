@@ -26,7 +26,7 @@ const IDS = 'uid=1 gid=2 euid=3 suid=4 fsuid=3 egid=5 sgid=6 fsgid=5'
 class Session {
   readonly outbox = new Outbox(1, 100)
   readonly records: AuditRecords
-  readonly heard = new AuditEvents(() => 0n, Object.values(PROCESS_CALLS), [AUDIT_ANOM_ABEND])
+  readonly auditEvents = new AuditEvents(() => 0n, Object.values(PROCESS_CALLS), [AUDIT_ANOM_ABEND])
   #serial = 0
 
   constructor(live: Map<number, bigint> = new Map()) {
@@ -40,7 +40,7 @@ class Session {
 
   line(type: number, text: string, timeMs = 1000): void {
     const record = auditRecord(type, text, { timeMs, serial: this.#serial })
-    if (record !== undefined) this.heard.take(record)
+    if (record !== undefined) this.auditEvents.take(record)
   }
 
   /** One event: a call and what belongs to it. */
@@ -57,7 +57,7 @@ class Session {
   }
 
   make(): void {
-    this.records.take(this.heard.takeComplete())
+    this.records.take(this.auditEvents.takeComplete())
     this.records.make([])
   }
 
@@ -178,7 +178,7 @@ test('a clone makes a process unless it makes a thread', () => {
   assert.equal(session.records.unenriched, 3)
 })
 
-test('a process whose pid has passed on gets nothing of the one that has it now', async (t) => {
+test('a process whose pid was reused gets no facts of the one that has it now', async (t) => {
   // The pid is this process's, which is there to be found.
   const { startBootNs } = findStat({ pid: process.pid, tid: process.pid, timeNs: 2n ** 63n })!
   const startMs = Number(startBootNs / 1_000_000n)
@@ -217,10 +217,10 @@ test('a process whose pid has passed on gets nothing of the one that has it now'
   await t.test('another one was made while /proc was read', () => {
     const session = new Session()
     clone(session, startMs - 500)
-    const earlier = session.heard.takeComplete()
+    const earlier = session.auditEvents.takeComplete()
     session.records.take(earlier)
     clone(session, startMs - 20)
-    session.records.make(session.heard.complete)
+    session.records.make(session.auditEvents.complete)
     assert.deepEqual(begun(session.events()), [{ startMs: startMs - 500, cwd: undefined }, found])
   })
 })
@@ -254,7 +254,7 @@ test('an event whose end is lost is reported when many others have come', () => 
   session.make()
   assert.equal(session.outbox.length, 0)
   for (let i = 0; i < 256; i++) {
-    session.heard.take(auditRecord(0, '', { timeMs: 1000, serial: i + 9 })!)
+    session.auditEvents.take(auditRecord(0, '', { timeMs: 1000, serial: i + 9 })!)
   }
   session.make()
   assert.equal(session.outbox.length, 1)

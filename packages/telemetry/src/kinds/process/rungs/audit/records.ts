@@ -53,7 +53,7 @@ const POLL_INTERVAL_MS = 1000
 const EXIT_TIME_MS = 100
 
 /** What is known of a process from its events. */
-interface HeardProcess {
+interface AuditedProcess {
   readonly pid: number
   /** 0 when it is not known. */
   startBootNs: bigint
@@ -87,11 +87,11 @@ export class AuditRecords implements Maker<AuditEvent> {
   readonly #failedExecs: boolean
   /** Where the tails of an exec are cut. */
   readonly #limits: { readonly argv: number; readonly env: number }
-  readonly #heard = new Map<number, HeardProcess>()
-  readonly #ended: HeardProcess[] = []
+  readonly #processes = new Map<number, AuditedProcess>()
+  readonly #ended: AuditedProcess[] = []
   #nextLookMs = 0
   /** Processes that seemed gone at the last poll. */
-  #gone = new Set<HeardProcess>()
+  #gone = new Set<AuditedProcess>()
   /** Calls of exit(2) by single threads, until /proc shows whether the process ended. */
   #exits: { readonly call: AuditEvent; readonly sinceMs: number }[] = []
 
@@ -110,7 +110,7 @@ export class AuditRecords implements Maker<AuditEvent> {
     this.#failedExecs = settings.failedExecs
     this.#limits = { argv: maxArgvBytes, env: maxEnvBytes }
     for (const [pid, startBootNs] of live) {
-      const process = this.#hear(pid, 0n)
+      const process = this.#processOf(pid, 0n)
       process.startBootNs = startBootNs
       process.isStartExact = true
       process.isForkReported = true
@@ -157,8 +157,8 @@ export class AuditRecords implements Maker<AuditEvent> {
 
   /** Called when no message waits: reports processes that ended without a call, as killed ones do. */
   endKilled(nowNs: bigint): void {
-    const gone = new Set<HeardProcess>()
-    for (const process of this.#heard.values()) {
+    const gone = new Set<AuditedProcess>()
+    for (const process of this.#processes.values()) {
       if (process.hasEnded || isRunning(process, nowNs)) continue
       // The event of its end may still be on its way.
       if (this.#gone.has(process)) this.#end(process, undefined, nowNs)()
@@ -171,7 +171,7 @@ export class AuditRecords implements Maker<AuditEvent> {
   settleExits(nowMs: number): void {
     this.#exits = this.#exits.filter(({ call, sinceMs }) => {
       const { pid, timeNs, fields } = call
-      const process = this.#heard.get(pid)
+      const process = this.#processes.get(pid)
       if (process === undefined || process.hasEnded) return false
       if (isRunning(process, timeNs + CLOCK_SLACK_NS)) return nowMs - sinceMs < EXIT_TIME_MS
       this.#end(process, exitStatusOf(fields), timeNs, auditNumber(fields.get('ppid')))()
@@ -211,7 +211,7 @@ export class AuditRecords implements Maker<AuditEvent> {
   }
 
   #exec({ pid, fields, records, timeNs }: AuditEvent): Draft {
-    const process = this.#hear(pid, timeNs)
+    const process = this.#processOf(pid, timeNs)
     const seen = this.#find(process, timeNs)
     process.ids = idTextOf(fields)
     const argv = auditArguments(records.filter(({ type }) => type === AUDIT_EXECVE))
@@ -236,7 +236,7 @@ export class AuditRecords implements Maker<AuditEvent> {
   #execFailed({ pid, fields, records, timeNs }: AuditEvent): Draft | undefined {
     if (!this.#failedExecs) return undefined
     const filename = auditText(records.find(({ type }) => type === AUDIT_PATH)?.fields.get('name'))
-    const { startBootNs } = this.#hear(pid, timeNs)
+    const { startBootNs } = this.#processOf(pid, timeNs)
     const write = (): void => {
       this.#records.push(execFailedLayout, this.#at(timeNs), {
         pid,
@@ -255,7 +255,7 @@ export class AuditRecords implements Maker<AuditEvent> {
     const flags = call === 'clone' ? auditArgument(fields.get('a0')) : call === 'fork' ? 0 : undefined
     if (reportedPid === undefined || reportedPid <= 0 || ((flags ?? 0) & CLONE_THREAD) !== 0) return undefined
     const pid = childOf(callerPid, reportedPid)
-    const before = pid === undefined ? undefined : this.#heard.get(pid)
+    const before = pid === undefined ? undefined : this.#processes.get(pid)
     // A call is reported when it returns: after vfork(2), the child has done something by then.
     const isLate = before !== undefined && !before.isForkReported && before.firstNs >= timeNs
     const thread = pid === undefined || flags !== undefined ? false : isThread(pid, isLate)
@@ -267,7 +267,7 @@ export class AuditRecords implements Maker<AuditEvent> {
     // The pid was reused: if no exit of the process before was reported, it was killed.
     const endBefore =
       before === undefined || isLate || before.hasEnded ? undefined : this.#end(before, undefined, timeNs)
-    const process = isLate ? before : this.#hear(pid, timeNs)
+    const process = isLate ? before : this.#processOf(pid, timeNs)
     process.isForkReported = true
     const isNew = process.startBootNs === 0n
     const seen = process.hasEnded ? undefined : this.#find(process, timeNs + FORK_TIME_NS)
@@ -296,14 +296,14 @@ export class AuditRecords implements Maker<AuditEvent> {
 
   #endBy({ pid, fields, timeNs }: AuditEvent, status: number | undefined): Draft | undefined {
     // Several threads may call exit_group(2): only the first ends the process.
-    if (this.#heard.get(pid)?.hasEnded === true) return undefined
-    const write = this.#end(this.#hear(pid, timeNs), status, timeNs, auditNumber(fields.get('ppid')))
+    if (this.#processes.get(pid)?.hasEnded === true) return undefined
+    const write = this.#end(this.#processOf(pid, timeNs), status, timeNs, auditNumber(fields.get('ppid')))
     return { pid, changes: 0, write }
   }
 
   #idChange(event: AuditEvent, what: number): Draft | undefined {
     const { pid, fields, timeNs } = event
-    const process = this.#hear(pid, timeNs)
+    const process = this.#processOf(pid, timeNs)
     const before = process.ids
     process.ids = idTextOf(fields)
     // The call may have set what was there.
@@ -322,7 +322,7 @@ export class AuditRecords implements Maker<AuditEvent> {
 
   /** A thread has named itself: the first one, if /proc shows the same name of the process. */
   #commChange({ pid, fields, timeNs }: AuditEvent): Draft | undefined {
-    const process = this.#hear(pid, timeNs)
+    const process = this.#processOf(pid, timeNs)
     const comm = auditText(fields.get('comm'))
     const found = this.#find(process, timeNs)
     if (found === undefined) this.unenriched += 1
@@ -336,11 +336,11 @@ export class AuditRecords implements Maker<AuditEvent> {
   }
 
   /** Marks a process as ended, and returns a function that writes the record. */
-  #end(process: HeardProcess, status: number | undefined, timeNs: bigint, ppid?: number): () => void {
+  #end(process: AuditedProcess, status: number | undefined, timeNs: bigint, ppid?: number): () => void {
     process.hasEnded = true
     this.#ended.push(process)
     const oldest = this.#ended.length > MAX_ENDED ? this.#ended.shift() : undefined
-    if (oldest !== undefined && this.#heard.get(oldest.pid) === oldest) this.#heard.delete(oldest.pid)
+    if (oldest !== undefined && this.#processes.get(oldest.pid) === oldest) this.#processes.delete(oldest.pid)
     return () => {
       const { pid, startBootNs } = process
       this.#records.push(exitLayout, this.#at(timeNs), {
@@ -359,7 +359,7 @@ export class AuditRecords implements Maker<AuditEvent> {
 
   /** The identity in a record: the groups `fromCall` and the name are the call's, and the rest is as it was found. */
   #identity(
-    { pid, startBootNs }: HeardProcess,
+    { pid, startBootNs }: AuditedProcess,
     found: Found | undefined,
     fields: Fields,
     { stale, fromCall = HAS_IDS | HAS_PARENT }: { stale: number; fromCall?: number },
@@ -390,8 +390,8 @@ export class AuditRecords implements Maker<AuditEvent> {
   }
 
   /** The process that has a pid: the one that is known, or a new one if that has ended before. */
-  #hear(pid: number, timeNs: bigint): HeardProcess {
-    const known = this.#heard.get(pid)
+  #processOf(pid: number, timeNs: bigint): AuditedProcess {
+    const known = this.#processes.get(pid)
     if (known !== undefined && !known.hasEnded) return known
     const process = {
       pid,
@@ -402,7 +402,7 @@ export class AuditRecords implements Maker<AuditEvent> {
       hasEnded: false,
       ids: undefined,
     }
-    this.#heard.set(pid, process)
+    this.#processes.set(pid, process)
     return process
   }
 
@@ -416,7 +416,7 @@ export class AuditRecords implements Maker<AuditEvent> {
     return same
   }
 
-  #find(process: HeardProcess, timeNs: bigint): Found | undefined {
+  #find(process: AuditedProcess, timeNs: bigint): Found | undefined {
     const { pid, startBootNs, isStartExact } = process
     const found = this.#enricher.find({
       pid,
@@ -437,7 +437,7 @@ function idTextOf(fields: Fields): string | undefined {
   return ids === undefined ? undefined : Object.values(ids).join()
 }
 
-function isRunning({ pid, startBootNs, isStartExact }: HeardProcess, nowNs: bigint): boolean {
+function isRunning({ pid, startBootNs, isStartExact }: AuditedProcess, nowNs: bigint): boolean {
   const start = isStartExact ? startBootNs : undefined
   return findStat({ pid, tid: pid, timeNs: nowNs, startBootNs: start })?.ended === false
 }
