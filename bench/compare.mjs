@@ -1,0 +1,159 @@
+// Two checkouts beside each other, in turns: what the programs, the reader, the start and the memory of each take.
+//   node bench/compare.mjs <other checkout, built> [rounds]
+// Prints a table, with the ratio of this checkout to the other one, and writes it to bench/comparison.md.
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, release } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { cpuMsOf, median, rotated, rssMbOf, run } from './measure.mjs'
+import { makeDirectory, spawnProgram, writeProgram, writeTrue } from './programs.mjs'
+
+const STATS_FILE = '/proc/sys/kernel/bpf_stats_enabled'
+const PROCESSES = 2000
+/** Longer than records are held. */
+const DRAIN_MS = 1500
+const SETTLE_MS = 1000
+
+const own = fileURLToPath(new URL('..', import.meta.url))
+const [other, rounds = '5'] = process.argv.slice(2)
+if (other === undefined) throw new Error('Give the path of another checkout, which is built')
+const builds = [
+  { name: 'before', path: resolve(other) },
+  { name: 'after', path: own },
+]
+const command = ({ path }, ...args) => [join(path, 'packages/mon/bin/quark-mon.cjs'), ...args]
+
+/** What the kernel says of the programs and maps that a process holds: ns and runs, and bytes of memory. */
+function bpfOf(pid) {
+  let [ns, runs, mapBytes] = [0, 0, 0]
+  for (const fd of readdirSync(`/proc/${pid}/fdinfo`)) {
+    let info
+    try {
+      info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1')
+    } catch {
+      continue
+    }
+    const number = (key) => Number(new RegExp(`^${key}:\\s*(\\d+)`, 'm').exec(info)?.[1] ?? 0)
+    if (/^prog_id:/m.test(info) && !/^link_type:/m.test(info)) {
+      ns += number('run_time_ns')
+      runs += number('run_cnt')
+    }
+    if (/^map_id:/m.test(info)) mapBytes += number('memlock')
+  }
+  return { ns, runs, mapBytes }
+}
+
+/** One agent that sees a storm. */
+async function watch(build, args, storm) {
+  const startedMs = performance.now()
+  const agent = spawn(process.execPath, command(build, '--json', ...args), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = once(agent, 'close')
+  const lines = createInterface({ input: agent.stdout })
+  await once(lines, 'line')
+  const startMs = performance.now() - startedMs
+  lines.on('line', () => {})
+  await sleep(SETTLE_MS)
+  const before = { ...bpfOf(agent.pid), cpuMs: cpuMsOf(agent.pid), idleMb: rssMbOf(agent.pid).now }
+  run(storm)
+  await sleep(DRAIN_MS)
+  const after = { ...bpfOf(agent.pid), cpuMs: cpuMsOf(agent.pid), busyMb: rssMbOf(agent.pid).now }
+  agent.kill('SIGINT')
+  await ended
+  return {
+    'start to first line, ms': startMs,
+    'programs, µs per process': (after.ns - before.ns) / 1e3 / PROCESSES,
+    'reader with JSON, CPU ms per 1000 processes': ((after.cpuMs - before.cpuMs) / PROCESSES) * 1000,
+    'RSS idle, MB': before.idleMb,
+    'RSS after the storm, MB': after.busyMb,
+    'maps of the kernel, KiB': after.mapBytes / 1024,
+  }
+}
+
+/** CPU time of a replay, counting only, in ms; less than the start of Node it is the pipeline's. */
+function replay(build, recording) {
+  const script = `process.on('exit', () => { const { user, system } = process.resourceUsage ? process.cpuUsage() : {}; process.stderr.write(String((user + system) / 1e3)) })`
+  const preload = `data:text/javascript,${encodeURIComponent(script)}`
+  const { stderr } = runSync(build, [
+    '--import',
+    preload,
+    ...command(build, '--json', '-q', '--replay', recording),
+  ])
+  return Number(/([\d.]+)\s*$/.exec(stderr)?.[1])
+}
+
+function runSync(build, args) {
+  return {
+    stderr: execFileSync('sh', ['-c', '"$@" 2>&1 >/dev/null', 'sh', process.execPath, ...args], {
+      encoding: 'utf8',
+      cwd: build.path,
+    }),
+  }
+}
+
+const directory = makeDirectory()
+const storm = writeProgram(
+  directory,
+  'storm',
+  spawnProgram({ count: PROCESSES, argv: [writeTrue(directory), 'an', 'argument'] }),
+)
+const recording = join(directory, 'recording')
+
+/** Both read what the older one wrote. */
+async function record(build) {
+  const agent = spawn(process.execPath, command(build, '-q', '--record', recording, '-o', '/dev/null'), {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const ended = once(agent, 'close')
+  await sleep(3 * SETTLE_MS)
+  for (let i = 0; i < 5; i++) run(storm)
+  await sleep(DRAIN_MS)
+  agent.kill('SIGINT')
+  await ended
+}
+
+const figures = new Map()
+function note(name, values) {
+  for (const [figure, value] of Object.entries(values)) {
+    const row = figures.get(figure) ?? { before: [], after: [] }
+    row[name].push(value)
+    figures.set(figure, row)
+  }
+}
+
+const statsBefore = readFileSync(STATS_FILE, 'latin1')
+writeFileSync(STATS_FILE, '1')
+try {
+  await record(builds[0])
+  for (let round = 0; round < Number(rounds); round++) {
+    for (const build of rotated(builds, round)) {
+      note(build.name, await watch(build, [], storm))
+      note(build.name, { 'replay of 10,000 processes as JSON, CPU ms': replay(build, recording) })
+    }
+  }
+} finally {
+  writeFileSync(STATS_FILE, statsBefore)
+}
+
+const rows = [...figures].map(([figure, { before, after }]) => {
+  const [a, b] = [median(before), median(after)]
+  return `| ${figure} | ${a.toFixed(1)} | ${b.toFixed(1)} | ${(b / a).toFixed(2)} |`
+})
+const commit = ({ path }) =>
+  execFileSync('git', ['-C', path, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
+const text = `# Comparison
+
+Written by \`node bench/compare.mjs\` on ${new Date().toISOString().slice(0, 10)}: commit ${commit(builds[0])} before, ${commit(builds[1])} after, in turns;
+medians of ${rounds} rounds. Linux ${release()}, ${cpus().length} CPUs, Node ${process.version}.
+
+| | before | after | ratio |
+|---|---|---|---|
+${rows.join('\n')}
+`
+console.log(text)
+writeFileSync(new URL('comparison.md', import.meta.url), text)
