@@ -18,6 +18,7 @@ const ROOT_EUID = 2
 const ROOT_SUID = 4
 
 const LOW_WORD = 0xffff_ffffn
+const NO_WORDS = new Uint32Array(0)
 
 /**
  * Follows the rights of a process through the records of one event: uid 0 in any of its ids, and permitted and effective
@@ -29,9 +30,15 @@ const LOW_WORD = 0xffff_ffffn
 export class PrivilegeWatch {
   /** Whether a record was noted. */
   isBegun = false
-  /** Before the first record; undefined once it was compared with that. */
+  /** Before the first record. */
   #before: Identity | undefined = undefined
-  #isCompared = true
+  /** The process is new: it had what its first record has. */
+  #isNew = false
+  /** Where the identity of the last record is, as it would be in a fork record. */
+  #words: Uint32Array = NO_WORDS
+  #w = 0
+  /** Whether the rights below are computed: most events have one set of rights, and do without. */
+  #isComputed = false
   readonly #now = new Int32Array(5)
   readonly #next = new Int32Array(5)
   /** The rights before the event. */
@@ -41,28 +48,28 @@ export class PrivilegeWatch {
 
   /** Begins with a new process: what it has is its parent's. `w` is where a fork record with its identity would begin. */
   beginNew(words: Uint32Array, w: number): void {
-    this.#begin(words, w)
-    this.#had.set(this.#now)
-    this.#isCompared = true
+    this.#begin(undefined, words, w)
+    this.#isNew = true
   }
 
   /** Begins with a record of a process that was `before`, if that is known. */
   begin(before: Identity | undefined, words: Uint32Array, w: number): void {
-    this.#begin(words, w)
-    this.#before = before
-    this.#isCompared = false
+    this.#begin(before, words, w)
+    this.#isNew = false
   }
 
-  #begin(words: Uint32Array, w: number): void {
+  #begin(before: Identity | undefined, words: Uint32Array, w: number): void {
     this.isBegun = true
-    this.#now.fill(0)
-    this.#gained.fill(0)
-    readRights(words, w, this.#now)
+    this.#isComputed = false
+    this.#before = before
+    this.#words = words
+    this.#w = w
   }
 
-  /** Whether an event with this further record would hide a gain; otherwise it is noted. */
+  /** Whether an event with this further record would hide a gain; otherwise it is noted. The records before are still held. */
   hides(words: Uint32Array, w: number): boolean {
-    if (!this.#isCompared) this.#compare()
+    if (hasSameRights(this.#words, this.#w, words, w)) return false
+    if (!this.#isComputed) this.#compute()
     const now = this.#now
     const next = this.#next
     const gained = this.#gained
@@ -78,19 +85,41 @@ export class PrivilegeWatch {
       gained[i] = (gained[i] as number) | ((next[i] as number) & ~(now[i] as number))
     }
     now.set(next)
+    this.#words = words
+    this.#w = w
     return false
   }
 
-  /** Computes what the first record gave. Most events have no second one, and do not need it. */
-  #compare(): void {
-    this.#isCompared = true
+  /** Computes what the first record has and gave; those since have the same. */
+  #compute(): void {
+    this.#isComputed = true
+    this.#now.fill(0)
+    this.#gained.fill(0)
+    readRights(this.#words, this.#w, this.#now)
+    if (this.#isNew) {
+      this.#had.set(this.#now)
+      return
+    }
     const rights = rightsOf(this.#before)
-    this.#before = undefined
     this.#had.set(rights)
     for (let i = 0; i < rights.length; i++) {
       this.#gained[i] = (this.#now[i] as number) & ~(rights[i] as number)
     }
   }
+}
+
+/** Whether two records know the same of rights, and have the same ids and sets. */
+function hasSameRights(one: Uint32Array, v: number, other: Uint32Array, w: number): boolean {
+  return (
+    (((one[v + KNOWN] as number) ^ (other[w + KNOWN] as number)) & (HAS_IDS | HAS_CAPS)) === 0 &&
+    one[v + UID] === other[w + UID] &&
+    one[v + EUID] === other[w + EUID] &&
+    one[v + SUID] === other[w + SUID] &&
+    one[v + PERMITTED] === other[w + PERMITTED] &&
+    one[v + PERMITTED + 1] === other[w + PERMITTED + 1] &&
+    one[v + EFFECTIVE] === other[w + EFFECTIVE] &&
+    one[v + EFFECTIVE + 1] === other[w + EFFECTIVE + 1]
+  )
 }
 
 function readRights(words: Uint32Array, w: number, into: Int32Array): void {
