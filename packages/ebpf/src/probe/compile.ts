@@ -106,7 +106,7 @@ export function callNumbers({ calls = [] }: Hook, { architecture }: Target): rea
 }
 
 /**
- * Generates the program that goes on to those of all probes with a hook like this one, by the number of the system call.
+ * Generates the program that goes on to those of all probes with such a hook, by the number of the system call.
  *
  * @param first the map that has them
  */

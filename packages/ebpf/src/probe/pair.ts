@@ -1,4 +1,4 @@
-/** What begins at one hook and ends at another in the same thread, as one record: a call with its result and duration. */
+/** What begins at one hook and ends at another in the same thread, as one record: a call, its result and duration. */
 
 import { and } from './arithmetic.js'
 import { currentPidTgid, type Scalar, type Value } from './expr.js'

@@ -22,7 +22,8 @@ export interface SockContext {
 
 /**
  * A socket of the cgroup is created, got a port, or is released by its last closer, in the task that does so. Needs
- * Linux 5.7 (`release`: 5.9), and 6.10 where the kernel preempts tasks (CONFIG_PREEMPT). `currentTask()` is tried from 6.1 on.
+ * Linux 5.7 (`release`: 5.9), and 6.10 where the kernel preempts tasks (CONFIG_PREEMPT). `currentTask()` is tried from
+ * 6.1 on.
  *
  * @param kernel the socket as the kernel has it, such as `struct<Sock>('sock')`: missing before Linux 6.2
  */

@@ -3,8 +3,8 @@ import type { ArgumentType, Hook } from './hook.js'
 import type { HookType } from './type.js'
 
 /**
- * A walk through all objects of a sort: `task`, `task_file`, `tcp`, and whatever `bpf_iter_…` functions the kernel has.
- * The probe runs for each of them, and `ProbeSession.iterate` starts the walk and hands out the records. Arguments are
+ * A walk through all objects of a sort: `task`, `task_file`, `tcp`, and whatever `bpf_iter_…` functions the kernel
+ * has. The probe runs for each of them, and `ProbeSession.iterate` starts the walk and hands out the records. Arguments are
  * those of that function behind the first one, which is about the walk. Needs Linux 5.8 (the sorts: see there), and
  * 6.10 where the kernel preempts tasks (CONFIG_PREEMPT).
  */
