@@ -15,6 +15,7 @@ import {
   type Hook,
   HOOK_TYPES,
   type HookKind,
+  type HookType,
   int,
   iterator,
   kprobe,
@@ -65,8 +66,10 @@ function placesOf(kind: HookKind): string[] {
 }
 
 /** Programs that may be preempted need what came with 6.10. */
-function sinceHere(kind: HookKind, place: string): string {
-  const { minKernel, places, preemption } = HOOK_TYPES[kind]
+function sinceHere(kind: HookKind, place: string, flavor: Flavor): string {
+  const { minKernel, places, preemption, calls } = HOOK_TYPES[kind] as HookType
+  // Whether a call is one of 32 bits is asked of the current task, through BTF.
+  if (calls !== undefined && flavor === 'direct') return '5.11'
   const since = places?.[place]?.minKernel ?? minKernel[architecture]
   if (preemption === 'always' && kernelPreempts()) return '6.10'
   // A session needs a ring.
@@ -79,7 +82,7 @@ for (const [kind, hooks] of Object.entries(HOOKS) as [HookKind, readonly Hook[]]
   )
   for (const flavor of flavors) {
     for (const hook of hooks) {
-      kernelTest(`${kind} ${hook.target} attaches (${flavor})`, sinceHere(kind, hook.target), (t) => {
+      kernelTest(`${kind} ${hook.target} attaches (${flavor})`, sinceHere(kind, hook.target, flavor), (t) => {
         const excuse = hookFeatures(kind)
           .map((name) => excuseFor(probeFeature(name)))
           .find((reason) => reason !== 'none needed')
