@@ -125,7 +125,7 @@ export async function print(text: string): Promise<void> {
 }
 
 /**
- * The stream that events go to: standard output, or the file that was asked for, which is opened at once; a FIFO when
+ * The stream that events go to: standard output, or the file of `--output`, which is opened at once; a FIFO when
  * somebody reads it.
  *
  * @returns undefined when `signal` was aborted before somebody read a FIFO

@@ -1,4 +1,4 @@
-/** Options of the library as options of the command: their declarations say how a command line gives them. */
+/** Options of the library as options of the command: their declarations have the names and arguments. */
 
 import type { CommandForm, CommandGroup, OptionSpec, OptionSpecs } from 'quark-telemetry'
 import type { Option } from './option.js'

@@ -5,7 +5,7 @@ import { defaultSettings, type Settings } from './settings.js'
 
 export { UsageError }
 
-/** What a command line asks for. */
+/** A parsed command line. */
 export type Invocation =
   | { readonly show: 'help' | 'version' }
   | { readonly show: 'events'; readonly settings: Settings }

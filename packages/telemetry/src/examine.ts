@@ -36,7 +36,7 @@ export async function examineFor(catalogue: Catalogue, options: ExamineOptions):
   return judge(readings)
 }
 
-/** All facts that can be asked for, and which of them are asked for only by an option. */
+/** All facts, and which of them are learnt only with an option. */
 function readFacts(catalogue: Catalogue): FactReading[] {
   const flags = catalogue.kinds.flatMap(({ options }) =>
     Object.entries(options).filter(([, { type }]) => type === 'flag'),

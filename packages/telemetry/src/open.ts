@@ -44,7 +44,7 @@ export interface Parts {
   readonly signal: AbortSignal | undefined
   /** Backends that were tried before the one that works. */
   readonly failures: readonly BackendFailure[]
-  /** What is missing whatever the backend. */
+  /** What is missing with every backend. */
   readonly absent?: readonly MissingFact[]
 }
 

@@ -61,8 +61,8 @@ export function doctorHelp(columns: number): string {
     {
       usage: ['quark-mon doctor [option ...]'],
       summary:
-        'Tries every hook and backend on this machine, and says what a default run would miss, why, and what to do ' +
-        'about it. Exits 0 when nothing would be missing, 1 when something would, and 2 on an error.',
+        'Tries every hook and backend on this machine, and reports what a default run would miss, why, and what to ' +
+        'do about it. Exits 0 when nothing would be missing, 1 when something would, and 2 on an error.',
       groups: [doctorOptions],
     },
     columns,

@@ -20,7 +20,7 @@ const MAX_FILE_SIZE_BYTES = 16 * 1024 * 1024
 
 /**
  * Users and groups by their ids. Files that change are read again; while one is missing, the names it had are
- * kept. Name services (LDAP, SSSD and others) are not asked.
+ * kept. Name services (LDAP, SSSD and others) are not queried.
  */
 export class UserNames {
   readonly #users: NameFile

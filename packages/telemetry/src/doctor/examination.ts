@@ -29,7 +29,7 @@ export interface Finding {
   readonly fix?: string
 }
 
-/** What came of opening a backend alone. */
+/** The result of opening one backend alone. */
 export interface BackendTrial {
   readonly backend: string
   readonly outcome: 'works' | 'fails' | 'notTried'

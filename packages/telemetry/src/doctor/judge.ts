@@ -52,7 +52,7 @@ function judgeTrial(
   return { ...finding, verdict: trial === chosen ? 'problem' : 'absent', found, details }
 }
 
-/** Most of what stands in a backend's way has a finding of its own, which says what to do; lockdown shows here first. */
+/** Adds what to do if lockdown prevents a backend. Other causes have findings of their own, with what to do. */
 function withFix(finding: Finding, { missing, reason }: BackendTrial, { lockdown }: Readings): Finding {
   const reasons = [reason ?? '', ...missing.map(({ reason }) => reason)]
   const isLocked = lockdown === 'confidentiality' && reasons.some((text) => text.includes('lockdown'))

@@ -25,7 +25,7 @@ export const NAMESPACES = ['pid', 'user', 'cgroup', 'time'] as const
 /** The parts of a fact that depend on the machine. */
 export interface FactReading {
   readonly fact: string
-  /** Learnt only when asked for. */
+  /** Learnt only if an option asks for it. */
   readonly isOptional: boolean
   /** The hooks of each way to learn it through programs; none for a way that needs no hooks. */
   readonly ways: readonly (readonly HookKind[])[]

@@ -14,11 +14,11 @@ export interface RawRecord {
   readonly childCount: number
   /** Whether a record of that name has joined this one. */
   has(name: string): boolean
-  /** A field of the record, decoded as it is asked for; undefined if the record has no such field. */
+  /** A field of the record, decoded when it is read; undefined if the record has no such field. */
   field(name: string): unknown
 }
 
-/** A record with its fields by name; each is decoded when it is asked for. */
+/** A record with its fields by name; each is decoded when it is read. */
 export interface FieldedRecord<F = Readonly<Record<string, unknown>>> extends RawRecord {
   readonly fields: F
 }

@@ -77,7 +77,7 @@ export interface FieldSpec<T> {
    * 50 ns more: too much for an object that has tens of members and is in every event.
    */
   readonly read?: Rule<T, unknown>
-  /** What it means, as the docs and the schema say it. */
+  /** What it means: text for the docs and the schema. */
   readonly doc: string
   /** Of numbers. */
   readonly unit?: 'bytes' | 'ns'
@@ -176,7 +176,7 @@ export interface EcsEventSpec<E> {
   readonly rows?: readonly EcsEventRow[]
 }
 
-/** What the docs say of an event's action and type. */
+/** A row of the docs about an event's action and type. */
 export interface EcsEventRow {
   readonly what: string
   readonly action: string
@@ -186,7 +186,7 @@ export interface EcsEventRow {
 /** One event. */
 export interface EventSpec<E extends BaseEvent = BaseEvent> {
   readonly kind: E['kind']
-  /** What happened, as the docs say it. */
+  /** What happened: text for the docs. */
   readonly doc: string
   /** The pid that the event is about; 0 for none. */
   readonly subject: Rule<E, number>
@@ -209,7 +209,7 @@ export interface EventTextSpec<E> {
 /** The event that a spec declares. */
 export type EventOf<S> = S extends { readonly subject: Rule<infer E, number> } ? E : never
 
-/** A field of whatever object, with its name. */
+/** A field of any object, with its name. */
 export type NamedField = readonly [name: string, field: FieldSpec<object>]
 
 /** All fields of an event or object in the order of JSON. */

@@ -45,7 +45,7 @@ export interface TableContext<T = Settings> {
  */
 export type Apply = (group: RecordGroup, tables: Tables) => BaseEvent | undefined
 
-/** One type of record. Its layout says how a record is validated; a field named `pid` says whose it is. */
+/** One type of record. By its layout a record is validated; a field named `pid` is the process that it is about. */
 export interface RecordType extends ShapedType {
   /** For aggregation it counts as the record of that name; the default is its own. */
   readonly column?: string

@@ -10,7 +10,7 @@ export type BackendName = 'ebpf' | 'kprobe' | 'audit' | 'procConnector'
 export const BACKEND_NAMES: readonly BackendName[] = ['ebpf', 'kprobe', 'audit', 'procConnector']
 
 /**
- * What is tried when no backend is asked for, in this order. Not audit: it changes settings of the whole machine,
+ * The backends that are tried by default, in this order. Not audit: it changes settings of the whole machine,
  * which is for its owner to decide.
  */
 export const DEFAULT_BACKENDS: readonly BackendName[] = ['ebpf', 'kprobe', 'procConnector']

@@ -9,7 +9,7 @@ export type OptionSpec = FlagSpec | NumberSpec | PathSpec | ChoiceSpec | ListSpe
 /** Options by name. */
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>
 
-/** What every option may say of itself. */
+/** Properties that every option may have. */
 export interface SpecBase {
   /** It changes which events are made of the same records: a recording keeps it, and a replay may override it. */
   readonly isRecorded?: boolean

@@ -95,7 +95,7 @@ export class RecordBuffer implements HeldRecords {
 
   /**
    * What `insert` takes for a key of several words, which are at `w + at[0]` and so on: the record has to be inserted
-   * before another one is asked for.
+   * before the next call.
    */
   wideKey(space: number, words: Uint32Array, w: number, at: readonly number[]): number {
     const index = this.#lastOf[space]

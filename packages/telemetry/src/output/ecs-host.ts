@@ -1,6 +1,6 @@
 import { obj, str, strs } from './fragments.js'
 
-/** What ECS says about the machine; unknown members are undefined, unknown addresses an empty list. */
+/** The machine, for ECS; unknown members are undefined, unknown addresses an empty list. */
 export interface EcsHost {
   readonly hostname: string | undefined
   /** From machine-id(5). */

@@ -2,7 +2,7 @@ import type { Names } from './steps.js'
 
 const NO_ID = -1
 
-/** Names of users and groups within one document: most of its ids are the same, and each is asked for once in a row. */
+/** Names of users and groups within one document. Remembers the last of each, as most ids in it are the same. */
 export class DocumentNames implements Names {
   readonly #ask: Names
   #uid = NO_ID

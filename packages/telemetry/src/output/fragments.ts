@@ -61,7 +61,7 @@ export function time(key: string, timeNs: bigint | undefined): string {
 }
 
 /**
- * A JSON string. Beyond what JSON asks for, all control characters, line separators and marks of reading
+ * A JSON string. Beyond what JSON requires, all control characters, line separators and marks of reading
  * direction are escaped, so that showing the line on a terminal is harmless; half a surrogate pair, which
  * UTF-8 cannot hold, becomes U+FFFD.
  */

@@ -48,7 +48,7 @@ export class Clock {
     return this.#bootEpochNs
   }
 
-  /** Takes the offset anew, for times asked for from now on: a wall clock that was set is followed then. */
+  /** Reads the offset again, for later times: from then on they follow a wall clock that was set. */
   refresh(): void {
     this.#bootEpochNs = offsetNs(this.#read)
   }

@@ -33,7 +33,7 @@ export interface QuarkStats {
   readonly truncatedArgv: number
   readonly truncatedEnv: number
   readonly truncatedPaths: number
-  /** Records, and whatever else, that a recording has and this version does not know, by name. */
+  /** Records and other parts of a recording that this version does not know, by name. */
   readonly skipped: Readonly<Record<string, number>>
   /** Counters of the tables of other kinds, by kind. */
   readonly tables: Readonly<Record<string, Readonly<Record<string, number>>>>

@@ -211,7 +211,7 @@ export class CgroupNames implements KindTable, CgroupPaths {
 
 /** The hierarchy that ids and names belong to. */
 export interface NamesSource {
-  /** Undefined in a recording that does not say it: then all records are taken to be of the one hierarchy. */
+  /** Undefined in recordings without it: then all records are taken to be of one hierarchy. */
   readonly hierarchyId: number | undefined
   /** Paths are from the root of a cgroup namespace. */
   readonly isFromNamespace: boolean

@@ -24,7 +24,7 @@ const CORE_DUMPED = 0x80
 
 const idBytes = Buffer.alloc(12)
 
-/** What a process used, summed up when it is asked for. Immutable. */
+/** What a process used, summed up when it is read. Immutable. */
 export interface UsageSource {
   readonly usage: ProcessUsage
 }

@@ -5,7 +5,7 @@
 export interface Process {
   /** The kernel's tgid, in the initial pid namespace. */
   readonly pid: number
-  /** Neither its fork nor an exec of it was seen, and it was not found in /proc: only what its events say is known. */
+  /** Neither its fork nor an exec of it was seen, and it was not found in /proc: only what its events have is known. */
   readonly unseen: boolean
   /** Epoch ns. Exact when the fork or exec was seen; from /proc it is cut to clock ticks (10 ms). */
   readonly startTimeNs: bigint | undefined

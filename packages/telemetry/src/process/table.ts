@@ -91,7 +91,7 @@ export class ProcessTable implements KindTable {
     const pids = [...this.#entries.keys(), ...this.#packed.pids()].sort((a, b) => a - b)
     for (const pid of pids) {
       const number = this.#packed.get(pid)
-      // Those that are packed stay so: whoever asks for all of them mostly asks once.
+      // Packed processes stay packed: mostly all of them are read only once.
       const entry = number === NOWHERE ? this.lookup(pid) : this.#ended.unpack(number)
       if (entry !== undefined) yield entry
     }

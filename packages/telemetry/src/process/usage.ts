@@ -11,7 +11,7 @@ export interface UsageCounts {
   readonly writeBytes: bigint
 }
 
-/** A process's usage, summed up when it is asked for. Immutable. */
+/** A process's usage, summed up when it is read. Immutable. */
 export class UsageSum implements UsageSource {
   readonly #counts: readonly UsageCounts[]
   readonly #pageSizeBytes: number

@@ -22,7 +22,7 @@ interface Described {
   }
 }
 
-/** What a recording says of a record type. */
+/** The description of a record type in a recording. */
 export function describeType(kind: string, { name, layout, isOwn }: Described): RecordedType {
   return {
     kind,

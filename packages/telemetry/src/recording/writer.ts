@@ -57,7 +57,7 @@ export class RecordingWriter implements Disposable {
     this.#records.push(copy)
   }
 
-  /** The records since the last step were inserted, and the pipeline was asked for what is due at `nowNs`. */
+  /** Ends a step: its records were inserted, and the events that are due at `nowNs` delivered. */
   step(nowNs: number): void {
     this.#recordFrame(FRAME_STEP, nowNs)
   }

@@ -23,7 +23,7 @@ function foreignBtf(): Uint8Array {
   return Buffer.concat([header, types, strings])
 }
 
-/** Contents by what is wrong with them, and how the error says so. */
+/** Broken contents, by what is wrong with them, and the message of the error. */
 export function brokenBtf(): { name: string; contents: string | Uint8Array; reason: RegExp }[] {
   const whole = readFileSync('/sys/kernel/btf/vmlinux')
   const types = Buffer.from(whole)

@@ -102,7 +102,7 @@ interface Run {
   readonly pid: number
   readonly events: readonly QuarkEvent[]
   readonly truth: string
-  /** What the script said, line by line: which steps it left out. */
+  /** The script's output, line by line: which steps it left out. */
   readonly said: string
 }
 
@@ -142,7 +142,7 @@ async function runScript(source: EventSource, directory: string): Promise<Run> {
   return { pid: child.pid!, events, truth: readFileSync(truth, 'utf8'), said }
 }
 
-/** Steps that the script must not leave out without saying so. */
+/** Steps that the script left out without reporting it. */
 function missingSteps(truth: string, said: string): string[] {
   const always = [
     'success',
@@ -170,9 +170,9 @@ function missingSteps(truth: string, said: string): string[] {
   ]
 }
 
-/** What a scenario that passed had to say. */
+/** The result of a scenario that passed. */
 export interface ScenarioReport {
-  /** What the script said of steps that it left out, line by line. */
+  /** The script's output about steps that it left out, line by line. */
   readonly said: string
   /** Complaints that were accepted. */
   readonly accepted: readonly string[]
@@ -181,8 +181,8 @@ export interface ScenarioReport {
 }
 
 /**
- * Runs processes of many sorts (scripts/scenario) and compares every event with what the processes themselves
- * said.
+ * Runs processes of many sorts (scripts/scenario) and compares every event with the reports of the processes
+ * themselves.
  *
  * @param accepts which complaints are no failure: what a backend cannot know
  * @param limits what else is special about the backend
@@ -229,8 +229,8 @@ export async function runScenario(
 }
 
 /**
- * How many records the stream said that the kernel skipped: the only loss that a scenario may have, and only where the
- * kernel preempts tracing programs (docs/kernels.md).
+ * How many records the kernel skipped, as reported in the stream: the only loss that a scenario may have, and only
+ * where the kernel preempts tracing programs (docs/kernels.md).
  */
 async function declaredSkips(source: EventSource, events: readonly QuarkEvent[]): Promise<number> {
   const counted = source.stats().lostRecursion

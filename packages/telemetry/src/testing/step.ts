@@ -42,7 +42,7 @@ function reportChain(step: string, pid: number, path: string): void {
   }
 }
 
-/** What a wait status says (wait(2)). */
+/** Decodes a wait status (wait(2)). */
 function endOf(status: number): Pick<Truth, 'exitCode' | 'exitSignal' | 'coreDumped'> {
   const signal = status & 0x7f
   return signal === 0

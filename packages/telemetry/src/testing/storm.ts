@@ -166,7 +166,7 @@ const MAX_POLLS = 500
 /** Counts of what came out of a queue, which was opened with `snapshot`. */
 export class DeliveryTally {
   readonly actions = { fork: 0, exec: 0, exit: 0, idChange: 0, commChange: 0 }
-  /** Records that the stream says were lost. */
+  /** Records that the stream reports as lost. */
   declaredLost = 0
   #snapshots = 0
 
@@ -209,7 +209,7 @@ export class DeliveryTally {
     }
     throw new Error(
       `Cannot account for all records: ${sum(stats.produced)} were produced, ${this.delivered(stats)} delivered, ` +
-        `${stats.buffered} are held, ${lostRecords(stats)} were lost and ${this.declaredLost} said to be`,
+        `${stats.buffered} are held, ${lostRecords(stats)} were lost and ${this.declaredLost} reported as lost`,
     )
   }
 }

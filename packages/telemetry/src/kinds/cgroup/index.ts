@@ -4,7 +4,7 @@ import { applyCgroupMkdir, applyCgroupRename } from './apply.js'
 import { cgroupFacts } from './facts.js'
 import { cgroupMkdirLayout, cgroupRenameLayout } from './records.js'
 
-/** Names of cgroups, by which other kinds say where a process is. It has no events of its own. */
+/** Names of cgroups, which other kinds show of a process. It has no events of its own. */
 export const cgroupKind: Kind<Record<never, never>, readonly []> = {
   name: 'cgroup',
   number: 1,

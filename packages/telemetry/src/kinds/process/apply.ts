@@ -144,7 +144,7 @@ function isEnding(type: number): boolean {
   return type === RECORD_EXIT || type === RECORD_EXIT_USAGE
 }
 
-/** An event has the parent with which it began; later ones have the one that its last record says. */
+/** An event has the parent with which it began; later events have the one in its last record. */
 function keepParent(process: ProcessRecord, ppid: number | undefined): void {
   if (ppid === undefined || process.ppid === ppid) return
   process.laterPpid = process.ppid

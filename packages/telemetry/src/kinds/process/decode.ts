@@ -106,7 +106,7 @@ const FIRST_FACT = forkLayout.at.uid >> 2
 const END_OF_FACTS = forkLayout.at.cgroupId >> 2
 
 /**
- * Whether an exec repeats all that the text of a fork record says, but for the name: then that text, which would be
+ * Whether an exec repeats all of the text of a fork record, except the name: then that text, which would be
  * made for every process, is not needed.
  */
 export function coversFork(exec: RecordPlace, words: Uint32Array, fork: number): boolean {

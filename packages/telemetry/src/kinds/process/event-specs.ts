@@ -140,7 +140,7 @@ const snapshotSpec: EventSpec<SnapshotEvent> = {
   ecs: { action: 'process-snapshot', kind: 'state', category: CATEGORY, type: ['info'], dataset: DATASET },
 }
 
-/** A pid for documents that have no process to say it. */
+/** A pid for documents without a process. */
 const callerPid: FieldSpec<ThreadEvent | ExecFailedEvent> = {
   type: 'pid',
   doc: 'of the process',

@@ -1,4 +1,4 @@
-/** The events that are made of process records; event-specs.ts says what their members mean. */
+/** The events that are made of process records; event-specs.ts explains their members. */
 
 import type { BaseEvent } from '../../event/event.js'
 import { u64Of } from '../../event/time-base.js'
@@ -83,7 +83,7 @@ const LISTS: readonly (readonly ProcessAction[])[] = Array.from({ length: 1 << N
   Object.freeze(NAMES.filter((_name, bit) => (bits & (1 << bit)) !== 0)),
 )
 
-/** A process event; its time is computed when it is asked for. */
+/** A process event; its time is computed when it is read. */
 export class ProcessChange implements ProcessEvent {
   readonly kind = 'process'
   readonly actions: readonly ProcessAction[]

@@ -15,7 +15,7 @@ export const EXEC_SHIFT = shiftOf(execLayout)
 export const ID_CHANGE_SHIFT = shiftOf(idChangeLayout)
 export const SNAPSHOT_SHIFT = shiftOf(snapshotLayout)
 
-/** The identity in a record, read when it is asked for. */
+/** The identity in a record, decoded when it is read. */
 export class RecordIdentity implements Identity {
   readonly #text: string
   readonly #shift: number

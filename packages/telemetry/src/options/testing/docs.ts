@@ -93,7 +93,7 @@ function section(title: string, specs: OptionSpecs, file: string): string {
   return `## ${title}\n\n${head}\n${rows.join('\n')}\n`
 }
 
-/** The comment on an option, without what the columns say too. */
+/** The comment on an option, without what other columns have. */
 function commentOf(name: string, source: string): string {
   const [, comment] = new RegExp(`/\\*\\*((?:(?!\\*/)[^])*)\\*/\\s+${name}: `).exec(source) ?? []
   if (comment === undefined) throw new Error(`The option "${name}" has no comment`)

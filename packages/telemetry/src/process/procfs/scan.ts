@@ -76,7 +76,7 @@ export interface ScrapedProcess {
 }
 
 /**
- * Scrapes one process after the other, in the order of their pids. Each is read when it is asked for, so the time
+ * Scrapes one process after the other, in the order of their pids. Each is read by its call of `next`, so the time
  * before the call of `next` is the earliest that its facts are from. Processes that end meanwhile are left out.
  *
  * @throws {Error} when `procPath` cannot be listed
@@ -107,7 +107,7 @@ export function scrapeProcess(pid: number, options: ScrapeOptions): ScrapedProce
   const status = parseStatus(statusText ?? '')
   // A first thread that has ended has given up what the others still have.
   const alive = stat?.leaderEnded === true ? otherThread(directory, pid) : directory
-  // Errors are slow, so what cannot be there is not asked for.
+  // Errors are slow, so files that cannot be there are not opened.
   const hasMemory = alive !== undefined && stat?.kernelThread !== true
   const root = alive === undefined ? undefined : followLink(`${alive}/root`)
   const exe = hasMemory ? placeOf(alive, 'exe', root?.path) : undefined

@@ -3,7 +3,7 @@ import type { Ids, Process } from '../../../process/process.js'
 import { hostileText, maybe, u32, u64 } from '../../../testing/hostile-text.js'
 import type { ExecFailedEvent, ProcessAction, ProcessEvent, SnapshotEvent, ThreadEvent } from '../events.js'
 
-/** A process of which whatever may be known, pids of relatives being small. */
+/** Any process, with any of its facts unknown; pids of relatives are small. */
 export const anyProcess: fc.Arbitrary<Process> = fc.record({
   pid: u32,
   startTimeNs: maybe(u64),

@@ -1,4 +1,4 @@
-/** What the event of a changed priority says. */
+/** The event of a changed priority. */
 
 import type { BaseEvent } from '../../../event/event.js'
 import type { EventSpec } from '../../../event/spec.js'

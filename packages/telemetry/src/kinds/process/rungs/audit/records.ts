@@ -384,7 +384,7 @@ export class AuditRecords implements Maker<AuditEvent> {
     }
   }
 
-  /** Audit does not say on which CPU a call was made. */
+  /** The CPU and time of a record: audit does not report the CPU of a call. */
   #at(timeNs: bigint): { readonly cpu: number; readonly timeNs: bigint } {
     return { cpu: this.#cpu, timeNs }
   }

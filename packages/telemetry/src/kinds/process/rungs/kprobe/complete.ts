@@ -79,7 +79,7 @@ function wholePath({ path, deleted }: KnownPath, folder: string, link: string): 
   }
 }
 
-/** As many bytes as may be had, when they begin with the known ones and there are as many as the kernel said. */
+/** As many bytes as are allowed, if they begin with the known ones and their number is the one from the kernel. */
 function wholeBytes(
   known: Buffer,
   sizeBytes: unknown,

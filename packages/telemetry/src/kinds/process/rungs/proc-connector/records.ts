@@ -42,7 +42,7 @@ interface Draft {
   readonly tid: number
   /** What its message changed: groups of facts that /proc shows changed, however old the record. */
   readonly changes: number
-  /** Writes the record, but for the facts that a later message says were changed before they were read. */
+  /** Writes the record, except facts that, by a later message, were changed before they were read. */
   readonly write: ((stale: number) => void) | undefined
 }
 
