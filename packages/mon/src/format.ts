@@ -1,7 +1,7 @@
 import { createEcs, jsonOf, type Quark, type QuarkEvent, textOf } from 'quark-telemetry'
 import type { Settings } from './settings.js'
 
-/** What an output may look up about the machine beside the event. */
+/** Names and facts of the machine that an output may look up. */
 export type Lookup = Pick<Quark, 'userName' | 'groupName' | 'host'>
 
 /** The text of one event as the settings want it, with its line end. */

@@ -9,13 +9,13 @@ const INDENT = 26
 const MIN_COLUMNS = 60
 const MAX_COLUMNS = 100
 
-/** What the help text of a command is made of. */
+/** The parts of a command's help text. */
 export interface HelpTable<S> {
   /** Ways to call it, each with its arguments. */
   readonly usage: readonly string[]
   readonly summary: string
   readonly groups: readonly OptionGroup<S>[]
-  /** Said at the end. */
+  /** Text at the end. */
   readonly remark?: string
 }
 

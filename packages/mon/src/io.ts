@@ -11,7 +11,7 @@ import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Settings } from './settings.js'
 
-/** Where a command writes. */
+/** The outputs of a command. */
 export interface Io {
   /** Writes events; resolves when there is room for more, at once when the reader has gone away. */
   readonly write: (text: string) => Promise<void>

@@ -130,7 +130,7 @@ function checkDrop({ backend }: Capabilities): string {
   return backend === 'procConnector' ? withoutProcText() : ''
 }
 
-/** What to do with an open queue; opens the files that it will need. */
+/** Chooses what to do with an open queue, and opens the files that this needs. */
 function prepare(settings: Settings, io: Io): (quark: Quark) => Promise<void> {
   const { bufferGraph } = settings
   if (bufferGraph !== undefined) {

@@ -6,7 +6,7 @@ import { fileName, oneOf, secondsAsMs, wholeNumber } from './values.js'
 /** Options about the form of events: they contradict modes that write none. */
 export const OF_FORMATS = ['text', 'json', 'ecs', 'colour']
 
-/** What to show of what was watched. */
+/** Options about which events are shown. */
 export const watchOptions: readonly Option[] = [
   {
     long: 'ppid',
@@ -30,7 +30,7 @@ export const watchOptions: readonly Option[] = [
   },
 ]
 
-/** Where to write it, and how. */
+/** Options about where and how events are written. */
 export const outputOptions: readonly Option[] = [
   {
     long: 'text',
@@ -88,7 +88,7 @@ export const outputOptions: readonly Option[] = [
   },
 ]
 
-/** Watching the kernel, or something else. */
+/** Options about the source of events. */
 export const sourceOptions: readonly Option[] = [
   {
     long: 'replay',
@@ -105,7 +105,7 @@ export const sourceOptions: readonly Option[] = [
   },
 ]
 
-/** What to do instead of showing events. */
+/** Options that do something else than show events. */
 export const modeOptions: readonly Option[] = [
   {
     long: 'benchmark',
@@ -131,7 +131,7 @@ export const modeOptions: readonly Option[] = [
   },
 ]
 
-/** What every command has. */
+/** Options that every command has. */
 export const lastOptions: readonly Option[] = [
   { long: 'version', short: 'V', help: 'write the version and end', set: () => {} },
   { long: 'help', short: 'h', help: 'write this text and end', set: () => {} },

@@ -1,4 +1,4 @@
-/** What an option's argument was expected to be, when it is not that. The parser adds the option and the value. */
+/** An option's argument is wrong. The message says what is expected; the parser adds the option and the value. */
 export class ValueError extends Error {
   override readonly name = 'ValueError'
 }

@@ -101,7 +101,7 @@ export async function doctor(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Where the words of a finding begin. */
+/** Column where the name of a finding begins. */
 const NAME_COLUMN = 10
 const TEXT_COLUMN = 29
 const MIN_COLUMNS = 72

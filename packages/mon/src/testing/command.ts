@@ -15,7 +15,7 @@ const LIMIT_MS = 60_000 * Number(process.env['TEST_SLOW'] ?? 1)
 /** Most characters that a pattern matches. */
 const LONGEST_MATCH = 1000
 
-/** What a run wrote, and how it ended. */
+/** The output of a run, and how it ended. */
 export interface Run {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null

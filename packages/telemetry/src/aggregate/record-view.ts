@@ -23,7 +23,7 @@ export class RecordView implements FieldedRecord, RecordPlace {
   readonly #shapes: RecordShapes
   /** Objects whose members read from this view, by shape. */
   readonly #fields = new Map<RecordShape, Fields>()
-  /** Those of the record that is shown. */
+  /** The columns that have joined the record that is shown. */
   #joined: JoinedColumns | undefined = undefined
   /** All fields of the record that is shown, decoded when the first that is not a number is read. */
   #decoded: Fields | undefined = undefined

@@ -5,7 +5,7 @@ import type { JoinedColumns } from './joined.js'
 /** A parent's record name, a child's, and when the child joins the parent. */
 export type AggregationRow = readonly [parent: string, child: string, join: Join]
 
-/** What an aggregation table needs to know of a record type. */
+/** The properties of a record type that an aggregation table uses. */
 export interface AggregatedType {
   readonly name: string
   /** Counts as the record of that name. */
@@ -47,7 +47,7 @@ export class AggregationTable {
   readonly #columns: number
   /** By cell: `parent * columns + child`. */
   readonly #state: Uint8Array
-  /** For each cell the columns of which none may have joined. */
+  /** For each cell, the columns that prevent the join once they have joined. */
   readonly #unless: (readonly number[])[]
   readonly #predicates: (JoinPredicate | undefined)[]
   readonly #childless: Uint8Array

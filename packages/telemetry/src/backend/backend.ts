@@ -1,7 +1,7 @@
 import type { RecordSink } from 'quark-ebpf'
 import type { AttachedFact, MissingFact } from '../facts/fact.js'
 
-/** Where records come from. `drain` never blocks; `wait` ends when there may be more. */
+/** A source of records. `drain` never blocks; `wait` ends when there may be more. */
 export interface Backend extends Disposable {
   readonly name: string
   readonly attached: readonly AttachedFact[]

@@ -3,7 +3,7 @@ import type { SourceClock } from '../facts/rungs.js'
 import type { Settings } from '../options/declare.js'
 import type { Sources } from './sources.js'
 
-/** What a backend is opened with. */
+/** The parameters for opening a backend. */
 export interface BackendContext {
   readonly settings: Pick<Settings, 'ringSizeBytes' | 'btf'>
   readonly clock: SourceClock

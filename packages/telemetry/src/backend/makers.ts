@@ -17,7 +17,7 @@ export class Makers<Message> {
     this.#open = [...this.#specs].map((spec) => spec.open(context))
   }
 
-  /** What the makers add to the messages. */
+  /** Facts that the makers add from other sources than the messages. */
   get attached(): AttachedFact[] {
     return [...this.#specs].flatMap(({ adds = [] }) =>
       adds.map(({ what, hook, flavor }) => ({ fact: what, hook, flavor })),

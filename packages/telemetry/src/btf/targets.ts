@@ -8,7 +8,7 @@ export interface BtfTarget {
   readonly alternatives: readonly string[]
 }
 
-/** What older or newer kernels call it. */
+/** Names in older or newer kernels. */
 const ALTERNATIVES: Readonly<Record<string, readonly string[]>> = {
   'task_struct.start_boottime': ['task_struct.real_start_time'],
   'uts_namespace.proc_inum': ['uts_namespace.ns.inum'],

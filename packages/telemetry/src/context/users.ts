@@ -15,7 +15,7 @@ export interface UserNamesOptions {
 /** Shortest time between two checks of the files for changes. */
 const CHECK_INTERVAL_MS = 1_000
 
-/** What is beyond is not read: a machine with more users keeps them elsewhere. */
+/** Larger files are read only up to here: a machine with more users keeps them elsewhere. */
 const MAX_FILE_SIZE_BYTES = 16 * 1024 * 1024
 
 /**

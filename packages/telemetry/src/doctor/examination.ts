@@ -2,7 +2,7 @@
 
 import type { AttachedFact, MissingFact } from '../facts/fact.js'
 
-/** What a finding is about, in the order of a report. */
+/** The topics of findings, in the order of a report. */
 export const TOPICS = ['machine', 'rights', 'namespaces', 'files', 'features', 'backends'] as const
 
 /** One of `TOPICS`. */
@@ -21,7 +21,7 @@ export interface Finding {
   readonly verdict: Verdict
   /** What was found. */
   readonly found: string
-  /** More about it, each to be read by itself. */
+  /** Further lines about it. */
   readonly details?: readonly string[]
   /** What cannot be learnt because of it: facts of `Capabilities`, or words for what else suffers. */
   readonly costs: readonly string[]
@@ -40,7 +40,7 @@ export interface BackendTrial {
   readonly reason?: string
 }
 
-/** What quark can learn on this machine, and what stands in the way. */
+/** What quark can learn on this machine, and what prevents the rest. */
 export interface Examination {
   readonly kernel: string
   readonly architecture: string

@@ -28,13 +28,13 @@ const HOOKED: Readonly<Partial<Record<HookKind, string>>> = {
   kretprobe: 'functions',
 }
 
-/** What facts lose without a part of the machine. */
+/** What is lost of all facts without a part of the machine. */
 function lossesOf({ facts }: Pick<Readings, 'facts'>, part: MachinePart): string[] {
   const losses = facts.flatMap((fact) => fact.losses.filter(({ without }) => without === part))
   return [...new Set(losses.flatMap(({ costs }) => costs))]
 }
 
-/** What is lost in another namespace than the first, and what avoids it in a container. */
+/** What is lost outside the initial namespace of a kind, and how to avoid it in a container. */
 function namespaceRest(kind: (typeof NAMESPACES)[number], readings: Readings): Rest {
   switch (kind) {
     case 'pid': {
@@ -59,7 +59,7 @@ function namespaceRest(kind: (typeof NAMESPACES)[number], readings: Readings): R
 
 const PID_FIX = 'docker run --pid=host …'
 
-/** What to do where lockdown is in the way. */
+/** What to do about lockdown. */
 export const UNLOCK = 'boot without lockdown=confidentiality on the command line of the kernel'
 
 interface Rest {

@@ -5,7 +5,7 @@ import { judgeFeatures } from './judge-features.js'
 import { judgeFiles, judgeMachine, judgeNamespaces, judgeRights, UNLOCK } from './judge-machine.js'
 import type { Readings } from './readings.js'
 
-/** What the readings of a machine mean for a queue that is opened with default options. */
+/** Judges a machine by its readings, for a queue that is opened with default options. */
 export function judge(readings: Readings): Examination {
   const { kernel, architecture, trials } = readings
   const backend = defaultBackend(trials)
@@ -59,7 +59,7 @@ function withFix(finding: Finding, { missing, reason }: BackendTrial, { lockdown
   return isLocked ? { ...finding, fix: UNLOCK } : finding
 }
 
-/** What a default run lacks because it has to go on to another backend. */
+/** What a default run lacks because this backend failed and it uses a later one. */
 function costsOfFailure(
   trial: BackendTrial,
   trials: readonly BackendTrial[],

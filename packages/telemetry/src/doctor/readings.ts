@@ -19,7 +19,7 @@ import { type CgroupHierarchy, findCgroupHierarchy } from '../process/procfs/cgr
 import { hasKernelPids } from '../process/procfs/pids.js'
 import type { BackendTrial } from './examination.js'
 
-/** What the kernel calls the namespaces that matter here. */
+/** The kernel's names of the namespaces that matter here. */
 export const NAMESPACES = ['pid', 'user', 'cgroup', 'time'] as const
 
 /** The parts of a fact that depend on the machine. */
@@ -73,7 +73,7 @@ export interface Readings {
   readonly trials: readonly BackendTrial[]
 }
 
-/** What is tried on a machine. */
+/** The subject of an examination: what is tried, and how a queue is opened. */
 export interface Subject {
   /** BTF file; the running kernel's own when absent. */
   readonly btf: string | undefined

@@ -1,4 +1,4 @@
-/** What all events have. */
+/** Members of all events. */
 export interface BaseEvent {
   readonly kind: string
   /** Epoch ns. */

@@ -2,9 +2,9 @@
 
 import type { FieldsOf, RecordLayout } from 'quark-ebpf/probe'
 
-/** What a predicate sees of a record. Valid only during the call. */
+/** A record as a predicate gets it. Valid only during the call. */
 export interface RawRecord {
-  /** Of its type, or the column of that. */
+  /** Name of its type, or of the column of the type. */
   readonly name: string
   /** 0 for a record of no process. */
   readonly pid: number
@@ -44,7 +44,7 @@ export type JoinRule = Exclude<Join, JoinPredicate> | ((pair: JoinPair) => boole
 /** A parent's record name, a child's, and when the child joins the parent. */
 export type JoinRow = readonly [parent: string, child: string, rule: JoinRule]
 
-/** What the fields of a record type decode to. */
+/** The decoded fields of a record type. */
 type FieldsIn<T> = T extends { readonly layout: RecordLayout<infer F> } ? FieldsOf<F> : never
 
 /**

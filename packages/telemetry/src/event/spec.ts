@@ -79,7 +79,7 @@ export interface FieldSpec<T> {
   readonly read?: Rule<T, unknown>
   /** What it means: text for the docs and the schema. */
   readonly doc: string
-  /** Of numbers. */
+  /** Unit of a number. */
   readonly unit?: 'bytes' | 'ns'
   /** The smallest number; default 0. */
   readonly min?: number
@@ -87,7 +87,7 @@ export interface FieldSpec<T> {
   readonly max?: number
   /** All values of a `word` and of `words`. */
   readonly words?: readonly string[]
-  /** Of an `object`. */
+  /** Spec of an `object`. */
   readonly object?: ObjectSpec
   /** It is never undefined. */
   readonly isAlwaysKnown?: boolean
@@ -144,7 +144,7 @@ export interface RelativeSpec<T = AnyMembers> {
   readonly doc: string
   /** Key in ECS, at the place of the object or in the relative that has this one. */
   readonly key: string
-  /** Its number as the object has it, by which it is shown when nothing else is known; without one there is none. */
+  /** Its number in the object, which is shown if nothing else is known; undefined if there is no such relative. */
   readonly id: Rule<T, number | undefined>
   /** Fields that reach this far are shown. */
   readonly shows: Exclude<Reach, 'self'>
@@ -191,7 +191,7 @@ export interface EventSpec<E extends BaseEvent = BaseEvent> {
   /** The pid that the event is about; 0 for none. */
   readonly subject: Rule<E, number>
   readonly fields: FieldSpecs<E>
-  /** Of the text dump. An event without it is dumped as a star: its fields are not decoded. */
+  /** Form in the text dump. An event without it is dumped as a star: its fields are not decoded. */
   readonly text?: EventTextSpec<E>
   /** Without it the event cannot be written as ECS. */
   readonly ecs?: EcsEventSpec<E>

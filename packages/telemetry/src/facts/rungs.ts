@@ -50,7 +50,7 @@ export interface FunctionHook {
  */
 export type Complete = (fields: Record<string, unknown>, cut: readonly string[]) => readonly string[]
 
-/** A tracepoint that has all of its record by itself. */
+/** A tracepoint whose fields are all that its record needs. */
 export interface TracepointHook {
   readonly category: string
   readonly name: string
@@ -127,7 +127,7 @@ export interface AuditEvent {
   /** Only of system calls. */
   readonly call?: { readonly architecture: AuditArchitecture; readonly number: number }
   readonly pid: number
-  /** Of the SYSCALL record, or of the only one. */
+  /** Fields of the SYSCALL record, or of the only one. */
   readonly fields: AuditRecord['fields']
   readonly records: readonly AuditRecord[]
   /** CLOCK_BOOTTIME, to a step of audit's clock; events of one process keep their order. */
@@ -148,7 +148,7 @@ export interface MakerContext {
   readonly unknownCpu: number
 }
 
-/** Where records are written to. */
+/** Takes records that are made in user space. */
 export interface RecordWriter {
   /** Makes a record; fields that are left out are unknown, tails are cut at `limits`. Without room it is counted as lost. */
   push<F extends Fields>(
@@ -225,7 +225,7 @@ export interface Source {
   close(): void
 }
 
-/** What a rung fills. */
+/** The layouts of the records that a rung fills. */
 export function layoutsOf(rung: Rung): RecordLayout[] {
   switch (rung.by) {
     case 'ebpf':

@@ -13,7 +13,7 @@ export interface Catalogue<S extends OptionSpecs = OptionSpecs> {
   readonly recordTypes: readonly RecordType[]
   /** The options of every queue, and those of all kinds. */
   readonly options: S
-  /** Those of all kinds, and quark's own. */
+  /** The events of all kinds, and quark's own. */
   readonly events: readonly EventSpec[]
   readonly factLabels: Readonly<Record<string, string>>
   readonly limits: readonly TableLimit[]

@@ -15,16 +15,16 @@ export const kinds: readonly [typeof processKind, typeof cgroupKind] = [processK
 
 type Specs = SpecsOf<typeof kinds>
 
-/** What `Quark` knows. */
+/** The catalogue of `Quark`. */
 export const catalogue: Catalogue<Specs> = catalogueOf(kinds)
 
-/** What `Quark.open` takes. Every member has a default, and an empty object is the usual call. */
+/** The options of `Quark.open`. Every member has a default, and an empty object is the usual call. */
 export interface QuarkOptions extends OptionsOf<Specs> {}
 
-/** What `Quark.replay` takes. Options that are left out are those of the recorded queue. */
+/** The options of `Quark.replay`. Options that are left out are those of the recorded queue. */
 export interface ReplayOptions extends Pick<QuarkOptions, RecordedNames<Specs> | 'signal'> {}
 
-/** What `Quark` delivers: the events of all kinds, losses, and in bypass mode raw records. */
+/** The events that `Quark` delivers: those of all kinds, losses, and in bypass mode raw records. */
 export type QuarkEvent = EventOf<NonNullable<(typeof kinds)[number]['events']>[number]> | LostEvent | RawEvent
 
 /** Options with every default filled in. */
@@ -33,7 +33,7 @@ export type QuarkSettings = SettingsOf<Specs>
 /** Every option as it is declared: type, default, range, and how the command gives it. */
 export const OPTIONS: Specs = catalogue.options
 
-/** What a sentence calls the facts of `Capabilities`, by name; other facts are called by their names. */
+/** Names for facts of `Capabilities` in sentences; other facts are called by their own names. */
 export const FACT_LABELS = catalogue.factLabels
 
 /** Counters of what limits dropped, with the options that set them. */

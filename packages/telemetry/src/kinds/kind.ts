@@ -29,7 +29,7 @@ export interface Tables {
   table<T extends KindTable>(kind: string): T
 }
 
-/** What a kind makes its table of. */
+/** The parameters for making a kind's table. */
 export interface TableContext<T = Settings> {
   readonly settings: T
   readonly timeBase: TimeBase
@@ -82,7 +82,7 @@ export interface Kind<
   readonly ringShare?: number
   /** Its options; may be empty. */
   readonly options: S
-  /** What to learn from the kernel, in the order in which it is to be attached. */
+  /** The facts to learn, in the order in which they are to be attached. */
   facts(surroundings: Surroundings<T>): Fact[]
   /** Records of what existed before the queue was opened. Each has memory of its own. */
   scan?(surroundings: Surroundings<T>, clock: SourceClock): Iterable<Uint8Array>
@@ -94,7 +94,7 @@ export interface Kind<
     readonly default: readonly JoinRow[]
     readonly minimal: readonly JoinRow[]
   }
-  /** What a sentence calls its facts, by name; other facts are called by their names. */
+  /** Names for its facts in sentences; other facts are called by their own names. */
   readonly factLabels?: Readonly<Record<string, string>>
   /** Counters of what the limits of its options drop. */
   readonly limits?: readonly LimitCounter[]

@@ -28,7 +28,7 @@ const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as [
   Uint32Array,
 ]
 
-/** The checksum of some bytes, as a u32; of more of them when it goes on from that of the ones before. */
+/** The checksum of some bytes, as a u32; `before` is that of the bytes before them. */
 export function crc32(bytes: Uint8Array, before = 0): number {
   let crc = ~before
   let at = 0

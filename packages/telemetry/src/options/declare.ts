@@ -3,7 +3,7 @@
 import { AggregationTable } from '../aggregate/table.js'
 import type { OptionsOf, OptionSpecs, SettingsOf } from './spec.js'
 
-/** Where records can come from. */
+/** Names of backends. */
 export type BackendName = 'ebpf' | 'kprobe' | 'audit' | 'procConnector'
 
 /** All backend names, the best first. */

@@ -31,7 +31,7 @@ const SIBLING_COLOURS = [
   'wheat',
 ] as const
 
-/** What a graph needs to know of the types of records. */
+/** Colours of the types of records. */
 export interface RecordColours {
   readonly recordTypes: readonly { readonly name: string; readonly colour?: string }[]
 }

@@ -1,6 +1,6 @@
 import type { EventSpec } from '../event/spec.js'
 
-/** What a writer needs to know of a catalogue. */
+/** The parts of a catalogue that writers use. */
 export interface Declarations {
   readonly events: readonly EventSpec[]
 }

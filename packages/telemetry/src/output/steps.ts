@@ -31,7 +31,7 @@ export const USER = 16
 export const USER_NAME = 17
 export const GROUP_OF_USERS = 18
 export const GROUP_NAME = 19
-/** Those of the text dump. */
+/** Forms of the text dump. */
 export const SAFE = 20
 export const LIST = 21
 export const SHORT_HEX = 22

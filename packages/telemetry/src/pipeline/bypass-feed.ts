@@ -57,7 +57,7 @@ export class BypassFeed implements Feed, RecordSink {
     return this.#isBacklogged
   }
 
-  /** Records handed over. */
+  /** Records delivered. */
   get delivered(): number {
     return this.#delivered
   }

@@ -10,7 +10,7 @@ export const HAS_CAPS = 1 << 3
 export const HAS_TTY = 1 << 4
 export const HAS_NAMESPACES = 1 << 5
 export const HAS_COMM = 1 << 6
-/** Of an exit record: how the process ended. */
+/** Bit of an exit record: how the process ended is known. */
 export const HAS_ENDING = 1 << 7
 /** Everything that an identity can have. */
 export const HAS_IDENTITY = (1 << 7) - 1

@@ -1,4 +1,4 @@
-/** What the members of a process mean, for all kinds whose events have one. */
+/** The declaration of a process, for all kinds whose events have one. */
 
 import type { ObjectSpec } from '../event/spec.js'
 import type { Process } from './process.js'

@@ -1,6 +1,6 @@
 /** Bytes of a recording, wherever they are. */
 export interface ByteSource {
-  /** What errors call it: a path. */
+  /** Its name in errors: a path. */
   readonly name: string
   /**
    * The bytes from `offset` on, in memory that is the caller's: `length` of them, or as many as there are; undefined

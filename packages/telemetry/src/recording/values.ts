@@ -28,7 +28,7 @@ export function firstHeaderOf(value: unknown): RecordingHeader | undefined {
   return { ...(value as unknown as RecordingHeader), types: types as RecordedType[], optionKinds: {} }
 }
 
-/** What headers of all versions have. */
+/** Checks the members that headers of all versions have. */
 function isHead(value: unknown): value is Members {
   return (
     isObject(value) &&

@@ -67,7 +67,7 @@ export class RecordingWriter implements Disposable {
     this.#recordFrame(FRAME_SNAPSHOT, nowNs)
   }
 
-  /** What the table of a kind has learnt from elsewhere than from records. */
+  /** Writes what the table of a kind learnt from other sources than records. */
   table(kind: string, value: unknown): void {
     this.#json(FRAME_TABLE, { kind, value })
   }

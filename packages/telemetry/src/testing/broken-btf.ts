@@ -1,4 +1,4 @@
-/** Files that are given as the BTF of this kernel and are none. */
+/** Broken files to give as the BTF of this kernel. */
 
 import { readFileSync } from 'node:fs'
 

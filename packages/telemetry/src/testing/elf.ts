@@ -172,7 +172,7 @@ function sequence(image: Image, count: number, cloneFlags: number, child: readon
   ])
 }
 
-/** What a program that makes processes does. */
+/** Parameters of a program that makes processes. */
 export interface StormShape {
   /** How many processes; at least 1. */
   readonly count: number

@@ -6,7 +6,7 @@ import koffi from 'koffi'
 /** Bytes of a string or path without the final NUL; text is taken as UTF-8. */
 export type Bytes = string | Uint8Array
 
-/** What execve(2) takes. */
+/** The arguments of execve(2) beside the path. */
 export interface Image {
   readonly argv: readonly Bytes[]
   readonly env: readonly Bytes[]

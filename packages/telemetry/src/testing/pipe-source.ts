@@ -52,7 +52,7 @@ export class PipeSource implements Source {
 /** A pipe, and the rung that reads it. */
 export class TestPipe {
   readonly rung: SourceRung
-  /** Those that were opened. */
+  /** The sources that were opened. */
   readonly sources: PipeSource[] = []
   readonly #fd: number
 

@@ -25,7 +25,7 @@ export type StormSort = 'fork' | 'exec' | 'script' | 'crowd'
 /** A storm that is under way. */
 export interface Storm {
   readonly sort: StormSort
-  /** The process that makes the others; it is none of them. */
+  /** The process that makes the others; it is not counted among them. */
   readonly pid: number
   /** Every process that it made, when it has ended. */
   readonly ended: Promise<Ended[]>
@@ -77,7 +77,7 @@ export function startReporting(
   return { sort, pid: child.pid!, ended }
 }
 
-/** What was delivered of a storm's processes. Memory does not grow with events but with processes. */
+/** Tallies the delivered events of a storm's processes. Memory grows with processes, not with events. */
 export class StormTally {
   readonly actions = new Map<ProcessAction, number>()
   /** Pids, one per exit. */

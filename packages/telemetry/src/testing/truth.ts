@@ -48,7 +48,7 @@ export interface SeenProcess {
   readonly events: ProcessEvent[]
 }
 
-/** What the queue can report. */
+/** Limits of what the queue can report. */
 export interface Limits {
   /** It was opened with this. */
   readonly maxArgvBytes: number
@@ -110,7 +110,7 @@ export function descendants(seen: readonly SeenProcess[], pid: number): SeenProc
   })
 }
 
-/** What is wrong with the life of a process that was made and ended while events were collected. */
+/** Errors in the life of a process that began and ended while events were collected. */
 export function lifeComplaints(seen: SeenProcess): string[] {
   const actions = actionsOf(seen)
   const once = (action: ProcessAction): boolean => actions.filter((one) => one === action).length === 1

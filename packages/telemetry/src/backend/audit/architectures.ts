@@ -8,7 +8,7 @@ const NUMBERS: Readonly<Record<AuditArchitecture, number>> = {
   aarch64: 0xc000_00b7,
 }
 
-/** What programs of this machine may be made for, the usual one first. */
+/** The architectures of programs that run on this machine, the usual one first. */
 export function auditArchitectures(
   arch: string = process.arch,
 ): readonly { readonly architecture: AuditArchitecture; readonly arch: number }[] {

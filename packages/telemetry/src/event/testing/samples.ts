@@ -28,5 +28,5 @@ const anyLoss: fc.Arbitrary<LostEvent> = fc.record({
   process: fc.constant(undefined),
 })
 
-/** Of the events that are of no kind. */
+/** Samples of the events that are of no kind. */
 export const samples: Samples = { golden: [LOSS, EVICTION], any: anyLoss }

@@ -1,4 +1,4 @@
-/** What records of cgroups mean: names for the ids in other records. */
+/** Applies records of cgroups: they name the ids in other records. */
 
 import { TAIL_LENGTH_MASK, TAIL_TRUNCATED } from 'quark-ebpf/probe'
 import type { RecordGroup } from '../../event/raw.js'

@@ -1,4 +1,4 @@
-/** What fills the records of cgroups in the kernel. */
+/** Probes that fill the records of cgroups in the kernel. */
 
 import { cstring, inTask, kernelString, probe, struct, tracepoint } from 'quark-ebpf/probe'
 import { cgroupMkdirLayout, cgroupRenameLayout } from './records.js'

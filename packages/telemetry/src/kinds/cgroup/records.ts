@@ -1,4 +1,4 @@
-/** What a record of a cgroup holds. */
+/** Layouts of cgroup records. */
 
 import { record, stringTail, u32, u64 } from 'quark-ebpf/probe'
 

@@ -130,7 +130,7 @@ function hasSameFacts(words: Uint32Array, w: number, others: Uint32Array, other:
   return true
 }
 
-/** What is left of a fork record whose text is not needed. */
+/** Reads the rest of a fork record whose text is not needed. */
 export function readCoveredFork(
   process: ProcessRecord,
   { words, bytes, offsetBytes }: RecordPlace,
@@ -252,7 +252,7 @@ export function readEnding(process: ProcessRecord, { words, bytes, offsetBytes }
   process.exitEpochNs = process.timeBase.bootEpochNs
 }
 
-/** What a process used, from an exit record that has it. */
+/** Reads what a process used, from an exit record that has it. */
 export function readUsage(process: ProcessRecord, { bytes, offsetBytes }: RecordPlace): void {
   const { at } = exitUsageLayout
   const u64 = (field: keyof typeof at): bigint => bytes.readBigUInt64LE(offsetBytes + at[field])

@@ -1,4 +1,4 @@
-/** What the events of processes mean. */
+/** Declarations of the events of processes. */
 
 import type { EventSpec, FieldSpec, ObjectSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'

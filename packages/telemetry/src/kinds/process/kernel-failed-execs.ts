@@ -1,4 +1,4 @@
-/** What the kernel reports about execs that failed. */
+/** The probe of execs that failed. */
 
 import { add, callArgument, currentTask, isCall, mul, ne, probe, sysExit, userString } from 'quark-ebpf/probe'
 import { startBootNs } from './kernel.js'

@@ -1,4 +1,4 @@
-/** What the kernel reports about changes of user, group and session ids. */
+/** Probes of changes of user, group and session ids. */
 
 import {
   inTask,

@@ -66,7 +66,7 @@ function known(bit: number, ...values: Value[]): Scalar {
   return shiftLeft(resolves(...values), Math.log2(bit))
 }
 
-/** What the probes depend on. */
+/** Settings that the probes depend on. */
 export interface ProcessProbeSettings {
   /** Most bytes of argv that are captured; 0 for none. */
   readonly maxArgvBytes: number

@@ -85,7 +85,7 @@ export function readLink(path: string): string | undefined {
   }
 }
 
-/** What two names of one file have in common. */
+/** Identifies a file, whatever its name. */
 export interface FileIdentity {
   readonly device: bigint
   readonly inode: bigint

@@ -66,7 +66,7 @@ export interface ScrapedProcess {
   readonly root: Uint8Array | undefined
   /** The memory that argv was in, NUL-terminated strings unless the process wrote other text there; cut at the limit. */
   readonly argv: Uint8Array | undefined
-  /** What `argv` would be without a limit. */
+  /** Size of `argv` without a limit. */
   readonly argvSizeBytes: number | undefined
   /** NUL-terminated `NAME=value` strings, as they were at exec; cut at the limit. */
   readonly env: Uint8Array | undefined
@@ -220,7 +220,7 @@ function namespaceOf(directory: string | undefined, name: string): number | unde
   return parseNamespace(readLink(`${directory}/ns/${name}`) ?? '')
 }
 
-/** What the kernel puts behind the name of a removed v2 cgroup, in which only zombies can be, and of a removed file. */
+/** The kernel's mark behind the name of a removed file, and of a removed v2 cgroup, in which only zombies can be. */
 const DELETED = ' (deleted)'
 
 function cgroupOf(directory: string, options: ScrapeOptions, zombie: boolean): string | undefined {

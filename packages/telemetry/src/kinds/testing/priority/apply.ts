@@ -1,4 +1,4 @@
-/** What records of priorities mean. */
+/** Applies records of priorities. */
 
 import type { RecordGroup } from '../../../event/raw.js'
 import { stringTail, textOf } from '../../../event/record-text.js'
@@ -40,7 +40,7 @@ function textIn(group: RecordGroup): string | undefined {
   return stringTail(textOf(group), noteLayout.fixedSizeBytes, descriptor)
 }
 
-/** A note that belongs to no priority is none of ours. */
+/** A note without a priority is ignored. */
 export function applyNote(): undefined {}
 
 /** A priority was there already. */

@@ -1,4 +1,4 @@
-/** What is to be learnt about priorities, and the ways to learn it. */
+/** Facts about priorities, and their rungs. */
 
 import { callArgument, currentTask, eq, probe, type Scalar, sysExit } from 'quark-ebpf/probe'
 import type { Fact } from '../../../facts/fact.js'

@@ -1,6 +1,6 @@
 import type { OptionSpecs, SettingsOf } from '../../../options/spec.js'
 
-/** What can be chosen about priorities. */
+/** Options about priorities. */
 export const priorityOptions = {
   /** Also changes of priorities. Default false. */
   priorities: {

@@ -1,4 +1,4 @@
-/** What is known of a priority, whoever fills it. */
+/** Layouts of priority records. */
 
 import { record, s32, stringTail, u32 } from 'quark-ebpf/probe'
 
