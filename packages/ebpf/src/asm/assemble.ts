@@ -72,8 +72,8 @@ interface Slot {
 
 /**
  * Writes eBPF instructions one after the other; every method but `assemble`, `aside`, `uniqueLabel` and `length`
- * adds to the end and returns the assembler. Mistakes are reported by `assemble`. Subprograms follow the main program,
- * each beginning at the label that `callFunction` or `loadFunction` names.
+ * appends and returns the assembler. `assemble` reports mistakes. Subprograms follow the main program, each beginning
+ * at the label that `callFunction` or `loadFunction` names.
  */
 export class Assembler {
   readonly #slots: Slot[] = []
@@ -265,16 +265,16 @@ export class Assembler {
   }
 
   /**
-   * Keeps code for later: `emitAsides` writes it, beginning at `label`. A program that has not run for a while has been
-   * forgotten by the CPU's branch predictor, which then expects that no conditional jump is taken: what mostly happens
-   * should go straight on, and the rest lie aside.
+   * Keeps code for later: `emitAsides` writes it, beginning at `label`. For a program that has not run for a while, the
+   * CPU's branch predictor expects that no conditional jump is taken: the common case should fall through, and the rest
+   * be kept aside.
    */
   aside(label: string, emit: () => void): this {
     this.#asides.push({ label, emit })
     return this
   }
 
-  /** Writes what was laid aside; to be called behind the `exit` of each function. */
+  /** Writes the code that `aside` kept; call it after the `exit` of each function. */
   emitAsides(): this {
     for (let aside = this.#asides.shift(); aside !== undefined; aside = this.#asides.shift()) {
       this.label(aside.label)
@@ -339,7 +339,7 @@ export class Assembler {
   }
 }
 
-/** A distance that the verifier would refuse. */
+/** The problem of a shift whose distance the verifier would refuse. */
 function shiftProblem(op: AluOp, imm: number, bits: number): Omit<Slot, 'ins'> {
   const isShift = op === 'lsh' || op === 'rsh' || op === 'arsh'
   return isShift && (imm < 0 || imm >= bits)

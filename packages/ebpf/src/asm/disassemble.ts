@@ -57,10 +57,9 @@ const ATOMIC_TEXT = new Map([...ATOMIC_NAMES].map(([symbol, { code, name }]) => 
 const SIZE_BITS = new Map(Object.entries(SIZE_CODES).map(([bytes, code]) => [code, Number(bytes) * 8]))
 
 /**
- * Text of eBPF bytecode in the verifier's notation, one string per instruction (`ld_imm64` is one).
- * Numbers after `goto`, `pc` and `func` count slots from the next slot. What is not a known instruction, or has
- * something in a field that its text would not show, prints as `.raw` and its 8 bytes, so that
- * `parseAssembly` restores every input.
+ * Text of eBPF bytecode in the verifier's notation, one string per instruction (`ld_imm64` is one). Numbers after
+ * `goto`, `pc` and `func` count slots from the next slot. An unknown instruction, or one whose text would not show the
+ * contents of a field, prints as `.raw` and its 8 bytes, so that `parseAssembly` restores every input.
  *
  * @throws RangeError when the length is not a multiple of 8
  */

@@ -238,7 +238,7 @@ export function decodeInstruction(view: DataView, slot: number): Instruction {
   }
 }
 
-/** What keeps an instruction from being encoded as it is, or `undefined` when nothing does. */
+/** Why an instruction cannot be encoded; `undefined` if it can. */
 export function encodingProblem({ dst, src, off, imm }: Instruction): string | undefined {
   for (const register of [dst, src]) {
     if (!isIntegerIn(register, 0, R10)) return `there is no register ${register}, use R0 to R10`

@@ -53,7 +53,7 @@ interface Line {
   readonly isRaw?: boolean
 }
 
-/** A way to write an instruction; `read` gets the groups of `pattern`, `undefined` says it is none after all. */
+/** A notation of an instruction; `read` gets the groups of `pattern` and returns undefined if they do not fit it. */
 interface Rule {
   readonly pattern: RegExp
   readonly read: (...groups: string[]) => Line | undefined
@@ -86,7 +86,7 @@ function wide(dst: string, src: number, lower: number, upper: number, rest: Omit
   return { slots: [first, instruction(0, { imm: upper })], ...rest }
 }
 
-/** An unsigned 32-bit number as the signed field that holds it; larger ones stay, to be refused. */
+/** An unsigned 32-bit number as the signed field that holds it; larger ones stay and are refused later. */
 function toImm(value: number): number {
   return value <= 0xffff_ffff ? value | 0 : value
 }

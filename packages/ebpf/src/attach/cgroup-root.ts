@@ -5,9 +5,8 @@ import { Fd } from '../sys/fd.js'
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY
 
 /**
- * The root of the cgroup v2 hierarchy, of which every cgroup is a part; inside of a cgroup namespace, the root of that.
- * Where no cgroup2 file system is mounted, one is for this process alone, and leaves no entry in any table of mounts
- * (needs Linux 5.2).
+ * The root of the cgroup v2 hierarchy; in a cgroup namespace, the root of that namespace. If no cgroup2 file system is
+ * mounted, mounts one for this process alone, without an entry in any mount table (needs Linux 5.2).
  *
  * @throws {KernelError} when the kernel refuses that mount
  */
@@ -15,7 +14,7 @@ export function openCgroupRoot(): Fd {
   const path = findCgroupRoot(readFileSync('/proc/self/mountinfo', 'latin1'))
   if (path !== undefined) return openFolder(path)
   using root = openDetached('cgroup2')
-  // A descriptor of the mount itself only leads to places.
+  // The kernel does not attach to the descriptor of the mount itself: it is opened with O_PATH.
   return openFolder(`/proc/self/fd/${root.number}/`)
 }
 

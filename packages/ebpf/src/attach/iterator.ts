@@ -6,10 +6,10 @@ import { Fd } from '../sys/fd.js'
 import { pageSizeBytes, read } from '../sys/libc.js'
 import { checked } from '../sys/permission.js'
 
-/** The kernel collects output in so many pages, and hands out at most that at once (kernel/bpf/bpf_iter.c). */
+/** Pages of the buffer in which the kernel collects output: the most that one read returns (kernel/bpf/bpf_iter.c). */
 const BUFFER_PAGES = 8
 
-/** An iterator's program, ready to be started as often as one likes, until `close()` or the end of this process. */
+/** An iterator's program, which can be run any number of times, until `close()` or the end of this process. */
 export class IteratorLink implements Disposable {
   readonly kind = 'iterator'
   /** What is walked through, such as `task`. */
@@ -48,7 +48,7 @@ export class IteratorLink implements Disposable {
     const buffer = new Uint8Array(BUFFER_PAGES * pageSizeBytes())
     for (;;) {
       const length = read(reader.number, buffer)
-      // It pauses after a million objects that nothing was written for.
+      // EAGAIN: the kernel pauses after a million objects without output.
       if (length === -constants.errno.EAGAIN) continue
       if (checked(action, 'read', length) === 0) return
       take(buffer.subarray(0, length))

@@ -99,7 +99,7 @@ function attachPerf(
   pinned?: Uint8Array,
 ): Link {
   const action = `Cannot attach program "${program.name}" to ${kind} "${target}"`
-  // Any process on CPU 0: the program hangs on the probe itself, so it runs on every CPU all the same.
+  // Any process on CPU 0: the program is attached to the probe itself, so it runs on every CPU.
   const opened = perfEventOpen(attr.bytes, -1, 0, PERF_FLAG_FD_CLOEXEC)
   const advice =
     opened === -constants.errno.ENOENT && pinned !== undefined

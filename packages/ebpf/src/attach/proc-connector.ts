@@ -89,8 +89,8 @@ export class ProcConnector implements Disposable {
   /** Makes the kernel stop sending, and closes the socket. */
   close(): void {
     if (!this.fd.closed) {
-      // The kernel counts listeners and does not notice a socket that just goes away: without this request every
-      // later fork and exec would go on composing messages for nobody.
+      // The kernel counts listeners and does not notice that a socket is closed: without this request every
+      // later fork and exec would still compose a message that nobody receives.
       if (this.#listening) {
         send(this.fd.number, controlMessage(PROC_CN_MCAST_IGNORE, undefined), 0)
       }

@@ -31,7 +31,7 @@ export function attachRawTracepoint(program: Program, name: string): Link {
  * 5.7; fentry and fexit on arm64 6.0 and a kernel built with ftrace direct calls.
  *
  * @param target what the program was loaded for, for errors and `Link.target`
- * @throws {KernelError} ENOTSUPP (524) when this kernel cannot hook functions, however well the program loaded
+ * @throws {KernelError} ENOTSUPP (524) when this kernel cannot hook functions, even if the program loaded
  */
 export function attachTracing(program: Program, target: string): Link {
   const attr = new BpfAttr().u32(8, program.fd.number)

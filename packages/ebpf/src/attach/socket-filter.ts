@@ -9,8 +9,8 @@ const SO_DETACH_FILTER = 27
 const SO_ATTACH_BPF = 50
 
 /**
- * Lets a program decide how much of each packet a socket receives: it returns the bytes to keep, 0 drops the
- * packet. It replaces the socket's filter. Closing the link removes it; closing the socket does so too.
+ * Attaches a program as a socket's filter, in place of the filter it had. The program returns how many bytes of each
+ * packet to keep; 0 drops the packet. Closing the link or the socket removes it.
  *
  * @throws {KernelError} when the kernel refuses
  */

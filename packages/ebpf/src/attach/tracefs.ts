@@ -61,8 +61,8 @@ export function mountsOf(mountinfo: string): string[] {
 }
 
 /**
- * Kprobe events of one tracefs, all in the group `quark`. Once it has installed one, its files stay open until `close`:
- * then events can be removed, and their misses read, when there is neither the right nor the path to open files any more.
+ * Kprobe events of one tracefs, all in the group `quark`. After the first is installed, the files stay open until
+ * `close`, so events can be removed, and their misses read, after this process lost the right or the path to open them.
  */
 export class KprobeEvents implements Disposable {
   static readonly GROUP = 'quark'
@@ -173,7 +173,7 @@ export class KprobeEvents implements Disposable {
     }
   }
 
-  /** What the kernel says about the last command that it refused. Needs Linux 5.2. */
+  /** The kernel's reason for refusing the last command. Needs Linux 5.2. */
   #lastError(): string | undefined {
     return readText(`${this.folder}/error_log`)
       ?.split('\n')

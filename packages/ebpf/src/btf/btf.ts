@@ -43,9 +43,8 @@ const INT_CHAR = 1 << 25
 const INT_BOOL = 1 << 26
 
 /**
- * The types of a kernel, read lazily: opening finds where each type starts, and a question decodes what it asks for.
- * Answers to questions by name are remembered. Every method that follows references throws {@link BtfError} where
- * these are broken, or where the id does not exist.
+ * The types of a kernel, decoded lazily: opening only indexes where each type starts. Look-ups by name are cached.
+ * Every method that follows references throws {@link BtfError} if these are broken, or if the id does not exist.
  */
 export class Btf {
   readonly #table: TypeTable

@@ -5,7 +5,7 @@ import type { OffsetEntry, OffsetTable } from './offsets.js'
 /** An entry, and why it is the right one. */
 export interface OffsetChoice {
   readonly entry: OffsetEntry
-  /** `exact`: the releases are equal. `prefix`: the entry vouches for all releases that begin like this one. */
+  /** `exact`: the releases are equal. `prefix`: the entry is for all releases that begin like this one. */
   readonly rule: 'exact' | 'prefix'
 }
 
@@ -13,9 +13,9 @@ export interface OffsetChoice {
 const LONG_ENOUGH = /^\d+\.\d+\.\d+[-.+]/
 
 /**
- * The entry for a kernel, if there is one. Wrong offsets make records wrong without any sign of it, so that nothing is
- * guessed: the architecture and the whole release have to be those of the entry, or an entry's release ends with `*`
- * and the kernel's begins with what stands before it. Of several, the equal one wins, and then the longest.
+ * The entry for a kernel, if there is one. Wrong offsets silently make wrong records, so nothing is guessed: the
+ * architecture must be equal, and the release must equal the entry's or, if that ends with `*`, begin with the part
+ * before it. An equal release wins, then the longest prefix.
  *
  * @param release as `uname -r` prints it
  */

@@ -1,4 +1,4 @@
-/** Turns an entry of an offset table back into BTF, so that whatever asks BTF can ask the table. */
+/** Turns an entry of an offset table back into BTF, so that code that reads BTF can use the table. */
 
 import { BtfError } from '../errors.js'
 import { Btf } from './btf.js'
@@ -23,8 +23,8 @@ const INT_SIGNED = 1 << 24
 const VOID: TypeId = 0
 
 /**
- * The part of a kernel's BTF that an offset table keeps of it: members, enumerators and prototypes are found in it
- * as in the original; type numbers are its own, so programs that the kernel checks against BTF cannot be made of it.
+ * The part of a kernel's BTF that an offset table keeps: members, enumerators and prototypes are found as in the
+ * original. Type ids differ from the kernel's, so it cannot serve programs that the kernel checks against BTF.
  *
  * @throws {BtfError} when a type is not described as `OffsetType` says
  */

@@ -106,7 +106,7 @@ function typeText(btf: Btf, declared: TypeId, depth = 0): OffsetType {
   return `=${wantedName(btf, declared) ?? btf.sizeOf(id) ?? 0}`
 }
 
-/** Structs that the table does not describe need no size behind a pointer: nobody looks into them. */
+/** Structs that the table does not describe need no size behind a pointer: no path goes through them. */
 function pointeeText(btf: Btf, declared: TypeId, depth: number): OffsetType {
   const kind = btf.kindOf(btf.resolve(declared))
   if (kind === BTF_KIND_STRUCT || kind === BTF_KIND_UNION) {

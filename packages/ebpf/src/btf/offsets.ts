@@ -49,7 +49,7 @@ export interface OffsetTable {
  *
  * @param text JSON
  * @param origin what messages call it, for example a path
- * @throws {BtfError} naming what is not as it has to be
+ * @throws {BtfError} naming the invalid part
  */
 export function parseOffsetTable(text: string, origin: string): OffsetTable {
   let table: unknown

@@ -117,12 +117,12 @@ function stringsOf(strings: Uint8Array, origin: string): Buffer {
 }
 
 /**
- * Walks over all types once; names and references between types are not looked at.
+ * Walks over all types once; names and references between types are not checked.
  *
  * @throws BtfError when a type does not fit into the section.
  */
 export function indexTypes(words: Uint32Array, origin: string): TypeIndex {
-  // Most is never touched, so the excess costs address space only.
+  // Most of it is never written, so the excess costs address space only.
   const capacity = Math.floor(words.length / TYPE_WORDS) + 1
   const wordAt = new Uint32Array(capacity)
   const nameOffset = new Uint32Array(capacity)

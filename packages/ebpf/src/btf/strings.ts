@@ -46,8 +46,8 @@ export class StringTable {
   }
 
   /**
-   * Byte offsets of the whole strings equal to `name`: one in deduplicated BTF. Strings that merely end with `name`
-   * are not offered; no known producer of BTF lets names share their tails.
+   * Byte offsets of the whole strings equal to `name`: one in deduplicated BTF. Strings that merely end with `name` are
+   * not found; no known producer of BTF stores a name as the tail of another.
    */
   *offsetsOf(name: string): Generator<number> {
     const text = nameBytes(name)

@@ -28,7 +28,7 @@ const TRANSPARENT = kindSet(
   BTF_KIND_TYPE_TAG,
 )
 
-/** The types of one BTF as words: what each word means depends on the kind, and is the caller's business. */
+/** The types of one BTF as words, whose meaning depends on the kind: callers interpret them. */
 export class TypeTable {
   readonly origin: string
   readonly strings: StringTable

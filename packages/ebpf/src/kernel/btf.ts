@@ -9,9 +9,9 @@ let mapping: Uint8Array | undefined
 let last: WeakRef<Btf> | undefined
 
 /**
- * The running kernel's BTF. Needs Linux 5.4, built with CONFIG_DEBUG_INFO_BTF, and no privilege. Kernels since 6.16 let
- * it be mapped, and its 6 MB are then the kernel's own, which nobody reads or copies. Shared by all callers while one of
- * them holds it.
+ * The running kernel's BTF. Needs Linux 5.4, built with CONFIG_DEBUG_INFO_BTF, and no privilege. Since 6.16 it is
+ * mapped: its 6 MB stay the kernel's memory and are not copied. All callers share one object while any of them holds
+ * it.
  *
  * @throws {BtfError} when the kernel has none
  */

@@ -27,7 +27,7 @@ export interface FeatureResult {
   readonly reason?: Error
 }
 
-/** How to find a feature out: `attempt` really uses it, and throws where the kernel lets it not. */
+/** How to detect a feature: `attempt` uses it, and throws if the kernel refuses. */
 interface Trial {
   readonly minKernel: string
   readonly attempt: () => void
@@ -39,7 +39,7 @@ const KTIME_GET_BOOT_NS = 125
 const GET_CURRENT_TASK_BTF = 158
 const BPF_LOOP = 181
 
-/** A function that exists to be hooked by tests: the kernel calls it only when it is asked to test programs. */
+/** A function that exists to be hooked by tests: the kernel calls it only in BPF_PROG_TEST_RUN. */
 const HOOKABLE_FUNCTION = 'bpf_fentry_test1'
 
 const TRIALS = {
@@ -75,7 +75,7 @@ const TRIALS = {
   procConnector: { minKernel: '2.6', attempt: tryProcConnector },
 } as const satisfies Record<string, Trial>
 
-/** What `probeFeature` can find out. */
+/** The features that `probeFeature` can detect. */
 export type FeatureName = keyof typeof TRIALS
 
 /** Every name that `probeFeature` knows. */
@@ -84,8 +84,8 @@ export const FEATURE_NAMES = Object.keys(TRIALS) as readonly FeatureName[]
 const results = new Map<FeatureName, FeatureResult>()
 
 /**
- * Whether the running kernel lets this process use a feature, found out by using it for a moment; hooks are
- * really attached, since many kernels load what they then cannot attach. The answer is kept for the next call.
+ * Whether the running kernel lets this process use a feature, detected by using it for a moment: hooks are attached
+ * too, since many kernels load programs that they then cannot attach. The result is cached.
  *
  * @throws {PlatformError} when this is not Linux on x64 or arm64
  */
@@ -247,7 +247,7 @@ function tryHelper(helper: number): void {
 
 function tryCgroup(type: types.ProgramType, expectedAttachType: types.AttachType): void {
   using root = openCgroupRoot()
-  // 1 lets everything pass.
+  // The program returns 1: every packet passes.
   const hook = { type, expectedAttachType, code: returning(1) }
   tryHook(hook, (program) => attachCgroup(program, root, expectedAttachType))
 }
@@ -263,7 +263,7 @@ function tryIterator(): void {
 function trySocketFilter(): void {
   const connector = openProcConnector()
   try {
-    // 0 lets nothing of a message through.
+    // The program returns 0: every message is dropped.
     const hook = { type: types.BPF_PROG_TYPE_SOCKET_FILTER, code: returning(0) }
     tryHook(hook, (program) => attachSocketFilter(program, connector.fd))
   } finally {

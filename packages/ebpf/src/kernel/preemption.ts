@@ -5,14 +5,14 @@ import { release, version } from 'node:os'
 import { gunzipSync } from 'node:zlib'
 import { openDetached } from '../sys/detached-mount.js'
 
-/** Where a kernel with PREEMPT_DYNAMIC shows the mode, which can be changed there (kernel/sched/debug.c). */
+/** File of debugfs that shows and sets the mode of a kernel with PREEMPT_DYNAMIC (kernel/sched/debug.c). */
 const SETTING = 'sched/preempt'
 
 let found: boolean | undefined
 
 /**
  * Whether a task may be preempted while it runs in the kernel. A kernel with PREEMPT_DYNAMIC can be booted either way
- * (preempt=), and be set otherwise later through debugfs. Where neither can be found out the answer is yes.
+ * (preempt=), and be set otherwise later through debugfs. True if neither can be read.
  */
 export function kernelPreempts(): boolean {
   found ??= preempts(version(), () => readMode() ?? readBootMode())

@@ -76,7 +76,7 @@ export class BpfMap implements Disposable {
   }
 
   /**
-   * A copy of the value of `key`, or `undefined` where there is none. For per-CPU maps see `getPerCpu`.
+   * A copy of the value of `key`; `undefined` if there is none. For per-CPU maps see `getPerCpu`.
    *
    * @throws {KernelError | ClosedError}
    */
@@ -89,7 +89,7 @@ export class BpfMap implements Disposable {
   }
 
   /**
-   * A copy of the value of `key` on each possible CPU, in order of the CPUs; empty where there is none.
+   * A copy of the value of `key` on each possible CPU, in order of the CPUs; empty if the map lacks the key.
    *
    * @throws {KernelError | ClosedError}
    */
@@ -125,7 +125,7 @@ export class BpfMap implements Disposable {
   }
 
   /**
-   * Removes `key`; false where it was not. Entries of arrays cannot be removed.
+   * Removes `key`; false if the map lacked it. Entries of arrays cannot be removed.
    *
    * @throws {KernelError | ClosedError}
    */
@@ -181,7 +181,7 @@ export class BpfMap implements Disposable {
     return MappedMemory.map(this.fd, sizeBytes, { what: `memory of map "${this.spec.name}"`, writable: true })
   }
 
-  /** Gives the map up. It lives on where a program or mapping uses it. */
+  /** Closes the descriptor. The map lives on while a program or mapping uses it. */
   close(): void {
     this.fd.close()
   }
@@ -258,7 +258,7 @@ function onEveryCpu(value: Uint8Array): Uint8Array {
   return values
 }
 
-/** Mistakes that the kernel would answer with a bare EINVAL. */
+/** Explains mistakes for which the kernel would only return EINVAL. */
 function checkSpec(spec: MapSpec): void {
   const { name, type, maxEntries } = spec
   if (!Number.isInteger(maxEntries) || maxEntries < 1 || maxEntries > 0xffff_ffff) {

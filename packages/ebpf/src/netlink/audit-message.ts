@@ -19,7 +19,7 @@ export interface AuditRecord {
 }
 
 const STAMP = /^audit\((\d{1,15})\.(\d{3}):(\d{1,10})\): ?/
-/** A value is quoted when it was text of harmless characters, and nothing in it can end the quotes. */
+/** A quoted value contains no quotes: the kernel writes text that has them in hexadecimal digits. */
 const FIELD = /([^\s=]+)=("[^"]*"|'[^']*'|[^\s]*)/g
 
 /**
@@ -48,7 +48,7 @@ export function parseAuditRecord(bytes: Uint8Array): AuditRecord | undefined {
 }
 
 /**
- * A text of a record: quoted, or in hexadecimal digits when it has characters that are not harmless.
+ * A text of a record: quoted, or in hexadecimal digits if it has quotes, spaces, control or non-ASCII characters.
  *
  * @returns undefined when it is absent, as `(null)` is
  */

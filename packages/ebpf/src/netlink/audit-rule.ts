@@ -9,7 +9,7 @@ export interface AuditRule {
   readonly onlySuccess: boolean
   /** Only calls whose first argument is this. */
   readonly firstArgument?: number
-  /** Name by which its owner finds it again. */
+  /** Name by which its owner finds the rule in `AuditControl.rules`. */
   readonly key: string
 }
 
@@ -63,7 +63,7 @@ export function encodeAuditRule({ arch, calls, onlySuccess, firstArgument, key }
   return bytes
 }
 
-/** What matters of a rule that is in force. */
+/** A rule that is in force, as far as callers need it. */
 export interface ListedAuditRule {
   readonly key: string | undefined
   /** It keeps new processes from being audited at all. */

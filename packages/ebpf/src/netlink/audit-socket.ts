@@ -21,12 +21,12 @@ const AUDIT_DEL_RULE = 1012
 const AUDIT_LIST_RULES = 1013
 const AUDIT_STATUS_ENABLED = 1
 const AUDIT_STATUS_BACKLOG_LIMIT = 0x10
-/** Answers come from a thread of the kernel, and so not at once. */
+/** A kernel thread sends the answers, so they do not arrive at once. */
 const ANSWER_TIMEOUT_MS = 3000
 const MAX_ANSWER_BYTES = 16_384
 const ADVICE = 'run as root or grant CAP_AUDIT_CONTROL and CAP_AUDIT_READ, in the initial namespaces'
 
-/** Auditing off, on, and on with rules that stay until the next boot. */
+/** 0: auditing is off; 1: on; 2: on, and locked with its rules until the next boot. */
 export type AuditEnabled = 0 | 1 | 2
 
 export interface AuditStatus {
@@ -156,8 +156,8 @@ export class AuditControl implements Disposable {
 }
 
 /**
- * Opens a socket that gets a copy of every audit record, non-blocking; whoever owns the audit system is not
- * disturbed. Needs Linux 3.16 and CAP_AUDIT_READ.
+ * Opens a socket that gets a copy of every audit record, non-blocking, without affecting the owner of the audit system.
+ * Needs Linux 3.16 and CAP_AUDIT_READ.
  *
  * @throws {KernelError} when the kernel refuses
  */

@@ -13,7 +13,7 @@ import {
 /** What all messages have. `pid` is the kernel's tgid and `tid` its pid, of the initial namespace. */
 interface ProcMessageBase {
   readonly cpu: number
-  /** Each CPU numbers its messages, those included that found no room in a socket; comes round after 2^32. */
+  /** Sequence number of the CPU's messages, dropped ones included; wraps after 2^32. */
   readonly seq: number
   /** ns of CLOCK_MONOTONIC. */
   readonly monotonicNs: bigint
@@ -47,7 +47,7 @@ export interface ProcCommMessage extends ProcMessageBase {
 }
 
 export interface ProcPlainMessage extends ProcMessageBase {
-  /** `other` is of no concern for processes, as the answers to listeners are, but it has a number. */
+  /** `other`: not about a process, such as the acknowledgement of a listener, but it has a sequence number. */
   readonly kind: 'exec' | 'sid' | 'other'
 }
 

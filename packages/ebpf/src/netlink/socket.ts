@@ -25,7 +25,7 @@ export interface ReceiveQueue {
   /** Memory that waiting messages take, and how much they may take. */
   readonly usedBytes: number
   readonly limitBytes: number
-  /** Messages that found no room since the socket was made; it comes round after 2^32. */
+  /** Messages dropped for lack of room since the socket was created; wraps after 2^32. */
   readonly drops: number
 }
 
@@ -69,8 +69,8 @@ export function joinGroups(fd: Fd, groups: number, action: string): void {
 }
 
 /**
- * Gives a socket room for messages, as far as the process may, and lets it go on after some did not fit. Each
- * message takes several times its own size.
+ * Enlarges a socket's receive buffer, as far as the process may, and lets the socket receive again as soon as a message
+ * fits. Each message takes several times its own size.
  */
 export function makeRoom(fd: Fd, sizeBytes: number): void {
   // The kernel doubles the number, for its own overhead.
@@ -78,7 +78,7 @@ export function makeRoom(fd: Fd, sizeBytes: number): void {
   if (setSocketOption(fd.number, SOL_SOCKET, SO_RCVBUFFORCE, value) < 0) {
     setSocketOption(fd.number, SOL_SOCKET, SO_RCVBUF, value)
   }
-  // Without this a full socket gets nothing more until it was emptied to the last message.
+  // Otherwise a socket that was full receives nothing until its queue is empty.
   setSocketOption(fd.number, SOL_NETLINK, NETLINK_NO_ENOBUFS, new Uint8Array(Int32Array.of(1).buffer))
 }
 

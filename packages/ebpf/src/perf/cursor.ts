@@ -11,7 +11,7 @@
  *   LOST    id u64 | lost u64 | pid u32, tid u32 | time u64 | cpu u32, reserved u32
  */
 
-/** `sample_type` that the records are laid out by: TID, TIME, CPU, RAW. */
+/** The `sample_type` of the records: TID, TIME, CPU, RAW. */
 export const PERF_SAMPLE_TYPE = 0x2 | 0x4 | 0x80 | 0x400
 
 const HEAD_WORD = 1024 / 8
@@ -37,7 +37,7 @@ export interface PerfSample {
 /** Takes what is in a perf ring. */
 export interface PerfSink {
   sample(sample: PerfSample): void
-  /** The kernel dropped `count` records of this CPU here, or one could not be understood. */
+  /** The kernel dropped `count` records of this CPU here, or a record was malformed. */
   lost(cpu: number, count: number): void
 }
 
@@ -59,7 +59,7 @@ export class PerfCursor {
     this.#memory = memory
   }
 
-  /** Records that could not be understood. */
+  /** Malformed records so far. */
   get broken(): number {
     return this.#broken
   }
@@ -107,7 +107,7 @@ export class PerfCursor {
     this.#memory = undefined
   }
 
-  /** The size of the record at `position`; undefined when it cannot have the one that it says. */
+  /** The size of the record at `position`; undefined if the size in its header is impossible. */
   #record(data: Buffer, position: number, end: number, sink: PerfSink): number | undefined {
     const at = position % data.length
     // Records begin at multiples of 8, so a header never wraps.

@@ -1,4 +1,4 @@
-/** Events of perf_event_open(2) on every CPU, and the rings that they write to, read in user space. */
+/** perf events on every CPU, and the rings that they write to. */
 
 import { constants } from 'node:os'
 import { ClosedError, EbpfError } from '../errors.js'
@@ -41,7 +41,7 @@ interface CpuRing {
   /** Losses reported from LOST records, and losses reported before the LOST record that will repeat them. */
   reportedByRecord: number
   reportedAhead: number
-  /** For how long the first event had counted at the last look. */
+  /** Enabled time of the first event when `#endedCpus` last read it. */
   enabledNs: bigint
 }
 
@@ -61,7 +61,7 @@ export class PerfBuffer implements Disposable {
   readonly #rings = new Map<number, CpuRing>()
   readonly #eventIds: readonly number[]
   readonly #clock: number
-  /** What is added to the events' times to make them those of CLOCK_BOOTTIME. */
+  /** Added to the events' times to convert them to CLOCK_BOOTTIME. */
   #shiftNs = 0n
   readonly #onlineFile: Fd
   #online = ''
@@ -69,7 +69,7 @@ export class PerfBuffer implements Disposable {
   #isClosed = false
 
   private constructor(ringSizeBytes: number, eventIds: readonly number[], clock: number) {
-    // Kept open: who reads may later have no /sys.
+    // Kept open: the process may lose access to /sys.
     this.#onlineFile = openOnline()
     this.#ringSizeBytes = ringSizeBytes
     this.#eventIds = eventIds
@@ -121,20 +121,20 @@ export class PerfBuffer implements Disposable {
     return Math.max(0, ...[...this.#rings.values()].map(({ cursor }) => cursor.fullness))
   }
 
-  /** Whether anything waits. */
+  /** Whether any ring has records to drain. */
   get hasBacklog(): boolean {
     for (const { cursor } of this.#rings.values()) if (cursor.backlogBytes > 0) return true
     return false
   }
 
-  /** Lets all events count. */
+  /** Enables all events. */
   start(): void {
     this.#check()
     this.#isRunning = true
     for (const ring of this.#rings.values()) enable(ring)
   }
 
-  /** No event counts any more; what was written can still be drained. */
+  /** Disables all events; what was written can still be drained. */
   stop(): void {
     if (this.#isClosed) return
     this.#isRunning = false
@@ -143,7 +143,7 @@ export class PerfBuffer implements Disposable {
     }
   }
 
-  /** Hands over all that waits, CPU by CPU. Times are those of CLOCK_BOOTTIME. */
+  /** Drains all rings, CPU by CPU. Times are those of CLOCK_BOOTTIME. */
   drain(sink: PerfSink): void {
     if (this.#clock === CLOCK_MONOTONIC) this.#shiftNs = suspendedNs(this.#shiftNs)
     for (const ring of this.#rings.values()) this.#drainRing(ring, sink)
@@ -172,11 +172,12 @@ export class PerfBuffer implements Disposable {
   }
 
   /**
-   * Opens rings for CPUs that came and closes those of CPUs that went, whose events ended with them: even if they
-   * are back, as after a suspend. What is left in the rings goes to `sink`, and so does one loss per CPU that came
-   * while the events counted: what it did before is unknown. Call it once in a while, and not in a row.
+   * Opens rings for CPUs that came online, and closes those of CPUs that went offline: their events ended, even if the
+   * CPU is back, as after a suspend. What is left in the rings goes to `sink`, and so does one loss per CPU that came
+   * online while the events were enabled: what it did before is unknown. Do not call it twice in a row: an event whose
+   * enabled time has not advanced since the last call counts as ended.
    *
-   * @returns whether there are other descriptors now
+   * @returns whether `fds` changed
    * @throws {KernelError} when the kernel refuses
    */
   followCpus(sink: PerfSink): boolean {
@@ -214,7 +215,7 @@ export class PerfBuffer implements Disposable {
     this.close()
   }
 
-  /** CPUs whose events have not counted since the last look. */
+  /** CPUs whose events have not been enabled since the last call. */
   #endedCpus(): number[] {
     return [...this.#rings].flatMap(([cpu, ring]) => {
       const enabledNs = countsOf(ring.events[0])?.enabledNs
@@ -224,7 +225,7 @@ export class PerfBuffer implements Disposable {
     })
   }
 
-  /** Answers the CPUs that are new. */
+  /** Returns the CPUs that are new. */
   #openRings(online: string): number[] {
     const opened: number[] = []
     for (const cpu of cpusOf(online)) {
@@ -239,7 +240,7 @@ export class PerfBuffer implements Disposable {
     return opened
   }
 
-  /** Undefined when the CPU has gone in the meantime. */
+  /** Undefined if the CPU went offline in the meantime. */
   #openRing(cpu: number): CpuRing | undefined {
     const leader = this.#openFd(cpu, PERF_TYPE_SOFTWARE, PERF_COUNT_SW_DUMMY)
     if (leader === undefined) return undefined
@@ -334,7 +335,7 @@ function reportRingLosses(cpu: number, ring: CpuRing, sink: PerfSink): void {
   sink.lost(cpu, count)
 }
 
-/** How long an event has counted, and how many of its records found no room; undefined when it cannot be read. */
+/** Enabled time and lost records of an event; undefined if they cannot be read. */
 function countsOf(event: Fd | undefined): { readonly enabledNs: bigint; readonly lost: number } | undefined {
   if (event === undefined) return undefined
   // The count itself comes first.

@@ -1,4 +1,4 @@
-/** Conditions as jumps: what decides is loaded first, and the rest only if it is needed. */
+/** Conditions as jumps: the deciding values are loaded first, the others only if needed. */
 
 import { type Assembler, type JumpOp, R0, R1, type Register } from '../asm/index.js'
 import { immediate } from './computing.js'
@@ -6,7 +6,7 @@ import { type BinaryOp, isComparison } from './operators.js'
 import { isTruth, type ResolvedExpr } from './resolved.js'
 import type { Temporaries } from './temporaries.js'
 
-/** Comparisons, and what is true when they are not. */
+/** Comparisons, and their negations. */
 const INVERSE: Partial<Record<BinaryOp, JumpOp>> = {
   '==': '!=',
   '!=': '==',
@@ -95,7 +95,7 @@ function emitNumber(computer: Computer, expr: ResolvedExpr, { label, when }: Goa
   computer.temporaries.jump(label)
 }
 
-/** A jump that the verifier does not see to be one, so that what follows can be reached. */
+/** A jump that is always taken, in the form of a conditional one: the verifier refuses unreachable code. */
 function emitAlways({ asm, temporaries }: Computer, label: string): void {
   asm.movImm(R0, 0).jumpIfImm('==', R0, 0, label)
   temporaries.jump(label)
@@ -141,7 +141,7 @@ function emitSearch(computer: Computer, runs: readonly Run[], yes: string, no: s
   const { asm } = computer
   const [first] = runs
   if (first !== undefined && runs.length === 1) {
-    // Most values are others, and a jump is what a CPU that has forgotten the program does not expect.
+    // Most values match no run: they fall through, as a CPU expects of jumps that it has no history of.
     if (first.low !== first.high) emitCompare(computer, '<', first.low, no)
     emitCompare(computer, first.low === first.high ? '==' : '<=', first.high, yes)
     asm.jump(no)

@@ -64,9 +64,9 @@ export type EncodableFieldsOf<F extends Fields> = {
 }
 
 /**
- * Writes a record as the kernel side would: for tests, and for facts that come from elsewhere. Numbers that
- * are left out are 0, tails that are left out are marked as unreadable. As in a ring, the record begins at a
- * multiple of 8 of its memory, which goes on to the next one: it can be seen as words.
+ * Writes a record as a program would: for tests, and for records of other sources. Numbers that are left out are 0,
+ * tails that are left out are marked as unreadable. As in a ring, the record begins at a multiple of 8 of its memory,
+ * which goes on to the next one: it can be seen as words.
  *
  * @throws {RangeError} when a value does not fit its field
  */

@@ -87,7 +87,7 @@ interface Preemption {
   readonly enable: number
 }
 
-/** What helpers a program may call. */
+/** Which helpers a program may call. */
 function siteOf({ programs }: HookType, flavor: Flavor): HelperSite {
   const type = programs[flavor]?.type
   if (type === 'BPF_PROG_TYPE_SOCKET_FILTER' || type === 'BPF_PROG_TYPE_CGROUP_SKB') return 'packet'
@@ -106,7 +106,7 @@ export function callNumbers({ calls = [] }: Hook, { architecture }: Target): rea
 }
 
 /**
- * Generates the program that goes on to those of all probes with such a hook, by the number of the system call.
+ * Generates the dispatcher of a hook: it tail-calls the programs of probes that want the system call, by its number.
  *
  * @param first the map that has them
  */
@@ -133,7 +133,7 @@ class Compiler implements LoadFrame {
   readonly #values: Values
   readonly #tails: Tails
   readonly #hookType: HookType
-  /** Where to go on when nothing can be done: before the scratch belongs to the program, and then. */
+  /** Where to continue when the program gives up: `out` before it owns a scratch slot, later `leave` or `end`. */
   #escape: 'out' | 'leave' | 'end' = 'end'
   readonly #preemption: Preemption | undefined
   readonly #contextSlot: number
@@ -184,7 +184,7 @@ class Compiler implements LoadFrame {
       this.#tails.needContext ||
       this.#probe.finally.length > 0
     if (isNeededLater) asm.store(8, R10, this.#contextSlot, R6)
-    // First of all: whoever comes in between on this CPU finds the program running, and is skipped by the kernel.
+    // First: until preemption is disabled, the kernel skips runs of this program by other tasks on this CPU.
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_disable', this.#preemption.disable)
     this.#emitPart(assignment)
     this.#emitFilter(assignment.next !== undefined)
@@ -236,7 +236,7 @@ class Compiler implements LoadFrame {
     this.#values.emitAddress(dst, address)
   }
 
-  /** Goes on only for the system calls that the probe wants; a dispatcher has looked at their number already. */
+  /** Continues only for the system calls that the probe wants; a dispatcher has checked their number already. */
   #emitFilter(isDispatched: boolean): void {
     const { calls } = this.#hookType
     if (calls === undefined) return
@@ -250,7 +250,7 @@ class Compiler implements LoadFrame {
     this.#values.emitUnless(this.#resolved(calls.isNative, 'architecture of a system call'), 'end')
   }
 
-  /** Goes on to the program that a map has for the system call at hand; straight on where it has none. */
+  /** Tail-calls the program that a map has for the current system call; falls through if it has none. */
   #emitNext(map: string): void {
     const { calls } = this.#hookType
     if (calls === undefined) throw new BuildError(`Cannot go on from a ${this.#hookType.kind}`)
@@ -261,7 +261,7 @@ class Compiler implements LoadFrame {
     asm.mov(R3, R0).mov(R1, R6).loadMap(R2, map).call(BPF_FUNC_tail_call)
   }
 
-  /** The program that all probes for system calls share at their tracepoint; it goes on by the map `first`. */
+  /** The dispatcher that probes for system calls share at their tracepoint; it tail-calls through the map `first`. */
   compileDispatcher(first: string): AssembledCode {
     this.asm.mov(R6, R1).store(8, R10, this.#contextSlot, R6)
     this.#emitNext(first)
@@ -308,7 +308,7 @@ class Compiler implements LoadFrame {
     const { asm } = this
     asm.storeImm(2, R9, RECORD_OFFSET + HEADER_TYPE, type)
     if (this.#hookType.output === 'ring') {
-      // The number advances whether or not the record finds room: a gap is a loss, seen where it happened.
+      // The sequence number advances also for a lost record, so a gap shows where records were lost.
       asm.load(4, R1, R9, SLOT_SEQ).aluImm('add', R1, 1).store(4, R9, SLOT_SEQ, R1)
       asm.store(4, R9, RECORD_OFFSET + HEADER_SEQ, R1)
     } else {

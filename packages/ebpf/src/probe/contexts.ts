@@ -6,8 +6,8 @@ import type { Probe } from './probe.js'
 import type { LevelSizes } from './scratch.js'
 
 /**
- * Says that a hook is only ever reached by a task itself. Programs of such hooks never interrupt each other, so that a
- * session of nothing else needs memory for one level. Were it not so, runs would be counted as missed, and no record be
+ * Declares that a hook is only reached in task context. Programs of such hooks never interrupt each other, so a session
+ * of them alone needs memory for one level. If the declaration is wrong, runs are counted as missed, but no record is
  * wrong.
  */
 export function inTask<H extends Hook>(hook: H): H & { readonly levels: readonly ContextLevel[] } {

@@ -29,18 +29,18 @@ export interface FunctionEntry {
   readonly parameters: readonly (number | undefined)[]
   /** The parameter that is the current task. */
   readonly currentTask?: number
-  /** Paths that are reached otherwise from here: dotted, from the name of one of the hook's arguments on. */
+  /** Paths that are reached another way from here: dotted, starting with the name of one of the hook's arguments. */
   readonly aliases?: Readonly<Record<string, string>>
   /** What stands for bytes of the packet, by their offset: a parameter's number, or a constant. */
   readonly packet?: Readonly<Record<number, { readonly parameter: number } | { readonly constant: number }>>
 }
 
-/** What a hit says: fields as `encodeRecord` takes them; what could not be read is left out. */
+/** The record of a hit: fields as `encodeRecord` takes them; what could not be read is left out. */
 export interface FetchedRecord {
-  /** Set when the declaration says when. */
+  /** Set if the probe declares a `time`. */
   readonly timeNs: bigint | undefined
   readonly fields: Readonly<Record<string, unknown>>
-  /** Tails that went on beyond what was fetched. A path of them is what is known of it, from the leaf. */
+  /** Tails that are longer than what was fetched. A path among them has only its known components, from the leaf. */
   readonly cut: readonly string[]
 }
 
@@ -49,7 +49,7 @@ export interface FetchPlan {
   readonly probe: Probe
   readonly function: string
   readonly args: readonly FetchArg[]
-  /** Fields that cannot be had here. */
+  /** Fields that fetch arguments cannot supply here. */
   readonly missing: readonly MissingField[]
   /** Undefined when the probe's condition does not hold. */
   read(values: FetchedValues): FetchedRecord | undefined
@@ -65,7 +65,7 @@ export interface FetchTarget {
 /**
  * Plans the fetch arguments of a probe at the entry of a function.
  *
- * @throws {BuildError} when the condition or the time of the probe cannot be had there
+ * @throws {BuildError} when the condition or the time of the probe cannot be fetched there
  */
 export function planFetch(probe: Probe, entry: FunctionEntry, target: FetchTarget): FetchPlan {
   return new Planner(probe, entry, target).plan()

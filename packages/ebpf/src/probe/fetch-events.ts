@@ -26,7 +26,7 @@ export interface FieldPlace {
   readonly dynamic: boolean
 }
 
-/** Deals arguments out to events, in order. Answers the indexes of each event's arguments. */
+/** Distributes arguments over events, in order. Returns the indexes of each event's arguments. */
 export function splitArgs(args: readonly FetchArg[], { maxRecordBytes, headChars }: EventLimits): number[][] {
   const events: number[][] = []
   let current: number[] = []

@@ -1,4 +1,4 @@
-/** Fetch arguments as texts, and what they give. */
+/** Fetch arguments as texts, and their values. */
 
 /** Longest text of an argument without its name (MAX_ARGSTR_LEN in kernel/trace/trace_probe.h). */
 export const MAX_FETCH_CHARS = 63

@@ -1,12 +1,13 @@
 /**
  * Levels of nesting. A softirq may interrupt a task in the middle of a program, an interrupt the softirq, and their own
- * programs then run to their end before the first goes on. So each CPU counts the programs that are at work there, one
- * inside the other, and each works in the slot of its level.
+ * programs then run to their end before the first continues. So each CPU counts its nested programs, and each program
+ * works in the slot of its level.
  *
- * Between the reading of that count and its writing anything may happen: who comes in between leaves the count as it
- * found it. That holds as long as no other task comes in between; where it may, programs forbid preemption before.
+ * A program may be interrupted between reading that count and writing it: the interrupting programs restore the count.
+ * Another task might run in between and not restore it: where a task may be preempted, programs disable preemption
+ * first.
  *
- * A run that finds no level free, or none with room for its record, is counted and does nothing.
+ * A run that finds no free level, or none with room for its record, is counted and does nothing.
  */
 
 import { type Assembler, BPF_FUNC_get_smp_processor_id, R0, R1, R2, R9 } from '../asm/index.js'
@@ -41,7 +42,7 @@ export function emitEnter(asm: Assembler, recordBytes: number, target: Target): 
   asm.loadMapValue(R9, SCRATCH_MAP, 0).alu('add', R9, R0).alu('add', R9, R2)
 }
 
-/** Gives the level back. */
+/** Releases the level. */
 export function emitLeave(asm: Assembler, recordBytes: number, target: Target): void {
   const { cpus, scratch } = target
   if (levelsFor(recordBytes, target) === 1) {

@@ -37,9 +37,8 @@ export interface LoadFrame {
   /** Type id of bpf_rdonly_cast, if the kernel has it (Linux 6.2). */
   readonly castId: number | undefined
   /**
-   * Direct loads through NULL fault: no guard keeps them from it. A kernel that is not built to count how often
-   * preemption was disabled takes that for a fault of the task, and may run others before it goes on: in the middle
-   * of a program, whose scratch they then overwrite.
+   * Direct loads through NULL fault: the JIT emits no guard. A kernel without a preemption count takes that for a fault
+   * of the task and may run other tasks before it continues: in the middle of a program, whose scratch they overwrite.
    */
   readonly faultsOnNull: boolean
   /** Offset of the record within the scratch that R9 points to. */

@@ -34,7 +34,7 @@ const POINTER_SLOTS = [-8, -16, -24, -32, -40, -48, -56, -64] as const
 /** Emits the loads of a tree; R9 is what their destinations count from. */
 export function emitLoads(frame: LoadFrame, tree: LoadTree): void {
   for (const { path, node } of tree.roots()) {
-    // Without a cast the verifier lets no program load from an address that was computed.
+    // Without a cast the verifier refuses loads from a computed address.
     const isDirect = frame.flavor === 'direct' && (path.root.kind !== 'address' || frame.castId !== undefined)
     if (isDirect) emitDirectRoot(frame, path, node)
     else emitProbeReadRoot(frame, path, node)
@@ -88,7 +88,7 @@ function emitDirectAddress(frame: LoadFrame, { root, rootType }: ResolvedPath, n
   asm.label(end)
 }
 
-/** Behind NULL, goes on at `end` with zeroes, on machines where a load through it faults. */
+/** If the pointer is NULL, writes zeroes and continues at `end`, on machines where a load through NULL faults. */
 function emitNullGuard(frame: LoadFrame, pointer: Register, node: TreeNode, end: string): void {
   const { asm } = frame
   if (!frame.faultsOnNull) return
@@ -113,7 +113,7 @@ function emitDirectPointers(frame: LoadFrame, node: TreeNode, depth: number): vo
   }
 }
 
-/** What lies behind NULL: 0, as a guarded load has it. Addresses count from NULL. */
+/** The values behind NULL: 0, as guarded loads read it; addresses are the offsets from NULL. */
 function emitZeroes(frame: LoadFrame, node: TreeNode): void {
   for (const { path, to } of node.leaves) {
     for (const one of to) {

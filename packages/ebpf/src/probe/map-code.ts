@@ -59,8 +59,8 @@ export function emitStore(
 }
 
 /**
- * Stores a value under a key that the map lacks, or jumps to `taken`. When the map has no room or is busy it goes on: a
- * record too many is better than none.
+ * Stores a value under a key that the map lacks, or jumps to `taken`. If the map is full or busy, falls through: a
+ * duplicate record is better than none.
  */
 export function emitClaim(
   computer: Computer,
@@ -108,7 +108,7 @@ export function emitIncrease(
     emitKeyAgain(computer, map)
     emitUpdate(computer, BPF_NOEXIST)
     asm.aluImm('lsh', R0, 32).jumpIfImm('==', R0, 0, end)
-    // Another CPU was first, or there is no room.
+    // Another CPU was first, or the map is full.
     emitKeyAgain(computer, map)
     asm.call(BPF_FUNC_map_lookup_elem).jumpIfImm('!=', R0, 0, found).jump(end)
   })

@@ -1,4 +1,4 @@
-/** Maps that are wanted, as data. */
+/** What maps are created from, as data. */
 
 /** `BPF_MAP_TYPE_*` numbers of the map types that this package knows. */
 export const MAP_TYPES = {
@@ -19,7 +19,7 @@ export const MAP_TYPES = {
 /** The kind of a map, such as `array` for `BPF_MAP_TYPE_ARRAY`. */
 export type MapType = keyof typeof MAP_TYPES
 
-/** Everything the kernel needs to create a map; no system call has happened yet. */
+/** Everything the kernel needs to create a map, as data. */
 export interface MapSpec {
   /** Characters other than letters, digits and underscores become underscores; the kernel keeps 15. */
   readonly name: string

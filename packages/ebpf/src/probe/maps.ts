@@ -12,7 +12,7 @@ export type MapParts = FixedType | Readonly<Record<string, FixedType>>
 /** What one part of a key or value can be filled with. */
 type Filling<T> = T extends FixedType<string> ? Chars : Operand
 
-/** What a look-up answers for one part. */
+/** The result of a look-up for one part. */
 type Found<T> = T extends FixedType<string> ? Chars : Scalar
 
 /** What a key, or a value, is in expressions. */
@@ -20,7 +20,7 @@ export type MapOperands<P extends MapParts> = P extends FixedType
   ? Filling<P>
   : { readonly [K in keyof P]: Filling<P[K]> }
 
-/** What a look-up answers: one number, or the fields of the value. */
+/** The result of a look-up: one number, or the fields of the value. */
 export type MapFound<P extends MapParts> = P extends FixedType
   ? Found<P>
   : { readonly [K in keyof P]: Found<P[K]> }
@@ -120,7 +120,7 @@ function nodesOf(shape: MapShape, given: unknown, where: string, isAmount = fals
   })
 }
 
-/** What is given for a field, as a node. Adding may take away: a constant below 0 is what wraps to that. */
+/** The node of what is given for a field. An amount to add may be negative: it wraps. */
 function checked(field: MapField, given: unknown, place: string, isAmount: boolean): ExprNode {
   const node = operandNode(given as Operand)
   const { kind, sizeBytes } = field
@@ -132,7 +132,7 @@ function checked(field: MapField, given: unknown, place: string, isAmount: boole
   return node
 }
 
-/** All fields of a key must be given: which one is left out is no question of the kernel. */
+/** The nodes of a key, of which all fields must be given. */
 function keyOf(map: ProbeMap, given: unknown): ExprNode[] {
   const nodes = nodesOf(map.key, given, `the key of map ${map.name}`)
   if (nodes.length < map.key.fields.length) {
@@ -175,8 +175,8 @@ export function store<K extends MapParts, V extends MapParts>(
 }
 
 /**
- * Adds to numbers of the value under `key`, which begin at 0 where the map lacks it, and wrap: no CPU disturbs what
- * another one adds. A full map of type `hash` takes no new key.
+ * Adds atomically to numbers of the value under `key`, which begin at 0 if the map lacks it, and wrap. A full map of
+ * type `hash` takes no new key.
  *
  * @throws {TypeError} for a field that is not 4 or 8 bytes wide
  */

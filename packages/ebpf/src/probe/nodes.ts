@@ -1,6 +1,6 @@
 /**
- * What a declaration says, as data: paths through kernel memory, numbers computed from them, look-ups in maps.
- * Nothing is resolved before a BTF is at hand (`resolve.ts`).
+ * A declaration's expressions, as data: paths through kernel memory, numbers computed from them, look-ups in maps.
+ * `resolve.ts` resolves them against a BTF.
  */
 
 import type { BinaryOp } from './operators.js'
@@ -32,7 +32,7 @@ export interface EnumNode {
   readonly valueName: string
 }
 
-/** What a helper of the kernel answers. */
+/** A value that a helper of the kernel returns. */
 export type HelperName = 'pidTgid' | 'uidGid' | 'cgroupId' | 'bootNs' | 'monotonicNs' | 'cpu' | 'socketCookie'
 
 export interface LookupNode {
@@ -65,7 +65,7 @@ export type ExprNode =
   | { readonly kind: 'firstNonZero'; readonly choices: readonly ExprNode[] }
   /** 0 unless the condition holds; otherwise the value is not read. */
   | { readonly kind: 'ifThen'; readonly condition: ExprNode; readonly value: ExprNode }
-  /** What is found on a way of several steps, and how that is said in short. */
+  /** The result of a walk of several steps, and its short text. */
   | { readonly kind: 'walk'; readonly found: ExprNode; readonly text: WalkText }
   | { readonly kind: 'firstOf'; readonly choices: readonly ExprNode[] }
   | { readonly kind: 'packet'; readonly offset: number; readonly size: NumberSize }

@@ -1,4 +1,4 @@
-/** How a finished record goes to the one who reads from an iterator: framed, since a read gives several of them. */
+/** How a finished record goes to the reader of an iterator: framed, since a read returns several of them. */
 
 import { type Assembler, BPF_FUNC_seq_write, R0, R1, R2, R3, R6, R7, R9, R10 } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
@@ -18,8 +18,8 @@ interface Sizes {
 }
 
 /**
- * Writes the record behind R9, or goes to `leave`: what the kernel has no room for it asks for again, and then it
- * drops what was written of it before.
+ * Writes the record behind R9, or goes to `leave`: if its buffer is full, the kernel discards the partial output and
+ * runs the program again for the same object.
  */
 export function emitToReader(asm: Assembler, { fixedSizeBytes, maxSizeBytes }: Sizes, btf: Btf): void {
   const seq = offsetOfFile(btf)

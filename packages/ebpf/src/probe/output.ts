@@ -4,7 +4,7 @@
  * A ring of the kernel takes its record under a lock and with atomic writes, and each of those waits until the CPU has
  * fetched every line that was written before, the record's own included. A ring that belongs to one lane needs neither:
  * the record is copied, and then the head moves. x86-64 shows writes to other CPUs in the order in which they were
- * made, so who sees the head sees the record; there is no such ring elsewhere.
+ * made, so a reader that sees the head sees the record; other architectures have no such rings.
  */
 
 import {
@@ -67,11 +67,11 @@ export interface OutputRecord extends Pick<RecordLayout, 'fixedSizeBytes'> {
   readonly maxSizeBytes: number
 }
 
-/** What a record takes in a ring beside its own bytes, which are padded to 8: the same in both kinds of rings. */
+/** Header and most padding of a record in a ring: the same in both kinds of rings. */
 const HEADER_AND_PADDING = CPU_RING_HEADER_BYTES + 7
 
 /**
- * Sends the record behind R9, wakes the reader if it asked for that, counts, and goes on, or to `leave` if it is lost.
+ * Outputs the record behind R9, wakes the reader if it asked for that, and counts; goes to `leave` if it is lost.
  */
 export function emitOutput(
   asm: Assembler,

@@ -1,4 +1,4 @@
-/** A probe: where it hooks, when it fires, and what fills its record. One declaration, no code. */
+/** A probe: its hook, its condition, and what fills its record. One declaration, no code. */
 
 import { checkFits } from './arithmetic.js'
 import { describe } from './describe.js'
@@ -23,7 +23,7 @@ export type Fill<F extends Fields> = {
 
 /** What the body of a declaration returns. */
 export interface ProbeBody {
-  /** What must hold before anything else is looked at: then `finally` happens, whether or not `when` holds too. */
+  /** Checked before anything else. If it holds, `finally` happens, whether or not `when` holds too. */
   readonly given?: Scalar
   /** Nothing happens unless this is not 0. */
   readonly when?: Scalar
@@ -206,7 +206,7 @@ class Filling {
   }
 }
 
-/** At the end of a program there is no room for a value. */
+/** At the end of a program only keys can be removed: there is no room for a value. */
 function checkFinally(probe: string, effects: readonly MapEffect[]): readonly MapEffect[] {
   if (effects.every(({ kind }) => kind === 'remove')) return effects
   throw new TypeError(`Cannot declare probe "${probe}": at its end it can only remove keys`)

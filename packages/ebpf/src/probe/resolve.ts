@@ -37,9 +37,9 @@ function binary(op: BinaryOp, left: ResolvedExpr, right: ResolvedExpr): Resolved
     return constant(compute(op, left.value, right.value))
   }
   const mirrored = MIRRORED[op]
-  // Programs have constants on the right for nothing.
+  // A constant on the right is an immediate, which costs no instruction.
   if (left.kind === 'constant' && mirrored !== undefined) return binary(mirrored, right, left)
-  // What a setting leaves out, or a kernel is known to have, costs nothing.
+  // Parts that a setting or the kernel makes constant cost no instruction.
   if (right.kind === 'constant' && right.value === 0n) {
     if (op === '|' || op === '+') return left
     if (op === '&' || op === '*') return right

@@ -1,4 +1,4 @@
-/** What a declaration's expressions are on one kernel: places in memory, and words computed from them. */
+/** A declaration's expressions, resolved for one kernel: places in memory, and words computed from them. */
 
 import type { TypeId } from '../btf/index.js'
 import type { HelperName, NumberSize, ProbeMap } from './nodes.js'
@@ -10,7 +10,7 @@ export type ResolvedRoot =
   | { readonly kind: 'current' }
   | { readonly kind: 'address'; readonly address: ResolvedExpr }
 
-/** Where a value lies: follow `derefs` (offsets of pointers) from the root, then look at `offset`. */
+/** Where a value lies: follow `derefs` (offsets of pointers) from the root, then read at `offset`. */
 export interface ResolvedPath {
   readonly root: ResolvedRoot
   /** Type id of the structure that the root points to; 0 for a number. */
@@ -34,7 +34,7 @@ export interface ResolvedNumber {
   readonly expr: ResolvedExpr
 }
 
-/** What a look-up in a map answers: whether the key is there, or a number of its value, and 0 where it is not. */
+/** The result of a look-up in a map: whether the key is there, or a number of its value, 0 if it is not there. */
 export interface ResolvedLookup {
   readonly kind: 'lookup'
   readonly map: ProbeMap
@@ -88,7 +88,7 @@ export function isAtom(expr: ResolvedExpr): expr is Atom {
   return ['load', 'packet', 'memory', 'helper', 'lookup'].includes(expr.kind)
 }
 
-/** Why something of a declaration cannot be had on this kernel. */
+/** Why an expression cannot be resolved on this kernel. */
 export class Unresolved {
   readonly reason: string
   constructor(reason: string) {

@@ -21,9 +21,9 @@
  *   the first page is mapped into user space                                                being written
  * ```
  *
- * All of it lies together because the first touch of a page or line is what a short program pays for: the counts of the
- * first types of records share a line with what every run writes. Values of a walk live in temporaries and not in
- * registers, so that the verifier sees an unknown number where it would otherwise follow a new range in every
+ * All of it lies together because a short program pays mostly for the first access to a page or cache line: the counts
+ * of the first types of records share a line with what every run writes. Values of a walk live in temporaries and not
+ * in registers, so that the verifier sees an unknown number where it would otherwise follow a new range in every
  * iteration.
  *
  * Where each CPU has rings of its own (`output.ts`), a second map holds them, again in one entry.
@@ -58,11 +58,11 @@ export const WAKE_ON_BACKLOG = 2
 export const SLOT_ORIGIN = 4
 /** u64: bytes that programs have written to the ring of this lane so far. */
 export const SLOT_HEAD = 8
-/** u64: bytes of them that the reader is done with; written by the reader. */
+/** u64: bytes of them that the reader has consumed; written by the reader. */
 export const SLOT_TAIL = 16
 /** u32: records written or lost so far on this lane. */
 export const SLOT_SEQ = 24
-/** u32: programs that are at work on this CPU, one inside the other; only in the first level's slot. */
+/** u32: nested programs that run on this CPU; only in the first level's slot. */
 export const SLOT_DEPTH = 28
 /** u32: where in the map of rings this lane's ring begins; written by the session. */
 export const SLOT_RING = 32
@@ -74,7 +74,7 @@ export const SLOT_PRODUCED = 40
 export const SLOT_LOST = 552
 /** u64: runs that the kernel skipped and that a stand-in made up for (stand-in.ts). */
 export const SLOT_STOOD_IN = 1064
-/** u64: runs that found no level free; only in the first level's slot. */
+/** u64: runs that found no free level; only in the first level's slot. */
 export const SLOT_TOO_DEEP = 1072
 /** u32: where in the map the slot of this CPU's first level begins; written by the session. */
 export const SLOT_FIRST_LEVEL = 1080
@@ -83,7 +83,7 @@ export const SLOT_SHARES = 1112
 export const SHARE_BYTES = 24
 /** u64: bytes that records of the kind took in the ring so far. */
 export const SHARE_WRITTEN = 0
-/** u64: bytes of them that the reader is done with; written by the reader. */
+/** u64: bytes of them that the reader has consumed; written by the reader. */
 export const SHARE_CONSUMED = 8
 /** u64: bytes that may wait; written by the session. */
 export const SHARE_LIMIT = 16

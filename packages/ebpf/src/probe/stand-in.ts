@@ -1,8 +1,8 @@
 /**
  * Since Linux 6.19 a task may be preempted inside a tracing program, and the kernel skips the runs of other tasks that
- * reach the program on that CPU meanwhile. A program cannot avoid that: what was put off while it forbade preemption
- * happens the moment it allows it again, and it is still running then. Of what interrupts a task in the middle of the
- * program, the kernel skips the runs as well.
+ * reach the program on that CPU meanwhile. A program cannot avoid that: a preemption that was deferred while it
+ * disabled preemption happens as soon as it enables it again, when the program is still running. The kernel also skips
+ * runs in interrupts that hit the task in the middle of the program.
  *
  * So each tracepoint has the same program twice. The first notes where it runs: its task, and the address of its
  * arguments, which says on which stack and how deep. The second, which the kernel calls next in the same place, works

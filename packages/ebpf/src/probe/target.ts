@@ -26,7 +26,7 @@ export interface Target {
   readonly probeRead: boolean
 }
 
-/** What a session hands out to the programs of a probe. */
+/** What a session assigns to the programs of a probe. */
 export interface Assignment {
   readonly role: Role
   /** Which of the counters are those of its record type. */
@@ -35,7 +35,7 @@ export interface Assignment {
   readonly share: number | undefined
   /** Which of the notes its stand-in goes by. */
   readonly note: number
-  /** The map of programs to go on to at the end, of a probe behind a dispatcher of system calls (session/dispatch.ts). */
+  /** The map of programs to tail-call at the end, for a probe behind a dispatcher (session/dispatch.ts). */
   readonly next: string | undefined
 }
 

@@ -4,8 +4,8 @@
 type Known = Map<string, number>
 
 /**
- * Hands out places. Some are taken until they are given back; the others keep values that were fetched, as long as
- * nothing else needs the place. What is known at a label is what was known at each jump to it.
+ * Allocates places. Some are taken until they are given back; the others cache fetched values until something else
+ * needs the place. At a label, only the values are known that were known at each jump to it.
  */
 export class Temporaries {
   readonly #first: number
@@ -21,7 +21,7 @@ export class Temporaries {
     this.#count = count
   }
 
-  /** How many places can be had, if need be in place of values that are kept. */
+  /** How many places are not taken, those of cached values included. */
   get room(): number {
     return this.#count - this.#taken.size
   }
@@ -42,7 +42,7 @@ export class Temporaries {
     this.#taken.delete(place)
   }
 
-  /** A place for a value that is about to be fetched. Values of `wanted` are the last to go. */
+  /** A place for a value that is about to be fetched. Values of `wanted` are evicted last. */
   keep(key: string, wanted: ReadonlySet<string>): number | undefined {
     const place = this.#free(wanted)
     if (place !== undefined) this.#known.set(key, place)
@@ -58,7 +58,7 @@ export class Temporaries {
     for (const key of this.#known.keys()) if (isMeant(key)) this.#known.delete(key)
   }
 
-  /** To be called at each jump to a label that `place` will be called for. */
+  /** To be called at each jump to a label for which `label` is called later. */
   jump(label: string): void {
     const before = this.#atLabels.get(label)
     this.#atLabels.set(label, before === undefined ? new Map(this.#known) : common(before, this.#known))

@@ -35,7 +35,7 @@ import { END_OF_TEMPORARIES, FREE_TEMPORARY } from './scratch.js'
 import { Temporaries } from './temporaries.js'
 import type { Window } from './window.js'
 
-/** Places that are left for what waits while other operands are computed. */
+/** Places reserved for operands that wait while others are computed. */
 const WAITING = 6
 /** Places that fetching everything of a record at once leaves to the inputs of tails. */
 const FOR_TAILS = 40
@@ -76,14 +76,14 @@ export class Values {
     return this.#temporaries
   }
 
-  /** Lets R9 point to temporaries on the stack, which the callback of a walk shares, and of which nothing is known. */
+  /** Points R9 to temporaries on the stack, which the callback of a walk shares; no value is known in them. */
   beginOnStack(): void {
     this.#isOnStack = true
     this.#temporaries = new Temporaries(FREE_TEMPORARY, CONDITION_TEMPORARIES)
     this.asm.mov(R9, R10).aluImm('add', R9, conditionFrame(this.keyBytes))
   }
 
-  /** R9 is the scratch from here on, and nothing is known. */
+  /** R9 is the scratch from here on; no value is known in its temporaries. */
   beginInScratch(): void {
     this.#isOnStack = false
     const count = (END_OF_TEMPORARIES - FREE_TEMPORARY) / 8
@@ -102,7 +102,7 @@ export class Values {
     this.#temporaries.giveBack(place)
   }
 
-  /** Lets the loads of an expression be part of a tree that `load` will be called for. */
+  /** Adds the loads of an expression to a tree for which `load` is called later. */
   prepare(expr: ResolvedExpr, tree: LoadTree): void {
     for (const [key, { atom }] of this.#atomsOf([expr])) {
       if (atom.kind !== 'load' || atom.path.root.kind === 'address') continue
@@ -127,7 +127,7 @@ export class Values {
     this.asm.load(8, dst, R9, this.#addressOf(keyOf(address)))
   }
 
-  /** Maps have changed: what was looked up, and what was read where that led to, is not what they hold. */
+  /** Forgets values that were looked up in maps, and values read at their addresses: maps have changed. */
   forgetLookups(): void {
     this.#temporaries.forget((key) => key.includes('['))
   }

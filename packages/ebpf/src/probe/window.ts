@@ -27,7 +27,7 @@ export function findWindow(btf: Btf): Window | undefined {
   return sizeBytes < NAME_BYTES ? undefined : { type, offset: buffer.bitOffset / 8, sizeBytes: NAME_BYTES }
 }
 
-/** R0 + `window.offset` = the memory at the address in R1. Spoils R1 to R5. */
+/** R0 + `window.offset` = the memory at the address in R1. Overwrites R1 to R5. */
 export function emitWindow(asm: Assembler, castId: number, window: Window): void {
   asm.aluImm('sub', R1, window.offset).movImm(R2, window.type).callKfunc('bpf_rdonly_cast', castId)
 }

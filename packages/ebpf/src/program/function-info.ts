@@ -1,6 +1,6 @@
 /**
- * The BTF that a program must bring along when it passes one of its functions to bpf_loop: the verifier
- * wants to know that each function is a function. All of them are `static int f(void)` here.
+ * The BTF with which a program must be loaded if it passes one of its functions to bpf_loop: the verifier requires a
+ * function type for each. All of them are `static int f(void)` here.
  */
 
 import { bpf, BPF_BTF_LOAD, BpfAttr } from '../sys/bpf.js'

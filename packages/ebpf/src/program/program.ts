@@ -8,7 +8,7 @@ import { Fd } from '../sys/fd.js'
 import { type Result, withSignalsBlocked } from '../sys/libc.js'
 import { checked, kernelError, memlockAdvice, withMemlock } from '../sys/permission.js'
 
-/** Everything the kernel needs to load a program; no system call has happened yet. */
+/** Everything the kernel needs to load a program, as data. */
 export interface ProgramSpec {
   /** Characters other than letters, digits and underscores become underscores; the kernel keeps 15. */
   readonly name: string
@@ -30,7 +30,7 @@ export interface ProgramSpec {
   readonly functions?: readonly number[]
 }
 
-/** What the kernel knows of a loaded program; values that an older kernel does not report are 0. */
+/** What the kernel reports about a loaded program; values that an older kernel does not report are 0. */
 export interface ProgramInfo {
   readonly id: number
   /** Hash of the instructions, 16 hexadecimal digits. */
@@ -133,7 +133,7 @@ export class Program implements Disposable {
     return { returnValue: attr.readU32(4), durationNs: attr.readU32(36) }
   }
 
-  /** Gives the program up. It keeps running where a `Link` still holds it. */
+  /** Closes the descriptor. The program keeps running while a `Link` holds it. */
   close(): void {
     this.fd.close()
   }
@@ -244,7 +244,7 @@ function loadError(
   if (lines.length === 0 && mayBeVerdict(-result)) {
     const second = load(spec, spec.logLevel === 2 ? 2 : 1, functions)
     lines = second.log
-    // The second try may, rarely, succeed; the error then is the first one's.
+    // The second try may, rarely, succeed; the error is then that of the first.
     if (second.result >= 0) {
       new Fd(second.result, `program "${spec.name}"`).close()
     } else if (second.result !== -constants.errno.ENOSPC) {

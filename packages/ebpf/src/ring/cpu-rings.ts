@@ -8,7 +8,7 @@ import type { RingShares } from './shares.js'
 export interface CpuRingMemory {
   /** The bytes that were written so far. */
   readonly head: BigUint64Array
-  /** The bytes that are given back. */
+  /** The bytes that were consumed. */
   readonly tail: BigUint64Array
   /** The lower half of the position that is its first byte. */
   readonly origin: Uint32Array
@@ -26,7 +26,7 @@ export interface CpuRingsMemory {
   readonly bytes: Buffer
 }
 
-/** One ring, as far as the reader has come. */
+/** The reader's position in one ring. */
 interface Cursor extends CpuRingMemory {
   /** The position at the first byte. */
   firstAt: number
@@ -92,8 +92,8 @@ export class CpuRings {
   /**
    * Hands what was written when the call began to `sink`, or `max` records of it, without copying: those of one ring in
    * their order, and those of several by their times. Room is given back at the end, and at every quarter of a ring.
-   * When the sink throws, the record it threw at counts as consumed. The sink may stop the rings. A record whose length
-   * cannot be is handed over with none, and what was written to that ring after it is skipped.
+   * When the sink throws, the record it threw at counts as consumed. The sink may stop the rings. A record with an
+   * impossible length is passed with length 0, and what was written to that ring after it is skipped.
    *
    * @returns how many records the sink got
    * @throws {ClosedError}
@@ -116,7 +116,7 @@ export class CpuRings {
           cursor.position += sizeBytes
           cursor.shares?.add(words[start >> 2]! & 0xffff, sizeBytes)
         } else {
-          // Where the next one begins is not known. A record of no length is one that every sink refuses and counts.
+          // The start of the next record is unknown. Every sink refuses and counts a record of length 0.
           lengthBytes = 0
           cursor.position = cursor.end
           cursor.shares?.skip()
@@ -142,7 +142,7 @@ export class CpuRings {
     this.#memory = undefined
   }
 
-  /** The rings that have something, each at its next record. */
+  /** The rings that are not empty, each at its next record. */
   #begin(words: Uint32Array): Cursor[] {
     for (const cursor of this.#cursors) cursor.end = Number(Atomics.load(cursor.head, 0))
     const filled = this.#cursors.filter(({ position, end }) => position < end)
@@ -171,7 +171,7 @@ function backlogOf({ head, committed }: Cursor): number {
   return Number(Atomics.load(head, 0)) - committed
 }
 
-/** Which one's next record is the oldest. */
+/** The index of the ring whose next record is the oldest. */
 function earliest(cursors: readonly Cursor[]): number {
   let best = 0
   for (let i = 1; i < cursors.length; i++) {

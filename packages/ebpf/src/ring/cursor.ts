@@ -73,11 +73,11 @@ export class RingCursor {
   }
 
   /**
-   * Hands each finished record to `sink`, without copying, up to what was written when the call began or `max`
-   * records. A record that a program has not finished yet ends the batch; discarded ones are skipped. Space is
-   * given back once per batch, or at every quarter of the ring. A record whose length cannot be is handed over with none,
-   * and what was written after it is skipped. When the sink throws, the record it threw at
-   * counts as consumed, so that one bad record cannot stop the ring. The sink may stop the cursor.
+   * Hands each finished record to `sink`, without copying, up to what was written when the call began or `max` records.
+   * A record that a program has not finished yet ends the batch; discarded ones are skipped. Space is given back once
+   * per batch, or at every quarter of the ring. A record with an impossible length is passed with length 0, and what
+   * was written after it is skipped. When the sink throws, the record it threw at counts as consumed, so that one bad
+   * record cannot stop the ring. The sink may stop the cursor.
    *
    * @returns how many records the sink got
    * @throws {ClosedError}
@@ -107,7 +107,7 @@ export class RingCursor {
           offset = (offset + sizeBytes) & mask
           shares?.add(words[start >> 2]! & 0xffff, sizeBytes)
         } else {
-          // Where the next one begins is not known. A record of no length is one that every sink refuses and counts.
+          // The start of the next record is unknown. Every sink refuses and counts a record of length 0.
           lengthBytes = 0
           position = end
           shares?.skip()
@@ -133,7 +133,7 @@ export class RingCursor {
 
   /**
    * Holds up to `max` finished records, without copying, until the lease is released; the ring fills meanwhile. A
-   * record whose length cannot be is treated as `drain` does.
+   * record with an impossible length is treated as `drain` does.
    *
    * @throws {ClosedError}
    * @throws {TypeError} when called from a sink, or while another lease is held

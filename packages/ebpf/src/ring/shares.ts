@@ -3,7 +3,7 @@ import { SHARE_BYTES, SHARE_CONSUMED, SHARE_LIMIT, SHARE_WRITTEN, SLOT_SHARES } 
 /** Which share each kind has: its place in the slots, by kind number, or -1. */
 export type ShareIndex = Int8Array
 
-/** What of one ring waits, by the kinds whose share of it is bounded: the reader's side. */
+/** The reader's count of consumed bytes of one ring, for each kind whose share of the ring is bounded. */
 export class RingShares {
   readonly #index: ShareIndex
   readonly #written: readonly BigUint64Array[]
@@ -35,7 +35,7 @@ export class RingShares {
     this.#isDirty = true
   }
 
-  /** What was written so far is skipped: whose it was is not known. */
+  /** Skips all that was written so far, of whatever kind. */
   skip(): void {
     for (const [share, written] of this.#written.entries()) {
       this.#bytes[share] = Number(Atomics.load(written, 0))
@@ -43,7 +43,7 @@ export class RingShares {
     this.#isDirty = true
   }
 
-  /** Gives the room back to the kinds. */
+  /** Publishes what was consumed, which frees room for the kinds. */
   commit(): void {
     if (!this.#isDirty) return
     this.#isDirty = false

@@ -1,7 +1,7 @@
 /**
- * One program for all probes of a session that want some system calls: it sits at the tracepoint, looks at the number
- * of the call, and goes on to the first program that wants it by a tail call. Each of those goes on to the next one.
- * Between them nothing is held: every program takes its level of the scratch and gives it back before.
+ * One program for all probes of a session that want some system calls: it is attached to the tracepoint, reads the
+ * number of the call, and tail-calls the first program that wants it. Each of those tail-calls the next one. Every
+ * program takes a level of the scratch, and releases it before the tail call.
  *
  * ```
  *                    first            of execfail         of files
@@ -30,7 +30,7 @@ function createCallTable(name: string): BpfMap {
   return BpfMap.create({ name, type: 'programArray', maxEntries: NUMBERS })
 }
 
-/** A program that wants calls of some numbers, and where it goes on from. */
+/** A program that wants calls of some numbers, and the map through which it tail-calls the next one. */
 export interface Station {
   readonly program: Program
   readonly numbers: readonly number[]
@@ -42,12 +42,12 @@ export class CallChains {
   readonly #first: BpfMap
   readonly #chains = new Map<number, Station[]>()
 
-  /** `first` is where the dispatcher goes on from. */
+  /** `first` is the map through which the dispatcher tail-calls. */
   constructor(first: BpfMap) {
     this.#first = first
   }
 
-  /** Whether no station is there. */
+  /** Whether there is no station. */
   get isEmpty(): boolean {
     return this.#chains.size === 0
   }
@@ -68,7 +68,7 @@ export class CallChains {
     }
   }
 
-  /** Those behind it move up. */
+  /** Removes a station and links its predecessors to the stations after it. */
   remove(station: Station): void {
     this.#removeFrom(station, station.numbers)
   }

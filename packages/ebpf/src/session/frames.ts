@@ -7,7 +7,7 @@ import type { RecordSink } from '../ring/cursor.js'
 /**
  * Hands each record to `sink`; the bytes must lie at a multiple of 8 bytes within their buffer.
  *
- * @returns how many there were
+ * @returns the number of records
  * @throws {EbpfError} when the bytes do not end with a record
  */
 export function splitFrames(given: Uint8Array, sink: RecordSink): number {

@@ -1,4 +1,4 @@
-/** What a hook asks of its program: the type that it is loaded as, and the way in which it is attached. */
+/** How the program of a hook is loaded and attached. */
 
 import {
   attachCgroup,
@@ -31,7 +31,7 @@ interface Attaching {
 /** What holds a program at its hook. */
 export type ProbeLink = Link | ProcConnector | IteratorLink
 
-/** What a session says of where programs are attached. */
+/** Options of a session about where programs are attached. */
 export interface Where {
   readonly flavor: Flavor
   /** Folder of the cgroup whose sockets are watched, and those of all below it. Default: the root. */
@@ -76,7 +76,7 @@ export function hookFeatures(kind: HookKind): readonly FeatureName[] {
 export function flavorsOf(hook: Hook, wanted: readonly Flavor[]): readonly Flavor[] {
   const { programs } = hookType(hook)
   const possible = (Object.keys(programs) as Flavor[]).filter((flavor) => programs[flavor] !== undefined)
-  // Where there is one way only, it is taken whatever is wanted.
+  // If there is only one flavour, it is used whatever is wanted.
   return possible.length === 1 ? possible : wanted
 }
 
@@ -119,12 +119,12 @@ export function programKind(
   }
 }
 
-/** As users read it: `tp_btf/sched_process_exec`. */
+/** The hook's name for users: `tp_btf/sched_process_exec`. */
 export function hookName(hook: Hook, flavor: Flavor): string {
   return `${shapeOf(hook, flavor).shownAs}/${hook.target}`
 }
 
-/** Lets the filter see the connector's messages; it drops them all, so nothing queues up on the socket. */
+/** Attaches a program as the filter of a connector; it drops all messages, so none queues on the socket. */
 function attachToProcConnector({ events }: Hook, program: Program): ProcConnector {
   const connector = openProcConnector()
   try {

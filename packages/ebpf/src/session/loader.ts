@@ -1,4 +1,4 @@
-/** How a session makes programs of probes: compiled for this kernel, and loaded in the first way that it accepts. */
+/** Compiles the probes of a session for this kernel, and loads each in the first flavour that the kernel accepts. */
 
 import { type AssembledCode, resolveMaps } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
@@ -45,7 +45,7 @@ export interface LoadedPrograms {
   readonly program: Program
   /** Works where the kernel skipped the program (probe/stand-in.ts). */
   readonly standIn: Program | undefined
-  /** What the program is called by, if it is not at its tracepoint itself. */
+  /** What the program is called by, if it is not attached to its tracepoint itself. */
   readonly reservation: Reservation | undefined
 }
 
@@ -107,7 +107,7 @@ export class SessionLoader {
     return this.#load(compileProbe(probe, target, { ...assignment, role: 'standIn' }), flavor)
   }
 
-  /** What of the scratch is this probe's. */
+  /** Assigns a probe its parts of the scratch. */
   #assign(probe: Probe, target: Target): Assignment {
     const hasStandIn = standInOf(probe, target) !== undefined
     const note = hasStandIn ? this.#notes++ : 0
@@ -134,7 +134,7 @@ export class SessionLoader {
     }
   }
 
-  /** Gives up the BTF. */
+  /** Frees the BTF: no more probes can be loaded. */
   seal(): void {
     this.#btf = undefined
   }

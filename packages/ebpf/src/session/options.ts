@@ -13,7 +13,7 @@ export interface SessionOptions {
   readonly flavors?: readonly Flavor[]
   /** How path walks loop. Default: bpf_loop where the kernel has it. */
   readonly loop?: 'helper' | 'bounded'
-  /** Whether programs may call bpf_probe_read_kernel. Default: whether the kernel lets them. */
+  /** Whether programs may call bpf_probe_read_kernel. Default: whether the kernel allows it. */
   readonly probeRead?: boolean
   /**
    * Whether each CPU has a ring of its own, which costs the programs less (probe/output.ts). Default: on x86-64, when
@@ -24,21 +24,22 @@ export interface SessionOptions {
   /** Whether tracing programs may be preempted. Default: from Linux 6.19 on. Needs Linux 6.10. */
   readonly preemptible?: boolean
   /**
-   * Whether the kernel preempts tasks inside of it. Default: what it says, yes where it does not say. If it does,
+   * Whether the kernel preempts tasks in kernel mode. Default: detected; true if it cannot be detected. If true,
    * fentry, fexit, iterators and programs of cgroups need Linux 6.10.
    */
   readonly kernelPreempts?: boolean
   /**
-   * Whether probes for system calls share one program at their tracepoint, which goes on to those that want the number
-   * at hand (session/dispatch.ts). Default: where the kernel can do that.
+   * Whether probes for system calls share one program at their tracepoint, which tail-calls those that want the call
+   * (session/dispatch.ts). Default: if the kernel supports it.
    */
   readonly shareCalls?: boolean
   /** Folder of the cgroup that hooks of cgroups are attached to, within a cgroup2 mount. Default: the root of all. */
   readonly cgroup?: string
   /**
-   * How many programs may be at work on a CPU, one inside the other: 1 to 4. What interrupts that many is counted, and
-   * records nothing (`nestingMisses`). Each level beyond the first takes memory for a record and, where CPUs have rings,
-   * an eighth of a ring. Default: as many as the probes that `open` is given have contexts; 3 when it is given none.
+   * How many programs may be nested on a CPU, one interrupting the other: 1 to 4. A program that interrupts that many
+   * records nothing and is counted (`nestingMisses`). Each level beyond the first takes memory for a record and, where
+   * CPUs have rings, an eighth of a ring. Default: as many as the probes that `open` is given have contexts; 3 when it
+   * is given none.
    */
   readonly levels?: number
   /**
@@ -52,7 +53,7 @@ export interface SessionOptions {
 /** A task, a softirq in it, and an interrupt in that. */
 const USUAL_LEVELS = 3
 
-/** @throws {RangeError} for levels that cannot be */
+/** @throws {RangeError} for levels out of range */
 export function sizesOf({ levels }: SessionOptions, records: number | readonly Probe[]): LevelSizes {
   if (levels !== undefined && (!Number.isInteger(levels) || levels < 1 || levels > MAX_LEVELS)) {
     throw new RangeError(`Cannot open a session with ${levels} levels: give 1 to ${MAX_LEVELS}`)

@@ -26,7 +26,7 @@ import { MappedMemory } from '../sys/memory.js'
 
 /** A storm on one CPU fills a smaller ring before the reader comes. */
 const LEAST_BYTES = 256 << 10
-/** Rings of that size may take so many times what was asked for, on machines with many CPUs. */
+/** On machines with many CPUs, rings of that size may take at most this many times `ringSizeBytes`. */
 const MOST_TIMES = 4
 /** What wakes the reader: 8 bytes and their header, once per lane and sleep. */
 const WAKE_BYTES = 16
@@ -69,9 +69,9 @@ export class SessionRings implements Disposable {
   }
 
   /**
-   * Makes the rings, one for each lane; undefined where one ring for all is better.
+   * Creates the rings, one for each lane; undefined if all CPUs should share one ring.
    *
-   * @throws {EbpfError} ERR_EBPF_NOT_SUPPORTED when they were asked for and cannot be had
+   * @throws {EbpfError} ERR_EBPF_NOT_SUPPORTED when they were asked for and are not possible
    * @throws {KernelError} when the kernel refuses the memory
    */
   static open(
@@ -137,13 +137,13 @@ function shareOf(ringSizeBytes: number, cpus: number): number {
   return bytes
 }
 
-/** What each CPU's ring has when nobody asks for rings; undefined when they would take too much together. */
+/** Default size of each CPU's ring; undefined if all together would take too much. */
 export function usualBytes(ringSizeBytes: number, cpus: number): number | undefined {
   const bytes = Math.max(shareOf(ringSizeBytes, cpus), LEAST_BYTES)
   return bytes * cpus <= MOST_TIMES * ringSizeBytes ? bytes : undefined
 }
 
-/** Older kernels refuse values of several megabytes: then all share a ring, unless that was ruled out. */
+/** Older kernels refuse values of several megabytes: then all CPUs share a ring, unless `isRequired`. */
 function createMap(layout: CpuRingsLayout, cpus: number, isRequired: boolean): BpfMap | undefined {
   try {
     return BpfMap.create(cpuRingsMap(cpus, layout))

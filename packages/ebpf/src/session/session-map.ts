@@ -24,7 +24,7 @@ export class SessionMap<K extends MapParts = MapParts, V extends MapParts = MapP
   }
 
   /**
-   * The value of a key; `undefined` where there is none. Where each CPU has a value of its own, numbers are the sums of
+   * The value of a key; `undefined` if there is none. Where each CPU has a value of its own, numbers are the sums of
    * theirs, and text is that of the first CPU that has any.
    *
    * @throws {KernelError | ClosedError}

@@ -52,8 +52,8 @@ interface Running extends Pick<LoadedPrograms, 'program' | 'standIn'> {
 }
 
 /**
- * Loads and attaches probes one by one. A probe that this kernel cannot run is an error of `attach`, and the
- * session stays as it was, so that the caller can go down its own ladder.
+ * Loads and attaches probes one by one. A probe that this kernel cannot run is an error of `attach`, and the session
+ * stays as it was, so that the caller can fall back to another probe.
  */
 export class ProbeSession implements Disposable {
   readonly ringSizeBytes: number
@@ -87,8 +87,8 @@ export class ProbeSession implements Disposable {
    * Creates the maps.
    *
    * @param records the probes that will be attached, or the size of the largest record that any of them will write
-   *   (`probe.maxSizeBytes`). When it is given the probes, and they say where they run, it takes less memory.
-   * @throws {RangeError} for levels or shares that cannot be
+   *   (`probe.maxSizeBytes`). Given the probes, it takes less memory if they declare their contexts.
+   * @throws {RangeError} for levels or shares out of range
    * @throws {KernelError} when the kernel refuses; refusals for want of rights carry advice
    */
   static open(options: SessionOptions, records: number | readonly Probe[]): ProbeSession {
@@ -215,7 +215,7 @@ export class ProbeSession implements Disposable {
   /**
    * Hands the finished records to `sink`; see `RingReader.drain`, and `CpuRings.drain` where each CPU has a ring.
    *
-   * @returns how many there were
+   * @returns the number of records
    * @throws {ClosedError}
    */
   drain(sink: RecordSink, max?: number): number {
@@ -225,9 +225,9 @@ export class ProbeSession implements Disposable {
 
   /**
    * Walks through the objects of an attached iterator, and hands the record of each to `sink`, in memory that is valid
-   * for that call only. What the kernel makes in the meantime may be missed.
+   * for that call only. Objects created meanwhile may be missed.
    *
-   * @returns how many there were
+   * @returns the number of records
    * @throws {RangeError} when that probe is not attached, or no iterator
    * @throws {KernelError} when the kernel refuses
    * @throws {ClosedError}
@@ -257,7 +257,7 @@ export class ProbeSession implements Disposable {
     await this.#sleep.wait(sleep, timeoutMs, signal)
   }
 
-  /** Ends a sleep at hand. */
+  /** Ends the current sleep. */
   wake(): void {
     this.#sleep.wake()
   }

@@ -14,7 +14,7 @@ export class SessionShares {
     for (const [share, kind] of [...shares.keys()].entries()) this.#index[kind] = share
   }
 
-  /** @throws {RangeError} for a kind or a share that cannot be, or too many of them */
+  /** @throws {RangeError} for a kind or a share out of range, or too many of them */
   static of(shares: ReadonlyMap<number, number> | undefined): SessionShares | undefined {
     if (shares === undefined || shares.size === 0) return undefined
     if (shares.size > MAX_SHARES) {

@@ -6,19 +6,19 @@ import type { RingReader } from '../ring/ringbuf.js'
 import type { MappedMemory } from '../sys/memory.js'
 import { Poller } from '../sys/poller.js'
 
-/** How long a sleep on the ring may last before the reader looks by itself. */
+/** What ends a sleep on the ring, besides its timeout. */
 export type Sleep = 'untilRecord' | 'untilBacklog'
 
-/** What waits to be read. */
+/** The records that wait to be drained. */
 export interface Backlog {
   readonly backlogBytes: number
   /** 0 to 1. */
   readonly fullness: number
 }
 
-/** After so long every CPU has seen that the reader sleeps. */
+/** By then every CPU has seen that the reader sleeps. */
 const SETTLE_MS = 2
-/** Takes what was only there to wake. */
+/** Discards records whose only purpose was to wake the reader. */
 const NOBODY: RecordSink = { record: () => {} }
 
 export class SessionSleep implements Disposable {
@@ -55,10 +55,10 @@ export class SessionSleep implements Disposable {
   async wait(sleep: Sleep, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     if (this.#isWaiting) throw new TypeError('Cannot wait: an earlier wait of this session is not over')
     this.#isWaiting = true
-    // What woke the reader before would fill the ring that is only there for it.
+    // Otherwise earlier wake records would fill the ring that only wakes.
     if (this.#onlyWakes) this.#ring.drain(NOBODY)
     this.#setWake(sleep === 'untilRecord' ? WAKE_ON_RECORD : WAKE_ON_BACKLOG)
-    // What came before the word was set has woken nobody.
+    // Records written before the wake word was set have not woken the reader.
     const { backlogBytes, fullness } = this.#backlog
     try {
       if (sleep === 'untilRecord' ? backlogBytes > 0 : fullness > 0.5) return
@@ -73,11 +73,11 @@ export class SessionSleep implements Disposable {
   }
 
   /**
-   * A CPU with a ring of its own may look at the word before it is set, and show what it wrote only after the reader
-   * looked for that: nothing there orders the two, as it would cost every record. It takes less than a microsecond, so
-   * the reader looks once more before a long sleep. Later records find the word set.
+   * A CPU with a ring of its own may read the wake word before it is set, and its record may become visible only after
+   * the reader polled the ring: there is no barrier between the two, as it would cost every record. It becomes visible
+   * within a microsecond, so the reader polls once more before a long sleep. Later records find the word set.
    *
-   * @returns how long there is still a reason to sleep
+   * @returns the remaining timeout in ms; 0 if records wait
    */
   async #settle(timeoutMs: number, signal: AbortSignal | undefined): Promise<number> {
     if (timeoutMs >= 0 && timeoutMs <= SETTLE_MS) return timeoutMs
@@ -87,13 +87,13 @@ export class SessionSleep implements Disposable {
     return timeoutMs < 0 ? timeoutMs : timeoutMs - SETTLE_MS
   }
 
-  /** Ends a sleep at hand, or the next one. */
+  /** Ends the current sleep, or the next one if there is none. */
   wake(): void {
     this.#isWoken = true
     this.#poller.wake()
   }
 
-  /** Ends a sleep. The pages may go then. */
+  /** Ends a sleep. Afterwards the pages may be unmapped. */
   close(): void {
     this.#closed = true
     this.#poller.close()

@@ -41,7 +41,7 @@ export class BpfAttr {
     return this
   }
 
-  /** Lets the 8 bytes at `offset` point to `target`, or to nothing when it is empty. */
+  /** Points the 8 bytes at `offset` to `target`, or to nothing when it is empty. */
   pointer(offset: number, target: Uint8Array): this {
     if (target.byteLength > 0) {
       this.#pinned.push(target)
@@ -67,7 +67,7 @@ export function objectName(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9_]/g, '_').slice(0, NAME_LENGTH)
 }
 
-/** Runs a command of bpf(2). Answers the result or the negative errno. */
+/** Runs a command of bpf(2). Returns the result or the negative errno. */
 export function bpf(command: number, attr: BpfAttr): Result {
   return bpfSyscall(command, attr.bytes)
 }

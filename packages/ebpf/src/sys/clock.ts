@@ -27,10 +27,10 @@ export function clockNs(clock: ClockName): bigint {
 const TRIES = 8
 
 /**
- * How far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: the time spent suspended, in ns. What was known stays as long
- * as it can be true, so that events keep their distances; 0 is true of most machines.
+ * How far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: the time spent suspended, in ns. Returns `knownNs` while it is
+ * consistent with the clocks, so that intervals between events stay exact; 0 is right on most machines.
  *
- * @param knownNs what this function answered before, or 0
+ * @param knownNs what this function returned before, or 0
  * @throws {PlatformError | KernelError} as `clockNs` does
  */
 export function suspendedNs(knownNs: bigint, read: (clock: ClockName) => bigint = clockNs): bigint {

@@ -1,4 +1,4 @@
-/** File systems that are mounted for this process alone, in no place: nobody else sees them. */
+/** File systems that are mounted at no path: only this process has them. */
 
 import { type Result, fsConfigCreate, fsMount, fsOpen } from './libc.js'
 import { Fd } from './fd.js'

@@ -1,7 +1,7 @@
 /**
- * The part of Node that runs this thread's JavaScript, asked through what its embedders use (src/node.h,
- * include/v8-isolate.h): its event loop, and what is to happen when it ends. A worker may be terminated at any moment,
- * and no JavaScript of it runs then; without the following, its descriptors and memory would stay with the process.
+ * Node's environment of this thread, through its embedder API (src/node.h, include/v8-isolate.h): its event loop, and
+ * cleanup hooks. A worker may be terminated at any moment without running any more JavaScript: without these hooks its
+ * descriptors and memory would leak.
  */
 
 import { isMainThread } from 'node:worker_threads'
@@ -15,7 +15,7 @@ const REMOVE_HOOK = '_ZN4node28RemoveEnvironmentCleanupHookEPN2v87IsolateEPFvPvE
 
 let isolate: Address | undefined
 
-/** Whether all of these functions are there: some builds of Node show nothing of themselves. */
+/** Whether all of these functions exist: some builds of Node export none of their symbols. */
 function has(...names: readonly string[]): boolean {
   return names.every((name) => symbolAddress(name) !== undefined)
 }
@@ -25,7 +25,7 @@ function currentIsolate(): Address {
   return isolate
 }
 
-/** The `uv_loop_t` of the main thread; undefined in workers, and where this build of Node does not show it. */
+/** The `uv_loop_t` of the main thread; undefined in workers, and if this build of Node does not export it. */
 export function eventLoop(): Address | undefined {
   if (!isMainThread || !has(CURRENT_ISOLATE, EVENT_LOOP, 'uv_poll_init')) return undefined
   const loop = callNative(EVENT_LOOP, 'void *', ['void *'], currentIsolate()) as Address | null
@@ -40,12 +40,12 @@ function functionAddress(name: string): Address | undefined {
   return functions.get(name)
 }
 
-/** Whether this thread can end while the process goes on, and says so. */
+/** Whether this thread can end before the process. */
 const isWorker = !isMainThread && process.platform === 'linux'
 
 /**
- * Has a function of C called with `argument` when this thread ends before `cancelAtEnd`. Does nothing on the main thread,
- * with which the process ends, and nothing where Node does not offer it. The same pair must not be given twice.
+ * Registers a C function to be called with `argument` when this thread ends. Does nothing on the main thread, with
+ * which the process ends, or if Node does not export cleanup hooks. The same pair must not be registered twice.
  */
 export function atEnd(name: string, argument: Address): void {
   callHook(ADD_HOOK, name, argument)

@@ -10,7 +10,7 @@ let open = 0
 export class Fd implements Disposable {
   #number: number
   readonly #what: string
-  /** Node opened it, and keeps account of it: only Node may close it. */
+  /** Node opened and tracks it: only Node may close it. */
   readonly #isOfNode: boolean
 
   /**

@@ -2,7 +2,7 @@ import { readSync } from 'node:fs'
 
 const CHUNK_BYTES = 4096
 
-/** All that a file of the kernel says now. It needs neither its path nor the right to open it any more. */
+/** Reads an open file of the kernel from its start: needs neither its path nor the right to open it. */
 export function readAgain(fd: number): string {
   const chunks: Buffer[] = []
   for (let position = 0; ;) {

@@ -6,7 +6,7 @@ import { syscallNumbers } from './platform.js'
 /** The address of memory that JavaScript does not own. */
 export type Address = bigint
 
-/** What a call answers: its result, or the negative errno, as system calls answer inside the kernel. */
+/** The result of a call, or the negative errno, as system calls return it inside the kernel. */
 export type Result = number
 
 type NativeFunction = ((...values: unknown[]) => unknown) & {
@@ -46,7 +46,7 @@ function native(name: string, result: string, parameters: readonly string[]): Na
   return found
 }
 
-/** Runs a function that answers -1 and sets errno; errno must be read before anything else runs. */
+/** Calls a function that returns -1 and sets errno; errno must be read before anything else runs. */
 function call(name: string, parameters: readonly string[], ...values: unknown[]): Result {
   const result = Number(native(name, 'long', parameters)(...values))
   return result === -1 ? -loadKoffi().errno() : result
@@ -94,12 +94,12 @@ export function callNative(
   return native(name, result, parameters)(...values)
 }
 
-/** Memory of the C library, zeroed, that nobody frees by himself. */
+/** Zeroed memory of the C library, which stays until `free`. */
 export function allocate(sizeBytes: number): Address {
   return BigInt(native('calloc', 'void *', ['size_t', 'size_t'])(1, sizeBytes) as Address)
 }
 
-/** Frees what `allocate` answered. */
+/** Frees what `allocate` returned. */
 export function free(address: Address): void {
   native('free', 'void', ['void *'])(address)
 }
@@ -157,8 +157,8 @@ export const MAP_PRIVATE = 2
 export const MAP_FIXED = 0x10
 
 /**
- * mmap(2) of a descriptor, at an address of the kernel's choice unless one is given. Answers the address or the negative
- * errno.
+ * mmap(2) of a descriptor, at an address of the kernel's choice unless one is given. Returns the address or the
+ * negative errno.
  */
 export function mmap(
   lengthBytes: number,
@@ -240,7 +240,7 @@ export function setSocketOption(fd: number, level: number, option: number, value
   return callInt('setsockopt', parameters, fd, level, option, value, value.byteLength)
 }
 
-/** getsockopt(2). Writes at most `value` bytes and answers how many, or the negative errno. */
+/** getsockopt(2). Writes at most the length of `value` and returns how many bytes, or the negative errno. */
 export function getSocketOption(fd: number, level: number, option: number, value: Uint8Array): Result {
   const lengthBytes = Uint32Array.of(value.byteLength)
   const parameters = ['int', 'int', 'int', 'void *', 'void *']

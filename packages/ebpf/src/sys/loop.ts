@@ -1,7 +1,7 @@
 /**
- * A descriptor in Node's own event loop. Node watches only descriptors of the sorts that it knows, but libuv, which it is
- * made of and shows to addons, watches any that can be polled (uv_poll_t, include/uv.h). So nothing but the event loop
- * itself ever waits: no thread of the pool, and no switch between threads for a wakeup.
+ * A descriptor in Node's own event loop. Node itself watches only the kinds of descriptors that it knows, but libuv,
+ * which it exports to addons, watches any that can be polled (uv_poll_t, include/uv.h). So only the event loop waits:
+ * no thread of the pool blocks, and a wakeup switches no threads.
  */
 
 import { eventLoop } from './environment.js'
@@ -34,8 +34,8 @@ export class LoopWatch implements Disposable {
   }
 
   /**
-   * Undefined where this build of Node does not show its libuv, or the descriptor cannot be polled; and in workers: when one
-   * is terminated, its loop may still call, and what it calls can run no more.
+   * Undefined if this build of Node does not export libuv, or the descriptor cannot be polled; and in workers: the loop
+   * of a terminated worker may still call back, when its JavaScript can no longer run.
    */
   static open(fd: Fd): LoopWatch | undefined {
     const loop = eventLoop()
@@ -51,7 +51,7 @@ export class LoopWatch implements Disposable {
     return new LoopWatch(handle)
   }
 
-  /** Calls `ready` when the descriptor can be read, again and again until `stop()`. Keeps the process alive meanwhile. */
+  /** Calls `ready` each time the descriptor becomes readable, until `stop()`. Keeps the process alive meanwhile. */
   start(ready: () => void): void {
     callback ??= callbackAddress('quark_uv_poll_cb', onReadable)
     watched.set(this.#handle, ready)
@@ -59,14 +59,14 @@ export class LoopWatch implements Disposable {
     uv('uv_ref', this.#handle)
   }
 
-  /** Watches no longer. */
+  /** Stops watching. */
   stop(): void {
     if (this.#closed || !watched.delete(this.#handle)) return
     uv('uv_poll_stop', this.#handle)
     uv('uv_unref', this.#handle)
   }
 
-  /** Gives the handle up. */
+  /** Closes the handle. */
   close(): void {
     if (this.#closed) return
     this.stop()

@@ -17,7 +17,7 @@ import type { Fd } from './fd.js'
 const PROT_READ = 1
 const PROT_WRITE = 2
 
-/** The address that mmap(2) answered. */
+/** The address that mmap(2) returned. */
 function mapped(answer: Address | number, what: string): Address {
   if (typeof answer !== 'number') return answer
   checked(`Cannot map ${what}`, 'mmap', answer)
@@ -39,12 +39,12 @@ let open = 0
 const MAP_ANONYMOUS = 0x20
 const NO_FD = -1
 
-/** What the engine reserves pages for, and gives back with them: an array buffer that may be resized. */
+/** A resizable array buffer, for which the engine reserves pages that it unmaps with the buffer. */
 type ResizableBuffer = new (lengthBytes: number, options: { readonly maxByteLength: number }) => ArrayBuffer
 
 /**
- * Pages that go with this thread: a worker that is terminated runs no code that could unmap them, but the engine gives
- * the memory of its buffers back, and unmaps what was mapped over them. Undefined where the process ends with the thread.
+ * Pages that are freed with this thread: a terminated worker runs no code that could unmap anything, but the engine
+ * frees the memory of its buffers, and so unmaps what was mapped over them. Undefined on the main thread.
  */
 function reservePages(sizeBytes: number): Uint8Array | undefined {
   if (isMainThread) return undefined
@@ -67,7 +67,7 @@ function mapOver(
   return mapped(mmap(sizeBytes, protection, flags, fd.number, offsetBytes, at), what)
 }
 
-/** Pages of mappings that are never given up. */
+/** Pages of mappings that are never unmapped. */
 const kept: Uint8Array[] = []
 
 /**

@@ -7,12 +7,12 @@ import { checked } from './permission.js'
 const EPOLL_CLOEXEC = 0o2000000
 const EPOLL_CTL_ADD = 1
 const EPOLLIN = 1
-/** Only what comes newly ends a wait: a ring that still holds something has been looked at. */
+/** Edge-triggered: only new input ends a wait, not what an earlier drain left in a ring. */
 const EPOLLET = 0x8000_0000
 const MAX_EVENTS = 16
-/** Where the event loop cannot watch them, the descriptors are looked at this often: at first, and in a long wait. */
-const FIRST_LOOK_MS = 5
-const LAST_LOOK_MS = 50
+/** Poll intervals where the event loop cannot watch the descriptors: at first, and in a long wait. */
+const FIRST_POLL_MS = 5
+const LAST_POLL_MS = 50
 
 /** `struct epoll_event`: a u32 of events and a u64 of our own; x86-64 packs the two into 12 bytes, arm64 takes 16. */
 const EVENT_SIZE_BYTES = process.arch === 'x64' ? 12 : 16
@@ -23,9 +23,9 @@ interface Waiting {
 }
 
 /**
- * Waits for descriptors in Node's own event loop: no thread waits, however many pollers there are. In workers, and where
- * this build of Node does not show its loop, a timer looks at the descriptors, every 5 ms at first and every 50 ms in a
- * long wait. Waiting keeps the process alive.
+ * Waits for descriptors in Node's own event loop: no thread waits, however many pollers there are. In workers, and
+ * where this build of Node does not show its loop, a timer polls the descriptors, every 5 ms at first and every 50 ms
+ * in a long wait. Waiting keeps the process alive.
  */
 export class Poller implements Disposable {
   readonly #epoll: Fd
@@ -105,15 +105,15 @@ export class Poller implements Disposable {
     return new Promise((resolve) => {
       const onAbort = (): void => this.#waiting?.end(false)
       const timer = timeoutMs < 0 ? undefined : setTimeout(onAbort, timeoutMs)
-      let nextMs = FIRST_LOOK_MS
+      let nextMs = FIRST_POLL_MS
       let next: NodeJS.Timeout | undefined
-      const look = (): void => {
+      const poll = (): void => {
         if (this.#takeReady()) this.#waiting?.end(true)
-        else if (this.#watch === undefined) lookLater()
+        else if (this.#watch === undefined) pollLater()
       }
-      const lookLater = (): void => {
-        next = setTimeout(look, nextMs)
-        nextMs = Math.min(nextMs * 1.5, LAST_LOOK_MS)
+      const pollLater = (): void => {
+        next = setTimeout(poll, nextMs)
+        nextMs = Math.min(nextMs * 1.5, LAST_POLL_MS)
       }
       signal?.addEventListener('abort', onAbort, { once: true })
       this.#waiting = {
@@ -126,14 +126,14 @@ export class Poller implements Disposable {
           resolve(isReady)
         },
       }
-      if (this.#watch === undefined) lookLater()
-      else this.#watch.start(look)
+      if (this.#watch === undefined) pollLater()
+      else this.#watch.start(poll)
     })
   }
 
-  /** Whether a descriptor has got input since the last look, which is taken note of. */
+  /** Whether a descriptor has got input since the last call. */
   #takeReady(): boolean {
     const count = epollPoll(this.#epoll.number, this.#events, MAX_EVENTS)
-    return checked('Cannot look at descriptors', 'epoll_wait', count) > 0
+    return checked('Cannot poll descriptors', 'epoll_wait', count) > 0
   }
 }

@@ -12,9 +12,8 @@ export function chroot(path: string): void {
 }
 
 /**
- * Gives memory back to the system that was freed outside of the JavaScript heap and that the C library keeps for
- * later, which after a load can be tens of megabytes. Takes some milliseconds. Does nothing where the C library is
- * not glibc.
+ * Returns memory to the system that was freed outside of the JavaScript heap but that the C library keeps: after a
+ * load, it can be tens of megabytes. Takes some milliseconds. Does nothing where the C library is not glibc.
  */
 export function trimMemory(): void {
   mallocTrim(0)
@@ -43,8 +42,8 @@ export function dropBoundingSet(): void {
 }
 
 /**
- * Gives up, for good, all that a process can have beyond its user: capabilities, new privileges by execve(2), and memory
- * that others may look at, by ptrace(2) or in a core dump.
+ * Drops, for good, all privileges of the process beyond its user: capabilities, and new privileges by execve(2). Its
+ * memory can no longer be read by others, through ptrace(2) or a core dump.
  *
  * @throws {KernelError} when the kernel refuses
  */

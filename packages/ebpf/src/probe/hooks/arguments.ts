@@ -11,7 +11,7 @@ export interface ArgumentSource {
   readonly hook: Hook
   readonly btf: Btf
   readonly architecture: 'x64' | 'arm64'
-  /** Where the program ends without having done anything else. */
+  /** The label where the program ends without a record or effects. */
   readonly escape: string
 }
 

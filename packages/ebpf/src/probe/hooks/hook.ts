@@ -1,4 +1,4 @@
-/** Where a probe can hook, and what the kernel hands to it there. All of it is data. */
+/** Hooks: where a probe can attach, and which arguments the kernel passes there. All of it is data. */
 
 import { pathValue, type Scalar, type Value } from '../expr.js'
 import type { SystemCall } from './system-calls.js'
@@ -13,7 +13,7 @@ export interface ArgumentType<T extends Value> {
   readonly sizeBytes?: number
   /** The argument points to a NUL-terminated string. */
   readonly string?: boolean
-  /** The argument is an address, of whatever type. */
+  /** The argument is an address, of any type. */
   readonly pointer?: boolean
   /** Kernels exist whose prototype ends before this argument. */
   readonly optional?: boolean

@@ -50,7 +50,7 @@ export function isCall(registers: CallRegisters, name: SystemCall): Scalar {
 /** A number that no call has. */
 const NO_CALL = -1
 
-/** A 32-bit call is at work (TS_COMPAT, arch/x86/include/asm/thread_info.h). */
+/** The task is in a 32-bit call (TS_COMPAT, arch/x86/include/asm/thread_info.h). */
 const X64_COMPAT = 2
 /** Code segment of 64-bit programs on x86-64, which can make 32-bit calls all the same, by `int 0x80`. */
 const X64_USER_CS = 0x33

@@ -11,7 +11,7 @@ export function procConnector(events: number): Hook<readonly []> {
   return { kind: 'socketFilter', target: 'proc_connector', arguments: [], events }
 }
 
-/** drivers/connector/cn_proc.c: `send_msg` disables preemption. 0 lets the socket receive nothing of the message. */
+/** drivers/connector/cn_proc.c: `send_msg` disables preemption. 0 drops the message. */
 export const socketFilterType = {
   kind: 'socketFilter',
   declared: 'procConnector(events)',

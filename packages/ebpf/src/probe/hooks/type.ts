@@ -1,4 +1,4 @@
-/** What is known of a kind of hook, so that nothing else has to ask which one it is. */
+/** The properties of a kind of hook, so that no other code distinguishes kinds. */
 
 import type { Btf, FunctionPrototype } from '../../btf/index.js'
 import type { ExprNode } from '../nodes.js'
@@ -25,7 +25,7 @@ export type ArgumentPlace =
   | 'context'
   | 'none'
 
-/** Whether a task may be preempted while a program runs for it, so that another one runs the same on that CPU. */
+/** Whether a task may be preempted while a program runs for it, so that another task runs the program on that CPU. */
 export type Preemption =
   | 'never'
   /** Since Linux 6.19: stand-in.ts. */
@@ -62,7 +62,7 @@ export interface HookType {
   readonly runs: string
   /** The flavours in which its programs can be generated, and how they are loaded then. */
   readonly programs: Readonly<Partial<Record<Flavor, ProgramShape>>>
-  /** Its probes want some system calls only, and nothing is loaded or tested before that. */
+  /** Its probes want some system calls only: the program checks the number before anything else. */
   readonly calls?: CallFilter
   /** By the targets of such hooks. */
   readonly places?: Readonly<Record<string, Place>>
@@ -75,7 +75,7 @@ export interface HookType {
   readonly hiddenArguments?: number
   /** Arguments that point to a structure may be NULL: then the program does nothing. */
   readonly mayBeNull?: boolean
-  /** Where records go: to the ring of the session, or to the one who reads from the hook. */
+  /** Where records go: to the ring of the session, or to the reader of the iterator. */
   readonly output: 'ring' | 'reader'
   /** Where the function's return value is; absent where there is none. */
   readonly result?: 'afterArguments' | 'register'

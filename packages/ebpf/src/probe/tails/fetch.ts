@@ -1,4 +1,4 @@
-/** How a tail is had without a program: by the fetch arguments of a kprobe event. */
+/** How a tail is fetched without a program: by the fetch arguments of a kprobe event. */
 
 import type { Btf } from '../../btf/index.js'
 import type { ExprNode } from '../nodes.js'
@@ -20,7 +20,7 @@ export interface TailFetcher {
 /** A tail that was fetched, as `encodeRecord` takes it. */
 export interface FetchedTail {
   readonly value: unknown
-  /** It went on beyond what was fetched. */
+  /** The tail is longer than what was fetched. */
   readonly isCut: boolean
 }
 

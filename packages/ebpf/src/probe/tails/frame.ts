@@ -42,7 +42,7 @@ export interface TailPlace {
 /** Counts the steps of a loop that the verifier walks through. */
 export const COUNTER_SLOT = -96
 
-/** Why a tail that needs kernel memory at an address cannot be had, without a helper or a window to read it. */
+/** Why a tail that needs kernel memory at an address cannot be read: there is neither a helper nor a window. */
 export function unreadable({ probeRead, flavor, window }: TailFrame, isEnough = true): string | undefined {
   if (probeRead || (flavor === 'direct' && window !== undefined && isEnough)) return undefined
   return 'this kernel refuses bpf_probe_read_kernel (lockdown=confidentiality)'

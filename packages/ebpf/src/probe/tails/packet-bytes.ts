@@ -44,7 +44,7 @@ function emitPacketBytes(frame: TailFrame, place: TailPlace, [offset = 0]: reado
   asm.jumpIfImm('>', R2, MAX_OFFSET, done).jumpIf('>=', R2, R4, done)
   asm.alu('sub', R4, R2).jumpIfImm('<=', R4, maxBytes, fits)
   asm.movImm(R4, maxBytes).storeImm(8, R9, TEMP_FLAGS, TAIL_TRUNCATED)
-  // Old verifiers learn nothing from a test for 0.
+  // Old verifiers derive no bound from a comparison with 0.
   asm.label(fits).mov(R7, R4).jumpIfImm('<', R7, 1, failed)
   emitTailStart(frame, place, failed)
   asm.mov(R3, R1).mov(R1, R6).load(8, R2, R9, offset).mov(R4, R7).call(BPF_FUNC_skb_load_bytes)

@@ -43,7 +43,7 @@ interface MountLevel {
   readonly components: readonly Component[]
 }
 
-/** What was found of a path, as `encodeRecord` takes it. */
+/** The known part of a path, as `encodeRecord` takes it. */
 export interface FetchedPath {
   readonly path: Uint8Array
   readonly root?: Uint8Array | undefined
@@ -52,8 +52,8 @@ export interface FetchedPath {
 }
 
 /**
- * Plans the arguments of a path. A reading gives undefined when there is none; when it did not reach the
- * process's root, what is known of the path from its leaf on, marked as truncated.
+ * Plans the arguments of a path. Reading returns undefined if there is no path; if the walk did not reach the process's
+ * root, the known components from the leaf on, marked as truncated.
  */
 export function planPath(
   args: FetchArgs,
@@ -114,7 +114,7 @@ function planComponents(args: FetchArgs, start: string, offsets: PathOffsets, is
 function planName(args: FetchArgs, dentry: string, offsets: PathOffsets): ReadName | undefined {
   const named = args.string(fetchAt(0, fetchAt(offsets.dentryName, dentry)), MAX_NAME_BYTES)
   if (named !== undefined) return (values) => trimmed(values.bytes(named))
-  // One component further: a short name lies in the dentry itself.
+  // Adds one component: a short name lies in the dentry itself.
   const inline = args.words(fetchAt(offsets.dentryInline, dentry), Math.floor(offsets.dentryInlineBytes / 8))
   if (inline === undefined) return undefined
   const length = args.number(fetchAt(offsets.dentryNameLength, dentry), 4)

@@ -211,7 +211,7 @@ function emitPathComponent(frame: TailFrame, offsets: PathOffsets, next: string,
     const elsewhere = asm.uniqueLabel('elsewhere')
     emitInlineName(asm, offsets, { appended, elsewhere })
     asm.jump(elsewhere)
-    // Two kilobytes, which should not lie between what mostly runs.
+    // Two kilobytes of code, which should not lie in the path of the common case.
     asm.aside(elsewhere, () => {
       emitLongName(frame, window, appended)
       asm.jump(done)
@@ -231,9 +231,10 @@ function emitPathComponent(frame: TailFrame, offsets: PathOffsets, next: string,
 }
 
 /**
- * Copies a name that lies in the dentry (R6, address R7) to R1 by words and jumps to `appended`: calls are what a walk
- * pays for. Names end with a NUL there, and the room behind the longest path takes the rest of the last word. Jumps to
- * `elsewhere` when the name, whose address is in R3, does not lie there, and goes straight on if it is longer than that.
+ * Copies a name that lies in the dentry (R6, address R7) to R1 by words and jumps to `appended`: calls are the main
+ * cost of a walk. Names end with a NUL there, and the room behind the longest path takes the rest of the last word.
+ * Jumps to `elsewhere` when the name, whose address is in R3, does not lie there, and goes straight on if it is longer
+ * than that.
  */
 function emitInlineName(
   asm: Assembler,

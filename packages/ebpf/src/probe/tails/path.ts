@@ -111,7 +111,7 @@ function offsetsOf({ btf }: TailFrame): PathOffsets {
 }
 
 /**
- * Turns the bytes of a path tail around.
+ * Decodes a path tail: reverses its components.
  *
  * @param components latin1 text of the tail: leaf first, each NUL-terminated, an empty one at the root
  */

@@ -63,7 +63,7 @@ const MAX_WORD_STRING_BYTES = 64
 const MAX_STRING_BYTES = 4096
 
 const kernelWriter: TailWriter = {
-  // A window is looked through word by word.
+  // A window is searched word by word.
   refusal: (frame, { maxBytes }) => unreadable(frame, maxBytes >= 8),
   emit(frame, place, [address = 0]) {
     const { probeRead, window } = frame
@@ -101,7 +101,7 @@ function emitString(frame: TailFrame, place: TailPlace, address: number, helper:
   asm.movImm(R2, maxBytes).load(8, R3, R9, address).call(helper)
   asm.jumpIfImm('s<=', R0, 0, failed)
   asm.mov(R7, R0)
-  // The helper cuts silently: a string that fills its room may go on.
+  // The helper cuts silently: a string that fills its room may be longer.
   asm.jumpIfImm('!=', R7, maxBytes, done)
   asm.storeImm(8, R9, TEMP_FLAGS, TAIL_TRUNCATED).jump(done)
   asm.label(failed).storeImm(8, R9, TEMP_FLAGS, TAIL_FAILED).movImm(R7, 0)

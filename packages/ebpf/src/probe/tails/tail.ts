@@ -58,7 +58,7 @@ export function checkTailSize(maxBytes: number, most: number): void {
 
 /** The code that appends one kind of tail to a record. */
 export interface TailWriter {
-  /** It reads the context, which other tails do not leave in its register. */
+  /** It reads the context, whose register other tails overwrite. */
   readonly needsContext?: boolean
   /** Why this kernel cannot supply the tail. */
   refusal?(frame: TailFrame, place: TailPlace): string | undefined

@@ -44,7 +44,7 @@ export function words(address: Value, count: Scalar, maxBytes?: number): TailSou
 }
 
 const writer: TailWriter = {
-  // Through a window they cannot be had: the verifier would have to follow each of them.
+  // They are not read through a window: the verifier would have to follow each of them.
   refusal: (frame) => unreadable(frame, false),
   emit: emitWords,
 }
