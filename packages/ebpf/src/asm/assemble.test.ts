@@ -200,7 +200,7 @@ test('counts slots, not instructions', () => {
   assert.equal(asm.loadMap(R1, 'map').length, 5)
 })
 
-test('writes what was laid aside behind the function, also what that lays aside, and misses what never was', () => {
+test('writes asides behind the function, nested ones too; without emitAsides their labels are undefined', () => {
   const rare = (asm: Assembler): Assembler =>
     asm
       .jumpIfImm('==', R1, 0, 'rare')
@@ -223,7 +223,7 @@ test('writes what was laid aside behind the function, also what that lays aside,
   assert.throws(() => rare(new Assembler()).assemble(), /label "rare", which is not defined/)
 })
 
-test('gives out each label name once', () => {
+test('returns each unique label once', () => {
   const asm = new Assembler()
   const names = [asm.uniqueLabel(), asm.uniqueLabel(), asm.uniqueLabel('loop'), asm.uniqueLabel('loop')]
   assert.equal(new Set(names).size, 4)
@@ -283,7 +283,7 @@ for (const [what, message, write] of BROKEN) {
   })
 }
 
-test('can go on after assembling', () => {
+test('can be continued after assembling', () => {
   const asm = new Assembler().loadMap(R1, 'a').label('x')
   const first = asm.assemble()
   const second = asm.loadMap(R2, 'b').label('y').exit().assemble()

@@ -66,7 +66,7 @@ interface Target {
 interface Slot {
   readonly ins: Instruction
   readonly target?: Target
-  /** What is wrong with the arguments, where the encoded fields cannot show it. */
+  /** An error in the arguments that the encoded fields do not show. */
   readonly problem?: string
 }
 

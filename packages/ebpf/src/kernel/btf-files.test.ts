@@ -49,7 +49,7 @@ test('every type of the running kernel can be printed and measured', () => {
   }
 })
 
-test('a kernel without BTF says what it lacks', () => {
+test('the error for a kernel without BTF names what it lacks', () => {
   assert.throws(
     () => readKernelBtf('/nonexistent/vmlinux'),
     (error) => {
@@ -61,7 +61,7 @@ test('a kernel without BTF says what it lacks', () => {
   )
 })
 
-test('a file that cannot be read says so', () => {
+test('the error for an unreadable file names the reason', () => {
   assert.throws(
     () => btfOfFile('/nonexistent/vmlinux'),
     (error) => {

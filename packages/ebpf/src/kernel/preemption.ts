@@ -20,7 +20,7 @@ export function kernelPreempts(): boolean {
 }
 
 /**
- * @param version what `uname -v` says: kernels that never preempt do not have the word (init/Makefile)
+ * @param version what `uname -v` says: those of kernels that never preempt lack the word PREEMPT (init/Makefile)
  * @param mode what kernels with PREEMPT_DYNAMIC do: `none`, `voluntary`, `lazy` or `full`
  */
 export function preempts(version: string, mode: () => string | undefined): boolean {

@@ -58,7 +58,7 @@ export class BpfMap implements Disposable {
    * Creates a map. Rings need Linux 5.8.
    *
    * @throws {KernelError} when bpf(2) refuses
-   * @throws {RangeError} when the spec cannot be right
+   * @throws {RangeError} when the spec is invalid
    */
   static create(spec: MapSpec): BpfMap {
     checkSpec(spec)
@@ -134,8 +134,8 @@ export class BpfMap implements Disposable {
   }
 
   /**
-   * The keys, each as a copy. The key at hand may be deleted meanwhile; when programs change the map at the same
-   * time, keys may be missed or seen twice, but never more than `maxEntries` of them.
+   * The keys, each as a copy. The current key may be deleted meanwhile; when programs change the map at the same time,
+   * keys may be missed or seen twice, but never more than `maxEntries` of them.
    */
   *keys(): IterableIterator<Uint8Array> {
     let key = this.#next(undefined)

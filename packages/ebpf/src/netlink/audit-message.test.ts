@@ -83,7 +83,7 @@ test('auditArguments() puts arguments together', async (t) => {
     { name: 'a long one in digits', texts: ['argc=1 a0_len=8 a0[0]=4142', 'a0[1]=4344'], argv: 'ABCD\0' },
     { name: 'a missing argument', texts: ['argc=2 a0="ls"'], argv: undefined },
     { name: 'a missing part', texts: ['argc=1 a0_len=8 a0[0]=4142'], argv: undefined },
-    { name: 'a count that cannot be', texts: ['argc=4000000000 a0="ls"'], argv: undefined },
+    { name: 'an impossible count', texts: ['argc=4000000000 a0="ls"'], argv: undefined },
     { name: 'no record', texts: [], argv: undefined },
   ]
   for (const { name, texts, argv } of cases) {

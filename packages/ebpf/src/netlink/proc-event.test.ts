@@ -101,7 +101,7 @@ test('MessageGaps reports every loss once', async (t) => {
     { name: 'the first number of a CPU is no gap', steps: [[0, 70]], expected: [0] },
     { name: 'a gap', steps: [[0, 1], [0, 5]], expected: [0, 3] }, // oxfmt-ignore
     { name: 'CPUs count apart', steps: [[0, 1], [1, 9], [0, 2], [1, 11]], expected: [0, 0, 0, 1] }, // oxfmt-ignore
-    { name: 'numbers come round', steps: [[0, 0xffff_fffe], [0, 1]], expected: [0, 2] }, // oxfmt-ignore
+    { name: 'numbers wrap', steps: [[0, 0xffff_fffe], [0, 1]], expected: [0, 2] }, // oxfmt-ignore
     { name: 'drops before their gap', steps: [[0, 1], 4, [0, 6], [0, 9]], expected: [0, 4, 0, 2] }, // oxfmt-ignore
     { name: 'drops after their gap', steps: [[0, 1], [0, 4], 2, 3], expected: [0, 2, 0, 1] }, // oxfmt-ignore
   ]

@@ -20,7 +20,7 @@ const SK_MEMINFO_RCVBUF = 1
 const SK_MEMINFO_DROPS = 8
 const SK_MEMINFO_VARS = 9
 
-/** What waits in a socket, and what did not fit into it. */
+/** The messages in a socket's queue, and those dropped because it was full. */
 export interface ReceiveQueue {
   /** Memory that waiting messages take, and how much they may take. */
   readonly usedBytes: number
@@ -97,7 +97,7 @@ export function receiveQueue(fd: Fd): ReceiveQueue | undefined {
 /**
  * Receives one datagram.
  *
- * @returns its length in bytes; 0 when none waits, or none came in the socket's time
+ * @returns its length in bytes; 0 when none waits, or none arrived within the timeout
  * @throws {KernelError | ClosedError}
  */
 export function receiveDatagram(fd: Fd, buffer: Uint8Array, what: string): number {

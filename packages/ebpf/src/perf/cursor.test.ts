@@ -96,7 +96,7 @@ test('a record of more than 4 KiB is whole', () => {
   assert.deepEqual(seen, [text])
 })
 
-test('what cannot be understood is counted, and the next record is read', () => {
+test('a malformed record is counted, and the next one is read', () => {
   const longer = sample(1, 1n, 'text')
   longer.writeUInt32LE(1000, 32)
   for (const broken of [header(9, 16), longer, header(2, 16)]) {
@@ -108,7 +108,7 @@ test('what cannot be understood is counted, and the next record is read', () => 
   }
 })
 
-test('an impossible length ends a batch with one loss, and the ring goes on', () => {
+test('an impossible length ends a batch with one loss, and the next batch is read', () => {
   for (const sizeBytes of [0, 4, 12, 4000]) {
     const ring = new Ring(64)
     const broken = header(9, 8)

@@ -30,7 +30,7 @@ export interface PerfSample {
   readonly tid: number
   /** ns of the clock that the event was opened with. */
   readonly timeNs: bigint
-  /** What the event says; a copy. */
+  /** The event's fields, as laid out by its `format`; a copy. */
   readonly raw: Buffer
 }
 
@@ -71,7 +71,7 @@ export class PerfCursor {
     return Number(Atomics.load(control, HEAD_WORD) - Atomics.load(control, TAIL_WORD))
   }
 
-  /** Share of the ring that waits, 0 to 1. */
+  /** Used share of the ring, 0 to 1. */
   get fullness(): number {
     return this.#memory === undefined ? 0 : this.backlogBytes / this.#memory.data.length
   }
@@ -145,7 +145,7 @@ export class PerfCursor {
   }
 }
 
-/** A copy of a record that may go on at the front of the ring. */
+/** A copy of a record that may wrap around the end of the ring. */
 function unwrapped(data: Buffer, at: number, sizeBytes: number): Buffer {
   const record = Buffer.allocUnsafe(sizeBytes)
   const copied = data.copy(record, 0, at, Math.min(at + sizeBytes, data.length))

@@ -116,7 +116,7 @@ export class PerfBuffer implements Disposable {
     return [...this.#rings.values()].map(({ leader }) => leader)
   }
 
-  /** Share of the fullest ring that waits, 0 to 1. */
+  /** Used share of the fullest ring, 0 to 1. */
   get fullness(): number {
     return Math.max(0, ...[...this.#rings.values()].map(({ cursor }) => cursor.fullness))
   }

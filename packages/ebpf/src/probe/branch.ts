@@ -33,7 +33,7 @@ interface Computer {
   emitConstant(dst: Register, value: bigint): void
 }
 
-/** Continues at the label if the expression is what the goal says, and goes straight on if not. */
+/** Jumps to the label if the expression is what the goal says; else falls through. */
 export function emitBranch(computer: Computer, expr: ResolvedExpr, goal: Goal): void {
   if (expr.kind === 'constant') {
     if ((expr.value !== 0n) === goal.when) emitAlways(computer, goal.label)

@@ -35,7 +35,7 @@ export interface TailsOptions {
   readonly missing: MissingField[]
 }
 
-/** A tail that can be had, and the temporaries with its inputs. */
+/** A tail that this kernel can supply, and the temporaries with its inputs. */
 interface PreparedTail {
   readonly writer: TailWriter
   readonly inputs: readonly number[]
@@ -51,7 +51,7 @@ export class Tails {
     this.#frame = tailFrame(options)
   }
 
-  /** Arranges for the tail's inputs to be loaded; undefined when the tail cannot be had. */
+  /** Arranges for the tail's inputs to be loaded; undefined if this kernel cannot supply the tail. */
   prepare(tail: FilledTail, tree: LoadTree, computed: Computed[]): PreparedTail | undefined {
     const { source, maxBytes } = tail
     if (source instanceof Lack) return this.#miss(tail, source.reason)

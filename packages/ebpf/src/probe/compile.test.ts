@@ -264,7 +264,7 @@ test('an argument that the kernel does not pass is missing, unless there is anot
   assert.deepEqual(compileProbe(declared, target()).missing, [])
 })
 
-test('a probe that cannot be compiled says which and why', async (t) => {
+test('the error for a probe that cannot be compiled names the probe and the reason', async (t) => {
   const pointers = (p: SmallTask, count: number): SmallTask =>
     count === 0 ? p : pointers(p.group_leader, count - 1)
   const withPid = (pid: (p: SmallTask) => Scalar): Probe =>

@@ -249,7 +249,7 @@ test('a path is walked from the leaf to the root', () => {
   assert.equal(pathOf([[9n, '/']], plain)?.path, '/')
 })
 
-test('an unlinked file is said to be so', () => {
+test('an unlinked file is marked as deleted', () => {
   const chain = [
     [1n, 'leaf'],
     [9n, '/'],
@@ -276,7 +276,7 @@ test('what lies above the root of the process is the path of that', () => {
   assert.deepEqual(found, { path: '/leaf', root: '/srv/jail', truncated: false, deleted: false })
 })
 
-test('a path deeper than the arguments is said to be cut, and has no root', () => {
+test('a path deeper than the arguments is marked as cut, and has no root', () => {
   const chain = Array.from({ length: 12 }, (_, index) => [BigInt(index + 100), `d${index}`] as const)
   const plan = planFetch(everything, entry, target)
   const reachable = chain.filter((_, index) => {

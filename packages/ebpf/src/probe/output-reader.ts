@@ -11,7 +11,7 @@ export const READER_HEADER_BYTES = 8
 /** Where that is kept until it is written. */
 const HEADER_SLOT = -8
 
-/** What is known of the record at hand. */
+/** The sizes of the record that is written. */
 interface Sizes {
   readonly fixedSizeBytes: number
   readonly maxSizeBytes: number

@@ -38,7 +38,7 @@ test('a pair is two probes and a map between them', () => {
   assert.match(describeProbe(work.exit), /when \(?work_calls has /)
 })
 
-test('the exit gives up what was begun, whatever comes of it', () => {
+test('the exit removes the key of the entry, whether or not it writes a record', () => {
   const { code } = compileProbe(work.exit, target({ kernelPreempts: false, loop: 'bounded' }))
   const removals = disassemble(code.bytes).filter((line) => line.includes('map_delete_elem'))
   assert.equal(removals.length, 1)

@@ -65,7 +65,7 @@ test('fields never overlap, are aligned, and tails come in order of declaration'
   )
 })
 
-test('a field that cannot be is refused where it is declared', () => {
+test('an impossible field is refused where it is declared', () => {
   for (const length of [0, -8, 12, 8.5]) {
     assert.throws(() => chars(length), {
       name: 'RangeError',

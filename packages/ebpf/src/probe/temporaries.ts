@@ -64,7 +64,7 @@ export class Temporaries {
     this.#atLabels.set(label, before === undefined ? new Map(this.#known) : common(before, this.#known))
   }
 
-  /** To be called where a label is; `isReached` when the code before it goes on into it. */
+  /** To be called where a label is; `isReached` if the code before it falls through to it. */
   label(label: string, isReached: boolean): void {
     const fromJumps = this.#atLabels.get(label)
     this.#atLabels.delete(label)

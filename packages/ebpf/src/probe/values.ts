@@ -164,7 +164,7 @@ export class Values {
     else this.asm.movImm64(dst, value)
   }
 
-  /** Continues at `label` if an expression is 0, and goes straight on if not. Loads only what decides that. */
+  /** Jumps to `label` if an expression is 0; else falls through. Loads only what decides that. */
   emitUnless(expr: ResolvedExpr, label: string): void {
     emitBranch(this, expr, { label, when: false })
   }
@@ -280,7 +280,7 @@ export class Values {
     }
   }
 
-  /** Fetches atoms; their inputs are fetched before, where they are not at hand. */
+  /** Fetches atoms, after those of their inputs that are in no temporary yet. */
   #fetchAll(atoms: readonly Atom[], wanted: ReadonlySet<string>): void {
     const loads = atoms.filter((atom) => atom.kind === 'load')
     if (loads.length > 0) {

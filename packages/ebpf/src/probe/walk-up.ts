@@ -12,7 +12,7 @@ export interface WalkOptions<T> {
   readonly struct: string
   /** Where the walk begins: a pointer to the first one. */
   readonly from: Value
-  /** The pointer to the next one. The walk ends where that is 0, or the one at hand. */
+  /** The pointer to the next one. The walk ends if that is 0, or equal to the current one. */
   readonly next: (one: T) => Value
   /** What is looked for: the walk ends with the first value that is not 0. */
   readonly until: (one: T) => Scalar

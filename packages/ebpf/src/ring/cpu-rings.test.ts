@@ -131,7 +131,7 @@ test('room is given back before the end, at every quarter of a ring', () => {
   assert.deepEqual([...new Set(tails)], [0n, 64n, 128n, 192n])
 })
 
-test('a length that cannot be is none, and ends what is read of that ring, and of no other', () => {
+test('an impossible length is passed as 0, and ends the batch of that ring, and of no other', () => {
   for (const length of [0x8000_0000, 0xffff_ffff, 120]) {
     const fake = new FakeRings(2)
     fake.write({ lane: 0, timeNs: 1n, text: 'before' })

@@ -84,7 +84,7 @@ test('drain() gives finished records in order and their space back', () => {
   assert.equal(cursor.drain(sink), 0)
 })
 
-test('drain() stops at a record that is not finished and goes on there later', () => {
+test('drain() stops at an unfinished record, and the next drain continues there', () => {
   const ring = new FakeRing(64)
   const cursor = ring.cursor()
   const sink = new Texts()
@@ -243,7 +243,7 @@ test('what is written comes out once and in order, whatever the batches and wher
   )
 })
 
-test('a record with a length that cannot be is handed over with none, and what was written after it is skipped', () => {
+test('a record with an impossible length is passed with length 0, and what was written after it is skipped', () => {
   for (const length of [25, 0x3fff_ffff, 4096]) {
     const ring = new FakeRing(128)
     const cursor = ring.cursor()

@@ -57,7 +57,7 @@ kernelTest('a full ring takes nothing until it is drained, and wraps any number 
   }
 })
 
-kernelTest('a second reader goes on where the first one stopped', '5.8', () => {
+kernelTest('a second reader continues where the first one stopped', '5.8', () => {
   using map = createRing()
   using writer = new RingWriter(map)
   writer.write(Buffer.from('one'))

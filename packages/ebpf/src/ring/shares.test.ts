@@ -41,7 +41,7 @@ function recordsOf(kinds: readonly number[]): ArrayBuffer {
   return data
 }
 
-/** Takes records out of a ring of either sort, and answers what a kind has consumed then. */
+/** Takes records out of a ring of either sort, and returns what a kind has consumed then. */
 function consumedAfter(sort: 'one ring' | 'rings of the CPUs', data: ArrayBuffer, endBytes: number): number {
   const { shares, consumed, limit } = page()
   assert.equal(limit[0], 20n)
@@ -68,7 +68,7 @@ for (const sort of ['one ring', 'rings of the CPUs'] as const) {
     assert.equal(consumedAfter(sort, recordsOf([OTHER]), TAKEN_BYTES), 1000)
   })
 
-  test(`what is skipped is given back to whomever it was of (${sort})`, () => {
+  test(`what is skipped is given back to its kind (${sort})`, () => {
     const data = recordsOf([SHARED, OTHER, SHARED])
     new DataView(data).setUint32(TAKEN_BYTES, 0x0fff_ffff, true)
     assert.equal(consumedAfter(sort, data, 3 * TAKEN_BYTES), 9000)

@@ -396,7 +396,7 @@ kernelTest('a socket has its cookie in a tracing program', COOKIES, async () => 
   assert.ok(Math.max(...cookies.values()) > 1, [...cookies].join(' '))
 })
 
-kernelTest('a program that is not attached through BTF has no cookie to give, and says so', COOKIES, () => {
+kernelTest('a program not attached through BTF has no cookie, and the error names it', COOKIES, () => {
   const declared = probe(
     {
       name: 't_state',

@@ -202,7 +202,7 @@ function unlinks(wanted: (call: CallRegisters) => Scalar = () => constant(1)) {
 }
 
 kernelTest(
-  'a pair of system calls is one record, and leaves nothing behind when that is not wanted',
+  'a pair of system calls is one record, and leaves no key in the map if the record is not wanted',
   '5.11',
   (t) => {
     const removal = unlinks()

@@ -211,7 +211,7 @@ kernelTest('a probe is attached in the first flavour that is accepted', '5.5', (
   }
 })
 
-kernelTest('a hook with another prototype is refused with both, and the session goes on', '5.8', () => {
+kernelTest('a hook with another prototype is refused with both, and the session stays usable', '5.8', () => {
   using session = openSession()
   session.attach(renameProbe)
   const wrong = probe(

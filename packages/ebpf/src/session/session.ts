@@ -120,7 +120,7 @@ export class ProbeSession implements Disposable {
     }
   }
 
-  /** Detaches one probe; the others go on. */
+  /** Detaches one probe; the others stay attached. */
   detachProbe({ probe }: AttachedProbe): void {
     const index = this.#running.findIndex(({ attached }) => attached.probe === probe)
     const [running] = index === -1 ? [] : this.#running.splice(index, 1)
@@ -135,12 +135,12 @@ export class ProbeSession implements Disposable {
     return this.#running.map(({ attached }) => attached)
   }
 
-  /** Bytes that wait in the ring, or in the rings together. @throws {ClosedError} */
+  /** Bytes in the ring, or in all rings together, that are not drained yet. @throws {ClosedError} */
   get backlogBytes(): number {
     return (this.#cpuRings?.rings ?? this.#reader).backlogBytes
   }
 
-  /** Share of the ring that waits, or of the fullest of several, 0 to 1. @throws {ClosedError} */
+  /** Used share of the ring, or of the fullest of several, 0 to 1. @throws {ClosedError} */
   get fullness(): number {
     return (this.#cpuRings?.rings ?? this.#reader).fullness
   }
@@ -196,7 +196,7 @@ export class ProbeSession implements Disposable {
     return attached
   }
 
-  /** No more probes will be loaded: gives up the BTF, which takes megabytes where the kernel does not let it be mapped. */
+  /** No more probes will be loaded: frees the BTF, which takes megabytes if it cannot be mapped. */
   seal(): void {
     this.#loader.seal()
   }

@@ -77,7 +77,7 @@ for (const cpuRings of RINGS) {
     }
   })
 
-  kernelTest(`without a share it takes the room of all (${named})`, '5.8', () => {
+  kernelTest(`without a share it fills the whole ring (${named})`, '5.8', () => {
     using session = open({ cpuRings })
     produceRenames(4 * (RING_BYTES / RENAME_BYTES))
     // On the same CPU: each may have a ring of its own.
@@ -88,7 +88,7 @@ for (const cpuRings of RINGS) {
   })
 }
 
-kernelTest('shares and levels that cannot be are refused', '5.8', () => {
+kernelTest('shares and levels out of range are refused', '5.8', () => {
   const wrong: Partial<SessionOptions>[] = [
     { shares: new Map([[256, 0.5]]) },
     { shares: new Map([[1, 1.5]]) },

@@ -13,8 +13,8 @@ const NS_PER_S = 1_000_000_000n
 const timespec = new BigInt64Array(2)
 
 /**
- * What a clock shows now, in ns. BPF programs read the same clocks, so that the values compare; a process in a
- * time namespace sees `monotonic` and `boottime` shifted against them.
+ * The time of a clock, in ns. BPF programs read the same clocks, so that the values compare; a process in a time
+ * namespace sees `monotonic` and `boottime` shifted against them.
  *
  * @throws {PlatformError} when this is not Linux on x64 or arm64
  * @throws {KernelError} when the kernel refuses

@@ -149,7 +149,7 @@ export function fsMount(fd: number): Result {
   return call('syscall', ['long', 'int', 'uint', 'uint'], syscallNumbers().fsmount, fd, FSMOUNT_CLOEXEC, 0)
 }
 
-/** Writes are seen by all who map the same thing, or by nobody else. */
+/** Writes to a shared mapping are visible in all mappings of the same object, those to a private one are not. */
 export const MAP_SHARED = 1
 export const MAP_PRIVATE = 2
 

@@ -186,7 +186,7 @@ export class MappedMemory implements Disposable {
       munmap(this.#address, this.sizeBytes)
       return
     }
-    // The pages are the engine's: something must lie there until it gives them back.
+    // The pages are the engine's: they must stay mapped until it frees them.
     const flags = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS
     mmap(this.sizeBytes, PROT_READ | PROT_WRITE, flags, NO_FD, 0, this.#address)
     this.#pages = undefined

@@ -17,14 +17,14 @@ const LAST_POLL_MS = 50
 /** `struct epoll_event`: a u32 of events and a u64 of our own; x86-64 packs the two into 12 bytes, arm64 takes 16. */
 const EVENT_SIZE_BYTES = process.arch === 'x64' ? 12 : 16
 
-/** A wait at hand. */
+/** The current wait. */
 interface Waiting {
   readonly end: (isReady: boolean) => void
 }
 
 /**
  * Waits for descriptors in Node's own event loop: no thread waits, however many pollers there are. In workers, and
- * where this build of Node does not show its loop, a timer polls the descriptors, every 5 ms at first and every 50 ms
+ * where this build of Node does not export its loop, a timer polls the descriptors, every 5 ms at first and every 50 ms
  * in a long wait. Waiting keeps the process alive.
  */
 export class Poller implements Disposable {
@@ -74,14 +74,14 @@ export class Poller implements Disposable {
     return this.#wait(timeoutMs, signal)
   }
 
-  /** Ends the wait at hand, or the next one if there is none. Does nothing after `close()`. */
+  /** Ends the current wait, or the next one if there is none. Does nothing after `close()`. */
   wake(): void {
     if (this.#closed) return
     if (this.#waiting === undefined) this.#isWoken = true
     else this.#waiting.end(false)
   }
 
-  /** Ends the wait at hand. */
+  /** Ends the current wait. */
   close(): void {
     if (this.#closed) return
     this.#closed = true

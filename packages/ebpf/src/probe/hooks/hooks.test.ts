@@ -216,7 +216,7 @@ test('numbers of system calls are unique, and since 424 the same everywhere', ()
   assert.equal(callNumber('open', 'arm64'), undefined)
 })
 
-test('a call is compared with its number on the architecture at hand', () => {
+test('a call is compared with its number on the target architecture', () => {
   const hook = sysExit(['open', 'openat'])
   const shape = record(1, 'which', { open: u32, openat: u32 })
   const declared = probe({ name: 'which', hook, record: shape }, (call) => ({

@@ -27,7 +27,7 @@ interface CallingTask {
 
 const X64_ARGUMENTS = ['di', 'si', 'dx', 'r10', 'r8', 'r9'] as const
 
-/** Argument `index`, 0 to 5, of the call at hand, also when it has returned. */
+/** Argument `index`, 0 to 5, of the current system call, also after it returned. */
 export function callArgument(registers: CallRegisters, index: 0 | 1 | 2 | 3 | 4 | 5): Scalar {
   const arm64 = index === 0 ? registers.orig_x0 : at(registers.regs, index)
   return firstOf(registers[X64_ARGUMENTS[index]], arm64)
@@ -38,7 +38,7 @@ export function numberOfCall(registers: CallRegisters): Scalar {
   return firstOf(registers.orig_ax, registers.syscallno)
 }
 
-/** 1 if the call at hand is the one of that name, else 0: for hooks of several calls. */
+/** 1 if the current system call has that name, else 0: for hooks of several calls. */
 export function isCall(registers: CallRegisters, name: SystemCall): Scalar {
   const arm64 = callNumber(name, 'arm64')
   return firstOf(
@@ -77,7 +77,7 @@ const FIRST_ARGUMENT = pathValue<CallRegisters>({
   steps: [],
 })
 
-/** How programs find out whether the call at hand is theirs. */
+/** How programs check whether they want the current system call. */
 export const CALL_FILTER: CallFilter = {
   number: nodeOf(numberOfCall(FIRST_ARGUMENT)),
   isNative: nodeOf(isNativeCall(FIRST_ARGUMENT)),

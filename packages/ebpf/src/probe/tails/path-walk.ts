@@ -152,7 +152,7 @@ function emitPathStep(frame: TailFrame, offsets: PathOffsets, next: string, done
   emitPathComponent(frame, offsets, next, done)
 }
 
-/** At the root of its mount, the walk goes on at the place where that mount is mounted. */
+/** At the root of its mount, the walk continues at the mount point. */
 function emitCrossing(frame: TailFrame, offsets: PathOffsets, next: string, done: string): void {
   const { asm } = frame
   const top = asm.uniqueLabel('top')
@@ -233,8 +233,7 @@ function emitPathComponent(frame: TailFrame, offsets: PathOffsets, next: string,
 /**
  * Copies a name that lies in the dentry (R6, address R7) to R1 by words and jumps to `appended`: calls are the main
  * cost of a walk. Names end with a NUL there, and the room behind the longest path takes the rest of the last word.
- * Jumps to `elsewhere` when the name, whose address is in R3, does not lie there, and goes straight on if it is longer
- * than that.
+ * Jumps to `elsewhere` when the name, whose address is in R3, does not lie there, and falls through if it is longer.
  */
 function emitInlineName(
   asm: Assembler,
@@ -249,7 +248,7 @@ function emitInlineName(
 }
 
 /**
- * Copies the name at the address in R3 to R1 by words and jumps to `appended`; no name goes on behind the last word.
+ * Copies the name at the address in R3 to R1 by words and jumps to `appended`; no name is longer than all words.
  */
 function emitLongName({ asm, castId }: TailFrame, window: Window, appended: string): void {
   asm.mov(R6, R1).mov(R1, R3)
@@ -261,8 +260,8 @@ function emitLongName({ asm, castId }: TailFrame, window: Window, appended: stri
 }
 
 /**
- * Continues at `appended` if a name of R8 bytes has ended, and goes straight on if not. The verifier first follows what
- * lies straight on: a walk of short names, which leaves few branches for later.
+ * Jumps to `appended` if a name of R8 bytes has ended; else falls through. The verifier follows a conditional jump that
+ * is not taken first: here the end of the name, so a walk of short names, which leaves few branches for later.
  */
 function emitNameEnd(asm: Assembler, copiedBytes: number, appended: string): void {
   const more = asm.uniqueLabel('more')
