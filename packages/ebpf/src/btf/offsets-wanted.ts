@@ -11,7 +11,7 @@ export const WANTED_MEMBERS: Readonly<Record<string, readonly string[]>> = {
   thread_info: ['status'],
   signal_struct: [
     'pids', 'tty', 'live', 'flags', 'group_exit_code', 'utime', 'stime', 'sum_sched_runtime', 'maxrss', 'ioac',
-    'leader_pid',
+    'leader_pid', 'group_exec_task', 'group_exit_task',
   ],
   sched_entity: ['sum_exec_runtime'],
   task_io_accounting: ['read_bytes', 'write_bytes'],
