@@ -43,7 +43,7 @@ export const COUNTERS = 64
 /** Kinds whose share of a ring one session can bound. */
 export const MAX_SHARES = 8
 /** Probes of one session that can have a stand-in. */
-export const MAX_NOTES = 64
+export const MAX_NOTES = 42
 
 /** u32: whether the reader of this lane sleeps, for the programs that write to it. */
 export const SLOT_WAKE = 0
@@ -108,7 +108,7 @@ export const FREE_TEMPORARY = 1368
 export const COPY_STEP_BYTES = 32
 
 /** What one stand-in notes (stand-in.ts); all notes of a CPU are at the end of its first level's slot. */
-export const NOTE_BYTES = 16
+export const NOTE_BYTES = 24
 const NOTES_BYTES = MAX_NOTES * NOTE_BYTES
 
 /** What decides the size of slots and of rings. */

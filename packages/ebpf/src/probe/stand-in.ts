@@ -30,7 +30,6 @@ import {
   R6,
   R7,
   R8,
-  R10,
 } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
 import { levelOffset, SCRATCH_MAP, type ScratchLayout, SLOT_STOOD_IN } from './scratch.js'
@@ -40,11 +39,10 @@ export type Role = 'first' | 'standIn'
 
 /** Bytes of a stack of the kernel; those of kernels with 64 KiB pages or memory checkers are larger. */
 const STACK_BYTES = 16 << 10
-/** A note: the task, and the address of the arguments. */
+/** A note: the task, and the address of the arguments; and the note's own address, which is always the same. */
 const NOTE_TASK = 0
 const NOTE_PLACE = 8
-/** The address of the arguments, on its way from a pointer to a number. */
-const PLACE_SLOT = -8
+const NOTE_ADDRESS = 16
 
 /** What a stand-in needs of a kernel. */
 export interface StandInTypes {
@@ -104,8 +102,11 @@ function emitUnlessSkipped(asm: Assembler, { types, cpus, scratch }: Part): void
   asm.aside(sameTask, () => {
     // R7 = this place, R2 = the noted one: both relative to the task's stack, then to each other.
     asm.movImm(R2, task).callKfunc('bpf_rdonly_cast', castId).load(8, R3, R0, stackOffset)
-    asm.store(8, R10, PLACE_SLOT, R6).load(8, R7, R10, PLACE_SLOT).load(8, R2, R8, NOTE_PLACE)
-    asm.alu('sub', R7, R3).alu('sub', R2, R3)
+    asm.load(8, R2, R8, NOTE_PLACE)
+    // Numbers cannot be subtracted from the pointer to the arguments. Its distance to the note is a number, and so is the
+    // note's address once it was stored.
+    asm.mov(R7, R6).alu('sub', R7, R8).store(8, R8, NOTE_ADDRESS, R8).load(8, R1, R8, NOTE_ADDRESS)
+    asm.alu('add', R7, R1).alu('sub', R7, R3).alu('sub', R2, R3)
     asm.jumpIfImm('>=', R7, STACK_BYTES, elsewhere)
     asm.jumpIfImm('>=', R2, STACK_BYTES, 'out').jumpIf('>', R2, R7, skipped).jump('out')
     asm.label(elsewhere).jumpIfImm('<', R2, STACK_BYTES, skipped)

@@ -137,12 +137,12 @@ export const freeProbe = probe(
   {
     name: 'i_free',
     hook: tracepoint('kmem_cache_free', [int('call_site', 8), pointer('object'), pointer('cache')]),
-    record: record(FREE, 'free', { mark: u32, object: u64, argv: bytesTail(4096), end: u32 }),
+    record: record(FREE, 'free', { mark: u32, site: u64, argv: bytesTail(4096), end: u32 }),
   },
-  (_site, object) => {
+  (site) => {
     const { mm } = currentTask<Task>()
     const argv = userBytes(mm.arg_start, mm.arg_end, 4096)
-    return { fill: { mark: markOf(FREE), object, argv, end: markOf(FREE) } }
+    return { fill: { mark: markOf(FREE), site, argv, end: markOf(FREE) } }
   },
 )
 

@@ -38,7 +38,10 @@ export function cstring(name: string): ArgumentType<Scalar> {
   return { name, string: true }
 }
 
-/** A pointer to anything, also to `void`: its address as a number. */
+/**
+ * A pointer to anything, also to `void`: its address as a number. Verifiers of some kernels refuse a read of one to `const
+ * void`: 6.12 does, 6.18 does not.
+ */
 export function pointer(name: string): ArgumentType<Scalar> {
   return { name, pointer: true }
 }
