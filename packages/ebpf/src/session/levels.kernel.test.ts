@@ -92,11 +92,14 @@ function expectWhole({ evidence, produced, lost }: Outcome): void {
 
 for (const cpuRings of RINGS) {
   const named = cpuRings ? 'rings of the CPUs' : 'one ring'
+  // Until then values of maps have no room for such rings.
+  const least = cpuRings ? '5.11' : '5.8'
 
   for (const flavor of FLAVORS) {
     kernelTest(
       `what interrupts a program harms none of its records (${named}, ${flavor})`,
-      '5.8',
+      // `currentTask()` through BTF.
+      flavor === 'direct' ? '5.11' : least,
       async (t) => {
         const outcome = await interrupted({ cpuRings, flavors: [flavor] }, threeProbes)
         expectWhole(outcome)
@@ -110,7 +113,7 @@ for (const cpuRings of RINGS) {
 
   kernelTest(
     `a run that finds no level free is counted, and harms no record (${named})`,
-    '5.8',
+    least,
     async (t) => {
       const outcome = await interrupted({ cpuRings, levels: 1 }, threeProbes)
       expectWhole(outcome)
