@@ -30,7 +30,12 @@ interface SamplesFile {
   readonly samples: Samples
 }
 
-async function samplesIn(folder: string, name: string, events: readonly EventSpec[]): Promise<KindSamples> {
+/** Those of one folder; rejects if it has none. */
+export async function samplesIn(
+  folder: string,
+  name: string,
+  events: readonly EventSpec[],
+): Promise<KindSamples> {
   const { samples } = (await import(`../${folder}/testing/samples.js`)) as SamplesFile
   return { ...samples, name, folder, events }
 }
