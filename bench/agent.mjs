@@ -1,6 +1,7 @@
 /** quark-mon as a process of its own. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
@@ -14,9 +15,11 @@ const SETTLE_MS = 500
  * @returns its pid, and `stop`, which returns what it wrote to standard error
  */
 export async function startAgent(args) {
+  const nothing = openSync('/dev/null', 'w')
   const child = spawn(process.execPath, [QUARK_MON, '--verbose', ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', nothing, 'pipe'],
   })
+  closeSync(nothing)
   let errors = ''
   const watching = new Promise((resolve) => {
     child.stderr.setEncoding('utf8').on('data', (text) => {

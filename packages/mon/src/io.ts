@@ -173,13 +173,17 @@ async function openFifo(path: string, signal: AbortSignal): Promise<Writable | u
 
 /**
  * Where standard output is closed at the start, the engine puts /dev/null in its place, for reading and writing, and all
- * events would go nowhere. Whoever gives it /dev/null on purpose does so for writing only, or for standard error too.
+ * events would go nowhere. A Node.js program that ignores it does the same for its child. Whoever gives it /dev/null on
+ * purpose does so for writing only, or for standard error too.
  *
  * @throws when that is so
  */
 function checkStandardOutput(): void {
   if (isFilledIn(1) && !isFilledIn(2)) {
-    throw new Error('Standard output is closed (give -o FILE, or > /dev/null if no output is wanted)')
+    throw new Error(
+      "Standard output is closed, or 'ignore' in the Node.js program that started this (give -o FILE, or > /dev/null if no " +
+        'output is wanted)',
+    )
   }
 }
 
