@@ -32,7 +32,7 @@ function section({ name, tables, notes }) {
 }
 
 /** A table whose columns line up in plain text too. The first column is aligned left, the others right. */
-function table(columns, rows) {
+export function table(columns, rows) {
   const cells = [columns, ...rows].map((row) => row.map(String))
   const widths = columns.map((_, i) => Math.max(3, ...cells.map((row) => row[i].length)))
   const isText = rows.every((row) => Number.isNaN(Number.parseFloat(row[1])))
