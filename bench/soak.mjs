@@ -13,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { lostOf, QUARK_MON } from './agent.mjs'
+import { alone } from './alone.mjs'
 import { FLOODS, prepareFloods } from './attack/floods.mjs'
 import { commitOf } from './checkout.mjs'
 import { cpuMsOf, rssMbOf } from './measure.mjs'
@@ -39,6 +40,7 @@ const minutes = Number(positionals[0] ?? 60)
 if (!(minutes > 0)) throw new Error(`Cannot run for ${positionals[0]} minutes`)
 if (process.getuid?.() !== 0) throw new Error('The agent watches the whole machine: run this as root')
 
+await alone()
 const directory = makeDirectory()
 const startFlood = prepareFloods(directory)
 /** Processes that would outlive this one. */

@@ -3,6 +3,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { writeTrue } from '../programs.mjs'
 
@@ -14,6 +15,7 @@ const LONG = ['a'.repeat(64_000), 'b'.repeat(66_000)]
 const LONG_CONTROL = ['\x01'.repeat(64_000), '\x01'.repeat(66_000)]
 const COUNTERS_SIZE_BYTES = 4096
 const SLOT_SIZE_BYTES = 16
+const HOLD_LIMIT_MS = 60_000
 
 /** The rate that must be withstood, per second. */
 export const STATED_RATE = 533
@@ -85,10 +87,13 @@ export function prepareFloods(directory) {
     })
     const ends = children.map((child) => once(child, 'exit'))
     return {
-      /** What all of it did so far. */
-      count: () => countOf(counters),
+      /** Waits until all processes are there that are to be held. */
+      async settle() {
+        const endMs = performance.now() + HOLD_LIMIT_MS
+        while (kind === 'hold' && countOf(counters) < rate && performance.now() < endMs) await sleep(100)
+      },
       hasEnded: () => children.some(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null),
-      /** Ends it, and returns how often a second it did what it does. */
+      /** Ends it, and returns how often a second it did what it does; of processes that it holds, how many. */
       async stop() {
         const count = countOf(counters)
         const seconds = (performance.now() - startedMs) / 1e3
@@ -100,7 +105,7 @@ export function prepareFloods(directory) {
           }
         }
         await Promise.all(ends)
-        return count / seconds
+        return kind === 'hold' ? count : count / seconds
       },
     }
   }

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { lostOf } from '../agent.mjs'
+import { alone } from '../alone.mjs'
 import { checkout, commitOf } from '../checkout.mjs'
 import { cpuMsOf, rssMbOf } from '../measure.mjs'
 import { makeDirectory } from '../programs.mjs'
@@ -177,6 +178,7 @@ async function attack(build, format, flood) {
   const startedMs = performance.now()
   let victims = []
   try {
+    await running.settle()
     await sleep(WARM_MS)
     if (format === 'counting') await sleep(COUNTING_MS)
     else victims = await runVictims(victimPaths, pauseMs)
@@ -197,7 +199,7 @@ const COLUMNS = [
   'flood',
   'output',
   'build',
-  'floods/s',
+  'times a second, or held',
   'lost',
   'complete',
   'incomplete',
@@ -224,6 +226,7 @@ function rowOf(name, format, build, result) {
   ]
 }
 
+await alone()
 const [load] = loadavg()
 if (load > cpus().length / 4) {
   console.error(`The load of this machine is ${load.toFixed(1)}: what others do takes CPU from the agent`)
