@@ -89,8 +89,9 @@ export function prepareFloods(directory) {
     return {
       /** Waits until all processes are there that are to be held. */
       async settle() {
+        if (kind !== 'hold') return
         const endMs = performance.now() + HOLD_LIMIT_MS
-        while (kind === 'hold' && countOf(counters) < rate && performance.now() < endMs) await sleep(100)
+        while (countOf(counters) < rate && performance.now() < endMs) await sleep(100)
       },
       hasEnded: () => children.some(({ exitCode, signalCode }) => exitCode !== null || signalCode !== null),
       /** Ends it, and returns how often a second it did what it does; of processes that it holds, how many. */
