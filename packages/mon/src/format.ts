@@ -1,24 +1,37 @@
-import { createEcs, jsonOf, type Quark, type QuarkEvent, textOf } from 'quark-telemetry'
+import { createEcs, createJson, createText, type Quark, type QuarkEvent } from 'quark-telemetry'
 import type { Settings } from './settings.js'
 
 /** Names and facts of the machine that an output may look up. */
 export type Lookup = Pick<Quark, 'userName' | 'groupName' | 'host'>
 
-/** The text of one event as the settings want it, with its line end. */
-export function formatter(settings: Settings, quark: Lookup, colour: boolean): (event: QuarkEvent) => string {
-  if (settings.quark.bypass === true) return () => '*'
+/** Writes events as the settings want them. */
+export interface Formatter {
+  /** The text of one event, with its line end. */
+  readonly format: (event: QuarkEvent) => string
+  /** How many events were cut, as they were longer than the limit. */
+  readonly truncatedLines: () => number
+}
+
+export function formatter(settings: Settings, quark: Lookup, colour: boolean): Formatter {
+  if (settings.quark.bypass === true) return { format: () => '*', truncatedLines: () => 0 }
   switch (settings.format) {
-    case 'text':
-      return (event) => `${textOf(event, { colour })}\n`
-    case 'json':
-      return (event) => `${jsonOf(event)}\n`
+    case 'text': {
+      const textOf = createText(settings.lines)
+      const options = { colour }
+      return { format: (event) => `${textOf(event, options)}\n`, truncatedLines: () => textOf.truncatedLines }
+    }
+    case 'json': {
+      const jsonOf = createJson(settings.lines)
+      return { format: (event) => `${jsonOf(event)}\n`, truncatedLines: () => jsonOf.truncatedLines }
+    }
     case 'ecs': {
-      const ecsOf = createEcs({
+      const context = {
         host: quark.host,
-        userName: (uid) => quark.userName(uid),
-        groupName: (gid) => quark.groupName(gid),
-      })
-      return (event) => `${ecsOf(event)}\n`
+        userName: (uid: number) => quark.userName(uid),
+        groupName: (gid: number) => quark.groupName(gid),
+      }
+      const ecsOf = createEcs(context, settings.lines)
+      return { format: (event) => `${ecsOf(event)}\n`, truncatedLines: () => ecsOf.truncatedLines }
     }
   }
 }

@@ -12,13 +12,16 @@ export interface LibraryOption extends Option {
   readonly notWithBypass: boolean
 }
 
+/** The member of the settings that options of the library are written into. */
+export type Receiver = 'quark' | 'lines'
+
 /** The options that the declarations have a form for, each after the one that it names. */
-export function libraryOptions(specs: OptionSpecs): LibraryOption[] {
+export function libraryOptions(specs: OptionSpecs, receiver: Receiver = 'quark'): LibraryOption[] {
   const options: LibraryOption[] = []
   for (const [name, spec] of Object.entries(specs)) {
     for (const form of formsOf(spec)) {
       const at = options.findIndex(({ long }) => long === form.after)
-      options.splice(at === -1 ? options.length : at + 1, 0, optionOf(name, spec, form))
+      options.splice(at === -1 ? options.length : at + 1, 0, optionOf(name, spec, form, receiver))
     }
   }
   return options
@@ -35,7 +38,7 @@ function formsOf({ command = [] }: OptionSpec): readonly CommandForm[] {
   return 'long' in command ? [command] : command
 }
 
-function optionOf(name: string, spec: OptionSpec, form: CommandForm): LibraryOption {
+function optionOf(name: string, spec: OptionSpec, form: CommandForm, receiver: Receiver): LibraryOption {
   const { group, long, short, argument, withoutArgument, help, more, conflicts } = form
   const byDefault = form.byDefault ?? (argument === undefined ? undefined : defaultText(spec))
   return {
@@ -50,8 +53,8 @@ function optionOf(name: string, spec: OptionSpec, form: CommandForm): LibraryOpt
     ...(conflicts === undefined ? {} : { conflicts }),
     notWithReplay: spec.isRecorded !== true,
     notWithBypass: spec.notWithBypass === true || form.notWithBypass === true,
-    set: ({ quark }, text) => {
-      const options = quark as Record<string, unknown>
+    set: (settings, text) => {
+      const options = settings[receiver] as Record<string, unknown>
       options[name] = valueOf(spec, form, text, options[name])
     },
   }

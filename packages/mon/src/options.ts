@@ -1,4 +1,4 @@
-import { OPTIONS, type OptionSpecs } from 'quark-telemetry'
+import { LINE_OPTIONS, OPTIONS, type OptionSpecs } from 'quark-telemetry'
 import { libraryOptions } from './library-options.js'
 import type { MissingOption, Option, OptionGroup } from './option.js'
 import {
@@ -43,7 +43,7 @@ export function optionTable(specs: OptionSpecs): OptionTable {
       title: 'What to watch',
       options: [...library.filter(({ group }) => group === 'watch'), ...watchOptions],
     },
-    { title: 'Output', options: outputOptions },
+    { title: 'Output', options: [...outputOptions, ...libraryOptions(LINE_OPTIONS, 'lines')] },
     { title: 'Order and aggregation', options: library.filter(({ group }) => group === 'buffer') },
     {
       title: 'Where events come from',

@@ -4,7 +4,7 @@ import type { Option } from './option.js'
 import { fileName, oneOf, secondsAsMs, wholeNumber } from './values.js'
 
 /** Options about the form of events: they contradict modes that write none. */
-export const OF_FORMATS = ['text', 'json', 'ecs', 'colour']
+export const OF_FORMATS = ['text', 'json', 'ecs', 'colour', 'max-line']
 
 /** Options about which events are shown. */
 export const watchOptions: readonly Option[] = [

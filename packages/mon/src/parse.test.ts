@@ -43,6 +43,7 @@ test('parseCommandLine() sets what each option says', async (t) => {
     { args: ['-C', 'table.dot'], changes: { processGraph: 'table.dot' } },
     { args: ['-D'], changes: { dropPrivileges: true } },
     { args: ['-E'], changes: { format: 'ecs' } },
+    { args: ['-E', '--max-line=64K'], changes: { format: 'ecs', lines: { maxLineBytes: 65_536 } } },
     { args: ['-j'], changes: { format: 'json' } },
     { args: ['--text'], changes: { format: 'text' } },
     { args: ['-g'], changes: {}, quark: { aggregation: 'minimal' } },

@@ -2,6 +2,8 @@ import {
   type Capabilities,
   FACT_LABELS,
   LIMITS,
+  LINE_OPTIONS,
+  type LineOptions,
   OPTIONS,
   type OptionSpecs,
   type QuarkOptions,
@@ -64,6 +66,14 @@ export function lossText(
     ...others.flatMap(([count, text]) => (count > 0 ? `${count} ${text}` : [])),
     ...skipped,
   ])
+}
+
+/** The line about events of which values are missing in the output; nothing if there are none. */
+export function truncatedText(count: number, { maxLineBytes }: LineOptions): string {
+  if (count === 0) return ''
+  const limit = byteText(maxLineBytes ?? LINE_OPTIONS.maxLineBytes.default)
+  const option = commandName(LINE_OPTIONS, 'maxLineBytes')
+  return messages([`cut ${count} events that had more output than ${option} allows: raise it (now ${limit})`])
 }
 
 /** The counters of processes are members of the statistics; those of other kinds are in their tables. */

@@ -1,4 +1,4 @@
-import type { QuarkOptions } from 'quark-telemetry'
+import type { LineOptions, QuarkOptions } from 'quark-telemetry'
 
 /** How an event is written. */
 export type Format = 'text' | 'json' | 'ecs'
@@ -6,6 +6,8 @@ export type Format = 'text' | 'json' | 'ecs'
 /** Settings of one run; the options of `Quark.open` are filled in directly. */
 export interface Settings {
   readonly quark: { -readonly [Name in keyof QuarkOptions]: QuarkOptions[Name] }
+  /** Options of the lines that are written. */
+  readonly lines: { -readonly [Name in keyof LineOptions]: LineOptions[Name] }
   format: Format
   /** Recording that events come from, in place of this kernel. */
   replay: string | undefined
@@ -31,6 +33,7 @@ export interface Settings {
 export function defaultSettings(): Settings {
   return {
     quark: {},
+    lines: {},
     format: 'text',
     replay: undefined,
     processGraph: undefined,

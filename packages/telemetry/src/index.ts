@@ -46,6 +46,7 @@ export type { QuarkEvent, QuarkOptions, ReplayOptions } from './kinds/index.js'
 export type { TableLimit } from './kinds/catalogue.js'
 export type { LimitCounter } from './kinds/kind.js'
 export { releaseMemory } from './self/memory.js'
+export type { LineOptions } from './options/lines.js'
 export { BACKEND_NAMES, type BackendName, DEFAULT_BACKENDS } from './options/declare.js'
 export type {
   ChoiceSpec,
@@ -66,7 +67,17 @@ export { type EcsContext, ECS_VERSION } from './output/ecs.js'
 export type { EcsHost } from './output/ecs-host.js'
 export { sanitise } from './output/sanitise.js'
 export type { TextOptions } from './output/text.js'
-export { bufferGraph, createEcs, jsonOf, processGraph, textOf } from './outputs.js'
+export type { LineWriter } from './output/writer.js'
+export {
+  bufferGraph,
+  createEcs,
+  createJson,
+  createText,
+  jsonOf,
+  LINE_OPTIONS,
+  processGraph,
+  textOf,
+} from './outputs.js'
 export type { BufferedRecord } from './pipeline/pipeline.js'
 export { dropPrivileges } from './self/privileges.js'
 export { Quark } from './quark.js'

@@ -1,6 +1,8 @@
 /** Events in the formats that quark writes, for the kinds that `Quark` knows. */
 
 import { catalogue, type QuarkEvent } from './kinds/index.js'
+import { checkOptions } from './options/check.js'
+import { type LineOptions, lineOptions } from './options/lines.js'
 import {
   type BufferedRecord,
   bufferGraphWriter,
@@ -11,29 +13,65 @@ import {
 import { type EcsContext, ecsWriter } from './output/ecs.js'
 import { jsonWriter } from './output/json.js'
 import { type TextOptions, textWriter } from './output/text.js'
+import type { LineWriter } from './output/writer.js'
 import { processLines } from './process/lines.js'
 import type { Process } from './process/process.js'
+
+/** Declarations of the options of lines. */
+export const LINE_OPTIONS: typeof lineOptions = lineOptions
 
 const writeText = textWriter(catalogue)
 const writeJson = jsonWriter(catalogue)
 const drawBuffer = bufferGraphWriter(catalogue)
 
-/** One event as lines of text, without the last line end. Strings are made safe for a terminal. */
+/**
+ * One event as lines of text, without the last line end. Strings are made safe for a terminal. Of an event with more than
+ * 256 KiB of text the longest values are cut, see `createText`.
+ */
 export function textOf(event: QuarkEvent, options?: TextOptions): string {
   return writeText(event, options)
 }
 
 /**
  * One event as a line of JSON, without the line end. Unknown members are absent; times are ISO 8601 strings
- * with ns, capability sets hexadecimal strings, and other 64-bit values strings of decimal digits.
+ * with ns, capability sets hexadecimal strings, and other 64-bit values strings of decimal digits. Of a line of more than
+ * 256 KiB the longest values are cut, see `createJson`.
  */
 export function jsonOf(event: QuarkEvent): string {
   return writeJson(event)
 }
 
-/** A function that writes events as lines of ECS JSON, without line ends. Host fields are written once, here. */
-export function createEcs(context: EcsContext): (event: QuarkEvent) => string {
-  return ecsWriter(catalogue, context)
+/**
+ * A function that writes events as `textOf` does, and counts those that it cuts.
+ *
+ * @throws {OptionError} when an option is wrong
+ */
+export function createText(options: LineOptions = {}): LineWriter<QuarkEvent, TextOptions> {
+  return textWriter(catalogue, maxBytesOf(options))
+}
+
+/**
+ * A function that writes events as `jsonOf` does, and counts those that it cuts. A line that is cut says so:
+ * `lineTruncated`.
+ *
+ * @throws {OptionError} when an option is wrong
+ */
+export function createJson(options: LineOptions = {}): LineWriter<QuarkEvent> {
+  return jsonWriter(catalogue, maxBytesOf(options))
+}
+
+/**
+ * A function that writes events as lines of ECS JSON, without line ends, and counts those that it cuts. Host fields are
+ * written once, here. A line that is cut says so: `quark.line_truncated`.
+ *
+ * @throws {OptionError} when an option is wrong
+ */
+export function createEcs(context: EcsContext, options: LineOptions = {}): LineWriter<QuarkEvent> {
+  return ecsWriter(catalogue, context, maxBytesOf(options))
+}
+
+function maxBytesOf(options: LineOptions): number {
+  return checkOptions(lineOptions, options).maxLineBytes
 }
 
 /** The records of `Quark.bufferedRecords()` as a graph: a node each, and an edge to the one that follows. */

@@ -69,6 +69,27 @@ test('watch() writes ECS with the names of users', async () => {
   assert.equal(document.host.hostname, 'here')
 })
 
+test('watch() bounds the output of an event, and says at the end how many it has cut', async () => {
+  const long = execOf({ pid: 1, argv: ['x'.repeat(100_000)] })
+  for (const format of ['text', 'json', 'ecs'] as const) {
+    const io = new FakeIo()
+    const settings = { ...defaultSettings(), format, lines: { maxLineBytes: 20_000 } }
+    await watch(new FakeQuark([[long, execOf({ pid: 2 }), long]]), settings, io)
+    assert.ok(io.written.length > 30_000 && io.written.length < 45_000, `${format}: ${io.written.length}`)
+    assert.equal(
+      io.notes,
+      'quark-mon: cut 2 events that had more output than --max-line allows: raise it (now 20000)\n',
+    )
+    const quiet = new FakeIo()
+    await watch(new FakeQuark([[long]]), { ...settings, quiet: true }, quiet)
+    assert.equal(quiet.notes, '')
+  }
+  const whole = new FakeIo()
+  await watch(new FakeQuark([[long]]), { ...defaultSettings(), format: 'json' }, whole)
+  assert.ok(whole.written.length > 100_000)
+  assert.equal(whole.notes, '')
+})
+
 test('watch() writes an asterisk per record in bypass mode', async () => {
   const io = new FakeIo()
   const settings = { ...defaultSettings(), quark: { bypass: true } }

@@ -1,6 +1,7 @@
 import type { Quark, QuarkEvent } from 'quark-telemetry'
-import { formatter, type Lookup } from '../format.js'
+import { type Formatter, formatter, type Lookup } from '../format.js'
 import type { Io } from '../io.js'
+import { truncatedText } from '../report.js'
 import type { Settings } from '../settings.js'
 
 /** Text is written in pieces of about this size: that of a whole batch may not fit into memory. */
@@ -16,7 +17,20 @@ export async function watch(
   settings: Settings,
   io: Io,
 ): Promise<void> {
-  const format = formatter(settings, quark, io.colour)
+  const { format, truncatedLines } = formatter(settings, quark, io.colour)
+  try {
+    await writeAll(quark, format, settings, io)
+  } finally {
+    if (!settings.quiet) io.note(truncatedText(truncatedLines(), settings.lines))
+  }
+}
+
+async function writeAll(
+  quark: Pick<Quark, 'batches'>,
+  format: Formatter['format'],
+  settings: Settings,
+  io: Io,
+): Promise<void> {
   let left = settings.count ?? Infinity
   const turns = new Turns(io.signal)
   for await (const batch of quark.batches()) {

@@ -72,7 +72,7 @@ export interface ObjectOfClass {
 }
 
 /** Heading of the help text under which a command lists an option. */
-export type CommandGroup = 'watch' | 'buffer' | 'source' | 'mode'
+export type CommandGroup = 'watch' | 'output' | 'buffer' | 'source' | 'mode'
 
 /** An option of a command line that gives an option of the library. */
 export interface CommandForm {

@@ -46,6 +46,19 @@ export function hostFields(host: EcsHost): string {
   )
 }
 
+/** The machine with texts and lists of at most so many characters each. */
+export function cutHost(host: EcsHost, limit: number): EcsHost {
+  const cut = (value: unknown): unknown => {
+    if (typeof value === 'string') return value.slice(0, limit)
+    if (!Array.isArray(value)) return value
+    let left = limit
+    return value.filter((text: string) => (left -= text.length + 1) >= 0)
+  }
+  return Object.fromEntries(
+    Object.entries(host).map(([name, value]) => [name, cut(value)]),
+  ) as unknown as EcsHost
+}
+
 /** The notation of RFC 7042: `00-00-5E-00-53-23`. */
 function macAddress(mac: string): string {
   const octets = mac.replace(/[^\da-f]/gi, '').toUpperCase()

@@ -1,4 +1,4 @@
-import type { Names } from './steps.js'
+import type { Names } from './line.js'
 
 const NO_ID = -1
 

@@ -1,27 +1,30 @@
-/** Writes the relatives of an event's object as ECS: with all common fields, or as references. */
+/** Writes the relatives of an event's object as ECS: with all common fields in bounded texts, or as references. */
 
 import type { ObjectSpec, RelativeSpec } from '../event/spec.js'
 import { type Leaf, treeOf } from './ecs-tree.js'
-import { type Members, type Names, OWN, type Step, stepOf, type Writing, writeSteps } from './steps.js'
+import type { Line } from './line.js'
+import { type Members, OWN, type Step, stepOf, type Writing, writeSteps } from './steps.js'
 
 /** Relatives by their names in the declaration. */
 export type Related = Readonly<Record<string, object | undefined>>
 
 /** Writes the objects of events with their relatives. One event is written at a time. */
 export class RelativesWriter {
-  readonly #names: Names
+  readonly #line: Line
   /** The event's. */
   related: Related = {}
   #subject: Members | undefined = undefined
-  #common = ''
+  /** What the event's object shows of its common members; undefined if that may be too long for a relative. */
+  #common: string | undefined
   /**
-   * Text of the common members of relatives: a shell that starts a thousand processes is in the documents of all of
-   * them. A delivered object never changes, so neither does its text.
+   * Common members of relatives: a shell that starts a thousand processes is in the documents of all of them. A
+   * delivered object never changes, so neither does its text.
    */
-  readonly #texts = new WeakMap<object, string>()
+  #texts = new WeakMap<object, RelativeText>()
+  #textCount = 0
 
-  constructor(names: Names) {
-    this.#names = names
+  constructor(line: Line) {
+    this.#line = line
   }
 
   /** Steps for the object: what its relatives show as well, the rest, and the relatives. */
@@ -51,9 +54,12 @@ export class RelativesWriter {
   }
 
   readonly #writeCommon: Writing = (step, _event, subject, out, isFirst) => {
+    const line = this.#line
     this.#subject = subject
-    this.#common = writeSteps(step.steps, undefined, subject, '', true, this.#names)
-    return this.#common === '' ? out : out + (isFirst ? step.first : step.next) + this.#common
+    line.hasLongText = false
+    const common = writeSteps(step.steps, undefined, subject, '', true, line)
+    this.#common = line.hasLongText || !line.isWhole ? undefined : common
+    return common === '' ? out : out + (isFirst ? step.first : step.next) + common
   }
 
   #writingOf({ name, id: idOf, shows, same }: RelativeSpec, shown: Shown): Writing {
@@ -63,27 +69,55 @@ export class RelativesWriter {
       const id = idOf(subject)
       // Those of the kernel have none.
       if (id === undefined || id === 0) return out
+      const line = this.#line
       const relative = this.related[name] as Members | undefined
+      const before = line.enterRelative()
       let text = out + (isFirst ? step.first : step.next)
       if (relative === undefined) text += idLead + id
       else if (shows === 'references')
-        text = writeSteps(shown.references, undefined, relative, text, true, this.#names)
+        text = writeSteps(shown.references, undefined, relative, text, true, line)
       else text += this.#textOf(relative, shown)
-      if (shows === 'parent') text = writeSteps(shown.parent, undefined, relative, text, false, this.#names)
+      if (shows === 'parent') text = writeSteps(shown.parent, undefined, relative, text, false, line)
       if (same !== undefined) text += `,"${same}":${relative === subject}`
-      return `${writeSteps(step.steps, event, relative, text, false, this.#names)}}`
+      text = writeSteps(step.steps, event, relative, text, false, line)
+      line.leaveRelative(before)
+      return `${text}}`
     }
   }
 
   #textOf(relative: Members, { common }: Shown): string {
-    if (relative === this.#subject) return this.#common
-    let text = this.#texts.get(relative)
-    if (text === undefined) {
-      text = writeSteps(common, undefined, relative, '', true, this.#names)
-      this.#texts.set(relative, text)
+    const line = this.#line
+    if (relative === this.#subject && this.#common !== undefined) return this.#common
+    if (!line.isWhole) return writeSteps(common, undefined, relative, '', true, line)
+    let known = this.#texts.get(relative)
+    if (known === undefined) {
+      const hadCut = line.hasCutRelatives
+      line.hasCutRelatives = false
+      const text = writeSteps(common, undefined, relative, '', true, line)
+      known = { text, isCut: line.hasCutRelatives }
+      line.hasCutRelatives = hadCut
+      this.#keep(relative, known)
     }
-    return text
+    line.hasCutRelatives ||= known.isCut
+    return known.text
   }
+
+  #keep(relative: Members, text: RelativeText): void {
+    if (this.#textCount === MOST_TEXTS) {
+      this.#texts = new WeakMap()
+      this.#textCount = 0
+    }
+    this.#texts.set(relative, text)
+    this.#textCount += 1
+  }
+}
+
+/** Texts of so many relatives are kept. */
+const MOST_TEXTS = 1024
+
+interface RelativeText {
+  readonly text: string
+  readonly isCut: boolean
 }
 
 /** Steps for what is shown, by how much that is. */

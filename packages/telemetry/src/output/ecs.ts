@@ -4,14 +4,16 @@
 
 import type { BaseEvent } from '../event/event.js'
 import { type EcsEventSpec, type EventSpec, fieldsOf, type NamedField } from '../event/spec.js'
-import { type EcsHost, hostFields } from './ecs-host.js'
+import { cutHost, type EcsHost, hostFields } from './ecs-host.js'
 import { DocumentNames } from './ecs-names.js'
 import { type Related, RelativesWriter } from './ecs-relatives.js'
 import { groupOf, type Leaf, leavesOf, treeOf } from './ecs-tree.js'
 import { num, obj, str, strs } from './fragments.js'
 import { isoTime } from './iso-time.js'
+import { DEFAULT_LINE_BYTES, fieldsOfLine, Line } from './line.js'
 import { type Declarations, planByKind } from './specs.js'
 import { type Members, type Step, writeSteps } from './steps.js'
+import { type LineWriter, lineWriter } from './writer.js'
 
 /** The version of ECS whose fields are used. */
 export const ECS_VERSION = '9.4.0'
@@ -39,13 +41,18 @@ interface EcsPlan {
 }
 
 /** A function that writes the declared events as lines of ECS JSON, without line ends. Host fields are written once, here. */
-export function ecsWriter(catalogue: Declarations, context: EcsContext): (event: BaseEvent) => string {
+export function ecsWriter(
+  catalogue: Declarations,
+  context: EcsContext,
+  maxBytes: number = DEFAULT_LINE_BYTES,
+): LineWriter<BaseEvent> {
   const { host, userName, groupName } = context
   const names = new DocumentNames({ userName, groupName })
-  const relatives = new RelativesWriter(names)
-  const everywhere = `"${obj('ecs', str('version', ECS_VERSION))}${host === undefined ? '' : hostFields(host)}`
-  const planOf = planByKind(catalogue, (spec) => planEcs(spec, relatives))
-  return (event) => {
+  const line = new Line(maxBytes, names)
+  const relatives = new RelativesWriter(line)
+  const everywhere = `"${obj('ecs', str('version', ECS_VERSION))}${host === undefined ? '' : boundedHost(host, line)}`
+  const planOf = planByKind(catalogue, (spec) => planEcs(spec, relatives, line))
+  return lineWriter(line, (event) => {
     names.begin()
     const { ecs, constant, steps, subject } = planOf(event.kind)
     const members = event as unknown as Members
@@ -53,21 +60,29 @@ export function ecsWriter(catalogue: Declarations, context: EcsContext): (event:
     relatives.related = (members['relatives'] as Related | undefined) ?? NO_RELATIVES
     const category = constant ?? categorisation(ecs, event)
     const head = `{"@timestamp":"${isoTime(event.timeNs)}${everywhere}${category}`
-    return `${writeSteps(steps, members, object, head, false, names)}}`
-  }
+    return `${writeSteps(steps, members, object, head, false, line)}}`
+  })
 }
 
-function planEcs(spec: EventSpec, relatives: RelativesWriter): EcsPlan {
+/** At most a quarter of a line: machines with containers have thousands of addresses. */
+function boundedHost(host: EcsHost, line: Line): string {
+  const mostBytes = line.maxBytes >> 2
+  let text = hostFields(host)
+  for (let limit = mostBytes; Buffer.byteLength(text) > mostBytes && limit > 0; limit >>= 1) {
+    line.cutFrame()
+    text = hostFields(cutHost(host, limit))
+  }
+  return text
+}
+
+function planEcs(spec: EventSpec, relatives: RelativesWriter, line: Line): EcsPlan {
   const { ecs, kind } = spec
   if (ecs === undefined) throw new TypeError(`Cannot write an event as ECS that has no place in it: ${kind}`)
   // The object that the event is about: its paths are those of the document.
   const isSubject = ([, { object, ecs }]: NamedField): boolean => object !== undefined && ecs === undefined
   const fields = fieldsOf(spec)
   const subject = fields.find(isSubject)
-  const own = leavesOf(
-    fields.filter((field) => !isSubject(field)),
-    true,
-  )
+  const own = leavesOf([...fieldsOfLine(line), ...fields.filter((field) => !isSubject(field))], true)
   const order = [...ORDER, ...(ecs.paths ?? []), ...(subject?.[1].object?.paths ?? [])]
   const steps = subject === undefined ? treeOf(own, order) : stepsWithSubject(subject, own, order, relatives)
   const isConstant =

@@ -66,8 +66,12 @@ export function time(key: string, timeNs: bigint | undefined): string {
  * UTF-8 cannot hold, becomes U+FFFD.
  */
 export function quote(text: string): string {
-  if (!NOT_PLAIN.test(text)) return `"${text}"`
-  return UNSAFE.test(text) ? `"${text.replace(EVERY_UNSAFE, escape)}"` : `"${text}"`
+  return NOT_PLAIN.test(text) ? `"${escapeJson(text)}"` : `"${text}"`
+}
+
+/** What stands between the quotes of `quote`: each character for itself. */
+export function escapeJson(text: string): string {
+  return NOT_PLAIN.test(text) && UNSAFE.test(text) ? text.replace(EVERY_UNSAFE, escape) : text
 }
 
 function escape(character: string): string {

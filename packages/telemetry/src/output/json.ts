@@ -5,7 +5,9 @@
 import type { BaseEvent } from '../event/event.js'
 import { type EventSpec, type FieldType, fieldsOf, type NamedField } from '../event/spec.js'
 import { isoTime } from './iso-time.js'
+import { DEFAULT_LINE_BYTES, fieldsOfLine, Line } from './line.js'
 import { type Declarations, planByKind } from './specs.js'
+import { type LineWriter, lineWriter } from './writer.js'
 import {
   BOOLEAN,
   BYTES,
@@ -51,17 +53,22 @@ interface JsonPlan {
 }
 
 /** A function that writes the declared events as lines of JSON, without line ends. */
-export function jsonWriter(catalogue: Declarations): (event: BaseEvent) => string {
-  const planOf = planByKind(catalogue, planJson)
-  return (event) => {
+export function jsonWriter(
+  catalogue: Declarations,
+  maxBytes: number = DEFAULT_LINE_BYTES,
+): LineWriter<BaseEvent> {
+  const line = new Line(maxBytes)
+  const planOf = planByKind(catalogue, (spec) => planJson(spec, line))
+  return lineWriter(line, (event) => {
     const { start, steps } = planOf(event.kind)
     const members = event as unknown as Members
-    return `${writeSteps(steps, members, members, start + isoTime(event.timeNs) + '"', false)}}`
-  }
+    return `${writeSteps(steps, members, members, start + isoTime(event.timeNs) + '"', false, line)}}`
+  })
 }
 
-function planJson(spec: EventSpec): JsonPlan {
-  return { start: `{"kind":"${spec.kind}","time":"`, steps: fieldsOf(spec).flatMap(jsonSteps) }
+function planJson(spec: EventSpec, line: Line): JsonPlan {
+  const fields = [...fieldsOfLine(line), ...fieldsOf(spec)]
+  return { start: `{"kind":"${spec.kind}","time":"`, steps: fields.flatMap(jsonSteps) }
 }
 
 function jsonSteps([name, field]: NamedField): Step[] {

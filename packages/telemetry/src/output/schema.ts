@@ -8,6 +8,7 @@ import {
   type NamedField,
   type ObjectSpec,
 } from '../event/spec.js'
+import { fieldsOfLine } from './line.js'
 import type { Declarations } from './specs.js'
 
 /** A schema, or a part of one. */
@@ -19,6 +20,8 @@ const STRING: Schema = { type: 'string' }
 const MAX_U32 = 0xffffffff
 const MAX_ERRNO = 4095
 const MAX_SIGNAL = 127
+
+const NO_FLAGS = { isTruncated: false, hasCutRelatives: false }
 
 /** The schema of any event. Members that it does not know are allowed: a later version may write them. */
 export function schemaOf({ events }: Declarations): Schema {
@@ -35,7 +38,7 @@ export function schemaOf({ events }: Declarations): Schema {
 
 function eventSchema(spec: EventSpec, objects: Map<string, Schema>): Schema {
   const fields = fieldsOf(spec)
-  const { properties, required } = membersSchema(fields, objects)
+  const { properties, required } = membersSchema([...fieldsOfLine(NO_FLAGS), ...fields], objects)
   return {
     title: spec.kind,
     description: spec.doc,

@@ -7,7 +7,9 @@
 
 import { quote } from './fragments.js'
 import { isoTime } from './iso-time.js'
+import type { Line } from './line.js'
 import { capabilityList, errnoName, signalName } from './names.js'
+import { SAFE_LIST, SAFE_TEXT } from './pieces.js'
 import { sanitise } from './sanitise.js'
 
 /** How a step writes a value. Numbers, since a switch over them is a jump. */
@@ -42,12 +44,6 @@ export const OWN = 25
 
 /** An event or an object of one, by the names of its members. */
 export type Members = Readonly<Record<string, unknown>>
-
-/** Looks up names of users and groups while a document is written. */
-export interface Names {
-  userName(uid: number): string | undefined
-  groupName(gid: number): string | undefined
-}
 
 /** One member, or a group of them. */
 export interface Step {
@@ -85,12 +81,11 @@ export function stepOf({
   return { first, next, form, name, value, isOfEvent, steps, end, write }
 }
 
-const NO_NAMES: Names = { userName: () => undefined, groupName: () => undefined }
-
 /**
  * Appends what is known of an event and of the object that it is about.
  *
  * @param isFirst nothing stands in the group yet
+ * @param line bounds values, and knows names
  * @returns `out` itself when nothing is known
  */
 export function writeSteps(
@@ -99,7 +94,7 @@ export function writeSteps(
   subject: Members | undefined,
   out: string,
   isFirst: boolean,
-  names: Names = NO_NAMES,
+  line: Line,
 ): string {
   // An index, since an iterator costs as much as many a step.
   for (let i = 0; i < steps.length; i++) {
@@ -107,7 +102,7 @@ export function writeSteps(
     const { form } = step
     if (form === GROUP) {
       const open = out + (isFirst ? step.first : step.next)
-      const full = writeSteps(step.steps, event, subject, open, true, names)
+      const full = writeSteps(step.steps, event, subject, open, true, line)
       if (full === open) continue
       out = full + step.end
       isFirst = false
@@ -126,7 +121,7 @@ export function writeSteps(
     const lead = isFirst ? step.first : step.next
     if (form === OBJECT) {
       const open = out + lead
-      const full = writeSteps(step.steps, value as Members, value as Members, open, true, names)
+      const full = writeSteps(step.steps, value as Members, value as Members, open, true, line)
       if (full === open) continue
       out = full + step.end
       isFirst = false
@@ -137,10 +132,10 @@ export function writeSteps(
         out = out + lead + (value as number)
         break
       case STRING:
-        out = out + lead + quote(value as string)
+        out = out + lead + line.quoted(value as string)
         break
       case STRINGS:
-        out = out + lead + quotedList(value as readonly string[])
+        out = out + lead + line.quotedList(value as readonly string[])
         break
       case TIME:
         out = out + lead + `"${isoTime(value as bigint)}"`
@@ -163,16 +158,16 @@ export function writeSteps(
         break
       case USER:
       case GROUP_OF_USERS:
-        out = out + lead + identity(form, value as number, names)
+        out = out + lead + identity(form, value as number, line)
         break
       case SAFE:
-        out = out + lead + sanitise(value as string)
+        out = out + lead + safeText(value as string, line)
         break
       case SHORT_HEX:
         out = out + lead + `0x${(value as bigint).toString(16)}`
         break
       default: {
-        const text = rareText(form, value, names)
+        const text = rareText(form, value, line)
         if (text === undefined) continue
         out = out + lead + text
       }
@@ -202,35 +197,35 @@ function quotedSet(set: bigint): string {
   return lastSetText
 }
 
-function quotedList(values: readonly string[]): string {
-  let list = '['
-  for (let i = 0; i < values.length; i++) list += (i === 0 ? '' : ',') + quote(values[i] as string)
-  return `${list}]`
+function safeText(text: string, line: Line): string {
+  return text.length > line.shortUnits ? line.pieces([text], SAFE_TEXT) : sanitise(text)
 }
 
-function identity(form: number, id: number, names: Names): string {
+function identity(form: number, id: number, line: Line): string {
+  const { names } = line
   const name = form === USER ? names.userName(id) : names.groupName(id)
-  return name === undefined ? `{"id":"${id}"}` : `{"id":"${id}","name":${quote(name)}}`
+  return name === undefined ? `{"id":"${id}"}` : `{"id":"${id}","name":${line.quoted(name)}}`
 }
 
-function rareText(form: number, value: unknown, names: Names): string | undefined {
+function rareText(form: number, value: unknown, line: Line): string | undefined {
+  const { names } = line
   switch (form) {
     case BYTES:
-      return `"${Buffer.from(value as Uint8Array).toString('base64')}"`
+      return line.base64(value as Uint8Array)
     case COUNT:
       return String((value as readonly string[]).length)
     case JOINED:
-      return quote((value as readonly string[]).join(' '))
+      return line.quotedJoined(value as readonly string[])
     case SIGNAL_NAME:
-      return quoteKnown(signalName(value as number))
+      return quoteKnown(signalName(value as number), line)
     case ERRNO_NAME:
       return quote(errnoName(value as number) ?? String(value as number))
     case USER_NAME:
-      return quoteKnown(names.userName(value as number))
+      return quoteKnown(names.userName(value as number), line)
     case GROUP_NAME:
-      return quoteKnown(names.groupName(value as number))
+      return quoteKnown(names.groupName(value as number), line)
     case LIST:
-      return `[ ${(value as readonly string[]).map(sanitise).join(', ')} ]`
+      return line.pieces(value as readonly string[], SAFE_LIST)
     case NAMED_SIGNAL:
       return withName(value as number, signalName(value as number))
     case NAMED_ERRNO:
@@ -240,8 +235,8 @@ function rareText(form: number, value: unknown, names: Names): string | undefine
   }
 }
 
-function quoteKnown(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : quote(text)
+function quoteKnown(text: string | undefined, line: Line): string | undefined {
+  return text === undefined ? undefined : line.quoted(text)
 }
 
 function withName(number: number, name: string | undefined): string {

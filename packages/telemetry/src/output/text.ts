@@ -4,7 +4,8 @@
  */
 
 import type { BaseEvent } from '../event/event.js'
-import { type EventSpec, type FieldType, fieldsOf, formsOf } from '../event/spec.js'
+import { type EventSpec, type FieldType, fieldsOf, formsOf, type NamedField } from '../event/spec.js'
+import { DEFAULT_LINE_BYTES, fieldsOfLine, Line } from './line.js'
 import { type Declarations, planByKind } from './specs.js'
 import {
   BOOLEAN,
@@ -22,6 +23,7 @@ import {
   stepOf,
   writeSteps,
 } from './steps.js'
+import { type LineWriter, lineWriter } from './writer.js'
 
 export interface TextOptions {
   /** Mark it up with the colours of ANSI terminals. Default false. */
@@ -62,33 +64,37 @@ interface TextPlan {
 
 /**
  * A function that writes the declared events as lines of text, each without its last line end. Strings are made
- * safe for a terminal.
+ * safe for a terminal. The bound is that of all lines of an event together.
  */
-export function textWriter(catalogue: Declarations): (event: BaseEvent, options?: TextOptions) => string {
-  const plain = planByKind(catalogue, (spec) => planText(spec, false))
-  const coloured = planByKind(catalogue, (spec) => planText(spec, true))
-  return (event, options) => {
+export function textWriter(
+  catalogue: Declarations,
+  maxBytes: number = DEFAULT_LINE_BYTES,
+): LineWriter<BaseEvent, TextOptions> {
+  const line = new Line(maxBytes)
+  const plain = planByKind(catalogue, (spec) => planText(spec, false, line))
+  const coloured = planByKind(catalogue, (spec) => planText(spec, true, line))
+  return lineWriter(line, (event, options) => {
     const { spec, before, after, steps } = (options?.colour === true ? coloured : plain)(event.kind)
     if (spec.text === undefined) return `${before}*${after}`
     const title = spec.text.title(event)
     const heading = `${before}->${spec.subject(event)}${title === undefined ? '' : ` (${title})`}${after}`
     const members = event as unknown as Members
-    return writeSteps(steps, members, members, heading, false)
-  }
+    return writeSteps(steps, members, members, heading, false, line)
+  })
 }
 
-function planText(spec: EventSpec, colour: boolean): TextPlan {
+function planText(spec: EventSpec, colour: boolean, line: Line): TextPlan {
   const bold = spec.text?.isAlarm === true ? BOLD_RED : BOLD
   return {
     spec,
     before: colour ? bold : '',
     after: colour ? RESET : '',
-    steps: linesOf({ fields: spec.fields, lines: spec.text?.lines }, colour),
+    steps: linesOf({ fields: [...fieldsOfLine(line), ...fieldsOf(spec)], lines: spec.text?.lines }, colour),
   }
 }
 
 interface Lines {
-  readonly fields: object
+  readonly fields: readonly NamedField[]
   readonly lines?: readonly string[] | undefined
 }
 
@@ -103,7 +109,7 @@ interface Fact {
 function linesOf(declared: Lines, colour: boolean): Step[] {
   const facts: Fact[] = []
   const inner: Step[] = []
-  for (const [name, { type, text, object, read }] of fieldsOf(declared)) {
+  for (const [name, { type, text, object, read }] of declared.fields) {
     for (const form of formsOf(text)) {
       const { at, type: as = type, value = read } = typeof form === 'string' ? { at: form } : form
       if (as === 'object' || as === 'bytes') throw new TypeError(`Cannot dump a field of type ${as}: ${name}`)
@@ -114,7 +120,14 @@ function linesOf(declared: Lines, colour: boolean): Step[] {
     }
     if (text !== undefined || object === undefined) continue
     inner.push(
-      stepOf({ first: '', next: '', form: OBJECT, name, value: read, steps: linesOf(object, colour) }),
+      stepOf({
+        first: '',
+        next: '',
+        form: OBJECT,
+        name,
+        value: read,
+        steps: linesOf({ fields: fieldsOf(object), lines: object.lines }, colour),
+      }),
     )
   }
   const order = (declared.lines ?? []).map((line) => line.split(' '))

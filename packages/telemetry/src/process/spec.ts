@@ -315,7 +315,7 @@ export const processObject: ObjectSpec<Process> = {
       mayHoldSecrets: true,
       text: 'CMDL cmdline',
       ecs: [
-        { path: 'process.args', reach: 'relatives' },
+        'process.args',
         { path: 'process.args_count', as: 'count', reach: 'relatives', doc: 'number of them' },
         {
           path: 'process.command_line',

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import type { Kind } from '../../kinds/kind.js'
 import { coreOptions } from '../declare.js'
+import { lineOptions } from '../lines.js'
 import { commandForms, type NumberSpec, type OptionSpec, type OptionSpecs } from '../spec.js'
 
 const SOURCE = new URL('../../../src/', import.meta.url)
@@ -15,6 +16,10 @@ that say how records become events, so a replay uses them, and \`Quark.replay\` 
 have no meaning and are refused.
 
 This page is made of the declarations: \`UPDATE_GOLDEN=1 npm run test:unit\` writes it anew.
+`
+
+const LINES = `\
+Not an option of \`Quark.open\`: \`createText\`, \`createJson\` and \`createEcs\` take it. \`textOf\` and \`jsonOf\` have the default.
 `
 
 /**
@@ -31,6 +36,7 @@ export function optionsPage(
     ...kinds
       .filter(({ options }) => Object.keys(options).length > 0)
       .map(({ name, options }) => section(`The kind \`${name}\``, options, `${folderOf(name)}/options.ts`)),
+    `${section('Lines of output', lineOptions, 'options/lines.ts')}\n${LINES}`,
   ]
   return `${INTRODUCTION}\n${sections.join('\n')}`
 }

@@ -12,6 +12,7 @@ import {
   type Reach,
   type RelativeSpec,
 } from '../../event/spec.js'
+import { fieldsOfLine } from '../line.js'
 import type { Declarations } from '../specs.js'
 
 /** Replaces what stands between the markers of a page: `<!-- made of the declarations: name -->`. */
@@ -26,12 +27,22 @@ export function fillIn(page: string, parts: Readonly<Record<string, string>>): s
   )
 }
 
+const LINE_FIELDS = fieldsOfLine({ isTruncated: false, hasCutRelatives: false })
+
 /** The parts of docs/json.md. */
 export function jsonParts({ events }: Declarations): Record<string, string> {
   return {
     kinds: table(
       ['Kind', ''],
       events.map(({ kind, doc }) => [code(kind), doc]),
+    ),
+    line: table(
+      ['Member', 'Type', ''],
+      LINE_FIELDS.filter(([, { json }]) => json !== null).map(([name, field]) => [
+        code(field.json ?? name),
+        jsonType(field),
+        jsonDoc(field),
+      ]),
     ),
     members: events.map((spec) => section(`### Event ${code(spec.kind)}`, fieldsOf(spec))).join('\n'),
     objects: objectsOf(events)
@@ -111,6 +122,7 @@ export function ecsParts({ events }: Declarations): Record<string, string> {
   const all = [
     ...subjects.flatMap((object) => fieldsOf(object).flatMap((field) => ecsRows(field, ''))),
     ...rows,
+    ...LINE_FIELDS.flatMap((field) => ecsRows(field, 'line.')),
   ]
   const places = subjects.map(({ place = '' }) => `${place}.`)
   const isPlaced = ({ path }: EcsRow): boolean => places.some((place) => path.startsWith(place))
