@@ -42,7 +42,7 @@ export function verdicts(name, samples) {
     const middle = median(points.map(([, value]) => value))
     const limit = Math.max(least, middle * share)
     const top = Math.max(
-      ...samples.map((sample) => sample[name][`${column}Peak`] ?? sample[name][column] ?? 0),
+      ...samples.map(({ [name]: row }) => row[`${column}Peak`] ?? row[column]).filter(Number.isFinite),
     )
     const isFlat = growth <= limit && !(top > most)
     return {
