@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
-import { tidyMemory, usedBytes } from './memory.js'
+import { growYoung, tidyMemory, usedBytes } from './memory.js'
 
 /** Runs `tidyMemory` with a mocked clock and mocked memory; `load` passes one second. */
 function running(): {
@@ -111,4 +111,21 @@ test('afterwards nothing is done', () => {
   mock.timers.tick(60_000)
   assert.equal(released(), 0)
   mock.timers.reset()
+})
+
+test('the young generation grows to a size, and again after it has shrunk', () => {
+  let sizeBytes = 1 << 20
+  const set: number[] = []
+  const grow = growYoung({ sizeBytes: () => sizeBytes, setGrowth: (factor) => void set.push(factor) })
+  grow()
+  sizeBytes = 4 << 20
+  grow()
+  assert.deepEqual(set, [2], 'set once')
+  sizeBytes = 8 << 20
+  grow()
+  grow()
+  assert.deepEqual(set, [2, 1])
+  sizeBytes = 1 << 20
+  grow()
+  assert.deepEqual(set, [2, 1, 2])
 })
