@@ -21,6 +21,7 @@ import { makeDirectory, spawnProgram, writeProgram, writeTrue } from './programs
 import { plot } from './soak/plot.mjs'
 import { LIMITS, WARM_UP_SHARE, verdicts } from './soak/verdict.mjs'
 
+const SOAK_FLOODS = FLOODS.filter(({ copies }) => copies !== 0)
 const SAMPLE_MS = 10_000
 const START_MS = 5000
 const END_LIMIT_MS = 60_000
@@ -61,7 +62,7 @@ const bands = []
 const startedMs = performance.now()
 const secondsNow = () => (performance.now() - startedMs) / 1000
 const endMs = startedMs + minutes * 60_000
-const stepMs = Math.min(LONGEST_STEP_MS, (minutes * 60_000) / FLOODS.length)
+const stepMs = Math.min(LONGEST_STEP_MS, (minutes * 60_000) / SOAK_FLOODS.length)
 const floodMs = stepMs * FLOOD_SHARE
 const everydayMs = (stepMs - floodMs) / loads.length
 let phase = 'start'
@@ -70,7 +71,7 @@ sample()
 const sampler = setInterval(sample, SAMPLE_MS)
 for (let step = 0; performance.now() < endMs && !hasEnded(); step++) {
   for (const { rate, programs } of loads) await everyday(rate, programs)
-  if (performance.now() < endMs) await flood(FLOODS[step % FLOODS.length])
+  if (performance.now() < endMs) await flood(SOAK_FLOODS[step % SOAK_FLOODS.length])
 }
 clearInterval(sampler)
 phase = 'end'

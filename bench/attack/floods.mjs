@@ -25,6 +25,8 @@ export const STATED_RATE = 533
  * copies: processes; padding: arguments; options: those of quark-mon that it is about; quick: also in a quick run.
  */
 export const FLOODS = [
+  /** If this one loses anything, something else floods the machine. */
+  { name: 'none', copies: 0, quick: true },
   {
     name: `exec of 128 kB, ${STATED_RATE}/s`,
     kind: 'exec',
