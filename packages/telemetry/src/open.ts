@@ -10,6 +10,9 @@ import { openBackend } from './backend/index.js'
 import { aggregationOf, type Catalogue } from './kinds/catalogue.js'
 import type { Tables } from './kinds/kind.js'
 import { worldOf } from './kinds/world.js'
+import { readBootId } from './context/host.js'
+import type { Walk } from './facts/rungs.js'
+import { EXACT_STARTS } from './kinds/process/facts.js'
 import { BackendError, type BackendFailure, QuarkError } from './errors.js'
 import { TimeBase } from './event/time-base.js'
 import { findCgroupHierarchy } from './process/procfs/cgroup-mounts.js'
@@ -68,7 +71,8 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   })
   let recorder: RecordingWriter | undefined
   try {
-    const timeBase = new TimeBase(clock.bootEpochNs)
+    const bootId = readBootId()
+    const timeBase = new TimeBase(clock.bootEpochNs, { id: bootId, hasExactStarts: hasExactStarts(backend) })
     // Without events there are no cgroups to look up.
     const context = {
       settings,
@@ -88,7 +92,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     if (settings.record !== undefined) {
       recorder = new RecordingWriter(
         settings.record,
-        recordingHeader({ catalogue, settings, clock, kernel, backend }),
+        recordingHeader({ catalogue, settings, clock, bootId, kernel, backend }),
       )
     }
     for (const [kind, { learnt }] of tables.all) {
@@ -98,9 +102,19 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       recorder?.snapshot(clock.bootNowNs())
       pipeline.applyScan()
     }
+    const absent: MissingFact[] = []
+    const walk: Walk = (fact, sink) => {
+      try {
+        return backend.walk?.(fact, sink) ?? false
+      } catch (error) {
+        if (!(error instanceof EbpfError)) throw error
+        absent.push({ fact, reason: error.message })
+        return false
+      }
+    }
     const problem = procProblem()
     for (const kind of problem === undefined ? catalogue.kinds : []) {
-      for (const bytes of kind.scan?.({ settings, hierarchy }, clock) ?? []) {
+      for (const bytes of kind.scan?.({ settings, hierarchy }, clock, walk) ?? []) {
         recorder?.record(bytes, 0, bytes.length)
         pipeline.insert(new Uint32Array(bytes.buffer, bytes.byteOffset), bytes, 0, bytes.length)
         if (pipeline.room() === 0) takeIn()
@@ -116,7 +130,6 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       batchMs: settings.batchMs,
       kernel,
     })
-    const absent: MissingFact[] = []
     if (problem !== undefined) absent.push({ fact: 'processes that exist already', reason: problem })
     if (hierarchy?.isFromNamespace === true) absent.push(CGROUP_ROOT)
     return { catalogue, feed, pipeline, signal, failures, absent }
@@ -137,7 +150,10 @@ export function replayParts(catalogue: Catalogue, path: string, options: object)
   try {
     const { settings, missing } = replayPlan(catalogue, reader, options)
     const types = new RecordedTypes(catalogue, reader.header.types)
-    const timeBase = new TimeBase(BigInt(reader.header.bootEpochNs))
+    const timeBase = new TimeBase(BigInt(reader.header.bootEpochNs), {
+      id: reader.header.bootId,
+      hasExactStarts: hasExactStarts(reader.header),
+    })
     const tables = worldOf(catalogue.kinds, { settings, timeBase, hierarchy: undefined })
     const { cpus, levels = 1 } = reader.header
     const pipeline = pipelineOf(catalogue, settings, tables, { cpus, levels })
@@ -147,6 +163,11 @@ export function replayParts(catalogue: Catalogue, path: string, options: object)
     reader[Symbol.dispose]()
     throw error
   }
+}
+
+/** Whether the starts of older processes are known as well as those of others, as entity ids are made of both. */
+function hasExactStarts({ attached }: { readonly attached: readonly { readonly fact: string }[] }): boolean {
+  return attached.some(({ fact }) => fact === EXACT_STARTS)
 }
 
 /** How much of a ring each kind may fill that must leave room for others. */

@@ -408,6 +408,7 @@ test('every fact is attached on a kernel that has all', LIMIT, async () => {
       'cgroupNames tracepoint/cgroup_mkdir',
       'cgroupNames tracepoint/cgroup_rename',
       'commChange tracepoint/task_rename',
+      'exactStarts iter/task',
       'exec tracepoint/sched_process_exec',
       'exit tracepoint/sched_process_exit',
       'failedExecs tracepoint/sys_exit',

@@ -1,5 +1,6 @@
 import type { RecordSink } from 'quark-ebpf'
 import type { AttachedFact, MissingFact } from '../facts/fact.js'
+import type { Walk } from '../facts/rungs.js'
 
 /** A source of records. `drain` never blocks; `wait` ends when there may be more. */
 export interface Backend extends Disposable {
@@ -10,6 +11,8 @@ export interface Backend extends Disposable {
   readonly fullness: number
   /** Records that lack facts because their process had ended before it was read in /proc. */
   readonly unenriched?: number
+  /** Walks through what there is, by the iterators that it attached; those that have none leave it out. */
+  readonly walk?: Walk
   /** Hands over at most `max` records, oldest first, and returns how many. */
   drain(sink: RecordSink, max: number): number
   /**

@@ -159,6 +159,10 @@ export class SourcedBackend implements Backend {
     this.#poller = fds.length === 0 ? undefined : new Poller(fds)
   }
 
+  walk(fact: string, sink: RecordSink): boolean {
+    return this.#backend.walk?.(fact, sink) ?? false
+  }
+
   get fullness(): number {
     return Math.max(this.#backend.fullness, this.#sources.fullness)
   }

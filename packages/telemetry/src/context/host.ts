@@ -42,7 +42,7 @@ export function readHost(): Host {
   return {
     hostname: nonEmpty(hostname()),
     architecture: nonEmpty(machine()),
-    bootId: nonEmpty(readText('/proc/sys/kernel/random/boot_id')?.trim()),
+    bootId: readBootId(),
     kernelRelease: nonEmpty(release()),
     osName: fact('NAME'),
     osVersion: fact('VERSION_ID'),
@@ -50,6 +50,11 @@ export function readHost(): Host {
     osReleaseType: fact('RELEASE_TYPE'),
     ...addressesOf(interfaceAddresses()),
   }
+}
+
+/** A UUID that changes with every boot. */
+export function readBootId(): string | undefined {
+  return nonEmpty(readText('/proc/sys/kernel/random/boot_id')?.trim())
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

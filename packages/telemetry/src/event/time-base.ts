@@ -1,19 +1,47 @@
 /** Ticks of /proc/<pid>/stat: USER_HZ is 100 on all architectures that quark runs on. */
 export const TICK_NS = 10_000_000
 
+const NS_PER_SECOND = 1_000_000_000n
+
+/** What a queue knows of the boot that its times count from. */
+export interface Boot {
+  /** A UUID that changes with every boot; unknown in recordings of 0.1.0. */
+  readonly id?: string | undefined
+  /** The starts of processes that are older than the queue are known to the ns, as are those of others. */
+  readonly hasExactStarts?: boolean
+}
+
 /** How the kernel's times become times of day. `bootEpochNs` is replaced when the wall clock was set. */
 export class TimeBase {
   /** CLOCK_REALTIME less CLOCK_BOOTTIME, ns. */
   bootEpochNs: bigint
-  /** Ticks from the epoch to boot, as it was when the queue was opened; in whole seconds, as in /proc/stat. */
-  readonly bootEpochTicks: bigint
+  readonly hasExactStarts: boolean
+  /** What a start in ns since boot is added to, so that processes of different boots differ: 64 bits. */
+  readonly startKey: bigint
+  /** The same for a start in ticks. */
+  readonly tickKey: bigint
   readonly pageSizeBytes: number
 
-  constructor(bootEpochNs: bigint, pageSizeBytes = 4096) {
+  constructor(bootEpochNs: bigint, { id, hasExactStarts = false }: Boot = {}, pageSizeBytes = 4096) {
     this.bootEpochNs = bootEpochNs
-    this.bootEpochTicks = (bootEpochNs / 1_000_000_000n) * BigInt(1_000_000_000 / TICK_NS)
+    this.hasExactStarts = hasExactStarts
+    const bootId = bootIdBits(id ?? '')
+    // In whole seconds, as in /proc/stat: the ids of 0.1.0.
+    const bootSeconds = bootEpochNs / NS_PER_SECOND
+    this.startKey = BigInt.asUintN(64, bootId ?? bootSeconds * NS_PER_SECOND)
+    // No time since boot has the highest bit: an id of ticks is never one of ns.
+    this.tickKey = BigInt.asUintN(
+      64,
+      bootId === undefined ? bootSeconds * (NS_PER_SECOND / BigInt(TICK_NS)) : bootId + (1n << 63n),
+    )
     this.pageSizeBytes = pageSizeBytes
   }
+}
+
+/** 64 random bits of a boot id; undefined if it is none. */
+function bootIdBits(id: string): bigint | undefined {
+  const digits = id.replaceAll('-', '')
+  return /^[0-9a-f]{32}$/.test(digits) ? BigInt(`0x${digits.slice(16)}`) : undefined
 }
 
 /** The whole ticks in a time given as two halves; exact, which a division of the sum would not be. */

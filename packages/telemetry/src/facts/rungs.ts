@@ -1,6 +1,6 @@
 /** Rungs: ways to learn a fact, one per backend, and what makes records of a backend's messages. */
 
-import type { AuditRecord, Fd, ProcMessage } from 'quark-ebpf'
+import type { AuditRecord, Fd, ProcMessage, RecordSink } from 'quark-ebpf'
 import type {
   EncodableFieldsOf,
   FieldPlace,
@@ -10,6 +10,12 @@ import type {
   RecordLayout,
   TailLimits,
 } from 'quark-ebpf/probe'
+
+/**
+ * Hands `sink` a record of each object that the iterators of a fact walk through now. False if the fact is not learnt
+ * by iterators.
+ */
+export type Walk = (fact: string, sink: RecordSink) => boolean
 
 /** One way to learn a fact, by the backend that has it; a `source` goes with any backend. */
 export type Rung = EbpfRung | KprobeRung | ProcConnectorRung | AuditRung | SourceRung
@@ -225,11 +231,11 @@ export interface Source {
   close(): void
 }
 
-/** The layouts of the records that a rung fills. */
+/** The layouts of the records that a rung fills: those of iterators go to the scan that walks, not to the ring. */
 export function layoutsOf(rung: Rung): RecordLayout[] {
   switch (rung.by) {
     case 'ebpf':
-      return rung.probes.flatMap(({ record }) => record ?? [])
+      return rung.probes.flatMap(({ hook, record }) => (hook.kind === 'iterator' ? [] : (record ?? [])))
     case 'kprobe':
       return rung.hooks.flatMap((hook) => ('probe' in hook ? (hook.probe.record ?? []) : hook.layout))
     default:

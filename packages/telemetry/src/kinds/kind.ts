@@ -10,7 +10,7 @@ import type { JoinRow } from '../event/join.js'
 import type { RecordGroup, RecordPlace } from '../event/raw.js'
 import type { ShapedType } from '../event/shaped-type.js'
 import type { Fact } from '../facts/fact.js'
-import type { SourceClock } from '../facts/rungs.js'
+import type { SourceClock, Walk } from '../facts/rungs.js'
 
 /** State that `apply` reads and updates. */
 export interface Tables {
@@ -84,8 +84,12 @@ export interface Kind<
   readonly options: S
   /** The facts to learn, in the order in which they are to be attached. */
   facts(surroundings: Surroundings<T>): Fact[]
-  /** Records of what existed before the queue was opened. Each has memory of its own. */
-  scan?(surroundings: Surroundings<T>, clock: SourceClock): Iterable<Uint8Array>
+  /**
+   * Records of what existed before the queue was opened. Each has memory of its own.
+   *
+   * @param walk works until the last record was taken
+   */
+  scan?(surroundings: Surroundings<T>, clock: SourceClock, walk: Walk): Iterable<Uint8Array>
   readonly records: readonly RecordType[]
   /** Makes its table: the state that it keeps from record to record. */
   table?(context: TableContext<T>): KindTable

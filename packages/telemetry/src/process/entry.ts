@@ -13,6 +13,8 @@ export const KNOWN_START_TICKS = 2
 export const KNOWN_EXIT = 4
 /** Its exit status is known, not only that it ended. */
 export const KNOWN_STATUS = 8
+/** The entity id is made of ticks: the start was cut to them when the process was first seen. */
+export const KNOWN_ID_TICKS = 32
 /** Not a fact, but a mark: the table has another object for the process, or none. */
 export const REPLACED = 16
 
@@ -23,6 +25,13 @@ const SIGNAL_MASK = 0x7f
 const CORE_DUMPED = 0x80
 
 const idBytes = Buffer.alloc(12)
+
+/** 16 characters of Base64. A pid is not used again within a ns, so that with a start in ns they are unique. */
+function idOf(pid: number, start: bigint): string {
+  idBytes.writeUInt32LE(pid, 0)
+  idBytes.writeBigUInt64LE(BigInt.asUintN(64, start), 4)
+  return idBytes.toString('base64')
+}
 
 /** What a process used, summed up when it is read. Immutable. */
 export interface UsageSource {
@@ -226,10 +235,21 @@ export class ProcessRecord implements Process {
 
   get entityId(): string | undefined {
     if ((this.known & KNOWN_START) === 0) return undefined
-    const ticks = BigInt(this.startTicks) + this.timeBase.bootEpochTicks
-    idBytes.writeUInt32LE(this.pid, 0)
-    idBytes.writeBigUInt64LE(BigInt.asUintN(64, ticks), 4)
-    return idBytes.toString('base64')
+    if (!this.entityIdCoarse) return this.#exactId()
+    return idOf(this.pid, BigInt(this.startTicks) + this.timeBase.tickKey)
+  }
+
+  get entityIdCoarse(): boolean {
+    if ((this.known & KNOWN_START) === 0) return false
+    return !this.timeBase.hasExactStarts || (this.known & KNOWN_ID_TICKS) !== 0
+  }
+
+  get uniqueEntityId(): string | undefined {
+    return this.entityIdCoarse && (this.known & KNOWN_START_TICKS) === 0 ? this.#exactId() : undefined
+  }
+
+  #exactId(): string {
+    return idOf(this.pid, u64Of(this.startLo, this.startHi) + this.timeBase.startKey)
   }
 
   get uid(): number | undefined {

@@ -12,5 +12,7 @@ export const HAS_NAMESPACES = 1 << 5
 export const HAS_COMM = 1 << 6
 /** Bit of an exit record: how the process ended is known. */
 export const HAS_ENDING = 1 << 7
+/** Bit of a snapshot: the start is exact, not cut to clock ticks. */
+export const HAS_EXACT_START = 1 << 8
 /** Everything that an identity can have. */
 export const HAS_IDENTITY = (1 << 7) - 1

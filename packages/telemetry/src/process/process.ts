@@ -7,10 +7,26 @@ export interface Process {
   readonly pid: number
   /** Neither its fork nor an exec of it was seen, and it was not found in /proc: only what its events have is known. */
   readonly unseen: boolean
-  /** Epoch ns. Exact when the fork or exec was seen; from /proc it is cut to clock ticks (10 ms). */
+  /**
+   * Epoch ns. Exact when the fork or exec was seen, or an iterator found the process; from /proc alone it is cut to clock
+   * ticks (10 ms).
+   */
   readonly startTimeNs: bigint | undefined
-  /** 16 characters of Base64 over pid and start time in clock ticks; the same for scraped and seen processes. */
+  /**
+   * 16 characters of Base64 over pid, start time and boot id: the same for a process that was seen to start and for one that
+   * was found, in every queue of the boot that knows exact starts.
+   */
   readonly entityId: string | undefined
+  /**
+   * `entityId` is made of the start in clock ticks (10 ms), as exact starts of older processes cannot be had: another
+   * process that gets the same pid within the same tick has the same one.
+   */
+  readonly entityIdCoarse: boolean
+  /**
+   * As `entityId` with the exact start, where that is known and `entityId` is coarse. A queue that finds the process in /proc
+   * does not have it.
+   */
+  readonly uniqueEntityId: string | undefined
   /** Its parent when the event began. Another process, once the one that made it has ended. */
   readonly ppid: number | undefined
   /** The process that made it, if that is not its parent: that one had ended, or CLONE_PARENT named another one. */

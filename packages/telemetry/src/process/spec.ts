@@ -21,9 +21,21 @@ export const processObject: ObjectSpec<Process> = {
     entityId: {
       type: 'string',
       read: (p) => p.entityId,
-      doc: '16 characters; the same for one process in all events',
+      doc: '16 characters; the same for one process in all events, and in other runs of the same boot',
       text: 'PROC.id entity_id',
       ecs: { path: 'process.entity_id', reach: 'references' },
+    },
+    entityIdCoarse: {
+      type: 'flag',
+      read: (p) => p.entityIdCoarse,
+      doc: 'a process that gets the same pid within 10 ms has the same `entityId`: exact starts of older processes cannot be had',
+      ecs: 'quark.entity_id_coarse',
+    },
+    uniqueEntityId: {
+      type: 'string',
+      read: (p) => p.uniqueEntityId,
+      doc: 'unlike a coarse `entityId`, of one process only; runs that find it in /proc do not have it',
+      ecs: 'quark.unique_entity_id',
     },
     unseen: {
       type: 'flag',
@@ -35,7 +47,7 @@ export const processObject: ObjectSpec<Process> = {
     startTimeNs: {
       type: 'time',
       read: (p) => p.startTimeNs,
-      doc: 'when it began; cut to 10 ms when it is from /proc',
+      doc: 'when it began; cut to 10 ms when it is from /proc alone',
       json: 'startTime',
       text: 'PROC.start time_boot',
       ecs: { path: 'process.start', reach: 'references' },

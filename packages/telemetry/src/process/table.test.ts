@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { TICK_NS, TimeBase } from '../event/time-base.js'
-import { KNOWN_START, KNOWN_START_TICKS, ProcessRecord } from './entry.js'
+import { KNOWN_ID_TICKS, KNOWN_START, KNOWN_START_TICKS, ProcessRecord } from './entry.js'
 import { ProcessTable } from './table.js'
 
 const timeBase = new TimeBase(1_712_000_000_500_000_000n)
@@ -191,10 +191,71 @@ test('a record refines the start time of the snapshot of its process', () => {
   assert.equal(process.startTimeNs, 1_712_000_000_623_456_789n)
 })
 
-test('the entity id is pid and start in ticks of the epoch', () => {
+test('without exact starts of older processes, the entity id is pid and start in ticks of the epoch', () => {
   const process = enter(tableOf(), 42, 123_456_789)
   const bytes = Buffer.from(process.entityId ?? '', 'base64')
   assert.equal(process.entityId?.length, 16)
   assert.equal(bytes.readUInt32LE(0), 42)
   assert.equal(bytes.readBigUInt64LE(4), 171_200_000_012n)
+})
+
+const BOOT = { id: '6a0f9a1c-0d3c-4a53-8d4e-0f3a5b1f7c11', hasExactStarts: true }
+
+function idIn(base: TimeBase, start: number, known: number): ProcessRecord {
+  const process = new ProcessRecord(42, base)
+  process.startLo = start | 0
+  process.startHi = Math.floor(start / 2 ** 32)
+  process.known = known
+  return process
+}
+
+test('with exact starts, processes of one pid in one tick have entity ids of their own', () => {
+  const exact = new TimeBase(1_712_000_000_500_000_000n, BOOT)
+  const one = idIn(exact, 5_123_456_789, KNOWN_START)
+  const other = idIn(exact, 5_123_456_790, KNOWN_START)
+  assert.notEqual(one.entityId, other.entityId)
+  assert.equal(one.startTicks, other.startTicks)
+  assert.deepEqual([one.entityIdCoarse, one.uniqueEntityId], [false, undefined])
+  const bytes = Buffer.from(one.entityId ?? '', 'base64')
+  assert.deepEqual([bytes.length, bytes.readUInt32LE(0)], [12, 42])
+  assert.equal(bytes.readBigUInt64LE(4), BigInt.asUintN(64, 0x8d4e0f3a5b1f7c11n + 5_123_456_789n))
+  // Neither the wall clock nor who reads it is in it; the boot is.
+  assert.equal(idIn(new TimeBase(7n, BOOT), 5_123_456_789, KNOWN_START).entityId, one.entityId)
+  const next = { ...BOOT, id: '6a0f9a1c-0d3c-4a53-8d4e-0f3a5b1f7c12' }
+  assert.notEqual(idIn(new TimeBase(7n, next), 5_123_456_789, KNOWN_START).entityId, one.entityId)
+})
+
+test('without them a coarse id is that of both, and a unique one is beside it where the start is known', () => {
+  const ticks = new TimeBase(7n, { ...BOOT, hasExactStarts: false })
+  const seen = idIn(ticks, 5_123_456_789, KNOWN_START)
+  const inProc = idIn(ticks, 5_120_000_000, KNOWN_START | KNOWN_START_TICKS | KNOWN_ID_TICKS)
+  assert.equal(seen.entityId, inProc.entityId)
+  assert.deepEqual([seen.entityIdCoarse, inProc.entityIdCoarse], [true, true])
+  const exact = idIn(new TimeBase(7n, BOOT), 5_123_456_789, KNOWN_START)
+  assert.deepEqual([seen.uniqueEntityId, inProc.uniqueEntityId], [exact.entityId, undefined])
+})
+
+test('a process whose start was cut when it was found keeps its id when the start becomes known', () => {
+  const exact = new TimeBase(7n, BOOT)
+  const process = idIn(exact, 5_120_000_000, KNOWN_START | KNOWN_START_TICKS | KNOWN_ID_TICKS)
+  const id = process.entityId
+  process.startLo = 5_123_456_789 | 0
+  process.known &= ~KNOWN_START_TICKS
+  const later = process.clone()
+  assert.deepEqual([later.entityId, later.entityIdCoarse], [id, true])
+  assert.equal(later.uniqueEntityId, idIn(exact, 5_123_456_789, KNOWN_START).entityId)
+  assert.notEqual(later.uniqueEntityId, id)
+})
+
+test('a process that is found with an exact start is not the one that had its pid in the same tick', () => {
+  const table = tableOf()
+  enter(table, 1, 123_456_789)
+  const other = found(1, 123_456_789)
+  other.startLo = 123_456_790
+  other.known = KNOWN_START
+  assert.equal(table.applySnapshot(other), other)
+  const same = found(1, 123_456_789)
+  same.startLo = 123_456_790
+  same.known = KNOWN_START
+  assert.notEqual(table.applySnapshot(same), same)
 })

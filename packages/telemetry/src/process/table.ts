@@ -2,7 +2,14 @@ import type { KindTable } from '../event/table.js'
 import { isLess, ticksOf, type TimeBase } from '../event/time-base.js'
 import { EndedProcesses } from './ended.js'
 import { NOWHERE, PidIndex } from '../memory/pid-index.js'
-import { KNOWN_EXIT, KNOWN_START, KNOWN_START_TICKS, ProcessRecord, REPLACED } from './entry.js'
+import {
+  KNOWN_EXIT,
+  KNOWN_ID_TICKS,
+  KNOWN_START,
+  KNOWN_START_TICKS,
+  ProcessRecord,
+  REPLACED,
+} from './entry.js'
 
 export interface ProcessTableOptions {
   /** How long an ended process can still be looked up, on the clock of `now`. */
@@ -167,7 +174,7 @@ export class ProcessTable implements KindTable {
    * Takes in a process as found in /proc. Of a process that is already known only the gaps are filled, as
    * what is known may be newer; the pid's later process is left alone.
    *
-   * @param found with all that was found, its start cut to ticks; the table takes it over
+   * @param found with all that was found, its start perhaps cut to ticks; the table takes it over
    * @returns the process as it now is
    */
   applySnapshot(found: ProcessRecord): ProcessRecord {
@@ -177,7 +184,7 @@ export class ProcessTable implements KindTable {
       return found
     }
     const isKnown = (entry.known & KNOWN_START) !== 0
-    const difference = isKnown ? found.startTicks - entry.startTicks : 0
+    const difference = isKnown ? startDifference(found, entry) : 0
     if (difference < 0) return found
     if (difference > 0) {
       this.#drop(entry)
@@ -188,7 +195,7 @@ export class ProcessTable implements KindTable {
     if (!isKnown) {
       target.startLo = found.startLo
       target.startHi = found.startHi
-      target.known |= found.known & (KNOWN_START | KNOWN_START_TICKS)
+      target.known |= found.known & (KNOWN_START | KNOWN_START_TICKS | KNOWN_ID_TICKS)
     }
     target.complete(found)
     return target
@@ -311,4 +318,12 @@ export class ProcessTable implements KindTable {
       return
     }
   }
+}
+
+/** Negative if the first one began earlier, 0 if both began at once, as far as both starts are known. */
+function startDifference(one: ProcessRecord, other: ProcessRecord): number {
+  const ticks = one.startTicks - other.startTicks
+  if (ticks !== 0 || ((one.known | other.known) & KNOWN_START_TICKS) !== 0) return ticks
+  if (one.startLo === other.startLo && one.startHi === other.startHi) return 0
+  return isLess(one.startLo, one.startHi, other.startLo, other.startHi) ? -1 : 1
 }

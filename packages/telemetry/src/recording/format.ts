@@ -84,6 +84,8 @@ export interface RecordingHeader {
   readonly openBootNs: string
   /** CLOCK_REALTIME less CLOCK_BOOTTIME, ns, decimal. */
   readonly bootEpochNs: string
+  /** The kernel's UUID of the boot; absent in version 1, and if it is not known. */
+  readonly bootId?: string
   readonly kernel: string
   readonly architecture: string
   /** CPUs that records can come from. */

@@ -19,6 +19,7 @@ export interface RecordedQueue {
   readonly catalogue: Catalogue
   readonly settings: Settings
   readonly clock: { readonly openBootNs: bigint; readonly bootEpochNs: bigint }
+  readonly bootId?: string | undefined
   readonly kernel: string
   readonly backend: {
     readonly name: string
@@ -32,6 +33,7 @@ export function recordingHeader({
   catalogue,
   settings,
   clock,
+  bootId,
   kernel,
   backend,
 }: RecordedQueue): RecordingHeader {
@@ -44,6 +46,7 @@ export function recordingHeader({
   return {
     openBootNs: String(clock.openBootNs),
     bootEpochNs: String(clock.bootEpochNs),
+    ...(bootId === undefined ? {} : { bootId }),
     kernel,
     architecture: arch(),
     cpus: possibleCpuCount(),

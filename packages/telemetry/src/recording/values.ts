@@ -37,6 +37,7 @@ function isHead(value: unknown): value is Members {
     isDecimal(value['bootEpochNs']) &&
     ['kernel', 'architecture', 'backend'].every((name) => typeof value[name] === 'string') &&
     isUint32(value['cpus']) &&
+    (value['bootId'] === undefined || typeof value['bootId'] === 'string') &&
     (value['levels'] === undefined || isUint32(value['levels'])) &&
     isListOf(value['attached'], ['fact', 'hook', 'flavor']) &&
     isListOf(value['missing'], ['fact', 'reason'])

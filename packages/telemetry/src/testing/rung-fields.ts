@@ -109,7 +109,8 @@ function saidRows(rung: string, { fills, leaves = [] }: Pick<SourceRung, 'fills'
 
 function programRow(probe: Probe): Row[] {
   const { record, hook } = probe
-  if (record === undefined) return []
+  // Those of iterators go to a scan, whose records have a row.
+  if (record === undefined || hook.kind === 'iterator') return []
   return [{ rung: `ebpf ${hook.kind}/${hook.target}`, layout: record, lacks: programLacks(probe) }]
 }
 

@@ -38,11 +38,17 @@ export class EbpfBackend implements Backend {
   readonly attached: readonly AttachedFact[]
   readonly missing: readonly MissingFact[]
   readonly #session: ProbeSession
+  readonly #iterators: ReadonlyMap<string, readonly Probe[]>
   #counters: BackendCounters | undefined
   #lastMisses = 0
 
-  private constructor(session: ProbeSession, { attached, missing }: Answers) {
+  private constructor(
+    session: ProbeSession,
+    { attached, missing }: Answers,
+    iterators: ReadonlyMap<string, readonly Probe[]>,
+  ) {
     this.#session = session
+    this.#iterators = iterators
     this.attached = attached
     this.missing = missing
   }
@@ -68,13 +74,20 @@ export class EbpfBackend implements Backend {
     )
     try {
       const loader = new ProbeLoader(session)
-      const answers = attachFacts(facts, 'ebpf', sources, (rung) => loader.load(rung))
+      const answers = attachFacts(facts, 'ebpf', sources, (rung, { name }) => loader.load(rung, name))
       session.seal()
-      return new EbpfBackend(session, answers)
+      return new EbpfBackend(session, answers, loader.iterators)
     } catch (error) {
       session.close()
       throw error
     }
+  }
+
+  /** @throws {KernelError} when the kernel refuses */
+  walk(fact: string, sink: RecordSink): boolean {
+    const probes = this.#iterators.get(fact)
+    for (const probe of probes ?? []) this.#session.iterate(probe, sink)
+    return probes !== undefined
   }
 
   get fullness(): number {
@@ -149,14 +162,23 @@ class ProbeLoader {
   readonly #session: ProbeSession
   /** Hooks that the kernel refused: they are not tried again for another rung or fact. */
   readonly #refused = new Map<string, EbpfError>()
+  /** The iterators that were attached, by their facts. */
+  readonly iterators = new Map<string, readonly Probe[]>()
 
   constructor(session: ProbeSession) {
     this.#session = session
   }
 
-  load({ probes }: EbpfRung): LoadedRung {
+  load({ probes }: EbpfRung, fact: string): LoadedRung {
     const loaded = probes.map((probe) => this.#loadProbe(probe))
-    return { attach: () => this.#attach(loaded) }
+    return {
+      attach: () => {
+        const attached = this.#attach(loaded)
+        const iterators = probes.filter(({ hook }) => hook.kind === 'iterator')
+        if (iterators.length > 0) this.iterators.set(fact, iterators)
+        return attached
+      },
+    }
   }
 
   #loadProbe(probe: Probe): LoadedProbe {

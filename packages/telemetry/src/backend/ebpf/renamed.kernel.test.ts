@@ -127,6 +127,10 @@ test('without a member only what is read through it is missing', async (t) => {
       owner: 'task_struct',
       fields: ['exec.ppid', 'exit.ppid', 'fork.ppid', 'idChange.ppid'],
     },
+    ...['cgroup_ns', 'time_ns'].map((name) => {
+      const field = name.replace('_ns', 'Ns')
+      return { name, owner: 'nsproxy', fields: [`exec.${field}`, `fork.${field}`, `idChange.${field}`] }
+    }),
   ]
   for (const { name, owner, fields } of cases) {
     await t.test(name, () => {

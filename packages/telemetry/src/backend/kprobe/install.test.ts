@@ -58,13 +58,13 @@ function install(refused: Readonly<Record<string, number>>): {
   return { kprobes, events: installInto(kprobes) }
 }
 
-function installInto(kprobes: FakeEvents): InstalledEvents {
-  assert.ok(entry !== undefined)
+function installInto(kprobes: FakeEvents, known = entry): InstalledEvents {
+  assert.ok(known !== undefined)
   const facts = processFacts({ settings, hierarchy: undefined })
   return new InstalledEvents(kprobes, {
     facts,
     sources: new Sources(new ManualClock()),
-    target: { btf: offsetEntryBtf(entry), architecture: 'x64', maxUserBytes: 2048 },
+    target: { btf: offsetEntryBtf(known), architecture: 'x64', maxUserBytes: 2048 },
     flavor: 'fetch_args',
     maxRecordBytes: 8000,
     prefix: 'quark_1_1_1_',
@@ -78,7 +78,10 @@ function hooksOf({ answers: { attached } }: InstalledEvents, fact: string): stri
 
 test('if no probe can be put on a function, another takes its place', () => {
   const usual = install({})
-  assert.deepEqual(usual.events.answers.missing, [])
+  assert.deepEqual(
+    usual.events.answers.missing.map(({ fact }) => fact),
+    ['exactStarts'],
+  )
   assert.deepEqual(hooksOf(usual.events, 'exit'), ['kprobe/taskstats_exit'])
   for (const errno of [ENOENT, EINVAL]) {
     const { events, kprobes } = install({ taskstats_exit: errno })
@@ -105,12 +108,25 @@ test('a fact that no function reports is missing, with what the kernel answered 
   assert.deepEqual([hooksOf(events, 'commChange'), hooksOf(events, 'idChange')], [[], []])
   assert.deepEqual(
     events.answers.missing.map(({ fact }) => fact),
-    ['commChange', 'idChange'],
+    ['commChange', 'idChange', 'exactStarts'],
   )
   const [comm, ids] = events.answers.missing.map(({ reason }) => reason)
   assert.match(comm ?? '', /"__set_task_comm".*EINVAL/)
   assert.match(ids ?? '', /"proc_id_connector".*ENOENT/)
   assert.deepEqual(kprobes.symbols, ['proc_exec_connector', 'taskstats_exit', 'wake_up_new_task'])
+})
+
+test('namespaces that a table of offsets does not have are missing', () => {
+  assert.ok(entry !== undefined)
+  const structs = structuredClone(entry.structs) as Record<string, { members: Record<string, unknown> }>
+  delete structs['cred']?.members['user_ns']
+  for (const name of ['pid_ns_for_children', 'cgroup_ns', 'time_ns']) delete structs['nsproxy']?.members[name]
+  const { answers } = installInto(new FakeEvents({}), { ...entry, structs: structs as typeof entry.structs })
+  const missing = answers.missing.map(({ fact }) => fact)
+  for (const fact of ['fork', 'exec', 'idChange'])
+    for (const field of ['userNs', 'pidNs', 'cgroupNs', 'timeNs'])
+      assert.ok(missing.includes(`${fact}.${field}`))
+  assert.equal(missing.length, 13)
 })
 
 test('without a required fact nothing stays installed', () => {

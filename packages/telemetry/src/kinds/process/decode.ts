@@ -7,12 +7,18 @@ import { TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_TRUNCATED } from 'quark-ebpf/probe'
 import type { RecordPlace } from '../../event/raw.js'
 import { stringTail, textOf } from '../../event/record-text.js'
 import { Image } from '../../process/image.js'
-import { KNOWN_START, KNOWN_START_TICKS, KNOWN_STATUS, type ProcessRecord } from '../../process/entry.js'
+import {
+  KNOWN_ID_TICKS,
+  KNOWN_START,
+  KNOWN_START_TICKS,
+  KNOWN_STATUS,
+  type ProcessRecord,
+} from '../../process/entry.js'
 import type { ProcessTable } from '../../process/table.js'
 import { cstringAt, decodeUtf8, latin1Of } from '../../memory/text.js'
 import { UsageSum } from '../../process/usage.js'
 import { completedBy, EXEC_SHIFT, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
-import { HAS_ENDING, HAS_IDENTITY, HAS_PARENT, HAS_SESSION } from '../../process/known.js'
+import { HAS_ENDING, HAS_EXACT_START, HAS_IDENTITY, HAS_PARENT, HAS_SESSION } from '../../process/known.js'
 import { commLayout, execLayout, exitLayout, exitUsageLayout, forkLayout, snapshotLayout } from './records.js'
 
 /** Words of the header. */
@@ -304,7 +310,7 @@ export function readSnapshot(process: ProcessRecord, place: RecordPlace, table: 
   process.identity = new RecordIdentity(text, SNAPSHOT_SHIFT, known)
   readRelations(process, words, w, known)
   readStart(process, words, w + START)
-  process.known |= KNOWN_START_TICKS
+  if ((known & HAS_EXACT_START) === 0) process.known |= KNOWN_START_TICKS | KNOWN_ID_TICKS
   readSnapshotTails(process, words, record, text, table)
 }
 

@@ -11,6 +11,7 @@ import {
   exitProbe,
   exitUsageProbe,
   forkProbe,
+  olderProbe,
   type ProcessProbeSettings,
   threadExecProbe,
   threadExitProbe,
@@ -22,6 +23,13 @@ import { AUDIT_LACKING, auditRungs } from './rungs/audit/rungs.js'
 import { completion } from './rungs/kprobe/complete.js'
 import { ENTRIES, kprobeRung } from './rungs/kprobe/hooks.js'
 import { PROC_CONNECTOR_LACKING, procConnectorRungs } from './rungs/proc-connector/rungs.js'
+
+/** The fact of the exact starts of processes that are older than the queue. */
+export const EXACT_STARTS = 'exactStarts'
+
+const IN_TICKS =
+  '/proc has the starts of processes in steps of 10 ms, so that entity ids are made of these, and a process that gets the ' +
+  'same pid within 10 ms has the same one'
 
 /** Forks are attached last: a process whose fork was seen must not end unseen. */
 export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[] {
@@ -82,6 +90,7 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
       ],
     },
   ]
+  facts.push(exactStartsFact())
   if (threads) facts.push(threadsFact(probes, connector.threads))
   if (failedExecs) facts.push(failedExecsFact(audit.failedExecs))
   return facts
@@ -119,6 +128,16 @@ function threadsFact(settings: ProcessProbeSettings, connector: Fact['rungs'][nu
       connector,
     ],
     lacking: { audit: AUDIT_LACKING.threads },
+  }
+}
+
+/** A scan walks by it: without one there is nothing older. */
+function exactStartsFact(): Fact {
+  return {
+    name: EXACT_STARTS,
+    required: false,
+    rungs: [ebpf(olderProbe())],
+    lacking: { kprobe: IN_TICKS, procConnector: IN_TICKS, audit: IN_TICKS },
   }
 }
 

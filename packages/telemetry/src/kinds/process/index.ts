@@ -52,6 +52,7 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
     exit: 'exits',
     idChange: 'id changes',
     commChange: 'name changes',
+    exactStarts: 'exact starts of older processes',
   },
   limits: [
     { counter: 'evicted', text: 'processes were forgotten too early', option: 'maxProcesses' },

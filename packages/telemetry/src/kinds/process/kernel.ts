@@ -15,6 +15,7 @@ import {
   eq,
   firstOf,
   int,
+  iterator,
   kernelString,
   map,
   type MapEffect,
@@ -50,6 +51,7 @@ import {
   exitLayout,
   exitUsageLayout,
   forkLayout,
+  olderLayout,
   threadExitLayout,
   threadForkLayout,
 } from './records.js'
@@ -97,13 +99,8 @@ function cgroupOf(task: Task, hierarchy: 'unified' | 'pids'): Cgroup {
  */
 function pidNamespace({ thread_pid: pid, nsproxy }: Task, settings: ProcessProbeSettings): Scalar {
   const ofChildren = nsproxy.pid_ns_for_children.ns.inum
-  if (settings.computesNothing === true) return namespace(ofChildren)
-  return firstOf(at(pid.numbers, pid.level, add(pid.level, 1)).ns.ns.inum, namespace(ofChildren))
-}
-
-/** Unknown where the kernel has no such namespaces, or where the offsets that stand in for BTF do not have them. */
-function namespace(inode: Scalar): Scalar {
-  return firstOf(inode, constant(0))
+  if (settings.computesNothing === true) return ofChildren
+  return firstOf(at(pid.numbers, pid.level, add(pid.level, 1)).ns.ns.inum, ofChildren)
 }
 
 /**
@@ -156,10 +153,10 @@ export function identity(
     ipcNs: nsproxy.ipc_ns.ns.inum,
     mntNs: nsproxy.mnt_ns.ns.inum,
     netNs: nsproxy.net_ns.ns.inum,
-    userNs: namespace(cred.user_ns.ns.inum),
+    userNs: cred.user_ns.ns.inum,
     pidNs: pidNamespace(task, settings),
-    cgroupNs: namespace(nsproxy.cgroup_ns.ns.inum),
-    timeNs: namespace(nsproxy.time_ns.ns.inum),
+    cgroupNs: nsproxy.cgroup_ns.ns.inum,
+    timeNs: nsproxy.time_ns.ns.inum,
     cgroupId: cgroupOf(task, settings.cgroupHierarchy).kn.id,
     comm: task.comm,
   }
@@ -335,7 +332,7 @@ export function threadExitProbe(settings: ProcessProbeSettings) {
         ne(task.pid, task.tgid),
         and(
           eq(groupIsDead(task, groupDead), 0),
-          eq(firstOf(task.signal.group_exec_task, task.signal.group_exit_task, constant(0)), 0),
+          eq(firstOf(task.signal.group_exec_task, task.signal.group_exit_task), 0),
         ),
       ),
       ownThread(task),
@@ -392,6 +389,21 @@ export function commProbe(settings: ProcessProbeSettings) {
         startBootNs: startBootNs(task),
         comm: kernelString(comm),
       },
+    }),
+  )
+}
+
+/** Exact starts of the processes that exist: /proc has them in clock ticks. */
+export function olderProbe() {
+  return probe(
+    {
+      name: 'quark_older',
+      record: olderLayout,
+      hook: iterator('task', [struct<Task>('task_struct', 'task')]),
+    },
+    (task) => ({
+      when: and(ne(task.tgid, 0), eq(task.pid, task.tgid)),
+      fill: { pid: task.tgid, startBootNs: startBootNs(task) },
     }),
   )
 }

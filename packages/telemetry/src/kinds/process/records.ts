@@ -154,8 +154,12 @@ export const execFailedLayout = record(RECORD_EXEC_FAILED, 'execFailed', {
   filename: stringTail(4096),
 })
 
+/** Where an iterator found a process: it goes to the scan of /proc, not to the ring. */
+export const RECORD_OLDER = 13
+export const olderLayout = record(RECORD_OLDER, 'older', { pid: u32, startBootNs: u64 })
+
 /**
- * A process that was found in /proc. `startBootNs` is cut to clock ticks (10 ms); `cgroupId` is 0 and `cgroup` has the
+ * A process that was found in /proc. `startBootNs` is cut to clock ticks (10 ms), unless `known` says otherwise; `cgroupId` is 0 and `cgroup` has the
  * path.
  */
 export const snapshotLayout = record(RECORD_SNAPSHOT, 'snapshot', {

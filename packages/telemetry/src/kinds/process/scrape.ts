@@ -1,25 +1,30 @@
 /** Turns what /proc shows of a process into a snapshot record. */
 
 import { encodeRecord } from 'quark-ebpf/probe'
-import type { SourceClock } from '../../facts/rungs.js'
+import type { SourceClock, Walk } from '../../facts/rungs.js'
 import type { Surroundings } from '../kind.js'
 import type { ProcessSettings } from './options.js'
+import { TICK_NS } from '../../event/time-base.js'
+import { bootOffsetNs } from '../../process/procfs/time-namespace.js'
 import { scanProcesses, type ScrapedProcess } from '../../process/procfs/scan.js'
 import {
   HAS_CAPS,
   HAS_COMM,
+  HAS_EXACT_START,
   HAS_IDS,
   HAS_NAMESPACES,
   HAS_PARENT,
   HAS_SESSION,
   HAS_TTY,
 } from '../../process/known.js'
-import { snapshotLayout } from './records.js'
+import { EXACT_STARTS } from './facts.js'
+import { olderLayout, snapshotLayout } from './records.js'
 
 /** Records of all processes that exist; those that only wait to be reaped have ended already. */
 export function* scanRecords(
   { settings, hierarchy }: Surroundings<ProcessSettings>,
   clock: SourceClock,
+  walk: Walk,
 ): Generator<Uint8Array> {
   const { maxArgvBytes, maxEnvBytes, kernelThreads } = settings
   const options = {
@@ -29,19 +34,46 @@ export function* scanRecords(
     cgroupRoot: hierarchy?.namespaceRoot,
   }
   const timeNs = BigInt(clock.bootNowNs())
+  let starts: ExactStarts | undefined
   for (const found of scanProcesses(options)) {
+    // After /proc was listed: what is in that list is found by the walk too, unless it has ended.
+    starts ??= new ExactStarts(walk)
     if (found.ended === true || (found.kernelThread === true && !kernelThreads)) continue
-    yield snapshotRecord(found, timeNs)
+    yield snapshotRecord(found, timeNs, starts.of(found))
+  }
+}
+
+/** Starts of processes as the kernel has them; /proc has them in clock ticks. */
+class ExactStarts {
+  readonly #starts = new Map<number, bigint>()
+  /** Times in /proc are those of the reader's time namespace, so much later than the kernel's. */
+  readonly #offsetNs = bootOffsetNs()
+
+  constructor(walk: Walk) {
+    walk(EXACT_STARTS, {
+      record: (_words, bytes, offset) => {
+        const pid = bytes.readUInt32LE(offset + olderLayout.at.pid)
+        this.#starts.set(pid, bytes.readBigUInt64LE(offset + olderLayout.at.startBootNs))
+      },
+    })
+  }
+
+  /** Undefined if it is not known, or that of another process with this pid. */
+  of({ pid, startBootNs }: ScrapedProcess): bigint | undefined {
+    const start = this.#starts.get(pid)
+    if (start === undefined || startBootNs === undefined) return undefined
+    const shown = start + this.#offsetNs
+    return shown - (shown % BigInt(TICK_NS)) === startBootNs ? start : undefined
   }
 }
 
 /** The record of one process, as of `timeNs` of CLOCK_BOOTTIME. */
-export function snapshotRecord(found: ScrapedProcess, timeNs: bigint): Uint8Array {
-  return encodeRecord(snapshotLayout, { cpu: 0, seq: 0, timeNs }, snapshotValues(found))
+export function snapshotRecord(found: ScrapedProcess, timeNs: bigint, exactStartNs?: bigint): Uint8Array {
+  return encodeRecord(snapshotLayout, { cpu: 0, seq: 0, timeNs }, snapshotValues(found, exactStartNs))
 }
 
 /** The values of a snapshot record, without those that could not be read. */
-export function snapshotValues(found: ScrapedProcess) {
+export function snapshotValues(found: ScrapedProcess, exactStartNs?: bigint) {
   const known =
     (found.ppid === undefined ? 0 : HAS_PARENT) |
     (found.sid === undefined ? 0 : HAS_SESSION) |
@@ -49,7 +81,8 @@ export function snapshotValues(found: ScrapedProcess) {
     (found.capPermitted === undefined ? 0 : HAS_CAPS) |
     (found.ttyMajor === undefined ? 0 : HAS_TTY) |
     (found.netNs === undefined ? 0 : HAS_NAMESPACES) |
-    (found.comm === undefined ? 0 : HAS_COMM)
+    (found.comm === undefined ? 0 : HAS_COMM) |
+    (exactStartNs === undefined ? 0 : HAS_EXACT_START)
   const path = (text: Uint8Array | undefined, deleted: boolean) =>
     text === undefined
       ? undefined
@@ -58,7 +91,7 @@ export function snapshotValues(found: ScrapedProcess) {
     known,
     pid: found.pid,
     tid: found.pid,
-    startBootNs: found.startBootNs,
+    startBootNs: exactStartNs ?? found.startBootNs,
     ppid: found.ppid,
     pgid: found.pgid,
     sid: found.sid,

@@ -8,6 +8,8 @@ export const anyProcess: fc.Arbitrary<Process> = fc.record({
   pid: u32,
   startTimeNs: maybe(u64),
   entityId: maybe(fc.base64String({ minLength: 16, maxLength: 16 })),
+  entityIdCoarse: fc.boolean(),
+  uniqueEntityId: maybe(fc.base64String({ minLength: 16, maxLength: 16 })),
   ppid: maybe(fc.nat({ max: 3 })),
   creatorPid: maybe(fc.nat({ max: 3 })),
   unseen: fc.boolean(),

@@ -7,6 +7,8 @@ const UNKNOWN: Process = {
   pid: 0,
   startTimeNs: undefined,
   entityId: undefined,
+  entityIdCoarse: false,
+  uniqueEntityId: undefined,
   ppid: undefined,
   creatorPid: undefined,
   unseen: false,
