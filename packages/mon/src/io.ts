@@ -26,7 +26,9 @@ export interface Io {
 /** At the end of a run, a reader that takes nothing for so long is given up. */
 const STUCK_MS = 1000
 const STUCK = 'ETIMEDOUT'
-const LOOK_MS = 20
+const FLUSH_LOOK_MS = 2
+/** How often a FIFO is tried that nobody reads yet. */
+const FIFO_LOOK_MS = 20
 
 /** An output that ends the run when nobody reads it any more. */
 export class Output {
@@ -83,7 +85,7 @@ export class Output {
         })
         return
       }
-      await sleep(Math.min(LOOK_MS, STUCK_MS))
+      await sleep(FLUSH_LOOK_MS)
     }
     // An error of the last write comes after the write itself.
     await new Promise((resolve) => setImmediate(resolve))
@@ -166,7 +168,7 @@ async function openFifo(path: string, signal: AbortSignal): Promise<Writable | u
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENXIO') throw error
     }
-    await sleep(LOOK_MS, undefined, { signal }).catch(() => {})
+    await sleep(FIFO_LOOK_MS, undefined, { signal }).catch(() => {})
     if (signal.aborted) return undefined
   }
 }

@@ -12,6 +12,9 @@ import type { BufferedRecord, Pipeline } from './pipeline/pipeline.js'
 import type { Capabilities, QuarkStats } from './pipeline/stats.js'
 import type { Process } from './process/process.js'
 
+/** Most events of a batch after the end was asked for. */
+const MAX_LAST_EVENTS = 256
+
 let newQuark: (parts: Parts) => Quark
 
 /**
@@ -101,8 +104,8 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   }
 
   /**
-   * Events as they become due, several at a time; no batch is empty. When the signal is aborted, one last batch
-   * has everything that is still held. Breaking out of the loop leaves the queue open.
+   * Events as they become due, some hundreds at a time; no batch is empty. When the signal is aborted, the last batches
+   * have everything that is still held. Timers and signals run between two batches, however many there are. Breaking out of the loop leaves the queue open.
    *
    * @throws {QuarkError} ERR_QUARK_CLOSED when the queue is closed, or is being iterated already
    */
@@ -115,9 +118,10 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     try {
       while (!this.#isClosed && (!this.#isEnded || this.#untaken.length > 0)) {
         if (this.#signal?.aborted === true) {
-          const rest = this.finish()
+          const rest = this.#finish(MAX_LAST_EVENTS)
           if (rest.length > 0) yield rest
-          return
+          await new Promise((resolve) => setImmediate(resolve))
+          continue
         }
         const events = this.poll()
         if (events.length > 0) yield events
@@ -133,7 +137,8 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   }
 
   /**
-   * Reads what there is and returns the events that are due; never waits.
+   * Reads what there is and returns the events that are due; never waits. When very many are due, the next calls return
+   * the others, and `wait` does not wait.
    *
    * @throws {QuarkError} ERR_QUARK_CLOSED
    */
@@ -150,10 +155,13 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
    * @throws {QuarkError} ERR_QUARK_CLOSED
    */
   finish(): readonly QuarkEvent[] {
+    return this.#finish()
+  }
+
+  #finish(limit?: number): readonly QuarkEvent[] {
     this.#check()
     return this.#take((events) => {
-      if (!this.#isEnded) this.#feed.finish(events)
-      this.#isEnded = true
+      if (!this.#isEnded) this.#isEnded = this.#feed.finish(events, limit)
     })
   }
 

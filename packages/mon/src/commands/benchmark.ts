@@ -2,6 +2,7 @@ import type { Quark } from 'quark-telemetry'
 import type { Io } from '../io.js'
 import { statsText } from '../report.js'
 import type { Settings } from '../settings.js'
+import { Turns, untakenText } from './turns.js'
 
 const PERIOD_MS = 1000
 
@@ -18,6 +19,7 @@ export async function benchmark(
 ): Promise<void> {
   let left = settings.count ?? Infinity
   let writtenMs = now()
+  using turns = new Turns(io.signal)
   for await (const batch of quark.batches()) {
     left -= batch.length
     const nowMs = now()
@@ -26,5 +28,10 @@ export async function benchmark(
       io.note(statsText(quark.stats()))
     }
     if (left <= 0) return
+    const { buffered } = turns.isTimeUp() ? quark.stats() : { buffered: 0 }
+    if (buffered > 0) {
+      io.note(untakenText(0, buffered))
+      return
+    }
   }
 }

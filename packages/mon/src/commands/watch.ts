@@ -3,17 +3,14 @@ import { type Formatter, formatter, type Lookup } from '../format.js'
 import type { Io } from '../io.js'
 import { truncatedText } from '../report.js'
 import type { Settings } from '../settings.js'
+import { Turns, untakenText } from './turns.js'
 
 /** Text is written in pieces of about this size: that of a whole batch may not fit into memory. */
 const PIECE_CHARS = 64 << 10
-/** How often signals and timers get a turn, however many events there are. */
-const TURN_MS = 20
-/** How long held events are still written after the run was ended. */
-const LAST_MS = 100
 
-/** Writes every wanted event until the run ends; then held events, for at most `LAST_MS`. */
+/** Writes every wanted event until the run ends; then held events, for a moment. */
 export async function watch(
-  quark: Lookup & Pick<Quark, 'batches'>,
+  quark: Lookup & Pick<Quark, 'batches' | 'stats'>,
   settings: Settings,
   io: Io,
 ): Promise<void> {
@@ -32,8 +29,9 @@ async function writeAll(
   io: Io,
 ): Promise<void> {
   let left = settings.count ?? Infinity
-  const turns = new Turns(io.signal)
+  using turns = new Turns(io.signal)
   for await (const batch of quark.batches()) {
+    turns.begin()
     let text = ''
     for (const [index, event] of batch.entries()) {
       if (left === 0) break
@@ -45,51 +43,18 @@ async function writeAll(
       text = ''
       await turns.next()
       if (turns.isTimeUp() && index + 1 < batch.length) {
-        io.note(`quark-mon: ${batch.length - index - 1} events that were held at the end are not written\n`)
+        io.note(untakenText(batch.length - index - 1, quark.stats().buffered))
         return
       }
     }
     if (text !== '') await io.write(text)
     if (left === 0) return
-    turns.begin()
+    const { buffered } = turns.isTimeUp() ? quark.stats() : { buffered: 0 }
+    if (buffered > 0) {
+      io.note(untakenText(0, buffered))
+      return
+    }
   }
-}
-
-/** Lets signals and timers run between writes, and limits the time after the end of a run. */
-class Turns {
-  readonly #signal: AbortSignal
-  #endsMs = 0
-  #lastMs: number | undefined
-
-  constructor(signal: AbortSignal) {
-    this.#signal = signal
-    this.begin()
-  }
-
-  begin(): void {
-    this.#endsMs = performance.now() + TURN_MS
-  }
-
-  isOver(): boolean {
-    return performance.now() >= this.#endsMs
-  }
-
-  async next(): Promise<void> {
-    await nextTurn()
-    this.begin()
-  }
-
-  /** Whether the time after the end of the run is over. */
-  isTimeUp(): boolean {
-    if (!this.#signal.aborted) return false
-    const nowMs = performance.now()
-    this.#lastMs ??= nowMs + LAST_MS
-    return nowMs >= this.#lastMs
-  }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** Children have a parent, or had it when they were made. An event whose parent is unknown is wanted: it may be a child. */

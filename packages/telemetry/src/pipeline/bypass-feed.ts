@@ -87,10 +87,10 @@ export class BypassFeed implements Feed, RecordSink {
     return true
   }
 
-  finish(out: BaseEvent[]): void {
+  finish(out: BaseEvent[], limit = Number.POSITIVE_INFINITY): boolean {
     this.#backend.stop()
     this.#out = out
-    this.#backend.drain(this, Number.POSITIVE_INFINITY)
+    return this.#backend.drain(this, limit) < limit
   }
 
   async wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {

@@ -14,10 +14,17 @@ export interface Feed {
   readonly skipped?: Readonly<Record<string, number>>
   /** Whether the last `pump` left a backlog, so that the next one need not wait. */
   readonly isBacklogged: boolean
-  /** Drains records into the pipeline, and appends due events to `out`; never blocks. False at the end. */
+  /**
+   * Drains records into the pipeline, and appends due events to `out`; never blocks. When many are due, it appends some,
+   * and `isBacklogged` is true. False at the end.
+   */
   pump(out: BaseEvent[]): boolean
-  /** Flushes all held records as events to `out`, and ends the feed. */
-  finish(out: BaseEvent[]): void
+  /**
+   * Flushes held records as events to `out`, about `limit` of them, and ends the feed when none is left.
+   *
+   * @returns whether none is left; else it must be called again
+   */
+  finish(out: BaseEvent[], limit?: number): boolean
   /** Sleeps until there may be more records, at most `timeoutMs` if it is given. */
   wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void>
   /** Ends the sleep that is under way, if any. */

@@ -21,6 +21,8 @@ const CHECK_INTERVAL_NS = 1e9
 const CLOCK_NOISE_NS = 1_000_000n
 /** Most drains per `pump`, so that a storm does not delay the caller's events. */
 const MAX_DRAINS = 8
+/** Most events per `pump`: signals and timers of the caller come to their turn between two. */
+const MAX_EVENTS = 256
 
 export interface LiveFeedParts {
   readonly backend: Backend
@@ -45,6 +47,9 @@ export class LiveFeed implements Feed, RecordSink {
   /** The sequence number of each lane at the last check. */
   #checkedSequences: Uint32Array = new Uint32Array(0)
   #isDrained = false
+  /** The time of a step that has reached its limit: nothing is drained until it is done. */
+  #stepNs: number | undefined
+  #finishing: 'no' | 'drains' | 'emptied' | 'flushes' | 'done' = 'no'
   #reportedRecursion = 0
   /** Tables that learn from other sources than records, with the version that was last recorded. */
   readonly #learnt: { readonly kind: string; readonly learnt: Learnt; version: number }[] = []
@@ -76,6 +81,7 @@ export class LiveFeed implements Feed, RecordSink {
 
   pump(out: BaseEvent[]): boolean {
     const { backend, pipeline, clock } = this.#parts
+    if (!this.#endStep(out, MAX_EVENTS)) return true
     const nowNs = clock.bootNowNs()
     if (nowNs >= this.#nextCheckNs) {
       this.#nextCheckNs = nowNs + CHECK_INTERVAL_NS
@@ -88,8 +94,8 @@ export class LiveFeed implements Feed, RecordSink {
       const count = room === 0 ? 0 : backend.drain(this, room)
       drained += count
       if (count < room) this.#isDrained = true
-      this.#step(clock.bootNowNs(), out)
-      this.#isBacklogged = count === room
+      const isDone = this.#step(clock.bootNowNs(), out, MAX_EVENTS)
+      this.#isBacklogged = count === room || !isDone
       if (count < room || out.length > 0) break
     }
     this.#polledMs = monotonicMs()
@@ -97,9 +103,26 @@ export class LiveFeed implements Feed, RecordSink {
     return true
   }
 
-  #step(nowNs: number, out: BaseEvent[]): void {
-    const { pipeline, recorder } = this.#parts
-    pipeline.pump(nowNs, out)
+  /** Begins a step of at most `limit` events; false when more are due. */
+  #step(nowNs: number, out: BaseEvent[], limit: number): boolean {
+    const isDone = this.#parts.pipeline.pump(nowNs, out, limit) < limit
+    this.#stepNs = isDone ? undefined : nowNs
+    if (isDone) this.#recordStep(nowNs)
+    return isDone
+  }
+
+  /** Goes on with the step that has reached its limit, if any. */
+  #endStep(out: BaseEvent[], limit: number): boolean {
+    const stepNs = this.#stepNs
+    if (stepNs === undefined) return true
+    if (this.#parts.pipeline.pumpMore(stepNs, out, limit) >= limit) return false
+    this.#stepNs = undefined
+    this.#recordStep(stepNs)
+    return true
+  }
+
+  #recordStep(nowNs: number): void {
+    const { recorder } = this.#parts
     if (recorder === undefined) return
     // What was learnt during this step must be known to a replay before it.
     for (const known of this.#learnt) {
@@ -153,22 +176,39 @@ export class LiveFeed implements Feed, RecordSink {
     if (this.#parts.pipeline.noteMissingUpTo(cpu, seq) > 0) this.#parts.recorder?.missing({ cpu, seq })
   }
 
-  finish(out: BaseEvent[]): void {
+  finish(out: BaseEvent[], limit = Number.POSITIVE_INFINITY): boolean {
     const { backend, pipeline, clock, recorder } = this.#parts
-    backend.stop()
-    for (let isEmpty = false; !isEmpty;) {
-      const room = pipeline.room()
-      isEmpty = room > 0 && backend.drain(this, room) < room
-      this.#step(clock.bootNowNs(), out)
+    if (this.#finishing === 'no') {
+      backend.stop()
+      this.#finishing = 'drains'
     }
-    for (const [cpu, seq] of backend.sequences().entries()) this.#reportMissing(cpu, seq)
-    this.#reportRecursion()
-    pipeline.flush(out)
-    recorder?.end(clock.bootNowNs())
+    if (!this.#endStep(out, limit)) return false
+    while (this.#finishing === 'drains') {
+      const room = pipeline.room()
+      const isEmpty = room > 0 && backend.drain(this, room) < room
+      if (isEmpty) this.#finishing = 'emptied'
+      if (!this.#step(clock.bootNowNs(), out, limit)) return false
+    }
+    if (this.#finishing === 'emptied') {
+      this.#finishing = 'flushes'
+      for (const [cpu, seq] of backend.sequences().entries()) this.#reportMissing(cpu, seq)
+      this.#reportRecursion()
+    }
+    if (this.#finishing === 'flushes') {
+      if (pipeline.flush(out, limit) >= limit) return false
+      this.#finishing = 'done'
+      recorder?.end(clock.bootNowNs())
+    }
+    return true
   }
 
   async wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {
     const { backend, pipeline, clock, pollMs, batchMs } = this.#parts
+    if (this.#stepNs !== undefined) {
+      // The next events are due already.
+      await new Promise((resolve) => setImmediate(resolve))
+      return
+    }
     const limitMs = Math.min(timeoutMs ?? MAX_SLEEP_MS, MAX_SLEEP_MS)
     // Events are batched: else the reader would run for nearly each one.
     const restMs = Math.ceil(batchMs - (monotonicMs() - this.#polledMs))
@@ -189,6 +229,8 @@ export class LiveFeed implements Feed, RecordSink {
   }
 
   close(): void {
+    // A recording has all that was read, also when the consumer does not wait for the last events.
+    if (this.#parts.recorder !== undefined && this.#finishing !== 'no') this.finish([])
     this.#parts.backend[Symbol.dispose]()
     this.#parts.recorder?.[Symbol.dispose]()
   }

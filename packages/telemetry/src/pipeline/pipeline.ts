@@ -217,6 +217,14 @@ export class Pipeline {
     this.#losses.latestLo = nowBootNs % 2 ** 32
     this.#losses.latestHi = Math.floor(nowBootNs / 2 ** 32)
     for (const table of this.#all) table.collect(nowBootNs)
+    return this.pumpMore(nowBootNs, out, limit)
+  }
+
+  /**
+   * Goes on with a `pump` that reached its limit. Together they do what one without a limit does, as long as nothing is
+   * inserted in between.
+   */
+  pumpMore(nowBootNs: number, out: BaseEvent[], limit: number): number {
     const nowNs = this.#buffer.relative(nowBootNs)
     const before = out.length
     while (out.length - before < limit) {
@@ -246,16 +254,17 @@ export class Pipeline {
     return dueInNs
   }
 
-  /** Appends the events of all held records to `out`, however young they are; returns how many. */
-  flush(out: BaseEvent[]): number {
+  /** Appends the events of all held records to `out`, however young they are, at most `limit`; returns how many. */
+  flush(out: BaseEvent[], limit = Number.POSITIVE_INFINITY): number {
     const before = out.length
     while (this.#losses.reportOwn() || this.#buffer.oldest() !== -1) {
       for (let oldest = this.#buffer.oldest(); oldest !== -1; oldest = this.#buffer.oldest()) {
+        if (out.length - before >= limit) return limit
         if (this.#isFoundNext(oldest)) out.push(this.#found.take())
         else this.#deliver(oldest, out)
       }
     }
-    while (!this.#found.isEmpty) out.push(this.#found.take())
+    while (!this.#found.isEmpty && out.length - before < limit) out.push(this.#found.take())
     return out.length - before
   }
 

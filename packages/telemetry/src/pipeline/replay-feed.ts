@@ -172,9 +172,9 @@ export class ReplayFeed implements Feed {
     }
   }
 
-  finish(out: BaseEvent[]): void {
-    if (!this.#ended) this.#pipeline.flush(out)
-    this.#ended = true
+  finish(out: BaseEvent[], limit = Number.POSITIVE_INFINITY): boolean {
+    this.#ended ||= this.#pipeline.flush(out, limit) < limit
+    return this.#ended
   }
 
   /** A replay never has to wait, but lets others run. */
