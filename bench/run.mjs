@@ -9,6 +9,7 @@ import { bpfTime } from './bpf-time.mjs'
 import { latency } from './latency.mjs'
 import { pipeline } from './pipeline.mjs'
 import { markdown } from './report.mjs'
+import { signals } from './signals.mjs'
 import { slowdown } from './slowdown.mjs'
 import { measureSpeed } from './speed.mjs'
 import { startUp } from './start-up.mjs'
@@ -21,6 +22,7 @@ const BENCHES = {
   latency,
   pipeline,
   backends,
+  signals,
 }
 const RESULTS = new URL('results.md', import.meta.url)
 

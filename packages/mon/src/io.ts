@@ -15,6 +15,8 @@ import type { Settings } from './settings.js'
 export interface Io {
   /** Writes events; resolves when there is room for more, at once when the reader has gone away. */
   readonly write: (text: string) => Promise<void>
+  /** Most characters that should be written at once. */
+  readonly pieceChars: number
   /** Writes a message for the person at the terminal, which must end with a newline. */
   readonly note: (text: string) => void
   /** Whether events are coloured. */
@@ -25,6 +27,8 @@ export interface Io {
 
 /** At the end of a run, a reader that takes nothing for so long is given up. */
 const STUCK_MS = 1000
+/** Text is written in pieces of about this size: that of a whole batch may not fit into memory. */
+export const PIECE_CHARS = 64 << 10
 const STUCK = 'ETIMEDOUT'
 const FLUSH_LOOK_MS = 2
 /** How often a FIFO is tried that nobody reads yet. */
@@ -34,21 +38,36 @@ const FIFO_LOOK_MS = 20
 export class Output {
   #stream: Writable
   readonly #end: () => void
+  readonly #next: ((bytes: number) => Writable | undefined) | undefined
+  /** Streams that were replaced and are not closed yet. */
+  readonly #before = new Set<Writable>()
   #error: NodeJS.ErrnoException | undefined
+  #unwrittenLines = 0
 
-  /** @param end called when the stream failed; it may be called more than once */
-  constructor(stream: Writable, end: () => void) {
+  /**
+   * @param end called when the stream failed; it may be called more than once
+   * @param next called before so many bytes are written; may return another stream for them and all that follow
+   */
+  constructor(stream: Writable, end: () => void, next?: (bytes: number) => Writable | undefined) {
     this.#stream = stream
     this.#end = end
+    this.#next = next
     this.#watch(stream)
   }
 
   /**
-   * Writes text and waits until the stream wants more, or `signal` is aborted.
+   * Writes whole lines and waits until the stream wants more, or `signal` is aborted.
    */
   async write(text: string, signal: AbortSignal): Promise<void> {
+    const lines = lineCount(text)
+    this.#unwrittenLines += lines
+    if (this.#error !== undefined) return
+    this.rotate(Buffer.byteLength(text))
     const stream = this.#stream
-    if (this.#error !== undefined || stream.write(text) || signal.aborted) return
+    const onWritten = (error: Error | null | undefined): void => {
+      if (error == null) this.#unwrittenLines -= lines
+    }
+    if (stream.write(text, onWritten) || signal.aborted) return
     await new Promise<void>((resolve) => {
       const proceed = (): void => {
         stream.off('drain', proceed)
@@ -67,17 +86,29 @@ export class Output {
     const before = this.#stream
     this.#watch(stream)
     this.#stream = stream
+    this.#before.add(before)
+    before.on('close', () => this.#before.delete(before))
     before.end()
+  }
+
+  /** Continues with the stream that is to take the next bytes, if that is another one. */
+  rotate(bytes = 0): void {
+    const stream = this.#error === undefined ? this.#next?.(bytes) : undefined
+    if (stream !== undefined) this.replace(stream)
+  }
+
+  /** Lines that are not written yet, or after a failure never are; the first of them may be in part. */
+  get unwrittenLines(): number {
+    return this.#unwrittenLines
   }
 
   /** Waits until all text is written, or cannot be: an error, or a reader that takes nothing. */
   async flush(): Promise<void> {
-    const stream = this.#stream
     let leftBytes = Number.POSITIVE_INFINITY
     let movedMs = performance.now()
-    while (this.#error === undefined && stream.writableLength > 0) {
-      if (stream.writableLength < leftBytes) {
-        leftBytes = stream.writableLength
+    for (let bytes = this.#waiting(); bytes > 0; bytes = this.#waiting()) {
+      if (bytes < leftBytes) {
+        leftBytes = bytes
         movedMs = performance.now()
       } else if (performance.now() - movedMs > STUCK_MS) {
         this.#error = Object.assign(new Error(`nobody reads it: ${leftBytes} bytes are not written`), {
@@ -96,12 +127,26 @@ export class Output {
     return this.#error?.code === 'EPIPE' ? undefined : this.#error
   }
 
+  /** Bytes that the streams have not written; 0 after a failure. */
+  #waiting(): number {
+    if (this.#error !== undefined) return 0
+    let bytes = this.#stream.writableLength
+    for (const { writableLength } of this.#before) bytes += writableLength
+    return bytes
+  }
+
   #watch(stream: Writable): void {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       this.#error ??= error
       this.#end()
     })
   }
+}
+
+function lineCount(text: string): number {
+  let count = 0
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count += 1
+  return count
 }
 
 /**
@@ -134,11 +179,11 @@ export async function print(text: string): Promise<void> {
  * @throws when the file cannot be opened, or standard output is closed
  */
 export async function openOutput(
-  { output: path }: Pick<Settings, 'output'>,
+  { output: path, benchmark, bufferGraph }: Pick<Settings, 'output' | 'benchmark' | 'bufferGraph'>,
   signal: AbortSignal,
 ): Promise<Writable | undefined> {
   if (path === undefined) {
-    checkStandardOutput()
+    if (!benchmark && bufferGraph === undefined) checkStandardOutput()
     return process.stdout
   }
   return isFifo(path) ? openFifo(path, signal) : openFile(path, fsConstants.O_TRUNC)

@@ -6,14 +6,27 @@ import { BUFFER_GRAPH_FILES, drawBuffer, holdingOptions } from './commands/buffe
 import { doctor } from './commands/doctor.js'
 import { watch } from './commands/watch.js'
 import { helpText } from './help.js'
-import { finish, type Io, isStuck, openOutput, Output, print, reopenFile, wantsColour } from './io.js'
+import {
+  finish,
+  type Io,
+  isStuck,
+  openOutput,
+  Output,
+  PIECE_CHARS,
+  print,
+  reopenFile,
+  wantsColour,
+} from './io.js'
 import { tidyMemory } from './memory.js'
 import { parseCommandLine } from './parse.js'
 import { becomeNobody } from './privileges.js'
 import { capabilitiesText, errorText, lossText, missingText, statsText, withoutProcText } from './report.js'
+import { isRotated, RotatedFile } from './rotation.js'
 import type { Settings } from './settings.js'
 import { packageVersion } from './version.js'
 
+/** How often the age of a file is looked at that is not written to. */
+const AGE_LOOK_MS = 1000
 /** From this verbosity on, errors are written with their stacks. */
 const STACK_VERBOSITY = 2
 
@@ -60,13 +73,15 @@ async function run(settings: Settings): Promise<void> {
     end()
   }
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
-  const stream = await openOutput(settings, withTimeLimit(signal, settings.durationMs))
+  const rotated = openRotated(settings)
+  const stream = rotated?.stream ?? (await openOutput(settings, withTimeLimit(signal, settings.durationMs)))
   if (stream === undefined) return
-  const output = new Output(stream, end)
-  const onHangUp = (): void => hangUp(settings, output, onSignal)
+  const output = new Output(stream, end, rotated && ((bytes) => rotated.next(bytes)))
+  const onHangUp = (): void => hangUp(settings, output, rotated, onSignal)
   process.on('SIGHUP', onHangUp)
   const io: Io = {
     write: (text) => output.write(text, signal),
+    pieceChars: Math.min(PIECE_CHARS, rotated?.pieceChars ?? Number.POSITIVE_INFINITY),
     note: (text) => void process.stderr.write(text),
     colour: wantsColour(settings.colour, process.env, settings.output === undefined && process.stdout.isTTY),
     signal,
@@ -75,6 +90,7 @@ async function run(settings: Settings): Promise<void> {
   const graphFile = settings.processGraph === undefined ? undefined : openSync(settings.processGraph, 'w')
   const command = prepare(settings, io)
   let timer: NodeJS.Timeout | undefined
+  const ageTimer = rotated && setInterval(() => output.rotate(), AGE_LOOK_MS).unref()
   let endTidying: (() => void) | undefined
   try {
     await using quark = await openQuark(settings, signal)
@@ -93,10 +109,23 @@ async function run(settings: Settings): Promise<void> {
     if (!signal.aborted || !(error instanceof Error) || error.name !== 'AbortError') throw error
   } finally {
     clearTimeout(timer)
+    clearInterval(ageTimer)
     endTidying?.()
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onHangUp)
   }
-  await finish(output)
+  try {
+    await finish(output)
+  } catch (error) {
+    const { unwrittenLines } = output
+    const to = settings.output === undefined ? 'standard output' : settings.output
+    io.note(`quark-mon: ${unwrittenLines} lines are not written to ${to}, or not whole\n`)
+    throw error
+  }
+}
+
+function openRotated({ output: path, rotation }: Settings): RotatedFile | undefined {
+  if (path === undefined || !isRotated(rotation)) return undefined
+  return new RotatedFile(path, rotation, (error) => process.stderr.write(errorText(error, false)))
 }
 
 function withTimeLimit(signal: AbortSignal, durationMs: number | undefined): AbortSignal {
@@ -104,13 +133,18 @@ function withTimeLimit(signal: AbortSignal, durationMs: number | undefined): Abo
 }
 
 /** SIGHUP: opens the output file again, as after a log rotation; without one, the terminal is gone and the run ends. */
-function hangUp({ output: path }: Settings, output: Output, end: () => void): void {
+function hangUp(
+  { output: path }: Settings,
+  output: Output,
+  rotated: RotatedFile | undefined,
+  end: () => void,
+): void {
   if (path === undefined) {
     end()
     return
   }
   try {
-    output.replace(reopenFile(path))
+    output.replace(rotated?.reopen() ?? reopenFile(path))
   } catch (error) {
     process.stderr.write(`quark-mon: goes on with the file that it has\n${errorText(error, false)}`)
   }

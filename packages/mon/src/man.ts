@@ -20,6 +20,7 @@ It begins with the processes that exist, and ends on
 or
 .Dv SIGTERM ,
 when its input file is at its end, or when nobody reads its output any more.
+Events that are held then are still written for at most 50 ms of CPU time; those that are left are counted on standard error.
 The counters of the run are then written to standard error, with a line for every kind of loss that occurred.
 A second signal ends it at once.
 .Pp
@@ -111,6 +112,31 @@ graph of the buffer, see
 .It Pa quark_by_pidtime.dot
 the same graph: its nodes are in the order of time, and its edges join the records of a process
 .El
+.Sh ROTATION
+The file of
+.Fl -output
+is emptied at the start, and
+.Dv SIGHUP
+opens it again.
+With any of
+.Fl -rotate-size ,
+.Fl -rotate-age
+and
+.Fl -rotate-total
+it is rotated: FILE becomes FILE.1, FILE.1 becomes FILE.2, and no event is split.
+What is found in FILE at the start is then kept and counted, so that a run goes on where one before was killed.
+Files with higher numbers than are kept are not touched.
+.Pp
+If files cannot be renamed, the reason is reported on standard error, events go on into the file that is open, and it is tried
+again after 10 seconds: nothing is lost, but the limits do not hold meanwhile.
+If an event cannot be written, as on a full disk, the run ends with exit status 1, and the file, the reason and the number of
+lines that are not written are reported.
+.Pp
+Rotation is refused with
+.Fl -drop-privileges ,
+as without privileges files cannot be renamed; copytruncate of
+.Xr logrotate 8
+works with it.
 .Sh EXIT STATUS
 .Nm
 exits 0, also when a signal or a closed pipe ended it, and 1 when the command line is wrong or an error occurred.
@@ -123,6 +149,10 @@ Record ten seconds of a machine, and replay them elsewhere:
 .Pp
 .Dl # quark-mon -D --duration=10 --record=machine.quark
 .Dl $ quark-mon --replay=machine.quark --json
+.Pp
+Keep at most 1 GiB of events, in files of at most 100 MiB and a day:
+.Pp
+.Dl # quark-mon -q --ecs -o events --rotate-size=100M --rotate-age=1d --rotate-total=1G
 .Pp
 Draw the process table:
 .Pp

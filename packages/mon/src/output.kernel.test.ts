@@ -2,7 +2,17 @@
 
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, truncateSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
@@ -77,7 +87,8 @@ test('SIGHUP opens the output file again, and no event is lost between the two',
 })
 
 test('SIGHUP without an output file ends it in good order, with what was held', async () => {
-  const running = new Running(['--json', '--hold=3600000'])
+  // The last of what is held may be cut where the machine is busy: only what belongs to this process is written.
+  const running = new Running(['--json', '--hold=3600000', `--ppid=${process.pid}`])
   await running.seen(/"kind":"snapshot"/)
   const marker = runMarked()
   await sleep(200 * SLOW)
@@ -87,6 +98,85 @@ test('SIGHUP without an output file ends it in good order, with what was held', 
   assert.ok(out.includes(marker))
   assert.match(err, /insertions/)
 })
+
+/** The lines of a file and of those that it was before, oldest first. */
+function linesOf(folder: string): string[] {
+  const numbers = readdirSync(folder).map((name) => Number(name.split('.')[1] ?? 0))
+  return numbers
+    .sort((a, b) => b - a)
+    .flatMap((number) =>
+      readFileSync(join(folder, number === 0 ? 'events' : `events.${number}`), 'utf8')
+        .split('\n')
+        .slice(0, -1),
+    )
+}
+
+test('with --rotate-size no file is larger and no line is split, also with SIGHUP and after SIGKILL', async (t) => {
+  const folder = temporaryDirectory(t)
+  const file = join(folder, 'events')
+  const args = ['--json', '-q', '--hold=10', '-o', file, '--rotate-size=64K', '--rotate-keep=1000']
+  const killed = new Running(args)
+  const first = await written(file)
+  killed.child.kill('SIGKILL')
+  await killed.ended()
+  // What a kill in the middle of a write leaves.
+  appendFileSync(file, '{"kind":"proc')
+
+  const running = new Running([...args, '--rotate-age=1h'])
+  const second = await written(file)
+  running.child.kill('SIGHUP')
+  const third = await written(file)
+  running.child.kill('SIGTERM')
+  assert.equal((await running.ended()).code, 0)
+
+  assert.ok(existsSync(`${file}.1`))
+  for (const name of readdirSync(folder)) assert.ok(statSync(join(folder, name)).size <= 64 << 10)
+  const lines = linesOf(folder)
+  const broken = lines.filter((line) => !line.endsWith('}'))
+  assert.deepEqual(broken, ['{"kind":"proc'])
+  for (const line of lines) if (line !== broken[0]) JSON.parse(line)
+  const positions = [first, second, third].map((marker) => lines.findIndex((line) => line.includes(marker)))
+  assert.ok((positions[0] ?? -1) >= 0)
+  assert.deepEqual(
+    positions,
+    positions.toSorted((a, b) => a - b),
+  )
+})
+
+test('with --rotate-age an old file is left, and another one is begun', async (t) => {
+  const folder = temporaryDirectory(t)
+  const file = join(folder, 'events')
+  const running = new Running(['--json', '-s', '-q', '--hold=10', '-o', file, '--rotate-age=1s'])
+  const marker = await written(file)
+  while (!existsSync(`${file}.1`)) await written(file)
+  running.child.kill('SIGTERM')
+  assert.equal((await running.ended()).code, 0)
+  assert.ok(linesOf(folder).some((line) => line.includes(marker)))
+})
+
+/** An attack of nobody: a process with a long argv of control characters, which makes children that end at once. */
+function attack(t: TestContext): void {
+  const argument = '\x01'.repeat(64_000)
+  const script = 'while :; do ( : ); done'
+  const child = spawn('sh', ['-c', script, argument, argument], { stdio: 'ignore', uid: 65_534, gid: 65_534 })
+  t.after(() => child.kill('SIGKILL'))
+}
+
+for (const format of ['--text', '--json', '--ecs', '-M']) {
+  test(`SIGTERM ends it soon under an attack, with ${format}`, async (t) => {
+    attack(t)
+    const args = format === '-M' ? ['-M'] : [format, '-o', join(temporaryDirectory(t), 'events')]
+    for (let i = 0; i < 2; i++) {
+      const running = new Running(['-v', ...args])
+      await running.noted(/^quark-mon: backend /m)
+      await sleep(1000)
+      running.child.kill('SIGTERM')
+      // What is aimed at is 200 ms, which bench/signals.mjs measures.
+      assert.ok((await endOf(running)) < 3000 * SLOW)
+      assert.equal((await running.ended()).code, 0)
+    }
+  })
+}
 
 test('a FIFO that nobody reads keeps neither SIGTERM nor --duration from ending it', async (t) => {
   const fifo = join(temporaryDirectory(t), 'fifo')
@@ -140,4 +230,40 @@ test('standard output that is closed at the start is an error', () => {
   )
   assert.equal(status, 1)
   assert.match(stderr, /^quark-mon: Standard output is closed/)
+})
+
+test('standard output that is closed is no error when nothing would be written to it', () => {
+  const { status, stderr } = spawnSync(
+    'sh',
+    ['-c', '"$0" "$1" -M --duration=0.1 >&-', process.execPath, COMMAND],
+    { encoding: 'utf8', timeout: 60_000 },
+  )
+  assert.equal(status, 0, stderr)
+})
+
+test('a full disk is an error that names the file, and how many lines it costs', () => {
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [COMMAND, '--json', '--count=3', '-o', '/dev/full'],
+    {
+      encoding: 'utf8',
+      timeout: 60_000,
+    },
+  )
+  assert.equal(status, 1)
+  assert.match(stderr, /^quark-mon: 3 lines are not written to \/dev\/full, or not whole$/m)
+  assert.match(stderr, /^quark-mon: Cannot write the output\n {2}because: ENOSPC/m)
+})
+
+test('a reader that goes away ends it quietly', async () => {
+  const child = spawn(process.execPath, [COMMAND, '--json', '-q', '--hold=10'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let err = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
+  await new Promise((resolve) => child.stdout.once('data', resolve))
+  child.stdout.destroy()
+  const busy = setInterval(() => void spawnSync('true'), 50)
+  const code = await new Promise((resolve) => child.on('close', resolve)).finally(() => clearInterval(busy))
+  assert.deepEqual({ code, err }, { code: 0, err: '' })
 })

@@ -1,7 +1,8 @@
 /** The options that the command has beside those of the library. */
 
 import type { Option } from './option.js'
-import { fileName, oneOf, secondsAsMs, wholeNumber } from './values.js'
+import { DEFAULT_KEEP, MAX_KEEP } from './rotation.js'
+import { diskSize, durationMs, fileName, oneOf, secondsAsMs, wholeNumber } from './values.js'
 
 /** Options about the form of events: they contradict modes that write none. */
 export const OF_FORMATS = ['text', 'json', 'ecs', 'colour', 'max-line']
@@ -57,6 +58,36 @@ export const outputOptions: readonly Option[] = [
     argument: 'FILE',
     help: 'write events to this file instead of standard output',
     set: (settings, value) => void (settings.output = fileName(value)),
+  },
+  {
+    long: 'rotate-size',
+    argument: 'SIZE',
+    help: 'begin another file before FILE has more bytes than this: FILE becomes FILE.1, FILE.1 becomes FILE.2',
+    more:
+      'K, M, G and T mean KiB, MiB, GiB and TiB. No event is split, and one that is larger has a file of its own. ' +
+      'All options that begin with --rotate need -o, and what is found in FILE is kept.',
+    set: (settings, value) => void (settings.rotation.sizeBytes = diskSize(value)),
+  },
+  {
+    long: 'rotate-age',
+    argument: 'DURATION',
+    help: 'begin another file when FILE was made so long ago, such as 90s, 30m, 12h or 7d; not if it is empty',
+    set: (settings, value) => void (settings.rotation.ageMs = durationMs(value)),
+  },
+  {
+    long: 'rotate-keep',
+    argument: 'N',
+    byDefault: `${DEFAULT_KEEP} files`,
+    help: 'how many files are kept beside FILE; the oldest is removed',
+    more: `At most ${MAX_KEEP}.`,
+    set: (settings, value) => void (settings.rotation.keep = wholeNumber(value, 1, MAX_KEEP)),
+  },
+  {
+    long: 'rotate-total',
+    argument: 'SIZE',
+    help: 'remove the oldest files before all of them have more bytes than this together',
+    more: 'Without --rotate-size, files are as large as lets all that are kept fit in.',
+    set: (settings, value) => void (settings.rotation.totalBytes = diskSize(value)),
   },
   {
     long: 'colour',

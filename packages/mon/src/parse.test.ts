@@ -137,6 +137,28 @@ test('parseCommandLine() says what is wrong and what to give instead', async (t)
       '--buffer-graph cannot hold 20000 records when --max-length is 10000: give --max-length 20000 or more',
     ],
     [
+      ['-o', 'f', '--rotate-size=1'],
+      '--rotate-size cannot be "1": give a number of bytes from 1K, such as 500K, 100M or 2G',
+    ],
+    [
+      ['-o', 'f', '--rotate-age=soon'],
+      '--rotate-age cannot be "soon": give a time from 1s, such as 90s, 30m, 12h or 7d',
+    ],
+    [['--rotate-age=1h'], '--rotate-age needs a file: give -o FILE'],
+    [
+      ['-o', 'f', '--rotate-keep=3'],
+      '--rotate-keep has no effect: give --rotate-size, --rotate-age or --rotate-total too',
+    ],
+    [
+      ['-o', 'f', '-D', '--rotate-total=1G'],
+      '--rotate-total cannot be used with -D: without privileges files cannot be renamed (remove -D, or let logrotate ' +
+        'rotate the file with copytruncate)',
+    ],
+    [
+      ['-o', 'f', '--rotate-size=2M', '--rotate-total=1M'],
+      '--rotate-size cannot be more than --rotate-total: give a smaller one',
+    ],
+    [
       ['-m', '11', '-l', '10'],
       '--buffer-graph cannot hold 11 records when --max-length is 10: give --max-length 11 or more',
     ],

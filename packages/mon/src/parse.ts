@@ -1,6 +1,7 @@
 import { readArguments, UsageError } from './arguments.js'
 import { OPTIONS } from 'quark-telemetry'
 import { TABLE } from './options.js'
+import { isRotated } from './rotation.js'
 import { defaultSettings, type Settings } from './settings.js'
 
 export { UsageError }
@@ -20,6 +21,7 @@ export function parseCommandLine(args: readonly string[], { options, missing } =
   const read = readArguments(args, table, defaultSettings())
   if (read.show !== 'result') return read
   checkTogether(read.settings)
+  checkRotation(read.settings)
   return { show: 'events', settings: read.settings }
 }
 
@@ -30,5 +32,27 @@ function checkTogether({ bufferGraph, quark }: Settings): void {
       `--buffer-graph cannot hold ${bufferGraph} records when --max-length is ${maxLength}: ` +
         `give --max-length ${bufferGraph} or more`,
     )
+  }
+}
+
+function checkRotation({ rotation, output, dropPrivileges }: Settings): void {
+  const { sizeBytes, ageMs, keep, totalBytes } = rotation
+  if (!isRotated(rotation)) {
+    if (keep === undefined) return
+    throw new UsageError(
+      '--rotate-keep has no effect: give --rotate-size, --rotate-age or --rotate-total too',
+    )
+  }
+  const name =
+    sizeBytes !== undefined ? '--rotate-size' : ageMs !== undefined ? '--rotate-age' : '--rotate-total'
+  if (output === undefined) throw new UsageError(`${name} needs a file: give -o FILE`)
+  if (dropPrivileges) {
+    throw new UsageError(
+      `${name} cannot be used with -D: without privileges files cannot be renamed ` +
+        '(remove -D, or let logrotate rotate the file with copytruncate)',
+    )
+  }
+  if (totalBytes !== undefined && sizeBytes !== undefined && sizeBytes > totalBytes) {
+    throw new UsageError('--rotate-size cannot be more than --rotate-total: give a smaller one')
   }
 }

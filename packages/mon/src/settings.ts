@@ -1,4 +1,5 @@
 import type { LineOptions, QuarkOptions } from 'quark-telemetry'
+import type { RotationSettings } from './rotation.js'
 
 /** How an event is written. */
 export type Format = 'text' | 'json' | 'ecs'
@@ -24,6 +25,7 @@ export interface Settings {
   durationMs: number | undefined
   /** File in place of standard output. */
   output: string | undefined
+  rotation: { -readonly [Name in keyof RotationSettings]?: RotationSettings[Name] }
   colour: 'auto' | 'always' | 'never'
   verbosity: number
   quiet: boolean
@@ -44,6 +46,7 @@ export function defaultSettings(): Settings {
     count: undefined,
     durationMs: undefined,
     output: undefined,
+    rotation: {},
     colour: 'auto',
     verbosity: 0,
     quiet: false,

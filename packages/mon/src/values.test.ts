@@ -4,6 +4,8 @@ import * as fc from 'fast-check'
 import {
   byteCount,
   byteText,
+  diskSize,
+  durationMs,
   fileName,
   oneOf,
   secondsAsMs,
@@ -18,6 +20,14 @@ test('values are read as they are written', () => {
   assert.equal(byteCount('512', 0, 1e9), 512)
   assert.equal(byteCount('64K', 0, 1e9), 65_536)
   assert.equal(byteCount('2m', 0, 1e9), 2_097_152)
+  assert.equal(diskSize('4096'), 4096)
+  assert.equal(diskSize('100m'), 100 * 2 ** 20)
+  assert.equal(diskSize('2G'), 2 ** 31)
+  assert.equal(diskSize('1T'), 2 ** 40)
+  assert.equal(durationMs('90'), 90_000)
+  assert.equal(durationMs('90s'), 90_000)
+  assert.equal(durationMs('30m'), 1_800_000)
+  assert.equal(durationMs('7d'), 604_800_000)
   assert.equal(secondsAsMs('0.25'), 250)
   assert.equal(secondsAsMs('10'), 10_000)
   assert.equal(oneOf('b', ['a', 'b']), 'b')
@@ -41,6 +51,12 @@ test('other values are refused', async (t) => {
     ['a unit alone', () => byteCount('K', 0, 1e9)],
     ['bytes below the least', () => byteCount('1K', 4096, 1e9)],
     ['bytes above the most', () => byteCount('2M', 0, 1_000_000)],
+    ['less than a kibibyte', () => diskSize('1023')],
+    ['more than a number of bytes can be', () => diskSize('9000000T')],
+    ['an unknown unit of disks', () => diskSize('1P')],
+    ['no duration', () => durationMs('0h')],
+    ['an unknown unit of time', () => durationMs('1w')],
+    ['half an hour', () => durationMs('0.5h')],
     ['no time', () => secondsAsMs('0')],
     ['a time that no timer holds', () => secondsAsMs('2147484')],
     ['a time with a unit', () => secondsAsMs('1s')],

@@ -34,6 +34,48 @@ export function byteCount(text: string, min: number, max: number): number {
   return bytes
 }
 
+const DISK_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1024,
+  m: 1024 ** 2,
+  g: 1024 ** 3,
+  t: 1024 ** 4,
+}
+
+/**
+ * A number of bytes on a disk; a suffix K, M, G or T means KiB, MiB, GiB or TiB.
+ *
+ * @throws {ValueError} for anything else, and for less than 1 KiB
+ */
+export function diskSize(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d+)([KkMmGgTt]?)$/.exec(text) ?? []
+  const bytes = Number(digits) * (DISK_UNITS[unit.toLowerCase()] ?? 0)
+  if (bytes < 1024 || !Number.isSafeInteger(bytes)) {
+    throw new ValueError('give a number of bytes from 1K, such as 500K, 100M or 2G')
+  }
+  return bytes
+}
+
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
+  '': 1000,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
+
+/**
+ * A time in whole seconds, or with a suffix m, h or d in minutes, hours or days; as milliseconds.
+ *
+ * @throws {ValueError} for anything else, and for no time
+ */
+export function durationMs(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d{1,9})([smhd]?)$/.exec(text) ?? []
+  const ms = Number(digits) * (DURATION_UNITS_MS[unit] ?? 0)
+  if (ms === 0) throw new ValueError('give a time from 1s, such as 90s, 30m, 12h or 7d')
+  return ms
+}
+
 /**
  * Only a power of two.
  *

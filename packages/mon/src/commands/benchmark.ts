@@ -30,7 +30,7 @@ export async function benchmark(
     if (left <= 0) return
     const { buffered } = turns.isTimeUp() ? quark.stats() : { buffered: 0 }
     if (buffered > 0) {
-      io.note(untakenText(0, buffered))
+      io.note(untakenText(0, buffered, 'counted'))
       return
     }
   }

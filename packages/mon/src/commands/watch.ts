@@ -5,9 +5,6 @@ import { truncatedText } from '../report.js'
 import type { Settings } from '../settings.js'
 import { Turns, untakenText } from './turns.js'
 
-/** Text is written in pieces of about this size: that of a whole batch may not fit into memory. */
-const PIECE_CHARS = 64 << 10
-
 /** Writes every wanted event until the run ends; then held events, for a moment. */
 export async function watch(
   quark: Lookup & Pick<Quark, 'batches' | 'stats'>,
@@ -38,12 +35,13 @@ async function writeAll(
       if (!isWanted(event, settings.ppid)) continue
       text += format(event)
       left -= 1
-      if (text.length < PIECE_CHARS && !turns.isOver()) continue
+      if (text.length < io.pieceChars && !turns.isOver()) continue
       await io.write(text)
       text = ''
       await turns.next()
       if (turns.isTimeUp() && index + 1 < batch.length) {
-        io.note(untakenText(batch.length - index - 1, quark.stats().buffered))
+        const text = untakenText(batch.length - index - 1, quark.stats().buffered, 'written')
+        if (!settings.quiet) io.note(text)
         return
       }
     }
@@ -51,7 +49,7 @@ async function writeAll(
     if (left === 0) return
     const { buffered } = turns.isTimeUp() ? quark.stats() : { buffered: 0 }
     if (buffered > 0) {
-      io.note(untakenText(0, buffered))
+      if (!settings.quiet) io.note(untakenText(0, buffered, 'written'))
       return
     }
   }

@@ -56,13 +56,26 @@ export class Running {
    *
    * @throws when the run ends before
    */
-  async seen(pattern: RegExp): Promise<void> {
+  seen(pattern: RegExp): Promise<void> {
+    return this.#matched(() => this.#out, pattern)
+  }
+
+  /**
+   * Waits until standard error matches.
+   *
+   * @throws when the run ends before
+   */
+  noted(pattern: RegExp): Promise<void> {
+    return this.#matched(() => this.#err, pattern)
+  }
+
+  async #matched(text: () => string, pattern: RegExp): Promise<void> {
     let ended: Run | undefined
     void this.#exit.then((run) => (ended = run))
     // On a busy machine the output is long: only what is new is searched, and as much before as may belong to it.
     let from = 0
-    while (!pattern.test(this.#out.slice(Math.max(0, from - LONGEST_MATCH)))) {
-      from = this.#out.length
+    while (!pattern.test(text().slice(Math.max(0, from - LONGEST_MATCH)))) {
+      from = text().length
       if (ended !== undefined) throw new Error(`The command ended without ${pattern}: ${ended.err}`)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }

@@ -86,6 +86,7 @@ export class FakeQuark {
 /** An Io that keeps what is written. */
 export class FakeIo implements Io {
   readonly colour = false
+  readonly pieceChars = 65_536
   readonly ending = new AbortController()
   written = ''
   notes = ''
