@@ -9,6 +9,7 @@ import {
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isOpenedHere } from 'quark-telemetry'
 import type { Settings } from './settings.js'
 
 /** The outputs of a command. */
@@ -220,17 +221,15 @@ async function openFifo(path: string, signal: AbortSignal): Promise<Writable | u
 
 /**
  * Where standard output is closed at the start, the engine puts /dev/null in its place, for reading and writing, and all
- * events would go nowhere. A Node.js program that ignores it does the same for its child. Whoever gives it /dev/null on
- * purpose does so for writing only, or for standard error too.
+ * events would go nowhere. Programs that throw output away on purpose, such as those of Node.js (`stdio: 'ignore'`) and
+ * Python, may open it in the same way. Where it cannot be known who opened it, as without privileges, it counts that
+ * mostly they throw away standard error as well.
  *
- * @throws when that is so
+ * @throws when it was closed
  */
 function checkStandardOutput(): void {
-  if (isFilledIn(1) && !isFilledIn(2)) {
-    throw new Error(
-      "Standard output is closed, or 'ignore' in the Node.js program that started this (give -o FILE, or > /dev/null if no " +
-        'output is wanted)',
-    )
+  if (isFilledIn(1) && (isOpenedHere(1) ?? !isFilledIn(2))) {
+    throw new Error('Standard output is closed (give -o FILE, or > /dev/null if no output is wanted)')
   }
 }
 

@@ -232,6 +232,19 @@ test('standard output that is closed at the start is an error', () => {
   assert.match(stderr, /^quark-mon: Standard output is closed/)
 })
 
+test('standard output that the caller throws away is none that is closed', () => {
+  for (const stderr of ['pipe', 'ignore'] as const) {
+    const { status, output } = spawnSync(process.execPath, [COMMAND, '--json', '-q', '--count=1'], {
+      stdio: ['ignore', 'ignore', stderr],
+      encoding: 'utf8',
+      timeout: 60_000,
+    })
+    assert.equal(status, 0, output?.[2] ?? '')
+  }
+  const closed = '"$0" "$1" --json -q --count=1 >&- 2>&-'
+  assert.equal(spawnSync('sh', ['-c', closed, process.execPath, COMMAND], { timeout: 60_000 }).status, 1)
+})
+
 test('standard output that is closed is no error when nothing would be written to it', () => {
   const { status, stderr } = spawnSync(
     'sh',

@@ -79,6 +79,7 @@ export {
   textOf,
 } from './outputs.js'
 export type { BufferedRecord } from './pipeline/pipeline.js'
+export { isOpenedHere } from './self/descriptors.js'
 export { dropPrivileges } from './self/privileges.js'
 export { Quark } from './quark.js'
 export type { AttachedFact, Capabilities, MissingFact, QuarkStats } from './pipeline/stats.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { defaultSettings } from '../settings.js'
-import { execOf, FakeIo, FakeQuark } from '../testing/fakes.js'
+import { execOf, FakeIo, FakeQuark, statsOf } from '../testing/fakes.js'
 import { benchmark } from './benchmark.js'
 
 test('benchmark() writes the counters when events come and a second is over', async () => {
@@ -18,4 +18,16 @@ test('benchmark() ends after the given number of events', async () => {
   const quark = new FakeQuark([[execOf({ pid: 1 }), execOf({ pid: 2 })], [execOf({ pid: 3 })]])
   await benchmark(quark, { ...defaultSettings(), count: 2 }, new FakeIo(), () => 0)
   assert.equal(quark.taken, 1)
+})
+
+test('benchmark() ends soon after the run was ended, however much is held', async () => {
+  const quark = new FakeQuark([])
+  quark.batches = async function* () {
+    for (;;) yield [execOf({ pid: 1 })]
+  }
+  quark.stats = () => statsOf({ buffered: 7 })
+  const io = new FakeIo()
+  io.ending.abort()
+  await benchmark(quark, defaultSettings(), io)
+  assert.match(io.notes, /^quark-mon: 7 records that were held at the end are not counted\n$/m)
 })

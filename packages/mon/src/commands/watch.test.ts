@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { QuarkEvent } from 'quark-telemetry'
 import { defaultSettings } from '../settings.js'
-import { execOf, FakeIo, FakeQuark } from '../testing/fakes.js'
+import { execOf, FakeIo, FakeQuark, statsOf } from '../testing/fakes.js'
 import { watch } from './watch.js'
 
 const lost: QuarkEvent = {
@@ -59,6 +59,43 @@ test('watch() writes what comes after the run was ended: what was still held', a
   io.ending.abort()
   await watch(new FakeQuark([[execOf({ pid: 1 })], [execOf({ pid: 2 })]]), defaultSettings(), io)
   assert.match(io.written, /^->2 /m)
+})
+
+test('watch() ends soon after the run was ended, however much is held, and counts what is left', async () => {
+  const quark = new FakeQuark([])
+  const batch = Array.from({ length: 100 }, () => execOf({ pid: 1, argv: ['x'.repeat(1000)] }))
+  quark.batches = async function* () {
+    for (;;) yield batch
+  }
+  quark.stats = () => statsOf({ buffered: 7 })
+  const io = new FakeIo()
+  io.ending.abort()
+  await watch(quark, defaultSettings(), io)
+  assert.match(
+    io.notes,
+    /^quark-mon: (\d+ events and )?7 records that were held at the end are not written\n$/,
+  )
+  const quiet = new FakeIo()
+  quiet.ending.abort()
+  await watch(quark, { ...defaultSettings(), quiet: true }, quiet)
+  assert.equal(quiet.notes, '')
+})
+
+test('watch() writes no more at once than is wanted', async () => {
+  const io = new FakeIo()
+  const pieces: number[] = []
+  const batch = Array.from({ length: 100 }, () => execOf({ pid: 1, argv: ['x'.repeat(50)] }))
+  const small = {
+    ...io,
+    signal: io.signal,
+    pieceChars: 500,
+    write: (text: string) => {
+      pieces.push(text.length)
+      return Promise.resolve()
+    },
+  }
+  await watch(new FakeQuark([batch]), defaultSettings(), small)
+  assert.ok(pieces.length > 10 && pieces.every((length) => length < 1000))
 })
 
 test('watch() writes ECS with the names of users', async () => {

@@ -271,6 +271,53 @@ test('one pump reads more than the buffer holds only as far as nothing is due', 
   assert.ok(backend.records.length >= 800, 'the caller gets its events before the next batch is read')
 })
 
+test('one pump delivers some hundreds of events, and reads nothing before it has delivered the others', (t) => {
+  const { recorder, frames } = recording(t)
+  const { backend, feed, pump, produce } = rig({ recorder })
+  for (let pid = 1; pid <= 1000; pid++) produce(pid)
+  pump()
+  const first = pump(SECOND_NS)
+  const others: QuarkEvent[][] = []
+  assert.ok(first.length > 0 && first.length < 500)
+  const drained = backend.drains.length
+  produce(1001)
+  while (feed.isBacklogged && backend.drains.length === drained) others.push(pump())
+  const events = [first, ...others].flat()
+  assert.ok(others.every((batch) => batch.length < 500))
+  assert.deepEqual(
+    pidsOf(events),
+    Array.from({ length: 1000 }, (_, index) => index + 1),
+  )
+  feed.close()
+  // A replay does in one step what was one.
+  assert.equal(frames().filter(([kind]) => kind === FRAME_STEP).length, 3)
+})
+
+test('finish delivers in parts when asked to, and closing ends a recording whose last events nobody took', (t) => {
+  for (const isLeft of [false, true]) {
+    const { recorder, frames } = recording(t)
+    const { feed, pump, produce } = rig({ maxLength: 100, recorder })
+    produce(1)
+    pump()
+    for (let pid = 2; pid <= 300; pid++) produce(pid)
+    const out: QuarkEvent[] = []
+    for (;;) {
+      const before = out.length
+      const isDone = feed.finish(out, 10)
+      assert.ok(out.length - before <= 30)
+      if (isDone || isLeft) break
+    }
+    feed.close()
+    const pids = pidsOf(out)
+    if (!isLeft) assert.equal(pids.length, 300)
+    assert.deepEqual(
+      pids,
+      Array.from(pids, (_, index) => index + 1),
+    )
+    assert.equal(frames().at(-1)?.[0], FRAME_END)
+  }
+})
+
 test('what was found at the start is in order of time with records from before, and known to them', () => {
   const { backend, clock, pipeline, pump, finish } = rig({ snapshotEvents: true })
   const scanNs = clock.bootNowNs()
