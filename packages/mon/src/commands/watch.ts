@@ -20,7 +20,7 @@ export async function watch(
 }
 
 async function writeAll(
-  quark: Pick<Quark, 'batches'>,
+  quark: Pick<Quark, 'batches' | 'stats'>,
   format: Formatter['format'],
   settings: Settings,
   io: Io,
