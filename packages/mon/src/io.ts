@@ -228,9 +228,13 @@ async function openFifo(path: string, signal: AbortSignal): Promise<Writable | u
  * @throws when it was closed
  */
 function checkStandardOutput(): void {
-  if (isFilledIn(1) && (isOpenedHere(1) ?? !isFilledIn(2))) {
-    throw new Error('Standard output is closed (give -o FILE, or > /dev/null if no output is wanted)')
-  }
+  if (!isFilledIn(1)) return
+  const isClosed = isOpenedHere(1)
+  if (isClosed === false || (isClosed === undefined && isFilledIn(2))) return
+  throw new Error(
+    `Standard output is closed${isClosed === undefined ? ', or thrown away by the program that started this' : ''} ` +
+      '(give -o FILE, or > /dev/null if no output is wanted)',
+  )
 }
 
 function isFilledIn(fd: number): boolean {
