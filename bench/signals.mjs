@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { QUARK_MON } from './agent.mjs'
+import { alone } from './alone.mjs'
 import { quantile, rssMbOf } from './measure.mjs'
 import { makeDirectory, spawnProgram, vforkProgram, writeProgram, writeTrue } from './programs.mjs'
 
@@ -94,6 +95,7 @@ async function tryOnce(args, { path, args: attackArgs }, file) {
 }
 
 export async function signals({ quick, formats = Object.keys(FORMATS) }) {
+  await alone()
   // Agent and attackers inherit it, so that other work on the machine matters less.
   setPriority(constants.priority.PRIORITY_HIGHEST)
   const directory = makeDirectory()
