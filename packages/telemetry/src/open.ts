@@ -6,6 +6,7 @@ import { MAX_LEVELS } from 'quark-ebpf/probe'
 import { AggregationTable } from './aggregate/table.js'
 import type { Backend } from './backend/backend.js'
 import type { BackendContext } from './backend/context.js'
+import { closeAfterError } from './backend/close-all.js'
 import { openBackend } from './backend/index.js'
 import { aggregationOf, type Catalogue } from './kinds/catalogue.js'
 import type { Tables } from './kinds/kind.js'
@@ -26,6 +27,7 @@ import { Pipeline, type PipelineOptions } from './pipeline/pipeline.js'
 import { ReplayFeed } from './pipeline/replay-feed.js'
 import type { MissingFact } from './pipeline/stats.js'
 import { procProblem } from './process/procfs/pids.js'
+import { unreadFiles } from './process/procfs/read.js'
 import { openRecording } from './recording/file.js'
 import { recordingHeader, replayPlan } from './recording/header.js'
 import { RecordedTypes } from './recording/types.js'
@@ -60,6 +62,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   const settings = checkOptions(catalogue.options, options)
   const { signal } = settings
   signal?.throwIfAborted()
+  const unreadBefore = unreadFiles()
   const clock = Clock.system()
   const hierarchy = findCgroupHierarchy()
   const facts = catalogue.kinds.flatMap((kind) => kind.facts({ settings, hierarchy }))
@@ -131,12 +134,17 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       kernel,
     })
     if (problem !== undefined) absent.push({ fact: 'processes that exist already', reason: problem })
+    const unread = unreadFiles() - unreadBefore
+    if (unread > 0)
+      absent.push({ fact: 'some facts of processes that exist already', reason: unreadReason(unread) })
     if (hierarchy?.isFromNamespace === true) absent.push(CGROUP_ROOT)
     return { catalogue, feed, pipeline, signal, failures, absent }
   } catch (error) {
-    backend[Symbol.dispose]()
-    recorder?.abandon()
-    throw error
+    closeAfterError(
+      () => backend[Symbol.dispose](),
+      () => recorder?.abandon(),
+    )
+    throw asQuarkError(error)
   }
 }
 
@@ -184,11 +192,26 @@ function openFirst(names: Settings['backends'], context: Omit<BackendContext, 's
     try {
       return { backend: openBackend(name, context), failures }
     } catch (error) {
-      if (!(error instanceof QuarkError || error instanceof EbpfError)) throw error
-      failures.push({ backend: name, error })
+      const known = asQuarkError(error)
+      if (!(known instanceof QuarkError || known instanceof EbpfError)) throw error
+      failures.push({ backend: name, error: known })
     }
   }
   throw new BackendError(failures)
+}
+
+function unreadReason(files: number): string {
+  return (
+    `${files} files of /proc could not be read for want of descriptors or memory ` +
+    '(raise the limit of descriptors with ulimit -n)'
+  )
+}
+
+/** An error of Node's `fs` as one of this package; any other error as it is. */
+function asQuarkError(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof QuarkError || error instanceof EbpfError) return error
+  if (!('syscall' in error) || !('errno' in error)) return error
+  return new QuarkError('ERR_QUARK_SYSTEM', `Cannot watch processes: ${error.message}`, { cause: error })
 }
 
 interface Opened {

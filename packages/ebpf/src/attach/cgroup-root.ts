@@ -1,6 +1,7 @@
-import { constants, openSync, readFileSync } from 'node:fs'
+import { constants, readFileSync } from 'node:fs'
 import { openDetached } from '../sys/detached-mount.js'
 import { Fd } from '../sys/fd.js'
+import { fileError } from '../sys/permission.js'
 
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY
 
@@ -8,10 +9,10 @@ const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY
  * The root of the cgroup v2 hierarchy; in a cgroup namespace, the root of that namespace. If no cgroup2 file system is
  * mounted, mounts one for this process alone, without an entry in any mount table (needs Linux 5.2).
  *
- * @throws {KernelError} when the kernel refuses that mount
+ * @throws {KernelError} when the kernel refuses
  */
 export function openCgroupRoot(): Fd {
-  const path = findCgroupRoot(readFileSync('/proc/self/mountinfo', 'latin1'))
+  const path = findCgroupRoot(readMounts())
   if (path !== undefined) return openFolder(path)
   using root = openDetached('cgroup2')
   // The kernel does not attach to the descriptor of the mount itself: it is opened with O_PATH.
@@ -40,5 +41,19 @@ function unescape(place: string): string {
 }
 
 function openFolder(path: string): Fd {
-  return new Fd(openSync(path, FOLDER), `cgroup "${path}"`)
+  const what = `cgroup "${path}"`
+  try {
+    return Fd.openFile(path, FOLDER, what)
+  } catch (error) {
+    throw fileError(`Cannot open ${what}`, 'open', error)
+  }
+}
+
+function readMounts(): string {
+  const path = '/proc/self/mountinfo'
+  try {
+    return readFileSync(path, 'latin1')
+  } catch (error) {
+    throw fileError('Cannot find the root of cgroups', `open of ${path}`, error)
+  }
 }

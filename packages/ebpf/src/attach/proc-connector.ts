@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import { EbpfError } from '../errors.js'
 import { Fd } from '../sys/fd.js'
 import { bind, receive, send, socket } from '../sys/libc.js'
-import { checked } from '../sys/permission.js'
+import { checked, fileError } from '../sys/permission.js'
 import { kernelAtLeast } from '../sys/platform.js'
 
 const AF_NETLINK = 16
@@ -30,13 +30,17 @@ export const PROC_EVENT_COMM = 0x200
 export const PROC_EVENT_COREDUMP = 0x4000_0000
 export const PROC_EVENT_EXIT = 0x8000_0000
 
+/** For want of memory the kernel may refuse once. */
+const IGNORE_TRIES = 3
+
 const ACTION = 'Cannot listen to the proc connector'
 
 /** A socket on which the kernel reports process events: forks, execs, exits, changes of ids, names and sessions. */
 export class ProcConnector implements Disposable {
   /** Non-blocking, readable when messages wait: for a `Poller`, and for a socket filter. */
   readonly fd: Fd
-  #listening = false
+  #isMember = false
+  #isListening = false
   #lost = 0
 
   /** Made by `openProcConnector`; owns `fd`. */
@@ -56,14 +60,16 @@ export class ProcConnector implements Disposable {
    * @throws {KernelError | ClosedError}
    */
   listen(eventMask?: number): void {
-    if (!this.#listening) {
+    if (!this.#isMember) {
       // Not earlier: the messages that other listeners asked for come to every socket of the group.
       checked(ACTION, 'bind', bind(this.fd.number, netlinkAddress(CN_IDX_PROC)))
-      this.#listening = true
+      this.#isMember = true
     }
     // Older kernels silently ignore a request of the longer form, so it must not be tried on them.
     const mask = kernelAtLeast('6.6') ? eventMask : undefined
     checked(ACTION, 'send', send(this.fd.number, controlMessage(PROC_CN_MCAST_LISTEN, mask), 0))
+    // Who did not ask must not take back: the kernel would count one listener less than there are.
+    this.#isListening = true
   }
 
   /**
@@ -91,8 +97,9 @@ export class ProcConnector implements Disposable {
     if (!this.fd.closed) {
       // The kernel counts listeners and does not notice that a socket is closed: without this request every
       // later fork and exec would still compose a message that nobody receives.
-      if (this.#listening) {
-        send(this.fd.number, controlMessage(PROC_CN_MCAST_IGNORE, undefined), 0)
+      const message = controlMessage(PROC_CN_MCAST_IGNORE, undefined)
+      for (let tries = 0; this.#isListening && tries < IGNORE_TRIES; tries += 1) {
+        if (send(this.fd.number, message, 0) >= 0) this.#isListening = false
       }
       this.fd.close()
     }
@@ -138,7 +145,7 @@ export function openProcConnector(): ProcConnector {
     ['pid', INITIAL_PID_NAMESPACE],
     ['user', INITIAL_USER_NAMESPACE],
   ] as const) {
-    if (statSync(`/proc/self/ns/${kind}`).ino !== inode) {
+    if (namespaceOf(kind, action) !== inode) {
       throw new EbpfError(
         'ERR_EBPF_NOT_SUPPORTED',
         `${action}: it does not answer in this ${kind} namespace (run it in the host's ${kind} namespace)`,
@@ -148,6 +155,16 @@ export function openProcConnector(): ProcConnector {
   const type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC
   const number = checked(action, 'socket', socket(AF_NETLINK, type, NETLINK_CONNECTOR))
   return new ProcConnector(new Fd(number, 'proc connector'))
+}
+
+/** @throws {KernelError} when /proc does not show it */
+function namespaceOf(kind: string, action: string): number {
+  const path = `/proc/self/ns/${kind}`
+  try {
+    return statSync(path).ino
+  } catch (error) {
+    throw fileError(action, `stat of ${path}`, error)
+  }
 }
 
 /** `struct sockaddr_nl`: family u16, padding u16, port u32 (0: the kernel chooses), groups u32. */

@@ -6,9 +6,10 @@ import { EbpfError } from '../errors.js'
 import { KernelError } from '../sys/errors.js'
 import { Fd } from '../sys/fd.js'
 import { readAgain } from '../sys/files.js'
-import { permissionAdvice, permissionFacts } from '../sys/permission.js'
+import { fileError, isTransient, permissionFacts } from '../sys/permission.js'
 
 const USUAL_FOLDERS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing']
+const REMOVE_TRIES = 3
 const MOUNTINFO = '/proc/self/mountinfo'
 
 /** Where a field of an event lies in its record. */
@@ -89,20 +90,25 @@ export class KprobeEvents implements Disposable {
     this.#profile ??= openIfThere(`${this.folder}/kprobe_profile`)
     this.#write(action, `p:${KprobeEvents.GROUP}/${name} ${symbol} ${args.join(' ')}`)
     const id = readText(`${this.#event(name)}/id`)
-    if (id === undefined)
+    if (id === undefined) {
+      this.remove(name)
       throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', `${action}: ${this.#event(name)} has no id`)
+    }
     return Number(id)
   }
 
   /** Removes an event; false when there is none, or it is in use. */
   remove(name: string): boolean {
     if (this.#commands === undefined && !existsSync(this.#event(name))) return false
-    try {
-      this.#write(`Cannot remove the kprobe event "${name}"`, `-:${KprobeEvents.GROUP}/${name}`)
-      return true
-    } catch (error) {
-      if (error instanceof KernelError) return false
-      throw error
+    for (let tries = 1; ; tries += 1) {
+      try {
+        this.#write(`Cannot remove the kprobe event "${name}"`, `-:${KprobeEvents.GROUP}/${name}`)
+        return true
+      } catch (error) {
+        if (!(error instanceof KernelError)) throw error
+        // An event that stays slows its function down for as long as the machine runs.
+        if (!isTransient(error) || tries === REMOVE_TRIES) return false
+      }
     }
   }
 
@@ -224,15 +230,11 @@ export function parseFormat(format: string): Map<string, EventField> {
 }
 
 function failure(action: string, call: string, path: string, error: unknown, said?: string): unknown {
-  if (!(error instanceof Error) || !('errno' in error) || typeof error.errno !== 'number') return error
-  const errno = -error.errno
-  return new KernelError(action, `${call} of ${path}`, errno, adviceFor(errno) ?? said, { cause: error })
-}
-
-function adviceFor(errno: number): string | undefined {
+  const { errno } = error as { errno?: unknown }
   const { EROFS, EPERM, EACCES } = constants.errno as typeof constants.errno & { EROFS: number }
-  if (errno === EROFS) return 'tracefs is mounted read-only: run mount -o remount,rw on it'
-  return errno === EPERM || errno === EACCES ? permissionAdvice() : undefined
+  const isRefused = errno === -EPERM || errno === -EACCES
+  const advice = errno === -EROFS ? 'tracefs is mounted read-only: run mount -o remount,rw on it' : said
+  return fileError(action, `${call} of ${path}`, error, isRefused ? undefined : advice)
 }
 
 function readText(path: string): string | undefined {

@@ -15,7 +15,7 @@ import { Program, type ProgramSpec } from '../program/program.js'
 import * as types from '../program/types.js'
 import { bpf, BPF_MAP_LOOKUP_BATCH, BpfAttr } from '../sys/bpf.js'
 import { pageSizeBytes } from '../sys/libc.js'
-import { kernelError } from '../sys/permission.js'
+import { isTransient, kernelError } from '../sys/permission.js'
 
 /** What `probeFeature` found. */
 export interface FeatureResult {
@@ -85,7 +85,8 @@ const results = new Map<FeatureName, FeatureResult>()
 
 /**
  * Whether the running kernel lets this process use a feature, detected by using it for a moment: hooks are attached
- * too, since many kernels load programs that they then cannot attach. The result is cached.
+ * too, since many kernels load programs that they then cannot attach. The result is cached, unless it was
+ * want of memory or descriptors.
  *
  * @throws {PlatformError} when this is not Linux on x64 or arm64
  */
@@ -93,7 +94,8 @@ export function probeFeature(feature: FeatureName): FeatureResult {
   let result = results.get(feature)
   if (result === undefined) {
     result = attempt(feature, TRIALS[feature])
-    results.set(feature, result)
+    // What failed for want of room may work the next time.
+    if (!isTransient(result.reason)) results.set(feature, result)
   }
   return result
 }

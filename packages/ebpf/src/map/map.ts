@@ -7,7 +7,7 @@ import { Fd } from '../sys/fd.js'
 import { pageSizeBytes, type Result } from '../sys/libc.js'
 import { MappedMemory } from '../sys/memory.js'
 import { MAP_TYPES, type MapSpec, type MapType } from '../probe/map-spec.js'
-import { checked, kernelError, memlockAdvice, withMemlock } from '../sys/permission.js'
+import { checked, fileError, kernelError, memlockAdvice, withMemlock } from '../sys/permission.js'
 
 export const BPF_ANY = 0
 export const BPF_NOEXIST = 1
@@ -18,10 +18,23 @@ export const BPF_F_MMAPABLE = 1024
 
 let possibleCpus: number | undefined
 
-/** How many CPUs this machine may ever have: a per-CPU value has one slot for each. */
+/**
+ * How many CPUs this machine may ever have: a per-CPU value has one slot for each.
+ *
+ * @throws {KernelError} when it cannot be read
+ */
 export function possibleCpuCount(): number {
-  possibleCpus ??= parseCpuCount(readFileSync('/sys/devices/system/cpu/possible', 'latin1'))
+  possibleCpus ??= parseCpuCount(readPossible())
   return possibleCpus
+}
+
+function readPossible(): string {
+  const path = '/sys/devices/system/cpu/possible'
+  try {
+    return readFileSync(path, 'latin1')
+  } catch (error) {
+    throw fileError('Cannot count the CPUs', `open of ${path}`, error)
+  }
 }
 
 /**

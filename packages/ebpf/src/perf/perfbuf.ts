@@ -193,12 +193,18 @@ export class PerfBuffer implements Disposable {
       release(ring)
       this.#rings.delete(cpu)
     }
-    for (const cpu of this.#openRings(online)) {
-      const ring = this.#rings.get(cpu)
-      if (ring === undefined || !this.#isRunning) continue
-      enable(ring)
-      sink.lost(cpu, 1)
+    // If this fails, the next call tries again.
+    this.#online = ''
+    const opened = this.#openRings(online)
+    if (!this.#isRunning) return true
+    try {
+      for (const cpu of opened) enable(this.#rings.get(cpu) as CpuRing)
+    } catch (error) {
+      this.#online = ''
+      this.#releaseRings(opened)
+      throw error
     }
+    for (const cpu of opened) sink.lost(cpu, 1)
     return true
   }
 
@@ -228,16 +234,30 @@ export class PerfBuffer implements Disposable {
   /** Returns the CPUs that are new. */
   #openRings(online: string): number[] {
     const opened: number[] = []
-    for (const cpu of cpusOf(online)) {
-      if (this.#rings.has(cpu)) continue
-      const ring = this.#openRing(cpu)
-      if (ring === undefined) continue
-      this.#rings.set(cpu, ring)
-      for (const id of this.#eventIds) this.#openEvent(cpu, ring, id)
-      opened.push(cpu)
+    try {
+      for (const cpu of cpusOf(online)) {
+        if (this.#rings.has(cpu)) continue
+        const ring = this.#openRing(cpu)
+        if (ring === undefined) continue
+        this.#rings.set(cpu, ring)
+        opened.push(cpu)
+        for (const id of this.#eventIds) this.#openEvent(cpu, ring, id)
+      }
+    } catch (error) {
+      // A ring that is there is not opened again: what it lacks it would lack for good.
+      this.#releaseRings(opened)
+      throw error
     }
     this.#online = online
     return opened
+  }
+
+  #releaseRings(cpus: readonly number[]): void {
+    for (const cpu of cpus) {
+      const ring = this.#rings.get(cpu)
+      if (ring !== undefined) release(ring)
+      this.#rings.delete(cpu)
+    }
   }
 
   /** Undefined if the CPU went offline in the meantime. */

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { constants } from 'node:os'
 import type * as Koffi from 'koffi'
 import { PlatformError } from '../errors.js'
 import { syscallNumbers } from './platform.js'
@@ -46,16 +47,28 @@ function native(name: string, result: string, parameters: readonly string[]): Na
   return found
 }
 
+/** How often a call is made that signals interrupt: a filter of system calls may say EINTR without end. */
+const TRIES = 100
+const { EINTR, ENOMEM } = constants.errno
+
 /** Calls a function that returns -1 and sets errno; errno must be read before anything else runs. */
 function call(name: string, parameters: readonly string[], ...values: unknown[]): Result {
-  const result = Number(native(name, 'long', parameters)(...values))
-  return result === -1 ? -loadKoffi().errno() : result
+  return untilDone(native(name, 'long', parameters), values)
 }
 
 /** As `call`, for functions whose C result is an int: the upper half of the register is not defined. */
 function callInt(name: string, parameters: readonly string[], ...values: unknown[]): Result {
-  const result = Number(native(name, 'int', parameters)(...values))
-  return result === -1 ? -loadKoffi().errno() : result
+  return untilDone(native(name, 'int', parameters), values)
+}
+
+/** Calls a function, once more whenever a signal came before it was done. */
+function untilDone(found: NativeFunction, values: readonly unknown[]): Result {
+  for (let tries = 1; ; tries += 1) {
+    const result = Number(found(...values))
+    if (result !== -1) return result
+    const errno = loadKoffi().errno()
+    if (errno !== EINTR || tries >= TRIES) return -errno
+  }
 }
 
 /**
@@ -94,9 +107,10 @@ export function callNative(
   return native(name, result, parameters)(...values)
 }
 
-/** Zeroed memory of the C library, which stays until `free`. */
-export function allocate(sizeBytes: number): Address {
-  return BigInt(native('calloc', 'void *', ['size_t', 'size_t'])(1, sizeBytes) as Address)
+/** Zeroed memory of the C library, which stays until `free`; the negative errno if there is none. */
+export function allocate(sizeBytes: number): Address | Result {
+  const address = native('calloc', 'void *', ['size_t', 'size_t'])(1, sizeBytes) as Address | null
+  return address === null ? -ENOMEM : BigInt(address)
 }
 
 /** Frees what `allocate` returned. */
@@ -169,9 +183,15 @@ export function mmap(
   at: Address | null = null,
 ): Address | Result {
   const parameters = ['void *', 'size_t', 'int', 'int', 'int', 'int64']
-  const address = native('mmap', 'void *', parameters)(at, lengthBytes, protection, sharing, fd, offsetBytes)
-  const signed = BigInt.asIntN(64, BigInt(address as bigint))
-  return signed === -1n ? -loadKoffi().errno() : BigInt.asUintN(64, signed)
+  const found = native('mmap', 'void *', parameters)
+  for (let tries = 1; ; tries += 1) {
+    const address = found(at, lengthBytes, protection, sharing, fd, offsetBytes)
+    const signed = BigInt.asIntN(64, BigInt(address as bigint))
+    if (signed !== -1n) return BigInt.asUintN(64, signed)
+    const errno = loadKoffi().errno()
+    // A map's memory may be locked by a task that a signal interrupts.
+    if (errno !== EINTR || tries >= TRIES) return -errno
+  }
 }
 
 /** munmap(2). No view of the memory may be touched afterwards. */
@@ -184,9 +204,10 @@ export function pageSizeBytes(): number {
   return Number(native('getpagesize', 'int', [])())
 }
 
-/** close(2). */
+/** close(2). Never made twice: Linux frees the number also when a signal interrupts it. */
 export function close(fd: number): Result {
-  return callInt('close', ['int'], fd)
+  const result = Number(native('close', 'int', ['int'])(fd))
+  return result === -1 ? -loadKoffi().errno() : result
 }
 
 /** ioctl(2) with an integer argument. */

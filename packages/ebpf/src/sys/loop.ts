@@ -42,6 +42,7 @@ export class LoopWatch implements Disposable {
     if (loop === undefined) return undefined
     const sizeBytes = Number(callNative('uv_handle_size', 'size_t', ['int'], UV_POLL))
     const handle = allocate(sizeBytes)
+    if (typeof handle === 'number') return undefined
     const result = callNative('uv_poll_init', 'int', ['void *', 'void *', 'int'], loop, handle, fd.number)
     if (result !== 0) {
       free(handle)

@@ -75,9 +75,38 @@ function mayUseBpf(capEffective: bigint): boolean {
 /** A failed call as an error; refusals carry advice. */
 export function kernelError(action: string, syscall: string, result: Result, advice?: string): KernelError {
   const errno = -result
-  const refused = errno === constants.errno.EPERM || errno === constants.errno.EACCES
-  return new KernelError(action, syscall, errno, advice ?? (refused ? permissionAdvice() : undefined))
+  return new KernelError(action, syscall, errno, advice ?? adviceFor(errno))
 }
+
+/** What a person can do about an error of the kernel, if anything. */
+function adviceFor(errno: number): string | undefined {
+  const { EPERM, EACCES, EMFILE, ENFILE } = constants.errno
+  if (errno === EPERM || errno === EACCES) return permissionAdvice()
+  if (errno === EMFILE) return 'this process has as many files open as it may: raise the limit with ulimit -n'
+  return errno === ENFILE ? 'the machine has as many files open as it may: raise fs.file-max' : undefined
+}
+
+/**
+ * An error of Node's `fs` as one of this package; any other error is returned as it is.
+ *
+ * @param call names the call and the file
+ */
+export function fileError(action: string, call: string, error: unknown, advice?: string): unknown {
+  if (!(error instanceof Error) || !('errno' in error) || typeof error.errno !== 'number') return error
+  const errno = -error.errno
+  return new KernelError(action, call, errno, advice ?? adviceFor(errno), { cause: error })
+}
+
+/** Whether an error says that there was no room at the time, or that a signal came: later it may be otherwise. */
+export function isTransient(error: unknown): boolean {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if ('errno' in e && typeof e.errno === 'number' && TRANSIENT.includes(Math.abs(e.errno))) return true
+  }
+  return false
+}
+
+const { EAGAIN, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM } = constants.errno
+const TRANSIENT: readonly number[] = [EAGAIN, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM]
 
 /**
  * The result of a call that must succeed.

@@ -20,6 +20,7 @@ const EVENT_SIZE_BYTES = process.arch === 'x64' ? 12 : 16
 /** The current wait. */
 interface Waiting {
   readonly end: (isReady: boolean) => void
+  readonly fail: (error: unknown) => void
 }
 
 /**
@@ -45,11 +46,11 @@ export class Poller implements Disposable {
     this.#epoll = new Fd(checked(action, 'epoll_create1', epollCreate(EPOLL_CLOEXEC)), 'poller')
     try {
       for (const fd of fds) this.#add(fd)
+      this.#watch = LoopWatch.open(this.#epoll)
     } catch (error) {
       this.#epoll.close()
       throw error
     }
-    this.#watch = LoopWatch.open(this.#epoll)
   }
 
   /**
@@ -58,6 +59,7 @@ export class Poller implements Disposable {
    * @param timeoutMs -1 waits without end
    * @returns false when the time is over, or `wake()`, `close()` or `signal` ended the wait
    * @throws {ClosedError} after `close()`
+   * @throws {KernelError} when the kernel refuses
    * @throws {TypeError} while another wait is not over
    */
   async wait(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
@@ -102,28 +104,40 @@ export class Poller implements Disposable {
   }
 
   #wait(timeoutMs: number, signal: AbortSignal | undefined): Promise<boolean> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const onAbort = (): void => this.#waiting?.end(false)
       const timer = timeoutMs < 0 ? undefined : setTimeout(onAbort, timeoutMs)
       let nextMs = FIRST_POLL_MS
       let next: NodeJS.Timeout | undefined
       const poll = (): void => {
-        if (this.#takeReady()) this.#waiting?.end(true)
-        else if (this.#watch === undefined) pollLater()
+        try {
+          if (this.#takeReady()) this.#waiting?.end(true)
+          else if (this.#watch === undefined) pollLater()
+        } catch (error) {
+          // Nobody could catch it where the event loop calls.
+          this.#waiting?.fail(error)
+        }
       }
       const pollLater = (): void => {
         next = setTimeout(poll, nextMs)
         nextMs = Math.min(nextMs * 1.5, LAST_POLL_MS)
       }
       signal?.addEventListener('abort', onAbort, { once: true })
+      const stop = (): void => {
+        this.#waiting = undefined
+        clearTimeout(timer)
+        clearTimeout(next)
+        signal?.removeEventListener('abort', onAbort)
+        this.#watch?.stop()
+      }
       this.#waiting = {
         end: (isReady) => {
-          this.#waiting = undefined
-          clearTimeout(timer)
-          clearTimeout(next)
-          signal?.removeEventListener('abort', onAbort)
-          this.#watch?.stop()
+          stop()
           resolve(isReady)
+        },
+        fail: (error) => {
+          stop()
+          reject(error)
         },
       }
       if (this.#watch === undefined) pollLater()

@@ -3,6 +3,7 @@
 import type { BackendName } from '../options/declare.js'
 import { openAudit } from './audit/audit.js'
 import type { Backend } from './backend.js'
+import { closeAfterError } from './close-all.js'
 import type { BackendContext } from './context.js'
 import { EbpfBackend } from './ebpf/ebpf.js'
 import { openKprobe } from './kprobe/kprobe.js'
@@ -32,8 +33,10 @@ export function openBackend(name: BackendName, context: Omit<BackendContext, 'so
     backend = openers[name]({ ...context, sources })
     return sources.isEmpty ? backend : new SourcedBackend(backend, sources)
   } catch (error) {
-    backend?.[Symbol.dispose]()
-    sources[Symbol.dispose]()
+    closeAfterError(
+      () => backend?.[Symbol.dispose](),
+      () => sources[Symbol.dispose](),
+    )
     throw error
   }
 }

@@ -1,6 +1,7 @@
 import { type Fd, Poller, receiveQueue, type RecordSink } from 'quark-ebpf'
 import type { AttachedFact, MissingFact } from '../facts/fact.js'
 import type { Backend, BackendCounters } from './backend.js'
+import { closeAll } from './close-all.js'
 import type { Outbox } from './outbox.js'
 
 /** A backend that makes records of a socket's messages. It reads `fd`, which stays its subclass's. */
@@ -68,7 +69,9 @@ export abstract class SocketBackend implements Backend {
   [Symbol.dispose](): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#poller.close()
-    this.close()
+    closeAll(
+      () => this.#poller.close(),
+      () => this.close(),
+    )
   }
 }

@@ -5,6 +5,7 @@ import type { AttachedFact, MissingFact } from '../facts/fact.js'
 import type { Source, SourceClock, SourceRung } from '../facts/rungs.js'
 import type { LoadedRung } from './loaded-rung.js'
 import type { Backend, BackendCounters } from './backend.js'
+import { closeAll } from './close-all.js'
 import { addCounters } from './counters.js'
 import { LANES } from './lanes.js'
 import { Outbox } from './outbox.js'
@@ -126,10 +127,11 @@ export class Sources implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const open of this.#open) {
+    const closers = this.#open.map((open) => () => {
       open.isEmpty = true
       open.source.close()
-    }
+    })
+    closeAll(...closers)
   }
 }
 
@@ -237,8 +239,10 @@ export class SourcedBackend implements Backend {
   [Symbol.dispose](): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#poller?.close()
-    this.#sources[Symbol.dispose]()
-    this.#backend[Symbol.dispose]()
+    closeAll(
+      () => this.#poller?.close(),
+      () => this.#sources[Symbol.dispose](),
+      () => this.#backend[Symbol.dispose](),
+    )
   }
 }

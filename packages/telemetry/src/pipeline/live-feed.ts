@@ -2,6 +2,7 @@
 
 import type { RecordSink } from 'quark-ebpf'
 import type { Backend, BackendCounters } from '../backend/backend.js'
+import { closeAll } from '../backend/close-all.js'
 import { monotonicMs } from '../event/time-base.js'
 import type { Clock } from './clock.js'
 import type { BaseEvent } from '../event/event.js'
@@ -229,9 +230,14 @@ export class LiveFeed implements Feed, RecordSink {
   }
 
   close(): void {
-    // A recording has all that was read, also when the consumer does not wait for the last events.
-    if (this.#parts.recorder !== undefined && this.#finishing !== 'no') this.finish([])
-    this.#parts.backend[Symbol.dispose]()
-    this.#parts.recorder?.[Symbol.dispose]()
+    const { backend, recorder } = this.#parts
+    closeAll(
+      // A recording has all that was read, also when the consumer does not wait for the last events.
+      () => {
+        if (recorder !== undefined && this.#finishing !== 'no') this.finish([])
+      },
+      () => backend[Symbol.dispose](),
+      () => recorder?.[Symbol.dispose](),
+    )
   }
 }

@@ -94,8 +94,11 @@ export class RecordingWriter implements Disposable {
   /** Flushes and closes the file, without an end mark. */
   [Symbol.dispose](): void {
     if (this.#closed) return
-    this.#flush()
-    this.abandon()
+    try {
+      this.#flush()
+    } finally {
+      this.abandon()
+    }
   }
 
   /** Closes the file as it is. */

@@ -15,6 +15,7 @@ import type { AuditedCall, AuditEvent } from '../../facts/rungs.js'
 import { checkProc } from '../../process/procfs/enrich.js'
 import { attachFacts } from '../attach-facts.js'
 import type { Backend } from '../backend.js'
+import { closeAfterError, closeAll } from '../close-all.js'
 import type { BackendContext } from '../context.js'
 import { Makers } from '../makers.js'
 import { Outbox } from '../outbox.js'
@@ -74,17 +75,20 @@ export function openAudit(context: BackendContext): Backend {
     rules = new AuditRules(control, calls)
     makers.open({ records: outbox, unknownCpu: UNKNOWN_LANE })
     const events = new AuditEvents(() => clock.bootEpochNs, calls, types)
+    const { lost } = control.status()
     return new AuditBackend(
-      { control, log, rules, events, makers, outbox },
+      { control, log, rules, events, makers, outbox, lost },
       {
         attached: [...attached, ...makers.attached],
         missing: rules.wasDisabled ? [...missing, OLDER_PROCESSES] : missing,
       },
     )
   } catch (error) {
-    rules?.[Symbol.dispose]()
-    log?.close()
-    control.close()
+    closeAfterError(
+      () => rules?.[Symbol.dispose](),
+      () => log?.close(),
+      () => control.close(),
+    )
     throw error
   }
 }
@@ -103,6 +107,8 @@ interface Parts {
   readonly events: AuditEvents
   readonly makers: Makers<AuditEvent>
   readonly outbox: Outbox
+  /** Records that the kernel had dropped before. */
+  readonly lost: number
 }
 
 class AuditBackend extends SocketBackend {
@@ -121,7 +127,7 @@ class AuditBackend extends SocketBackend {
     this.#parts = parts
     this.attached = answers.attached
     this.missing = answers.missing
-    this.#kernelLost = parts.control.status().lost
+    this.#kernelLost = parts.lost
   }
 
   get unenriched(): number {
@@ -132,14 +138,18 @@ class AuditBackend extends SocketBackend {
   stop(): void {
     if (this.#isStopped) return
     this.#isStopped = true
-    this.#noteLosses()
-    this.#parts.rules[Symbol.dispose]()
+    closeAll(
+      () => this.#noteLosses(),
+      () => this.#parts.rules[Symbol.dispose](),
+    )
   }
 
   protected close(): void {
-    this.stop()
-    this.#parts.log.close()
-    this.#parts.control.close()
+    closeAll(
+      () => this.stop(),
+      () => this.#parts.log.close(),
+      () => this.#parts.control.close(),
+    )
   }
 
   protected read(): void {

@@ -1,10 +1,13 @@
 /** The audit rules of this process. If it dies without deleting them, the next queue finds them by their keys. */
 
 import type { AuditControl, AuditRule, ListedAuditRule } from 'quark-ebpf'
+import { closeAfterError } from '../close-all.js'
 import { QuarkError } from '../../errors.js'
 import type { AuditedCall } from '../../facts/rungs.js'
 import { auditArchitectures, numbersOf } from './architectures.js'
-import { findStat } from '../../process/procfs/enrich.js'
+import { findStat, isGone } from '../../process/procfs/enrich.js'
+
+const UNDO_TRIES = 3
 
 /** Room for records until they are read. The kernel's own default, 64, makes processes wait. */
 const BACKLOG_LIMIT = 8192
@@ -37,7 +40,7 @@ function parseKey(key: string | undefined): Key | undefined {
 }
 
 function isAlive({ pid, startBootNs }: Key): boolean {
-  return findStat({ pid, tid: pid, timeNs: 0n, startBootNs })?.ended === false
+  return !isGone({ pid, tid: pid, timeNs: 0n, startBootNs })
 }
 
 /** The part of `AuditControl` that is used here. */
@@ -89,7 +92,7 @@ export class AuditRules implements Disposable {
       this.#add(calls)
       if (status.enabled === 0) control.setEnabled(1)
     } catch (error) {
-      this[Symbol.dispose]()
+      closeAfterError(() => this[Symbol.dispose]())
       throw error
     }
   }
@@ -99,6 +102,18 @@ export class AuditRules implements Disposable {
    * meanwhile stay until the next boot: the kernel changes nothing any more.
    */
   [Symbol.dispose](): void {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        this.#undo()
+        return
+      } catch (error) {
+        // Rules outlive the process and slow the machine down, so one refusal is not enough to leave them.
+        if (tries === UNDO_TRIES) throw error
+      }
+    }
+  }
+
+  #undo(): void {
     const status = this.#control.status()
     if (status.enabled === 2) return
     const rules = this.#control.rules()

@@ -112,12 +112,15 @@ export class EbpfBackend implements Backend {
     return { ...this.#session.counters(), recursionMisses: this.#missedRuns() }
   }
 
-  /** Without its rights the process cannot read the kernel's count any more: the last one is kept. */
+  /**
+   * Without its rights the process cannot read the kernel's count any more: the last one is kept. The next one has what
+   * one misses that could not be read.
+   */
   #missedRuns(): number {
     try {
       this.#lastMisses = this.#session.recursionMisses() + this.#session.nestingMisses()
     } catch (error) {
-      if (!(error instanceof KernelError) || error.code !== 'ERR_EBPF_PERMISSION') throw error
+      if (!(error instanceof KernelError)) throw error
     }
     return this.#lastMisses
   }

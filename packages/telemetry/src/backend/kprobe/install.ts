@@ -18,7 +18,7 @@ import type { AttachedRung } from '../loaded-rung.js'
 import type { HookedEvent, HookedFunction, PlainEvent } from './hits.js'
 import type { Outbox } from '../outbox.js'
 import type { Sources } from '../sources.js'
-import { findStat, TICK_NS } from '../../process/procfs/enrich.js'
+import { findStat, isGone, TICK_NS } from '../../process/procfs/enrich.js'
 
 /** Most characters that `name` and `symbol` take in a command. */
 const HEAD_CHARS = 160
@@ -228,7 +228,7 @@ export function removeStale(kprobes: KprobeEvents): void {
     const [, pid, ticks] = /^quark_(\d+)_(\d+)_\d+_/.exec(name) ?? []
     if (pid === undefined || ticks === undefined) continue
     const owner = { pid: Number(pid), tid: Number(pid), timeNs: 0n, startBootNs: BigInt(ticks) * TICK_NS }
-    if (findStat(owner)?.ended !== false) kprobes.remove(name)
+    if (isGone(owner)) kprobes.remove(name)
   }
 }
 

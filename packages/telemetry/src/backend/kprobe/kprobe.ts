@@ -5,6 +5,7 @@ import { openKernelTypes } from '../../btf/types.js'
 import type { RecordSink } from 'quark-ebpf'
 import type { AttachedFact, MissingFact } from '../../facts/fact.js'
 import type { Backend, BackendCounters } from '../backend.js'
+import { closeAfterError, closeAll } from '../close-all.js'
 import type { BackendContext } from '../context.js'
 import { HitSink } from './hits.js'
 import { eventPrefix, InstalledEvents, removeStale } from './install.js'
@@ -91,14 +92,19 @@ class KprobeBackend implements Backend {
     for (const hook of this.#events.hooks) this.#hits.add(hook)
     for (const event of this.#events.plain) this.#hits.addPlain(event)
     let buffer: PerfBuffer | undefined
+    let poller: Poller | undefined
     try {
       buffer = PerfBuffer.open({ sizeBytes: settings.ringSizeBytes, eventIds: this.#events.ids })
-      this.#poller = new Poller(buffer.fds)
+      poller = new Poller(buffer.fds)
       buffer.start()
       this.#buffer = buffer
+      this.#poller = poller
     } catch (error) {
-      buffer?.close()
-      this.#events.remove()
+      closeAfterError(
+        () => poller?.close(),
+        () => buffer?.close(),
+        () => this.#events.remove(),
+      )
       throw error
     }
     if (open.size === 0) process.on('exit', removeAll)
@@ -157,13 +163,19 @@ class KprobeBackend implements Backend {
 
   [Symbol.dispose](): void {
     if (this.#isDisposed) return
-    this.counters()
-    this.#isDisposed = true
-    this.#poller.close()
-    this.#buffer.close()
-    this.#events.remove()
-    open.delete(this)
-    if (open.size === 0) process.off('exit', removeAll)
+    const count = (): void => void this.counters()
+    const forget = (): void => {
+      this.#isDisposed = true
+      open.delete(this)
+      if (open.size === 0) process.off('exit', removeAll)
+    }
+    closeAll(
+      count,
+      forget,
+      () => this.#poller.close(),
+      () => this.#buffer.close(),
+      () => this.#events.remove(),
+    )
   }
 
   /** Makes records of all that is in the rings. */
@@ -183,7 +195,8 @@ class KprobeBackend implements Backend {
     if (nowNs < this.#nextCpusNs && !isLast) return
     this.#nextCpusNs = nowNs + CPUS_INTERVAL_NS
     if (!this.#buffer.followCpus(this.#hits)) return
+    const poller = new Poller(this.#buffer.fds)
     this.#poller.close()
-    this.#poller = new Poller(this.#buffer.fds)
+    this.#poller = poller
   }
 }

@@ -5,7 +5,7 @@ import { QuarkError } from '../../errors.js'
 import { HAS_CAPS, HAS_COMM, HAS_IDS, HAS_NAMESPACES, HAS_SESSION, HAS_TTY } from '../known.js'
 import type { CgroupHierarchy } from './cgroup-mounts.js'
 import { parseStat, type ProcStat } from './parse.js'
-import { readLatin1 } from './read.js'
+import { readLatin1, unreadFiles } from './read.js'
 import { procProblem } from './pids.js'
 import { type ScrapedProcess, scrapeProcess } from './scan.js'
 
@@ -112,6 +112,13 @@ export class Enricher {
 export function findStat(subject: Subject): ProcStat | undefined {
   const stat = parseStat(readLatin1(`${directoryOf(subject)}/${subject.tid}/stat`) ?? '')
   return stat !== undefined && isSame(stat.startBootNs, subject) ? stat : undefined
+}
+
+/** Whether a process has ended; false if there was no room to find out. */
+export function isGone(subject: Subject): boolean {
+  const before = unreadFiles()
+  const stat = findStat(subject)
+  return stat?.ended !== false && unreadFiles() === before
 }
 
 function directoryOf({ pid, tid }: Subject): string {

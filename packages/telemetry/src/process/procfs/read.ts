@@ -5,6 +5,19 @@ import { closeSync, type Dirent, openSync, readdirSync, readlinkSync, readSync, 
 /** One buffer for all reads: they are synchronous, and results are copied out. */
 const chunk = Buffer.allocUnsafeSlow(64 * 1024)
 
+/** What says nothing of a file, only that this process or machine had no room to open it. */
+const WANT_OF_ROOM = ['EMFILE', 'ENFILE', 'ENOMEM']
+let unread = 0
+
+function noteError(error: unknown): void {
+  if (WANT_OF_ROOM.includes((error as NodeJS.ErrnoException).code ?? '')) unread += 1
+}
+
+/** How many files could not be read so far for want of descriptors or memory, although they may be there. */
+export function unreadFiles(): number {
+  return unread
+}
+
 /** The beginning of a file. */
 export interface ReadBytes {
   /** A copy of at most as many bytes as were asked for. */
@@ -56,7 +69,8 @@ function eachChunk(path: string | Buffer, filled: (length: number) => void): boo
       if (length === 0) return true
       filled(length)
     }
-  } catch {
+  } catch (error) {
+    noteError(error)
     return false
   } finally {
     if (fd !== undefined) closeSync(fd)
@@ -80,7 +94,8 @@ export function readWord(path: string, offset: bigint): bigint | undefined {
 export function readLink(path: string): string | undefined {
   try {
     return readlinkSync(path, 'latin1')
-  } catch {
+  } catch (error) {
+    noteError(error)
     return undefined
   }
 }
@@ -117,7 +132,8 @@ export function directoriesIn(directory: string): string[] {
   let entries: Dirent<Buffer>[]
   try {
     entries = readdirSync(Buffer.from(directory, 'latin1'), { withFileTypes: true, encoding: 'buffer' })
-  } catch {
+  } catch (error) {
+    noteError(error)
     return []
   }
   return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name.toString('latin1'))
