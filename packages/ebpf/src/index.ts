@@ -55,3 +55,4 @@ export { type KernelVersion, kernelAtLeast, kernelVersion, parseKernelVersion } 
 export { type PermissionFacts, permissionFacts } from './sys/permission.js'
 export { chroot, dropBoundingSet, giveUpRights, trimMemory } from './sys/process.js'
 export { Poller } from './sys/poller.js'
+export { Readiness } from './sys/readiness.js'

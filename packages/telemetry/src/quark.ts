@@ -1,3 +1,5 @@
+import { Readiness } from 'quark-ebpf'
+import { closeAll } from './backend/close-all.js'
 import { BypassFeed } from './pipeline/bypass-feed.js'
 import type { Catalogue } from './kinds/catalogue.js'
 import { type Host, readHost } from './context/host.js'
@@ -40,6 +42,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   readonly #pipeline: Pipeline
   readonly #users = new UserNames()
   readonly #signal: AbortSignal | undefined
+  #readiness: Readiness | undefined
   #isEnded = false
   #isClosed = false
   #isTaken = false
@@ -144,9 +147,46 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
    */
   poll(): readonly QuarkEvent[] {
     this.#check()
-    return this.#take((events) => {
+    const events = this.#take((events) => {
       if (!this.#isEnded && !this.#feed.pump(events)) this.#isEnded = true
     })
+    this.#arm()
+    return events
+  }
+
+  /**
+   * A descriptor for an event loop that is not Node's, or for poll(2): it is readable when there may be something for
+   * `poll`: records came, held events are due, or losses are to be looked for. `poll` makes it unreadable; nothing can
+   * be read from it. It may be readable although `poll` then returns nothing. Each call returns the same one, and
+   * `close` closes it. Call `poll` and not `wait` in such a loop.
+   *
+   * @example
+   * ```ts
+   * const fd = quark.pollFd()
+   * // `waitFor` stands for the loop's own way to wait until a descriptor is readable.
+   * while (!quark.isEnded) {
+   *   waitFor(fd)
+   *   for (const event of quark.poll()) console.log(event.kind)
+   * }
+   * ```
+   *
+   * @throws {EbpfError} when the kernel refuses
+   * @throws {QuarkError} ERR_QUARK_CLOSED
+   */
+  pollFd(): number {
+    this.#check()
+    if (this.#readiness === undefined) {
+      this.#readiness = new Readiness()
+      this.#arm()
+    }
+    return this.#readiness.fd.number
+  }
+
+  #arm(): void {
+    if (this.#readiness === undefined) return
+    // The end is to be noticed, by who asks for it.
+    if (this.#isEnded) this.#readiness.arm([], 0)
+    else this.#readiness.arm(this.#feed.fds, this.#feed.arm())
   }
 
   /**
@@ -162,6 +202,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     this.#check()
     return this.#take((events) => {
       if (!this.#isEnded) this.#isEnded = this.#feed.finish(events, limit)
+      this.#arm()
     })
   }
 
@@ -179,6 +220,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     this.#check()
     if (this.#isEnded) return
     await this.#feed.wait(timeoutMs, this.#signal)
+    if (!this.#isClosed) this.#arm()
   }
 
   /** The process that has this pid, or had it within the grace time. */
@@ -256,7 +298,10 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#isEnded = true
-    this.#feed.close()
+    closeAll(
+      () => this.#readiness?.close(),
+      () => this.#feed.close(),
+    )
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -18,6 +18,7 @@ import { SessionMap } from './session-map.js'
 import { SessionRings, wakeRingBytes } from './rings.js'
 import { SessionShares } from './shares.js'
 import { type Sleep, SessionSleep } from './sleep.js'
+import type { Fd } from '../sys/fd.js'
 import { pageSizeBytes } from '../sys/libc.js'
 
 /** A probe that runs. */
@@ -255,6 +256,23 @@ export class ProbeSession implements Disposable {
   async wait(sleep: Sleep, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     this.#check()
     await this.#sleep.wait(sleep, timeoutMs, signal)
+  }
+
+  /** The descriptor that becomes readable as `arm` says. The session owns it. */
+  get wakeFd(): Fd {
+    return this.#reader.fd
+  }
+
+  /**
+   * Lets `wakeFd` become readable at the next record (`untilRecord`), or when half a ring is full (`untilBacklog`),
+   * until the next call of `arm` or `wait`: for an event loop that is not Node's. Drain first.
+   *
+   * @returns in how many ms to look at the records whether or not it becomes readable; 0 if some wait already
+   * @throws {ClosedError}
+   */
+  arm(sleep: Sleep): number {
+    this.#check()
+    return this.#sleep.arm(sleep)
   }
 
   /** Ends the current sleep. */

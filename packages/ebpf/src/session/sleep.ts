@@ -31,6 +31,8 @@ export class SessionSleep implements Disposable {
   readonly #onlyWakes: boolean
   #isWaiting = false
   #isWoken = false
+  /** What wakes the reader, since `arm`. */
+  #armed: Sleep | undefined
   #closed = false
 
   /**
@@ -55,6 +57,7 @@ export class SessionSleep implements Disposable {
   async wait(sleep: Sleep, timeoutMs: number, signal?: AbortSignal): Promise<void> {
     if (this.#isWaiting) throw new TypeError('Cannot wait: an earlier wait of this session is not over')
     this.#isWaiting = true
+    this.#armed = undefined
     // Otherwise earlier wake records would fill the ring that only wakes.
     if (this.#onlyWakes) this.#ring.drain(NOBODY)
     this.#setWake(sleep === 'untilRecord' ? WAKE_ON_RECORD : WAKE_ON_BACKLOG)
@@ -70,6 +73,23 @@ export class SessionSleep implements Disposable {
       this.#isWoken = false
       if (!this.#closed) this.#setWake(WAKE_NEVER)
     }
+  }
+
+  /**
+   * Lets the ring's descriptor become readable at the next record (`untilRecord`), or when half a ring is full
+   * (`untilBacklog`), until the next call, or a `wait`.
+   *
+   * @returns in how many ms to look at the records whether or not it becomes readable; 0 if some wait already
+   */
+  arm(sleep: Sleep): number {
+    if (this.#onlyWakes) this.#ring.drain(NOBODY)
+    const isNew = this.#armed !== sleep
+    this.#armed = sleep
+    if (isNew) this.#setWake(sleep === 'untilRecord' ? WAKE_ON_RECORD : WAKE_ON_BACKLOG)
+    const { backlogBytes, fullness } = this.#backlog
+    if (sleep === 'untilRecord' ? backlogBytes > 0 : fullness > 0.5) return 0
+    // As in `#settle`.
+    return isNew && this.#onlyWakes && sleep === 'untilRecord' ? SETTLE_MS : Number.POSITIVE_INFINITY
   }
 
   /**

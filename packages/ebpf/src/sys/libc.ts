@@ -220,6 +220,16 @@ export function eventfd(initial: number, flags: number): Result {
   return callInt('eventfd', ['uint', 'int'], initial, flags)
 }
 
+/** timerfd_create(2). */
+export function timerfd(clockId: number, flags: number): Result {
+  return callInt('timerfd_create', ['int', 'int'], clockId, flags)
+}
+
+/** timerfd_settime(2) to a time from now. `value` is a struct itimerspec: interval and value. */
+export function timerfdSet(fd: number, value: BigInt64Array): Result {
+  return callInt('timerfd_settime', ['int', 'int', 'void *', 'void *'], fd, 0, value, null)
+}
+
 /** epoll_create1(2). */
 export function epollCreate(flags: number): Result {
   return callInt('epoll_create1', ['int'], flags)

@@ -1,4 +1,4 @@
-import type { RecordSink } from 'quark-ebpf'
+import type { Fd, RecordSink } from 'quark-ebpf'
 import type { AttachedFact, MissingFact } from '../facts/fact.js'
 import type { Walk } from '../facts/rungs.js'
 
@@ -19,6 +19,15 @@ export interface Backend extends Disposable {
    * Sleeps at most `timeoutMs`: until the next record, or, with `untilBacklog`, until the buffer is half full.
    */
   wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void>
+  /** Descriptors that become readable as `arm` says. The backend owns them, and may have others later. */
+  readonly fds: readonly Fd[]
+  /**
+   * Lets `fds` become readable at the next record (`untilRecord`), or when the buffer is half full (`untilBacklog`), until
+   * the next call of `arm` or `wait`.
+   *
+   * @returns in how many ms to drain whether or not one becomes readable; 0 if records wait already
+   */
+  arm(sleep: 'untilRecord' | 'untilBacklog'): number
   /** Ends the sleep that is under way, if any. */
   wake(): void
   counters(): BackendCounters

@@ -53,6 +53,15 @@ export abstract class SocketBackend implements Backend {
     }
   }
 
+  get fds(): readonly Fd[] {
+    return [this.#fd]
+  }
+
+  /** The socket is readable while messages wait: they are never left until there are many. */
+  arm(): number {
+    return this.outbox.length > 0 ? 0 : Number.POSITIVE_INFINITY
+  }
+
   wake(): void {
     this.#poller.wake()
   }

@@ -216,6 +216,15 @@ export class SourcedBackend implements Backend {
     return signal?.aborted === true || (!isSource && performance.now() - beganMs < turnMs)
   }
 
+  get fds(): readonly Fd[] {
+    return [...this.#backend.fds, ...this.#sources.fds]
+  }
+
+  arm(sleep: 'untilRecord' | 'untilBacklog'): number {
+    const isSource = sleep === 'untilRecord' ? this.#sources.length > 0 : this.#sources.fullness >= BACKLOG
+    return Math.min(this.#backend.arm(sleep), isSource ? 0 : this.#sources.turnInMs)
+  }
+
   wake(): void {
     this.#backend.wake()
   }

@@ -1,6 +1,6 @@
 /** The bypass feed: delivers records to the caller unchanged. */
 
-import type { RecordSink } from 'quark-ebpf'
+import type { Fd, RecordSink } from 'quark-ebpf'
 import type { RecordLayout } from 'quark-ebpf/probe'
 import type { Backend, BackendCounters } from '../backend/backend.js'
 import type { Clock } from './clock.js'
@@ -101,6 +101,17 @@ export class BypassFeed implements Feed, RecordSink {
       isBusy ? Math.min(limitMs, this.#pollMs) : limitMs,
       signal,
     )
+  }
+
+  get fds(): readonly Fd[] {
+    return this.#backend.fds
+  }
+
+  arm(): number {
+    if (this.#isBacklogged) return 0
+    const isBusy = this.#emptyLooks < EMPTY_LOOKS
+    const dueMs = this.#backend.arm(isBusy ? 'untilBacklog' : 'untilRecord')
+    return Math.min(dueMs, isBusy ? this.#pollMs : MAX_SLEEP_MS)
   }
 
   wake(): void {

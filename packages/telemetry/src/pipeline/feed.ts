@@ -1,3 +1,4 @@
+import type { Fd } from 'quark-ebpf'
 import type { BaseEvent } from '../event/event.js'
 import type { AttachedFact, MissingFact } from './stats.js'
 import type { BackendCounters } from '../backend/backend.js'
@@ -27,6 +28,10 @@ export interface Feed {
   finish(out: BaseEvent[], limit?: number): boolean
   /** Sleeps until there may be more records, at most `timeoutMs` if it is given. */
   wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void>
+  /** Descriptors that become readable as `arm` says. */
+  readonly fds: readonly Fd[]
+  /** As `wait` without waiting: lets `fds` become readable. Returns in how many ms to pump whether or not one does. */
+  arm(): number
   /** Ends the sleep that is under way, if any. */
   wake(): void
   counters(): BackendCounters

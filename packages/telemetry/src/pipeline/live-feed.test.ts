@@ -389,3 +389,16 @@ test('closing the feed closes its backend and its recording', (t) => {
     [FRAME_STEP],
   )
 })
+
+test('a feed that is armed is to be pumped when records wait, and when held ones are due', () => {
+  const { backend, feed, pump, produce } = rig()
+  for (let i = 0; i < 5; i += 1) pump()
+  assert.equal(feed.arm(), 10_000)
+  produce(7)
+  assert.equal(feed.arm(), 0)
+  assert.deepEqual(pump(), [])
+  for (let i = 0; i < 5; i += 1) assert.deepEqual(pump(), [])
+  assert.equal(feed.arm(), 20)
+  assert.equal(pump(20e6).length, 1)
+  assert.deepEqual(backend.sleeps, [])
+})

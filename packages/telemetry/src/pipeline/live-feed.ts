@@ -1,6 +1,6 @@
 /** The live feed: drains a backend, and polls it in step with the load. */
 
-import type { RecordSink } from 'quark-ebpf'
+import type { Fd, RecordSink } from 'quark-ebpf'
 import type { Backend, BackendCounters } from '../backend/backend.js'
 import { closeAll } from '../backend/close-all.js'
 import { monotonicMs } from '../event/time-base.js'
@@ -204,21 +204,33 @@ export class LiveFeed implements Feed, RecordSink {
   }
 
   async wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {
-    const { backend, pipeline, clock, pollMs, batchMs } = this.#parts
     if (this.#stepNs !== undefined) {
       // The next events are due already.
       await new Promise((resolve) => setImmediate(resolve))
       return
     }
-    const limitMs = Math.min(timeoutMs ?? MAX_SLEEP_MS, MAX_SLEEP_MS)
+    const { sleep, mostMs } = this.#nextSleep(Math.min(timeoutMs ?? MAX_SLEEP_MS, MAX_SLEEP_MS))
+    await this.#parts.backend.wait(sleep, mostMs, signal)
+  }
+
+  #nextSleep(limitMs: number): { sleep: 'untilRecord' | 'untilBacklog'; mostMs: number } {
+    const { pipeline, clock, pollMs, batchMs } = this.#parts
     // Events are batched: else the reader would run for nearly each one.
     const restMs = Math.ceil(batchMs - (monotonicMs() - this.#polledMs))
     const dueMs = Math.max(1, restMs, Math.ceil(pipeline.dueInNs(clock.bootNowNs()) / 1e6))
-    if (this.#emptyPolls < EMPTY_POLLS) {
-      await backend.wait('untilBacklog', Math.min(limitMs, Math.max(pollMs, restMs), dueMs), signal)
-    } else {
-      await backend.wait('untilRecord', Math.min(limitMs, dueMs), signal)
-    }
+    return this.#emptyPolls < EMPTY_POLLS
+      ? { sleep: 'untilBacklog', mostMs: Math.min(limitMs, Math.max(pollMs, restMs), dueMs) }
+      : { sleep: 'untilRecord', mostMs: Math.min(limitMs, dueMs) }
+  }
+
+  get fds(): readonly Fd[] {
+    return this.#parts.backend.fds
+  }
+
+  arm(): number {
+    if (this.#isBacklogged || this.#stepNs !== undefined) return 0
+    const { sleep, mostMs } = this.#nextSleep(MAX_SLEEP_MS)
+    return Math.min(this.#parts.backend.arm(sleep), mostMs)
   }
 
   wake(): void {

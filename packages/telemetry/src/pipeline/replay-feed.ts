@@ -27,6 +27,7 @@ const NAMES_OF_CGROUPS = 'cgroup'
 export class ReplayFeed implements Feed {
   readonly backend = 'replay'
   readonly isBacklogged = true
+  readonly fds = []
   readonly kernel: string
   readonly attached: readonly AttachedFact[]
   readonly missing: readonly MissingFact[]
@@ -56,6 +57,11 @@ export class ReplayFeed implements Feed {
   /** Counts of what the recording has and this version does not know, by name. */
   get skipped(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#skipped)
+  }
+
+  /** A recording has always more, until it is at its end, which `pump` reports. */
+  arm(): number {
+    return 0
   }
 
   /** One step of the recording. */

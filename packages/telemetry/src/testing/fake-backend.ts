@@ -13,6 +13,7 @@ export class FakeBackend implements Backend {
   readonly name = 'fake'
   readonly attached = []
   readonly missing = []
+  readonly fds = []
   readonly fullness = 0
   /** Records that wait to be drained. */
   readonly records: Uint8Array[] = []
@@ -40,6 +41,10 @@ export class FakeBackend implements Backend {
 
   async wait(sleep: Sleep['sleep'], timeoutMs: number): Promise<void> {
     this.sleeps.push({ sleep, timeoutMs })
+  }
+
+  arm(): number {
+    return this.records.length > 0 ? 0 : Number.POSITIVE_INFINITY
   }
 
   wake(): void {

@@ -122,6 +122,7 @@ async function live(life: Life): Promise<void> {
   try {
     life.missing = quark.capabilities.missing.map(({ fact }) => fact)
     faults.enter('run')
+    quark.pollFd()
     // After some empty polls, a wait ends at the next record.
     for (let i = 0; i < 6; i += 1) quark.poll()
     const waiting = quark.wait(LIMIT_MS)

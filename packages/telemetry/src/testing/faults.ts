@@ -32,6 +32,8 @@ const USUAL: Readonly<Record<string, number>> = {
   epoll_create1: EMFILE,
   epoll_ctl: ENOMEM,
   epoll_wait: EINVAL,
+  timerfd_create: EMFILE,
+  timerfd_settime: ENOMEM,
   read: EIO,
   write: EIO,
   socket: EMFILE,

@@ -105,6 +105,16 @@ export function memfd(name: string, contents: Uint8Array): number {
   return fd
 }
 
+/** Waits with poll(2), and blocks this thread, until a descriptor is readable: false if it is not after `ms`. */
+export function pollOne(fd: number, ms: number): boolean {
+  const POLLIN = 1
+  // struct pollfd: fd, events and what came.
+  const request = new DataView(new ArrayBuffer(8))
+  request.setInt32(0, fd, true)
+  request.setInt16(4, POLLIN, true)
+  return call('poll', ['void *', 'ulong', 'int'], new Uint8Array(request.buffer), 1, ms) === 1
+}
+
 /** Sets the ids of all threads. */
 export function setresuid(uid: number, euid: number, suid: number): void {
   call('setresuid', ['unsigned int', 'unsigned int', 'unsigned int'], uid, euid, suid)

@@ -5,6 +5,7 @@ import {
   type Btf,
   BtfError,
   EbpfError,
+  type Fd,
   kernelBtf,
   KernelError,
   type LoadedProbe,
@@ -100,6 +101,14 @@ export class EbpfBackend implements Backend {
 
   wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void> {
     return this.#session.wait(sleep, timeoutMs, signal)
+  }
+
+  get fds(): readonly Fd[] {
+    return [this.#session.wakeFd]
+  }
+
+  arm(sleep: 'untilRecord' | 'untilBacklog'): number {
+    return this.#session.arm(sleep)
   }
 
   wake(): void {

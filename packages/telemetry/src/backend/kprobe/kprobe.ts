@@ -1,6 +1,14 @@
 /** The kprobe backend: kprobe events of tracefs and perf rings, without BPF. */
 
-import { findTracefs, kernelAtLeast, KprobeEvents, PerfBuffer, Poller, possibleCpuCount } from 'quark-ebpf'
+import {
+  type Fd,
+  findTracefs,
+  kernelAtLeast,
+  KprobeEvents,
+  PerfBuffer,
+  Poller,
+  possibleCpuCount,
+} from 'quark-ebpf'
 import { openKernelTypes } from '../../btf/types.js'
 import type { RecordSink } from 'quark-ebpf'
 import type { AttachedFact, MissingFact } from '../../facts/fact.js'
@@ -135,6 +143,16 @@ class KprobeBackend implements Backend {
   #hasReason(sleep: 'untilRecord' | 'untilBacklog'): boolean {
     if (this.#isWoken || this.fullness >= BACKLOG) return true
     return sleep === 'untilRecord' && (this.#outbox.length > 0 || this.#buffer.hasBacklog)
+  }
+
+  get fds(): readonly Fd[] {
+    return this.#buffer.fds
+  }
+
+  arm(sleep: 'untilRecord' | 'untilBacklog'): number {
+    if (this.#hasReason(sleep)) return 0
+    // The kernel wakes only for half a ring.
+    return sleep === 'untilRecord' ? IDLE_POLL_MS : Number.POSITIVE_INFINITY
   }
 
   wake(): void {
