@@ -90,7 +90,9 @@ export class BypassFeed implements Feed, RecordSink {
   finish(out: BaseEvent[], limit = Number.POSITIVE_INFINITY): boolean {
     this.#backend.stop()
     this.#out = out
-    return this.#backend.drain(this, limit) < limit
+    // A backend may hand over fewer records than there is room for, and have more.
+    for (let count = -1; count !== 0 && limit > 0; limit -= count) count = this.#backend.drain(this, limit)
+    return limit > 0
   }
 
   async wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {

@@ -402,3 +402,10 @@ test('a feed that is armed is to be pumped when records wait, and when held ones
   assert.equal(pump(20e6).length, 1)
   assert.deepEqual(backend.sleeps, [])
 })
+
+test('the end of a feed reads all, also from a backend that hands over few records at a time', () => {
+  const { backend, finish, produce } = rig()
+  for (let pid = 1; pid <= 10; pid += 1) produce(pid)
+  backend.mostAtOnce = 3
+  assert.equal(finish().length, 10)
+})

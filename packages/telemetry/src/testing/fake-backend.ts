@@ -23,12 +23,14 @@ export class FakeBackend implements Backend {
   /** `max` of each drain. */
   readonly drains: number[] = []
   recursionMisses = 0
+  /** Most records that one drain hands over. */
+  mostAtOnce = Number.POSITIVE_INFINITY
   isStopped = false
   isClosed = false
 
   drain(sink: RecordSink, max: number): number {
     this.drains.push(max)
-    const batch = this.records.splice(0, max)
+    const batch = this.records.splice(0, Math.min(max, this.mostAtOnce))
     for (const bytes of batch) {
       // As in a ring, the memory is overwritten as soon as the sink has seen it.
       const memory = new ArrayBuffer(Math.ceil(bytes.length / 8) * 8)
