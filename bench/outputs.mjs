@@ -1,15 +1,16 @@
 /**
  * What writing an event costs in each format, in two builds beside each other.
  *   node bench/outputs.mjs <entry of one build> <entry of the other> [recording]
- * An entry is a path to `dist/index.js` of the telemetry package.
+ * An entry is a path to `dist/index.js` of the telemetry package. A recording of many processes of few parents, such as
+ * `quark-mon --record` makes of a storm, shows what a busy machine costs; both builds have to be able to read it.
  */
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { median, rotated } from './measure.mjs'
 
 const ROUNDS = 40
-/** Replays per round: a recording may have few events. */
-const REPLAYS = 100
+/** Per round: a recording may have few events, or very many. */
+const EVENTS = 3000
 
 const own = fileURLToPath(new URL('../packages/telemetry/dist/index.js', import.meta.url))
 const recorded = '../packages/telemetry/src/recording/testdata/0.1.0.quarkrec'
@@ -32,7 +33,10 @@ async function load(entry) {
 async function replay({ Quark }) {
   const quark = await Quark.replay(recording)
   const events = []
-  for await (const batch of quark.batches()) events.push(...batch)
+  for await (const batch of quark.batches()) {
+    events.push(...batch)
+    if (events.length >= EVENTS) break
+  }
   return { quark, events }
 }
 
@@ -41,7 +45,12 @@ let length = 0
 async function round({ library, asked, ecs, times }) {
   for (const format of Object.keys(times)) {
     const replays = []
-    for (let i = 0; i < REPLAYS; i++) replays.push(await replay(library))
+    for (let events = 0; events < EVENTS;) {
+      const one = await replay(library)
+      replays.push(one)
+      if (one.events.length === 0) throw new Error('Cannot measure: the recording has no events')
+      events += one.events.length
+    }
     const { textOf, jsonOf } = library
     let count = 0
     const before = process.cpuUsage()
@@ -70,4 +79,4 @@ for (const format of ['text', 'json', 'ecs']) {
   const us = (values) => (median(values) / 1000).toFixed(2)
   console.log(`${format.padEnd(4)}  ${us(a)} us  ${us(b)} us  second/first ${ratio.toFixed(3)}`)
 }
-if (length === 0) throw new Error('Cannot measure: the recording has no events')
+if (length === 0) throw new Error('Cannot measure: nothing was written')

@@ -91,6 +91,8 @@ export interface FieldSpec<T> {
   readonly object?: ObjectSpec
   /** It is never undefined. */
   readonly isAlwaysKnown?: boolean
+  /** A process has it from its parent, so most events have the same value as the one before: writers make use of it. */
+  readonly isInherited?: boolean
   /** It may contain secrets: passwords on command lines, tokens in environments. */
   readonly mayHoldSecrets?: boolean
   /** Key in JSON, default the field's name; null leaves it out. */

@@ -111,8 +111,30 @@ function markOf(components: string): number {
   return end === -1 ? -1 : end + 1
 }
 
+// Most processes run where their parents did, and one of few programs.
+const REMEMBERED = 64
+const LONGEST_REMEMBERED = 256
+const keptComponents = new Array<string>(REMEMBERED).fill('')
+const keptPaths = new Array<string>(REMEMBERED).fill('/')
+
 /** Components from the leaf upwards, each NUL-terminated, as a path. */
 function pathOf(components: string): string {
-  if (components === '') return '/'
+  const { length } = components
+  if (length > LONGEST_REMEMBERED) return decodedPathOf(components)
+  if (length === 0) return '/'
+  const slot =
+    (components.charCodeAt(0) +
+      components.charCodeAt(length >> 1) * 5 +
+      components.charCodeAt((length * 3) >> 2) * 7) &
+    (REMEMBERED - 1)
+  if (keptComponents[slot] !== components) {
+    // A copy: a part of a record's text would keep all of it in memory.
+    keptComponents[slot] = Buffer.from(components, 'latin1').toString('latin1')
+    keptPaths[slot] = decodedPathOf(components)
+  }
+  return keptPaths[slot] as string
+}
+
+function decodedPathOf(components: string): string {
   return `/${decodeUtf8(components.slice(0, -1).split('\0').toReversed().join('/'))}`
 }

@@ -3,16 +3,69 @@
 import type { ObjectSpec, RelativeSpec } from '../event/spec.js'
 import { type Leaf, treeOf } from './ecs-tree.js'
 import type { Line } from './line.js'
-import { type Members, OWN, type Step, stepOf, type Writing, writeSteps } from './steps.js'
+import { flat } from './memo.js'
+import { type Members, OWN, type Step, stepOf, type Writing } from './step.js'
+import { withMemos, writeSteps } from './steps.js'
 
 /** Relatives by their names in the declaration. */
 export type Related = Readonly<Record<string, object | undefined>>
+
+/** Those of an event that has none. */
+export const NO_RELATIVES: Related = {}
+
+/** Relatives of so many families are kept. Few: what they refer to stays in memory. */
+const SLOTS = 8
+
+/** What is written of the relatives of one object, for its siblings. */
+class Siblings {
+  readonly related: Related
+  readonly isCut: boolean
+  readonly #specs: readonly RelativeSpec[]
+  readonly #ids: readonly (number | undefined)[]
+  /** An object that is its own relative has no siblings. */
+  readonly #isAlone: boolean
+  readonly #text: string
+  #isFlat = false
+
+  constructor(
+    specs: readonly RelativeSpec[],
+    related: Related,
+    object: Members,
+    text: string,
+    isCut: boolean,
+  ) {
+    this.#specs = specs
+    this.related = related
+    this.#ids = specs.map((spec) => spec.id(object))
+    this.#isAlone = specs.some(({ name }) => related[name] === object)
+    this.#text = text
+    this.isCut = isCut
+  }
+
+  /** Whether the text is that of this object, too. */
+  isOf(object: Members): boolean {
+    if (this.#isAlone) return false
+    for (let i = 0; i < this.#specs.length; i++) {
+      const spec = this.#specs[i] as RelativeSpec
+      if (spec.id(object) !== this.#ids[i] || this.related[spec.name] === object) return false
+    }
+    return true
+  }
+
+  get text(): string {
+    if (!this.#isFlat) {
+      this.#isFlat = true
+      flat(this.#text)
+    }
+    return this.#text
+  }
+}
 
 /** Writes the objects of events with their relatives. One event is written at a time. */
 export class RelativesWriter {
   readonly #line: Line
   /** The event's. */
-  related: Related = {}
+  related: Related = NO_RELATIVES
   #subject: Members | undefined = undefined
   /** What the event's object shows of its common members; undefined if that may be too long for a relative. */
   #common: string | undefined
@@ -32,22 +85,46 @@ export class RelativesWriter {
     const tree = (some: readonly Leaf[]): Step[] => treeOf(some, order, `${object.place ?? ''}.`)
     const isCommon = ({ reach }: Leaf): boolean => reach === 'relatives' || reach === 'references'
     const shown: Shown = {
-      common: tree(leaves.filter(isCommon)),
+      common: withMemos(tree(leaves.filter(isCommon))),
       parent: tree(leaves.filter(({ reach }) => reach === 'parent')),
       references: tree(leaves.filter(({ reach }) => reach === 'references')),
     }
     const common = stepOf({ first: '', next: ',', form: OWN, steps: shown.common, write: this.#writeCommon })
-    const rest = tree(leaves.filter((leaf) => !isCommon(leaf)))
-    return [common, ...rest, ...this.#stepsOfRelatives(object.relatives, shown)]
+    const rest = withMemos(tree(leaves.filter((leaf) => !isCommon(leaf))))
+    const { relatives = [] } = object
+    if (relatives.length === 0) return [common, ...rest]
+    const steps = this.#stepsOfRelatives(relatives, shown)
+    const write = this.#writingOfAll(relatives)
+    return [common, ...rest, stepOf({ first: '', next: ',', form: OWN, steps, write })]
   }
 
-  #stepsOfRelatives(relatives: readonly RelativeSpec[] | undefined, shown: Shown): Step[] {
-    return (relatives ?? []).map((spec) =>
+  /** Siblings have the same relatives: what is written of them is kept for the next one. */
+  #writingOfAll(specs: readonly RelativeSpec[]): Writing {
+    const slots: (Siblings | undefined)[] = new Array(SLOTS).fill(undefined)
+    return (step, event, subject, out, isFirst) => {
+      const line = this.#line
+      const { related } = this
+      const slot = (specs[0]?.id(subject) ?? 0) & (SLOTS - 1)
+      const known = line.isWhole ? slots[slot] : undefined
+      if (known !== undefined && known.related === related && known.isOf(subject)) {
+        line.hasCutRelatives ||= known.isCut
+        return known.text === '' ? out : out + (isFirst ? '' : ',') + known.text
+      }
+      const text = writeSteps(step.steps, event, subject, '', true, line)
+      if (line.isWhole && related !== NO_RELATIVES) {
+        slots[slot] = new Siblings(specs, related, subject, text, line.hasCutRelatives)
+      }
+      return text === '' ? out : out + (isFirst ? '' : ',') + text
+    }
+  }
+
+  #stepsOfRelatives(relatives: readonly RelativeSpec[], shown: Shown): Step[] {
+    return relatives.map((spec) =>
       stepOf({
         first: `"${spec.key}":{`,
         next: `,"${spec.key}":{`,
         form: OWN,
-        steps: this.#stepsOfRelatives(spec.relatives, shown),
+        steps: this.#stepsOfRelatives(spec.relatives ?? [], shown),
         write: this.#writingOf(spec, shown),
       }),
     )
@@ -94,7 +171,7 @@ export class RelativesWriter {
       const hadCut = line.hasCutRelatives
       line.hasCutRelatives = false
       const text = writeSteps(common, undefined, relative, '', true, line)
-      known = { text, isCut: line.hasCutRelatives }
+      known = { text: flat(text), isCut: line.hasCutRelatives }
       line.hasCutRelatives = hadCut
       this.#keep(relative, known)
     }

@@ -31,7 +31,7 @@ import {
   TIME,
   USER,
   USER_NAME,
-} from './steps.js'
+} from './step.js'
 
 type EcsAs = NonNullable<EcsForm<object>['as']>
 
@@ -67,11 +67,12 @@ export interface Leaf {
   readonly name: string
   readonly value: Step['value']
   readonly steps: readonly Step[]
+  readonly isInherited: boolean
 }
 
 /** All places of some fields. */
 export function leavesOf(fields: readonly NamedField[], isOfEvent: boolean): Leaf[] {
-  return fields.flatMap(([name, { type, ecs, object, read }]) =>
+  return fields.flatMap(([name, { type, ecs, object, read, isInherited = false }]) =>
     formsOf(ecs).map((form) => {
       const {
         path,
@@ -80,7 +81,7 @@ export function leavesOf(fields: readonly NamedField[], isOfEvent: boolean): Lea
         reach = 'self',
       } = typeof form === 'string' ? { path: form } : form
       const steps = object === undefined ? [] : objectSteps(object)
-      return { path, reach, isOfEvent, form: formOf(as, type), name, value, steps }
+      return { path, reach, isOfEvent, form: formOf(as, type), name, value, steps, isInherited }
     }),
   )
 }

@@ -6,13 +6,15 @@ import type { BaseEvent } from '../event/event.js'
 import { type EcsEventSpec, type EventSpec, fieldsOf, type NamedField } from '../event/spec.js'
 import { cutHost, type EcsHost, hostFields } from './ecs-host.js'
 import { DocumentNames } from './ecs-names.js'
-import { type Related, RelativesWriter } from './ecs-relatives.js'
+import { NO_RELATIVES, type Related, RelativesWriter } from './ecs-relatives.js'
 import { groupOf, type Leaf, leavesOf, treeOf } from './ecs-tree.js'
-import { num, obj, str, strs } from './fragments.js'
+import { obj, str, strs } from './fragments.js'
 import { isoTime } from './iso-time.js'
 import { DEFAULT_LINE_BYTES, fieldsOfLine, Line } from './line.js'
+import { flat } from './memo.js'
 import { type Declarations, planByKind } from './specs.js'
-import { type Members, type Step, writeSteps } from './steps.js'
+import { type Members, type Step } from './step.js'
+import { withMemos, writeSteps } from './steps.js'
 import { type LineWriter, lineWriter } from './writer.js'
 
 /** The version of ECS whose fields are used. */
@@ -29,12 +31,10 @@ export interface EcsContext {
 /** Field sets whose place among the others is fixed. */
 const ORDER = ['error', 'user', 'process', 'quark']
 
-const NO_RELATIVES: Related = {}
-
 interface EcsPlan {
-  readonly ecs: EcsEventSpec<BaseEvent>
   /** `event`, where it is always the same. */
   readonly constant: string | undefined
+  readonly categorisationOf: (event: BaseEvent) => string
   readonly steps: readonly Step[]
   /** The member of the event that its object is. */
   readonly subject: string | undefined
@@ -54,11 +54,11 @@ export function ecsWriter(
   const planOf = planByKind(catalogue, (spec) => planEcs(spec, relatives, line))
   return lineWriter(line, (event) => {
     names.begin()
-    const { ecs, constant, steps, subject } = planOf(event.kind)
+    const { constant, categorisationOf, steps, subject } = planOf(event.kind)
     const members = event as unknown as Members
     const object = subject === undefined ? undefined : (members[subject] as Members | undefined)
     relatives.related = (members['relatives'] as Related | undefined) ?? NO_RELATIVES
-    const category = constant ?? categorisation(ecs, event)
+    const category = constant ?? categorisationOf(event)
     const head = `{"@timestamp":"${isoTime(event.timeNs)}${everywhere}${category}`
     return `${writeSteps(steps, members, object, head, false, line)}}`
   })
@@ -88,8 +88,10 @@ function planEcs(spec: EventSpec, relatives: RelativesWriter, line: Line): EcsPl
   const isConstant =
     typeof ecs.action === 'string' && typeof ecs.type !== 'function' && ecs.duration === undefined
   return {
-    ecs,
-    constant: isConstant ? categorisation(ecs, undefined) : undefined,
+    constant: isConstant
+      ? categorisation(ecs, ecs.action as string, ecs.type as readonly string[]) + '}'
+      : undefined,
+    categorisationOf: categoriser(ecs),
     steps,
     subject: subject?.[0],
   }
@@ -113,20 +115,50 @@ function stepsWithSubject(
   // The place of the object is one of the field sets that are in order.
   const rank = ({ first }: Step): number => ORDER.findIndex((key) => first.startsWith(`"${key}"`))
   const at = rest.findIndex((step) => rank(step) > rank(placed))
-  return at < 0 ? [...rest, placed] : [...rest.slice(0, at), placed, ...rest.slice(at)]
+  return withMemos(at < 0 ? [...rest, placed] : [...rest.slice(0, at), placed, ...rest.slice(at)])
 }
 
-function categorisation<E>(ecs: EcsEventSpec<E>, event: E): string {
-  const { action, kind = 'event', category, type, outcome, dataset, duration } = ecs
-  return obj(
-    'event',
-    str('action', typeof action === 'string' ? action : action(event)) +
-      str('kind', kind) +
-      strs('category', category) +
-      strs('type', typeof type === 'function' ? type(event) : type) +
-      str('outcome', outcome) +
-      str('module', 'quark') +
-      str('dataset', dataset) +
-      num('duration', duration?.(event)),
-  )
+/** Texts of so many actions are kept. */
+const MOST_ACTIONS = 64
+
+interface Category {
+  readonly types: readonly string[]
+  readonly text: string
+}
+
+/** A function that writes `event`. An action nearly always has the same types: their text is kept. */
+function categoriser<E>(ecs: EcsEventSpec<E>): (event: E) => string {
+  const { action, type, duration } = ecs
+  const known = new Map<string, Category>()
+  return (event) => {
+    const name = typeof action === 'string' ? action : action(event)
+    const types = typeof type === 'function' ? type(event) : type
+    let category = known.get(name)
+    if (category === undefined || !isEqual(category.types, types)) {
+      category = { types, text: flat(categorisation(ecs, name, types)) }
+      if (known.size < MOST_ACTIONS) known.set(name, category)
+    }
+    const durationNs = duration?.(event)
+    return durationNs === undefined ? `${category.text}}` : `${category.text},"duration":${durationNs}}`
+  }
+}
+
+function isEqual(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** `event` without its duration and end. */
+function categorisation<E>(ecs: EcsEventSpec<E>, action: string, types: readonly string[]): string {
+  const { kind = 'event', category, outcome, dataset } = ecs
+  const members =
+    str('action', action) +
+    str('kind', kind) +
+    strs('category', category) +
+    strs('type', types) +
+    str('outcome', outcome) +
+    str('module', 'quark') +
+    str('dataset', dataset)
+  return `,"event":{${members.slice(1)}`
 }

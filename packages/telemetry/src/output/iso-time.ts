@@ -16,9 +16,14 @@ let prefix = ''
 /** UTC time with all nine digits of the ns, `2026-01-02T03:04:05.000000006Z`, of epoch ns (u64). */
 export function isoTime(timeNs: bigint): string {
   if (timeNs === lastTime) return lastText
-  if (timeNs < secondStart || timeNs >= secondEnd) beginSecond(BigInt.asUintN(64, timeNs))
+  let time = timeNs
+  if (timeNs < secondStart || timeNs >= secondEnd) {
+    time = BigInt.asUintN(64, timeNs)
+    beginSecond(time)
+  }
+  const ns = Number(time - secondStart)
   lastTime = timeNs
-  lastText = `${prefix}${String(Number(BigInt.asUintN(64, timeNs) - secondStart)).padStart(9, '0')}Z`
+  lastText = `${prefix}${ns >= 100_000_000 ? ns : String(ns).padStart(9, '0')}Z`
   return lastText
 }
 

@@ -22,8 +22,8 @@ import {
   STRING,
   STRINGS,
   TIME,
-  writeSteps,
-} from './steps.js'
+} from './step.js'
+import { withMemos, writeSteps } from './steps.js'
 
 const FORMS: Readonly<Record<FieldType, number>> = {
   pid: NUMBER,
@@ -72,11 +72,13 @@ function planJson(spec: EventSpec, line: Line): JsonPlan {
 }
 
 function jsonSteps([name, field]: NamedField): Step[] {
-  const { type, json = name, object, read } = field
+  const { type, json = name, object, read, isInherited = false } = field
   if (json === null) return []
   const isObject = type === 'object'
   const lead = `"${json}":${isObject ? '{' : ''}`
-  const steps = object === undefined ? [] : fieldsOf(object).flatMap(jsonSteps)
+  const steps = object === undefined ? [] : withMemos(fieldsOf(object).flatMap(jsonSteps))
   const end = isObject ? '}' : ''
-  return [stepOf({ first: lead, next: `,${lead}`, form: FORMS[type], name, value: read, steps, end })]
+  return [
+    stepOf({ first: lead, next: `,${lead}`, form: FORMS[type], name, value: read, steps, end, isInherited }),
+  ]
 }

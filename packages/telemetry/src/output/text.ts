@@ -21,8 +21,8 @@ import {
   SHORT_HEX,
   type Step,
   stepOf,
-  writeSteps,
-} from './steps.js'
+} from './step.js'
+import { writeSteps } from './steps.js'
 import { type LineWriter, lineWriter } from './writer.js'
 
 export interface TextOptions {

@@ -83,6 +83,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     uid: {
       type: 'uid',
+      isInherited: true,
       read: (p) => p.uid,
       doc: 'real user',
       text: 'PROC.ids uid',
@@ -91,6 +92,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     euid: {
       type: 'uid',
+      isInherited: true,
       read: (p) => p.euid,
       doc: 'effective user',
       text: 'PROC.ids euid',
@@ -102,6 +104,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     suid: {
       type: 'uid',
+      isInherited: true,
       read: (p) => p.suid,
       doc: 'saved user',
       text: 'PROC.ids suid',
@@ -110,6 +113,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     gid: {
       type: 'gid',
+      isInherited: true,
       read: (p) => p.gid,
       doc: 'real group',
       text: 'PROC.ids gid',
@@ -117,6 +121,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     egid: {
       type: 'gid',
+      isInherited: true,
       read: (p) => p.egid,
       doc: 'effective group',
       text: 'PROC.ids egid',
@@ -124,6 +129,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     sgid: {
       type: 'gid',
+      isInherited: true,
       read: (p) => p.sgid,
       doc: 'saved group',
       text: 'PROC.ids sgid',
@@ -131,6 +137,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     capInheritable: {
       type: 'capabilities',
+      isInherited: true,
       read: (p) => p.capInheritable,
       doc: 'inheritable capabilities',
       text: 'PROC.caps cap_inheritable',
@@ -138,6 +145,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     capPermitted: {
       type: 'capabilities',
+      isInherited: true,
       read: (p) => p.capPermitted,
       doc: 'permitted capabilities',
       text: 'PROC.caps cap_permitted',
@@ -145,6 +153,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     capEffective: {
       type: 'capabilities',
+      isInherited: true,
       read: (p) => p.capEffective,
       doc: 'effective capabilities',
       text: 'PROC.caps cap_effective',
@@ -152,6 +161,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     capBounding: {
       type: 'capabilities',
+      isInherited: true,
       read: (p) => p.capBounding,
       doc: 'the most that an exec can give it',
       text: 'PROC.bounds cap_bset',
@@ -159,6 +169,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     capAmbient: {
       type: 'capabilities',
+      isInherited: true,
       read: (p) => p.capAmbient,
       doc: 'ambient capabilities',
       text: 'PROC.bounds cap_ambient',
@@ -166,6 +177,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     capabilitiesInUserNs: {
       type: 'flag',
+      isInherited: true,
       read: (p) => p.capabilitiesInUserNs,
       doc: 'the capabilities hold only in its user namespace, which is not the initial one',
       text: 'PROC.user caps_in_user_ns',
@@ -173,6 +185,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     ttyMajor: {
       type: 'number',
+      isInherited: true,
       read: (p) => p.ttyMajor,
       doc: 'controlling terminal; 0 and 0 without one',
       text: 'PROC.start tty_major',
@@ -195,6 +208,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     ttyMinor: {
       type: 'number',
+      isInherited: true,
       read: (p) => p.ttyMinor,
       doc: 'as `ttyMajor`',
       text: 'PROC.start tty_minor',
@@ -206,6 +220,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     utsNs: {
       type: 'number',
+      isInherited: true,
       read: (p) => p.utsNs,
       doc: 'inode of the UTS namespace',
       text: 'PROC.ns uts_inonum',
@@ -213,6 +228,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     ipcNs: {
       type: 'number',
+      isInherited: true,
       read: (p) => p.ipcNs,
       doc: 'inode of the IPC namespace',
       text: 'PROC.ns ipc_inonum',
@@ -220,6 +236,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     mntNs: {
       type: 'number',
+      isInherited: true,
       read: (p) => p.mntNs,
       doc: 'inode of the mount namespace',
       text: 'PROC.mnt mnt_inonum',
@@ -227,6 +244,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     netNs: {
       type: 'number',
+      isInherited: true,
       read: (p) => p.netNs,
       doc: 'inode of the network namespace',
       text: 'PROC.mnt net_inonum',
@@ -234,6 +252,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     userNs: {
       type: 'number',
+      isInherited: true,
       read: (p) => p.userNs,
       doc: 'inode of the user namespace',
       text: 'PROC.user user_inonum',
@@ -241,6 +260,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     pidNs: {
       type: 'number',
+      isInherited: true,
       read: (p) => p.pidNs,
       doc: 'inode of the pid namespace',
       text: 'PROC.user pid_inonum',
@@ -248,6 +268,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     cgroupNs: {
       type: 'number',
+      isInherited: true,
       read: (p) => p.cgroupNs,
       doc: 'inode of the cgroup namespace',
       text: 'PROC.cgns cgroup_inonum',
@@ -255,6 +276,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     timeNs: {
       type: 'number',
+      isInherited: true,
       read: (p) => p.timeNs,
       doc: 'inode of the time namespace',
       text: 'PROC.cgns time_inonum',
@@ -262,6 +284,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     cgroup: {
       type: 'string',
+      isInherited: true,
       read: (p) => p.cgroup,
       doc: 'path within the hierarchy',
       text: 'CGRP cgroup',
@@ -308,6 +331,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     cwdTruncated: {
       type: 'flag',
+      isInherited: true,
       read: (p) => p.cwdTruncated,
       doc: 'only the lower part of `cwd` is known, behind `.../`',
       text: 'CWD.cut cwd_truncated',
@@ -315,6 +339,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     root: {
       type: 'string',
+      isInherited: true,
       read: (p) => p.root,
       doc: 'root directory: `/` unless the process is in a chroot',
       text: { at: 'ROOT root', value: (p) => (p.root === '/' ? undefined : p.root) },
