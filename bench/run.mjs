@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { agentCpu } from './agent-cpu.mjs'
 import { backends } from './backends.mjs'
 import { bpfTime } from './bpf-time.mjs'
+import { cycles } from './cycles.mjs'
 import { latency } from './latency.mjs'
 import { pipeline } from './pipeline.mjs'
 import { markdown } from './report.mjs'
@@ -23,6 +24,7 @@ const BENCHES = {
   pipeline,
   backends,
   signals,
+  cycles,
 }
 const RESULTS = new URL('results.md', import.meta.url)
 

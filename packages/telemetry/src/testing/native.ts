@@ -105,6 +105,24 @@ export function memfd(name: string, contents: Uint8Array): number {
   return fd
 }
 
+const BPF_CALL = process.arch === 'arm64' ? 280 : 321
+const BPF_PROG_GET_FD_BY_ID = 13
+
+/** Whether the kernel still has the BPF program of that id. */
+export function hasProgram(id: number): boolean {
+  const attr = new Uint8Array(Uint32Array.of(id, 0, 0).buffer)
+  const fd = Number(
+    func('syscall', ['long', 'int', 'void *', 'unsigned int'])(
+      BPF_CALL,
+      BPF_PROG_GET_FD_BY_ID,
+      attr,
+      attr.length,
+    ),
+  )
+  if (fd >= 0) closeSync(fd)
+  return fd >= 0
+}
+
 /** Waits with poll(2), and blocks this thread, until a descriptor is readable: false if it is not after `ms`. */
 export function pollOne(fd: number, ms: number): boolean {
   const POLLIN = 1
