@@ -117,3 +117,47 @@ test(
     }
   },
 )
+
+const INDEX = JSON.stringify(new URL('index.js', import.meta.url).href)
+
+test(
+  'without a free descriptor a queue is refused, and says what to raise',
+  { timeout: LIMIT_MS },
+  async () => {
+    const script = `import { closeSync, openSync, readdirSync } from 'node:fs'
+    import { Quark } from ${INDEX}
+    const held = []
+    try {
+      for (;;) held.push(openSync('/dev/null', 'r'))
+    } catch {}
+    for (const free of [1, 4, 10]) {
+      for (const fd of held.splice(0, free)) closeSync(fd)
+      const { code, message } = await Quark.open({ backends: ['ebpf'] }).then(() => ({}), (error) => error)
+      // As many are free as before.
+      const again = []
+      try {
+        for (;;) again.push(openSync('/dev/null', 'r'))
+      } catch {}
+      console.log(JSON.stringify({ code, message, left: free - again.length }))
+      held.push(...again)
+    }`
+    const command = 'ulimit -n 500; exec "$0" --input-type=module -e "$1"'
+    const child = spawn('sh', ['-c', command, process.execPath, script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let said = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+    })
+    assert.deepEqual(await once(child, 'close'), [0, null])
+    const lines = said.trim().split('\n')
+    assert.equal(lines.length, 3)
+    for (const line of lines) {
+      const { code, message, left } = JSON.parse(line) as { code?: string; message?: string; left: number }
+      assert.equal(code, 'ERR_QUARK_BACKEND')
+      assert.match(message ?? '', /EMFILE.*raise the limit with ulimit -n/)
+      // Node keeps some of its own.
+      assert.ok(left <= 1, `${left} descriptors left open`)
+    }
+  },
+)

@@ -28,7 +28,12 @@ function loadKoffi(): typeof Koffi {
     try {
       koffi = createRequire(import.meta.url)('koffi') as typeof Koffi
     } catch (cause) {
-      throw new PlatformError('Cannot load koffi, which calls libc: install it for this platform', { cause })
+      const { code } = cause as { code?: unknown }
+      const advice =
+        code === 'EMFILE' || code === 'ENFILE'
+          ? `${code} (no descriptor is free: raise the limit with ulimit -n)`
+          : 'install it for this platform'
+      throw new PlatformError(`Cannot load koffi, which calls libc: ${advice}`, { cause })
     }
   }
   return koffi
