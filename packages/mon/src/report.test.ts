@@ -27,6 +27,8 @@ test('lossText() has a line for each kind of loss that occurred, and what to do'
     lostRejected: 2,
     lostRecursion: 3,
     evicted: 4,
+    evictedForBytes: 3,
+    cutProcesses: 8,
     truncatedArgv: 5,
     truncatedEnv: 6,
     truncatedPaths: 7,
@@ -38,6 +40,8 @@ test('lossText() has a line for each kind of loss that occurred, and what to do'
       'quark-mon: 2 records could not be decoded: please report it, with a file made by --record\n' +
       'quark-mon: 3 records lost because a program interrupted itself: nothing can be done\n' +
       'quark-mon: 4 processes were forgotten too early: raise --max-processes\n' +
+      'quark-mon: 3 of the processes that were forgotten too early made room for others: raise --max-table-bytes\n' +
+      'quark-mon: 8 remembered processes had their strings cut: raise --max-table-bytes\n' +
       'quark-mon: 5 argument lists were cut: raise --max-argv\n' +
       'quark-mon: 6 environments were cut: raise --env\n' +
       'quark-mon: 7 paths were cut: they are longer than a record has room for\n',

@@ -28,6 +28,28 @@ export function writeLatin1(bytes: Buffer, text: string, start: number): void {
   latin1Write.call(bytes, text, start, text.length)
 }
 
+/** Parts of a text above this size are copied: the engine makes a part point into the whole, which then stays. */
+const LARGE_CHARS = 4096
+/** Shorter texts are never parts of others to the engine. */
+const MIN_PART_CHARS = 13
+
+/** The same text, which keeps no longer one that it was part of. */
+export function ownText(text: string): string {
+  if (text.length < MIN_PART_CHARS || !ASCII.test(text)) return text
+  return ownLatin1(text)
+}
+
+/** As `ownText`, of text with one character a byte. */
+export function ownLatin1(latin1: string): string {
+  return latin1Slice.call(Buffer.from(latin1, 'latin1'), 0, latin1.length)
+}
+
+/** The characters from `start` to `end`; of a large text a copy, which does not keep that. */
+function partOf(text: string, start: number, end: number): string {
+  const part = text.slice(start, end)
+  return text.length > LARGE_CHARS && part.length < text.length ? ownLatin1(part) : part
+}
+
 /** UTF-8 from text with one character a byte; what is invalid becomes U+FFFD. */
 export function decodeUtf8(latin1: string): string {
   return ASCII.test(latin1) ? latin1 : Buffer.from(latin1, 'latin1').toString('utf8')
@@ -51,14 +73,14 @@ export function u64At(text: string, at: number): bigint {
 
 /** What comes before the first NUL, of at most `length` characters. */
 export function cstringAt(text: string, at: number, length: number): string {
-  const cut = text.slice(at, at + length)
+  const cut = partOf(text, at, at + length)
   const end = cut.indexOf('\0')
   return decodeUtf8(end === -1 ? cut : cut.slice(0, end))
 }
 
 /** A tail's bytes as text. */
 export function tailAt(text: string, start: number, descriptor: number): string {
-  return text.slice(start, start + (descriptor & TAIL_LENGTH_MASK))
+  return partOf(text, start, start + (descriptor & TAIL_LENGTH_MASK))
 }
 
 /** Stands for the upper part of a path that was cut: no path begins like it. */
@@ -98,10 +120,18 @@ export function rootAt(text: string, start: number, descriptor: number): string 
 
 /** NUL-terminated strings, the last of which may have been cut. */
 export function stringsAt(text: string, start: number, descriptor: number): readonly string[] {
-  const tail = tailAt(text, start, descriptor)
+  const tail = text.slice(start, start + (descriptor & TAIL_LENGTH_MASK))
   if (tail === '') return Object.freeze([])
   const strings = (tail.endsWith('\0') ? tail.slice(0, -1) : tail).split('\0')
-  return Object.freeze(ASCII.test(tail) ? strings : strings.map((string) => decodeUtf8(string)))
+  const isAscii = ASCII.test(tail)
+  if (text.length > LARGE_CHARS) {
+    for (let i = 0; i < strings.length; i++) {
+      const string = strings[i] as string
+      if (string.length >= MIN_PART_CHARS || !isAscii) strings[i] = ownText(decodeUtf8(string))
+    }
+    return Object.freeze(strings)
+  }
+  return Object.freeze(isAscii ? strings : strings.map((string) => decodeUtf8(string)))
 }
 
 /** Where the empty component is, or -1. */

@@ -25,6 +25,7 @@ function refusal(options: object): OptionError {
 const NUMBERS: readonly [name: string, min: number, max: number][] = [
   ['maxLength', 1, 10_000_000],
   ['maxBufferBytes', 65_536, 2 ** 40],
+  ['maxTableBytes', 2 ** 20, 2 ** 40],
   ['holdMs', 0, 3_600_000],
   ['graceMs', 0, 86_400_000],
   ['maxProcesses', 16, 10_000_000],

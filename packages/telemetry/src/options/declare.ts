@@ -128,6 +128,25 @@ export const coreOptions = {
     },
   },
   /**
+   * Most bytes of the processes that are remembered, ended ones and names of cgroups included. Beyond it the longest
+   * strings are cut; if that is not enough, ended processes go, then the oldest. Default 48 MiB.
+   */
+  maxTableBytes: {
+    type: 'bytes',
+    default: 48 * MIB,
+    min: MIB,
+    max: 1024 * GIB,
+    isRecorded: true,
+    command: {
+      group: 'buffer',
+      long: 'max-table-bytes',
+      argument: 'BYTES',
+      help: 'remember processes of at most this size together; beyond it long strings are cut',
+      max: 64 * GIB,
+      notWithBypass: true,
+    },
+  },
+  /**
    * Size of the kernel's ring; a power of two and a multiple of the page size. Default 2 MiB. On x86-64 each CPU has its
    * own part, of at least 256 KiB, unless all together took more than four times the size.
    */

@@ -25,6 +25,11 @@ export class FoundEvents {
     this.#waiting.push({ event, timeNs })
   }
 
+  /** Those that wait. */
+  waiting(): readonly Found[] {
+    return this.#waiting.slice(this.#at)
+  }
+
   take(): BaseEvent {
     const { event } = this.#waiting[this.#at] as Found
     this.#at += 1

@@ -106,7 +106,7 @@ export class LiveFeed implements Feed, RecordSink {
 
   /** Begins a step of at most `limit` events; false when more are due. */
   #step(nowNs: number, out: BaseEvent[], limit: number): boolean {
-    const isDone = this.#parts.pipeline.pump(nowNs, out, limit) < limit
+    const isDone = this.#parts.pipeline.pump(nowNs, out, limit) < limit && !this.#parts.pipeline.isBehind
     this.#stepNs = isDone ? undefined : nowNs
     if (isDone) this.#recordStep(nowNs)
     return isDone
@@ -116,7 +116,8 @@ export class LiveFeed implements Feed, RecordSink {
   #endStep(out: BaseEvent[], limit: number): boolean {
     const stepNs = this.#stepNs
     if (stepNs === undefined) return true
-    if (this.#parts.pipeline.pumpMore(stepNs, out, limit) >= limit) return false
+    const { pipeline } = this.#parts
+    if (pipeline.pumpMore(stepNs, out, limit) >= limit || pipeline.isBehind) return false
     this.#stepNs = undefined
     this.#recordStep(stepNs)
     return true

@@ -62,6 +62,9 @@ interface FoundEvent {
 /** Half of a time after all others. */
 const LATEST = -1
 
+/** A batch ends when the records of its events had so many bytes together: all of them are in memory at the same time. */
+const MAX_BATCH_BYTES = 4 << 20
+
 const SEQ = HEADER_SEQ >> 2
 const TIME_LO = HEADER_TIME >> 2
 const TIME_HI = TIME_LO + 1
@@ -87,6 +90,7 @@ export class Pipeline {
   #aggregations = 0
   #nonAggregations = 0
   #missing = 0
+  #isBehind = false
 
   constructor(options: PipelineOptions, tables: Tables) {
     const { kinds, aggregation, cpus = Number.POSITIVE_INFINITY, levels = 1, releaseEarly = true } = options
@@ -227,6 +231,8 @@ export class Pipeline {
   pumpMore(nowBootNs: number, out: BaseEvent[], limit: number): number {
     const nowNs = this.#buffer.relative(nowBootNs)
     const before = out.length
+    const leastBytes = this.#leastBytes(limit)
+    this.#isBehind = false
     while (out.length - before < limit) {
       const oldest = this.#buffer.oldest()
       if (this.#isFoundNext(oldest)) {
@@ -234,9 +240,23 @@ export class Pipeline {
         continue
       }
       if (oldest === -1 || nowNs < this.#release.dueNs(oldest)) break
+      if (this.#buffer.sizeBytes < leastBytes) {
+        this.#isBehind = true
+        break
+      }
       this.#deliver(oldest, out)
     }
     return out.length - before
+  }
+
+  /** How much may be left in the buffer when a batch ends; one without a limit does not end early. */
+  #leastBytes(limit: number): number {
+    return limit === Number.POSITIVE_INFINITY ? limit * -1 : this.#buffer.sizeBytes - MAX_BATCH_BYTES
+  }
+
+  /** Whether the last `pump` or `pumpMore` left events that were due, as they had too many bytes for one batch. */
+  get isBehind(): boolean {
+    return this.#isBehind
   }
 
   /**
@@ -257,9 +277,10 @@ export class Pipeline {
   /** Appends the events of all held records to `out`, however young they are, at most `limit`; returns how many. */
   flush(out: BaseEvent[], limit = Number.POSITIVE_INFINITY): number {
     const before = out.length
+    const leastBytes = this.#leastBytes(limit)
     while (this.#losses.reportOwn() || this.#buffer.oldest() !== -1) {
       for (let oldest = this.#buffer.oldest(); oldest !== -1; oldest = this.#buffer.oldest()) {
-        if (out.length - before >= limit) return limit
+        if (out.length - before >= limit || this.#buffer.sizeBytes < leastBytes) return limit
         if (this.#isFoundNext(oldest)) out.push(this.#found.take())
         else this.#deliver(oldest, out)
       }
@@ -273,6 +294,8 @@ export class Pipeline {
    * in order of time with those of other records, of which older ones may still come.
    */
   applyScan(): void {
+    const { processes } = this.tables
+    const { cutProcesses, evicted } = processes
     const found: FoundEvent[] = []
     const out: BaseEvent[] = []
     for (let oldest = this.#buffer.oldest(); oldest !== -1; oldest = this.#buffer.oldest()) {
@@ -285,6 +308,18 @@ export class Pipeline {
       // It may have been found before its parent.
       this.#relate(event, LATEST, LATEST)
       this.#found.add(event, timeNs)
+    }
+    // Events that wait must not keep what the table had to give up.
+    if (processes.cutProcesses !== cutProcesses || processes.evicted !== evicted) this.#renewFound()
+  }
+
+  #renewFound(): void {
+    for (const { event } of this.#found.waiting()) {
+      const waiting = event as { -readonly [K in keyof RelatedEvent]: RelatedEvent[K] }
+      const { process } = waiting
+      if (!(process instanceof ProcessRecord)) continue
+      waiting.process = this.tables.processes.present(process)
+      this.#relate(event, LATEST, LATEST)
     }
   }
 

@@ -27,6 +27,12 @@ export interface QuarkStats {
   readonly lostRecursion: number
   /** Processes that were evicted from the table before their grace time ended. */
   readonly evicted: number
+  /** Those of them that went since all together were larger than `maxTableBytes`. */
+  readonly evictedForBytes: number
+  /** Processes that were cut in the table as all together were larger than `maxTableBytes`: the longest strings first. */
+  readonly cutProcesses: number
+  /** Memory of the processes in the table now, as `maxTableBytes` counts it. */
+  readonly tableBytes: number
   /** Records that lack facts since their process had ended before it could be looked up in /proc; eBPF needs none. */
   readonly unenriched: number
   /** Strings cut at their limit. */

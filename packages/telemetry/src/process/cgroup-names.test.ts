@@ -32,7 +32,9 @@ test('scan() learns the names of all cgroups', () => {
   names.scan()
   assert.equal(names.pathOf(idOf(hierarchy, '.')), '/')
   for (const path of paths) assert.equal(names.pathOf(idOf(hierarchy, path)), `/${path}`)
-  assert.deepEqual(names.stats(), { entries: 5, misses: 0, scans: 1, evicted: 0 })
+  const { sizeBytes, ...stats } = names.stats()
+  assert.deepEqual(stats, { entries: 5, misses: 0, scans: 1, evicted: 0 })
+  assert.ok(sizeBytes > 500)
 })
 
 test('names begin at the root of the hierarchy although only a part is mounted', () => {
@@ -55,7 +57,8 @@ test('an unknown id causes a scan, but not again at once', () => {
   assert.equal(names.pathOf(late), undefined)
   now = 1_000
   assert.equal(names.pathOf(late), '/late')
-  assert.deepEqual(names.stats(), { entries: 3, misses: 1, scans: 2, evicted: 0 })
+  const { sizeBytes: _, ...stats } = names.stats()
+  assert.deepEqual(stats, { entries: 3, misses: 1, scans: 2, evicted: 0 })
 })
 
 test('scans that take long are far apart', () => {
@@ -120,7 +123,34 @@ test('a full map evicts the name that was used longest ago', () => {
     [1, 2, 3].map((id) => names.pathOf(id)),
     ['/a', undefined, '/c'],
   )
-  assert.deepEqual(names.stats(), { entries: 2, misses: 1, scans: 0, evicted: 1 })
+  const { sizeBytes: _, ...stats } = names.stats()
+  assert.deepEqual(stats, { entries: 2, misses: 1, scans: 0, evicted: 1 })
+})
+
+test('names have a limit of bytes, whatever changes them', () => {
+  const maxBytes = 5000
+  const names = new CgroupNames({ maxBytes })
+  const long = `/${'x'.repeat(200)}`
+  for (let id = 1; id <= 50; id++) {
+    names.set(id, `${long}/${id}`)
+    assert.ok(names.stats().sizeBytes <= maxBytes)
+  }
+  assert.equal(names.pathOf(50), `${long}/50`)
+  assert.equal(names.pathOf(1), undefined)
+  assert.equal(names.evicted, 50 - names.size)
+  // A name that comes again, and one that is not Latin: two bytes a character.
+  names.set(50, '/\u4e2d'.repeat(300))
+  assert.ok(names.stats().sizeBytes <= maxBytes)
+  const before = names.size
+  const parent = new CgroupNames({ maxBytes })
+  parent.set(1, '/a')
+  for (let id = 2; id <= 20; id++) parent.set(id, `/a/${id}`)
+  parent.rename(1, long)
+  assert.ok(parent.stats().sizeBytes <= maxBytes)
+  assert.ok(parent.evicted > 0 && before > 0)
+  // Nothing is counted that is not there.
+  const sum = parent.names().reduce((bytes, [, path]) => bytes + 100 + path.length, 0)
+  assert.equal(parent.stats().sizeBytes, sum)
 })
 
 test('a scan of a large hierarchy stops at the limit and keeps what is near the root', () => {

@@ -2,7 +2,7 @@
 
 import { monotonicMs } from '../event/time-base.js'
 import type { CgroupPaths, KindTable, Learnt } from '../event/table.js'
-import { decodeUtf8 } from '../memory/text.js'
+import { decodeUtf8, ownText } from '../memory/text.js'
 import type { CgroupHierarchy } from './procfs/cgroup-mounts.js'
 import { directoriesIn, inodeOf } from './procfs/read.js'
 
@@ -16,6 +16,8 @@ export interface CgroupNamesOptions {
   readonly hierarchyId?: number | undefined
   /** Most names kept. Default 65,536. */
   readonly maxEntries?: number
+  /** Most bytes of names. Default 6 MiB. */
+  readonly maxBytes?: number
   /** A clock in ms that never goes back. Default: the process's own. */
   readonly nowMs?: () => number
 }
@@ -24,17 +26,31 @@ export interface CgroupNamesOptions {
 export interface CgroupNamesStats extends Readonly<Record<string, number>> {
   /** Names known now. */
   readonly entries: number
+  /** Memory of the names. */
+  readonly sizeBytes: number
   /** Lookups that found no name, not even in a new scan. */
   readonly misses: number
   /** Scans, the first one included. */
   readonly scans: number
-  /** Names that were evicted because there were more than `maxEntries`. */
+  /** Names that were evicted because there were more than `maxEntries`, or more bytes than `maxBytes`. */
   readonly evicted: number
 }
 
 /** Shortest time between scans for unknown ids, and the largest share of the time that they take. */
+/** Memory of an entry beside its path, estimated. */
+const ENTRY_BYTES = 100
+/** The share of the names in the memory for a table of processes. */
+const NAMES_SHARE = 1 / 8
+
+/** How much of `maxTableBytes` is for names of cgroups. */
+export function cgroupNamesBytes(maxTableBytes: number): number {
+  return Math.floor(maxTableBytes * NAMES_SHARE)
+}
+
 const MIN_SCAN_INTERVAL_MS = 1_000
 const MAX_SCAN_SHARE = 1 / 20
+/** PATH_MAX: no path of a scan is longer. */
+const MAX_PATH_BYTES = 4096
 
 /**
  * A bounded map from ids of cgroups to their paths. A name stays known after its cgroup was removed, since the
@@ -49,6 +65,8 @@ export class CgroupNames implements KindTable, CgroupPaths {
   readonly learnt: Learnt
   readonly #hierarchy: CgroupHierarchy | undefined
   readonly #maxEntries: number
+  readonly #maxBytes: number
+  #sizeBytes = 0
   readonly #nowMs: () => number
   #nextScanMs = Number.NEGATIVE_INFINITY
   #misses = 0
@@ -58,13 +76,14 @@ export class CgroupNames implements KindTable, CgroupPaths {
   #source: NamesSource
 
   constructor(options: CgroupNamesOptions = {}) {
-    const { hierarchy, maxEntries = 65_536, nowMs = monotonicMs } = options
+    const { hierarchy, maxEntries = 65_536, maxBytes = 6 << 20, nowMs = monotonicMs } = options
     this.#hierarchy = hierarchy
     this.#source = {
       hierarchyId: hierarchy?.hierarchyId ?? options.hierarchyId,
       isFromNamespace: hierarchy?.isFromNamespace === true,
     }
     this.#maxEntries = maxEntries
+    this.#maxBytes = maxBytes
     this.#nowMs = nowMs
     this.learnt = new FoundNames(this)
   }
@@ -86,14 +105,19 @@ export class CgroupNames implements KindTable, CgroupPaths {
     if (mountRoot.startsWith('/..')) return
     const top = { directory: latin1(mountPoint), path: mountRoot === '/' ? '' : latin1(mountRoot) }
     let found = 0
+    let leftBytes = this.#maxBytes
     for (let level = [top]; level.length > 0;) {
       const next: typeof level = []
+      let waitingBytes = 0
       for (const { directory, path } of level) {
         const id = inodeOf(Buffer.from(directory, 'latin1'))
         if (id === undefined) continue
-        if (++found > this.#maxEntries) return
-        this.#insert(keyOf(id), path === '' ? '/' : decodeUtf8(path))
+        leftBytes -= ENTRY_BYTES + path.length
+        if (++found > this.#maxEntries || leftBytes < 0) return
+        this.#insert(keyOf(id), path === '' ? '/' : ownText(decodeUtf8(path)))
         for (const name of directoriesIn(directory)) {
+          // Those of the next level wait, and each has its own copy of the path.
+          if ((waitingBytes += ENTRY_BYTES + 2 * path.length) > this.#maxBytes) break
           next.push({ directory: `${directory}/${name}`, path: `${path}/${name}` })
         }
       }
@@ -122,18 +146,36 @@ export class CgroupNames implements KindTable, CgroupPaths {
   /** Learns one name: `path` begins with `/` and is from the root of the hierarchy. */
   set(id: CgroupId, path: string): void {
     const before = this.#evicted
-    this.#insert(keyOf(id), path)
+    this.#insert(keyOf(id), ownText(path))
     this.#evictedByRecords += this.#evicted - before
   }
 
   #insert(key: number | string, path: string): void {
-    this.#paths.delete(key)
+    this.#delete(key)
     this.#paths.set(key, path)
-    if (this.#paths.size > this.#maxEntries) {
+    this.#sizeBytes += sizeOf(path)
+    this.#makeRoom()
+  }
+
+  #delete(key: number | string): void {
+    const path = this.#paths.get(key)
+    if (path === undefined) return
+    this.#paths.delete(key)
+    this.#sizeBytes -= sizeOf(path)
+  }
+
+  #makeRoom(): void {
+    while (this.#paths.size > this.#maxEntries || this.#sizeBytes > this.#maxBytes) {
       const [oldest] = this.#paths.keys()
-      if (oldest !== undefined) this.#paths.delete(oldest)
+      if (oldest === undefined) return
+      this.#delete(oldest)
       this.#evicted++
     }
+  }
+
+  /** Less than a longest path is free: from now on it counts which names are used. */
+  get #isNearlyFull(): boolean {
+    return this.#paths.size >= this.#maxEntries || this.#sizeBytes + MAX_PATH_BYTES > this.#maxBytes
   }
 
   /**
@@ -151,9 +193,15 @@ export class CgroupNames implements KindTable, CgroupPaths {
     }
     for (const [key, path] of this.#paths) {
       if (path === before || path.startsWith(`${before}/`)) {
-        this.#paths.set(key, after + path.slice(before.length))
+        // A copy: the engine would keep the strings that it was made of.
+        const renamed = Buffer.from(after + path.slice(before.length)).toString()
+        this.#paths.set(key, renamed)
+        this.#sizeBytes += sizeOf(renamed) - sizeOf(path)
       }
     }
+    const evicted = this.#evicted
+    this.#makeRoom()
+    this.#evictedByRecords += this.#evicted - evicted
   }
 
   /** The path of a cgroup. An unknown id causes a scan, unless the last one was too short a time ago. */
@@ -166,7 +214,7 @@ export class CgroupNames implements KindTable, CgroupPaths {
     }
     if (path === undefined) {
       this.#misses++
-    } else if (this.#paths.size >= this.#maxEntries) {
+    } else if (this.#isNearlyFull) {
       this.#insert(key, path)
     }
     return path
@@ -202,6 +250,7 @@ export class CgroupNames implements KindTable, CgroupPaths {
   stats(): CgroupNamesStats {
     return {
       entries: this.#paths.size,
+      sizeBytes: this.#sizeBytes,
       misses: this.#misses,
       scans: this.#scans,
       evicted: this.#evicted,
@@ -248,6 +297,14 @@ class FoundNames implements Learnt {
 interface Saved extends NamesSource {
   readonly names: readonly (readonly [id: string, path: string])[]
 }
+
+/** Memory of an entry: of the characters, as the engine keeps them. */
+function sizeOf(path: string): number {
+  return ENTRY_BYTES + (LATIN1.test(path) ? path.length : 2 * path.length)
+}
+
+// oxlint-disable-next-line no-control-regex -- what the engine keeps in a byte each
+const LATIN1 = /^[\0-\xff]*$/
 
 function latin1(text: string): string {
   return Buffer.from(text).toString('latin1')

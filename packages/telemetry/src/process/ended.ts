@@ -1,6 +1,7 @@
 import type { TimeBase } from '../event/time-base.js'
 import { Slab } from '../memory/slab.js'
 import { PACKED_FIXED_BYTES, packedTextLength, packFixed, SharedFacts, unpack } from './packed.js'
+import type { HeldBytes } from './held.js'
 import { NOWHERE } from '../memory/pid-index.js'
 import type { ProcessRecord } from './entry.js'
 import { latin1Of, writeLatin1 } from '../memory/text.js'
@@ -15,6 +16,20 @@ const NONE = -1
 /** A place is the number of a chunk of the slab, and an offset in it in units of 8 bytes. */
 const CHUNK_SHIFT = 15
 const OFFSET_MASK = (1 << CHUNK_SHIFT) - 1
+
+/** Larger ones are kept as objects, which can be cut when there is no room. */
+const MAX_TEXT_BYTES = 16 << 10
+
+/** Whether a process has more than the text that would be packed, and too much of it. */
+function hasLargeFacts({ image, cwdText, cgroup, past }: ProcessRecord, text: string): boolean {
+  return (
+    (image !== undefined && image.textBytes > MAX_TEXT_BYTES && !image.isIn(text)) ||
+    (cwdText.length > MAX_TEXT_BYTES && cwdText !== text) ||
+    (cgroup !== undefined && cgroup.length > MAX_TEXT_BYTES) ||
+    (past?.image !== undefined && past.image.textBytes > MAX_TEXT_BYTES) ||
+    (past !== undefined && past.cwdText.length > MAX_TEXT_BYTES)
+  )
+}
 
 /** A process that ended: its number, its pid, the halves of its start time, and when it was noticed. */
 export interface Ended {
@@ -33,9 +48,10 @@ export class EndedProcesses {
   /** The oldest; valid while `count` is not 0. */
   readonly first: Ended = { number: 0, pid: 0, startLo: 0, startHi: 0, timeNs: 0 }
   count = 0
-  /** Bytes of those that are packed. */
+  /** Bytes of those that are packed, without images that are not in their records. */
   sizeBytes = 0
   readonly #timeBase: TimeBase
+  readonly #held: HeldBytes
   readonly #slab = new Slab()
   /** Each has five words, a time and facts, at its number in a ring; the capacity is a power of two. */
   #words = new Int32Array(FIRST_CAPACITY * WORDS)
@@ -43,8 +59,10 @@ export class EndedProcesses {
   #facts = Array.from<SharedFacts | undefined>({ length: FIRST_CAPACITY })
   #lastFacts: SharedFacts | undefined = undefined
 
-  constructor(timeBase: TimeBase) {
+  /** `held` counts images. */
+  constructor(timeBase: TimeBase, held: HeldBytes) {
     this.#timeBase = timeBase
+    this.#held = held
   }
 
   push(pid: number, startLo: number, startHi: number, timeNs: number): void {
@@ -82,7 +100,7 @@ export class EndedProcesses {
     if (source === undefined) return NOWHERE
     const { text, form } = source
     const sizeBytes = PACKED_FIXED_BYTES + ((text.length + 7) & ~7)
-    if (sizeBytes > maxBytes) return NOWHERE
+    if (sizeBytes > maxBytes || text.length > MAX_TEXT_BYTES || hasLargeFacts(process, text)) return NOWHERE
     const slab = this.#slab
     slab.reserve(sizeBytes)
     const { chunkId, offsetBytes } = slab
@@ -92,8 +110,9 @@ export class EndedProcesses {
     const at = this.#at(number)
     this.#words[at * WORDS + 3] = (chunkId << CHUNK_SHIFT) | (offsetBytes >> 3)
     this.#words[at * WORDS + 4] = sizeBytes
-    this.#facts[at] = this.#factsOf(process, form, text)
-    this.sizeBytes += sizeBytes
+    const facts = this.#factsOf(process, form, text)
+    this.#facts[at] = facts
+    this.sizeBytes += sizeBytes + facts.hold(this.#held)
     return number
   }
 
@@ -119,6 +138,15 @@ export class EndedProcesses {
     return this.#words[this.#at(number) * WORDS + 2] as number
   }
 
+  /** Gives back the bytes of a number that was unpacked: it is in the order still. */
+  release(number: number): void {
+    const at = this.#at(number)
+    const place = this.#words[at * WORDS + 3] as number
+    if (place === NONE) return
+    this.#words[at * WORDS + 3] = NONE
+    this.#release(at, place)
+  }
+
   /** Drops the oldest. */
   shift(): void {
     const at = this.#at(this.first.number)
@@ -135,8 +163,10 @@ export class EndedProcesses {
   }
 
   #release(at: number, place: number): void {
-    this.sizeBytes -= this.#words[at * WORDS + 4] as number
+    const facts = this.#facts[at] as SharedFacts
+    this.sizeBytes -= (this.#words[at * WORDS + 4] as number) + facts.release(this.#held)
     this.#facts[at] = undefined
+    if (facts.holders === 0 && facts === this.#lastFacts) this.#lastFacts = undefined
     this.#slab.release(place >> CHUNK_SHIFT)
   }
 

@@ -1,10 +1,10 @@
-import { TAIL_FAILED } from 'quark-ebpf/probe'
+import { TAIL_FAILED, TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
 import type { Ids, Process, ProcessUsage } from './process.js'
 import { isLess, ticksOf, type TimeBase, u64Of } from '../event/time-base.js'
-import type { Image } from './image.js'
-import { isCutPath, pathAt, rootAt } from '../memory/text.js'
+import { cutTail, type Image } from './image.js'
+import { isCutPath, ownLatin1, pathAt, rootAt } from '../memory/text.js'
 import type { Identity } from './identity.js'
-import { Past } from './past.js'
+import { Past, type PastFacts } from './past.js'
 
 /** Bits of `known`. */
 export const KNOWN_START = 1
@@ -50,6 +50,8 @@ export class ProcessRecord implements Process {
   readonly timeBase: TimeBase
   /** It was delivered, and must not change any more. */
   isDelivered = false
+  /** The table counts what it holds. */
+  isCounted = false
   known = 0
   startLo = 0
   startHi = 0
@@ -176,6 +178,31 @@ export class ProcessRecord implements Process {
     view.pgid = past.pgid
     view.sid = past.sid
     return view
+  }
+
+  /** Whether it has a text that `cut` would cut. */
+  isLongerThan(maxBytes: number): boolean {
+    if (hasLonger(this, maxBytes)) return true
+    for (let past = this.past; past !== undefined; past = past.earlier) {
+      if (hasLonger(past, maxBytes)) return true
+    }
+    return false
+  }
+
+  /**
+   * The same process, past included, with no text longer than `maxBytes`. What is cut is marked as such; the name of a
+   * cgroup is absent, as a part of it would be another one.
+   *
+   * @param images has the images that were cut already, and gets the others
+   */
+  cut(maxBytes: number, images: Map<Image, Image>): ProcessRecord {
+    const copy = this.clone()
+    copy.ppid = this.ppid
+    copy.laterPpid = this.laterPpid
+    Object.assign(copy, cutFacts(this, maxBytes, images))
+    copy.past = cutPast(this.past, maxBytes, images)
+    copy.isDelivered = true
+    return copy
   }
 
   /** Fills gaps from `other`, the same process, except its end. */
@@ -425,4 +452,56 @@ export class ProcessRecord implements Process {
   get usage(): ProcessUsage | undefined {
     return this.usageSource?.usage
   }
+}
+
+/** What of a state has texts. */
+type TextFacts = Omit<PastFacts, 'newComm' | 'pgid' | 'sid'>
+
+function hasLonger({ identity, image, cwdText, cgroup }: TextFacts, maxBytes: number): boolean {
+  return (
+    (identity !== undefined && identity.text.length > maxBytes) ||
+    (image !== undefined && image.textBytes > maxBytes) ||
+    cwdText.length > maxBytes ||
+    (cgroup !== undefined && cgroup.length > maxBytes)
+  )
+}
+
+/** The facts that have texts; one that is too long is cut to a text of its own. */
+function cutFacts(
+  { identity, image, cwdText, cwdStart, cwdTail, cgroup }: TextFacts,
+  maxBytes: number,
+  images: Map<Image, Image>,
+) {
+  const isShort = cwdText.length <= maxBytes
+  const tail = isShort ? cwdTail : cutTail(cwdTail, maxBytes)
+  const cwd = isShort ? cwdText : ownLatin1(cwdText.slice(cwdStart, cwdStart + (tail & TAIL_LENGTH_MASK)))
+  return {
+    identity:
+      identity === undefined || identity.text.length <= maxBytes
+        ? identity
+        : identity.source?.form.cut(identity.text),
+    image: image === undefined ? undefined : cutImage(image, maxBytes, images),
+    cwdText: cwd,
+    cwdStart: isShort ? cwdStart : 0,
+    cwdTail: tail,
+    cgroup: cgroup === undefined || cgroup.length <= maxBytes ? cgroup : undefined,
+  }
+}
+
+function cutImage(image: Image, maxBytes: number, images: Map<Image, Image>): Image {
+  if (image.textBytes <= maxBytes) return image
+  const found = images.get(image)
+  if (found !== undefined) return found
+  const cut = image.cut(maxBytes)
+  images.set(image, cut)
+  return cut
+}
+
+function cutPast(past: Past | undefined, maxBytes: number, images: Map<Image, Image>): Past | undefined {
+  if (past === undefined) return undefined
+  const { comm: newComm, pgid, sid, earlier } = past
+  return past.with(
+    { ...cutFacts(past, maxBytes, images), newComm, pgid, sid },
+    cutPast(earlier, maxBytes, images),
+  )
 }

@@ -26,6 +26,8 @@ export interface Identity extends Pick<
   | 'timeNs'
   | 'comm'
 > {
+  /** The record that it is read from; empty when it comes from several. */
+  readonly text: string
   /** Undefined when it comes from several records. */
   readonly source: IdentitySource | undefined
 }
@@ -39,4 +41,6 @@ export interface IdentitySource {
 /** How an identity lies in a record. Equal forms are the same object. */
 export interface IdentityForm {
   identityIn(text: string): Identity
+  /** The same in a text of its own, which is as short as it can be. */
+  cut(text: string): Identity
 }

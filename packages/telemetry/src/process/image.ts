@@ -1,5 +1,18 @@
-import { TAIL_DELETED, TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_TRUNCATED } from 'quark-ebpf/probe'
-import { isCutPath, pathAt, rootAt, stringsAt, tailAt } from '../memory/text.js'
+import { TAIL_DELETED, TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_PSEUDO, TAIL_TRUNCATED } from 'quark-ebpf/probe'
+import { isCutPath, ownLatin1, pathAt, rootAt, stringsAt, tailAt } from '../memory/text.js'
+
+/** So many strings, of so many bytes, are kept once they were read: each needs some 40 bytes, even if it is empty. */
+const MAX_KEPT_STRINGS = 24
+const MAX_KEPT_BYTES = 1024
+/** What the object and the strings that it keeps need beside the text, estimated. */
+const OBJECT_BYTES = 512
+
+/** The strings that were read last of those that are not kept, so that a loop over them does not cut them out each time. */
+const lastRead: { text: string; start: number; strings: readonly string[] } = {
+  text: '',
+  start: 0,
+  strings: [],
+}
 
 /**
  * What an exec gave a process: program, arguments and environment, as tails of its record.
@@ -16,6 +29,8 @@ export class Image {
   readonly #envSizeBytes: number
   #argvStrings: readonly string[] | undefined = undefined
   #envStrings: readonly string[] | undefined = undefined
+  /** How many of those that are counted in a table have it. */
+  holders = 0
 
   /**
    * @param text the record
@@ -45,6 +60,32 @@ export class Image {
   static unpack(text: string, words: Uint32Array, w: number): Image {
     const word = (at: number): number => words[w + at] as number
     return new Image(text, word(0), word(1), word(2), word(3), word(4), word(5))
+  }
+
+  get textBytes(): number {
+    return this.#text.length
+  }
+
+  /** Memory that it takes, estimated. */
+  get sizeBytes(): number {
+    return OBJECT_BYTES + this.#text.length
+  }
+
+  /** The same in a text of its own of at most `maxBytes`: of the program half of that, and argv before the environment. */
+  cut(maxBytes: number): Image {
+    const exeBytes = this.#exe & TAIL_LENGTH_MASK
+    const argvBytes = this.#argv & TAIL_LENGTH_MASK
+    const envBytes = this.#env & TAIL_LENGTH_MASK
+    const exe = cutTail(this.#exe, maxBytes >> 1)
+    const left = maxBytes - (exe & TAIL_LENGTH_MASK)
+    // Something stays of each: an empty one that is cut was not captured.
+    const argv = cutTail(this.#argv, Math.max(left - Math.min(envBytes, maxBytes >> 3), maxBytes >> 3))
+    const env = cutTail(this.#env, left - (argv & TAIL_LENGTH_MASK))
+    const part = (start: number, tail: number): string =>
+      this.#text.slice(start, start + (tail & TAIL_LENGTH_MASK))
+    const argvStart = this.#start + exeBytes
+    const text = part(this.#start, exe) + part(argvStart, argv) + part(argvStart + argvBytes, env)
+    return new Image(ownLatin1(text), 0, exe, argv, env, this.#argvSizeBytes, this.#envSizeBytes)
   }
 
   /** Whether its tails are those of that record. */
@@ -87,8 +128,8 @@ export class Image {
 
   get argv(): readonly string[] | undefined {
     if (!isCaptured(this.#argv)) return undefined
-    this.#argvStrings ??= stringsAt(this.#text, this.#argvStart, this.#argv)
-    return this.#argvStrings
+    this.#argvStrings ??= this.#read(this.#argvStart, this.#argv)
+    return this.#argvStrings ?? lastRead.strings
   }
 
   /** A copy of the bytes. */
@@ -108,8 +149,8 @@ export class Image {
   get env(): readonly string[] | undefined {
     if (!isCaptured(this.#env)) return undefined
     const start = this.#argvStart + (this.#argv & TAIL_LENGTH_MASK)
-    this.#envStrings ??= stringsAt(this.#text, start, this.#env)
-    return this.#envStrings
+    this.#envStrings ??= this.#read(start, this.#env)
+    return this.#envStrings ?? lastRead.strings
   }
 
   get envTruncated(): boolean {
@@ -123,6 +164,26 @@ export class Image {
   get #argvStart(): number {
     return this.#start + (this.#exe & TAIL_LENGTH_MASK)
   }
+
+  /** The strings of a tail; undefined when they are too many to be kept, and are in `lastRead`. */
+  #read(start: number, descriptor: number): readonly string[] | undefined {
+    const text = this.#text
+    if (lastRead.start === start && lastRead.text === text) return undefined
+    const strings = stringsAt(text, start, descriptor)
+    const isSmall = strings.length <= MAX_KEPT_STRINGS && (descriptor & TAIL_LENGTH_MASK) <= MAX_KEPT_BYTES
+    if (isSmall) return strings
+    lastRead.strings = strings
+    lastRead.text = text
+    lastRead.start = start
+    return undefined
+  }
+}
+
+/** A descriptor for the beginning of a tail. */
+export function cutTail(descriptor: number, maxBytes: number): number {
+  // A name without a place is short, and there is no mark for the part of one.
+  if ((descriptor & TAIL_LENGTH_MASK) <= maxBytes || (descriptor & TAIL_PSEUDO) !== 0) return descriptor
+  return (descriptor & ~TAIL_LENGTH_MASK) | TAIL_TRUNCATED | maxBytes
 }
 
 /** False with a limit of 0: the strings were not captured. */

@@ -3,6 +3,7 @@ import { Image } from './image.js'
 import { Past } from './past.js'
 import { ProcessRecord, type UsageSource } from './entry.js'
 import type { IdentityForm } from './identity.js'
+import { type HeldBytes, textsBytes, USAGE_BYTES } from './held.js'
 
 /**
  * A process that ended, as bytes: they cost the garbage collector nothing.
@@ -17,6 +18,8 @@ import type { IdentityForm } from './identity.js'
 export const PACKED_FIXED_BYTES = 104
 
 const IMAGE_WORD = 20
+/** Memory of the object that packed processes share, estimated. */
+const OBJECT_BYTES = 160
 
 /** Flags, above the bits of `known`. */
 const HAS_PPID = 0x100
@@ -47,6 +50,10 @@ export class SharedFacts {
   readonly usageSource: UsageSource | undefined
   readonly bootEpochNs: bigint
   readonly exitEpochNs: bigint
+  /** Memory that it takes without images, estimated. */
+  readonly sizeBytes: number
+  /** How many packed processes have it. */
+  holders = 0
 
   /** Takes the shared facts of `process`; `text` is the text that is packed. */
   constructor(process: ProcessRecord, form: IdentityForm, text: string) {
@@ -63,6 +70,29 @@ export class SharedFacts {
     this.usageSource = process.usageSource
     this.bootEpochNs = process.bootEpochNs
     this.exitEpochNs = process.exitEpochNs
+    this.sizeBytes =
+      OBJECT_BYTES +
+      (process.usageSource === undefined ? 0 : USAGE_BYTES) +
+      textsBytes(process.image, this.cwdText, process.cgroup) +
+      textsBytes(past?.image, this.pastCwdText, past?.cgroup)
+  }
+
+  /** Counts one more that has it; the first time what it takes itself, too. Returns that. */
+  hold(held: HeldBytes): number {
+    this.holders += 1
+    if (this.holders > 1) return 0
+    if (this.image !== undefined) held.addImage(this.image)
+    if (this.pastImage !== undefined) held.addImage(this.pastImage)
+    return this.sizeBytes
+  }
+
+  /** Takes back one `hold`. */
+  release(held: HeldBytes): number {
+    this.holders -= 1
+    if (this.holders > 0) return 0
+    if (this.image !== undefined) held.removeImage(this.image)
+    if (this.pastImage !== undefined) held.removeImage(this.pastImage)
+    return this.sizeBytes
   }
 
   /** Whether the constructor would make an equal object of these. */

@@ -43,6 +43,11 @@ export class Past {
     this.depth = earlier === undefined ? 1 : earlier.depth + 1
   }
 
+  /** The same with other facts, of which `earlier` are those before it. */
+  with(facts: PastFacts, earlier: Past | undefined): Past {
+    return new Past(facts, this.untilLo, this.untilHi, earlier)
+  }
+
   /** Whether it may be packed. After a fork whose exec had the same identity there is only one past, which may. */
   get isSimple(): boolean {
     return this.identity === undefined && this.earlier === undefined

@@ -138,7 +138,12 @@ export class RelativesFinder implements ProcessLookup {
     const relatives = findRelatives(p, this)
     // Not shared: a relative that is too young for this process, as it need not be so for the next one, and a past
     // state of a relative.
-    if (!this.#hasChanged && this.#missed === countMissing(p, relatives) && (p.known & KNOWN_START) !== 0) {
+    if (
+      !this.#hasChanged &&
+      this.#missed === countMissing(p, relatives) &&
+      (p.known & KNOWN_START) !== 0 &&
+      areSmall(relatives)
+    ) {
       const { arrivals } = this.#table
       this.#shared[at] = { relatives, ppid, pgid, sid, startNs: startNs(p), arrivals }
     }
@@ -157,6 +162,25 @@ export class RelativesFinder implements ProcessLookup {
     return then
   }
 }
+
+/** Siblings of larger relatives look them up: what is remembered here is not counted by the table. */
+const MAX_REMEMBERED_BYTES = 16 << 10
+
+function areSmall(relatives: Relatives): boolean {
+  for (const name of RELATIVES) {
+    const relative = relatives[name] as ProcessRecord | undefined
+    if (relative?.isLongerThan(MAX_REMEMBERED_BYTES) === true) return false
+  }
+  return true
+}
+
+const RELATIVES = [
+  'parent',
+  'groupLeader',
+  'sessionLeader',
+  'parentGroupLeader',
+  'sessionLeaderParent',
+] as const satisfies (keyof Relatives)[]
 
 /** How many relatives exist that are not known. */
 function countMissing(p: ProcessRecord, relatives: Relatives): number {

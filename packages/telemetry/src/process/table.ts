@@ -1,6 +1,9 @@
 import type { KindTable } from '../event/table.js'
 import { isLess, ticksOf, type TimeBase } from '../event/time-base.js'
 import { EndedProcesses } from './ended.js'
+import { HeldBytes, LEAST_LEVEL, Sizes, textBytes } from './held.js'
+import type { Image } from './image.js'
+import type { Past } from './past.js'
 import { NOWHERE, PidIndex } from '../memory/pid-index.js'
 import {
   KNOWN_EXIT,
@@ -16,12 +19,22 @@ export interface ProcessTableOptions {
   readonly graceMs: number
   /** Most processes; beyond it ended ones go first, then the oldest. */
   readonly maxProcesses: number
-  /** Most bytes of packed processes, 24 MiB by default; beyond it the oldest go. 0 packs none. */
+  /**
+   * Most bytes of all of them, 48 MiB by default. Beyond it the longest texts are cut; if that is not enough, ended
+   * processes go, then the oldest.
+   */
+  readonly maxTableBytes?: number
+  /** Most bytes of packed processes, 4/7 of `maxTableBytes` by default; beyond it the oldest go. 0 packs none. */
   readonly maxPackedBytes?: number
 }
 
-/** Enough for the default number of processes, with some hundred bytes of strings each. */
-const MAX_PACKED_BYTES = 24 << 20
+/** Enough for the default number of processes, most of them packed, with some hundred bytes of strings each. */
+const MAX_TABLE_BYTES = 48 << 20
+/** Packed processes are many and small, and leave the rest to large ones. */
+const PACKED_SHARE = 4 / 7
+/** Where room is made, so much is free afterwards: it costs a look at all processes. */
+const FREE_SHARE_CUT = 1 / 4
+const FREE_SHARE_EVICTED = 1 / 8
 
 /** Ended processes are kept so much longer, to be removed in batches. */
 const COLLECT_SLACK_NS = 1e9
@@ -45,6 +58,10 @@ export class ProcessTable implements KindTable {
   truncatedArgv = 0
   truncatedEnv = 0
   truncatedPaths = 0
+  /** Processes of which texts were cut as the table had no room. */
+  cutProcesses = 0
+  /** Those of `evicted` that went since there were too many bytes. */
+  evictedForBytes = 0
   /** Grows when a process comes whose pid was expected, or has the remainder of one. */
   arrivals = 0
   readonly #expected = new Uint8Array(EXPECTED)
@@ -59,15 +76,27 @@ export class ProcessTable implements KindTable {
   /** Ended processes; those that are packed are not in `#entries`. */
   readonly #ended: EndedProcesses
   readonly #packed = new PidIndex()
+  readonly #held = new HeldBytes()
+  readonly #maxBytes: number
+  readonly #maxPackedBytes: number
 
   constructor(options: ProcessTableOptions, timeBase: TimeBase) {
     this.#options = options
     this.#timeBase = timeBase
-    this.#ended = new EndedProcesses(timeBase)
+    this.#ended = new EndedProcesses(timeBase, this.#held)
+    const { maxTableBytes = MAX_TABLE_BYTES, maxPackedBytes = Math.floor(maxTableBytes * PACKED_SHARE) } =
+      options
+    this.#maxBytes = maxTableBytes
+    this.#maxPackedBytes = maxPackedBytes
   }
 
   get size(): number {
     return this.#entries.size + this.#packed.size + (this.#youngest === undefined ? 0 : 1)
+  }
+
+  /** Memory of all processes: at most `maxTableBytes` after each event. */
+  get sizeBytes(): number {
+    return this.#held.sizeBytes + this.#ended.sizeBytes
   }
 
   /** Memory of the processes that are packed. */
@@ -83,8 +112,18 @@ export class ProcessTable implements KindTable {
   /** The process that has or last had this pid, for delivery. */
   lookup(pid: number): ProcessRecord | undefined {
     const entry = this.peek(pid)
-    if (entry !== undefined) entry.isDelivered = true
+    if (entry === undefined) return undefined
+    entry.isDelivered = true
+    if (this.sizeBytes > this.#maxBytes) this.#makeRoomForBytes()
     return entry
+  }
+
+  /** What the table now has of a process that was delivered; if it has forgotten that, the process without long texts. */
+  present(process: ProcessRecord): ProcessRecord {
+    if ((process.known & REPLACED) === 0) return process
+    const entry = this.lookup(process.pid)
+    if (entry?.startLo === process.startLo && entry.startHi === process.startHi) return entry
+    return process.cut(2 ** LEAST_LEVEL, new Map())
   }
 
   /** Notes a pid that the table does not have: if a process with it comes, `arrivals` grows. */
@@ -154,30 +193,61 @@ export class ProcessTable implements KindTable {
     this.#ended.push(process.pid, process.startLo, process.startHi, this.#nowNs)
   }
 
+  /** Notes that an event with the process was made: it does not change any more. */
+  deliver(process: ProcessRecord, hasEnded: boolean): void {
+    process.isDelivered = true
+    if (hasEnded) this.#pack(process)
+    this.#count(process)
+  }
+
   /** Packs an ended process that was delivered and will hardly change any more. */
-  pack(process: ProcessRecord): void {
+  #pack(process: ProcessRecord): void {
     const ended = this.#ended
     if ((process.known & PACKED_KNOWN) !== PACKED_KNOWN || (process.known & KNOWN_START_TICKS) !== 0) return
     if (process.past !== undefined && !process.past.isSimple) return
     if (!ended.isLast(process) || this.#unpackedEntry(process.pid) !== process) return
-    const { maxPackedBytes = MAX_PACKED_BYTES } = this.#options
+    const maxPackedBytes = this.#maxPackedBytes
     const number = ended.packLast(process, maxPackedBytes)
     if (number === NOWHERE) return
     this.#drop(process)
     this.#packed.set(process.pid, number)
-    while (ended.sizeBytes > maxPackedBytes) {
-      if (this.#removeFirstEnded()) this.evicted += 1
-    }
+    while (ended.sizeBytes > maxPackedBytes) this.#evictFirstEnded()
+    if (this.sizeBytes > this.#maxBytes) this.#makeRoomForBytes()
+  }
+
+  /** Counts a process that is in the table and will not change. */
+  #count(process: ProcessRecord): void {
+    if (process.isCounted || this.#unpackedEntry(process.pid) !== process) return
+    process.isCounted = true
+    this.#held.add(process)
+    if (this.sizeBytes > this.#maxBytes) this.#makeRoomForBytes()
+  }
+
+  #uncount(process: ProcessRecord): void {
+    if (!process.isCounted) return
+    process.isCounted = false
+    this.#held.remove(process)
   }
 
   /**
    * Takes in a process as found in /proc. Of a process that is already known only the gaps are filled, as
    * what is known may be newer; the pid's later process is left alone.
    *
+<<<<<<< HEAD
    * @param found with all that was found, its start perhaps cut to ticks; the table takes it over
    * @returns the process as it now is
+=======
+   * @param found with all that was found, its start cut to ticks; the table takes it over
+   * @returns the process as it now is, for delivery
+>>>>>>> de0d19b (The process table has a limit of bytes: the longest strings are cut first, and counted)
    */
   applySnapshot(found: ProcessRecord): ProcessRecord {
+    const process = this.#takeIn(found)
+    this.deliver(process, false)
+    return process
+  }
+
+  #takeIn(found: ProcessRecord): ProcessRecord {
     const entry = this.peek(found.pid)
     if (entry === undefined) {
       this.#put(found)
@@ -218,8 +288,25 @@ export class ProcessTable implements KindTable {
 
   /** Totals since it was made. */
   stats(): Readonly<Record<string, number>> {
-    const { size, collected, evicted, truncatedArgv, truncatedEnv, truncatedPaths } = this
-    return { size, collected, evicted, truncatedArgv, truncatedEnv, truncatedPaths }
+    const { size, sizeBytes, collected, evicted, evictedForBytes, cutProcesses } = this
+    const { truncatedArgv, truncatedEnv, truncatedPaths } = this
+    return {
+      size,
+      sizeBytes,
+      collected,
+      evicted,
+      evictedForBytes,
+      cutProcesses,
+      truncatedArgv,
+      truncatedEnv,
+      truncatedPaths,
+    }
+  }
+
+  #evictFirstEnded(): void {
+    if (!this.#removeFirstEnded()) return
+    this.evicted += 1
+    this.evictedForBytes += 1
   }
 
   /** Removes the process that ended first; false if it was already replaced. */
@@ -244,8 +331,11 @@ export class ProcessTable implements KindTable {
     const process = this.#ended.unpack(number)
     process.isDelivered = true
     this.#packed.delete(pid)
+    this.#ended.release(number)
     this.#settle()
     this.#youngest = process
+    process.isCounted = true
+    this.#held.add(process)
     return process
   }
 
@@ -257,16 +347,22 @@ export class ProcessTable implements KindTable {
     const isBefore = isLess(ended.startLoOf(number), ended.startHiOf(number), startLo, startHi)
     if (!isBefore || (startLo | startHi) === 0) return this.#unpack(pid)
     this.#packed.delete(pid)
+    ended.release(number)
     return undefined
   }
 
   #writable(entry: ProcessRecord): ProcessRecord {
     if (!entry.isDelivered) return entry
     const copy = entry.clone()
+    this.#replace(entry, copy)
+    return copy
+  }
+
+  #replace(entry: ProcessRecord, copy: ProcessRecord): void {
+    this.#uncount(entry)
     entry.known |= REPLACED
     if (entry === this.#youngest) this.#youngest = copy
     else this.#entries.set(entry.pid, copy)
-    return copy
   }
 
   #add(pid: number): ProcessRecord {
@@ -293,6 +389,7 @@ export class ProcessTable implements KindTable {
   }
 
   #drop(entry: ProcessRecord): void {
+    this.#uncount(entry)
     entry.known |= REPLACED
     if (entry === this.#youngest) this.#youngest = undefined
     else this.#entries.delete(entry.pid)
@@ -318,6 +415,70 @@ export class ProcessTable implements KindTable {
       return
     }
   }
+
+  /** Cuts the longest texts; if that does not give enough room, removes ended processes, then the oldest. */
+  #makeRoomForBytes(): void {
+    this.#settle()
+    const maxBytes = this.#maxBytes
+    const aimBytes = maxBytes * (1 - FREE_SHARE_EVICTED)
+    for (let level = this.#levelFor(maxBytes * (1 - FREE_SHARE_CUT)); level >= LEAST_LEVEL; level--) {
+      this.#cutTo(2 ** level)
+      if (this.sizeBytes <= aimBytes) return
+    }
+    while (this.#ended.count > 0 && this.sizeBytes > aimBytes) this.#evictFirstEnded()
+    for (const entry of this.#entries.values()) {
+      if (this.sizeBytes <= aimBytes) return
+      this.#drop(entry)
+      this.evicted += 1
+      this.evictedForBytes += 1
+    }
+  }
+
+  /** Exponent of the length to which texts must be cut. */
+  #levelFor(maxBytes: number): number {
+    const sizes = new Sizes()
+    const images = new Set<Image>()
+    let textsBytes = 0
+    const add = (sizeBytes: number): void => {
+      sizes.add(sizeBytes)
+      textsBytes += sizeBytes
+    }
+    for (const entry of this.#entries.values()) {
+      for (let state: ProcessRecord | Past | undefined = entry; state !== undefined;) {
+        const { image } = state
+        if (image !== undefined && !images.has(image)) {
+          images.add(image)
+          add(image.textBytes)
+        }
+        add(textBytes(state))
+        state = state instanceof ProcessRecord ? state.past : state.earlier
+      }
+    }
+    return sizes.levelFor(maxBytes - (this.sizeBytes - textsBytes))
+  }
+
+  #cutTo(maxBytes: number): void {
+    const images = new Map<Image, Image>()
+    for (const entry of this.#entries.values()) {
+      if (!entry.isCounted || !entry.isLongerThan(maxBytes)) continue
+      const copy = entry.cut(maxBytes, images)
+      if (isShortened(entry, copy)) this.cutProcesses += 1
+      this.#replace(entry, copy)
+      copy.isCounted = true
+      this.#held.add(copy)
+    }
+  }
+}
+
+/** Whether a text of a process was cut that was not before. */
+function isShortened(before: ProcessRecord, after: ProcessRecord): boolean {
+  return (
+    before.argvTruncated !== after.argvTruncated ||
+    before.envTruncated !== after.envTruncated ||
+    before.exeTruncated !== after.exeTruncated ||
+    before.cwdTruncated !== after.cwdTruncated ||
+    before.cgroup !== after.cgroup
+  )
 }
 
 /** Negative if the first one began earlier, 0 if both began at once, as far as both starts are known. */

@@ -76,6 +76,7 @@ export interface TestPipelineOptions {
   readonly releaseEarly?: boolean
   readonly graceMs?: number
   readonly maxProcesses?: number
+  readonly maxTableBytes?: number
   readonly snapshotEvents?: boolean
   readonly bootEpochNs?: bigint
 }
@@ -83,8 +84,14 @@ export interface TestPipelineOptions {
 /** A pipeline with the defaults of a queue. */
 export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
   const { graceMs = 4000, maxProcesses = 65_536, snapshotEvents = false, bootEpochNs = 0n } = options
+  const { maxTableBytes = 48 << 20 } = options
   const timeBase = new TimeBase(bootEpochNs)
-  const settings = { graceMs, maxProcesses, snapshot: snapshotEvents } as unknown as TableContext['settings']
+  const settings = {
+    graceMs,
+    maxProcesses,
+    maxTableBytes,
+    snapshot: snapshotEvents,
+  } as unknown as TableContext['settings']
   return new Pipeline(
     {
       kinds: options.kinds ?? kinds,

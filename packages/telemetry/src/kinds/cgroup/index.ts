@@ -1,4 +1,4 @@
-import { CgroupNames } from '../../process/cgroup-names.js'
+import { CgroupNames, cgroupNamesBytes } from '../../process/cgroup-names.js'
 import type { Kind } from '../kind.js'
 import { applyCgroupMkdir, applyCgroupRename } from './apply.js'
 import { cgroupFacts } from './facts.js'
@@ -10,8 +10,12 @@ export const cgroupKind: Kind<Record<never, never>, readonly []> = {
   number: 1,
   options: {},
   facts: cgroupFacts,
-  table: ({ hierarchy, cgroupHierarchyId }) => {
-    const names = new CgroupNames({ hierarchy, hierarchyId: cgroupHierarchyId })
+  table: ({ settings, hierarchy, cgroupHierarchyId }) => {
+    const names = new CgroupNames({
+      hierarchy,
+      hierarchyId: cgroupHierarchyId,
+      maxBytes: cgroupNamesBytes(settings.maxTableBytes),
+    })
     names.scan()
     return names
   },

@@ -89,6 +89,5 @@ export function applySnapshot(group: RecordGroup, tables: Tables): SnapshotEvent
   readSnapshot(found, group, tables.processes)
   const process = tables.processes.applySnapshot(found)
   if (tables.settings['snapshot'] !== true) return undefined
-  process.isDelivered = true
   return { kind: 'snapshot', timeNs: timeNsOf(words, w, tables), process }
 }

@@ -40,7 +40,7 @@ import {
   RECORD_ID_CHANGE,
 } from './records.js'
 import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from './kernel-ids.js'
-import { EXEC_SHIFT, ID_CHANGE_SHIFT } from './identity.js'
+import { EXEC_SHIFT, ID_CHANGE_SHIFT, ownComm } from './identity.js'
 import { PrivilegeWatch } from './privileges.js'
 import { commLayout, execLayout, exitLayout, forkLayout, idChangeLayout } from './records.js'
 
@@ -127,8 +127,7 @@ export function applyProcessChanges(group: RecordGroup, tables: Tables): Process
   }
   if (process === undefined) return undefined
   keepParent(process, ppid)
-  process.isDelivered = true
-  if ((actions & ACTION_EXIT) !== 0) tables.processes.pack(process)
+  tables.processes.deliver(process, (actions & ACTION_EXIT) !== 0)
   const idChange = idsBefore === undefined ? undefined : idChangeOf(changed, idsBefore, process)
   const { bootEpochNs } = tables.timeBase
   return new ProcessChange(actions, process, idChange, timeLo, timeHi, bootEpochNs)
@@ -218,7 +217,7 @@ function applyIdChange(process: ProcessRecord, group: RecordGroup, w: number, ta
   // The name in the record is the thread's; the process's stays as it was.
   const isThread = process.pid !== words[w + ID_CHANGE_TID]
   if (!isThread) process.newComm = undefined
-  else if (process.newComm === undefined) process.newComm = process.identity?.comm
+  else if (process.newComm === undefined) process.newComm = ownComm(process.identity?.comm)
   const what = words[w + ID_CHANGE_WHAT] as number
   const known = words[w + ID_CHANGE_KNOWN] as number
   if ((what & PROC_EVENT_SID) !== 0 && (known & HAS_SESSION) === 0) {

@@ -15,7 +15,7 @@ import {
   type ProcessRecord,
 } from '../../process/entry.js'
 import type { ProcessTable } from '../../process/table.js'
-import { cstringAt, decodeUtf8, latin1Of } from '../../memory/text.js'
+import { cstringAt, decodeUtf8, latin1Of, ownText } from '../../memory/text.js'
 import { UsageSum } from '../../process/usage.js'
 import { completedBy, EXEC_SHIFT, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
 import { HAS_ENDING, HAS_EXACT_START, HAS_IDENTITY, HAS_PARENT, HAS_SESSION } from '../../process/known.js'
@@ -337,5 +337,6 @@ function readSnapshotTails(
     process.image = image
     countCuts(image, table)
   }
-  process.cgroup = stringTail(text, afterEnv, words[record + SNAPSHOT_CGROUP] as number)
+  const cgroup = stringTail(text, afterEnv, words[record + SNAPSHOT_CGROUP] as number)
+  process.cgroup = cgroup === undefined ? undefined : ownText(cgroup)
 }

@@ -1,5 +1,5 @@
 import type { Identity, IdentityForm, IdentitySource } from '../../process/identity.js'
-import { cstringAt, u32At, u64At } from '../../memory/text.js'
+import { cstringAt, ownLatin1, ownText, u32At, u64At } from '../../memory/text.js'
 import { execLayout, forkLayout, idChangeLayout, snapshotLayout } from './records.js'
 import { HAS_CAPS, HAS_COMM, HAS_IDENTITY, HAS_IDS, HAS_NAMESPACES, HAS_TTY } from '../../process/known.js'
 
@@ -30,6 +30,10 @@ export class RecordIdentity implements Identity {
     this.#text = text
     this.#shift = shift
     this.#known = known
+  }
+
+  get text(): string {
+    return this.#text
   }
 
   get source(): IdentitySource {
@@ -141,6 +145,10 @@ export class RecordIdentity implements Identity {
   }
 }
 
+/** Where the fields of an identity are in a fork record. */
+const FIRST = at.startBootNs
+const END = at.comm + COMM_BYTES + 1
+
 class RecordForm implements IdentityForm {
   readonly shift: number
   readonly known: number
@@ -152,6 +160,11 @@ class RecordForm implements IdentityForm {
 
   identityIn(text: string): Identity {
     return new RecordIdentity(text, this.shift, this.known)
+  }
+
+  cut(text: string): Identity {
+    const own = ownLatin1(text.slice(this.shift + FIRST, this.shift + END))
+    return new RecordIdentity(own, -FIRST, this.known)
   }
 }
 
@@ -170,6 +183,11 @@ function formOf(shift: number, known: number): RecordForm {
 
 /** Nothing is known. */
 const UNKNOWN = new RecordIdentity('', 0, 0)
+
+/** A name that keeps no record. */
+export function ownComm(comm: string | undefined): string | undefined {
+  return comm === undefined ? undefined : ownText(comm)
+}
 
 /**
  * The identity of an incomplete record, with the gaps filled from the one before, except in groups that the event
@@ -205,7 +223,8 @@ export function completedBy(record: Identity, before: Identity, changed: number)
     pidNs: record.pidNs ?? namespaces.pidNs,
     cgroupNs: record.cgroupNs ?? namespaces.cgroupNs,
     timeNs: record.timeNs ?? namespaces.timeNs,
-    comm: record.comm ?? was(HAS_COMM).comm,
+    comm: ownComm(record.comm ?? was(HAS_COMM).comm),
+    text: '',
     source: undefined,
   }
 }

@@ -4,6 +4,7 @@ import { processEvents } from './event-specs.js'
 import { processFacts } from './facts.js'
 import { processOptions } from './options.js'
 import { scanRecords } from './scrape.js'
+import { cgroupNamesBytes } from '../../process/cgroup-names.js'
 import { ProcessTable } from '../../process/table.js'
 import { applyExecFailed, applySnapshot, applyThread } from './apply-others.js'
 import {
@@ -26,7 +27,10 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
   options: processOptions,
   facts: processFacts,
   scan: scanRecords,
-  table: ({ settings, timeBase }) => new ProcessTable(settings, timeBase),
+  table: ({ settings, timeBase }) => {
+    const maxTableBytes = settings.maxTableBytes - cgroupNamesBytes(settings.maxTableBytes)
+    return new ProcessTable({ ...settings, maxTableBytes }, timeBase)
+  },
   records: [
     { name: 'fork', layout: forkLayout, apply: applyProcessChanges, colour: 'orange' },
     { name: 'exec', layout: execLayout, apply: applyProcessChanges, colour: 'lightslateblue' },
@@ -56,6 +60,12 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
   },
   limits: [
     { counter: 'evicted', text: 'processes were forgotten too early', option: 'maxProcesses' },
+    {
+      counter: 'evictedForBytes',
+      text: 'of the processes that were forgotten too early made room for others',
+      option: 'maxTableBytes',
+    },
+    { counter: 'cutProcesses', text: 'remembered processes had their strings cut', option: 'maxTableBytes' },
     { counter: 'truncatedArgv', text: 'argument lists were cut', option: 'maxArgvBytes' },
     { counter: 'truncatedEnv', text: 'environments were cut', option: 'maxEnvBytes' },
     {
