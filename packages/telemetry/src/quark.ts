@@ -147,11 +147,10 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
    */
   poll(): readonly QuarkEvent[] {
     this.#check()
-    const events = this.#take((events) => {
+    return this.#take((events) => {
       if (!this.#isEnded && !this.#feed.pump(events)) this.#isEnded = true
+      this.#arm()
     })
-    this.#arm()
-    return events
   }
 
   /**
@@ -176,17 +175,23 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   pollFd(): number {
     this.#check()
     if (this.#readiness === undefined) {
-      this.#readiness = new Readiness()
-      this.#arm()
+      const readiness = new Readiness()
+      try {
+        this.#arm(readiness, this.#untaken.length > 0)
+      } catch (error) {
+        readiness.close()
+        throw error
+      }
+      this.#readiness = readiness
     }
     return this.#readiness.fd.number
   }
 
-  #arm(): void {
-    if (this.#readiness === undefined) return
-    // The end is to be noticed, by who asks for it.
-    if (this.#isEnded) this.#readiness.arm([], 0)
-    else this.#readiness.arm(this.#feed.fds, this.#feed.arm())
+  #arm(readiness = this.#readiness, isReady = this.#isEnded): void {
+    if (readiness === undefined) return
+    // Also the end is to be noticed.
+    if (isReady || this.#isEnded) readiness.arm([], 0)
+    else readiness.arm(this.#feed.fds, this.#feed.arm())
   }
 
   /**
@@ -220,7 +225,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     this.#check()
     if (this.#isEnded) return
     await this.#feed.wait(timeoutMs, this.#signal)
-    if (!this.#isClosed) this.#arm()
+    if (!this.#isClosed) this.#arm(this.#readiness, this.#untaken.length > 0)
   }
 
   /** The process that has this pid, or had it within the grace time. */
