@@ -23,7 +23,7 @@ import {
   sleepingProgram,
 } from './testing/elf.js'
 import { untilAsleep } from './testing/observe.js'
-import { collectUntilExit, makeDirectory, writeProgram } from './testing/scenario.js'
+import { collectLife, collectUntilExit, makeDirectory, writeProgram } from './testing/scenario.js'
 
 const STATUS = 3
 const POLL_MS = 10
@@ -81,7 +81,7 @@ async function see(file: string, options: QuarkOptions, command: Command = {}): 
     await untilAsleep(pid)
     child.kill('SIGKILL')
   }
-  const events = await collectUntilExit(quark, pid)
+  const events = await collectLife(quark, pid)
   await ended
   const own = events.filter(
     (event): event is ProcessEvent => event.kind === 'process' && event.process.pid === pid,
@@ -342,7 +342,8 @@ test('a BTF file is used instead of the kernel', LIMIT, async () => {
   const path = join(directory, 'btf')
   writeFileSync(path, readFileSync('/sys/kernel/btf/vmlinux'))
   const { own } = await see(short, { btf: path })
-  assert.deepEqual(actionsOf(own), ['fork,exec,exit'])
+  // On a busy machine it may live longer than its records are held.
+  assert.equal(actionsOf(own).join(), 'fork,exec,exit')
 })
 
 /** BTF of nothing but the registers by which another architecture is known. */

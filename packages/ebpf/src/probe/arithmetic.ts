@@ -108,8 +108,18 @@ export function constantOf(node: ExprNode): bigint | undefined {
   return left === undefined || right === undefined ? undefined : compute(node.op, toWord(left), toWord(right))
 }
 
-/** @throws {RangeError} when `node` is a constant that `place`, a number of `bits` bits, cannot hold */
+/**
+ * @throws {RangeError} when `node` is, or may become, a constant that `place`, a number of `bits` bits, cannot hold
+ */
 export function checkFits(node: ExprNode, place: string, bits: number, signed: boolean): void {
+  if (node.kind === 'ifThen') {
+    checkFits(node.value, place, bits, signed)
+    return
+  }
+  if (node.kind === 'firstNonZero' || node.kind === 'firstOf') {
+    for (const choice of node.choices) checkFits(choice, place, bits, signed)
+    return
+  }
   const value = constantOf(node)
   if (value === undefined) return
   const { low, high } = rangeOf(bits, signed)

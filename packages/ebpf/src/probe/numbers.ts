@@ -55,12 +55,23 @@ export function recordNumbers(expr: ResolvedExpr, field: FixedField): readonly R
   return type.kind === 'chars' ? bytesOf(expr, place) : numberOf(expr, place)
 }
 
-/** The number that a place of so many bytes cannot hold, if a resolved expression is one. */
+/** The number that a place of so many bytes cannot hold, if a resolved expression is or may become one. */
 function misfit(expr: ResolvedExpr, sizeBytes: number, signed: boolean): bigint | undefined {
-  if (expr.kind !== 'constant') return undefined
-  const { low, high } = rangeOf(sizeBytes * 8, signed)
-  const value = signed ? BigInt.asIntN(64, expr.value) : expr.value
-  return value < low || value > high ? value : undefined
+  switch (expr.kind) {
+    case 'ifThen':
+      return misfit(expr.value, sizeBytes, signed)
+    case 'firstNonZero':
+      return expr.choices
+        .map((choice) => misfit(choice, sizeBytes, signed))
+        .find((what) => what !== undefined)
+    case 'constant': {
+      const { low, high } = rangeOf(sizeBytes * 8, signed)
+      const value = signed ? BigInt.asIntN(64, expr.value) : expr.value
+      return value < low || value > high ? value : undefined
+    }
+    default:
+      return undefined
+  }
 }
 
 /** A run of bytes as words of eight, from its place on. */

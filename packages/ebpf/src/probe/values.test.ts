@@ -22,13 +22,13 @@ import {
   sub,
 } from './arithmetic.js'
 import { compileProbe } from './compile.js'
-import { at, cast, constant, currentTask, type Operand, type Scalar, userValue } from './expr.js'
+import { at, cast, constant, currentTask, firstOf, type Operand, type Scalar, userValue } from './expr.js'
 import { decodeRecord } from './codec.js'
-import { chars, u32, u64, u8 } from './fields.js'
+import { chars, s32, s64, u16, u32, u64, u8 } from './fields.js'
 import { bytesTail, userBytes } from './tails/index.js'
 import { int, struct, tracepoint } from './hooks/index.js'
-import { has, lookup, map } from './maps.js'
-import { type BinaryOp, compute } from './operators.js'
+import { has, lookup, map, store } from './maps.js'
+import { type BinaryOp, compute, rangeOf } from './operators.js'
 import { probe } from './probe.js'
 import { record } from './record.js'
 import type { Flavor } from './load-tree.js'
@@ -106,7 +106,7 @@ function machine(options: Partial<MachineOptions> = {}): Machine {
   const value = Buffer.alloc(16)
   value.writeBigUInt64LE(77n, 0)
   value.writeUInt8(3, 8)
-  result.put(seen, key, value)
+  if (options.maps === undefined) result.put(seen, key, value)
   return result
 }
 
@@ -474,4 +474,69 @@ test('a set finds its numbers and no others', () => {
 
 function word64(value: bigint): bigint {
   return BigInt.asUintN(64, value)
+}
+
+/** The places that a number can be put in, by width and sign. */
+const PLACES = [
+  { type: u8, bits: 8, signed: false },
+  { type: u16, bits: 16, signed: false },
+  { type: u32, bits: 32, signed: false },
+  { type: u64, bits: 64, signed: false },
+  { type: s32, bits: 32, signed: true },
+  { type: s64, bits: 64, signed: true },
+] as const
+
+/** Ways for a constant to get to its place whole; in each of them it does. */
+const WAYS: Readonly<Record<string, (value: bigint, task: SmallTask) => Operand>> = {
+  'by itself': (value) => value,
+  'if something holds': (value, task) => ifThen(eq(task.pid, 7), value),
+  'where the first is 0': (value, task) => firstNonZero(sub(task.pid, 7), constant(value)),
+  'as a choice': (value) => firstOf(constant(value), constant(1)),
+  'one in the other': (value, task) =>
+    firstOf(firstNonZero(sub(task.pid, 7), ifThen(eq(task.pid, 7), constant(value)))),
+}
+
+const edges = fc
+  .tuple(fc.integer({ min: 0, max: 64 }), fc.integer({ min: -2, max: 2 }), fc.boolean())
+  .map(([bits, off, isNegative]) => ((1n << BigInt(bits)) + BigInt(off)) * (isNegative ? -1n : 1n))
+const constants = fc
+  .oneof(edges, fc.bigInt({ min: -(1n << 63n), max: (1n << 64n) - 1n }))
+  .filter((value) => value >= -(1n << 63n) && value < 1n << 64n)
+
+for (const flavor of FLAVORS) {
+  test(`${flavor}: a constant arrives whole at its place, or is a RangeError`, () => {
+    const places = PLACES.map((place) => ({
+      ...place,
+      layout: record(1, 'placed', { value: place.type }),
+      values: map({ name: 'placed', type: 'hash', key: place.type, value: place.type, maxEntries: 8 }),
+    }))
+    fc.assert(
+      fc.property(
+        constants,
+        fc.constantFrom(...places),
+        fc.constantFrom(...Object.keys(WAYS)),
+        (value, { bits, signed, type, layout, values }, way) => {
+          const declare = () =>
+            probe({ name: 'places', hook, record: layout }, (task) => {
+              const placed = WAYS[way]?.(value, task) ?? 0
+              return { effects: [store(values, placed, placed)], fill: { value: placed } }
+            })
+          const { low, high } = rangeOf(bits, signed)
+          if (value < low || value > high) {
+            assert.throws(declare, RangeError)
+            return
+          }
+          const result = machine({ maps: [values] })
+          result.run(compileProbe(declare(), target({ flavor, btf: smallBtf({ window: true }) })).code)
+          assert.equal(BigInt(decodeRecord(layout, result.records[0] ?? new Uint8Array()).value), value)
+          const [[key, { bytes }] = ['', { bytes: new Uint8Array() }]] = result.entries.get('placed') ?? []
+          const expected = Buffer.alloc(8)
+          expected.writeBigUInt64LE(BigInt.asUintN(64, value))
+          const whole = expected.subarray(0, type.sizeBytes).toString('hex')
+          assert.deepEqual([key, Buffer.from(bytes).toString('hex')], [whole, whole])
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
 }

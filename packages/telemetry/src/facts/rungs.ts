@@ -39,6 +39,7 @@ export interface EbpfRung {
 export interface KprobeRung {
   readonly by: 'kprobe'
   readonly hooks: readonly (FunctionHook | TracepointHook)[]
+  readonly lacks?: readonly Lack[]
 }
 
 /** The kernel functions at whose entry a probe's record can be made. */

@@ -98,6 +98,30 @@ export async function collectUntilExit(source: EventSource, pid: number): Promis
   return events
 }
 
+/**
+ * As `collectUntilExit`, with all that happened before the end. Where the reader is late, a whole life is one event, which
+ * stands where it began: what came in between is behind it. So the end of another process, which begins now, is waited for.
+ */
+export async function collectLife(source: EventSource, pid: number): Promise<QuarkEvent[]> {
+  const events: QuarkEvent[] = []
+  let last: number | undefined
+  for await (const batch of source.batches()) {
+    for (const event of batch) {
+      if (last !== undefined && event.process?.pid === last) return events
+      events.push(event)
+    }
+    if (last !== undefined) continue
+    const hasEnded = batch.some(
+      (event) => event.kind === 'process' && event.process.pid === pid && event.actions.includes('exit'),
+    )
+    if (!hasEnded) continue
+    const child = spawn('/bin/true', { stdio: 'ignore' })
+    await once(child, 'spawn')
+    last = child.pid
+  }
+  return events
+}
+
 interface Run {
   readonly pid: number
   readonly events: readonly QuarkEvent[]

@@ -107,6 +107,7 @@ export class InstalledEvents {
         ...plain.map(({ hook }) => ({ hook, flavor })),
       ],
       missing: hooks.flatMap(({ plan }) => plan.missing),
+      ...(rung.lacks === undefined ? {} : { lacks: rung.lacks }),
     }
   }
 

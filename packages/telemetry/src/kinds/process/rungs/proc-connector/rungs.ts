@@ -80,8 +80,17 @@ export function procConnectorRungs(surroundings: Surroundings<ProcessSettings>) 
       messages: 'PROC_EVENT_FORK, _EXIT',
       fills: [threadForkLayout, threadExitLayout],
       leaves: ['threadExit.comm'],
+      lacks: [THREADS_THAT_EXEC],
     },
   } satisfies Record<string, ProcConnectorRung>
+}
+
+/** Of kprobes and the proc connector: neither reports which thread it was. */
+export const THREADS_THAT_EXEC: Lack = {
+  what: 'ends of threads that execute something',
+  reason:
+    'a thread other than the first that executes something takes the place of the first one: its own id has no end, and ' +
+    'that of the first one may have one though the process goes on (only the eBPF backend reports it)',
 }
 
 const NO_USAGE: Lack = { what: 'usage', reason: 'the proc connector does not report what a process used' }
