@@ -199,3 +199,14 @@ export function silenceAudit(): void {
   auditRequest(socket, AUDIT_ADD_RULE, new Uint8Array(rule.buffer))
   closeSync(socket)
 }
+
+const SYS_IO_URING_SETUP = 425
+const IORING_SETUP_SQPOLL = 2
+const IO_URING_PARAMS_BYTES = 120
+
+/** Makes a ring of io_uring (include/uapi/linux/io_uring.h) that a thread of the kernel polls. False if it is refused. */
+export function ioUringPolled(): boolean {
+  const params = new Uint32Array(IO_URING_PARAMS_BYTES / 4)
+  params[2] = IORING_SETUP_SQPOLL
+  return Number(func('syscall', ['long', 'unsigned int', 'void *'])(SYS_IO_URING_SETUP, 4, params)) >= 0
+}

@@ -22,7 +22,11 @@ import { credsProbe, idChangeProbe, SESSION_FUNCTIONS, sessionProbe } from './ke
 import { AUDIT_LACKING, auditRungs } from './rungs/audit/rungs.js'
 import { completion } from './rungs/kprobe/complete.js'
 import { ENTRIES, kprobeRung } from './rungs/kprobe/hooks.js'
-import { PROC_CONNECTOR_LACKING, procConnectorRungs, THREADS_THAT_EXEC } from './rungs/proc-connector/rungs.js'
+import {
+  PROC_CONNECTOR_LACKING,
+  procConnectorRungs,
+  THREADS_THAT_EXEC,
+} from './rungs/proc-connector/rungs.js'
 
 /** The fact of the exact starts of processes that are older than the queue. */
 export const EXACT_STARTS = 'exactStarts'
