@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus, release } from 'node:os'
+import { cpus, loadavg, release } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -41,7 +41,7 @@ const { quick } = values
 const only = values.only?.split(',')
 const wants = (part) => only === undefined || only.includes(part)
 const rounds = quick ? 1 : Number(values.rounds)
-const warmMs = quick ? 3000 : 6000
+const warmMs = quick ? 3000 : 8000
 const stormMs = quick ? 2000 : 5000
 const rateMs = quick ? 4000 : 8000
 const starts = quick ? 3 : 6
@@ -257,6 +257,7 @@ const AIMS = [
   [/^(start|RSS)/, (_, ratio) => ratio <= 1.02, '≤ 1 ×'],
 ]
 
+const [load] = loadavg()
 const rows = [...figures].map(([figure, { before, after }]) => {
   const [a, b] = [median(before), median(after)]
   // Both of one round met the same machine.
@@ -271,6 +272,7 @@ const text = `# What reading costs
 
 Written by \`node bench/reading.mjs\` on ${new Date().toISOString().slice(0, 10)}: commit ${values.other ?? commitOf(values.commit)} before, ${commitOf()} after, in turns;
 medians of ${rounds} rounds, and of their ratios. Linux ${release()}, ${cpus().length} CPUs, Node ${process.version}. [What it means](../docs/performance.md#reading).
+The load of the machine was ${load.toFixed(1)} at the end, the bench's own included.
 
 | | before | after | ratio | from – to | aim |
 |---|---|---|---|---|---|

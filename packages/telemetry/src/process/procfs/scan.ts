@@ -197,15 +197,27 @@ function readArgv(directory: string, maxBytes: number): { bytes: Uint8Array; siz
   if (read === undefined) return undefined
   const { bytes } = read
   const isCut = read.sizeBytes > bytes.length
-  let end = bytes.length
-  while (end > 0 && bytes[end - 1] === NUL) end -= 1
+  const end = endOfText(bytes)
   if (bytes.length - end < 2) return read
   const count = argumentCount(directory)
-  let nuls = 0
-  for (let i = 0; i < bytes.length; i++) if (bytes[i] === NUL) nuls += 1
+  const nuls = nulsIn(bytes)
   if (count === undefined || (isCut ? nuls <= count : nuls === count)) return read
   const title = bytes.slice(0, end + 1)
   return { bytes: title, sizeBytes: title.length }
+}
+
+// The loops are functions of their own: among other code the engine would compile them again for each megabyte.
+
+function endOfText(bytes: Uint8Array): number {
+  let end = bytes.length
+  while (end > 0 && bytes[end - 1] === NUL) end -= 1
+  return end
+}
+
+function nulsIn(bytes: Uint8Array): number {
+  let nuls = 0
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] === NUL) nuls += 1
+  return nuls
 }
 
 /** The first word of the stack, as execve(2) left it. */
