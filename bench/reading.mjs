@@ -231,6 +231,7 @@ const PARTS = {
   latency,
 }
 
+const measured = commitOf()
 await alone()
 /** By figure, the values of each round. */
 const figures = new Map()
@@ -270,7 +271,7 @@ const rows = [...figures].map(([figure, { before, after }]) => {
 })
 const text = `# What reading costs
 
-Written by \`node bench/reading.mjs\` on ${new Date().toISOString().slice(0, 10)}: commit ${values.other ?? commitOf(values.commit)} before, ${commitOf()} after, in turns;
+Written by \`node bench/reading.mjs\` on ${new Date().toISOString().slice(0, 10)}: commit ${values.other ?? commitOf(values.commit)} before, ${measured} after, in turns;
 medians of ${rounds} rounds, and of their ratios. Linux ${release()}, ${cpus().length} CPUs, Node ${process.version}. [What it means](../docs/performance.md#reading).
 The load of the machine was ${load.toFixed(1)} at the end, the bench's own included.
 

@@ -118,10 +118,10 @@ test('the young generation grows to a size, and again after it has shrunk', () =
   const set: number[] = []
   const grow = growYoung({ sizeBytes: () => sizeBytes, setGrowth: (factor) => void set.push(factor) })
   grow()
-  sizeBytes = 4 << 20
+  sizeBytes = 2 << 20
   grow()
   assert.deepEqual(set, [2], 'set once')
-  sizeBytes = 8 << 20
+  sizeBytes = 4 << 20
   grow()
   grow()
   assert.deepEqual(set, [2, 1])

@@ -13,7 +13,7 @@ const WORTH_BYTES = 8 << 20
  * Size of the young generation up to which it grows under load. The engine begins with 1 MB, so that it collects several
  * times for each batch of a storm, and would grow to 32.
  */
-const YOUNG_BYTES = 8 << 20
+const YOUNG_BYTES = 4 << 20
 
 /** The engine's young generation. */
 interface Young {
