@@ -53,7 +53,7 @@ async function deliversEach(backend: BackendName, holdMs: number): Promise<void>
   const { pid } = spawnSync('/bin/true')
   pollUntilEnd(quark, pid)
   quark.finish()
-  assert.ok(pollOne(fd, 0), 'the end is not to be missed')
+  assert.ok(pollOne(fd, LIMIT_MS), 'the end is not to be missed')
   await quark.close()
   assert.throws(() => quark.pollFd(), { code: 'ERR_QUARK_CLOSED' })
   assert.equal(readdirSync('/proc/self/fd').length, before)
