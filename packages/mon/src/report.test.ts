@@ -46,7 +46,7 @@ test('lossText() has a line for each kind of loss that occurred, and what to do'
       'quark-mon: 6 environments were cut: raise --env\n' +
       'quark-mon: 7 paths were cut: they are longer than a record has room for\n',
   )
-  assert.match(lossText(statsOf({ lostRingFull: { exec: 1 } }), {}), /now 2M/)
+  assert.match(lossText(statsOf({ lostRingFull: { exec: 1 } }), {}), /now 4M/)
 })
 
 test('what can and cannot be learnt is one line each', () => {

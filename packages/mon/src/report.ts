@@ -50,7 +50,11 @@ export function lossText(
       ([record, count]) =>
         `lost ${count} ${record} records to a full ring: raise ${commandName(specs, 'ringSizeBytes')} (now ${ringSize})`,
     )
+  const ofUsers = Object.entries(stats.lostByUid).map(
+    ([uid, count]) => `of uid ${uid}: ${count} of the records that found the ring full`,
+  )
   const others: [number, string][] = [
+    [stats.shortened, 'records without most of their arguments: users who filled the ring made them'],
     [stats.lostRejected, 'records could not be decoded: please report it, with a file made by --record'],
     [stats.lostRecursion, 'records lost because a program interrupted itself: nothing can be done'],
     ...limits.map((limit): [number, string] => [
@@ -63,6 +67,7 @@ export function lossText(
   )
   return messages([
     ...ringFull,
+    ...ofUsers,
     ...others.flatMap(([count, text]) => (count > 0 ? `${count} ${text}` : [])),
     ...skipped,
   ])

@@ -288,6 +288,8 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       lostRingFull,
       lostRejected: rejected,
       lostRecursion: recursionMisses,
+      lostByUid: Object.fromEntries(this.#pipeline.lostByUid),
+      shortened: this.#feed.shortened ?? 0,
       evicted: processes.evicted,
       evictedForBytes: processes.evictedForBytes,
       cutProcesses: processes.cutProcesses,

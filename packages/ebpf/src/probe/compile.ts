@@ -21,7 +21,9 @@ import type { ExprNode, MapEffect } from './nodes.js'
 import { HEADER_SEQ, HEADER_TIME, HEADER_TYPE, type RecordLayout } from './record.js'
 import { emitEnter, emitLeave } from './levels.js'
 import { type Flavor, type LoadFrame, LoadTree } from './load-tree.js'
+import { runsInTask } from './contexts.js'
 import { emitEffects } from './effects.js'
+import type { ScarceTail } from './fairness.js'
 import { emitToReader } from './output-reader.js'
 import { emitOutput } from './output.js'
 import { describeProbe, Lack, mapsOf, type Probe, probe } from './probe.js'
@@ -87,6 +89,16 @@ interface Preemption {
   readonly enable: number
 }
 
+/** What is cut of a probe's record while the ring is scarce; undefined if its program cannot name a user. */
+function scarceTailsOf({ hook, tails }: Probe, site: HelperSite): readonly ScarceTail[] | undefined {
+  if (!runsInTask(hook) || site !== 'tracing') return undefined
+  return tails.flatMap(({ field: { offset, type }, maxBytes }) =>
+    type.scarceBytes === undefined || maxBytes <= type.scarceBytes
+      ? []
+      : [{ offset, scarceBytes: type.scarceBytes }],
+  )
+}
+
 /** Which helpers a program may call. */
 function siteOf({ programs }: HookType, flavor: Flavor): HelperSite {
   const type = programs[flavor]?.type
@@ -137,6 +149,7 @@ class Compiler implements LoadFrame {
   #escape: 'out' | 'leave' | 'end' = 'end'
   readonly #preemption: Preemption | undefined
   readonly #contextSlot: number
+  readonly #site: HelperSite
   #isOnStack = false
 
   constructor(probe: Probe, target: Target, resolver: Resolver) {
@@ -150,12 +163,12 @@ class Compiler implements LoadFrame {
     this.faultsOnNull = target.architecture === 'arm64'
     const keyBytes = Math.max(8, ...mapsOf(probe).map(({ key }) => key.sizeBytes))
     this.#contextSlot = contextSlot(keyBytes)
-    const site = siteOf(this.#hookType, this.flavor)
+    this.#site = siteOf(this.#hookType, this.flavor)
     this.#values = new Values({
       probe: probe.name,
       frame: this,
       window: findWindow(target.btf),
-      site,
+      site: this.#site,
       keyBytes,
     })
     this.#tails = new Tails({
@@ -163,7 +176,7 @@ class Compiler implements LoadFrame {
       probe,
       target,
       flavor: this.flavor,
-      site,
+      site: this.#site,
       contextSlot: this.#contextSlot,
       castId: this.castId,
       resolver,
@@ -198,7 +211,7 @@ class Compiler implements LoadFrame {
     if (record !== undefined) {
       this.#emitHeader(record)
       this.#emitFields()
-      const outgoing = { ...record, maxSizeBytes }
+      const outgoing = { ...record, maxSizeBytes, scarceTails: scarceTailsOf(this.#probe, this.#site) }
       if (output === 'ring') emitOutput(asm, outgoing, this.#target, assignment)
       else emitToReader(asm.load(8, R6, R10, this.#contextSlot), outgoing, this.#target.btf)
     }

@@ -14,6 +14,13 @@ export function inTask<H extends Hook>(hook: H): H & { readonly levels: readonly
   return { ...hook, levels: ['task'] }
 }
 
+/** Whether a hook is only reached in a task, and its programs may ask which one that is. */
+export function runsInTask(hook: Hook): boolean {
+  const type = hookType(hook)
+  const levels = hook.levels ?? type.levels
+  return type.output === 'ring' && levels.length === 1 && levels[0] === 'task'
+}
+
 /** What a session must have room for: a level for each context that any of the probes runs in. */
 export function levelsOf(probes: readonly Probe[]): LevelSizes {
   const found = new Set<ContextLevel>(['task'])

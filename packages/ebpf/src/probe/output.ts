@@ -22,6 +22,7 @@ import {
   R8,
   R9,
 } from '../asm/index.js'
+import { emitLossOf, emitUserShare, type ScarceTail } from './fairness.js'
 import type { RecordLayout } from './record.js'
 import {
   COPY_STEP_BYTES,
@@ -65,6 +66,8 @@ const MAX_LOOP_BYTES = 1024
 export interface OutputRecord extends Pick<RecordLayout, 'fixedSizeBytes'> {
   /** The largest that the program makes. */
   readonly maxSizeBytes: number
+  /** What is cut of it while the ring is scarce; undefined if its hook does not run in the task that caused it. */
+  readonly scarceTails: readonly ScarceTail[] | undefined
 }
 
 /** Header and most padding of a record in a ring: the same in both kinds of rings. */
@@ -75,7 +78,7 @@ const HEADER_AND_PADDING = CPU_RING_HEADER_BYTES + 7
  */
 export function emitOutput(
   asm: Assembler,
-  { fixedSizeBytes, maxSizeBytes }: OutputRecord,
+  { fixedSizeBytes, maxSizeBytes, scarceTails }: OutputRecord,
   target: Target,
   { counter, share }: Assignment,
 ): void {
@@ -84,11 +87,14 @@ export function emitOutput(
     .jumpIfImm('>', R7, maxSizeBytes - fixedSizeBytes, 'leave')
     .aluImm('add', R7, fixedSizeBytes)
   const lost = asm.uniqueLabel('lost')
+  const isFair = target.fairUsers && scarceTails !== undefined
+  if (isFair) emitUserShare(asm, target, scarceTails, { maxSizeBytes, lost })
   if (target.cpuRings === undefined) emitToRing(asm, target, share, lost)
   else emitToCpuRing(asm, target, { rings: target.cpuRings, share, lost })
   emitCount(asm, SLOT_PRODUCED, counter)
   asm.aside(lost, () => {
     emitCount(asm, SLOT_LOST, counter)
+    if (isFair) emitLossOf(asm)
     asm.jump('leave')
   })
   if (target.cpuRings !== undefined) emitWake(asm)

@@ -99,8 +99,18 @@ export function record<const F extends Fields>(type: number, name: string, field
     else fixed.push({ name: field, offset, type })
     offset += sizeBytes
   }
+  checkScarceTails(name, tails)
   const fixedSizeBytes = Math.ceil(offset / 8) * 8
   return { type, name, fields, at: at as RecordLayout<F>['at'], fixed, tails, fixedSizeBytes }
+}
+
+/** @throws {RangeError} when something would be left behind a tail that is cut */
+function checkScarceTails(name: string, tails: readonly TailField[]): void {
+  const first = tails.findIndex(({ type }) => type.scarceBytes !== undefined)
+  if (first === -1 || tails.slice(first + 1).every(({ type }) => type.scarceBytes === 0)) return
+  throw new RangeError(
+    `Cannot declare record "${name}": behind a tail with scarceBytes, each tail must have 0 scarceBytes`,
+  )
 }
 
 const DESCRIPTOR = { sizeBytes: 4, align: 4 } as const

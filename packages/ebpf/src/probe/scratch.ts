@@ -78,6 +78,8 @@ export const SLOT_STOOD_IN = 1064
 export const SLOT_TOO_DEEP = 1072
 /** u32: where in the map the slot of this CPU's first level begins; written by the session. */
 export const SLOT_FIRST_LEVEL = 1080
+/** u64: records that were shortened since the ring was scarce (fairness.ts). */
+export const SLOT_SHORTENED = 1088
 /** Of each kind that has a share: see `SHARE_*`. */
 export const SLOT_SHARES = 1112
 export const SHARE_BYTES = 24

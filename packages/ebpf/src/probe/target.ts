@@ -24,6 +24,8 @@ export interface Target {
   readonly kernelPreempts: boolean
   /** Programs may call bpf_probe_read_kernel; lockdown=confidentiality refuses it. */
   readonly probeRead: boolean
+  /** Users share a ring that is getting full (fairness.ts), whose maps the session has. */
+  readonly fairUsers: boolean
 }
 
 /** What a session assigns to the programs of a probe. */

@@ -2,6 +2,7 @@
 
 import { BpfMap } from '../map/map.js'
 import {
+  COUNTERS,
   levelOffset,
   scratchMap,
   type ScratchLayout,
@@ -10,6 +11,7 @@ import {
   SLOT_LOST,
   SLOT_PRODUCED,
   SLOT_SEQ,
+  SLOT_SHORTENED,
   SLOT_STOOD_IN,
   SLOT_TOO_DEEP,
 } from '../probe/scratch.js'
@@ -68,6 +70,20 @@ export class SessionLanes implements Disposable {
       produced: this.#sum(SLOT_PRODUCED + counter * 8),
       lost: this.#sum(SLOT_LOST + counter * 8),
     }
+  }
+
+  /** Records that found no room. */
+  get lost(): number {
+    let sum = 0
+    for (const { buffer } of this.pages) {
+      for (const count of new BigUint64Array(buffer, SLOT_LOST, COUNTERS)) sum += Number(count)
+    }
+    return sum
+  }
+
+  /** Records that were shortened since the ring was scarce. */
+  get shortened(): number {
+    return this.#sum(SLOT_SHORTENED)
   }
 
   /** Runs that a stand-in made up for. */

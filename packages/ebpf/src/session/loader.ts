@@ -167,6 +167,7 @@ export class SessionLoader {
         return preempts ?? kernelPreempts()
       },
       probeRead: probeRead ?? probeFeature('probeReadKernel').supported,
+      fairUsers: this.#options.fairUsers === true,
     }
   }
 

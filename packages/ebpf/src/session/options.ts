@@ -17,7 +17,7 @@ export interface SessionOptions {
   readonly probeRead?: boolean
   /**
    * Whether each CPU has a ring of its own, which costs the programs less (probe/output.ts). Default: on x86-64, when
-   * rings of at least 256 KiB take no more than four times `ringSizeBytes`. Needs x86-64, `probeRead`, and on old kernels
+   * rings of at least 512 KiB take no more than four times `ringSizeBytes`. Needs x86-64, `probeRead`, and on old kernels
    * that all together have less than 4 MiB.
    */
   readonly cpuRings?: boolean
@@ -48,6 +48,12 @@ export interface SessionOptions {
    * of them; in the one ring of all CPUs, a record for each other lane may come on top.
    */
   readonly shares?: ReadonlyMap<number, number>
+  /**
+   * Whether users share a ring that is more than half full: one who writes much finds ever less room, and others find
+   * some at any time. Records are shortened first (`TailType.scarceBytes`), and `losses()` has whose were lost. For hooks
+   * of tracing that run in tasks only; records of others are taken and lost as they come. Default: false.
+   */
+  readonly fairUsers?: boolean
 }
 
 /** A task, a softirq in it, and an interrupt in that. */

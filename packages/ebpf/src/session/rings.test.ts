@@ -5,16 +5,16 @@ import { usualBytes, wakeRingBytes } from './rings.js'
 const KIB = 1024
 const MIB = 1024 * KIB
 
-test('each CPU has its part of the ring, of at least 256 KiB, unless all together took too much', () => {
+test('each CPU has its part of the ring, of at least 512 KiB, unless all together took too much', () => {
   const sizes: [ringSizeBytes: number, cpus: number, expected: number | undefined][] = [
     [2 * MIB, 1, 2 * MIB],
     [2 * MIB, 2, MIB],
     [2 * MIB, 3, 512 * KIB],
-    [2 * MIB, 16, 256 * KIB],
-    [2 * MIB, 32, 256 * KIB],
-    [2 * MIB, 33, undefined],
-    [128 * KIB, 2, 256 * KIB],
-    [64 * KIB, 2, undefined],
+    [2 * MIB, 16, 512 * KIB],
+    [4 * MIB, 32, 512 * KIB],
+    [4 * MIB, 33, undefined],
+    [256 * KIB, 2, 512 * KIB],
+    [128 * KIB, 2, undefined],
     [4 * KIB, 1, undefined],
   ]
   for (const [ringSizeBytes, cpus, expected] of sizes) {

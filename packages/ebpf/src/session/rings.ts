@@ -25,7 +25,7 @@ import { pageSizeBytes } from '../sys/libc.js'
 import { MappedMemory } from '../sys/memory.js'
 
 /** A storm on one CPU fills a smaller ring before the reader comes. */
-const LEAST_BYTES = 256 << 10
+const LEAST_BYTES = 512 << 10
 /** On machines with many CPUs, rings of that size may take at most this many times `ringSizeBytes`. */
 const MOST_TIMES = 4
 /** What wakes the reader: 8 bytes and their header, once per lane and sleep. */
@@ -81,11 +81,9 @@ export class SessionRings implements Disposable {
     shares: SessionShares | undefined,
   ): SessionRings | undefined {
     const { cpus } = lanes
-    const sizeBytes = ringBytes(options, cpus)
-    if (sizeBytes === undefined) return undefined
-    const layout = cpuRingsLayout(sizeBytes, sizes, pageSizeBytes())
-    const map = createMap(layout, cpus, options.cpuRings === true)
-    if (map === undefined) return undefined
+    const created = createRings(options, cpus, sizes)
+    if (created === undefined) return undefined
+    const { layout, map } = created
     try {
       const memory = MappedMemory.map(map.fd, cpus * layout.strideBytes, {
         what: 'rings of the CPUs',
@@ -143,13 +141,25 @@ export function usualBytes(ringSizeBytes: number, cpus: number): number | undefi
   return bytes * cpus <= MOST_TIMES * ringSizeBytes ? bytes : undefined
 }
 
-/** Older kernels refuse values of several megabytes: then all CPUs share a ring, unless `isRequired`. */
-function createMap(layout: CpuRingsLayout, cpus: number, isRequired: boolean): BpfMap | undefined {
-  try {
-    return BpfMap.create(cpuRingsMap(cpus, layout))
-  } catch (error) {
-    const isTooLarge = error instanceof KernelError && error.errno === constants.errno.E2BIG
-    if (!isRequired && isTooLarge) return undefined
-    throw error
+/**
+ * Older kernels refuse values of more than 4 MiB: then the rings are smaller, down to the least size that is worth it,
+ * and below that all CPUs share one.
+ */
+function createRings(
+  options: SessionOptions,
+  cpus: number,
+  sizes: LevelSizes,
+): { readonly layout: CpuRingsLayout; readonly map: BpfMap } | undefined {
+  let bytes = ringBytes(options, cpus)
+  while (bytes !== undefined) {
+    const layout = cpuRingsLayout(bytes, sizes, pageSizeBytes())
+    try {
+      return { layout, map: BpfMap.create(cpuRingsMap(cpus, layout)) }
+    } catch (error) {
+      const isTooLarge = error instanceof KernelError && error.errno === constants.errno.E2BIG
+      if (options.cpuRings === true || !isTooLarge) throw error
+      bytes = bytes / 2 < LEAST_BYTES ? undefined : bytes / 2
+    }
   }
+  return undefined
 }

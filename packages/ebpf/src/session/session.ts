@@ -11,6 +11,7 @@ import { RingReader } from '../ring/ringbuf.js'
 import { splitFrames } from './frames.js'
 import { attachProgram, hookName, type ProbeLink } from './hooks.js'
 import { SessionLanes } from './lanes.js'
+import { SessionLosses, type TakenLosses } from './losses.js'
 import { type LoadedPrograms, SessionLoader } from './loader.js'
 import { SessionMaps } from './maps.js'
 import { type SessionOptions, sizesOf } from './options.js'
@@ -67,6 +68,7 @@ export class ProbeSession implements Disposable {
   readonly #reader: RingReader
   readonly #cpuRings: SessionRings | undefined
   readonly #sleep: SessionSleep
+  readonly #losses: SessionLosses | undefined
   readonly #running: Running[] = []
   #closed = false
 
@@ -79,6 +81,7 @@ export class ProbeSession implements Disposable {
     this.#reader = resources.reader
     this.#cpuRings = resources.cpuRings
     this.#sleep = resources.sleep
+    this.#losses = resources.losses
     const { map } = resources.lanes
     this.#kernelMemoryBytes =
       map.valueSizeBytes + (resources.cpuRings?.map.valueSizeBytes ?? 0) + resources.reader.capacityBytes
@@ -114,7 +117,8 @@ export class ProbeSession implements Disposable {
       )
       const sleep = own(new SessionSleep(reader, lanes.pages, cpuRings?.rings ?? reader))
       const maps = new SessionMaps([ring, lanes.map, ...(cpuRings === undefined ? [] : [cpuRings.map])])
-      return new ProbeSession(options, { maps, lanes, shares, reader, cpuRings, sleep })
+      const losses = options.fairUsers === true ? SessionLosses.open(maps) : undefined
+      return new ProbeSession(options, { maps, lanes, shares, losses, reader, cpuRings, sleep })
     } catch (error) {
       for (const resource of opened.toReversed()) resource[Symbol.dispose]()
       throw error
@@ -294,6 +298,24 @@ export class ProbeSession implements Disposable {
   }
 
   /**
+   * Records that were lost since the last call, by user and by process, where `fairUsers` is set. Those that both lack
+   * were lost by programs that name no user, or are more than the tables have room for.
+   *
+   * @throws {KernelError}
+   * @throws {ClosedError}
+   */
+  takeLosses(): TakenLosses {
+    this.#check()
+    return this.#losses?.take(this.#lanes.lost) ?? NO_LOSSES
+  }
+
+  /** Records that were shortened as the ring was scarce. @throws {ClosedError} */
+  shortened(): number {
+    this.#check()
+    return this.#lanes.shortened
+  }
+
+  /**
    * Number of the last record that each lane made, lost ones included. A lane is a level of a CPU, and records have it in
    * place of the CPU: `lane = level * cpus + cpu`, with all possible CPUs.
    *
@@ -360,10 +382,13 @@ export class ProbeSession implements Disposable {
   }
 }
 
+const NO_LOSSES: TakenLosses = { total: 0, uids: new Map(), pids: new Map() }
+
 interface Resources {
   readonly maps: SessionMaps
   readonly lanes: SessionLanes
   readonly shares: SessionShares | undefined
+  readonly losses: SessionLosses | undefined
   readonly reader: RingReader
   readonly cpuRings: SessionRings | undefined
   readonly sleep: SessionSleep

@@ -17,6 +17,8 @@ export function statsOf(counted: Partial<QuarkStats> = {}): QuarkStats {
     produced: {},
     lost: 0,
     lostRingFull: {},
+    lostByUid: {},
+    shortened: 0,
     lostRejected: 0,
     lostRecursion: 0,
     evicted: 0,

@@ -31,6 +31,10 @@ export interface Backend extends Disposable {
   /** Ends the sleep that is under way, if any. */
   wake(): void
   counters(): BackendCounters
+  /** Whose records were lost since the last call; absent where the backend cannot know. */
+  takeLosses?(): LossesOf
+  /** Records that were shortened to find room in the ring. */
+  readonly shortened?: number
   /**
    * Sequence number of the last record of each lane, lost ones included. Lane `level * cpus + cpu` is a level of
    * nesting of a CPU; those from `MAX_LEVELS * cpus` on are of no CPU that is known.
@@ -38,6 +42,15 @@ export interface Backend extends Disposable {
   sequences(): Uint32Array
   /** Stops making records; those already made can still be drained. */
   stop(): void
+}
+
+/** Records that were lost between two looks. */
+export interface LossesOf {
+  readonly total: number
+  /** By the real uid of the process that ran. What is missing from the total is of users that are not known. */
+  readonly uids: ReadonlyMap<number, number>
+  /** By the pid of the process that ran: for a fork that which called. */
+  readonly pids: ReadonlyMap<number, number>
 }
 
 /** Counters since the backend was opened, by record type; losses of unknown type have type 0. */

@@ -25,6 +25,7 @@ test('a table made of this kernel yields the same programs and the same offsets 
     preemptible: false,
     kernelPreempts: false,
     probeRead: true,
+    fairUsers: false,
   })
   const settings = checkOptions(catalogue.options, { threads: true, failedExecs: true, usage: true })
   const facts = kinds.flatMap((kind) => kind.facts({ settings, hierarchy: undefined }))

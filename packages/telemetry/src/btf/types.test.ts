@@ -45,6 +45,7 @@ test('the process probes compile against every known kernel', () => {
       preemptible: false,
       kernelPreempts: false,
       probeRead: true,
+      fairUsers: false,
     }
     const compiles = (probe: Probe): boolean => {
       try {

@@ -15,6 +15,8 @@ export interface LostEvent extends BaseEvent {
   readonly count: number
   /** CPU whose records are missing, when it is known. */
   readonly cpu: number | undefined
+  /** Real uid of the processes that ran when the ring was full, when it is known; one event for each. */
+  readonly uid?: number | undefined
   /** Kind whose table had no room, unless that is the table of processes. */
   readonly table?: string | undefined
   readonly process: undefined

@@ -30,6 +30,12 @@ export const lostSpec: EventSpec<LostEvent> = {
       text: 'LOST cpu',
       ecs: 'quark.lost.cpu',
     },
+    uid: {
+      type: 'number',
+      doc: 'real uid of the processes that ran when the ring was full, when it is known',
+      text: 'LOST uid',
+      ecs: 'quark.lost.uid',
+    },
     table: {
       type: 'string',
       doc: 'kind whose table had no room, unless that is the table of processes',

@@ -147,12 +147,12 @@ export const coreOptions = {
     },
   },
   /**
-   * Size of the kernel's ring; a power of two and a multiple of the page size. Default 2 MiB. On x86-64 each CPU has its
-   * own part, of at least 256 KiB, unless all together took more than four times the size.
+   * Size of the kernel's ring; a power of two and a multiple of the page size. Default 4 MiB. On x86-64 each CPU has its
+   * own part, of at least 512 KiB, unless all together took more than four times the size.
    */
   ringSizeBytes: {
     type: 'bytes',
-    default: 2 * MIB,
+    default: 4 * MIB,
     min: PAGE_BYTES,
     max: GIB,
     isPowerOfTwo: true,

@@ -11,6 +11,8 @@ export interface Feed {
   readonly missing: readonly MissingFact[]
   /** See `Backend.unenriched`. */
   readonly unenriched?: number
+  /** See `Backend.shortened`. */
+  readonly shortened?: number
   /** Counts of what a recording has and this version does not know, by name. */
   readonly skipped?: Readonly<Record<string, number>>
   /** Whether the last `pump` left a backlog, so that the next one need not wait. */

@@ -52,6 +52,7 @@ export class LiveFeed implements Feed, RecordSink {
   #stepNs: number | undefined
   #finishing: 'no' | 'drains' | 'emptied' | 'flushes' | 'done' = 'no'
   #reportedRecursion = 0
+  #takenNs = 0
   /** Tables that learn from other sources than records, with the version that was last recorded. */
   readonly #learnt: { readonly kind: string; readonly learnt: Learnt; version: number }[] = []
 
@@ -72,6 +73,10 @@ export class LiveFeed implements Feed, RecordSink {
 
   get unenriched(): number {
     return this.#parts.backend.unenriched ?? 0
+  }
+
+  get shortened(): number {
+    return this.#parts.backend.shortened ?? 0
   }
 
   /** A record from the backend; see `RecordSink`. */
@@ -95,6 +100,7 @@ export class LiveFeed implements Feed, RecordSink {
       const count = room === 0 ? 0 : backend.drain(this, room)
       drained += count
       if (count < room) this.#isDrained = true
+      this.#takeLosses()
       const isDone = this.#step(clock.bootNowNs(), out, MAX_EVENTS)
       this.#isBacklogged = count === room || !isDone
       if (count < room || out.length > 0) break
@@ -134,6 +140,18 @@ export class LiveFeed implements Feed, RecordSink {
       recorder.table(kind, learnt.save())
     }
     recorder.step(nowNs)
+  }
+
+  /** Before the step: what it delivers may be touched by losses that only a later record reveals. */
+  #takeLosses(): void {
+    const { backend, pipeline, clock, recorder } = this.#parts
+    const fromNs = this.#takenNs
+    this.#takenNs = clock.bootNowNs()
+    const losses = backend.takeLosses?.()
+    if (losses === undefined || losses.total === 0) return
+    const span = { fromNs, toNs: this.#takenNs }
+    recorder?.losses(losses, span)
+    pipeline.attribute(losses, span)
   }
 
   #followWallClock(): void {
@@ -182,6 +200,7 @@ export class LiveFeed implements Feed, RecordSink {
     const { backend, pipeline, clock, recorder } = this.#parts
     if (this.#finishing === 'no') {
       backend.stop()
+      this.#takeLosses()
       this.#finishing = 'drains'
     }
     if (!this.#endStep(out, limit)) return false

@@ -1,10 +1,15 @@
-import type { LostCause, LostEvent } from '../event/event.js'
+import { HEADER_TIME } from 'quark-ebpf/probe'
+import type { BaseEvent, LostCause, LostEvent } from '../event/event.js'
 import { LossRecord, lostEventOf, NO_TABLE } from '../event/loss.js'
 import type { RecordPlace } from '../event/raw.js'
 import { NO_SHAPE } from '../event/shapes.js'
 import type { KindTable } from '../event/table.js'
 import type { Tables } from '../kinds/kind.js'
 import type { RecordBuffer } from '../order/buffer.js'
+import { LossLedger, type Span } from './ledger.js'
+
+const TIME_LO = HEADER_TIME >> 2
+const TIME_HI = TIME_LO + 1
 
 /** The table whose losses are reported without its name: at first there was no other. */
 const UNNAMED = 'process'
@@ -26,6 +31,7 @@ export class Losses {
   /** Halves of the time of the last record or step, whatever came later. */
   latestLo = 0
   latestHi = 0
+  readonly ledger = new LossLedger()
   readonly #buffer: RecordBuffer
   readonly #tables: Tables
   readonly #lanes: Lanes
@@ -73,8 +79,25 @@ export class Losses {
     return hasAny
   }
 
-  /** The event of a loss that was put among the records. */
-  eventOf(place: RecordPlace): LostEvent {
-    return lostEventOf(place, this.#tables.timeBase.bootEpochNs, this.#names)
+  /** Appends the events of a loss that was put among the records: one for each user, where they are known. */
+  eventsOf(place: RecordPlace, out: BaseEvent[]): void {
+    const event = lostEventOf(place, this.#tables.timeBase.bootEpochNs, this.#names)
+    if (event.cause === 'ringFull') {
+      for (const { uid, count } of this.ledger.split(event.count)) {
+        const share: LostEvent = uid === undefined ? { ...event, count } : { ...event, count, uid }
+        out.push(share)
+        if (uid === undefined) this.ledger.touchAll(untilOf(place))
+      }
+      return
+    }
+    out.push(event)
+    if (event.cause !== 'evicted') this.ledger.touchAll(untilOf(place))
   }
+}
+
+/** All that was before a loss. */
+function untilOf({ words, offsetBytes }: RecordPlace): Span {
+  const w = offsetBytes >> 2
+  const toNs = (words[w + TIME_HI] as number) * 2 ** 32 + (words[w + TIME_LO] as number)
+  return { fromNs: 0, toNs }
 }

@@ -13,6 +13,8 @@ import { SequenceTracker } from '../order/sequence.js'
 import { ProcessRecord } from '../process/entry.js'
 import { type Relatives, RelativesFinder } from '../process/relatives.js'
 import { FoundEvents } from './found.js'
+import type { LossesOf } from '../backend/backend.js'
+import type { Span } from './ledger.js'
 import { Losses } from './losses.js'
 import { Release } from './release.js'
 
@@ -50,7 +52,7 @@ export interface BufferedRecord {
 
 /** An event that may be about a process. */
 interface RelatedEvent extends BaseEvent {
-  readonly process?: unknown
+  process?: unknown
   relatives?: Relatives | undefined
 }
 
@@ -204,6 +206,18 @@ export class Pipeline {
     this.#losses.note(cause, count, lane)
   }
 
+  /** Notes whose records were lost in a time, or, without `losses`, that it is not known. */
+  attribute(losses: LossesOf | undefined, span: Span): void {
+    const { ledger } = this.#losses
+    if (losses === undefined) ledger.touchAll(span)
+    else ledger.add(losses, span)
+  }
+
+  /** Records that found the ring full, by the real uid of the processes that ran, as far as it is known. */
+  get lostByUid(): ReadonlyMap<number, number> {
+    return this.#losses.ledger.byUid
+  }
+
   #reject(words: Uint32Array, w: number, lengthBytes: number): void {
     this.#losses.rejected += 1
     if (lengthBytes < HEADER_SIZE_BYTES) return
@@ -301,8 +315,7 @@ export class Pipeline {
     for (let oldest = this.#buffer.oldest(); oldest !== -1; oldest = this.#buffer.oldest()) {
       const timeNs = this.#buffer.timeOf(oldest)
       this.#deliver(oldest, out)
-      const event = out.pop()
-      if (event !== undefined) found.push({ event, timeNs })
+      for (const event of out.splice(0)) found.push({ event, timeNs })
     }
     for (const { event, timeNs } of found) {
       // It may have been found before its parent.
@@ -337,7 +350,7 @@ export class Pipeline {
     const shape = this.#shapes.at(buffer.shapeOf(oldest))
     if (shape === undefined) {
       buffer.locate(oldest, group)
-      out.push(this.#losses.eventOf(group))
+      this.#losses.eventsOf(group, out)
     } else {
       buffer.locate(oldest, group)
       const w = group.offsetBytes >> 2
@@ -371,6 +384,14 @@ export class Pipeline {
   /** Sets the relatives of the event's process, as they were at that time of CLOCK_BOOTTIME. */
   #relate(event: RelatedEvent, timeLo: number, timeHi: number): void {
     const { process } = event
-    if (process instanceof ProcessRecord) event.relatives = this.#relatives.find(process, timeLo, timeHi)
+    if (!(process instanceof ProcessRecord)) return
+    const relatives = this.#relatives.find(process, timeLo, timeHi)
+    event.relatives = relatives
+    const { ledger } = this.#losses
+    if (ledger.isEmpty) return
+    // Another event may have the same object.
+    if (ledger.hasTouched(process, relatives.parent as ProcessRecord | undefined)) {
+      event.process = process.incomplete()
+    }
   }
 }

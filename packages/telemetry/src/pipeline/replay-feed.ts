@@ -10,6 +10,7 @@ import {
   FRAME_CGROUPS,
   FRAME_CLOCK,
   FRAME_END,
+  FRAME_LOSSES,
   FRAME_LOST,
   FRAME_MISSING,
   FRAME_SNAPSHOT,
@@ -18,7 +19,7 @@ import {
 } from '../recording/format.js'
 import type { Frame, RecordingReader } from '../recording/reader.js'
 import type { RecordedTypes } from '../recording/types.js'
-import { bootEpochOf, endOf, lossOf, missingOf, tableOf } from '../recording/values.js'
+import { bootEpochOf, endOf, lossesOf, lossOf, missingOf, tableOf } from '../recording/values.js'
 
 const UNKNOWN_TYPE = 0
 /** The kind whose table frames of cgroup names (version 1) are for. */
@@ -105,6 +106,11 @@ export class ReplayFeed implements Feed {
       case FRAME_LOST: {
         const { cause, count } = this.#reader.json(frame, lossOf)
         pipeline.noteLost(cause, count)
+        return false
+      }
+      case FRAME_LOSSES: {
+        const { losses, span } = this.#reader.json(frame, lossesOf)
+        pipeline.attribute(losses, span)
         return false
       }
       case FRAME_MISSING: {

@@ -21,6 +21,13 @@ export interface QuarkStats {
   readonly lost: number
   /** Records that found the ring full, by record name; `unknown` where only their number is known. */
   readonly lostRingFull: Readonly<Record<string, number>>
+  /** Those of them whose user is known, by the real uid of the process that ran. */
+  readonly lostByUid: Readonly<Record<string, number>>
+  /**
+   * Records whose argv and environment were cut to a few words, since the user who made them was filling the ring; the
+   * strings are marked as cut.
+   */
+  readonly shortened: number
   /** Records that could not be decoded. */
   readonly lostRejected: number
   /** Runs of a program that the kernel skipped because one was already running on that CPU. */

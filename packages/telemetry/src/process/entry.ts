@@ -17,6 +17,8 @@ export const KNOWN_STATUS = 8
 export const KNOWN_ID_TICKS = 32
 /** Not a fact, but a mark: the table has another object for the process, or none. */
 export const REPLACED = 16
+/** As REPLACED a mark: records of it were lost, or of the process that it is a child of. */
+export const MAY_BE_INCOMPLETE = 64
 
 /** Inode number of the first user namespace (include/linux/proc_ns.h). */
 const INITIAL_USER_NS = 0xefff_fffd
@@ -113,6 +115,15 @@ export class ProcessRecord implements Process {
     copy.exitHi = this.exitHi
     copy.exitEpochNs = this.exitEpochNs
     copy.usageSource = this.usageSource
+    return copy
+  }
+
+  /** A delivered copy that is marked as one of which records may be missing. */
+  incomplete(): ProcessRecord {
+    const copy = this.clone()
+    copy.ppid = this.ppid
+    copy.known |= MAY_BE_INCOMPLETE
+    copy.isDelivered = true
     return copy
   }
 
@@ -244,6 +255,10 @@ export class ProcessRecord implements Process {
 
   get unseen(): boolean {
     return this.identity === undefined && this.image === undefined
+  }
+
+  get mayBeIncomplete(): boolean {
+    return (this.known & MAY_BE_INCOMPLETE) !== 0
   }
 
   get hasExited(): boolean {

@@ -8,6 +8,11 @@ export interface Process {
   /** Neither its fork nor an exec of it was seen, and it was not found in /proc: only what its events have is known. */
   readonly unseen: boolean
   /**
+   * Records of it may be missing, as the kernel side had to drop some of it, of its user, or of processes that it
+   * descends from: what it executed, its ids or its children may be others than is said. Stays set.
+   */
+  readonly mayBeIncomplete: boolean
+  /**
    * Epoch ns. Exact when the fork or exec was seen, or an iterator found the process; from /proc alone it is cut to clock
    * ticks (10 ms).
    */

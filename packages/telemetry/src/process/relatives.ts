@@ -71,7 +71,8 @@ function older(p: ProcessRecord, pid: number, table: ProcessLookup): ProcessReco
   return startNs(found) <= startNs(p) + CLOCK_TICK_NS ? found : undefined
 }
 
-function startNs({ startHi, startLo }: ProcessRecord): number {
+/** When a process began, ns of CLOCK_BOOTTIME; 0 when that is not known. */
+export function startNs({ startHi, startLo }: ProcessRecord): number {
   return (startHi >>> 0) * 2 ** 32 + (startLo >>> 0)
 }
 

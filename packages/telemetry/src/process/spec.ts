@@ -44,6 +44,13 @@ export const processObject: ObjectSpec<Process> = {
       text: 'PROC.id unseen',
       ecs: 'quark.unseen',
     },
+    mayBeIncomplete: {
+      type: 'flag',
+      read: (p) => p.mayBeIncomplete,
+      doc: 'records of it, or of a process that it descends from, may have been lost since it began',
+      text: 'PROC.id may_be_incomplete',
+      ecs: 'quark.may_be_incomplete',
+    },
     startTimeNs: {
       type: 'time',
       read: (p) => p.startTimeNs,

@@ -15,6 +15,7 @@
  *  6 end       JSON: { nowNs }, and everything that is still held is delivered; a file without it was cut short
  *  7 missing   JSON: { cpu, seq }: all records of that lane up to that number have come, or are lost
  *  8 table     JSON: { kind, value }: what the table of a kind has learnt from elsewhere than from records
+ *  9 losses    JSON: { total, uids: [uid, count][], pids: [pid, count][], fromNs, toNs }: whose records were lost
  * ```
  *
  * The checksum is of the kind, the length and the flags, and of the payload; in version 1 of the payload alone. A reader
@@ -36,6 +37,7 @@ export const FRAME_CLOCK = 5
 export const FRAME_END = 6
 export const FRAME_MISSING = 7
 export const FRAME_TABLE = 8
+export const FRAME_LOSSES = 9
 
 /** Flag of a frame without which the rest means something else. */
 export const FRAME_ESSENTIAL = 1

@@ -87,6 +87,38 @@ export function lossOf(value: unknown): { cause: LostCause; count: number } | un
   return { cause: cause as LostCause, count }
 }
 
+/** Whose records were lost, and when that was. */
+export function lossesOf(value: unknown):
+  | {
+      losses: { total: number; uids: Map<number, number>; pids: Map<number, number> }
+      span: { fromNs: number; toNs: number }
+    }
+  | undefined {
+  if (!isObject(value)) return undefined
+  const { total, fromNs, toNs } = value
+  const uids = countsOf(value['uids'])
+  const pids = countsOf(value['pids'])
+  if (uids === undefined || pids === undefined || !isCount(total)) return undefined
+  if (!isCount(fromNs) || !isCount(toNs)) return undefined
+  return { losses: { total, uids, pids }, span: { fromNs, toNs } }
+}
+
+function countsOf(value: unknown): Map<number, number> | undefined {
+  if (!Array.isArray(value)) return undefined
+  const counts = new Map<number, number>()
+  for (const pair of value as unknown[]) {
+    if (!Array.isArray(pair) || pair.length !== 2) return undefined
+    const [of, count] = pair as unknown[]
+    if (!isUint32(of) || !isCount(count)) return undefined
+    counts.set(of, count)
+  }
+  return counts
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0
+}
+
 /** The last number of a CPU. */
 export function missingOf(value: unknown): { cpu: number; seq: number } | undefined {
   if (!isObject(value)) return undefined

@@ -7,6 +7,7 @@ import {
   FRAME_END,
   FRAME_ESSENTIAL,
   FRAME_HEADER_BYTES,
+  FRAME_LOSSES,
   FRAME_LOST,
   FRAME_MISSING,
   FRAME_SNAPSHOT,
@@ -18,6 +19,13 @@ import {
   type RecordingHeader,
   VERSION,
 } from './format.js'
+
+/** Records that were lost, by user and by process. */
+interface RecordedLosses {
+  readonly total: number
+  readonly uids: ReadonlyMap<number, number>
+  readonly pids: ReadonlyMap<number, number>
+}
 
 /** Frames are flushed when they have this size together; a crash loses no more. */
 const WRITE_BYTES = 256 << 10
@@ -74,6 +82,11 @@ export class RecordingWriter implements Disposable {
 
   lost(loss: { cause: string; count: number }): void {
     this.#json(FRAME_LOST, loss)
+  }
+
+  /** Whose records were lost in a time. */
+  losses({ total, uids, pids }: RecordedLosses, { fromNs, toNs }: { fromNs: number; toNs: number }): void {
+    this.#json(FRAME_LOSSES, { total, uids: [...uids], pids: [...pids], fromNs, toNs })
   }
 
   missing(upTo: { cpu: number; seq: number }): void {

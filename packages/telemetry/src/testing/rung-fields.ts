@@ -128,6 +128,7 @@ function programLacks(probe: Probe): string[] {
       preemptible: false,
       kernelPreempts: false,
       probeRead: true,
+      fairUsers: false,
     } as const
     return compileProbe(probe, target).missing.map(({ field }) => field)
   } catch (error) {

@@ -40,6 +40,11 @@ export interface TailType<Decoded = unknown, Encodable = unknown, Filling = unkn
   readonly maxBytes: number
   /** Bytes of one element, where a tail has elements. */
   readonly elementBytes?: 4 | 8
+  /**
+   * What is left of it in a record that finds the ring scarce, where users share rings (`SessionOptions.fairUsers`). All
+   * of it when absent. Such tails are the last of their record, and all but the first of them leave nothing.
+   */
+  readonly scarceBytes?: number
   readonly codec: TailCodec
 }
 

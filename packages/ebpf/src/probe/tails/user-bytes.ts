@@ -16,11 +16,15 @@ const codec: TailCodec = {
   encode: (value, maxBytes) => cut(Buffer.from(value as Uint8Array), maxBytes),
 }
 
-/** Bytes, such as an argv: at most `maxBytes`. */
+/**
+ * Bytes, such as an argv: at most `maxBytes`, of which `scarceBytes` are kept while the ring is scarce: see
+ * `TailType.scarceBytes`.
+ */
 export function bytesTail(
   maxBytes: number,
+  scarceBytes?: number,
 ): TailType<Uint8Array | undefined, Uint8Array | undefined, TailSource<'bytes'>> {
-  return tailType({ kind: 'bytes', maxBytes, codec })
+  return tailType({ kind: 'bytes', maxBytes, codec, ...(scarceBytes === undefined ? {} : { scarceBytes }) })
 }
 
 /** The user memory from `start` to `end` of the current task, cut at `maxBytes`. 0 captures nothing. */

@@ -19,6 +19,7 @@ export function target(given: Partial<Target> = {}): Target {
     preemptible: false,
     kernelPreempts: true,
     probeRead: true,
+    fairUsers: false,
     ...given,
   }
 }

@@ -20,7 +20,7 @@ import type { AttachedFact, Fact, MissingFact } from '../../facts/fact.js'
 import { type EbpfRung, probesOf } from '../../facts/rungs.js'
 import { type Answers, attachFacts } from '../attach-facts.js'
 import type { AttachedRung, LoadedRung } from '../loaded-rung.js'
-import type { Backend, BackendCounters } from '../backend.js'
+import type { Backend, BackendCounters, LossesOf } from '../backend.js'
 import type { Sources } from '../sources.js'
 
 export interface EbpfBackendOptions {
@@ -42,6 +42,7 @@ export class EbpfBackend implements Backend {
   readonly #iterators: ReadonlyMap<string, readonly Probe[]>
   #counters: BackendCounters | undefined
   #lastMisses = 0
+  #lastShortened = 0
 
   private constructor(
     session: ProbeSession,
@@ -67,6 +68,7 @@ export class EbpfBackend implements Backend {
       {
         btf,
         ringSizeBytes,
+        fairUsers: true,
         ...(shares === undefined ? {} : { shares }),
         ...(flavors === undefined ? {} : { flavors }),
         ...(loop === undefined ? {} : { loop }),
@@ -134,6 +136,15 @@ export class EbpfBackend implements Backend {
     return this.#lastMisses
   }
 
+  takeLosses(): LossesOf {
+    return this.#session.takeLosses()
+  }
+
+  get shortened(): number {
+    if (this.#counters === undefined) this.#lastShortened = this.#session.shortened()
+    return this.#lastShortened
+  }
+
   sequences(): Uint32Array {
     return this.#session.sequences()
   }
@@ -144,6 +155,7 @@ export class EbpfBackend implements Backend {
 
   [Symbol.dispose](): void {
     if (this.#counters !== undefined) return
+    this.#lastShortened = this.shortened
     this.#counters = this.counters()
     this.#session.close()
   }

@@ -15,6 +15,9 @@ const LOSS: LostEvent = {
   process: undefined,
 }
 
+/** The user is known whose records they were. */
+const LOSS_OF_USER: LostEvent = { ...LOSS, uid: 1000 }
+
 /** The table of some kind was full. */
 const EVICTION: LostEvent = { ...LOSS, cause: 'evicted', count: 3, cpu: undefined, table: 'toy' }
 
@@ -24,9 +27,10 @@ const anyLoss: fc.Arbitrary<LostEvent> = fc.record({
   cause: fc.constantFrom('ringFull' as const, 'rejected' as const, 'recursion' as const, 'evicted' as const),
   count: u32,
   cpu: maybe(u32),
+  uid: maybe(u32),
   table: maybe(hostileText),
   process: fc.constant(undefined),
 })
 
 /** Samples of the events that are of no kind. */
-export const samples: Samples = { golden: [LOSS, EVICTION], any: anyLoss }
+export const samples: Samples = { golden: [LOSS, LOSS_OF_USER, EVICTION], any: anyLoss }

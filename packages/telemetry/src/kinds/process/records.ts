@@ -30,6 +30,9 @@ export const RECORD_SNAPSHOT = 11
 /** As RECORD_EXIT, with what the process used. */
 export const RECORD_EXIT_USAGE = 12
 
+/** What is left of argv while a user fills the ring: of each exec, then, the first words. */
+const SCARCE_ARGV_BYTES = 256
+
 /** Everything that identifies a process and its rights. */
 const identity = {
   pid: u32,
@@ -80,8 +83,8 @@ export const execLayout = record(RECORD_EXEC, 'exec', {
   envBytes: u32,
   cwd: pathTail,
   exe: pathTail,
-  argv: bytesTail(MAX_TAIL_BYTES),
-  env: bytesTail(MAX_TAIL_BYTES),
+  argv: bytesTail(MAX_TAIL_BYTES, SCARCE_ARGV_BYTES),
+  env: bytesTail(MAX_TAIL_BYTES, 0),
 })
 
 /** How a process ended. wait(2) reports the group's code if it has one, else the leader's. */

@@ -13,6 +13,7 @@ export const anyProcess: fc.Arbitrary<Process> = fc.record({
   ppid: maybe(fc.nat({ max: 3 })),
   creatorPid: maybe(fc.nat({ max: 3 })),
   unseen: fc.boolean(),
+  mayBeIncomplete: fc.boolean(),
   pgid: maybe(fc.nat({ max: 3 })),
   sid: maybe(fc.nat({ max: 3 })),
   uid: maybe(u32),

@@ -12,6 +12,7 @@ const UNKNOWN: Process = {
   ppid: undefined,
   creatorPid: undefined,
   unseen: false,
+  mayBeIncomplete: false,
   pgid: undefined,
   sid: undefined,
   uid: undefined,
