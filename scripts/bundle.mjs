@@ -2,7 +2,7 @@
 // CommonJS file without white space is parsed fastest; names are kept, for the stacks of errors. Beside it is what the
 // engine made of it, which this version of the engine takes in place of parsing it again.
 import { execFileSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { build } from 'esbuild'
 
 for (const [command, entry] of [
@@ -11,7 +11,9 @@ for (const [command, entry] of [
 ]) {
   const outfile = `packages/mon/dist/${command}.bundle.cjs`
   // It must never be older than the bundle: the engine compares no more than their lengths.
-  rmSync(`${outfile}.cache`, { force: true })
+  for (const file of readdirSync('packages/mon/dist')) {
+    if (file.startsWith(`${command}.bundle.cjs.`)) rmSync(`packages/mon/dist/${file}`)
+  }
   await build({
     entryPoints: [`packages/mon/dist/${entry}`],
     outfile,

@@ -48,10 +48,14 @@ function load(bundle) {
   return { script, exports: module.exports }
 }
 
-/** The engine refuses it if another version, or one with other flags, made it. */
+/** The engine refuses what other flags made, but not what was made for another processor: that would crash it. */
+function cachePathOf(bundle) {
+  return `${bundle}.${process.arch}-${process.versions.v8}.cache`
+}
+
 function cacheOf(bundle) {
   try {
-    return readFileSync(`${bundle}.cache`)
+    return readFileSync(cachePathOf(bundle))
   } catch {
     return undefined
   }
@@ -60,7 +64,7 @@ function cacheOf(bundle) {
 /** Writes what the engine makes of a bundle: its functions that run when it is loaded, and where the others are. */
 function writeCache(bundle) {
   const { script } = load(bundle)
-  const cache = `${bundle}.cache`
+  const cache = cachePathOf(bundle)
   writeFileSync(`${cache}.new`, script.createCachedData())
   renameSync(`${cache}.new`, cache)
 }

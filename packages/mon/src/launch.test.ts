@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+
+/** What the engine made of a bundle is of use to the same engine on the same processor only. */
+const cache = (bundle: string): string => `${bundle}.${process.arch}-${process.versions.v8}.cache`
 
 const BIN = fileURLToPath(new URL('../bin', import.meta.url))
 
@@ -45,10 +48,19 @@ test('without what the engine made before, or with that of another engine, the b
   write('made')
   assert.equal(run(), 'made')
   writeCache()
-  assert.ok(existsSync(`${bundle}.cache`))
+  assert.ok(existsSync(cache(bundle)))
   write('read')
-  writeFileSync(`${bundle}.cache`, 'of another engine')
+  writeFileSync(cache(bundle), 'of another engine')
   assert.equal(run(), 'read')
-  rmSync(`${bundle}.cache`)
+  rmSync(cache(bundle))
+  assert.equal(run(), 'read')
+})
+
+test('what an engine made for another processor is left alone', (t) => {
+  const { bundle, write, writeCache, run } = installed(t)
+  write('made')
+  writeCache()
+  renameSync(cache(bundle), cache(bundle).replace(process.arch, 'other'))
+  write('read')
   assert.equal(run(), 'read')
 })
