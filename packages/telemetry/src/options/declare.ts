@@ -111,10 +111,10 @@ export const coreOptions = {
       help: 'hold at most this many records',
     },
   },
-  /** Most bytes of held records. Default 16 MiB. */
+  /** Most bytes of held records. Default 8 MiB. */
   maxBufferBytes: {
     type: 'bytes',
-    default: 16 * MIB,
+    default: 8 * MIB,
     min: 64 * KIB,
     max: 1024 * GIB,
     isRecorded: true,
@@ -129,11 +129,11 @@ export const coreOptions = {
   },
   /**
    * Most bytes of the processes that are remembered, ended ones and names of cgroups included. Beyond it the longest
-   * strings are cut; if that is not enough, ended processes go, then the oldest. Default 48 MiB.
+   * strings are cut; if that is not enough, ended processes go, then the oldest. Default 32 MiB.
    */
   maxTableBytes: {
     type: 'bytes',
-    default: 48 * MIB,
+    default: 32 * MIB,
     min: MIB,
     max: 1024 * GIB,
     isRecorded: true,

@@ -16,7 +16,7 @@ export interface CgroupNamesOptions {
   readonly hierarchyId?: number | undefined
   /** Most names kept. Default 65,536. */
   readonly maxEntries?: number
-  /** Most bytes of names. Default 6 MiB. */
+  /** Most bytes of names. Default 4 MiB. */
   readonly maxBytes?: number
   /** A clock in ms that never goes back. Default: the process's own. */
   readonly nowMs?: () => number
@@ -76,7 +76,7 @@ export class CgroupNames implements KindTable, CgroupPaths {
   #source: NamesSource
 
   constructor(options: CgroupNamesOptions = {}) {
-    const { hierarchy, maxEntries = 65_536, maxBytes = 6 << 20, nowMs = monotonicMs } = options
+    const { hierarchy, maxEntries = 65_536, maxBytes = 4 << 20, nowMs = monotonicMs } = options
     this.#hierarchy = hierarchy
     this.#source = {
       hierarchyId: hierarchy?.hierarchyId ?? options.hierarchyId,

@@ -20,18 +20,18 @@ export interface ProcessTableOptions {
   /** Most processes; beyond it ended ones go first, then the oldest. */
   readonly maxProcesses: number
   /**
-   * Most bytes of all of them, 48 MiB by default. Beyond it the longest texts are cut; if that is not enough, ended
+   * Most bytes of all of them, 32 MiB by default. Beyond it the longest texts are cut; if that is not enough, ended
    * processes go, then the oldest.
    */
   readonly maxTableBytes?: number
-  /** Most bytes of packed processes, 4/7 of `maxTableBytes` by default; beyond it the oldest go. 0 packs none. */
+  /** Most bytes of packed processes, 5/7 of `maxTableBytes` by default; beyond it the oldest go. 0 packs none. */
   readonly maxPackedBytes?: number
 }
 
 /** Enough for the default number of processes, most of them packed, with some hundred bytes of strings each. */
-const MAX_TABLE_BYTES = 48 << 20
+const MAX_TABLE_BYTES = 32 << 20
 /** Packed processes are many and small, and leave the rest to large ones. */
-const PACKED_SHARE = 4 / 7
+const PACKED_SHARE = 5 / 7
 /** Where room is made, so much is free afterwards: it costs a look at all processes. */
 const FREE_SHARE_CUT = 1 / 4
 const FREE_SHARE_EVICTED = 1 / 8

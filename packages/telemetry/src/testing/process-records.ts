@@ -84,7 +84,7 @@ export interface TestPipelineOptions {
 /** A pipeline with the defaults of a queue. */
 export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
   const { graceMs = 4000, maxProcesses = 65_536, snapshotEvents = false, bootEpochNs = 0n } = options
-  const { maxTableBytes = 48 << 20 } = options
+  const { maxTableBytes = 32 << 20 } = options
   const timeBase = new TimeBase(bootEpochNs)
   const settings = {
     graceMs,
