@@ -61,7 +61,7 @@ export function compileProbe(
   assignment: Partial<Assignment> = {},
 ): CompiledProbe {
   const present = presentArguments(probe.hook, target.btf)
-  const resolver = new Resolver(target.btf, probe.hook, present)
+  const resolver = new Resolver(target.btf, probe.hook, present, readsAddresses(target))
   return new Compiler(probe, target, resolver).compile({ ...FIRST_OF_ALL, ...assignment })
 }
 
@@ -87,6 +87,11 @@ function preemptionOf(type: HookType, target: Target): Preemption | undefined {
 interface Preemption {
   readonly disable: number
   readonly enable: number
+}
+
+/** Whether a program can read memory at an address that it computes. */
+function readsAddresses({ btf, probeRead }: Target): boolean {
+  return probeRead || btf.findFunction('bpf_rdonly_cast') !== undefined
 }
 
 /** What is cut of a probe's record while the ring is scarce; undefined if its program cannot name a user. */
@@ -124,7 +129,7 @@ export function callNumbers({ calls = [] }: Hook, { architecture }: Target): rea
  */
 export function compileDispatcher(hook: Hook, target: Target, first: string): AssembledCode {
   const name = `${hook.target}_dispatch`.slice(0, 15)
-  const resolver = new Resolver(target.btf, hook, presentArguments(hook, target.btf))
+  const resolver = new Resolver(target.btf, hook, presentArguments(hook, target.btf), readsAddresses(target))
   return new Compiler(
     probe({ name, hook }, () => ({})),
     target,

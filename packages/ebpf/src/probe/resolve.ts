@@ -58,6 +58,9 @@ function stepKey(step: Step): string {
   return `[${typeof step.index === 'number' ? step.index : step.index.valueName}]`
 }
 
+const NO_ADDRESSES =
+  'this kernel refuses bpf_probe_read_kernel (lockdown=confidentiality), and has no bpf_rdonly_cast (Linux 6.2)'
+
 /** An array, or what a pointer points to: where it begins, and what it consists of. */
 interface Elements {
   readonly base: ResolvedExpr
@@ -69,9 +72,12 @@ export class Resolver {
   readonly #btf: Btf
   readonly #hook: Hook
   readonly #present: PresentArguments
+  readonly #readsAddresses: boolean
   readonly #resolved = new Map<ExprNode, ResolvedExpr | Unresolved>()
 
-  constructor(btf: Btf, hook: Hook, present: PresentArguments) {
+  /** @param readsAddresses whether programs can read memory at an address that they compute; default: true */
+  constructor(btf: Btf, hook: Hook, present: PresentArguments, readsAddresses = true) {
+    this.#readsAddresses = readsAddresses
     this.#btf = btf
     this.#hook = hook
     this.#present = present
@@ -218,6 +224,7 @@ export class Resolver {
 
   #root(root: Root): ResolvedRoot | Unresolved {
     if (root.kind !== 'address') return root.kind === 'current' ? { kind: 'current' } : root
+    if (!this.#readsAddresses) return new Unresolved(NO_ADDRESSES)
     const address = this.expr(root.address)
     return address instanceof Unresolved ? address : { kind: 'address', address }
   }
@@ -260,6 +267,7 @@ export class Resolver {
     step: Extract<Step, { kind: 'computedIndex' }>,
     rest: readonly Step[],
   ): ResolvedExpr | Unresolved {
+    if (!this.#readsAddresses) return new Unresolved(NO_ADDRESSES)
     const index = this.expr(step.index)
     if (index instanceof Unresolved) return index
     const declared = step.count === undefined ? undefined : this.expr(step.count)
