@@ -6,6 +6,8 @@
  * find room at any time. A record that is too much is first shortened: tails with `scarceBytes` are cut to those, which
  * leaves ids, times and paths. Such short records may take twice of what is free; what goes beyond is lost.
  *
+ * A reader that falls behind has them share less than the whole ring: what waits there is read late.
+ *
  * Only hooks that run in the task that caused them can name a user.
  */
 
@@ -31,6 +33,7 @@ import { HEADER_CPU } from './record.js'
 import {
   RECORD_OFFSET,
   RING_MAP,
+  SLOT_FAIR_BYTES,
   SLOT_HEAD,
   SLOT_RING_MASK,
   SLOT_SHORTENED,
@@ -71,6 +74,9 @@ const BPF_RB_CONS_POS = 2
 const BPF_ANY = 0
 const BPF_NOEXIST = 1
 
+/** What is free for each user at least, if the ring itself has room, behind more than is shared. */
+const LEAST_FREE_BYTES = 4096
+
 /** Where a key and a value are put together: walks of paths are over. */
 const KEY = TEMP_DENTRY
 const VALUE = TEMP_MOUNT
@@ -91,14 +97,13 @@ export function emitUserShare(
   const fits = asm.uniqueLabel('fits')
   if (target.cpuRings === undefined) {
     asm.loadMap(R1, RING_MAP).movImm(R2, BPF_RB_AVAIL_DATA).call(BPF_FUNC_ringbuf_query)
-    asm
-      .mov(R1, R0)
-      .alu('add', R1, R7)
-      .jumpIfImm('>', R1, target.ringSizeBytes / 2, crowded)
+    asm.mov(R1, R0)
   } else {
-    asm.load(8, R1, R9, SLOT_HEAD).load(8, R2, R9, SLOT_TAIL).alu('sub', R1, R2).alu('add', R1, R7)
-    asm.load(4, R3, R9, SLOT_RING_MASK).mov(R2, R3).aluImm('rsh', R2, 1).jumpIf('>', R1, R2, crowded)
+    asm.load(8, R1, R9, SLOT_HEAD).load(8, R2, R9, SLOT_TAIL).alu('sub', R1, R2)
   }
+  // R1 = how full the ring is with the record, R3 = what users share of it.
+  asm.alu('add', R1, R7)
+  asm.load(4, R3, R9, SLOT_FAIR_BYTES).mov(R2, R3).aluImm('rsh', R2, 1).jumpIf('>', R1, R2, crowded)
   asm.label(fits)
   asm.aside(crowded, () => {
     emitPosition(asm, target)
@@ -122,15 +127,22 @@ function emitWithRecord(asm: Assembler): void {
   asm.load(8, R5, R8, 8).alu('add', R5, R7)
 }
 
-/** Stores what is free behind the record, the key of the account, and up to where the reader has consumed. Needs what `crowded` knows. */
+/** Stores what is free behind the record, the key of the account, and up to where the reader has consumed. Needs R1 and R3. */
 function emitPosition(asm: Assembler, { cpuRings, ringSizeBytes }: Target): void {
+  const isMore = asm.uniqueLabel('is_more')
+  asm.alu('sub', R3, R1)
+  // What waits may be more than the part that is shared now: those who did not make it still find room behind it.
+  if (cpuRings === undefined) asm.movImm(R2, ringSizeBytes)
+  else asm.load(4, R2, R9, SLOT_RING_MASK)
+  const isLittle = asm.uniqueLabel('is_little')
+  asm.alu('sub', R2, R1).jumpIfImm('s<=', R2, LEAST_FREE_BYTES, isLittle).movImm(R2, LEAST_FREE_BYTES)
+  asm.label(isLittle).jumpIf('s>=', R3, R2, isMore).mov(R3, R2)
+  asm.label(isMore).store(8, R9, FREE, R3)
   if (cpuRings === undefined) {
-    asm.movImm(R2, ringSizeBytes).alu('sub', R2, R1).store(8, R9, FREE, R2)
     asm.loadMap(R1, RING_MAP).movImm(R2, BPF_RB_CONS_POS).call(BPF_FUNC_ringbuf_query)
     asm.store(8, R9, VALUE, R0).storeImm(4, R9, KEY + 4, 0)
     return
   }
-  asm.alu('sub', R3, R1).store(8, R9, FREE, R3)
   asm.load(8, R1, R9, SLOT_TAIL).store(8, R9, VALUE, R1)
   asm.load(2, R1, R9, RECORD_OFFSET + HEADER_CPU).store(4, R9, KEY + 4, R1)
 }

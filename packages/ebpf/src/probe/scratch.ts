@@ -80,6 +80,8 @@ export const SLOT_TOO_DEEP = 1072
 export const SLOT_FIRST_LEVEL = 1080
 /** u64: records that were shortened since the ring was scarce (fairness.ts). */
 export const SLOT_SHORTENED = 1088
+/** u32: bytes of this lane's ring that users share; written by the reader (fairness.ts). */
+export const SLOT_FAIR_BYTES = 1096
 /** Of each kind that has a share: see `SHARE_*`. */
 export const SLOT_SHARES = 1112
 export const SHARE_BYTES = 24

@@ -7,6 +7,7 @@ import {
   scratchMap,
   type ScratchLayout,
   RECORD_OFFSET,
+  SLOT_FAIR_BYTES,
   SLOT_FIRST_LEVEL,
   SLOT_LOST,
   SLOT_PRODUCED,
@@ -84,6 +85,14 @@ export class SessionLanes implements Disposable {
   /** Records that were shortened since the ring was scarce. */
   get shortened(): number {
     return this.#sum(SLOT_SHORTENED)
+  }
+
+  /** Has users share so many bytes of the ring of each lane of a level. */
+  shareAmongUsers(bytesOf: (level: number) => number): void {
+    for (const [lane, { buffer }] of this.pages.entries()) {
+      const bytes = bytesOf(Math.floor(lane / this.cpus))
+      Atomics.store(new Uint32Array(buffer, SLOT_FAIR_BYTES, 1), 0, Math.floor(bytes))
+    }
   }
 
   /** Runs that a stand-in made up for. */

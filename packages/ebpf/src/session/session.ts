@@ -118,7 +118,9 @@ export class ProbeSession implements Disposable {
       const sleep = own(new SessionSleep(reader, lanes.pages, cpuRings?.rings ?? reader))
       const maps = new SessionMaps([ring, lanes.map, ...(cpuRings === undefined ? [] : [cpuRings.map])])
       const losses = options.fairUsers === true ? SessionLosses.open(maps) : undefined
-      return new ProbeSession(options, { maps, lanes, shares, losses, reader, cpuRings, sleep })
+      const session = new ProbeSession(options, { maps, lanes, shares, losses, reader, cpuRings, sleep })
+      session.shareAmongUsers(1)
+      return session
     } catch (error) {
       for (const resource of opened.toReversed()) resource[Symbol.dispose]()
       throw error
@@ -307,6 +309,24 @@ export class ProbeSession implements Disposable {
   takeLosses(): TakenLosses {
     this.#check()
     return this.#losses?.take(this.#lanes.lost) ?? NO_LOSSES
+  }
+
+  /**
+   * Has users share only a part of each ring, 0 to 1, where `fairUsers` is set: for a reader that falls behind, as what waits
+   * in a ring is read late. At first it is 1.
+   *
+   * @throws {RangeError} for another part
+   * @throws {ClosedError}
+   */
+  shareAmongUsers(part: number): void {
+    this.#check()
+    if (!(part > 0 && part <= 1))
+      throw new RangeError(`Cannot have users share ${part} of a ring: give 0 to 1`)
+    const layout = this.#cpuRings?.layout
+    this.#lanes.shareAmongUsers((level) => {
+      if (layout === undefined) return part * this.ringSizeBytes
+      return part * (level === 0 ? layout.sizeBytes : layout.nestedSizeBytes)
+    })
   }
 
   /** Records that were shortened as the ring was scarce. @throws {ClosedError} */

@@ -33,6 +33,8 @@ export interface Backend extends Disposable {
   counters(): BackendCounters
   /** Whose records were lost since the last call; absent where the backend cannot know. */
   takeLosses?(): LossesOf
+  /** Has users share only a part of the ring, 0 to 1, as the reader falls behind. */
+  shareAmongUsers?(part: number): void
   /** Records that were shortened to find room in the ring. */
   readonly shortened?: number
   /**

@@ -193,6 +193,10 @@ export interface EventSpec<E extends BaseEvent = BaseEvent> {
   /** The pid that the event is about; 0 for none. */
   readonly subject: Rule<E, number>
   readonly fields: FieldSpecs<E>
+  /**
+   * Whether an event has its long texts from an earlier one, which has all of them: its lines are shorter. Default: never.
+   */
+  readonly repeats?: Rule<E, boolean>
   /** Form in the text dump. An event without it is dumped as a star: its fields are not decoded. */
   readonly text?: EventTextSpec<E>
   /** Without it the event cannot be written as ECS. */

@@ -40,6 +40,8 @@ export class RecordBuffer implements HeldRecords {
   /** Records held, and their bytes. */
   count = 0
   sizeBytes = 0
+  /** Share of the limits that is used: less than 1 while the reader falls behind. */
+  part = 1
   readonly #options: RecordBufferOptions
   readonly #slab = new Slab()
   /** The last record of each key, by space. */
@@ -78,7 +80,8 @@ export class RecordBuffer implements HeldRecords {
    */
   room(): number {
     const { maxLength, maxBufferBytes } = this.#options
-    return this.sizeBytes >= maxBufferBytes ? 0 : Math.max(0, maxLength - this.count)
+    const { part } = this
+    return this.sizeBytes >= maxBufferBytes * part ? 0 : Math.max(0, Math.ceil(maxLength * part) - this.count)
   }
 
   /** Records for which there is memory; it does not shrink. */
@@ -89,8 +92,9 @@ export class RecordBuffer implements HeldRecords {
   /** How long the oldest record must be held now, in ns: by the fuller of records and bytes. */
   holdTimeNs(): number {
     const { maxLength, maxBufferBytes, holdMs } = this.#options
-    const byBytes = Math.floor((this.sizeBytes / maxBufferBytes) * maxLength)
-    return holdTimeMs(Math.max(this.count, byBytes), maxLength, holdMs) * 1e6
+    const most = Math.ceil(maxLength * this.part)
+    const byBytes = Math.floor((this.sizeBytes / (maxBufferBytes * this.part)) * most)
+    return holdTimeMs(Math.max(this.count, byBytes), most, holdMs) * 1e6
   }
 
   /**

@@ -34,6 +34,7 @@ const ORDER = ['error', 'user', 'process', 'quark']
 interface EcsPlan {
   /** `event`, where it is always the same. */
   readonly constant: string | undefined
+  readonly spec: EventSpec
   readonly categorisationOf: (event: BaseEvent) => string
   readonly steps: readonly Step[]
   /** The member of the event that its object is. */
@@ -54,7 +55,8 @@ export function ecsWriter(
   const planOf = planByKind(catalogue, (spec) => planEcs(spec, relatives, line))
   return lineWriter(line, (event) => {
     names.begin()
-    const { constant, categorisationOf, steps, subject } = planOf(event.kind)
+    const { constant, spec, categorisationOf, steps, subject } = planOf(event.kind)
+    if (spec.repeats?.(event) === true) line.shorten()
     const members = event as unknown as Members
     const object = subject === undefined ? undefined : (members[subject] as Members | undefined)
     relatives.related = (members['relatives'] as Related | undefined) ?? NO_RELATIVES
@@ -88,6 +90,7 @@ function planEcs(spec: EventSpec, relatives: RelativesWriter, line: Line): EcsPl
   const isConstant =
     typeof ecs.action === 'string' && typeof ecs.type !== 'function' && ecs.duration === undefined
   return {
+    spec,
     constant: isConstant
       ? categorisation(ecs, ecs.action as string, ecs.type as readonly string[]) + '}'
       : undefined,

@@ -3,12 +3,11 @@
  * string when the value is not known; `document` and `obj` take the first comma off again.
  */
 
+import { escaped, escapesOf } from './escape.js'
 import { isoTime } from './iso-time.js'
 
 /** A quote, a backslash, or beyond printable ASCII: most texts have none, and that is found out fast. */
 const NOT_PLAIN = /[^ !#-[\]-~]/
-const UNSAFE = /["\\\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/u
-const EVERY_UNSAFE = new RegExp(UNSAFE, 'gu')
 
 /** A whole line: an object of the given fragments. */
 export function document(members: string): string {
@@ -71,12 +70,13 @@ export function quote(text: string): string {
 
 /** What stands between the quotes of `quote`: each character for itself. */
 export function escapeJson(text: string): string {
-  return NOT_PLAIN.test(text) && UNSAFE.test(text) ? text.replace(EVERY_UNSAFE, escape) : text
+  return NOT_PLAIN.test(text) ? escaped(text, ESCAPES) : text
 }
 
-function escape(character: string): string {
-  const code = character.charCodeAt(0)
+const ESCAPES = escapesOf((code) => {
   if (code >= 0xd800 && code <= 0xdfff) return '\ufffd'
   // JSON.stringify knows the short escapes, and leaves alone what only terminals mind.
-  return code <= 0x5c ? JSON.stringify(character).slice(1, -1) : `\\u${code.toString(16).padStart(4, '0')}`
-}
+  return code <= 0x5c
+    ? JSON.stringify(String.fromCharCode(code)).slice(1, -1)
+    : `\\u${code.toString(16).padStart(4, '0')}`
+}, '"\\')

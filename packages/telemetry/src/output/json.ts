@@ -49,6 +49,7 @@ const FORMS: Readonly<Record<FieldType, number>> = {
 interface JsonPlan {
   /** All up to the digits of the time. */
   readonly start: string
+  readonly spec: EventSpec
   readonly steps: readonly Step[]
 }
 
@@ -60,7 +61,8 @@ export function jsonWriter(
   const line = new Line(maxBytes)
   const planOf = planByKind(catalogue, (spec) => planJson(spec, line))
   return lineWriter(line, (event) => {
-    const { start, steps } = planOf(event.kind)
+    const { start, steps, spec } = planOf(event.kind)
+    if (spec.repeats?.(event) === true) line.shorten()
     const members = event as unknown as Members
     return `${writeSteps(steps, members, members, start + isoTime(event.timeNs) + '"', false, line)}}`
   })
@@ -68,7 +70,7 @@ export function jsonWriter(
 
 function planJson(spec: EventSpec, line: Line): JsonPlan {
   const fields = [...fieldsOfLine(line), ...fieldsOf(spec)]
-  return { start: `{"kind":"${spec.kind}","time":"`, steps: fields.flatMap(jsonSteps) }
+  return { start: `{"kind":"${spec.kind}","time":"`, spec, steps: fields.flatMap(jsonSteps) }
 }
 
 function jsonSteps([name, field]: NamedField): Step[] {

@@ -20,6 +20,8 @@ import { quote } from './fragments.js'
 
 /** Most bytes of a line by default. */
 export const DEFAULT_LINE_BYTES = 256 << 10
+/** Most bytes of a line that repeats what an earlier one has: who makes many of them must not fill the output. */
+export const REPEATED_LINE_BYTES = 16 << 10
 /** Most bytes of one text of a relative: its own events have all of it. */
 export const RELATIVE_TEXT_BYTES = 1024
 
@@ -47,11 +49,30 @@ const SHORT_LIST_UNITS = 4096
 /** `"relatives_truncated":true` and its like. */
 const FLAG_BYTES = 64
 
+/** Lists of texts that are kept as they were written or measured last. */
+const KEPT_LISTS = 8
+
+interface List {
+  readonly texts: readonly string[]
+  readonly form: Form
+  readonly most: number
+}
+
+interface ListMade extends List {
+  readonly value: string
+  readonly isWhole: boolean
+}
+
+interface ListMeasured extends List {
+  readonly size: number
+}
+
 /** The line in the making of one writer. */
 export class Line {
-  readonly maxBytes: number
+  /** Of this line. */
+  maxBytes: number
   readonly names: Names
-  /** How many lines were cut. */
+  /** How many lines were cut that an option would leave whole. */
   truncatedLines = 0
   /** Values of this line are cut. */
   isTruncated = false
@@ -63,6 +84,7 @@ export class Line {
   shortUnits = SHORT_UNITS
   /** Longer lists are to be written by `list`. */
   shortListUnits = SHORT_LIST_UNITS
+  readonly #usualBytes: number
   #state = WHOLE
   /** What long values of a whole line may still have. */
   #leftBytes: number
@@ -71,9 +93,12 @@ export class Line {
   #isInRelative = false
   #isFrameCut = false
   readonly #sizes: number[] = []
+  readonly #lists: ListMade[] = []
+  readonly #lengths: ListMeasured[] = []
 
   constructor(maxBytes: number = DEFAULT_LINE_BYTES, names: Names = NO_NAMES) {
     this.maxBytes = maxBytes
+    this.#usualBytes = maxBytes
     this.names = names
     this.#leftBytes = maxBytes
   }
@@ -93,10 +118,18 @@ export class Line {
   begin(): void {
     if (this.#isFrameCut) this.truncatedLines += 1
     this.hasCutRelatives = false
+    this.maxBytes = this.#usualBytes
     this.#leftBytes = this.maxBytes
     // Whoever looks up names may throw, even in the middle of a relative.
     this.#isInRelative = false
     this.shortListUnits = SHORT_LIST_UNITS
+  }
+
+  /** Bounds a line that has begun more tightly, as it repeats what an earlier one has. */
+  shorten(): void {
+    if (this.maxBytes <= REPEATED_LINE_BYTES) return
+    this.maxBytes = REPEATED_LINE_BYTES
+    this.#leftBytes = REPEATED_LINE_BYTES
   }
 
   /** Whether a line is whole and fits. */
@@ -110,7 +143,7 @@ export class Line {
 
   /** A line that does not fit, cut so that it does. `write` writes it. */
   cut(write: () => string): string {
-    if (!this.#isFrameCut) this.truncatedLines += 1
+    if (!this.#isFrameCut && this.maxBytes === this.#usualBytes) this.truncatedLines += 1
     this.isTruncated = true
     try {
       this.#sizes.length = 0
@@ -179,12 +212,33 @@ export class Line {
     this.hasLongText = true
     const most = this.#mostBytes
     if (this.#state === MEASURING) {
-      const size = sizeUpTo(texts, form, most)
+      const size = this.#measured(texts, form, most)
       if (size <= SMALL_BYTES) return piecesUpTo(texts, form, most)
       this.#sizes.push(Math.min(size, most))
       return ''
     }
-    return this.#written(piecesUpTo(texts, form, most))
+    // Events of one process, or of its children, have the same list.
+    const made = this.#lists.find((list) => list.texts === texts && list.form === form && list.most === most)
+    if (made !== undefined) return this.#written(made.value, made.isWhole)
+    const value = piecesUpTo(texts, form, most)
+    const isWhole = wasWhole()
+    if (texts.length > 1) this.#keep(this.#lists, { texts, form, most, value, isWhole })
+    return this.#written(value, isWhole)
+  }
+
+  #measured(texts: readonly string[], form: Form, most: number): number {
+    const known = this.#lengths.find(
+      (list) => list.texts === texts && list.form === form && list.most === most,
+    )
+    if (known !== undefined) return known.size
+    const size = sizeUpTo(texts, form, most)
+    if (texts.length > 1) this.#keep(this.#lengths, { texts, form, most, size })
+    return size
+  }
+
+  #keep<T>(kept: T[], list: T): void {
+    if (kept.length >= KEPT_LISTS) kept.shift()
+    kept.push(list)
   }
 
   /** Bytes as a string of JSON in Base64. */
@@ -194,7 +248,8 @@ export class Line {
       this.#sizes.push(Math.min(base64Size(bytes), most))
       return ''
     }
-    return this.#written(base64UpTo(bytes, most))
+    const value = base64UpTo(bytes, most)
+    return this.#written(value, wasWhole())
   }
 
   get #mostBytes(): number {
@@ -205,8 +260,8 @@ export class Line {
     return this.#state === WHOLE ? Math.max(0, this.#leftBytes) : this.maxBytes
   }
 
-  #written(value: string): string {
-    const isCut = !wasWhole()
+  #written(value: string, isWhole: boolean): string {
+    const isCut = !isWhole
     if (this.#isInRelative) this.hasCutRelatives ||= isCut
     else if (this.#state === WHOLE) this.#leftBytes = isCut ? -1 : this.#leftBytes - value.length
     return value

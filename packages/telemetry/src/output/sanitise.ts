@@ -3,11 +3,10 @@
  * move the cursor, line ends that forge a log line, or marks that turn the reading direction around.
  */
 
+import { escaped, escapesOf } from './escape.js'
+
 /** A backslash, or beyond printable ASCII: most texts have neither, and that is found out fast. */
 const NOT_PLAIN = /[^ -[\]-~]/
-
-// Cc: C0, DEL and C1. Cs: with the u flag, only surrogates that are not part of a pair.
-const UNSAFE = /[\\\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/gu
 
 /**
  * Text for a terminal or a log line: one line, no control characters, no marks of reading direction. What
@@ -15,25 +14,24 @@ const UNSAFE = /[\\\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/gu
  * different.
  */
 export function sanitise(text: string): string {
-  return NOT_PLAIN.test(text) ? text.replace(UNSAFE, escape) : text
+  return NOT_PLAIN.test(text) ? escaped(text, ESCAPES) : text
 }
 
-function escape(character: string): string {
-  switch (character) {
-    case '\\':
+const ESCAPES = escapesOf((code) => {
+  switch (code) {
+    case 0x5c:
       return '\\\\'
-    case '\n':
+    case 0x0a:
       return '\\n'
-    case '\r':
+    case 0x0d:
       return '\\r'
-    case '\t':
+    case 0x09:
       return '\\t'
-    case '\b':
+    case 0x08:
       return '\\b'
     default: {
-      const code = character.charCodeAt(0)
       const hex = code.toString(16)
       return code < 0x100 ? `\\x${hex.padStart(2, '0')}` : `\\u{${hex}}`
     }
   }
-}
+}, '\\')

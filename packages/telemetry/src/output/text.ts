@@ -75,6 +75,7 @@ export function textWriter(
   const coloured = planByKind(catalogue, (spec) => planText(spec, true, line))
   return lineWriter(line, (event, options) => {
     const { spec, before, after, steps } = (options?.colour === true ? coloured : plain)(event.kind)
+    if (spec.repeats?.(event) === true) line.shorten()
     if (spec.text === undefined) return `${before}*${after}`
     const title = spec.text.title(event)
     const heading = `${before}->${spec.subject(event)}${title === undefined ? '' : ` (${title})`}${after}`

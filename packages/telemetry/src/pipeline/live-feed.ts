@@ -6,6 +6,7 @@ import { closeAll } from '../backend/close-all.js'
 import { monotonicMs } from '../event/time-base.js'
 import type { Clock } from './clock.js'
 import type { BaseEvent } from '../event/event.js'
+import { Crowding } from './crowding.js'
 import type { Learnt } from '../event/table.js'
 import type { Feed } from './feed.js'
 import type { Pipeline } from './pipeline.js'
@@ -53,6 +54,7 @@ export class LiveFeed implements Feed, RecordSink {
   #finishing: 'no' | 'drains' | 'emptied' | 'flushes' | 'done' = 'no'
   #reportedRecursion = 0
   #takenNs = 0
+  readonly #crowding = new Crowding()
   /** Tables that learn from other sources than records, with the version that was last recorded. */
   readonly #learnt: { readonly kind: string; readonly learnt: Learnt; version: number }[] = []
 
@@ -100,6 +102,7 @@ export class LiveFeed implements Feed, RecordSink {
       const count = room === 0 ? 0 : backend.drain(this, room)
       drained += count
       if (count < room) this.#isDrained = true
+      if (count > 0) this.#noteLateness(count === room)
       this.#takeLosses()
       const isDone = this.#step(clock.bootNowNs(), out, MAX_EVENTS)
       this.#isBacklogged = count === room || !isDone
@@ -108,6 +111,17 @@ export class LiveFeed implements Feed, RecordSink {
     this.#polledMs = monotonicMs()
     this.#emptyPolls = drained === 0 ? this.#emptyPolls + 1 : 0
     return true
+  }
+
+  #noteLateness(isBacklogged: boolean): void {
+    const { backend, pipeline, clock, recorder } = this.#parts
+    const nowNs = clock.bootNowNs()
+    const hasChanged = this.#crowding.note(nowNs, nowNs - pipeline.latestNs, isBacklogged)
+    if (!hasChanged) return
+    const { part } = this.#crowding
+    recorder?.crowding(part)
+    pipeline.holdLess(part)
+    backend.shareAmongUsers?.(part)
   }
 
   /** Begins a step of at most `limit` events; false when more are due. */

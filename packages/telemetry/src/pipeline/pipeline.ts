@@ -119,6 +119,17 @@ export class Pipeline {
     }
   }
 
+  /** Uses only a part of the limits of what is held, 0 to 1: the rest is delivered sooner. */
+  holdLess(part: number): void {
+    this.#buffer.part = part
+  }
+
+  /** Time of the last record, or of the last step if that came later: CLOCK_BOOTTIME. */
+  get latestNs(): number {
+    const { latestHi, latestLo } = this.#losses
+    return latestHi * 2 ** 32 + latestLo
+  }
+
   /** How many more records fit in the buffer: at most so many should be drained before the next `pump`. */
   room(): number {
     return this.#buffer.room()

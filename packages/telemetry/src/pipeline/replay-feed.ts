@@ -9,6 +9,7 @@ import type { AttachedFact, MissingFact } from './stats.js'
 import {
   FRAME_CGROUPS,
   FRAME_CLOCK,
+  FRAME_CROWDING,
   FRAME_END,
   FRAME_LOSSES,
   FRAME_LOST,
@@ -19,7 +20,7 @@ import {
 } from '../recording/format.js'
 import type { Frame, RecordingReader } from '../recording/reader.js'
 import type { RecordedTypes } from '../recording/types.js'
-import { bootEpochOf, endOf, lossesOf, lossOf, missingOf, tableOf } from '../recording/values.js'
+import { bootEpochOf, endOf, lossesOf, lossOf, missingOf, partOf, tableOf } from '../recording/values.js'
 
 const UNKNOWN_TYPE = 0
 /** The kind whose table frames of cgroup names (version 1) are for. */
@@ -113,6 +114,9 @@ export class ReplayFeed implements Feed {
         pipeline.attribute(losses, span)
         return false
       }
+      case FRAME_CROWDING:
+        pipeline.holdLess(this.#reader.json(frame, partOf))
+        return false
       case FRAME_MISSING: {
         const { cpu, seq } = this.#reader.json(frame, missingOf)
         pipeline.noteMissingUpTo(cpu, seq)

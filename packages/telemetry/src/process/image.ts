@@ -7,12 +7,12 @@ const MAX_KEPT_BYTES = 1024
 /** What the object and the strings that it keeps need beside the text, estimated. */
 const OBJECT_BYTES = 512
 
-/** The strings that were read last of those that are not kept, so that a loop over them does not cut them out each time. */
-const lastRead: { text: string; start: number; strings: readonly string[] } = {
-  text: '',
-  start: 0,
-  strings: [],
-}
+/**
+ * The strings that were read last of those that are not kept: a loop over them, or events of some processes in turns, do not
+ * cut them out each time.
+ */
+const lastRead = Array.from({ length: 4 }, () => ({ text: '', start: 0, strings: [] as readonly string[] }))
+let oldest = 0
 
 /**
  * What an exec gave a process: program, arguments and environment, as tails of its record.
@@ -128,8 +128,7 @@ export class Image {
 
   get argv(): readonly string[] | undefined {
     if (!isCaptured(this.#argv)) return undefined
-    this.#argvStrings ??= this.#read(this.#argvStart, this.#argv)
-    return this.#argvStrings ?? lastRead.strings
+    return this.#argvStrings ?? this.#read(this.#argvStart, this.#argv, true)
   }
 
   /** A copy of the bytes. */
@@ -149,8 +148,7 @@ export class Image {
   get env(): readonly string[] | undefined {
     if (!isCaptured(this.#env)) return undefined
     const start = this.#argvStart + (this.#argv & TAIL_LENGTH_MASK)
-    this.#envStrings ??= this.#read(start, this.#env)
-    return this.#envStrings ?? lastRead.strings
+    return this.#envStrings ?? this.#read(start, this.#env, false)
   }
 
   get envTruncated(): boolean {
@@ -165,17 +163,23 @@ export class Image {
     return this.#start + (this.#exe & TAIL_LENGTH_MASK)
   }
 
-  /** The strings of a tail; undefined when they are too many to be kept, and are in `lastRead`. */
-  #read(start: number, descriptor: number): readonly string[] | undefined {
+  /** The strings of a tail, which are kept if they are few. */
+  #read(start: number, descriptor: number, isArgv: boolean): readonly string[] {
     const text = this.#text
-    if (lastRead.start === start && lastRead.text === text) return undefined
+    for (const last of lastRead) {
+      if (last.start === start && last.text === text) return last.strings
+    }
     const strings = stringsAt(text, start, descriptor)
     const isSmall = strings.length <= MAX_KEPT_STRINGS && (descriptor & TAIL_LENGTH_MASK) <= MAX_KEPT_BYTES
-    if (isSmall) return strings
-    lastRead.strings = strings
-    lastRead.text = text
-    lastRead.start = start
-    return undefined
+    if (!isSmall) {
+      lastRead[oldest] = { text, start, strings }
+      oldest = (oldest + 1) % lastRead.length
+    } else if (isArgv) {
+      this.#argvStrings = strings
+    } else {
+      this.#envStrings = strings
+    }
+    return strings
   }
 }
 

@@ -16,6 +16,7 @@
  *  7 missing   JSON: { cpu, seq }: all records of that lane up to that number have come, or are lost
  *  8 table     JSON: { kind, value }: what the table of a kind has learnt from elsewhere than from records
  *  9 losses    JSON: { total, uids: [uid, count][], pids: [pid, count][], fromNs, toNs }: whose records were lost
+ *  10 crowding JSON: { part }: which part of the limits of held records is used from now on
  * ```
  *
  * The checksum is of the kind, the length and the flags, and of the payload; in version 1 of the payload alone. A reader
@@ -38,6 +39,7 @@ export const FRAME_END = 6
 export const FRAME_MISSING = 7
 export const FRAME_TABLE = 8
 export const FRAME_LOSSES = 9
+export const FRAME_CROWDING = 10
 
 /** Flag of a frame without which the rest means something else. */
 export const FRAME_ESSENTIAL = 1

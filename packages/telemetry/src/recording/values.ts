@@ -119,6 +119,13 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
 }
 
+/** A part of the limits of held records. */
+export function partOf(value: unknown): number | undefined {
+  if (!isObject(value)) return undefined
+  const { part } = value
+  return typeof part === 'number' && part > 0 && part <= 1 ? part : undefined
+}
+
 /** The last number of a CPU. */
 export function missingOf(value: unknown): { cpu: number; seq: number } | undefined {
   if (!isObject(value)) return undefined

@@ -4,6 +4,7 @@ import { QuarkError } from '../errors.js'
 import {
   FILE_HEADER_BYTES,
   FRAME_CLOCK,
+  FRAME_CROWDING,
   FRAME_END,
   FRAME_ESSENTIAL,
   FRAME_HEADER_BYTES,
@@ -87,6 +88,11 @@ export class RecordingWriter implements Disposable {
   /** Whose records were lost in a time. */
   losses({ total, uids, pids }: RecordedLosses, { fromNs, toNs }: { fromNs: number; toNs: number }): void {
     this.#json(FRAME_LOSSES, { total, uids: [...uids], pids: [...pids], fromNs, toNs })
+  }
+
+  /** Which part of the limits of held records is used from now on. */
+  crowding(part: number): void {
+    this.#json(FRAME_CROWDING, { part })
   }
 
   missing(upTo: { cpu: number; seq: number }): void {

@@ -140,6 +140,10 @@ export class EbpfBackend implements Backend {
     return this.#session.takeLosses()
   }
 
+  shareAmongUsers(part: number): void {
+    this.#session.shareAmongUsers(part)
+  }
+
   get shortened(): number {
     if (this.#counters === undefined) this.#lastShortened = this.#session.shortened()
     return this.#lastShortened

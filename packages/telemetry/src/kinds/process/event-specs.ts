@@ -46,6 +46,8 @@ const processSpec: EventSpec<ProcessEvent> = {
   kind: 'process',
   doc: 'One or more of a process’s fork, exec, exit, id and name changes that happened close together',
   subject: ({ process }) => process.pid,
+  // Without an exec its program is that of an earlier event, or of its parent.
+  repeats: ({ actions }) => !actions.includes('exec'),
   fields: {
     actions: {
       type: 'words',
@@ -152,6 +154,7 @@ const threadSpec: EventSpec<ThreadEvent> = {
   kind: 'thread',
   doc: 'A thread other than the first began or ended',
   subject: ({ pid }) => pid,
+  repeats: () => true,
   fields: {
     action: { type: 'word', words: ['fork', 'exit'], doc: 'what happened', isAlwaysKnown: true },
     pid: callerPid,
@@ -199,6 +202,7 @@ const execFailedSpec: EventSpec<ExecFailedEvent> = {
   kind: 'execFailed',
   doc: 'An execve(2) failed',
   subject: ({ pid }) => pid,
+  repeats: () => true,
   fields: {
     pid: callerPid,
     tid: {
