@@ -19,10 +19,12 @@ import { TimeBase } from './event/time-base.js'
 import { findCgroupHierarchy } from './process/procfs/cgroup-mounts.js'
 import { checkOptions } from './options/check.js'
 import type { Settings } from './options/declare.js'
+import { monotonicMs } from './event/time-base.js'
 import { BypassFeed } from './pipeline/bypass-feed.js'
 import { Clock } from './pipeline/clock.js'
 import type { Feed } from './pipeline/feed.js'
 import { LiveFeed } from './pipeline/live-feed.js'
+import { LongRecords } from './pipeline/long-records.js'
 import { Pipeline, type PipelineOptions } from './pipeline/pipeline.js'
 import { ReplayFeed } from './pipeline/replay-feed.js'
 import type { MissingFact } from './pipeline/stats.js'
@@ -32,6 +34,7 @@ import { openRecording } from './recording/file.js'
 import { recordingHeader, replayPlan } from './recording/header.js'
 import { RecordedTypes } from './recording/types.js'
 import { RecordingWriter } from './recording/writer.js'
+import { collectGarbage } from './self/memory.js'
 
 /** Missing if the path of the root of the cgroup namespace, from the root of the hierarchy, cannot be found. */
 const CGROUP_ROOT: MissingFact = {
@@ -132,6 +135,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       pollMs: settings.pollMs,
       batchMs: settings.batchMs,
       kernel,
+      longRecords: new LongRecords(collectGarbage, monotonicMs),
     })
     if (problem !== undefined) absent.push({ fact: 'processes that exist already', reason: problem })
     const unread = unreadFiles() - unreadBefore

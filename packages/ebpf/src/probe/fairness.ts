@@ -75,7 +75,7 @@ const BPF_ANY = 0
 const BPF_NOEXIST = 1
 
 /** What is free for each user at least, if the ring itself has room, behind more than is shared. */
-const LEAST_FREE_BYTES = 4096
+const LEAST_FREE_BYTES = 8192
 
 /** Where a key and a value are put together: walks of paths are over. */
 const KEY = TEMP_DENTRY

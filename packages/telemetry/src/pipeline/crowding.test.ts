@@ -4,17 +4,17 @@ import { Crowding } from './crowding.js'
 
 const MS = 1e6
 
-test('a reader that stays late has less and less is used, down to a thirty-second', () => {
+test('a reader that stays late has less and less is used, down to a sixteenth', () => {
   const crowding = new Crowding()
   const parts: number[] = []
   for (let now = 1000; now <= 3000; now += 50) {
     if (crowding.note(now * MS, 1500 * MS, true)) parts.push(crowding.part)
   }
-  assert.deepEqual(parts, [1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32])
+  assert.deepEqual(parts, [1 / 2, 1 / 4, 1 / 8, 1 / 16])
   for (let now = 3050; now <= 5000; now += 50) {
     if (crowding.note(now * MS, 50 * MS, true)) parts.push(crowding.part)
   }
-  assert.deepEqual(parts.slice(5), [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1])
+  assert.deepEqual(parts.slice(4), [1 / 8, 1 / 4, 1 / 2, 1])
 })
 
 test('one that comes seldom, or is late for a moment, keeps the whole ring', () => {

@@ -10,7 +10,7 @@ const LATE_NS = 1e9
 const ON_TIME_NS = 300e6
 /** How long it is one or the other before anything changes. */
 const PATIENCE_NS = 200e6
-const LEAST_PART = 1 / 32
+const LEAST_PART = 1 / 16
 
 export class Crowding {
   part = 1

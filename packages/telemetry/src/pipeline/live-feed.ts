@@ -9,6 +9,7 @@ import type { BaseEvent } from '../event/event.js'
 import { Crowding } from './crowding.js'
 import type { Learnt } from '../event/table.js'
 import type { Feed } from './feed.js'
+import type { LongRecords } from './long-records.js'
 import type { Pipeline } from './pipeline.js'
 import type { RecordingWriter } from '../recording/writer.js'
 import type { AttachedFact, MissingFact } from './stats.js'
@@ -34,6 +35,8 @@ export interface LiveFeedParts {
   readonly pollMs: number
   readonly batchMs: number
   readonly kernel: string
+  /** Collects the garbage of long records; left to the engine when absent. */
+  readonly longRecords?: LongRecords
 }
 
 export class LiveFeed implements Feed, RecordSink {
@@ -85,10 +88,12 @@ export class LiveFeed implements Feed, RecordSink {
   record(words: Uint32Array, bytes: Buffer, offset: number, length: number): void {
     this.#parts.recorder?.record(bytes, offset, length)
     this.#parts.pipeline.insert(words, bytes, offset, length)
+    this.#parts.longRecords?.note(length)
   }
 
   pump(out: BaseEvent[]): boolean {
-    const { backend, pipeline, clock } = this.#parts
+    const { backend, pipeline, clock, longRecords } = this.#parts
+    longRecords?.tidy()
     if (!this.#endStep(out, MAX_EVENTS)) return true
     const nowNs = clock.bootNowNs()
     if (nowNs >= this.#nextCheckNs) {

@@ -8,10 +8,19 @@ import { trimMemory } from 'quark-ebpf'
  * its own: the target of a new weak reference lives as long as the current task.
  */
 export function releaseMemory(): void {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
   // Memory outside of the heap goes with the second round.
-  collect()
-  collect()
+  collectGarbage()
+  collectGarbage()
   trimMemory()
+}
+
+let collect: (() => void) | undefined
+
+/** Collects garbage, which stops the process for 10 ms and more, by the size of its heap. */
+export function collectGarbage(): void {
+  if (collect === undefined) {
+    setFlagsFromString('--expose-gc')
+    collect = runInNewContext('gc') as () => void
+  }
+  collect()
 }

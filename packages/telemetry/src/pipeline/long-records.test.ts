@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LongRecords } from './long-records.js'
+
+test('garbage is collected after many long records, and for a twentieth of the time at most', () => {
+  let nowMs = 0
+  let collections = 0
+  const long = new LongRecords(
+    () => {
+      collections += 1
+      nowMs += 50
+    },
+    () => nowMs,
+  )
+  for (let i = 0; i < 10_000; i++) {
+    long.note(1000)
+    long.tidy()
+  }
+  assert.equal(collections, 0, 'short ones are left to the engine')
+  for (let second = 0; second < 100; second++) {
+    for (let i = 0; i < 100; i++) {
+      long.note(1 << 20)
+      long.tidy()
+      nowMs += 10
+    }
+  }
+  assert.ok(collections > 50 && collections <= nowMs / 50 / 20, `${collections} in ${nowMs} ms`)
+})
