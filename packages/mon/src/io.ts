@@ -24,6 +24,8 @@ export interface Io {
   readonly colour: boolean
   /** Ends the run: a signal came, the reader went away, or the time is over. */
   readonly signal: AbortSignal
+  /** Ends it soon: of what is held, no more is written than takes a moment. Not aborted when the time is over. */
+  readonly hurry: AbortSignal
 }
 
 /** At the end of a run, a reader that takes nothing for so long is given up. */

@@ -67,16 +67,21 @@ async function run(settings: Settings): Promise<void> {
   const ending = new AbortController()
   const { signal } = ending
   const end = (): void => ending.abort()
+  const hurrying = new AbortController()
+  const endSoon = (): void => {
+    hurrying.abort()
+    end()
+  }
   // The first signal ends the run and removes the handlers, so that the second one kills.
   const onSignal = (): void => {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
-    end()
+    endSoon()
   }
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
   const rotated = openRotated(settings)
   const stream = rotated?.stream ?? (await openOutput(settings, withTimeLimit(signal, settings.durationMs)))
   if (stream === undefined) return
-  const output = new Output(stream, end, rotated && ((bytes) => rotated.next(bytes)))
+  const output = new Output(stream, endSoon, rotated && ((bytes) => rotated.next(bytes)))
   const onHangUp = (): void => hangUp(settings, output, rotated, onSignal)
   process.on('SIGHUP', onHangUp)
   const io: Io = {
@@ -85,6 +90,7 @@ async function run(settings: Settings): Promise<void> {
     note: (text) => void process.stderr.write(text),
     colour: wantsColour(settings.colour, process.env, settings.output === undefined && process.stdout.isTTY),
     signal,
+    hurry: hurrying.signal,
   }
   // Files are opened here: later, the directory or the rights may be gone.
   const graphFile = settings.processGraph === undefined ? undefined : openSync(settings.processGraph, 'w')

@@ -27,7 +27,7 @@ test('benchmark() ends soon after the run was ended, however much is held', asyn
   }
   quark.stats = () => statsOf({ buffered: 7 })
   const io = new FakeIo()
-  io.ending.abort()
+  io.hurrying.abort()
   await benchmark(quark, defaultSettings(), io)
   assert.match(io.notes, /^quark-mon: 7 records that were held at the end are not counted\n$/m)
 })

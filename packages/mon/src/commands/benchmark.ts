@@ -19,7 +19,7 @@ export async function benchmark(
 ): Promise<void> {
   let left = settings.count ?? Infinity
   let writtenMs = now()
-  using turns = new Turns(io.signal)
+  using turns = new Turns(io.hurry)
   for await (const batch of quark.batches()) {
     left -= batch.length
     const nowMs = now()

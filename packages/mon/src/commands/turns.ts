@@ -1,7 +1,7 @@
 /** How often signals and timers get a turn, however many events there are. */
 const TURN_MS = 10
 /**
- * How long held events are still taken after the run was ended. On a busy machine the time of the CPU counts, so that as
+ * How long held events are still taken after a signal has ended the run. On a busy machine the time of the CPU counts, so that as
  * much is taken there, up to a limit.
  */
 const LAST_CPU_MS = 50

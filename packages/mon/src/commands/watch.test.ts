@@ -61,7 +61,25 @@ test('watch() writes what comes after the run was ended: what was still held', a
   assert.match(io.written, /^->2 /m)
 })
 
-test('watch() ends soon after the run was ended, however much is held, and counts what is left', async () => {
+test('watch() writes all that is held when the time is over, however long that takes', async () => {
+  const quark = new FakeQuark([])
+  const slow = Array.from({ length: 20 }, () => execOf({ pid: 1, argv: ['x'.repeat(1000)] }))
+  quark.batches = async function* () {
+    for (let i = 0; i < 10; i++) {
+      const untilMs = performance.now() + 20
+      while (performance.now() < untilMs);
+      yield slow
+    }
+  }
+  quark.stats = () => statsOf({ buffered: 7 })
+  const io = new FakeIo()
+  io.ending.abort()
+  await watch(quark, defaultSettings(), io)
+  assert.equal(io.written.match(/^->1 /gm)?.length, 200)
+  assert.equal(io.notes, '')
+})
+
+test('watch() ends soon after a signal, however much is held, and counts what is left', async () => {
   const quark = new FakeQuark([])
   const batch = Array.from({ length: 100 }, () => execOf({ pid: 1, argv: ['x'.repeat(1000)] }))
   quark.batches = async function* () {
@@ -69,14 +87,14 @@ test('watch() ends soon after the run was ended, however much is held, and count
   }
   quark.stats = () => statsOf({ buffered: 7 })
   const io = new FakeIo()
-  io.ending.abort()
+  io.hurrying.abort()
   await watch(quark, defaultSettings(), io)
   assert.match(
     io.notes,
     /^quark-mon: (\d+ events and )?7 records that were held at the end are not written\n$/,
   )
   const quiet = new FakeIo()
-  quiet.ending.abort()
+  quiet.hurrying.abort()
   await watch(quark, { ...defaultSettings(), quiet: true }, quiet)
   assert.equal(quiet.notes, '')
 })
@@ -88,6 +106,7 @@ test('watch() writes no more at once than is wanted', async () => {
   const small = {
     ...io,
     signal: io.signal,
+    hurry: io.hurry,
     pieceChars: 500,
     write: (text: string) => {
       pieces.push(text.length)

@@ -26,7 +26,7 @@ async function writeAll(
   io: Io,
 ): Promise<void> {
   let left = settings.count ?? Infinity
-  using turns = new Turns(io.signal)
+  using turns = new Turns(io.hurry)
   for await (const batch of quark.batches()) {
     turns.begin()
     let text = ''

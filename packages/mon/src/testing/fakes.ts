@@ -93,6 +93,7 @@ export class FakeIo implements Io {
   readonly colour = false
   readonly pieceChars = 65_536
   readonly ending = new AbortController()
+  readonly hurrying = new AbortController()
   written = ''
   notes = ''
 
@@ -103,6 +104,10 @@ export class FakeIo implements Io {
 
   readonly note = (text: string): void => {
     this.notes += text
+  }
+
+  get hurry(): AbortSignal {
+    return this.hurrying.signal
   }
 
   get signal(): AbortSignal {
