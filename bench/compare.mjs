@@ -1,14 +1,15 @@
-// Two checkouts beside each other, in turns: what the programs, the reader, the start and the memory of each take.
-//   node bench/compare.mjs <other checkout, built> [rounds]
+// Two versions beside each other, in turns: what the programs, the reader, the start and the memory of each take.
+//   node bench/compare.mjs [other revision, 89ba073] [rounds, 5]
 // Prints a table, with the ratio of this checkout to the other one, and writes it to bench/comparison.md.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { checkout, commitOf } from './checkout.mjs'
 import { cpuMsOf, median, rotated, rssMbOf, run } from './measure.mjs'
 import { makeDirectory, spawnProgram, writeProgram, writeTrue } from './programs.mjs'
 
@@ -19,10 +20,9 @@ const DRAIN_MS = 1500
 const SETTLE_MS = 1000
 
 const own = fileURLToPath(new URL('..', import.meta.url))
-const [other, rounds = '5'] = process.argv.slice(2)
-if (other === undefined) throw new Error('Give the path of another checkout, which is built')
+const [other = '89ba073', rounds = '5'] = process.argv.slice(2)
 const builds = [
-  { name: 'before', path: resolve(other) },
+  { name: 'before', path: checkout(other) },
   { name: 'after', path: own },
 ]
 const command = ({ path }, ...args) => [join(path, 'packages/mon/bin/quark-mon.cjs'), ...args]
@@ -148,11 +148,9 @@ const rows = [...figures].map(([figure, { before, after }]) => {
   const [a, b] = [median(before), median(after)]
   return `| ${figure} | ${a.toFixed(1)} | ${b.toFixed(1)} | ${(b / a).toFixed(2)} |`
 })
-const commit = ({ path }) =>
-  execFileSync('git', ['-C', path, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
 const text = `# Comparison
 
-Written by \`node bench/compare.mjs\` on ${new Date().toISOString().slice(0, 10)}: commit ${commit(builds[0])} before, ${commit(builds[1])} after, in turns;
+Written by \`node bench/compare.mjs\` on ${new Date().toISOString().slice(0, 10)}: commit ${commitOf(other)} before, ${commitOf()} after, in turns;
 medians of ${rounds} rounds. Linux ${release()}, ${cpus().length} CPUs, Node ${process.version}.
 
 | | before | after | ratio |
