@@ -26,7 +26,7 @@ async function load(entry) {
     // Of builds before parents came with the event.
     lookup: (pid) => asked.quark.lookup(pid),
   })
-  return { library, asked, ecs, times: { text: [], json: [], ecs: [] } }
+  return { library, asked, ecs, times: { dump: [], json: [], ecs: [] } }
 }
 
 /** Events that nobody has looked at yet. */
@@ -51,12 +51,14 @@ async function round({ library, asked, ecs, times }) {
       if (one.events.length === 0) throw new Error('Cannot measure: the recording has no events')
       events += one.events.length
     }
-    const { textOf, jsonOf } = library
+    const { jsonOf } = library
+    // Of builds before it was called dump.
+    const dumpOf = library.dumpOf ?? library.textOf
     let count = 0
     const before = process.cpuUsage()
     for (const { quark, events } of replays) {
       asked.quark = quark
-      const write = format === 'ecs' ? ecs : format === 'json' ? jsonOf : textOf
+      const write = format === 'ecs' ? ecs : format === 'json' ? jsonOf : dumpOf
       // As a stream does: what was joined of pieces is made one string.
       for (const event of events) length += Buffer.byteLength(write(event))
       count += events.length
@@ -72,7 +74,7 @@ const builds = [await load(first), await load(second)]
 for (let i = 0; i < ROUNDS; i++) {
   for (const build of rotated(builds, i)) await round(build)
 }
-for (const format of ['text', 'json', 'ecs']) {
+for (const format of ['dump', 'json', 'ecs']) {
   // The first half is left out: code is still being compiled.
   const [a, b] = builds.map(({ times }) => times[format].slice(ROUNDS >> 1))
   const ratio = median(a.map((ns, i) => b[i] / ns))

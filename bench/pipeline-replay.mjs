@@ -1,5 +1,5 @@
 // Feeds a recording to the pipeline many times and prints the rates. Run by pipeline.mjs, in a process of its own.
-import { createEcs, defaultAggregation, jsonOf, Quark, textOf } from 'quark-telemetry'
+import { createEcs, defaultAggregation, dumpOf, jsonOf, Quark } from 'quark-telemetry'
 import { TimeBase } from '../packages/telemetry/dist/event/time-base.js'
 import { catalogue, kinds } from '../packages/telemetry/dist/kinds/index.js'
 import { Pipeline } from '../packages/telemetry/dist/pipeline/pipeline.js'
@@ -179,7 +179,7 @@ const read = ({ process: subject, timeNs }) => {
 }
 rows.push(
   measure('pid, exe, argv and times read', some, read),
-  measure('text', some, (event) => (length += textOf(event).length)),
+  measure('dump', some, (event) => (length += dumpOf(event).length)),
   measure('json', some, (event) => (length += jsonOf(event).length)),
   measure('ecs', some, (event) => (length += ecsOf(event).length)),
 )

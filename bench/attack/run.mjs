@@ -22,8 +22,10 @@ import { VICTIMS, judge, runVictims, writeVictims } from './victims.mjs'
 const BEFORE = '89ba073'
 const SIFT = fileURLToPath(new URL('sift.mjs', import.meta.url))
 const RESULTS = new URL('../attack.md', import.meta.url)
+/** Of builds before it was called dump. */
+const TEXT = ['--text', '--colour=never']
 const OPTIONS = {
-  text: ['--text', '--colour=never'],
+  dump: ['--dump', '--colour=never'],
   json: ['--json'],
   ecs: ['--ecs'],
   counting: ['--benchmark'],
@@ -103,7 +105,8 @@ async function startAgent(build, format, options, output) {
     closeSync(stdin)
   }
   const mon = join(build.path, 'packages/mon/bin/quark-mon.cjs')
-  const child = spawn(process.execPath, [mon, '--verbose', ...OPTIONS[format], ...options], {
+  const form = format === 'dump' && build.name === 'before' ? TEXT : OPTIONS[format]
+  const child = spawn(process.execPath, [mon, '--verbose', ...form, ...options], {
     stdio: ['ignore', stdout, 'pipe'],
     cwd: directory,
   })

@@ -1,19 +1,19 @@
 /**
  * Passes on what quark-mon writes of other users than nobody, and drops the flood, of which there may be
  * gigabytes.
- *   node bench/attack/sift.mjs text|json|ecs
+ *   node bench/attack/sift.mjs dump|json|ecs
  */
 import { writeSync } from 'node:fs'
 
 /** Longer lines can only be the flood's. */
 const MAX_LINE_BYTES = 64 * 1024
 const NEWLINE = 0x0a
-const FLOOD = { text: 'uid=65534 ', json: '"uid":65534,', ecs: '"user":{"id":"65534"' }
+const FLOOD = { dump: 'uid=65534 ', json: '"uid":65534,', ecs: '"user":{"id":"65534"' }
 const STDOUT = 1
 
 const format = process.argv[2]
 const flood = Buffer.from(FLOOD[format])
-const isStart = (line) => format !== 'text' || (line[0] === 0x2d && line[1] === 0x3e)
+const isStart = (line) => format !== 'dump' || (line[0] === 0x2d && line[1] === 0x3e)
 
 /** The lines of one event. */
 let event = []

@@ -100,7 +100,7 @@ const parsers = {
         timeMs: Date.parse(time),
       })),
 
-  text: (output) =>
+  dump: (output) =>
     output
       .split(/^->/m)
       .slice(1)

@@ -1,4 +1,4 @@
-import { createEcs, createJson, createText, type Quark, type QuarkEvent } from 'quark-telemetry'
+import { createEcs, createJson, createDump, type Quark, type QuarkEvent } from 'quark-telemetry'
 import type { Settings } from './settings.js'
 
 /** Names and facts of the machine that an output may look up. */
@@ -15,10 +15,10 @@ export interface Formatter {
 export function formatter(settings: Settings, quark: Lookup, colour: boolean): Formatter {
   if (settings.quark.bypass === true) return { format: () => '*', truncatedLines: () => 0 }
   switch (settings.format) {
-    case 'text': {
-      const textOf = createText(settings.lines)
+    case 'dump': {
+      const dumpOf = createDump(settings.lines)
       const options = { colour }
-      return { format: (event) => `${textOf(event, options)}\n`, truncatedLines: () => textOf.truncatedLines }
+      return { format: (event) => `${dumpOf(event, options)}\n`, truncatedLines: () => dumpOf.truncatedLines }
     }
     case 'json': {
       const jsonOf = createJson(settings.lines)

@@ -112,7 +112,7 @@ test(
   },
 )
 
-for (const format of ['text', 'json']) {
+for (const format of ['dump', 'json']) {
   test(
     `quark-mon stays small, whatever an ordinary user does: ${format}`,
     { timeout: 240_000 },

@@ -176,7 +176,7 @@ function attack(t: TestContext): void {
   t.after(() => child.kill('SIGKILL'))
 }
 
-for (const format of ['--text', '--json', '--ecs', '-M']) {
+for (const format of ['--dump', '--json', '--ecs', '-M']) {
   test(`SIGTERM ends it soon under an attack, with ${format}`, async (t) => {
     attack(t)
     const args = format === '-M' ? ['-M'] : [format, '-o', join(temporaryDirectory(t), 'events')]

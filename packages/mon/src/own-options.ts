@@ -5,7 +5,7 @@ import { DEFAULT_KEEP, MAX_KEEP } from './rotation.js'
 import { diskSize, durationMs, fileName, oneOf, secondsAsMs, wholeNumber } from './values.js'
 
 /** Options about the form of events: they contradict modes that write none. */
-export const OF_FORMATS = ['text', 'json', 'ecs', 'colour', 'max-line']
+export const OF_FORMATS = ['dump', 'json', 'ecs', 'colour', 'max-line']
 
 /** Options about which events are shown. */
 export const watchOptions: readonly Option[] = [
@@ -34,10 +34,10 @@ export const watchOptions: readonly Option[] = [
 /** Options about where and how events are written. */
 export const outputOptions: readonly Option[] = [
   {
-    long: 'text',
+    long: 'dump',
     help: 'write events for people (the default)',
     conflicts: ['json', 'ecs'],
-    set: (settings) => void (settings.format = 'text'),
+    set: (settings) => void (settings.format = 'dump'),
   },
   {
     long: 'json',
@@ -93,7 +93,7 @@ export const outputOptions: readonly Option[] = [
     long: 'colour',
     argument: 'WHEN',
     byDefault: 'auto',
-    help: 'colour the text: auto, always or never',
+    help: 'colour the dump: auto, always or never',
     more: 'With auto, text is coloured on a terminal unless NO_COLOR is set, and elsewhere when FORCE_COLOR is.',
     set: (settings, value) => void (settings.colour = oneOf(value, ['auto', 'always', 'never'])),
   },

@@ -45,7 +45,7 @@ test('parseCommandLine() sets what each option says', async (t) => {
     { args: ['-E'], changes: { format: 'ecs' } },
     { args: ['-E', '--max-line=64K'], changes: { format: 'ecs', lines: { maxLineBytes: 65_536 } } },
     { args: ['-j'], changes: { format: 'json' } },
-    { args: ['--text'], changes: { format: 'text' } },
+    { args: ['--dump'], changes: { format: 'dump' } },
     { args: ['-g'], changes: {}, quark: { aggregation: 'minimal' } },
     { args: ['--no-aggregation'], changes: {}, quark: { aggregation: 'none' } },
     { args: ['-l', '500'], changes: {}, quark: { maxLength: 500 } },
@@ -178,7 +178,7 @@ test('parseCommandLine() refuses options that contradict each other, in either o
     '--record': 'g',
   }
   const pairs: [string, string[]][] = [
-    ['-E', ['-j', '--text']],
+    ['-E', ['-j', '--dump']],
     ['-B', ['-C', '-E', '-g', '-l', '-m', '-P', '-s', '-t', '-j', '-M']],
     ['--replay', ['--record', '-D', '-b', '-B']],
     ['-g', ['--no-aggregation']],

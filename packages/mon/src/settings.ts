@@ -2,7 +2,7 @@ import type { LineOptions, QuarkOptions } from 'quark-telemetry'
 import type { RotationSettings } from './rotation.js'
 
 /** How an event is written. */
-export type Format = 'text' | 'json' | 'ecs'
+export type Format = 'dump' | 'json' | 'ecs'
 
 /** Settings of one run; the options of `Quark.open` are filled in directly. */
 export interface Settings {
@@ -36,7 +36,7 @@ export function defaultSettings(): Settings {
   return {
     quark: {},
     lines: {},
-    format: 'text',
+    format: 'dump',
     replay: undefined,
     processGraph: undefined,
     bufferGraph: undefined,

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Process } from './process/process.js'
 import type { QuarkOptions } from './kinds/index.js'
-import { jsonOf, textOf } from './outputs.js'
+import { jsonOf, dumpOf } from './outputs.js'
 import { Quark } from './quark.js'
 import type { QuarkStats } from './pipeline/stats.js'
 import { crowdProgram, type Ended, exitingProgram, forkingProgram, spawningProgram } from './testing/elf.js'
@@ -102,7 +102,7 @@ async function seeOne(args: readonly string[], options: QuarkOptions, cwd: strin
   return {
     process: lastOf(seen[0]!),
     stats: quark.stats(),
-    text: own.map((event) => textOf(event)).join('\n'),
+    text: own.map((event) => dumpOf(event)).join('\n'),
     json: own.map(jsonOf),
   }
 }

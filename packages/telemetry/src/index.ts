@@ -66,17 +66,17 @@ export type { GraphOrder } from './output/dot.js'
 export { type EcsContext, ECS_VERSION } from './output/ecs.js'
 export type { EcsHost } from './output/ecs-host.js'
 export { sanitise } from './output/sanitise.js'
-export type { TextOptions } from './output/text.js'
+export type { DumpOptions } from './output/dump.js'
 export type { LineWriter } from './output/writer.js'
 export {
   bufferGraph,
   createEcs,
   createJson,
-  createText,
+  createDump,
   jsonOf,
   LINE_OPTIONS,
   processGraph,
-  textOf,
+  dumpOf,
 } from './outputs.js'
 export type { BufferedRecord } from './pipeline/pipeline.js'
 export { isOpenedHere } from './self/descriptors.js'

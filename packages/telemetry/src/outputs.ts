@@ -12,7 +12,7 @@ import {
 } from './output/dot.js'
 import { type EcsContext, ecsWriter } from './output/ecs.js'
 import { jsonWriter } from './output/json.js'
-import { type TextOptions, textWriter } from './output/text.js'
+import { type DumpOptions, dumpWriter } from './output/dump.js'
 import type { LineWriter } from './output/writer.js'
 import { processLines } from './process/lines.js'
 import type { Process } from './process/process.js'
@@ -20,16 +20,16 @@ import type { Process } from './process/process.js'
 /** Declarations of the options of lines. */
 export const LINE_OPTIONS: typeof lineOptions = lineOptions
 
-const writeText = textWriter(catalogue)
+const writeDump = dumpWriter(catalogue)
 const writeJson = jsonWriter(catalogue)
 const drawBuffer = bufferGraphWriter(catalogue)
 
 /**
  * One event as lines of text, without the last line end. Strings are made safe for a terminal. Of an event with more than
- * 256 KiB of text the longest values are cut, see `createText`.
+ * 256 KiB of text the longest values are cut, see `createDump`.
  */
-export function textOf(event: QuarkEvent, options?: TextOptions): string {
-  return writeText(event, options)
+export function dumpOf(event: QuarkEvent, options?: DumpOptions): string {
+  return writeDump(event, options)
 }
 
 /**
@@ -42,12 +42,12 @@ export function jsonOf(event: QuarkEvent): string {
 }
 
 /**
- * A function that writes events as `textOf` does, and counts those that it cuts.
+ * A function that writes events as `dumpOf` does, and counts those that it cuts.
  *
  * @throws {OptionError} when an option is wrong
  */
-export function createText(options: LineOptions = {}): LineWriter<QuarkEvent, TextOptions> {
-  return textWriter(catalogue, maxBytesOf(options))
+export function createDump(options: LineOptions = {}): LineWriter<QuarkEvent, DumpOptions> {
+  return dumpWriter(catalogue, maxBytesOf(options))
 }
 
 /**

@@ -127,7 +127,7 @@ test('watch() writes ECS with the names of users', async () => {
 
 test('watch() bounds the output of an event, and says at the end how many it has cut', async () => {
   const long = execOf({ pid: 1, argv: ['x'.repeat(100_000)] })
-  for (const format of ['text', 'json', 'ecs'] as const) {
+  for (const format of ['dump', 'json', 'ecs'] as const) {
     const io = new FakeIo()
     const settings = { ...defaultSettings(), format, lines: { maxLineBytes: 20_000 } }
     await watch(new FakeQuark([[long, execOf({ pid: 2 }), long]]), settings, io)

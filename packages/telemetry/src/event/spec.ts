@@ -33,8 +33,8 @@ export type FieldType =
 /** A pure function of a value. Declared as a method, so that rules of different values can be in one list. */
 export type Rule<T, R> = { of(value: T): R }['of']
 
-/** One place in the text dump. */
-export interface TextForm<T> {
+/** One place in the dump. */
+export interface DumpForm<T> {
   /**
    * The line, a space and the name: `PROC.ids uid` is `uid=…` on a line with the tag `PROC`. What follows the
    * dot keeps lines of one tag apart. Without a name the value stands alone.
@@ -97,8 +97,8 @@ export interface FieldSpec<T> {
   readonly mayHoldSecrets?: boolean
   /** Key in JSON, default the field's name; null leaves it out. */
   readonly json?: string | null
-  /** Where the text dump has it; it is left out without. A string is the place. */
-  readonly text?: string | TextForm<T> | readonly (string | TextForm<T>)[]
+  /** Where the dump has it; it is left out without. A string is the place. */
+  readonly dump?: string | DumpForm<T> | readonly (string | DumpForm<T>)[]
   /** Where ECS has it; it is left out without. A string is the path. */
   readonly ecs?: string | EcsForm<T> | readonly (string | EcsForm<T>)[]
   /** Name among OpenTelemetry's semantic conventions. */
@@ -131,7 +131,7 @@ export interface ObjectSpec<T = AnyMembers> {
   /** Field set of ECS that is its own. What is below it can be shown of relatives, too. */
   readonly place?: string
   readonly fields: FieldSpecs<T>
-  /** Lines of the text dump in their order; what follows a line's name are its facts in theirs. */
+  /** Lines of the dump in their order; what follows a line's name are its facts in theirs. */
   readonly lines?: readonly string[]
   /** Paths of ECS in the order of documents. What is not among them follows, in the order of declaration. */
   readonly paths?: readonly string[]
@@ -197,13 +197,13 @@ export interface EventSpec<E extends BaseEvent = BaseEvent> {
    * Whether an event has its long texts from an earlier one, which has all of them: its lines are shorter. Default: never.
    */
   readonly repeats?: Rule<E, boolean>
-  /** Form in the text dump. An event without it is dumped as a star: its fields are not decoded. */
-  readonly text?: EventTextSpec<E>
+  /** Form in the dump. An event without it is dumped as a star: its fields are not decoded. */
+  readonly dump?: EventDumpSpec<E>
   /** Without it the event cannot be written as ECS. */
   readonly ecs?: EcsEventSpec<E>
 }
 
-export interface EventTextSpec<E> {
+export interface EventDumpSpec<E> {
   /** What follows the pid in the heading; undefined for nothing. */
   readonly title: Rule<E, string | undefined>
   /** Something went wrong: the heading is red. */

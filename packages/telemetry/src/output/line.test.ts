@@ -14,7 +14,7 @@ import { ecsWriter } from './ecs.js'
 import { jsonWriter } from './json.js'
 import { DEFAULT_LINE_BYTES, RELATIVE_TEXT_BYTES, REPEATED_LINE_BYTES } from './line.js'
 import { CONTEXT, flatten, parse, related, valueAt } from './testing/ecs.js'
-import { textWriter } from './text.js'
+import { dumpWriter } from './dump.js'
 import type { LineWriter } from './writer.js'
 
 const { min: MIN_BYTES, max: MAX_BYTES } = lineOptions.maxLineBytes
@@ -28,8 +28,8 @@ const formats: readonly {
   readonly isFlagged: (line: string) => boolean
 }[] = [
   {
-    name: 'text',
-    writer: (maxBytes) => textWriter(catalogue, maxBytes) as LineWriter<BaseEvent>,
+    name: 'dump',
+    writer: (maxBytes) => dumpWriter(catalogue, maxBytes) as LineWriter<BaseEvent>,
     check: (text) => {
       const [heading = '', ...lines] = text.split('\n')
       assert.match(heading, /^->\d+( \([A-Z_+]+\))?$/)
@@ -170,7 +170,7 @@ const FULL = {
 for (const { name, writer } of formats) {
   for (const [what, values] of Object.entries(FULL)) {
     // A dump has the size of an environment only.
-    if (name === 'text' && 'env' in values) continue
+    if (name === 'dump' && 'env' in values) continue
     test(`${name} writes ${what} without building more than the bound`, () => {
       let reads = 0
       const countReads = (texts: readonly string[]): readonly string[] =>

@@ -287,7 +287,7 @@ const FIELDS = {
     type: 'flag',
     doc: 'values of the line are cut: whole, it would be longer than the limit',
     json: 'lineTruncated',
-    text: 'LINE truncated',
+    dump: 'LINE truncated',
     ecs: 'quark.line_truncated',
   },
   hasCutRelatives: {

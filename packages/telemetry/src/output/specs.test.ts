@@ -14,7 +14,7 @@ import { schemaOf } from './schema.js'
 import type { Declarations } from './specs.js'
 import { ecsParts, jsonParts } from './testing/docs.js'
 import { CONTEXT, parse, related, valueAt } from './testing/ecs.js'
-import { textWriter } from './text.js'
+import { dumpWriter } from './dump.js'
 
 /** The declarations with one object in place of another. */
 function replacing(object: ObjectSpec, by: ObjectSpec): Declarations {
@@ -31,7 +31,7 @@ test('a field that is declared is in all outputs, in the schema and in the docs'
   const nice: FieldSpec<object> = {
     type: 'number',
     doc: 'how nice it is to others',
-    text: 'PROC.ids nice',
+    dump: 'PROC.ids nice',
     ecs: { path: 'quark.nice', reach: 'self' },
   }
   const shared: FieldSpec<object> = {
@@ -46,7 +46,7 @@ test('a field that is declared is in all outputs, in the schema and in the docs'
   const process = { ...KILLED_SHELL, nice: 7, title: 'a "title"' }
   const event = { kind: 'snapshot', timeNs: TIME_NS, process }
 
-  assert.match(textWriter(declared)(event), /\n {2}PROC\tuid=1000 .* sid=1 nice=7\n/)
+  assert.match(dumpWriter(declared)(event), /\n {2}PROC\tuid=1000 .* sid=1 nice=7\n/)
 
   const line = jsonWriter(declared)(event)
   assert.match(line, /"nice":7,"title":"a \\"title\\""\}\}$/)
@@ -68,7 +68,7 @@ test('a field that is declared is in all outputs, in the schema and in the docs'
 for (const { name, events, golden } of allSamples) {
   test(`every event of the kind ${name} has samples in which each field is known`, () => {
     // Raw records have no samples of their own: their outputs are two.
-    for (const spec of events.filter(({ text }) => text !== undefined)) {
+    for (const spec of events.filter(({ dump }) => dump !== undefined)) {
       const samples = golden.filter(({ kind }) => kind === spec.kind)
       assert.ok(samples.length > 0, `${spec.kind} has no golden sample`)
       for (const [field, { object }] of fieldsOf(spec)) {
@@ -86,12 +86,12 @@ for (const { name, events, golden } of allSamples) {
 test('every field has a sentence, and a form in the output of each format or none in any', () => {
   const seen = new Set<object>()
   const visit = (spec: { readonly fields: object }, of: string): void => {
-    for (const [name, { doc, object, json, ecs, text, words, type }] of fieldsOf(spec)) {
+    for (const [name, { doc, object, json, ecs, dump, words, type }] of fieldsOf(spec)) {
       assert.ok(doc.length > 0, `${of}.${name}`)
       assert.doesNotMatch(doc, /\.$/, `${of}.${name}`)
       assert.equal(words !== undefined, type === 'word' || type === 'words', `${of}.${name}`)
       assert.equal(object !== undefined, type === 'object', `${of}.${name}`)
-      if (json === null) assert.equal(formsOf(ecs).length + formsOf(text).length, 0, `${of}.${name}`)
+      if (json === null) assert.equal(formsOf(ecs).length + formsOf(dump).length, 0, `${of}.${name}`)
       if (object === undefined || seen.has(object)) continue
       seen.add(object)
       visit(object, `${of}.${name}`)

@@ -23,7 +23,7 @@ export const USER = 16
 export const USER_NAME = 17
 export const GROUP_OF_USERS = 18
 export const GROUP_NAME = 19
-/** Forms of the text dump. */
+/** Forms of the dump. */
 export const SAFE = 20
 export const LIST = 21
 export const SHORT_HEX = 22

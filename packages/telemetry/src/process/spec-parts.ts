@@ -28,7 +28,7 @@ export const usageObject: ObjectSpec<ProcessUsage> = {
       unit: 'ns',
       doc: 'CPU time in user space',
       isAlwaysKnown: true,
-      text: 'USAG user_time',
+      dump: 'USAG user_time',
       ecs: 'user_time_ns',
     },
     systemTimeNs: {
@@ -36,7 +36,7 @@ export const usageObject: ObjectSpec<ProcessUsage> = {
       unit: 'ns',
       doc: 'CPU time in the kernel',
       isAlwaysKnown: true,
-      text: 'USAG system_time',
+      dump: 'USAG system_time',
       ecs: 'system_time_ns',
     },
     peakRssBytes: {
@@ -45,7 +45,7 @@ export const usageObject: ObjectSpec<ProcessUsage> = {
       max: Number.MAX_SAFE_INTEGER,
       doc: 'most memory that was resident',
       isAlwaysKnown: true,
-      text: 'USAG peak_rss',
+      dump: 'USAG peak_rss',
       ecs: 'peak_rss_bytes',
     },
     readBytes: {
@@ -53,7 +53,7 @@ export const usageObject: ObjectSpec<ProcessUsage> = {
       unit: 'bytes',
       doc: 'fetched from storage',
       isAlwaysKnown: true,
-      text: 'USAG read_bytes',
+      dump: 'USAG read_bytes',
       ecs: 'read_bytes',
     },
     writeBytes: {
@@ -61,7 +61,7 @@ export const usageObject: ObjectSpec<ProcessUsage> = {
       unit: 'bytes',
       doc: 'sent to storage',
       isAlwaysKnown: true,
-      text: 'USAG write_bytes',
+      dump: 'USAG write_bytes',
       ecs: 'write_bytes',
     },
   },

@@ -14,7 +14,7 @@ import type { Apply } from '../kinds/kind.js'
 import { bareKind } from '../kinds/testing/bare-kind.js'
 import { checkOptions } from '../options/check.js'
 import type { OptionSpecs } from '../options/spec.js'
-import { jsonOf, textOf } from '../outputs.js'
+import { jsonOf, dumpOf } from '../outputs.js'
 import { ManualClock } from '../pipeline/clock.js'
 import { Quark, replayQuark } from '../quark.js'
 import { FakeBackend } from '../testing/fake-backend.js'
@@ -53,7 +53,7 @@ test('a recording of 0.1.0 replays to the same events', async () => {
   const added = /"entityIdCoarse":true,(?:"uniqueEntityId":"[^"]{16}",)?/g
   assert.equal(lines.replaceAll(added, ''), expected('0.1.0.ndjson'))
   assert.equal(lines.match(added)?.length, lines.match(/"entityId":/g)?.length)
-  assert.equal(events.map((event) => `${textOf(event)}\n`).join(''), expected('0.1.0.txt'))
+  assert.equal(events.map((event) => `${dumpOf(event)}\n`).join(''), expected('0.1.0.dump.txt'))
   assert.deepEqual(quark.capabilities.missing, [])
   assert.deepEqual(quark.stats().skipped, {})
 })

@@ -19,7 +19,7 @@ This page is made of the declarations: \`UPDATE_GOLDEN=1 npm run test:unit\` wri
 `
 
 const LINES = `\
-Not an option of \`Quark.open\`: \`createText\`, \`createJson\` and \`createEcs\` take it. \`textOf\` and \`jsonOf\` have the default.
+Not an option of \`Quark.open\`: \`createDump\`, \`createJson\` and \`createEcs\` take it. \`dumpOf\` and \`jsonOf\` have the default.
 `
 
 /**

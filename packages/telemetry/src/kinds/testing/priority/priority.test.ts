@@ -12,7 +12,7 @@ import { optionsPage } from '../../../options/testing/docs.js'
 import { ecsWriter } from '../../../output/ecs.js'
 import { jsonWriter } from '../../../output/json.js'
 import { ecsParts, jsonParts } from '../../../output/testing/docs.js'
-import { textWriter } from '../../../output/text.js'
+import { dumpWriter } from '../../../output/dump.js'
 import { ManualClock } from '../../../pipeline/clock.js'
 import type { Quark } from '../../../quark.js'
 import { replayQuark } from '../../../quark.js'
@@ -140,7 +140,7 @@ test('the table holds as many priorities as its limit, and what it evicts is rep
 })
 
 test('text, JSON and ECS have the event as it is declared', () => {
-  const [heading, ...lines] = textWriter(catalogue)(event).split('\n')
+  const [heading, ...lines] = dumpWriter(catalogue)(event).split('\n')
   assert.match(heading ?? '', /PRIORITY/)
   assert.deepEqual(
     lines.map((line) => line.trim()),

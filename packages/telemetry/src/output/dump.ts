@@ -1,5 +1,5 @@
 /**
- * The text dump: `->PID (TITLE)`, then a line per group of facts with a tag of some characters. Unknown facts are
+ * The dump: `->PID (TITLE)`, then a line per group of facts with a tag of some characters. Unknown facts are
  * left out of their line, and a line without facts is left out.
  */
 
@@ -25,7 +25,7 @@ import {
 import { writeSteps } from './steps.js'
 import { type LineWriter, lineWriter } from './writer.js'
 
-export interface TextOptions {
+export interface DumpOptions {
   /** Mark it up with the colours of ANSI terminals. Default false. */
   readonly colour?: boolean
 }
@@ -55,7 +55,7 @@ const DIM = '\x1b[2m'
 const BOLD = '\x1b[1m'
 const BOLD_RED = '\x1b[1;31m'
 
-interface TextPlan {
+interface DumpPlan {
   readonly spec: EventSpec
   readonly before: string
   readonly after: string
@@ -66,31 +66,31 @@ interface TextPlan {
  * A function that writes the declared events as lines of text, each without its last line end. Strings are made
  * safe for a terminal. The bound is that of all lines of an event together.
  */
-export function textWriter(
+export function dumpWriter(
   catalogue: Declarations,
   maxBytes: number = DEFAULT_LINE_BYTES,
-): LineWriter<BaseEvent, TextOptions> {
+): LineWriter<BaseEvent, DumpOptions> {
   const line = new Line(maxBytes)
-  const plain = planByKind(catalogue, (spec) => planText(spec, false, line))
-  const coloured = planByKind(catalogue, (spec) => planText(spec, true, line))
+  const plain = planByKind(catalogue, (spec) => planDump(spec, false, line))
+  const coloured = planByKind(catalogue, (spec) => planDump(spec, true, line))
   return lineWriter(line, (event, options) => {
     const { spec, before, after, steps } = (options?.colour === true ? coloured : plain)(event.kind)
     if (spec.repeats?.(event) === true) line.shorten()
-    if (spec.text === undefined) return `${before}*${after}`
-    const title = spec.text.title(event)
+    if (spec.dump === undefined) return `${before}*${after}`
+    const title = spec.dump.title(event)
     const heading = `${before}->${spec.subject(event)}${title === undefined ? '' : ` (${title})`}${after}`
     const members = event as unknown as Members
     return writeSteps(steps, members, members, heading, false, line)
   })
 }
 
-function planText(spec: EventSpec, colour: boolean, line: Line): TextPlan {
-  const bold = spec.text?.isAlarm === true ? BOLD_RED : BOLD
+function planDump(spec: EventSpec, colour: boolean, line: Line): DumpPlan {
+  const bold = spec.dump?.isAlarm === true ? BOLD_RED : BOLD
   return {
     spec,
     before: colour ? bold : '',
     after: colour ? RESET : '',
-    steps: linesOf({ fields: [...fieldsOfLine(line), ...fieldsOf(spec)], lines: spec.text?.lines }, colour),
+    steps: linesOf({ fields: [...fieldsOfLine(line), ...fieldsOf(spec)], lines: spec.dump?.lines }, colour),
   }
 }
 
@@ -110,8 +110,8 @@ interface Fact {
 function linesOf(declared: Lines, colour: boolean): Step[] {
   const facts: Fact[] = []
   const inner: Step[] = []
-  for (const [name, { type, text, object, read }] of declared.fields) {
-    for (const form of formsOf(text)) {
+  for (const [name, { type, dump, object, read }] of declared.fields) {
+    for (const form of formsOf(dump)) {
       const { at, type: as = type, value = read } = typeof form === 'string' ? { at: form } : form
       if (as === 'object' || as === 'bytes') throw new TypeError(`Cannot dump a field of type ${as}: ${name}`)
       const [line = '', fact = ''] = at.split(' ')
@@ -119,7 +119,7 @@ function linesOf(declared: Lines, colour: boolean): Step[] {
       const step = stepOf({ first, next: ` ${first}`, form: FORMS[as], name, value })
       facts.push({ line, name: fact, step })
     }
-    if (text !== undefined || object === undefined) continue
+    if (dump !== undefined || object === undefined) continue
     inner.push(
       stepOf({
         first: '',
