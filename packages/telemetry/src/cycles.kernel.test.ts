@@ -11,8 +11,11 @@ const MIB = 2 ** 20
 /** What koffi keeps mapped of each worker that ended: its stack, a page that guards it, and its heap. */
 const KOFFI_MAPPINGS = 3
 
+/** A young generation of fixed size: when it grows by itself, it does so by 64 mappings at once. */
+const FLAGS = ['--expose-gc', '--min-semi-space-size=1', '--max-semi-space-size=1']
+
 async function cycle(order: CyclesOrder): Promise<CyclesLine[]> {
-  const child = spawn(process.execPath, ['--expose-gc', CYCLES, JSON.stringify(order)], {
+  const child = spawn(process.execPath, [...FLAGS, CYCLES, JSON.stringify(order)], {
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: LIMIT_MS - 20_000,
     killSignal: 'SIGKILL',
