@@ -11,7 +11,7 @@ import { openBackend } from './backend/index.js'
 import { aggregationOf, type Catalogue } from './kinds/catalogue.js'
 import type { Tables } from './kinds/kind.js'
 import { worldOf } from './kinds/world.js'
-import { readBootId } from './context/host.js'
+import { type Host, hostOf, readBootId, readHost, unknownHost } from './context/host.js'
 import type { Walk } from './facts/rungs.js'
 import { EXACT_STARTS } from './kinds/process/facts.js'
 import { BackendError, type BackendFailure, QuarkError } from './errors.js'
@@ -31,6 +31,7 @@ import type { MissingFact } from './pipeline/stats.js'
 import { procProblem } from './process/procfs/pids.js'
 import { unreadFiles } from './process/procfs/read.js'
 import { openRecording } from './recording/file.js'
+import type { RecordingHeader } from './recording/format.js'
 import { recordingHeader, replayPlan } from './recording/header.js'
 import { RecordedTypes } from './recording/types.js'
 import { RecordingWriter } from './recording/writer.js'
@@ -49,6 +50,8 @@ export interface Parts {
   readonly catalogue: Catalogue
   readonly feed: Feed
   readonly pipeline: Pipeline
+  /** The machine that events come from. */
+  readonly host: Host
   readonly signal: AbortSignal | undefined
   /** Backends that were tried before the one that works. */
   readonly failures: readonly BackendFailure[]
@@ -77,7 +80,8 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   })
   let recorder: RecordingWriter | undefined
   try {
-    const bootId = readBootId()
+    const host = readHost()
+    const { bootId } = host
     const timeBase = new TimeBase(clock.bootEpochNs, { id: bootId, hasExactStarts: hasExactStarts(backend) })
     // Without events there are no cgroups to look up.
     const context = {
@@ -93,12 +97,12 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     const kernel = release()
     if (settings.bypass) {
       const feed = new BypassFeed(backend, clock, kernel, settings.pollMs, catalogue.recordTypes)
-      return { catalogue, feed, pipeline, signal, failures }
+      return { catalogue, feed, pipeline, host, signal, failures }
     }
     if (settings.record !== undefined) {
       recorder = new RecordingWriter(
         settings.record,
-        recordingHeader({ catalogue, settings, clock, bootId, kernel, backend }),
+        recordingHeader({ catalogue, settings, clock, bootId, kernel, host, backend }),
       )
     }
     for (const [kind, { learnt }] of tables.all) {
@@ -142,7 +146,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     if (unread > 0)
       absent.push({ fact: 'some facts of processes that exist already', reason: unreadReason(unread) })
     if (hierarchy?.isFromNamespace === true) absent.push(CGROUP_ROOT)
-    return { catalogue, feed, pipeline, signal, failures, absent }
+    return { catalogue, feed, pipeline, host, signal, failures, absent }
   } catch (error) {
     closeAfterError(
       () => backend[Symbol.dispose](),
@@ -170,11 +174,24 @@ export function replayParts(catalogue: Catalogue, path: string, options: object)
     const { cpus, levels = 1 } = reader.header
     const pipeline = pipelineOf(catalogue, settings, tables, { cpus, levels })
     const feed = new ReplayFeed(reader, types, pipeline, missing)
-    return { catalogue, feed, pipeline, signal: settings.signal, failures: [] }
+    return {
+      catalogue,
+      feed,
+      pipeline,
+      host: recordedHost(reader.header),
+      signal: settings.signal,
+      failures: [],
+    }
   } catch (error) {
     reader[Symbol.dispose]()
     throw error
   }
+}
+
+/** The machine of a recording. One that does not say it is of this machine if it is of the same boot. */
+function recordedHost({ host, bootId, kernel }: RecordingHeader): Host {
+  if (host === undefined && bootId !== undefined && bootId === readBootId()) return readHost()
+  return hostOf(host) ?? unknownHost(bootId, kernel)
 }
 
 /** Whether the starts of older processes are known as well as those of others, as entity ids are made of both. */

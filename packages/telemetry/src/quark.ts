@@ -2,7 +2,7 @@ import { Readiness } from 'quark-ebpf'
 import { closeAll } from './backend/close-all.js'
 import { BypassFeed } from './pipeline/bypass-feed.js'
 import type { Catalogue } from './kinds/catalogue.js'
-import { type Host, readHost } from './context/host.js'
+import type { Host } from './context/host.js'
 import { UserNames } from './context/users.js'
 import { QuarkError } from './errors.js'
 import type { QuarkEvent } from './kinds/index.js'
@@ -35,7 +35,7 @@ let newQuark: (parts: Parts) => Quark
 export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   /** Which facts are attached, through which hooks, and which are missing. */
   readonly capabilities: Capabilities
-  /** This machine. */
+  /** The machine that events come from; of a replay the one that was recorded, as far as the recording says. */
   readonly host: Host
   readonly #catalogue: Catalogue
   readonly #feed: Feed
@@ -53,12 +53,12 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     newQuark = (parts) => new Quark(parts)
   }
 
-  private constructor({ catalogue, feed, pipeline, signal, failures, absent = [] }: Parts) {
+  private constructor({ catalogue, feed, pipeline, host, signal, failures, absent = [] }: Parts) {
     this.#catalogue = catalogue
     this.#feed = feed
     this.#pipeline = pipeline
     this.#signal = signal
-    this.host = readHost()
+    this.host = host
     // Reads the file now: later the process may have given up the rights to it.
     this.#users.userName(0)
     this.#users.groupName(0)

@@ -52,12 +52,15 @@ export class FakeQuark {
   readonly host: Quark['host'] = {
     hostname: 'here',
     architecture: undefined,
+    machineId: undefined,
     bootId: undefined,
     kernelRelease: undefined,
     osName: undefined,
     osVersion: undefined,
     osFull: undefined,
+    osId: undefined,
     osReleaseType: undefined,
+    capabilities: undefined,
     ips: [],
     macs: [],
   }

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { hostname, release } from 'node:os'
 import { test } from 'node:test'
-import { addressesOf, parseOsRelease, readHost } from './host.js'
+import {
+  addressesOf,
+  boundingSetOf,
+  hostOf,
+  parseMachineId,
+  parseOsRelease,
+  readHost,
+  unknownHost,
+} from './host.js'
 
 test('parseOsRelease() reads assignments as a shell does', () => {
   const text = [
@@ -59,4 +67,27 @@ test('readHost() describes this machine', () => {
   assert.equal(host.bootId, readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, -1))
   assert.match(host.architecture ?? '', /^(x86_64|aarch64)$/)
   for (const [name, fact] of Object.entries(host)) assert.notEqual(fact, '', name)
+})
+
+test('a machine id is 32 digits, and not a word that stands for none', () => {
+  assert.equal(parseMachineId('0123456789abcdef0123456789abcdef\n'), '0123456789abcdef0123456789abcdef')
+  for (const text of [undefined, '', 'uninitialized\n', '0'.repeat(32), '0123', 'g'.repeat(32)]) {
+    assert.equal(parseMachineId(text), undefined, text)
+  }
+})
+
+test('boundingSetOf() is the set of a status file', () => {
+  assert.equal(boundingSetOf('CapEff:\t1\nCapBnd:\t000001fffeffffff\nCapAmb:\t0\n'), '0x000001fffeffffff')
+  for (const status of [undefined, '', 'CapBnd:\n', 'CapBnd: x'])
+    assert.equal(boundingSetOf(status), undefined)
+})
+
+test('hostOf() takes the members that are what they should be', () => {
+  const host = readHost()
+  assert.deepEqual(hostOf(JSON.parse(JSON.stringify(host))), host)
+  assert.deepEqual(hostOf({ hostname: 7, osName: 'Linux', ips: [1], macs: 'x', more: 'more' }), {
+    ...unknownHost(undefined, undefined),
+    osName: 'Linux',
+  })
+  for (const value of [undefined, null, 'host', []]) assert.equal(hostOf(value), undefined)
 })

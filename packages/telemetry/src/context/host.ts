@@ -8,6 +8,8 @@ export interface Host {
   readonly hostname: string | undefined
   /** As uname(2) says: `x86_64`, `aarch64` … */
   readonly architecture: string | undefined
+  /** From machine-id(5): the same for all boots of an installation. */
+  readonly machineId: string | undefined
   /** Changes with every boot. */
   readonly bootId: string | undefined
   /** As uname(2) says. */
@@ -18,8 +20,15 @@ export interface Host {
   readonly osVersion: string | undefined
   /** `PRETTY_NAME`, such as `Debian GNU/Linux 12 (bookworm)`. */
   readonly osFull: string | undefined
+  /** `ID`, such as `debian`. */
+  readonly osId: string | undefined
   /** `RELEASE_TYPE`, such as `stable`. */
   readonly osReleaseType: string | undefined
+  /**
+   * All capabilities that its processes can have: the bounding set of process 1, `0x` and 16 hexadecimal digits. Kernels have
+   * different ones, and a machine may have given up some.
+   */
+  readonly capabilities: string | undefined
   /** Addresses of all interfaces that are up, each once; IPv6 without zone. */
   readonly ips: readonly string[]
   /** Link addresses, each once: six pairs of lower case hexadecimal digits with colons between. */
@@ -42,14 +51,62 @@ export function readHost(): Host {
   return {
     hostname: nonEmpty(hostname()),
     architecture: nonEmpty(machine()),
+    machineId: parseMachineId(readText('/etc/machine-id')),
     bootId: readBootId(),
     kernelRelease: nonEmpty(release()),
     osName: fact('NAME'),
     osVersion: fact('VERSION_ID'),
     osFull: fact('PRETTY_NAME'),
+    osId: fact('ID'),
     osReleaseType: fact('RELEASE_TYPE'),
+    capabilities: boundingSetOf(readText('/proc/1/status')),
     ...addressesOf(interfaceAddresses()),
   }
+}
+
+/** The machine of which nothing is known but what a recording of an earlier version has. */
+export function unknownHost(bootId: string | undefined, kernelRelease: string | undefined): Host {
+  return {
+    hostname: undefined,
+    architecture: undefined,
+    machineId: undefined,
+    bootId,
+    kernelRelease,
+    osName: undefined,
+    osVersion: undefined,
+    osFull: undefined,
+    osId: undefined,
+    osReleaseType: undefined,
+    capabilities: undefined,
+    ips: [],
+    macs: [],
+  }
+}
+
+/** What a recording says of the machine that it is of; undefined if that is nothing. Files may come from anywhere. */
+export function hostOf(value: unknown): Host | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  const members = value as Readonly<Record<string, unknown>>
+  const host: Record<string, unknown> = { ...unknownHost(undefined, undefined) }
+  for (const [name, unknown] of Object.entries(host)) {
+    const found = members[name]
+    const isRight = Array.isArray(unknown)
+      ? Array.isArray(found) && found.every((text) => typeof text === 'string')
+      : typeof found === 'string'
+    if (isRight) host[name] = found
+  }
+  return host as unknown as Host
+}
+
+/** 32 hexadecimal digits; anything else, such as `uninitialized`, identifies no machine. */
+export function parseMachineId(text: string | undefined): string | undefined {
+  return /^[\da-f]{32}\n?$/.test(text ?? '') && !/^0+\n?$/.test(text ?? '') ? text?.trim() : undefined
+}
+
+/** The bounding set in the text of /proc/[pid]/status. */
+export function boundingSetOf(status: string | undefined): string | undefined {
+  const digits = /^CapBnd:\s*([\da-f]{1,16})$/m.exec(status ?? '')?.[1]
+  return digits === undefined ? undefined : `0x${digits.padStart(16, '0')}`
 }
 
 /** A UUID that changes with every boot. */

@@ -92,6 +92,8 @@ export interface RecordingHeader {
   readonly bootId?: string
   readonly kernel: string
   readonly architecture: string
+  /** The machine, with the members that are known; absent in files of 0.1.0. */
+  readonly host?: Readonly<Record<string, unknown>>
   /** CPUs that records can come from. */
   readonly cpus: number
   /** Lanes of each CPU; 1 when absent. */

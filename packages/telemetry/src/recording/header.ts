@@ -21,6 +21,7 @@ export interface RecordedQueue {
   readonly clock: { readonly openBootNs: bigint; readonly bootEpochNs: bigint }
   readonly bootId?: string | undefined
   readonly kernel: string
+  readonly host?: object
   readonly backend: {
     readonly name: string
     readonly attached: readonly AttachedFact[]
@@ -35,6 +36,7 @@ export function recordingHeader({
   clock,
   bootId,
   kernel,
+  host,
   backend,
 }: RecordedQueue): RecordingHeader {
   const { kinds, options } = catalogue
@@ -49,6 +51,7 @@ export function recordingHeader({
     ...(bootId === undefined ? {} : { bootId }),
     kernel,
     architecture: arch(),
+    ...(host === undefined ? {} : { host: { ...host } }),
     cpus: possibleCpuCount(),
     levels: MAX_LEVELS,
     backend: backend.name,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { readHost } from '../context/host.js'
 import { RecordingError } from '../errors.js'
 import type { QuarkOptions } from '../kinds/index.js'
 import { jsonOf } from '../outputs.js'
@@ -41,6 +42,7 @@ async function live(path: string, options: QuarkOptions): Promise<string[]> {
 async function replayed(path: string): Promise<string[]> {
   const quark = await Quark.replay(path)
   try {
+    assert.deepEqual(quark.host, readHost())
     const events: string[] = []
     for await (const event of quark) events.push(jsonOf(event))
     return events

@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import * as fc from 'fast-check'
 import { chars, encodeRecord, record as shape, stringTail, u32, u64, u8 } from 'quark-ebpf/probe'
+import { unknownHost } from '../context/host.js'
 import type { BaseEvent } from '../event/event.js'
 import type { KindTable } from '../event/table.js'
 import { catalogueOf } from '../kinds/catalogue.js'
@@ -49,6 +50,8 @@ test('a recording of 0.1.0 replays to the same events', async () => {
   const events = await eventsIn(quark)
   const expected = (name: string): string => readFileSync(new URL(name, TESTDATA), 'utf8')
   const lines = events.map((event) => `${jsonOf(event)}\n`).join('')
+  // It does not say which machine it is of, and that was not this one.
+  assert.deepEqual(quark.host, unknownHost(undefined, quark.capabilities.kernel))
   // 0.1.0 gave these ids, and did not say that they are coarse.
   const added = /"entityIdCoarse":true,(?:"uniqueEntityId":"[^"]{16}",)?/g
   assert.equal(lines.replaceAll(added, ''), expected('0.1.0.ndjson'))
