@@ -30,11 +30,32 @@ const isCheckout = existsSync(join(workspace, 'tsconfig.json'))
  */
 exports.launch = async function launch(command, entry) {
   if (!closeDoors(command)) return
-  const main = join(dist, entry)
-  const bundle = join(dist, `${command}.bundle.cjs`)
-  if (isCheckout && !existsSync(main)) build(command)
-  const { main: run } = isFresh(bundle) ? load(bundle).exports : await import(pathToFileURL(main).href)
-  process.exitCode = await run(process.argv.slice(2))
+  process.on('uncaughtException', (error) => fail(command, error))
+  try {
+    const main = join(dist, entry)
+    const bundle = join(dist, `${command}.bundle.cjs`)
+    if (isCheckout && !existsSync(main)) build(command)
+    const { main: run } = isFresh(bundle) ? load(bundle).exports : await import(pathToFileURL(main).href)
+    process.exitCode = await run(process.argv.slice(2))
+  } catch (error) {
+    fail(command, error)
+  }
+}
+
+/** Ends with what was wrong in one sentence, in place of the engine's stack. */
+function fail(command, error) {
+  const { code, message = String(error), stack = '' } = error ?? {}
+  const isIncomplete = code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND'
+  const wantsStack = process.argv.some((arg) => /^-[a-zA-Z]*v[a-zA-Z]*v/.test(arg))
+  // Parts of it may be of others, and it goes to a terminal.
+  const first = message.split('\n')[0].replaceAll(/\p{Cc}/gu, '?')
+  process.stderr.write(
+    isIncomplete
+      ? `${command}: Cannot start: ${first} (the installation is not complete: install it again)\n`
+      : `${command}: ${first} (unexpected: please report it, with what -vv adds)\n`,
+  )
+  if (wantsStack) process.stderr.write(`${stack}\n`)
+  process.exit(1)
 }
 
 /** Runs a bundle, as `require` would, but with what the engine made of it before, which saves it from parsing all of it. */

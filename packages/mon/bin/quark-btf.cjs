@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 'use strict'
 
-const { launch } = require('./launch.cjs')
-
-void launch('quark-btf', 'btf/main.js')
+if (require('./node-version.cjs').isNew('quark-btf'))
+  require('./launch.cjs').launch('quark-btf', 'btf/main.js')

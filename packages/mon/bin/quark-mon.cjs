@@ -1,6 +1,4 @@
 #!/usr/bin/env node
 'use strict'
 
-const { launch } = require('./launch.cjs')
-
-void launch('quark-mon', 'main.js')
+if (require('./node-version.cjs').isNew('quark-mon')) require('./launch.cjs').launch('quark-mon', 'main.js')

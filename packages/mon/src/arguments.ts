@@ -1,13 +1,21 @@
 /** Parses a command line by a table of options; errors name the option. */
 
 import { parseArgs } from 'node:util'
-import { sanitise } from 'quark-telemetry'
+import { OptionError, sanitise } from 'quark-telemetry'
 import { type MissingOption, type Option, optionName } from './option.js'
-import { ValueError } from './values.js'
+import { nearestWord, ValueError } from './values.js'
 
 /** The command line is not valid; the message says what to give instead. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
+}
+
+/** What every command exits with when the command line is wrong. */
+export const EXIT_USAGE = 2
+
+/** Whether an error is about what was asked for, not about what happened. */
+export function isUsageError(error: unknown): boolean {
+  return error instanceof UsageError || error instanceof OptionError
 }
 
 /** The options and operands that a command accepts. */
@@ -19,6 +27,8 @@ export interface CommandTable<Settings> {
   readonly missing?: readonly MissingOption[]
   /** Whether it takes operands: arguments that are not options. */
   readonly hasOperands?: boolean
+  /** Words that may be its first argument, for suggestions. */
+  readonly words?: readonly string[]
 }
 
 /** A parsed command line: a request for help or the version, or the settings and operands. */
@@ -53,11 +63,7 @@ export function readArguments<Settings>(
   }
   const given = tokens.flatMap((token) => (token.kind === 'option' ? checkOption(token, table) : []))
   const operands = tokens.flatMap((token) => (token.kind === 'positional' ? token.value : []))
-  if (operands[0] !== undefined && table.hasOperands !== true) {
-    throw new UsageError(
-      `Unexpected argument ${quote(operands[0])}: ${table.command} takes options only, see ${table.command} --help`,
-    )
-  }
+  if (operands[0] !== undefined && table.hasOperands !== true) throw unexpected(operands[0], table)
   if (given.some(({ option }) => option.long === 'version')) return { show: 'version' }
   checkConflicts(given)
   for (const { spelling, option, value } of given) apply(settings, spelling, option, value)
@@ -131,32 +137,19 @@ function notSupported(option: MissingOption, spelling: string): UsageError {
 }
 
 function unknownOption<S>({ name, rawName }: OptionToken, { command, options }: CommandTable<S>): UsageError {
-  const nearest = rawName.startsWith('--') ? nearestLong(name, options) : undefined
+  const longs = options.map(({ long }) => long)
+  const nearest = rawName.startsWith('--') ? nearestWord(name, longs) : undefined
   const advice = nearest === undefined ? `see ${command} --help` : `did you mean --${nearest}?`
   return new UsageError(`Unknown option ${quote(rawName)}: ${advice}`)
 }
 
-/** The option whose name is at most two edits away. */
-function nearestLong<S>(name: string, options: readonly Option<S>[]): string | undefined {
-  const ranked = options
-    .map(({ long }) => ({ long, edits: editDistance(name, long) }))
-    .sort((a, b) => a.edits - b.edits)
-  const best = ranked[0]
-  return best !== undefined && best.edits <= 2 && best.edits < name.length ? best.long : undefined
-}
-
-/** How many characters have to be inserted, removed or replaced to make one word of the other. */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column)
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= to.length; j++) {
-      const replace = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1)
-      next.push(Math.min(replace, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[to.length] ?? 0
+function unexpected<S>(operand: string, { command, words = [] }: CommandTable<S>): UsageError {
+  const nearest = nearestWord(operand, words)
+  const advice =
+    nearest === undefined
+      ? `${command} takes options only, see ${command} --help`
+      : `did you mean ${command} ${nearest}?`
+  return new UsageError(`Unexpected argument ${quote(operand)}: ${advice}`)
 }
 
 function checkConflicts<S>(given: readonly Given<S>[]): void {

@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { transformSync } from 'esbuild'
 
 /** What the engine made of a bundle is of use to the same engine on the same processor only. */
 const cache = (bundle: string): string => `${bundle}.${process.arch}-${process.versions.v8}.cache`
@@ -63,4 +73,54 @@ test('what an engine made for another processor is left alone', (t) => {
   renameSync(cache(bundle), cache(bundle).replace(process.arch, 'other'))
   write('read')
   assert.equal(run(), 'read')
+})
+
+test('an old Node is a sentence, and what runs before it is known is in words that each of them has', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'quark-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const old = join(directory, 'old.cjs')
+  writeFileSync(old, "Object.defineProperty(process.versions, 'node', { value: '20.19.6' })")
+  for (const command of ['quark-mon', 'quark-btf']) {
+    const bin = join(BIN, `${command}.cjs`)
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--require', old, bin, '-V'], {
+      encoding: 'utf8',
+    })
+    assert.deepEqual({ status, stdout }, { status: 1, stdout: '' })
+    assert.match(
+      stderr,
+      new RegExp(
+        `^${command}: needs Node\\.js 20\\.20 or later, and this is 20\\.19\\.6, \\S+ \\(install [^\\n]*\\)\\n$`,
+      ),
+    )
+    for (const file of [bin, join(BIN, 'node-version.cjs')]) {
+      const code = readFileSync(file, 'utf8').replace(/^#!.*/, '')
+      assert.equal(transformSync(code, { target: 'node6' }).code, transformSync(code).code, file)
+      assert.doesNotMatch(code, /node:/, 'Node 12 does not know this prefix')
+    }
+  }
+})
+
+test('what goes wrong at the start, or where nobody expects it, is a sentence without a stack', (t) => {
+  const { bundle } = installed(t)
+  const run = (code: string, ...args: string[]): { status: number | null; stderr: string } => {
+    writeFileSync(bundle, code)
+    const bin = join(bundle, '../../bin/quark-mon.cjs')
+    const { status, stderr } = spawnSync(process.execPath, [bin, ...args], { encoding: 'utf8' })
+    return { status, stderr }
+  }
+  assert.deepEqual(run("require('nothing-of-this-name')"), {
+    status: 1,
+    stderr:
+      "quark-mon: Cannot start: Cannot find module 'nothing-of-this-name' " +
+      '(the installation is not complete: install it again)\n',
+  })
+  const report = '(unexpected: please report it, with what -vv adds)'
+  assert.deepEqual(run("exports.main = async () => { throw new Error('odd\\x1b[2J') }"), {
+    status: 1,
+    stderr: `quark-mon: odd?[2J ${report}\n`,
+  })
+  const later = "exports.main = () => new Promise(() => setTimeout(() => { throw new Error('late') }, 1))"
+  assert.deepEqual(run(later), { status: 1, stderr: `quark-mon: late ${report}\n` })
+  assert.match(run(later, '-vv').stderr, /^ {4}at /m)
+  rmSync(bundle)
 })

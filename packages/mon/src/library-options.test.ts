@@ -38,7 +38,7 @@ const fileOptions = {
     min: 0,
     max: 1000,
     isRecorded: true,
-    command: { group: 'buffer', long: 'remember', argument: 'MS', help: 'remember files for this long' },
+    command: { group: 'buffer', long: 'remember', argument: 'TIME', help: 'remember files for this long' },
   },
   modes: {
     type: 'list',
@@ -81,7 +81,7 @@ test('an option that a kind declares is read from the command line by its type',
   assert.deepEqual(quarkOptions('--writes'), { modes: ['write'] })
   assert.equal(
     refusal('--max-name=1M'),
-    '--max-name cannot be "1M": give a number of bytes from 16 to 64K, such as 64K or 2M',
+    '--max-name cannot be "1M": give a number of bytes from 16 to 64K, such as 64K, 2M or 1G',
   )
   assert.equal(
     refusal('--max-name=5000'),

@@ -2,7 +2,17 @@
 
 import type { CommandForm, CommandGroup, OptionSpec, OptionSpecs } from 'quark-telemetry'
 import type { Option } from './option.js'
-import { byteCount, byteText, fileName, oneOf, powerOfTwo, someOf, wholeNumber } from './values.js'
+import {
+  byteCount,
+  byteText,
+  fileName,
+  oneOf,
+  powerOfTwo,
+  someOf,
+  timeMs,
+  timeText,
+  wholeNumber,
+} from './values.js'
 
 /** An option of the command that gives an option of the library. */
 export interface LibraryOption extends Option {
@@ -69,8 +79,9 @@ function valueOf(spec: OptionSpec, form: CommandForm, text: string, before: unkn
       const bytes = byteCount(text, spec.min, form.max ?? spec.max)
       return spec.isPowerOfTwo === true ? powerOfTwo(bytes) : bytes
     }
-    case 'count':
     case 'ms':
+      return timeMs(text, 'ms', spec.min, form.max ?? spec.max)
+    case 'count':
       return wholeNumber(text, spec.min, form.max ?? spec.max)
     case 'list':
       return someOf(text, spec.words)
@@ -85,6 +96,8 @@ function defaultText(spec: OptionSpec): string | undefined {
   switch (spec.type) {
     case 'bytes':
       return byteText(spec.default)
+    case 'ms':
+      return timeText(spec.default)
     case 'list':
       return spec.default.join(',')
     case 'path':

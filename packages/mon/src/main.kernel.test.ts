@@ -115,7 +115,7 @@ test('with -D users still have names', () => {
 
 test('-D is refused where the queue could not be closed, and says what is lost where it could', () => {
   const audit = runCommand(['-D', '--backend=audit', '--duration=0.2'])
-  assert.equal(audit.code, 1)
+  assert.equal(audit.code, /cannot use -D/.test(audit.err) ? 2 : 1)
   // Where audit cannot be had, the reason is reported in place of it.
   assert.match(
     audit.err,
@@ -223,7 +223,10 @@ test('--output takes the events, and says when there is no room', async (t) => {
 
   const full = runCommand(['--json', '-q', '--count=1', '-o', '/dev/full'])
   assert.equal(full.code, 1)
-  assert.match(full.err, /^quark-mon: Cannot write the output\n {2}because: ENOSPC/m)
+  assert.match(
+    full.err,
+    /^quark-mon: Cannot write the output\n {2}because: no space is left on the device \(ENOSPC/m,
+  )
 })
 
 test('a reader that reads nothing does not keep Ctrl-C from ending it', async () => {

@@ -1,6 +1,6 @@
 import { openSync, writeFileSync } from 'node:fs'
 import { type Capabilities, processGraph, Quark } from 'quark-telemetry'
-import { UsageError } from './arguments.js'
+import { EXIT_USAGE, isUsageError, UsageError } from './arguments.js'
 import { benchmark } from './commands/benchmark.js'
 import { BUFFER_GRAPH_FILES, drawBuffer, holdingOptions } from './commands/buffer-graph.js'
 import { doctor } from './commands/doctor.js'
@@ -59,7 +59,7 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(errorText(error, verbosity >= STACK_VERBOSITY))
     // The process would not exit while output waits for the reader.
     if (isStuck(error)) process.exit(1)
-    return 1
+    return isUsageError(error) ? EXIT_USAGE : 1
   }
 }
 

@@ -79,8 +79,8 @@ File with the types of the running kernel, in place of all of these.
 .El
 .Sh EXIT STATUS
 .Nm
-exits 0, and 1 when the command line is wrong, there are no types, or the kernel lacks one of the targets that were
-written.
+exits 0, 2 when the command line is wrong, and 1 when there are no types, or the kernel lacks one of the targets that
+were written.
 Kernels have either signal_struct.pids or task_struct.pids, so that one of them may be missing.
 .Sh EXAMPLES
 Make the offsets of a kernel without BTF from its debug information, and use them:
@@ -139,7 +139,7 @@ as without privileges files cannot be renamed; copytruncate of
 works with it.
 .Sh EXIT STATUS
 .Nm
-exits 0, also when a signal or a closed pipe ended it, and 1 when the command line is wrong or an error occurred.
+exits 0, also when a signal or a closed pipe ended it, 1 when an error occurred, and 2 when the command line is wrong.
 .Sh EXAMPLES
 Show what is executed, and nothing that exists already:
 .Pp

@@ -279,7 +279,10 @@ test('a full disk is an error that names the file, and how many lines it costs',
   )
   assert.equal(status, 1)
   assert.match(stderr, /^quark-mon: 3 lines are not written to \/dev\/full, or not whole$/m)
-  assert.match(stderr, /^quark-mon: Cannot write the output\n {2}because: ENOSPC/m)
+  assert.match(
+    stderr,
+    /^quark-mon: Cannot write the output\n {2}because: no space is left on the device \(ENOSPC/m,
+  )
 })
 
 test('a reader that goes away ends it quietly', async () => {

@@ -2,7 +2,7 @@
 
 import type { Option } from './option.js'
 import { DEFAULT_KEEP, MAX_KEEP } from './rotation.js'
-import { diskSize, durationMs, fileName, oneOf, secondsAsMs, wholeNumber } from './values.js'
+import { ageMs, diskSize, durationMs, fileName, oneOf, wholeNumber } from './values.js'
 
 /** Options about the form of events: they contradict modes that write none. */
 export const OF_FORMATS = ['dump', 'json', 'ecs', 'colour', 'max-line']
@@ -25,9 +25,9 @@ export const watchOptions: readonly Option[] = [
   },
   {
     long: 'duration',
-    argument: 'SECONDS',
-    help: 'end after this time',
-    set: (settings, value) => void (settings.durationMs = secondsAsMs(value)),
+    argument: 'TIME',
+    help: 'end after this time, in seconds or with a unit, such as 500ms, 5m or 1h',
+    set: (settings, value) => void (settings.durationMs = durationMs(value)),
   },
 ]
 
@@ -70,9 +70,9 @@ export const outputOptions: readonly Option[] = [
   },
   {
     long: 'rotate-age',
-    argument: 'DURATION',
+    argument: 'TIME',
     help: 'begin another file when FILE was made so long ago, such as 90s, 30m, 12h or 7d; not if it is empty',
-    set: (settings, value) => void (settings.rotation.ageMs = durationMs(value)),
+    set: (settings, value) => void (settings.rotation.ageMs = ageMs(value)),
   },
   {
     long: 'rotate-keep',

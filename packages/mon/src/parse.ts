@@ -6,6 +6,9 @@ import { defaultSettings, type Settings } from './settings.js'
 
 export { UsageError }
 
+/** What may follow the name of the command, beside options. */
+export const WORDS: readonly string[] = ['doctor', 'completions', 'help']
+
 /** A parsed command line. */
 export type Invocation =
   | { readonly show: 'help' | 'version' }
@@ -17,7 +20,7 @@ export type Invocation =
  * @throws {UsageError} naming the option, the value, and what to do
  */
 export function parseCommandLine(args: readonly string[], { options, missing } = TABLE): Invocation {
-  const table = { command: 'quark-mon', options, missing }
+  const table = { command: 'quark-mon', options, missing, words: WORDS }
   const read = readArguments(args, table, defaultSettings())
   if (read.show !== 'result') return read
   checkTogether(read.settings)

@@ -12,6 +12,7 @@ import {
   type TableLimit,
 } from 'quark-telemetry'
 import { commandName } from './library-options.js'
+import { withoutCodes } from './system-errors.js'
 import { byteText } from './values.js'
 
 const COLUMN = 14
@@ -122,7 +123,8 @@ export function errorText(error: unknown, withStack: boolean, command = 'quark-m
   const lines: string[] = []
   let written = ''
   for (let depth = 0, at = error; at !== undefined && depth < 8; depth += 1) {
-    const { message, stack, cause } = at instanceof Error ? at : new Error(String(at))
+    const { message: raw, stack, cause } = at instanceof Error ? at : new Error(String(at))
+    const message = withoutCodes(raw)
     if (!written.includes(message)) {
       lines.push(
         depth === 0 ? `${command}: ${sanitiseLines(message)}` : `  because: ${sanitiseLines(message)}`,

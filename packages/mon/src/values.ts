@@ -17,24 +17,7 @@ export function wholeNumber(text: string, min: number, max: number = Number.MAX_
   return value
 }
 
-/**
- * A number of bytes; a suffix K or M means KiB or MiB.
- *
- * @throws {ValueError} for anything else, and outside `min` to `max`
- */
-export function byteCount(text: string, min: number, max: number): number {
-  const match = /^(\d+)([KkMm]?)$/.exec(text)
-  const unit = { '': 1, k: 1024, m: 1024 ** 2 }[(match?.[2] ?? '').toLowerCase()] ?? 1
-  const bytes = Number(match?.[1]) * unit
-  if (!(bytes >= min && bytes <= max)) {
-    throw new ValueError(
-      `give a number of bytes from ${byteText(min)} to ${byteText(max)}, such as 64K or 2M`,
-    )
-  }
-  return bytes
-}
-
-const DISK_UNITS: Readonly<Record<string, number>> = {
+const UNIT_BYTES: Readonly<Record<string, number>> = {
   '': 1,
   k: 1024,
   m: 1024 ** 2,
@@ -43,37 +26,86 @@ const DISK_UNITS: Readonly<Record<string, number>> = {
 }
 
 /**
- * A number of bytes on a disk; a suffix K, M, G or T means KiB, MiB, GiB or TiB.
+ * A number of bytes; K, M, G or T behind it, or KiB and so on, means KiB, MiB, GiB or TiB.
  *
- * @throws {ValueError} for anything else, and for less than 1 KiB
+ * @throws {ValueError} for anything else, and outside `min` to `max`
  */
-export function diskSize(text: string): number {
-  const [, digits = '', unit = ''] = /^(\d+)([KkMmGgTt]?)$/.exec(text) ?? []
-  const bytes = Number(digits) * (DISK_UNITS[unit.toLowerCase()] ?? 0)
-  if (bytes < 1024 || !Number.isSafeInteger(bytes)) {
-    throw new ValueError('give a number of bytes from 1K, such as 500K, 100M or 2G')
+export function byteCount(text: string, min: number, max: number): number {
+  const [, digits = '', unit = ''] = /^(\d+)(?:([kmgt])(?:ib)?)?$/i.exec(text) ?? []
+  const bytes = digits === '' ? Number.NaN : Number(digits) * (UNIT_BYTES[unit.toLowerCase()] ?? Number.NaN)
+  if (!(bytes >= min && bytes <= max)) {
+    throw new ValueError(
+      `give a number of bytes from ${byteText(min)} to ${byteText(max)}, such as 64K, 2M or 1G`,
+    )
   }
   return bytes
 }
 
-const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
-  '': 1000,
+/**
+ * A number of bytes on a disk, written as those of `byteCount`.
+ *
+ * @throws {ValueError} for anything else, and for less than 1 KiB
+ */
+export function diskSize(text: string): number {
+  try {
+    return byteCount(text, 1024, Number.MAX_SAFE_INTEGER)
+  } catch {
+    throw new ValueError('give a number of bytes from 1K, such as 500K, 100M or 2G')
+  }
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
   s: 1000,
   m: 60_000,
   h: 3_600_000,
   d: 86_400_000,
 }
 
+/** The longest time that a timer can hold, in whole days. */
+const MAX_TIMER_MS = 24 * 86_400_000
+const MAX_AGE_MS = Number.MAX_SAFE_INTEGER
+
 /**
- * A time in whole seconds, or with a suffix m, h or d in minutes, hours or days; as milliseconds.
+ * A time, maybe with a fraction: `500ms`, `10s`, `1.5h`; as whole milliseconds.
  *
- * @throws {ValueError} for anything else, and for no time
+ * @param unit what a number without a unit is of
+ * @throws {ValueError} for anything else, and outside `minMs` to `maxMs`
+ */
+export function timeMs(text: string, unit: 'ms' | 's', minMs: number, maxMs: number): number {
+  const [, number = '', suffix = unit] = /^(\d+(?:\.\d+)?)(ms|[smhd])?$/.exec(text) ?? []
+  const ms = number === '' ? Number.NaN : Math.round(Number(number) * (UNIT_MS[suffix] ?? Number.NaN))
+  if (!(ms >= minMs && ms <= maxMs)) {
+    const range =
+      maxMs === MAX_AGE_MS ? `from ${timeText(minMs)}` : `from ${timeText(minMs)} to ${timeText(maxMs)}`
+    const bare = unit === 'ms' ? 'milliseconds' : 'seconds'
+    throw new ValueError(`give a time ${range}, such as 500ms, 10s or 5m; a number alone is ${bare}`)
+  }
+  return ms
+}
+
+/**
+ * How long something runs, in seconds unless it has a unit; as milliseconds.
+ *
+ * @throws {ValueError} for anything else, and for more than 24 days, which a timer cannot hold
  */
 export function durationMs(text: string): number {
-  const [, digits = '', unit = ''] = /^(\d{1,9})([smhd]?)$/.exec(text) ?? []
-  const ms = Number(digits) * (DURATION_UNITS_MS[unit] ?? 0)
-  if (ms === 0) throw new ValueError('give a time from 1s, such as 90s, 30m, 12h or 7d')
-  return ms
+  return timeMs(text, 's', 1, MAX_TIMER_MS)
+}
+
+/**
+ * An age from a second on, in seconds unless it has a unit; as milliseconds.
+ *
+ * @throws {ValueError} for anything else
+ */
+export function ageMs(text: string): number {
+  return timeMs(text, 's', 1000, MAX_AGE_MS)
+}
+
+/** A time in the form that `timeMs` reads, in the largest unit that has a whole number of it. */
+export function timeText(ms: number): string {
+  const [unit, size] = Object.entries(UNIT_MS).findLast(([, size]) => ms > 0 && ms % size === 0) ?? ['ms', 1]
+  return `${ms / size}${unit}`
 }
 
 /**
@@ -91,22 +123,11 @@ export function powerOfTwo(bytes: number): number {
 
 /** A number of bytes in the form that `byteCount` reads. */
 export function byteText(bytes: number): string {
-  if (bytes > 0 && bytes % 1024 ** 2 === 0) return `${bytes / 1024 ** 2}M`
-  if (bytes > 0 && bytes % 1024 === 0) return `${bytes / 1024}K`
-  return `${bytes}`
-}
-
-/**
- * A time in seconds, maybe with a fraction, as milliseconds.
- *
- * @throws {ValueError} for anything else, and for more than 24 days, which a timer cannot hold
- */
-export function secondsAsMs(text: string): number {
-  const ms = Math.round(Number(text) * 1000)
-  if (!/^\d+(\.\d+)?$/.test(text) || ms < 1 || ms > 0x7fffffff) {
-    throw new ValueError('give a number of seconds from 0.001 to 2147483, such as 10 or 0.5')
-  }
-  return ms
+  const [unit, size] = Object.entries(UNIT_BYTES).findLast(([, size]) => bytes > 0 && bytes % size === 0) ?? [
+    '',
+    1,
+  ]
+  return `${bytes / size}${unit.toUpperCase()}`
 }
 
 /**
@@ -116,8 +137,46 @@ export function secondsAsMs(text: string): number {
  */
 export function oneOf<Word extends string>(text: string, words: readonly Word[]): Word {
   const word = words.find((candidate) => candidate === text)
-  if (word === undefined) throw new ValueError(`give ${words.join(' or ')}`)
-  return word
+  if (word !== undefined) return word
+  const nearest = nearestWord(text, words)
+  const question = nearest === undefined ? '' : `; did you mean ${nearest}?`
+  throw new ValueError(`give ${words.join(' or ')}${question}`)
+}
+
+/** The word that is at most two edits away, and at most half of it edited. */
+export function nearestWord(text: string, words: readonly string[]): string | undefined {
+  let best: string | undefined
+  let bestEdits = 3
+  for (const word of words) {
+    const edits = editDistance(text.toLowerCase(), word.toLowerCase())
+    if (edits < bestEdits && edits * 2 <= word.length) {
+      best = word
+      bestEdits = edits
+    }
+  }
+  return best
+}
+
+/**
+ * How many characters have to be inserted, removed or replaced, or neighbours swapped, to make one word of the other.
+ * Words of very different lengths are not compared.
+ */
+function editDistance(from: string, to: string): number {
+  if (Math.abs(from.length - to.length) > 2) return Number.POSITIVE_INFINITY
+  let before: number[] = []
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column)
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= to.length; j++) {
+      const replace = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1)
+      const isSwap = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]
+      const swap = isSwap ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY
+      next.push(Math.min(replace, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, swap))
+    }
+    before = row
+    row = next
+  }
+  return row[to.length] ?? 0
 }
 
 /**

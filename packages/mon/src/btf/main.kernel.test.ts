@@ -39,7 +39,7 @@ test('a file gives what the kernel gives, in the order asked for', (t) => {
     assert.equal(bits, (bytes ?? 0) * 8)
   }
   assert.deepEqual(runBtf(['cred.uid', 'cred.nothing']), {
-    code: 1,
+    code: 2,
     signal: null,
     out: '',
     err: 'quark-btf: Unknown target "cred.nothing": see quark-btf for all of them\n',

@@ -25,7 +25,7 @@ test('quark-btf --help and --version', () => {
   assert.match(runBtf(['-V']).out, /^quark-btf \d+\.\d+\.\d+\n$/)
 })
 
-test('a wrong command line is one line on standard error, and exit code 1', () => {
+test('a wrong command line is one line on standard error, and exit code 2', () => {
   const cases: readonly (readonly [readonly string[], string])[] = [
     [['-f', 'a', '-l', 'b'], '-f and -l contradict each other: give one of them'],
     [['-g', 'a', '--file=b'], '--file and -g contradict each other: give one of them'],
@@ -36,10 +36,11 @@ test('a wrong command line is one line on standard error, and exit code 1', () =
     ],
     [['-l', 'a', 'b'], '-l takes no targets: remove "b"'],
     [['-f'], '-f needs a value: give -f FILE'],
+    [['cred.eiud'], 'Unknown target "cred.eiud": did you mean cred.euid?'],
     [['--bit'], 'Unknown option "--bit": did you mean --bits?'],
   ]
   for (const [args, message] of cases) {
-    assert.deepEqual(runBtf(args), { code: 1, signal: null, out: '', err: `quark-btf: ${message}\n` })
+    assert.deepEqual(runBtf(args), { code: 2, signal: null, out: '', err: `quark-btf: ${message}\n` })
   }
 })
 
@@ -60,7 +61,10 @@ test('what -f cannot read is an error that names the file', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'quark-btf-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const path = join(folder, 'broken')
-  assert.match(runBtf(['-f', path]).err, /^quark-btf: Cannot read BTF from ".*\/broken": ENOENT/)
+  assert.match(
+    runBtf(['-f', path]).err,
+    /^quark-btf: Cannot read BTF from ".*\/broken": ENOENT .*\n {2}because: .*there is no such file/,
+  )
   for (const bytes of [[], [0x9f, 0xeb, 1, 0], [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1], [1, 2, 3, 4, 5, 6, 7, 8]]) {
     writeFileSync(path, Uint8Array.from(bytes))
     const { code, out, err } = runBtf(['-f', path])

@@ -8,9 +8,10 @@ import {
   offsetTableOf,
   type TargetListing,
 } from 'quark-telemetry'
-import { quote, readArguments, UsageError } from '../arguments.js'
+import { EXIT_USAGE, isUsageError, quote, readArguments, UsageError } from '../arguments.js'
 import { print } from '../io.js'
 import { errorText } from '../report.js'
+import { nearestWord } from '../values.js'
 import { packageVersion } from '../version.js'
 import { type BtfSettings, btfOptions, defaultBtfSettings } from './options.js'
 import { btfHelp, targetLine } from './text.js'
@@ -37,7 +38,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0
   } catch (error) {
     process.stderr.write(errorText(error, false, NAME))
-    return 1
+    return isUsageError(error) ? EXIT_USAGE : 1
   }
 }
 
@@ -72,8 +73,14 @@ async function list(
   { bits, verbosity }: BtfSettings,
 ): Promise<void> {
   const unknown = names.find((wanted) => !BTF_TARGETS.some(({ name }) => name === wanted))
-  if (unknown !== undefined)
-    throw new UsageError(`Unknown target ${quote(unknown)}: see ${NAME} for all of them`)
+  if (unknown !== undefined) {
+    const nearest = nearestWord(
+      unknown,
+      BTF_TARGETS.map(({ name }) => name),
+    )
+    const advice = nearest === undefined ? `see ${NAME} for all of them` : `did you mean ${nearest}?`
+    throw new UsageError(`Unknown target ${quote(unknown)}: ${advice}`)
+  }
   const wanted =
     names.length === 0 ? targets : names.flatMap((name) => targets.filter((target) => target.name === name))
   if (verbosity > 0) {

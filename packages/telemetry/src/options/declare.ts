@@ -88,7 +88,7 @@ export const coreOptions = {
     command: {
       group: 'buffer',
       long: 'hold',
-      argument: 'MS',
+      argument: 'TIME',
       help: 'hold records for this long so that later ones can join them',
       more: 'The time gets shorter as the buffer fills.',
     },
@@ -172,7 +172,7 @@ export const coreOptions = {
     command: {
       group: 'source',
       long: 'poll',
-      argument: 'MS',
+      argument: 'TIME',
       help: 'poll for new records at least this often while there are any',
     },
   },
@@ -188,7 +188,7 @@ export const coreOptions = {
     command: {
       group: 'source',
       long: 'batch',
-      argument: 'MS',
+      argument: 'TIME',
       help: 'poll for new records at most this often, which saves CPU and delays events by as much',
     },
   },

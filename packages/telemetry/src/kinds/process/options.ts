@@ -98,7 +98,7 @@ export const processOptions = {
       group: 'buffer',
       long: 'grace',
       after: 'hold',
-      argument: 'MS',
+      argument: 'TIME',
       help: 'remember processes for this long after their end',
     },
   },
