@@ -2,7 +2,7 @@
 // CommonJS file without white space is parsed fastest; names are kept, for the stacks of errors. Beside it is what the
 // engine made of it, which this version of the engine takes in place of parsing it again.
 import { execFileSync } from 'node:child_process'
-import { readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, readdirSync, rmSync } from 'node:fs'
 import { build } from 'esbuild'
 
 for (const [command, entry] of [
@@ -21,7 +21,8 @@ for (const [command, entry] of [
     platform: 'node',
     format: 'cjs',
     target: 'node20.20',
-    external: ['koffi'],
+    // prom-client is loaded only if somebody wants metrics.
+    external: ['koffi', 'prom-client'],
     minifyWhitespace: true,
     minifySyntax: true,
     banner: { js: "const bundleUrl=require('node:url').pathToFileURL(__filename).href;" },
@@ -31,3 +32,6 @@ for (const [command, entry] of [
   })
   execFileSync(process.execPath, ['packages/mon/bin/launch.cjs', outfile], { stdio: 'inherit' })
 }
+
+// Beside the bundles, as the library that they are made of is not installed with them.
+copyFileSync('packages/telemetry/data/offsets.json', 'packages/mon/dist/offsets.json')
