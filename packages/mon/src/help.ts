@@ -21,10 +21,10 @@ export interface HelpTable<S> {
 
 function monHelp({ groups, missing }: OptionTable): HelpTable<Settings> {
   return {
-    usage: ['quark-mon [option ...]', 'quark-mon doctor [option ...]'],
+    usage: ['quark-mon [option ...]', 'quark-mon doctor [option ...]', 'quark-mon completions SHELL'],
     summary:
       'Shows every process of this machine from fork to exit, until Ctrl-C is pressed; doctor says what of it this ' +
-      'machine allows.',
+      'machine allows, and completions makes a shell complete command lines.',
     groups,
     remark: `Options of other versions that are not supported yet: ${missing.map(({ short }) => `-${short}`).join(' ')}`,
   }

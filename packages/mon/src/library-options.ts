@@ -57,6 +57,7 @@ function optionOf(name: string, spec: OptionSpec, form: CommandForm, receiver: R
     ...(short === undefined ? {} : { short }),
     ...(argument === undefined ? {} : { argument }),
     ...(withoutArgument === undefined ? {} : { withoutArgument }),
+    ...(argument === undefined || !('words' in spec) ? {} : { words: spec.words }),
     ...(byDefault === undefined ? {} : { byDefault }),
     help,
     ...(more === undefined ? {} : { more }),

@@ -3,6 +3,7 @@ import { type Capabilities, processGraph, Quark } from 'quark-telemetry'
 import { EXIT_USAGE, isUsageError, UsageError } from './arguments.js'
 import { benchmark } from './commands/benchmark.js'
 import { BUFFER_GRAPH_FILES, drawBuffer, holdingOptions } from './commands/buffer-graph.js'
+import { runCompletions } from './commands/completions.js'
 import { doctor } from './commands/doctor.js'
 import { watch } from './commands/watch.js'
 import { helpText } from './help.js'
@@ -41,6 +42,7 @@ export async function main(args: readonly string[]): Promise<number> {
   process.stderr.on('error', () => {})
   const [command, ...rest] = args
   if (command === 'doctor') return doctor(rest)
+  if (command === 'completions') return runCompletions(rest)
   let verbosity = 0
   try {
     const invocation = parseCommandLine(args)

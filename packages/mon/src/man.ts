@@ -57,6 +57,24 @@ The lines below it name what cannot be learnt because of it, and the command tha
 It needs no privileges, but without them much stays unknown.
 It exits 0 when a default run would be complete, 1 when it would not, and 2 on an error.`
 
+const COMPLETIONS = `\
+.Nm
+.Cm completions
+.Ar SHELL
+writes a script by which
+.Cm bash ,
+.Cm zsh
+or
+.Cm fish
+completes command lines of
+.Nm
+and
+.Xr quark-btf 8 :
+.Pp
+.Dl $ source <(quark-mon completions bash)
+.Dl % source <(quark-mon completions zsh)
+.Dl > quark-mon completions fish | source`
+
 const BTF_DESCRIPTION = `\
 .Nm
 writes one line for each
@@ -181,6 +199,9 @@ export function manPage({ groups, missing } = TABLE): string {
     '.Nm',
     '.Cm doctor',
     ...doctorOptions.options.map(synopsis),
+    '.Nm',
+    '.Cm completions',
+    '.Ar SHELL',
     '.Sh DESCRIPTION',
     DESCRIPTION,
     '.Sh OPTIONS',
@@ -188,6 +209,8 @@ export function manPage({ groups, missing } = TABLE): string {
     '.Sh DOCTOR',
     DOCTOR,
     ...items(doctorOptions),
+    '.Sh COMPLETIONS',
+    COMPLETIONS,
     AFTER_OPTIONS,
     '.Sh COMPATIBILITY',
     'These options of other versions are recognised and refused, because their features are not supported yet:',

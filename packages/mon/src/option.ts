@@ -10,6 +10,8 @@ export interface Option<S = Settings> {
   readonly argument?: string
   /** Value of an option that is given without its argument, which then needs `=` when it is given. */
   readonly withoutArgument?: string
+  /** Words that the argument may be, where it is one of some, or a list of them. */
+  readonly words?: readonly string[]
   /** The default, in words. */
   readonly byDefault?: string
   /** What it does: a sentence without a period. */

@@ -2,7 +2,7 @@
 
 import type { Option } from './option.js'
 import { DEFAULT_KEEP, MAX_KEEP } from './rotation.js'
-import { ageMs, diskSize, durationMs, fileName, oneOf, wholeNumber } from './values.js'
+import { ageMs, COLOUR_WORDS, diskSize, durationMs, fileName, oneOf, wholeNumber } from './values.js'
 
 /** Options about the form of events: they contradict modes that write none. */
 export const OF_FORMATS = ['dump', 'json', 'ecs', 'colour', 'max-line']
@@ -93,9 +93,10 @@ export const outputOptions: readonly Option[] = [
     long: 'colour',
     argument: 'WHEN',
     byDefault: 'auto',
+    words: COLOUR_WORDS,
     help: 'colour the dump: auto, always or never',
     more: 'With auto, text is coloured on a terminal unless NO_COLOR is set, and elsewhere when FORCE_COLOR is.',
-    set: (settings, value) => void (settings.colour = oneOf(value, ['auto', 'always', 'never'])),
+    set: (settings, value) => void (settings.colour = oneOf(value, COLOUR_WORDS)),
   },
   {
     long: 'process-graph',

@@ -130,6 +130,9 @@ export function byteText(bytes: number): string {
   return `${bytes / size}${unit.toUpperCase()}`
 }
 
+/** When text is coloured. */
+export const COLOUR_WORDS = ['auto', 'always', 'never'] as const
+
 /**
  * One of a list of words.
  *

@@ -6,7 +6,7 @@ import { tableHelp } from '../help.js'
 import { print, wantsColour } from '../io.js'
 import type { OptionGroup } from '../option.js'
 import { errorText } from '../report.js'
-import { fileName, oneOf } from '../values.js'
+import { COLOUR_WORDS, fileName, oneOf } from '../values.js'
 import { wrap } from '../wrap.js'
 
 interface DoctorSettings {
@@ -46,8 +46,9 @@ export const doctorOptions: OptionGroup<DoctorSettings> = {
       long: 'colour',
       argument: 'WHEN',
       byDefault: 'auto',
+      words: COLOUR_WORDS,
       help: 'colour the text: auto, always or never',
-      set: (settings, value) => void (settings.colour = oneOf(value, ['auto', 'always', 'never'])),
+      set: (settings, value) => void (settings.colour = oneOf(value, COLOUR_WORDS)),
     },
     { long: 'help', short: 'h', help: 'write this text and end', set: () => {} },
   ],
