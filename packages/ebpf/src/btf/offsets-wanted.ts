@@ -6,13 +6,17 @@ export const WANTED_MEMBERS: Readonly<Record<string, readonly string[]>> = {
   task_struct: [
     'pid', 'tgid', 'flags', 'in_execve', 'exit_code', 'start_boottime', 'real_start_time', 'comm', 'group_leader',
     'real_parent', 'cred', 'signal', 'nsproxy', 'mm', 'fs', 'cgroups', 'utime', 'stime', 'se', 'ioac', 'pids',
-    'thread_pid', 'thread_info',
+    'thread_pid', 'thread_info', 'sighand', 'loginuid', 'sessionid',
   ],
   thread_info: ['status'],
   signal_struct: [
     'pids', 'tty', 'live', 'flags', 'group_exit_code', 'utime', 'stime', 'sum_sched_runtime', 'maxrss', 'ioac',
-    'leader_pid', 'group_exec_task', 'group_exit_task',
+    'leader_pid', 'group_exec_task', 'group_exit_task', 'oom_mm',
   ],
+  sighand_struct: ['action'],
+  k_sigaction: ['sa'],
+  sigaction: ['sa_handler'],
+  kernel_siginfo: ['si_code'],
   sched_entity: ['sum_exec_runtime'],
   task_io_accounting: ['read_bytes', 'write_bytes'],
   cred: [
@@ -83,6 +87,7 @@ export const WANTED_TRACEPOINTS: readonly string[] = [
   'sched_process_exec',
   'sched_process_exit',
   'task_rename',
+  'signal_generate',
   'cgroup_mkdir',
   'cgroup_rename',
   'sys_exit',

@@ -288,7 +288,7 @@ export class Resolver {
     }
     const address = binary('+', base, binary('*', index, constant(BigInt(size))))
     // An element that is none has the address 0, behind which everything is 0.
-    return this.#atAddress(binary('*', inBounds, address), type, rest)
+    return this.#atAddress({ kind: 'ifThen', condition: inBounds, value: address }, type, rest)
   }
 
   /** What steps lead to from a value of any type at an address. */

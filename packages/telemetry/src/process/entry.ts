@@ -1,5 +1,6 @@
 import { TAIL_FAILED, TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
-import type { Ids, Process, ProcessUsage } from './process.js'
+import type { Ids, Killer, Process, ProcessUsage } from './process.js'
+import { ttyNameOf } from './tty.js'
 import { isLess, ticksOf, type TimeBase, u64Of } from '../event/time-base.js'
 import { cutTail, type Image } from './image.js'
 import { isCutPath, ownLatin1, pathAt, rootAt } from '../memory/text.js'
@@ -83,6 +84,7 @@ export class ProcessRecord implements Process {
   exitHi = 0
   exitEpochNs: bigint
   usageSource: UsageSource | undefined = undefined
+  killer: Killer | undefined = undefined
 
   constructor(pid: number, timeBase: TimeBase) {
     this.pid = pid
@@ -115,6 +117,7 @@ export class ProcessRecord implements Process {
     copy.exitHi = this.exitHi
     copy.exitEpochNs = this.exitEpochNs
     copy.usageSource = this.usageSource
+    copy.killer = this.killer
     return copy
   }
 
@@ -176,6 +179,7 @@ export class ProcessRecord implements Process {
     view.known &= ~(KNOWN_EXIT | KNOWN_STATUS)
     view.exitStatus = 0
     view.usageSource = undefined
+    view.killer = undefined
     view.isDelivered = true
     if (past === undefined) return view
     // A past without an identity has the one of the past after it.
@@ -344,6 +348,19 @@ export class ProcessRecord implements Process {
 
   get ttyMinor(): number | undefined {
     return this.identity?.ttyMinor
+  }
+
+  get ttyName(): string | undefined {
+    const { ttyMajor, ttyMinor } = this
+    return ttyMajor === undefined || ttyMinor === undefined ? undefined : ttyNameOf(ttyMajor, ttyMinor)
+  }
+
+  get loginUid(): number | undefined {
+    return this.identity?.loginUid
+  }
+
+  get auditSession(): number | undefined {
+    return this.identity?.auditSession
   }
 
   get utsNs(): number | undefined {

@@ -9,6 +9,7 @@ type State = Pick<PastFacts, 'identity' | 'image' | 'cwdText' | 'cgroup'>
 const PROCESS_BYTES = 640
 const PAST_BYTES = 640
 export const USAGE_BYTES = 800
+export const KILLER_BYTES = 100
 
 /**
  * Counts the bytes that the processes of a table hold: images once, however many have them, and the texts and objects
@@ -49,6 +50,7 @@ export function ownBytes(process: ProcessRecord): number {
   const { past } = process
   let bytes = PROCESS_BYTES + textBytes(process)
   if (process.usageSource !== undefined) bytes += USAGE_BYTES
+  if (process.killer !== undefined) bytes += KILLER_BYTES
   for (let at = past; at !== undefined; at = at.earlier) bytes += PAST_BYTES + textBytes(at)
   return bytes
 }

@@ -16,6 +16,8 @@ export interface Identity extends Pick<
   | 'capAmbient'
   | 'ttyMajor'
   | 'ttyMinor'
+  | 'loginUid'
+  | 'auditSession'
   | 'utsNs'
   | 'ipcNs'
   | 'mntNs'

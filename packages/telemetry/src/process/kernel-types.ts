@@ -40,6 +40,8 @@ interface SignalStruct {
   readonly live: { readonly counter: Scalar }
   readonly flags: Scalar
   readonly group_exit_code: Scalar
+  /** Set when the out-of-memory killer chose the process. */
+  readonly oom_mm: Scalar
   /** Who executes or dumps core, of the threads that end for that; renamed in 5.17. */
   readonly group_exec_task: Scalar
   readonly group_exit_task: Scalar
@@ -72,6 +74,9 @@ export interface Task {
   readonly real_parent: Task
   readonly cred: KernelCred
   readonly signal: SignalStruct
+  readonly sighand: { readonly action: Elements<{ readonly sa: { readonly sa_handler: Scalar } }> }
+  readonly loginuid: KernelId
+  readonly sessionid: Scalar
   readonly thread_pid: KernelPid
   readonly nsproxy: {
     readonly uts_ns: Namespace

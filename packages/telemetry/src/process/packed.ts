@@ -3,7 +3,8 @@ import { Image } from './image.js'
 import { Past } from './past.js'
 import { ProcessRecord, type UsageSource } from './entry.js'
 import type { IdentityForm } from './identity.js'
-import { type HeldBytes, textsBytes, USAGE_BYTES } from './held.js'
+import { type HeldBytes, KILLER_BYTES, textsBytes, USAGE_BYTES } from './held.js'
+import type { Killer } from './process.js'
 
 /**
  * A process that ended, as bytes: they cost the garbage collector nothing.
@@ -48,6 +49,7 @@ export class SharedFacts {
   readonly cgroup: string | undefined
   readonly newComm: string | null | undefined
   readonly usageSource: UsageSource | undefined
+  readonly killer: Killer | undefined
   readonly bootEpochNs: bigint
   readonly exitEpochNs: bigint
   /** Memory that it takes without images, estimated. */
@@ -68,11 +70,13 @@ export class SharedFacts {
     this.cgroup = process.cgroup
     this.newComm = process.newComm
     this.usageSource = process.usageSource
+    this.killer = process.killer
     this.bootEpochNs = process.bootEpochNs
     this.exitEpochNs = process.exitEpochNs
     this.sizeBytes =
       OBJECT_BYTES +
       (process.usageSource === undefined ? 0 : USAGE_BYTES) +
+      (process.killer === undefined ? 0 : KILLER_BYTES) +
       textsBytes(process.image, this.cwdText, process.cgroup) +
       textsBytes(past?.image, this.pastCwdText, past?.cgroup)
   }
@@ -107,6 +111,7 @@ export class SharedFacts {
       this.cgroup === process.cgroup &&
       this.newComm === process.newComm &&
       this.usageSource === process.usageSource &&
+      this.killer === process.killer &&
       this.bootEpochNs === process.bootEpochNs &&
       this.exitEpochNs === process.exitEpochNs &&
       (this.image === image || (this.image === undefined && image?.isIn(text) === true)) &&
@@ -203,6 +208,7 @@ export function unpack(
   process.cgroup = shared.cgroup
   process.newComm = shared.newComm
   process.usageSource = shared.usageSource
+  process.killer = shared.killer
   process.bootEpochNs = shared.bootEpochNs
   process.exitEpochNs = shared.exitEpochNs
   return process

@@ -54,6 +54,12 @@ export interface Process {
   /** Controlling terminal; 0 and 0 when there is none. */
   readonly ttyMajor: number | undefined
   readonly ttyMinor: number | undefined
+  /** Its name below /dev, as ps(1) shows it: `pts/3`, `tty1`; undefined without one, and for devices of other sorts. */
+  readonly ttyName: string | undefined
+  /** Uid of who logged in, which changes of ids do not change; undefined when nobody did, and without audit. */
+  readonly loginUid: number | undefined
+  /** The audit session of that login. */
+  readonly auditSession: number | undefined
   /** Inode numbers of the namespaces. */
   readonly utsNs: number | undefined
   readonly ipcNs: number | undefined
@@ -94,12 +100,26 @@ export interface Process {
   /** Number of the signal that ended it. */
   readonly exitSignal: number | undefined
   readonly coreDumped: boolean
+  /** Who sent the signal that ended it, if that is known; undefined when none did. */
+  readonly killer: Killer | undefined
   /** Epoch ns. */
   readonly exitTimeNs: bigint | undefined
   /** From start to exit, in ns of CLOCK_BOOTTIME. */
   readonly durationNs: bigint | undefined
   /** Captured only when asked for. */
   readonly usage: ProcessUsage | undefined
+}
+
+/** Who sent the signal that ended a process. */
+export interface Killer {
+  /** A process, the kernel itself (a fault, a terminal, a timer), or the kernel since memory was short. */
+  readonly by: 'process' | 'kernel' | 'oomKiller'
+  /** Of the process that sent it, which may be the one that ended; as all below undefined when none did. */
+  readonly pid: number | undefined
+  /** Its real user. */
+  readonly uid: number | undefined
+  /** Its name. */
+  readonly comm: string | undefined
 }
 
 /** What a process and its threads used, at its end. */

@@ -1,7 +1,7 @@
 /** Parts of a process: its relatives, its usage, and former ids. */
 
 import type { ObjectSpec, RelativeSpec } from '../event/spec.js'
-import type { Ids, Process, ProcessUsage } from './process.js'
+import type { Ids, Killer, Process, ProcessUsage } from './process.js'
 
 /** Ids of a process at some time. */
 export const idsObject: ObjectSpec<Ids> = {
@@ -15,6 +15,28 @@ export const idsObject: ObjectSpec<Ids> = {
     gid: { type: 'gid', doc: 'real group', ecs: { path: 'gid', as: 'number' } },
     egid: { type: 'gid', doc: 'effective group', ecs: { path: 'egid', as: 'number' } },
     sgid: { type: 'gid', doc: 'saved group', ecs: { path: 'sgid', as: 'number' } },
+  },
+}
+
+/** Who sent the signal that ended a process. */
+export const killerObject: ObjectSpec<Killer> = {
+  name: 'killer',
+  doc: 'Who sent the signal that ended a process',
+  fields: {
+    by: {
+      type: 'word',
+      words: ['process', 'kernel', 'oomKiller'],
+      doc: 'a process, the kernel itself (a fault, a terminal, a timer), or the kernel since memory was short',
+      isAlwaysKnown: true,
+      ecs: 'by',
+    },
+    pid: {
+      type: 'pid',
+      doc: 'of the process that sent it, which may be the one that ended',
+      ecs: 'pid',
+    },
+    uid: { type: 'uid', doc: 'its real user', ecs: 'user' },
+    comm: { type: 'string', doc: 'its name', ecs: 'name' },
   },
 }
 

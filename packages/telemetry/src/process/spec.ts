@@ -2,7 +2,7 @@
 
 import type { ObjectSpec } from '../event/spec.js'
 import type { Process } from './process.js'
-import { processRelatives, usageObject } from './spec-parts.js'
+import { killerObject, processRelatives, usageObject } from './spec-parts.js'
 
 /** A process as it was when an event happened. */
 export const processObject: ObjectSpec<Process> = {
@@ -225,6 +225,27 @@ export const processObject: ObjectSpec<Process> = {
         reach: 'relatives',
       },
     },
+    ttyName: {
+      type: 'string',
+      isInherited: true,
+      read: (p) => p.ttyName,
+      doc: 'its name below /dev, as ps(1) shows it: `pts/3`; absent without one, and for devices of other sorts',
+      ecs: 'quark.tty_name',
+    },
+    loginUid: {
+      type: 'uid',
+      isInherited: true,
+      read: (p) => p.loginUid,
+      doc: 'who logged in, which changes of ids do not change; absent when nobody did, and without audit',
+      ecs: 'quark.login.user',
+    },
+    auditSession: {
+      type: 'number',
+      isInherited: true,
+      read: (p) => p.auditSession,
+      doc: 'audit session of that login',
+      ecs: 'quark.login.audit_session',
+    },
     utsNs: {
       type: 'number',
       isInherited: true,
@@ -438,6 +459,13 @@ export const processObject: ObjectSpec<Process> = {
       doc: 'its memory was written to a core file',
       dump: { at: 'EXIT core', type: 'boolean', value: coreDumped },
       ecs: { path: 'quark.exit.core_dumped', as: 'boolean', value: coreDumped },
+    },
+    killer: {
+      type: 'object',
+      read: (p) => p.killer,
+      object: killerObject,
+      doc: 'who sent the signal that ended it, if that is known',
+      ecs: 'quark.exit.killer',
     },
     exitTimeNs: {
       type: 'time',

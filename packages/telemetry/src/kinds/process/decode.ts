@@ -19,7 +19,17 @@ import { cstringAt, decodeUtf8, latin1Of, ownText } from '../../memory/text.js'
 import { UsageSum } from '../../process/usage.js'
 import { completedBy, EXEC_SHIFT, RecordIdentity, SNAPSHOT_SHIFT } from './identity.js'
 import { HAS_ENDING, HAS_EXACT_START, HAS_IDENTITY, HAS_PARENT, HAS_SESSION } from '../../process/known.js'
-import { commLayout, execLayout, exitLayout, exitUsageLayout, forkLayout, snapshotLayout } from './records.js'
+import {
+  commLayout,
+  execLayout,
+  exitLayout,
+  exitUsageLayout,
+  forkLayout,
+  KILLED_BY_KERNEL,
+  KILLED_BY_OOM,
+  KILLED_BY_PROCESS,
+  snapshotLayout,
+} from './records.js'
 
 /** Words of the header. */
 export const TIME_LO = 2
@@ -238,6 +248,7 @@ export function readComm(process: ProcessRecord, { words, bytes, offsetBytes }: 
 
 const EXIT_COMM = exitLayout.at.comm
 const SIGNAL_GROUP_EXIT = 4
+const SIGNAL_MASK = 0x7f
 const SIGNAL_FLAGS = exitLayout.at.signalFlags >> 2
 const GROUP_EXIT_CODE = exitLayout.at.groupExitCode >> 2
 const LEADER_EXIT_CODE = exitLayout.at.leaderExitCode >> 2
@@ -253,9 +264,31 @@ export function readEnding(process: ProcessRecord, { words, bytes, offsetBytes }
   if (process.comm === undefined) process.newComm = commOf(words, bytes, offsetBytes + EXIT_COMM) || undefined
   const isGroupExit = ((words[w + SIGNAL_FLAGS] as number) & SIGNAL_GROUP_EXIT) !== 0
   process.exitStatus = signed(words, w + (isGroupExit ? GROUP_EXIT_CODE : LEADER_EXIT_CODE))
+  if ((process.exitStatus & SIGNAL_MASK) !== 0) readKiller(process, words, bytes, offsetBytes)
   process.exitLo = signed(words, w + TIME_LO)
   process.exitHi = signed(words, w + TIME_HI)
   process.exitEpochNs = process.timeBase.bootEpochNs
+}
+
+const KILLED_BY = exitLayout.at.killedBy >> 2
+const KILLER_PID = exitLayout.at.killerPid >> 2
+const KILLER_UID = exitLayout.at.killerUid >> 2
+const KILLER_COMM = exitLayout.at.killerComm
+const SIGKILL = 9
+
+/** Who sent the signal that ended a process. */
+function readKiller(process: ProcessRecord, words: Uint32Array, bytes: Buffer, offsetBytes: number): void {
+  const w = offsetBytes >> 2
+  const bits = words[w + KILLED_BY] as number
+  if ((bits & KILLED_BY_PROCESS) !== 0) {
+    const comm = commOf(words, bytes, offsetBytes + KILLER_COMM) || undefined
+    process.killer = { by: 'process', pid: words[w + KILLER_PID], uid: words[w + KILLER_UID], comm }
+    return
+  }
+  // The memory of a process that already ends for another reason is counted on, too.
+  const isOom = (bits & KILLED_BY_OOM) !== 0 && (process.exitStatus & SIGNAL_MASK) === SIGKILL
+  if (!isOom && (bits & KILLED_BY_KERNEL) === 0) return
+  process.killer = { by: isOom ? 'oomKiller' : 'kernel', pid: undefined, uid: undefined, comm: undefined }
 }
 
 /** Reads what a process used, from an exit record that has it. */

@@ -17,6 +17,7 @@ import {
   threadExitProbe,
   threadForkProbe,
 } from './kernel.js'
+import { killerProbe } from './kernel-killers.js'
 import { execFailedProbe } from './kernel-failed-execs.js'
 import { credsProbe, idChangeProbe, SESSION_FUNCTIONS, sessionProbe } from './kernel-ids.js'
 import { AUDIT_LACKING, auditRungs } from './rungs/audit/rungs.js'
@@ -34,6 +35,10 @@ export const EXACT_STARTS = 'exactStarts'
 const IN_TICKS =
   '/proc has the starts of processes in steps of 10 ms, so that entity ids are made of these, and a process that gets the ' +
   'same pid within 10 ms has the same one'
+
+const NOTHING_KEPT =
+  'kprobes keep nothing from a signal to the end of its process: who sent the signal that ended it is not known'
+const NOT_REPORTED = 'it reports no signals: who sent the one that ended a process is not known'
 
 /** Forks are attached last: a process whose fork was seen must not end unseen. */
 export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[] {
@@ -94,7 +99,7 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
       ],
     },
   ]
-  facts.push(exactStartsFact())
+  facts.push(exactStartsFact(), killersFact())
   if (threads) facts.push(threadsFact(probes, connector.threads))
   if (failedExecs) facts.push(failedExecsFact(audit.failedExecs))
   return facts
@@ -143,6 +148,16 @@ function exactStartsFact(): Fact {
     required: false,
     rungs: [ebpf(olderProbe())],
     lacking: { kprobe: IN_TICKS, procConnector: IN_TICKS, audit: IN_TICKS },
+  }
+}
+
+/** Attached after the exits, which have what it learns. */
+function killersFact(): Fact {
+  return {
+    name: 'killers',
+    required: false,
+    rungs: [ebpf(killerProbe())],
+    lacking: { kprobe: NOTHING_KEPT, procConnector: NOT_REPORTED, audit: NOT_REPORTED },
   }
 }
 

@@ -30,11 +30,16 @@ const values = {
   pidNs: 4026531836,
   cgroupNs: 4026531835,
   timeNs: 4026531834,
+  loginUid1: 1001,
+  auditSession1: 0xffffffff,
   comm: 'fifteen-letters',
 }
 const facts = {
-  ...(({ ttyMinorStart: _start, ttyIndex: _index, ...others }) => others)(values),
+  ...(({ ttyMinorStart: _start, ttyIndex: _index, loginUid1: _login, auditSession1: _session, ...others }) =>
+    others)(values),
   ttyMinor: 23,
+  loginUid: 1000,
+  auditSession: 0xfffffffe,
 }
 
 function factsOf(identity: Identity): Record<string, unknown> {

@@ -107,6 +107,20 @@ export class RecordIdentity implements Identity {
     return first === undefined || index === undefined ? undefined : (first + index) >>> 0
   }
 
+  get loginUid(): number | undefined {
+    return this.#login(at.loginUid1)
+  }
+
+  get auditSession(): number | undefined {
+    return this.#login(at.auditSession1)
+  }
+
+  /** 0 stands for none, and for one that is not known. */
+  #login(offset: number): number | undefined {
+    const next = this.#u32(offset, HAS_IDS) ?? 0
+    return next === 0 ? undefined : next - 1
+  }
+
   get utsNs(): number | undefined {
     return this.#namespace(at.utsNs)
   }
@@ -215,6 +229,8 @@ export function completedBy(record: Identity, before: Identity, changed: number)
     capAmbient: record.capAmbient ?? caps.capAmbient,
     ttyMajor: record.ttyMajor ?? tty.ttyMajor,
     ttyMinor: record.ttyMinor ?? tty.ttyMinor,
+    loginUid: record.loginUid ?? before.loginUid,
+    auditSession: record.auditSession ?? before.auditSession,
     utsNs: record.utsNs ?? namespaces.utsNs,
     ipcNs: record.ipcNs ?? namespaces.ipcNs,
     mntNs: record.mntNs ?? namespaces.mntNs,

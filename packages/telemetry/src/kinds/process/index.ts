@@ -57,6 +57,7 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
     idChange: 'id changes',
     commChange: 'name changes',
     exactStarts: 'exact starts of older processes',
+    killers: 'senders of signals that end processes',
   },
   limits: [
     { counter: 'evicted', text: 'processes were forgotten too early', option: 'maxProcesses' },

@@ -1,7 +1,7 @@
 /** The probe of execs that failed. */
 
 import { add, callArgument, currentTask, isCall, mul, ne, probe, sysExit, userString } from 'quark-ebpf/probe'
-import { startBootNs } from './kernel.js'
+import { startBootNs } from './kernel-start.js'
 import { execFailedLayout } from './records.js'
 import type { Task } from '../../process/kernel-types.js'
 

@@ -55,6 +55,8 @@ import {
   threadExitLayout,
   threadForkLayout,
 } from './records.js'
+import { killerOf } from './kernel-killers.js'
+import { startBootNs } from './kernel-start.js'
 import type { Bprm, Cgroup, KernelCred, Task } from '../../process/kernel-types.js'
 
 /** `task_struct.flags` of kernel threads (include/linux/sched.h). */
@@ -80,11 +82,6 @@ export interface ProcessProbeSettings {
   readonly kernelThreads: boolean
   /** Fields are fetched without a program, which cannot follow an address that was computed. */
   readonly computesNothing?: boolean
-}
-
-export function startBootNs(task: Task): Scalar {
-  // Renamed in 5.5.
-  return firstOf(task.start_boottime, task.real_start_time)
 }
 
 function cgroupOf(task: Task, hierarchy: 'unified' | 'pids'): Cgroup {
@@ -157,9 +154,15 @@ export function identity(
     pidNs: pidNamespace(task, settings),
     cgroupNs: nsproxy.cgroup_ns.ns.inum,
     timeNs: nsproxy.time_ns.ns.inum,
+    ...login(task),
     cgroupId: cgroupOf(task, settings.cgroupHierarchy).kn.id,
     comm: task.comm,
   }
+}
+
+/** Who logged in, and the session of that; -1 when nobody did. */
+function login(task: Task) {
+  return { loginUid1: add(task.loginuid.val, 1), auditSession1: add(task.sessionid, 1) }
 }
 
 /** A thread group was made. `ppid` is the tgid of the child's parent, which CLONE_PARENT makes another one. */
@@ -237,6 +240,7 @@ function ending(task: Task) {
     groupExitCode: signal.group_exit_code,
     signalFlags: signal.flags,
     comm: leader.comm,
+    ...killerOf(task),
   }
 }
 
@@ -403,7 +407,7 @@ export function olderProbe() {
     },
     (task) => ({
       when: and(ne(task.tgid, 0), eq(task.pid, task.tgid)),
-      fill: { pid: task.tgid, startBootNs: startBootNs(task) },
+      fill: { pid: task.tgid, startBootNs: startBootNs(task), ...login(task) },
     }),
   )
 }

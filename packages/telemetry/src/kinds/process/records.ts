@@ -65,6 +65,9 @@ const identity = {
   pidNs: u32,
   cgroupNs: u32,
   timeNs: u32,
+  /** One more than the number, so that 0 is none, or one that is not known. */
+  loginUid1: u32,
+  auditSession1: u32,
   cgroupId: u64,
   comm: chars(16),
 } as const
@@ -101,7 +104,18 @@ const ending = {
   signalFlags: u32,
   /** Of the first thread; empty when it could not be read. */
   comm: chars(16),
+  /** Who sent the signal that ended it: `KILLED_BY_` bits. The rest is of a process. */
+  killedBy: u32,
+  killerPid: u32,
+  killerUid: u32,
+  killerComm: chars(16),
 } as const
+
+/** Bits of `killedBy`. */
+export const KILLED_BY_PROCESS = 1
+export const KILLED_BY_KERNEL = 2
+/** The out-of-memory killer chose it, whoever sent the signal. */
+export const KILLED_BY_OOM = 4
 
 /** A process ended. */
 export const exitLayout = record(RECORD_EXIT, 'exit', ending)
@@ -159,7 +173,12 @@ export const execFailedLayout = record(RECORD_EXEC_FAILED, 'execFailed', {
 
 /** Where an iterator found a process: it goes to the scan of /proc, not to the ring. */
 export const RECORD_OLDER = 13
-export const olderLayout = record(RECORD_OLDER, 'older', { pid: u32, startBootNs: u64 })
+export const olderLayout = record(RECORD_OLDER, 'older', {
+  pid: u32,
+  loginUid1: u32,
+  startBootNs: u64,
+  auditSession1: u32,
+})
 
 /**
  * A process that was found in /proc. `startBootNs` is cut to clock ticks (10 ms), unless `known` says otherwise; `cgroupId` is 0 and `cgroup` has the

@@ -6,6 +6,7 @@ import type { Surroundings } from '../kind.js'
 import type { ProcessSettings } from './options.js'
 import { TICK_NS } from '../../event/time-base.js'
 import { bootOffsetNs } from '../../process/procfs/time-namespace.js'
+import { type Login, readLogin } from '../../process/procfs/login.js'
 import { scanProcesses, type ScrapedProcess } from '../../process/procfs/scan.js'
 import {
   HAS_CAPS,
@@ -39,13 +40,20 @@ export function* scanRecords(
     // After /proc was listed: what is in that list is found by the walk too, unless it has ended.
     starts ??= new ExactStarts(walk)
     if (found.ended === true || (found.kernelThread === true && !kernelThreads)) continue
-    yield snapshotRecord(found, timeNs, starts.of(found))
+    const older = starts.of(found)
+    yield snapshotRecord(found, timeNs, older?.startBootNs, older?.login ?? readLogin(found.pid))
   }
 }
 
-/** Starts of processes as the kernel has them; /proc has them in clock ticks. */
+/** What an iterator says of a process. */
+interface Older {
+  readonly startBootNs: bigint
+  readonly login: Login
+}
+
+/** Starts of processes as the kernel has them, and their logins; /proc has starts in clock ticks, and logins in further files. */
 class ExactStarts {
-  readonly #starts = new Map<number, bigint>()
+  readonly #starts = new Map<number, Older>()
   /** Times in /proc are those of the reader's time namespace, so much later than the kernel's. */
   readonly #offsetNs = bootOffsetNs()
 
@@ -53,27 +61,38 @@ class ExactStarts {
     walk(EXACT_STARTS, {
       record: (_words, bytes, offset) => {
         const pid = bytes.readUInt32LE(offset + olderLayout.at.pid)
-        this.#starts.set(pid, bytes.readBigUInt64LE(offset + olderLayout.at.startBootNs))
+        this.#starts.set(pid, {
+          startBootNs: bytes.readBigUInt64LE(offset + olderLayout.at.startBootNs),
+          login: {
+            loginUid1: bytes.readUInt32LE(offset + olderLayout.at.loginUid1),
+            auditSession1: bytes.readUInt32LE(offset + olderLayout.at.auditSession1),
+          },
+        })
       },
     })
   }
 
   /** Undefined if it is not known, or that of another process with this pid. */
-  of({ pid, startBootNs }: ScrapedProcess): bigint | undefined {
-    const start = this.#starts.get(pid)
-    if (start === undefined || startBootNs === undefined) return undefined
-    const shown = start + this.#offsetNs
-    return shown - (shown % BigInt(TICK_NS)) === startBootNs ? start : undefined
+  of({ pid, startBootNs }: ScrapedProcess): Older | undefined {
+    const older = this.#starts.get(pid)
+    if (older === undefined || startBootNs === undefined) return undefined
+    const shown = older.startBootNs + this.#offsetNs
+    return shown - (shown % BigInt(TICK_NS)) === startBootNs ? older : undefined
   }
 }
 
 /** The record of one process, as of `timeNs` of CLOCK_BOOTTIME. */
-export function snapshotRecord(found: ScrapedProcess, timeNs: bigint, exactStartNs?: bigint): Uint8Array {
-  return encodeRecord(snapshotLayout, { cpu: 0, seq: 0, timeNs }, snapshotValues(found, exactStartNs))
+export function snapshotRecord(
+  found: ScrapedProcess,
+  timeNs: bigint,
+  exactStartNs?: bigint,
+  login?: Login,
+): Uint8Array {
+  return encodeRecord(snapshotLayout, { cpu: 0, seq: 0, timeNs }, snapshotValues(found, exactStartNs, login))
 }
 
 /** The values of a snapshot record, without those that could not be read. */
-export function snapshotValues(found: ScrapedProcess, exactStartNs?: bigint) {
+export function snapshotValues(found: ScrapedProcess, exactStartNs?: bigint, login?: Login) {
   const known =
     (found.ppid === undefined ? 0 : HAS_PARENT) |
     (found.sid === undefined ? 0 : HAS_SESSION) |
@@ -116,6 +135,7 @@ export function snapshotValues(found: ScrapedProcess, exactStartNs?: bigint) {
     pidNs: found.pidNs,
     cgroupNs: found.cgroupNs,
     timeNs: found.timeNs,
+    ...login,
     comm: found.comm,
     argvBytes: found.argvSizeBytes,
     envBytes: found.envSizeBytes,

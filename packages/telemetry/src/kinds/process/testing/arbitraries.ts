@@ -32,6 +32,9 @@ export const anyProcess: fc.Arbitrary<Process> = fc.record({
   capAmbient: maybe(u64),
   ttyMajor: maybe(fc.nat({ max: 255 })),
   ttyMinor: maybe(fc.nat({ max: 255 })),
+  ttyName: maybe(hostileText),
+  loginUid: maybe(u32),
+  auditSession: maybe(u32),
   utsNs: maybe(u32),
   ipcNs: maybe(u32),
   mntNs: maybe(u32),
@@ -56,6 +59,14 @@ export const anyProcess: fc.Arbitrary<Process> = fc.record({
   exitCode: maybe(fc.nat({ max: 255 })),
   exitSignal: maybe(fc.nat({ max: 127 })),
   coreDumped: fc.boolean(),
+  killer: maybe(
+    fc.record({
+      by: fc.constantFrom('process' as const, 'kernel' as const, 'oomKiller' as const),
+      pid: maybe(u32),
+      uid: maybe(u32),
+      comm: maybe(hostileText),
+    }),
+  ),
   exitTimeNs: maybe(u64),
   durationNs: maybe(u64),
   usage: maybe(

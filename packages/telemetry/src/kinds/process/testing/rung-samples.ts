@@ -1,5 +1,6 @@
 import type { RungSamples } from '../../../testing/rung-fields.js'
 import { findCgroupHierarchy } from '../../../process/procfs/cgroup-mounts.js'
+import { readLogin } from '../../../process/procfs/login.js'
 import { scrapeProcess } from '../../../process/procfs/scan.js'
 import { snapshotLayout } from '../records.js'
 import { snapshotValues } from '../scrape.js'
@@ -12,4 +13,6 @@ const found = scrapeProcess(process.pid, {
 })
 
 export const rungSamples: RungSamples =
-  found === undefined ? {} : { scanned: { layout: snapshotLayout, values: snapshotValues(found) } }
+  found === undefined
+    ? {}
+    : { scanned: { layout: snapshotLayout, values: snapshotValues(found, undefined, readLogin(found.pid)) } }

@@ -13,6 +13,7 @@ import {
   idChangeLayout,
 } from '../../records.js'
 import { scanLiveProcesses } from '../live-processes.js'
+import { NO_KILLER, NO_LOGIN, noLogin } from '../leaves.js'
 import { PROCESS_CALLS } from './calls.js'
 import { AuditRecords } from './records.js'
 
@@ -54,7 +55,7 @@ export function auditRungs(surroundings: Surroundings<ProcessSettings>) {
       calls: [exitGroup, exit],
       records: [{ type: AUDIT_ANOM_ABEND, what: 'exit by a signal that dumps core', hook: 'ANOM_ABEND' }],
       fills: [exitLayout],
-      leaves: ['exit.comm', 'exit.pgid', 'exit.sid'],
+      leaves: ['exit.comm', 'exit.pgid', 'exit.sid', ...NO_KILLER],
       lacks: usage ? [...EXIT_LACKS, NO_USAGE] : EXIT_LACKS,
     },
     commChange: {
@@ -74,21 +75,21 @@ export function auditRungs(surroundings: Surroundings<ProcessSettings>) {
       hook: 'setsid, setuid, setgid, setreuid, setregid, setresuid, setresgid',
       calls: [setsid, uid, gid],
       fills: [idChangeLayout],
-      leaves: ['idChange.ttyIndex'],
+      leaves: ['idChange.ttyIndex', ...noLogin('idChange')],
     },
     exec: {
       ...shared,
       hook: 'execve, execveat',
       calls: [exec],
       fills: [execLayout],
-      leaves: ['exec.ttyIndex'],
+      leaves: ['exec.ttyIndex', ...noLogin('exec')],
     },
     fork: {
       ...shared,
       hook: 'clone, clone3, fork, vfork',
       calls: [fork, clone, clone3],
       fills: [forkLayout],
-      leaves: ['fork.ttyIndex'],
+      leaves: ['fork.ttyIndex', ...noLogin('fork')],
       lacks: FORK_LACKS,
     },
     failedExecs: {
@@ -111,6 +112,7 @@ const EXIT_LACKS: readonly Lack[] = [
 const NO_USAGE: Lack = { what: 'usage', reason: 'audit does not report what a process used' }
 
 const FORK_LACKS: readonly Lack[] = [
+  NO_LOGIN,
   {
     what: 'exact times',
     reason:

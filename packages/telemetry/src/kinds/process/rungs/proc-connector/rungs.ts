@@ -14,6 +14,7 @@ import {
   threadForkLayout,
 } from '../../records.js'
 import { scanLiveProcesses } from '../live-processes.js'
+import { NO_KILLER, NO_LOGIN, noLogin } from '../leaves.js'
 import { ProcConnectorRecords } from './records.js'
 
 /** Files of a process, and what they add to the records. */
@@ -46,7 +47,7 @@ export function procConnectorRungs(surroundings: Surroundings<ProcessSettings>) 
       ...shared,
       messages: 'PROC_EVENT_EXIT',
       fills: [exitLayout],
-      leaves: ['exit.comm'],
+      leaves: ['exit.comm', ...NO_KILLER],
       lacks: surroundings.settings.usage ? [NO_USAGE] : [],
     },
     commChange: {
@@ -65,15 +66,20 @@ export function procConnectorRungs(surroundings: Surroundings<ProcessSettings>) 
       ...shared,
       messages: 'PROC_EVENT_UID, _GID, _SID',
       fills: [idChangeLayout],
-      leaves: ['idChange.ttyIndex'],
+      leaves: ['idChange.ttyIndex', ...noLogin('idChange')],
     },
-    exec: { ...shared, messages: 'PROC_EVENT_EXEC', fills: [execLayout], leaves: ['exec.ttyIndex'] },
+    exec: {
+      ...shared,
+      messages: 'PROC_EVENT_EXEC',
+      fills: [execLayout],
+      leaves: ['exec.ttyIndex', ...noLogin('exec')],
+    },
     fork: {
       ...shared,
       messages: 'PROC_EVENT_FORK',
       fills: [forkLayout],
-      leaves: ['fork.creatorPid', 'fork.ttyIndex'],
-      lacks: [SHORT_LIVED],
+      leaves: ['fork.creatorPid', 'fork.ttyIndex', ...noLogin('fork')],
+      lacks: [SHORT_LIVED, NO_LOGIN],
     },
     threads: {
       ...shared,
