@@ -36,7 +36,7 @@ export type {
   SnapshotEvent,
   ThreadEvent,
 } from './kinds/process/events.js'
-export type { Ids, Process, ProcessUsage } from './process/process.js'
+export type { Ids, Killer, Process, ProcessUsage } from './process/process.js'
 export type { Relatives } from './process/relatives.js'
 export type { Join, JoinPredicate, RawRecord } from './event/join.js'
 export { RawEvent } from './event/raw-event.js'
@@ -67,6 +67,7 @@ export { type EcsContext, ECS_VERSION } from './output/ecs.js'
 export type { EcsHost } from './output/ecs-host.js'
 export { sanitise } from './output/sanitise.js'
 export type { DumpOptions } from './output/dump.js'
+export type { Names } from './output/line.js'
 export type { LineWriter } from './output/writer.js'
 export {
   bufferGraph,

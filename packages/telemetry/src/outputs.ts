@@ -1,6 +1,7 @@
 /** Events in the formats that quark writes, for the kinds that `Quark` knows. */
 
 import { catalogue, type QuarkEvent } from './kinds/index.js'
+import { localNames } from './context/users.js'
 import { checkOptions } from './options/check.js'
 import { type LineOptions, lineOptions } from './options/lines.js'
 import {
@@ -13,6 +14,7 @@ import {
 import { type EcsContext, ecsWriter } from './output/ecs.js'
 import { jsonWriter } from './output/json.js'
 import { type DumpOptions, dumpWriter } from './output/dump.js'
+import { DEFAULT_LINE_BYTES, type Names } from './output/line.js'
 import type { LineWriter } from './output/writer.js'
 import { processLines } from './process/lines.js'
 import type { Process } from './process/process.js'
@@ -21,7 +23,7 @@ import type { Process } from './process/process.js'
 export const LINE_OPTIONS: typeof lineOptions = lineOptions
 
 const writeDump = dumpWriter(catalogue)
-const writeJson = jsonWriter(catalogue)
+const writeJson = jsonWriter(catalogue, DEFAULT_LINE_BYTES, localNames)
 const drawBuffer = bufferGraphWriter(catalogue)
 
 /**
@@ -33,9 +35,10 @@ export function dumpOf(event: QuarkEvent, options?: DumpOptions): string {
 }
 
 /**
- * One event as a line of JSON, without the line end. Unknown members are absent; times are ISO 8601 strings
- * with ns, capability sets hexadecimal strings, and other 64-bit values strings of decimal digits. Of a line of more than
- * 256 KiB the longest values are cut, see `createJson`.
+ * One event as a line of JSON, without the line end: what `JSON.stringify` makes of it. Unknown members are absent; times
+ * are ISO 8601 strings with ns, capability sets hexadecimal strings, durations numbers if they are exact, and other 64-bit
+ * values strings of decimal digits. Users and groups have the names that this machine has for them. Of a line of more
+ * than 256 KiB the longest values are cut, see `createJson`.
  */
 export function jsonOf(event: QuarkEvent): string {
   return writeJson(event)
@@ -54,10 +57,11 @@ export function createDump(options: LineOptions = {}): LineWriter<QuarkEvent, Du
  * A function that writes events as `jsonOf` does, and counts those that it cuts. A line that is cut says so:
  * `lineTruncated`.
  *
+ * @param names where users and groups get their names from, such as a `Quark`; default: this machine
  * @throws {OptionError} when an option is wrong
  */
-export function createJson(options: LineOptions = {}): LineWriter<QuarkEvent> {
-  return jsonWriter(catalogue, maxBytesOf(options))
+export function createJson(options: LineOptions = {}, names: Names = localNames): LineWriter<QuarkEvent> {
+  return jsonWriter(catalogue, maxBytesOf(options), names)
 }
 
 /**

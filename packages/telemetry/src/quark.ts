@@ -3,7 +3,7 @@ import { closeAll } from './backend/close-all.js'
 import { BypassFeed } from './pipeline/bypass-feed.js'
 import type { Catalogue } from './kinds/catalogue.js'
 import type { Host } from './context/host.js'
-import { UserNames } from './context/users.js'
+import { localNames } from './context/users.js'
 import { QuarkError } from './errors.js'
 import type { QuarkEvent } from './kinds/index.js'
 import { catalogue, type QuarkOptions, type ReplayOptions } from './kinds/index.js'
@@ -40,7 +40,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   readonly #catalogue: Catalogue
   readonly #feed: Feed
   readonly #pipeline: Pipeline
-  readonly #users = new UserNames()
+  readonly #users = localNames
   readonly #signal: AbortSignal | undefined
   #readiness: Readiness | undefined
   #isEnded = false

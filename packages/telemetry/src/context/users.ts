@@ -118,3 +118,6 @@ export function parseNames(text: string): Map<number, string> {
   }
   return names
 }
+
+/** The users and groups of this machine. Its files are read when the first name is asked for. */
+export const localNames = new UserNames()

@@ -8,7 +8,9 @@ import type { BaseEvent } from './event.js'
 /**
  * What a value is. `time` is epoch ns, `duration` ns, `digits` another u64, `capabilities` a set of bits: all
  * of these are bigints. A `flag` is only written when it is true, a `boolean` always. `word` and `words` come from
- * a fixed list.
+ * a fixed list. `objects` is a list of objects, `counts` numbers by name, and `values` are values of JSON by name.
+ *
+ * Uids, gids, errnos, signals and capabilities have names: JSON has those beside them.
  */
 export type FieldType =
   | 'pid'
@@ -29,6 +31,9 @@ export type FieldType =
   | 'words'
   | 'bytes'
   | 'object'
+  | 'objects'
+  | 'counts'
+  | 'values'
 
 /** A pure function of a value. Declared as a method, so that rules of different values can be in one list. */
 export type Rule<T, R> = { of(value: T): R }['of']
@@ -87,7 +92,7 @@ export interface FieldSpec<T> {
   readonly max?: number
   /** All values of a `word` and of `words`. */
   readonly words?: readonly string[]
-  /** Spec of an `object`. */
+  /** Spec of an `object`, and of each of `objects`. */
   readonly object?: ObjectSpec
   /** It is never undefined. */
   readonly isAlwaysKnown?: boolean
@@ -150,6 +155,8 @@ export interface RelativeSpec<T = AnyMembers> {
   readonly id: Rule<T, number | undefined>
   /** Fields that reach this far are shown. */
   readonly shows: Exclude<Reach, 'self'>
+  /** Fields by which JSON shows it, beside the object; it does not without. */
+  readonly json?: readonly string[]
   /** Key of a boolean: whether it is the object itself. */
   readonly same?: string
   /** The relative's own. */

@@ -30,8 +30,11 @@ export interface DumpOptions {
   readonly colour?: boolean
 }
 
+/** Lists and values of JSON are of lines that are only written as JSON. */
+type NotDumped = 'bytes' | 'object' | 'objects' | 'counts' | 'values'
+
 /** How each type is written; `bytes` are not, as a dump is for people. */
-const FORMS: Readonly<Record<Exclude<FieldType, 'bytes' | 'object'>, number>> = {
+const FORMS: Readonly<Record<Exclude<FieldType, NotDumped>, number>> = {
   pid: NUMBER,
   uid: NUMBER,
   gid: NUMBER,
@@ -113,10 +116,12 @@ function linesOf(declared: Lines, colour: boolean): Step[] {
   for (const [name, { type, dump, object, read }] of declared.fields) {
     for (const form of formsOf(dump)) {
       const { at, type: as = type, value = read } = typeof form === 'string' ? { at: form } : form
-      if (as === 'object' || as === 'bytes') throw new TypeError(`Cannot dump a field of type ${as}: ${name}`)
+      const known: Readonly<Partial<Record<FieldType, number>>> = FORMS
+      const written = known[as]
+      if (written === undefined) throw new TypeError(`Cannot dump a field of type ${as}: ${name}`)
       const [line = '', fact = ''] = at.split(' ')
       const first = fact === '' ? '' : `${fact}=`
-      const step = stepOf({ first, next: ` ${first}`, form: FORMS[as], name, value })
+      const step = stepOf({ first, next: ` ${first}`, form: written, name, value })
       facts.push({ line, name: fact, step })
     }
     if (dump !== undefined || object === undefined) continue

@@ -14,6 +14,7 @@ import {
   BYTES,
   CAPABILITY_NAMES,
   COUNT,
+  COUNTS,
   DIGITS,
   ERRNO_NAME,
   FLAG,
@@ -23,6 +24,7 @@ import {
   JOINED,
   NUMBER,
   OBJECT,
+  OBJECTS,
   SIGNAL_NAME,
   type Step,
   stepOf,
@@ -31,6 +33,7 @@ import {
   TIME,
   USER,
   USER_NAME,
+  VALUES,
 } from './step.js'
 
 type EcsAs = NonNullable<EcsForm<object>['as']>
@@ -54,6 +57,9 @@ const FORMS: Readonly<Record<Exclude<EcsAs, 'name'>, number>> = {
   words: STRINGS,
   bytes: BYTES,
   object: OBJECT,
+  objects: OBJECTS,
+  counts: COUNTS,
+  values: VALUES,
   count: COUNT,
   joined: JOINED,
 }

@@ -5,7 +5,7 @@
 import type { BaseEvent } from '../event/event.js'
 import { type EcsEventSpec, type EventSpec, fieldsOf, type NamedField } from '../event/spec.js'
 import { cutHost, type EcsHost, hostFields } from './ecs-host.js'
-import { DocumentNames } from './ecs-names.js'
+import { DocumentNames } from './line-names.js'
 import { NO_RELATIVES, type Related, RelativesWriter } from './ecs-relatives.js'
 import { groupOf, type Leaf, leavesOf, treeOf } from './ecs-tree.js'
 import { obj, str, strs } from './fragments.js'

@@ -3,48 +3,16 @@
  */
 
 import type { BaseEvent } from '../event/event.js'
-import { type EventSpec, type FieldType, fieldsOf, type NamedField } from '../event/spec.js'
+import { type EventSpec, fieldsOf, type ObjectSpec } from '../event/spec.js'
 import { isoTime } from './iso-time.js'
-import { DEFAULT_LINE_BYTES, fieldsOfLine, Line } from './line.js'
+import { eventMembers, type JsonMember, membersOf } from './json-members.js'
+import { DEFAULT_LINE_BYTES, fieldsOfLine, Line, type Names, NO_NAMES } from './line.js'
+import { DocumentNames } from './line-names.js'
+import { SameObject } from './memo.js'
 import { type Declarations, planByKind } from './specs.js'
-import { type LineWriter, lineWriter } from './writer.js'
-import {
-  BOOLEAN,
-  BYTES,
-  DIGITS,
-  FLAG,
-  HEX,
-  type Members,
-  NUMBER,
-  OBJECT,
-  type Step,
-  stepOf,
-  STRING,
-  STRINGS,
-  TIME,
-} from './step.js'
+import { KEPT, type Members, OBJECT, OBJECTS, type Step, stepOf } from './step.js'
 import { withMemos, writeSteps } from './steps.js'
-
-const FORMS: Readonly<Record<FieldType, number>> = {
-  pid: NUMBER,
-  uid: NUMBER,
-  gid: NUMBER,
-  number: NUMBER,
-  errno: NUMBER,
-  signal: NUMBER,
-  time: TIME,
-  duration: DIGITS,
-  digits: DIGITS,
-  capabilities: HEX,
-  flag: FLAG,
-  boolean: BOOLEAN,
-  string: STRING,
-  strings: STRINGS,
-  word: STRING,
-  words: STRINGS,
-  bytes: BYTES,
-  object: OBJECT,
-}
+import { type LineWriter, lineWriter } from './writer.js'
 
 interface JsonPlan {
   /** All up to the digits of the time. */
@@ -57,10 +25,13 @@ interface JsonPlan {
 export function jsonWriter(
   catalogue: Declarations,
   maxBytes: number = DEFAULT_LINE_BYTES,
+  names: Names = NO_NAMES,
 ): LineWriter<BaseEvent> {
-  const line = new Line(maxBytes)
+  const known = new DocumentNames(names)
+  const line = new Line(maxBytes, known)
   const planOf = planByKind(catalogue, (spec) => planJson(spec, line))
   return lineWriter(line, (event) => {
+    known.begin()
     const { start, steps, spec } = planOf(event.kind)
     if (spec.repeats?.(event) === true) line.shorten()
     const members = event as unknown as Members
@@ -68,19 +39,39 @@ export function jsonWriter(
   })
 }
 
-function planJson(spec: EventSpec, line: Line): JsonPlan {
-  const fields = [...fieldsOfLine(line), ...fieldsOf(spec)]
-  return { start: `{"kind":"${spec.kind}","time":"`, spec, steps: fields.flatMap(jsonSteps) }
+/** A function that writes objects of one sort, such as processes, as JSON. */
+export function jsonObjectWriter(object: ObjectSpec, names: Names): LineWriter<object> {
+  const known = new DocumentNames(names)
+  const line = new Line(DEFAULT_LINE_BYTES, known)
+  const steps = membersOf([...fieldsOfLine(line), ...fieldsOf(object)]).flatMap(stepsOf)
+  return lineWriter(line, (one) => {
+    known.begin()
+    const members = one as Members
+    return `${writeSteps(steps, members, members, '{', true, line)}}`
+  })
 }
 
-function jsonSteps([name, field]: NamedField): Step[] {
-  const { type, json = name, object, read, isInherited = false } = field
-  if (json === null) return []
-  const isObject = type === 'object'
-  const lead = `"${json}":${isObject ? '{' : ''}`
-  const steps = object === undefined ? [] : withMemos(fieldsOf(object).flatMap(jsonSteps))
+function planJson(spec: EventSpec, line: Line): JsonPlan {
+  const members = [...membersOf(fieldsOfLine(line)), ...eventMembers(spec)]
+  return { start: `{"kind":"${spec.kind}","time":"`, spec, steps: members.flatMap(stepsOf) }
+}
+
+function stepsOf({ key, name, field, form, isKept = false }: JsonMember): Step[] {
+  const { object, read, isInherited = false } = field
+  const isObject = form === OBJECT
+  const lead = `"${key}":${isObject ? '{' : ''}`
+  const steps = object === undefined ? [] : membersOf(fieldsOf(object)).flatMap(stepsOf)
+  const inner = form === OBJECTS ? steps : withMemos(steps)
   const end = isObject ? '}' : ''
-  return [
-    stepOf({ first: lead, next: `,${lead}`, form: FORMS[type], name, value: read, steps, end, isInherited }),
-  ]
+  const step = stepOf({
+    first: lead,
+    next: `,${lead}`,
+    form,
+    name,
+    value: read,
+    steps: inner,
+    end,
+    isInherited,
+  })
+  return [isKept ? stepOf({ first: '', next: ',', form: KEPT, kept: new SameObject(step) }) : step]
 }

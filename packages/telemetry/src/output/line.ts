@@ -31,7 +31,8 @@ export interface Names {
   groupName(gid: number): string | undefined
 }
 
-const NO_NAMES: Names = { userName: () => undefined, groupName: () => undefined }
+/** Of machines of which nothing is known. */
+export const NO_NAMES: Names = { userName: () => undefined, groupName: () => undefined }
 
 /** The line fits, as far as is known. */
 const WHOLE = 0

@@ -71,6 +71,31 @@ export class Memo implements KeptText {
   }
 }
 
+/** The text of an object that does not change, which several events have one after the other. */
+export class SameObject implements KeptText {
+  readonly #steps: readonly Step[]
+  readonly #value: (from: object) => unknown
+  #object: unknown = undefined
+  #text = ''
+
+  constructor(step: Step) {
+    this.#steps = [step]
+    this.#value = step.value ?? ((from) => (from as Members)[step.name])
+  }
+
+  text(from: Members, isFirst: boolean, line: Line, write: WriteAll): string {
+    const object = this.#value(from)
+    if (object === undefined) return ''
+    if (!line.isWhole) return withComma(write(this.#steps, from, line), isFirst)
+    if (object !== this.#object) {
+      this.#text = flat(write(this.#steps, from, line))
+      // A long text counts in each line.
+      this.#object = line.hasLongText ? undefined : object
+    }
+    return withComma(this.#text, isFirst)
+  }
+}
+
 function withComma(text: string, isFirst: boolean): string {
   return isFirst || text === '' ? text : `,${text}`
 }

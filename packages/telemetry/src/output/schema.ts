@@ -1,13 +1,7 @@
 /** The JSON Schema (draft 2020-12) of the lines that `jsonWriter` writes. */
 
-import {
-  type EventSpec,
-  type FieldSpec,
-  type FieldType,
-  fieldsOf,
-  type NamedField,
-  type ObjectSpec,
-} from '../event/spec.js'
+import { type EventSpec, type FieldSpec, type FieldType, fieldsOf, type ObjectSpec } from '../event/spec.js'
+import { eventMembers, type JsonMember, membersOf } from './json-members.js'
 import { fieldsOfLine } from './line.js'
 import type { Declarations } from './specs.js'
 
@@ -37,8 +31,10 @@ export function schemaOf({ events }: Declarations): Schema {
 }
 
 function eventSchema(spec: EventSpec, objects: Map<string, Schema>): Schema {
-  const fields = fieldsOf(spec)
-  const { properties, required } = membersSchema([...fieldsOfLine(NO_FLAGS), ...fields], objects)
+  const { properties, required } = membersSchema(
+    [...membersOf(fieldsOfLine(NO_FLAGS)), ...eventMembers(spec)],
+    objects,
+  )
   return {
     title: spec.kind,
     description: spec.doc,
@@ -57,14 +53,12 @@ interface MembersSchema {
   readonly required: readonly string[]
 }
 
-function membersSchema(fields: readonly NamedField[], objects: Map<string, Schema>): MembersSchema {
-  const written = fields.filter(([, { json }]) => json !== null)
-  const keyOf = ([name, { json }]: NamedField): string => json ?? name
+function membersSchema(members: readonly JsonMember[], objects: Map<string, Schema>): MembersSchema {
   return {
     properties: Object.fromEntries(
-      written.map((field) => [keyOf(field), fieldSchema(field[1], objects)] as const),
+      members.map(({ key, field }) => [key, fieldSchema(field, objects)] as const),
     ),
-    required: written.filter(([, { isAlwaysKnown }]) => isAlwaysKnown === true).map(keyOf),
+    required: members.filter(({ field }) => field.isAlwaysKnown === true).map(({ key }) => key),
   }
 }
 
@@ -76,8 +70,11 @@ function fieldSchema(field: FieldSpec<object>, objects: Map<string, Schema>): Sc
 
 function valueSchema(field: FieldSpec<object>, objects: Map<string, Schema>): Schema {
   const { type, object, words, min, max } = field
-  if (object !== undefined) return objectSchema(object, objects)
-  const of: Readonly<Record<Exclude<FieldType, 'object'>, Schema>> = {
+  if (object !== undefined) {
+    const one = objectSchema(object, objects)
+    return type === 'objects' ? { type: 'array', items: one } : one
+  }
+  const of: Readonly<Record<Exclude<FieldType, 'object' | 'objects'>, Schema>> = {
     pid: integer(max, min),
     uid: integer(max, min),
     gid: integer(max, min),
@@ -85,7 +82,7 @@ function valueSchema(field: FieldSpec<object>, objects: Map<string, Schema>): Sc
     errno: integer(MAX_ERRNO),
     signal: integer(MAX_SIGNAL),
     time: TIME,
-    duration: DIGITS,
+    duration: { oneOf: [integer(Number.MAX_SAFE_INTEGER), DIGITS] },
     digits: DIGITS,
     capabilities: { type: 'string', pattern: '^0x[0-9a-f]{16}$' },
     flag: { const: true },
@@ -95,8 +92,10 @@ function valueSchema(field: FieldSpec<object>, objects: Map<string, Schema>): Sc
     word: { enum: words },
     words: { type: 'array', items: { enum: words }, uniqueItems: true },
     bytes: { type: 'string', contentEncoding: 'base64' },
+    counts: { type: 'object', additionalProperties: integer(Number.MAX_SAFE_INTEGER) },
+    values: { type: 'object' },
   }
-  return of[type as Exclude<FieldType, 'object'>]
+  return of[type as Exclude<FieldType, 'object' | 'objects'>]
 }
 
 function integer(maximum = MAX_U32, minimum = 0): Schema {
@@ -109,7 +108,11 @@ function objectSchema(object: ObjectSpec, objects: Map<string, Schema>): Schema 
   if (!objects.has(name)) {
     // Its place is that of the first reference, before those of what it holds.
     objects.set(name, {})
-    objects.set(name, { description: doc, type: 'object', ...membersSchema(fieldsOf(object), objects) })
+    objects.set(name, {
+      description: doc,
+      type: 'object',
+      ...membersSchema(membersOf(fieldsOf(object)), objects),
+    })
   }
   return { $ref: `#/$defs/${name}` }
 }

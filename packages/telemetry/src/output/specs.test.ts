@@ -90,7 +90,7 @@ test('every field has a sentence, and a form in the output of each format or non
       assert.ok(doc.length > 0, `${of}.${name}`)
       assert.doesNotMatch(doc, /\.$/, `${of}.${name}`)
       assert.equal(words !== undefined, type === 'word' || type === 'words', `${of}.${name}`)
-      assert.equal(object !== undefined, type === 'object', `${of}.${name}`)
+      assert.equal(object !== undefined, type === 'object' || type === 'objects', `${of}.${name}`)
       if (json === null) assert.equal(formsOf(ecs).length + formsOf(dump).length, 0, `${of}.${name}`)
       if (object === undefined || seen.has(object)) continue
       seen.add(object)

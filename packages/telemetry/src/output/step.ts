@@ -34,6 +34,12 @@ export const OWN = 25
 /** Members whose text is kept. */
 export const KEPT = 26
 
+/** Of JSON: a number if it is exact, else digits; lists of objects; numbers by name; values by name. */
+export const EXACT = 27
+export const OBJECTS = 28
+export const COUNTS = 29
+export const VALUES = 30
+
 /** An event or an object of one, by the names of its members. */
 export type Members = Readonly<Record<string, unknown>>
 

@@ -23,6 +23,10 @@ import {
   HEX,
   FLAG,
   BOOLEAN,
+  COUNTS,
+  EXACT,
+  OBJECTS,
+  VALUES,
   BYTES,
   COUNT,
   JOINED,
@@ -125,6 +129,12 @@ export function writeSteps(
       case DIGITS:
         out = out + lead + `"${digitsOf(value as bigint)}"`
         break
+      case EXACT:
+        out = out + lead + exactNumber(value as bigint)
+        break
+      case OBJECTS:
+        out = out + lead + listOf(step.steps, value as readonly Members[], line)
+        break
       case HEX:
         out = out + lead + quotedSet(value as bigint)
         break
@@ -157,6 +167,20 @@ export function writeSteps(
     isFirst = false
   }
   return out
+}
+
+/** What a double holds is a number, so that readers can calculate with it; other values are digits. */
+function exactNumber(value: bigint): string {
+  return value <= Number.MAX_SAFE_INTEGER ? String(Number(value)) : `"${value}"`
+}
+
+/** Objects, each of which is written even if nothing of it is known. */
+function listOf(steps: readonly Step[], objects: readonly Members[], line: Line): string {
+  let list = '['
+  for (let i = 0; i < objects.length; i++) {
+    list = `${writeSteps(steps, objects[i], objects[i], i === 0 ? '[{' : `${list},{`, true, line)}}`
+  }
+  return `${list}]`
 }
 
 /** Most u64 are small, and what a double holds is turned into digits several times faster. */
@@ -194,6 +218,9 @@ function rareText(form: number, value: unknown, line: Line): string | undefined 
   switch (form) {
     case BYTES:
       return line.base64(value as Uint8Array)
+    case COUNTS:
+    case VALUES:
+      return valueText(value, line)
     case COUNT:
       return String((value as readonly string[]).length)
     case JOINED:
@@ -215,6 +242,15 @@ function rareText(form: number, value: unknown, line: Line): string | undefined 
     default:
       throw new Error(`Cannot write a value: no form ${form}`)
   }
+}
+
+/** Any value of JSON; members without one are left out. */
+function valueText(value: unknown, line: Line): string {
+  if (typeof value === 'string') return line.quoted(value)
+  if (Array.isArray(value)) return `[${value.map((one) => valueText(one, line)).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const members = Object.entries(value).filter(([, member]) => member !== undefined)
+  return `{${members.map(([name, member]) => `${quote(name)}:${valueText(member, line)}`).join(',')}}`
 }
 
 function quoteKnown(text: string | undefined, line: Line): string | undefined {

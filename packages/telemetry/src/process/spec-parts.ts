@@ -99,6 +99,7 @@ export const processRelatives: readonly RelativeSpec<Process>[] = [
     key: 'parent',
     id: (p) => p.ppid,
     shows: 'parent',
+    json: ['pid', 'entityId', 'comm'],
     relatives: [
       {
         ...reference,

@@ -80,7 +80,7 @@ test('if no probe can be put on a function, another takes its place', () => {
   const usual = install({})
   assert.deepEqual(
     usual.events.answers.missing.map(({ fact }) => fact),
-    ['ends of threads that execute something', 'exactStarts'],
+    ['ends of threads that execute something', 'exactStarts', 'killers'],
   )
   assert.deepEqual(hooksOf(usual.events, 'exit'), ['kprobe/taskstats_exit'])
   for (const errno of [ENOENT, EINVAL]) {
@@ -108,7 +108,7 @@ test('a fact that no function reports is missing, with what the kernel answered 
   assert.deepEqual([hooksOf(events, 'commChange'), hooksOf(events, 'idChange')], [[], []])
   assert.deepEqual(
     events.answers.missing.map(({ fact }) => fact),
-    ['ends of threads that execute something', 'commChange', 'idChange', 'exactStarts'],
+    ['ends of threads that execute something', 'commChange', 'idChange', 'exactStarts', 'killers'],
   )
   const [, comm, ids] = events.answers.missing.map(({ reason }) => reason)
   assert.match(comm ?? '', /"__set_task_comm".*EINVAL/)
@@ -126,7 +126,7 @@ test('namespaces that a table of offsets does not have are missing', () => {
   for (const fact of ['fork', 'exec', 'idChange'])
     for (const field of ['userNs', 'pidNs', 'cgroupNs', 'timeNs'])
       assert.ok(missing.includes(`${fact}.${field}`))
-  assert.equal(missing.length, 14)
+  assert.equal(missing.length, 15)
 })
 
 test('without a required fact nothing stays installed', () => {

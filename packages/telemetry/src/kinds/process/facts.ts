@@ -37,7 +37,7 @@ const IN_TICKS =
   'same pid within 10 ms has the same one'
 
 const NOTHING_KEPT =
-  'kprobes keep nothing from a signal to the end of its process: who sent the signal that ended it is not known'
+  'kprobes keep nothing from a signal to the end of its process: of the signal that ended it is only known whether memory was short'
 const NOT_REPORTED = 'it reports no signals: who sent the one that ended a process is not known'
 
 /** Forks are attached last: a process whose fork was seen must not end unseen. */
@@ -55,7 +55,8 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
   const connector = procConnectorRungs(surroundings)
   const audit = auditRungs(surroundings)
   const complete = completion(settings)
-  const exit = usage ? exitUsageProbe(probes) : exitProbe(probes)
+  const exitOf = usage ? exitUsageProbe : exitProbe
+  const exit = exitOf(probes)
   const name = commProbe(probes)
   const exec = execProbe(probes)
   const fork = forkProbe(probes)
@@ -64,7 +65,7 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
     {
       name: 'exit',
       required: true,
-      rungs: [ebpf(exit), kprobeRung(exit, ENTRIES.exit), connector.exit, audit.exit],
+      rungs: [ebpf(exit), kprobeRung(exitOf(fetched), ENTRIES.exit), connector.exit, audit.exit],
     },
     {
       name: 'commChange',

@@ -5,6 +5,7 @@ import {
   at,
   cast,
   chars,
+  constant,
   currentTask,
   eq,
   firstOf,
@@ -125,5 +126,15 @@ export function killerOf(task: Task) {
     killerPid: found.pid,
     killerUid: found.uid,
     killerComm: found.comm,
+  }
+}
+
+/** The same without a program that could keep senders: only whether memory was short. The rest has no meaning then. */
+export function oomKillerOf({ signal, group_leader: leader }: Task) {
+  return {
+    killedBy: mul(ne(signal.oom_mm, 0), KILLED_BY_OOM),
+    killerPid: constant(0),
+    killerUid: constant(0),
+    killerComm: leader.comm,
   }
 }

@@ -55,7 +55,7 @@ import {
   threadExitLayout,
   threadForkLayout,
 } from './records.js'
-import { killerOf } from './kernel-killers.js'
+import { killerOf, oomKillerOf } from './kernel-killers.js'
 import { startBootNs } from './kernel-start.js'
 import type { Bprm, Cgroup, KernelCred, Task } from '../../process/kernel-types.js'
 
@@ -220,7 +220,7 @@ export function execProbe(settings: ProcessProbeSettings) {
 }
 
 /** How a process ended. wait(2) reports the group's code if it has one, else the leader's. */
-function ending(task: Task) {
+function ending(task: Task, { computesNothing = false }: ProcessProbeSettings) {
   const { signal, group_leader: leader } = task
   const parent = leader.real_parent.tgid
   const pgid = at(at(signal.pids, enumValue('pid_type', 'PIDTYPE_PGID')).numbers, 0).nr
@@ -240,7 +240,7 @@ function ending(task: Task) {
     groupExitCode: signal.group_exit_code,
     signalFlags: signal.flags,
     comm: leader.comm,
-    ...killerOf(task),
+    ...(computesNothing ? oomKillerOf(task) : killerOf(task)),
   }
 }
 
@@ -293,7 +293,7 @@ export function exitProbe(settings: ProcessProbeSettings) {
   return probe({ name: 'quark_exit', record: exitLayout, hook: exitHook }, (task, groupDead) => ({
     when: and(groupIsDead(task, groupDead), userTask(task, settings)),
     effects: [reportedOnce(task, groupDead)],
-    fill: ending(task),
+    fill: ending(task, settings),
   }))
 }
 
@@ -302,7 +302,7 @@ export function exitUsageProbe(settings: ProcessProbeSettings) {
   return probe({ name: 'quark_exit', record: exitUsageLayout, hook: exitHook }, (task, groupDead) => ({
     when: and(groupIsDead(task, groupDead), userTask(task, settings)),
     effects: [reportedOnce(task, groupDead)],
-    fill: { ...ending(task), ...usage(task) },
+    fill: { ...ending(task, settings), ...usage(task) },
   }))
 }
 

@@ -40,7 +40,7 @@ test('an exit says who sent the signal that ended the process', { timeout: 120_0
   const ownComm = readFileSync('/proc/self/comm', 'utf8').trim()
 
   await t.test('another process', async () => {
-    for (const signal of ['SIGTERM', 'SIGKILL', 'SIGQUIT'] as const) {
+    for (const signal of ['SIGTERM', 'SIGKILL', 'SIGABRT'] as const) {
       const { killer, exitSignal } = await lastOf(quark, `${ready} exec sleep 60`, (child) =>
         child.kill(signal),
       )
@@ -85,7 +85,7 @@ test('an exit says who sent the signal that ended the process', { timeout: 120_0
     try {
       const { killer, exitSignal } = await lastOf(
         quark,
-        `${ready} read go < /dev/zero; x=a; while :; do x=$x$x; done`,
+        `${ready} sleep 1; x=a; while :; do x=$x$x; done`,
         (child) => writeFileSync(join(path, 'cgroup.procs'), String(child.pid)),
       )
       assert.deepEqual([exitSignal, killer], [9, { ...KERNEL, by: 'oomKiller' }])

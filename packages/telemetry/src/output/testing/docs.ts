@@ -12,6 +12,7 @@ import {
   type Reach,
   type RelativeSpec,
 } from '../../event/spec.js'
+import { eventMembers, type JsonMember, membersOf } from '../json-members.js'
 import { fieldsOfLine } from '../line.js'
 import type { Declarations } from '../specs.js'
 
@@ -36,29 +37,39 @@ export function jsonParts({ events }: Declarations): Record<string, string> {
       ['Kind', ''],
       events.map(({ kind, doc }) => [code(kind), doc]),
     ),
-    line: table(
-      ['Member', 'Type', ''],
-      LINE_FIELDS.filter(([, { json }]) => json !== null).map(([name, field]) => [
-        code(field.json ?? name),
-        jsonType(field),
-        jsonDoc(field),
-      ]),
-    ),
-    members: events.map((spec) => section(`### Event ${code(spec.kind)}`, fieldsOf(spec))).join('\n'),
-    objects: objectsOf(events)
-      .map((object) => section(`### ${code(object.name)}\n\n${object.doc}.`, fieldsOf(object)))
+    line: table(['Member', 'Type', ''], membersOf(LINE_FIELDS).map(memberRow)),
+    members: events.map((spec) => section(`### Event ${code(spec.kind)}`, eventMembers(spec))).join('\n'),
+    objects: objectsIn(events.flatMap(eventMembers))
+      .map((object) => section(`### ${code(object.name)}\n\n${object.doc}.`, membersOf(fieldsOf(object))))
       .join('\n'),
   }
 }
 
-function section(title: string, fields: readonly NamedField[]): string {
-  const rows = fields
-    .filter(([, { json }]) => json !== null)
-    .map(([name, field]) => [code(field.json ?? name), jsonType(field), jsonDoc(field)])
+function memberRow({ key, field }: JsonMember): string[] {
+  return [code(key), jsonType(field), jsonDoc(field)]
+}
+
+/** All objects that members are, each once, before those that they hold. */
+function objectsIn(members: readonly JsonMember[]): ObjectSpec[] {
+  const found = new Map<string, ObjectSpec>()
+  const add = (inner: readonly JsonMember[]): void => {
+    for (const { field } of inner) {
+      const { object } = field
+      if (object === undefined || found.has(object.name)) continue
+      found.set(object.name, object)
+      add(membersOf(fieldsOf(object)))
+    }
+  }
+  add(members)
+  return [...found.values()]
+}
+
+function section(title: string, members: readonly JsonMember[]): string {
+  const rows = members.map(memberRow)
   return `${title}\n\n${rows.length === 0 ? 'No members of its own.\n' : table(['Member', 'Type', ''], rows)}`
 }
 
-const JSON_TYPES: Readonly<Record<Exclude<FieldType, 'object'>, string>> = {
+const JSON_TYPES: Readonly<Record<Exclude<FieldType, 'object' | 'objects'>, string>> = {
   pid: 'number',
   uid: 'number',
   gid: 'number',
@@ -66,7 +77,7 @@ const JSON_TYPES: Readonly<Record<Exclude<FieldType, 'object'>, string>> = {
   errno: 'number',
   signal: 'number',
   time: 'time',
-  duration: 'digits',
+  duration: 'number, or digits',
   digits: 'digits',
   capabilities: 'capability set',
   flag: '`true`',
@@ -76,11 +87,14 @@ const JSON_TYPES: Readonly<Record<Exclude<FieldType, 'object'>, string>> = {
   word: 'string',
   words: 'strings',
   bytes: 'Base64',
+  counts: 'numbers by name',
+  values: 'values by name',
 }
 
 function jsonType({ type, object }: FieldSpec<object>): string {
-  if (object !== undefined) return `[${object.name}](#${object.name.toLowerCase()})`
-  return JSON_TYPES[type as Exclude<FieldType, 'object'>]
+  if (object === undefined) return JSON_TYPES[type as Exclude<FieldType, 'object' | 'objects'>]
+  const link = `[${object.name}](#${object.name.toLowerCase()})`
+  return type === 'objects' ? `list of ${link}` : link
 }
 
 function jsonDoc(field: FieldSpec<object>): string {
@@ -209,6 +223,9 @@ const ECS_TYPES: Readonly<Record<NonNullable<EcsForm<object>['as']>, string>> = 
   words: 'keywords',
   bytes: 'keyword',
   object: 'object',
+  objects: 'objects',
+  counts: 'object',
+  values: 'object',
   name: 'keyword',
   count: 'long',
   joined: 'keyword',
