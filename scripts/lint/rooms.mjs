@@ -150,6 +150,6 @@ export const packages = {
     },
   },
   mon: {
-    './': { is: 'the command', may: all, packages: ['node:*', 'quark-telemetry'] },
+    './': { is: 'the command', may: all, packages: ['node:*', 'prom-client', 'quark-telemetry'] },
   },
 }

@@ -9,7 +9,7 @@ import {
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isOpenedHere } from 'quark-telemetry'
+import { isOpenedHere, type QuarkEvent } from 'quark-telemetry'
 import type { Settings } from './settings.js'
 
 /** The outputs of a command. */
@@ -20,6 +20,8 @@ export interface Io {
   readonly pieceChars: number
   /** Writes a message for the person at the terminal, which must end with a newline. */
   readonly note: (text: string) => void
+  /** Called with events that were taken, whether or not they are shown. */
+  readonly count?: ((batch: readonly QuarkEvent[]) => void) | undefined
   /** Whether events are coloured. */
   readonly colour: boolean
   /** Ends the run: a signal came, the reader went away, or the time is over. */

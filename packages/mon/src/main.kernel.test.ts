@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
@@ -242,4 +243,28 @@ test('a reader that reads nothing does not keep Ctrl-C from ending it', async ()
   while (!err.includes('gc-cols')) await new Promise((resolve) => setTimeout(resolve, 20))
   child.stdout.destroy()
   assert.deepEqual(await exit, { code: 0, signal: null })
+})
+
+test('--metrics serves what a run counts, also after -D, and a taken address ends the run before it watches', async (t) => {
+  const path = join(temporaryDirectory(t), 'metrics.sock')
+  const running = new Running(['-D', '--json', '--hold=10', RING, '--metrics', path])
+  await running.seen(SNAPSHOT)
+  await running.seen(new RegExp(runMarked()))
+  const text = await new Promise<string>((resolve, reject) => {
+    let all = ''
+    get({ socketPath: path, path: '/metrics', agent: false }, (response) => {
+      response.setEncoding('utf8').on('data', (part: string) => (all += part))
+      response.on('end', () => resolve(all))
+    }).on('error', reject)
+  })
+  assert.match(text, /^quark_events_total\{kind="process"\} [1-9]/m)
+  assert.match(text, /^quark_info\{version="[\d.]+",backend="ebpf",/m)
+  assert.match(text, /^process_resident_memory_bytes [1-9]\d{6,}$/m)
+
+  const second = runCommand(['--json', '--count=1', '--metrics', path])
+  assert.deepEqual({ code: second.code, out: second.out }, { code: 1, out: '' })
+  assert.match(second.err, /^quark-mon: Cannot serve metrics at .*: another program serves there/)
+  running.child.kill('SIGINT')
+  const { code, err } = await running.ended()
+  assert.equal(code, 0, err)
 })

@@ -19,6 +19,8 @@ import {
   wantsColour,
 } from './io.js'
 import { tidyMemory } from './memory.js'
+import type { MetricsAddress } from './metrics/address.js'
+import type { Metrics } from './metrics/open.js'
 import { parseCommandLine } from './parse.js'
 import { becomeNobody } from './privileges.js'
 import { capabilitiesText, errorText, lossText, missingText, statsText, withoutProcText } from './report.js'
@@ -88,6 +90,7 @@ async function run(settings: Settings): Promise<void> {
   process.on('SIGHUP', onHangUp)
   const io: Io = {
     write: (text) => output.write(text, signal),
+    count: settings.metrics && ((batch) => metrics?.count(batch)),
     pieceChars: Math.min(PIECE_CHARS, rotated?.pieceChars ?? Number.POSITIVE_INFINITY),
     note: (text) => void process.stderr.write(text),
     colour: wantsColour(settings.colour, process.env, settings.output === undefined && process.stdout.isTTY),
@@ -97,11 +100,15 @@ async function run(settings: Settings): Promise<void> {
   // Files are opened here: later, the directory or the rights may be gone.
   const graphFile = settings.processGraph === undefined ? undefined : openSync(settings.processGraph, 'w')
   const command = prepare(settings, io)
+  let metrics: Metrics | undefined
   let timer: NodeJS.Timeout | undefined
   const ageTimer = rotated && setInterval(() => output.rotate(), AGE_LOOK_MS).unref()
   let endTidying: (() => void) | undefined
   try {
+    // Before rights are given up, and before there is anything that another run at this address would lose.
+    metrics = settings.metrics && (await serveMetrics(settings.metrics, settings.replay === undefined))
     await using quark = await openQuark(settings, signal)
+    metrics?.watch(quark, output)
     endTidying = tidyMemory(() => quark.stats().insertions)
     const lost = settings.dropPrivileges ? checkDrop(quark.capabilities) : ''
     if (settings.dropPrivileges) becomeNobody()
@@ -119,6 +126,7 @@ async function run(settings: Settings): Promise<void> {
     clearTimeout(timer)
     clearInterval(ageTimer)
     endTidying?.()
+    metrics?.close()
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onHangUp)
   }
   try {
@@ -129,6 +137,12 @@ async function run(settings: Settings): Promise<void> {
     io.note(`quark-mon: ${unwrittenLines} lines are not written to ${to}, or not whole\n`)
     throw error
   }
+}
+
+/** What serves metrics is loaded when it is needed. */
+async function serveMetrics(address: MetricsAddress, isLive: boolean): Promise<Metrics> {
+  const { openMetrics } = await import('./metrics/open.js')
+  return openMetrics(address, isLive)
 }
 
 function openRotated({ output: path, rotation }: Settings): RotatedFile | undefined {

@@ -1,5 +1,6 @@
 /** The options that the command has beside those of the library. */
 
+import { metricsAddress } from './metrics/address.js'
 import type { Option } from './option.js'
 import { DEFAULT_KEEP, MAX_KEEP } from './rotation.js'
 import { ageMs, COLOUR_WORDS, diskSize, durationMs, fileName, oneOf, wholeNumber } from './values.js'
@@ -97,6 +98,13 @@ export const outputOptions: readonly Option[] = [
     help: 'colour the dump: auto, always or never',
     more: 'With auto, text is coloured on a terminal unless NO_COLOR is set, and elsewhere when FORCE_COLOR is.',
     set: (settings, value) => void (settings.colour = oneOf(value, COLOUR_WORDS)),
+  },
+  {
+    long: 'metrics',
+    argument: 'ADDRESS',
+    help: 'serve metrics as OpenMetrics at /metrics on a Unix socket, or on a port of this machine, such as 127.0.0.1:9464',
+    more: 'ADDRESS is the path of a socket, with a slash in it, or a port of a loopback address. Other addresses are refused.',
+    set: (settings, value) => void (settings.metrics = metricsAddress(value)),
   },
   {
     long: 'process-graph',

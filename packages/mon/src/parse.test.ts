@@ -77,6 +77,7 @@ test('parseCommandLine() sets what each option says', async (t) => {
     { args: ['--duration=5m'], changes: { durationMs: 300_000 } },
     { args: ['-o', '-x'.slice(1)], changes: { output: 'x' } },
     { args: ['--output=-x'], changes: { output: '-x' } },
+    { args: ['--metrics=9464'], changes: { metrics: { host: '127.0.0.1', port: 9464 } } },
     { args: ['--colour=never'], changes: { colour: 'never' } },
     { args: ['-stvl7'], changes: { verbosity: 1 }, quark: { snapshot: false, threads: true, maxLength: 7 } },
     { args: ['-l', '5', '-l', '6'], changes: {}, quark: { maxLength: 6 } },

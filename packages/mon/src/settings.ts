@@ -1,4 +1,5 @@
 import type { LineOptions, QuarkOptions } from 'quark-telemetry'
+import type { MetricsAddress } from './metrics/address.js'
 import type { RotationSettings } from './rotation.js'
 
 /** How an event is written. */
@@ -26,6 +27,8 @@ export interface Settings {
   /** File in place of standard output. */
   output: string | undefined
   rotation: { -readonly [Name in keyof RotationSettings]?: RotationSettings[Name] }
+  /** Where metrics are served. */
+  metrics: MetricsAddress | undefined
   colour: 'auto' | 'always' | 'never'
   verbosity: number
   quiet: boolean
@@ -47,6 +50,7 @@ export function defaultSettings(): Settings {
     durationMs: undefined,
     output: undefined,
     rotation: {},
+    metrics: undefined,
     colour: 'auto',
     verbosity: 0,
     quiet: false,

@@ -23,6 +23,7 @@ export async function benchmark(
   for await (const batch of quark.batches()) {
     left -= batch.length
     const nowMs = now()
+    io.count?.(batch)
     if (batch.length > 0 && nowMs - writtenMs >= PERIOD_MS) {
       writtenMs = nowMs
       io.note(statsText(quark.stats()))

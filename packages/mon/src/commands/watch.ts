@@ -29,6 +29,7 @@ async function writeAll(
   using turns = new Turns(io.hurry)
   for await (const batch of quark.batches()) {
     turns.begin()
+    io.count?.(batch)
     let text = ''
     for (const [index, event] of batch.entries()) {
       if (left === 0) break
