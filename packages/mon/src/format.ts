@@ -30,7 +30,7 @@ export function formatter(settings: Settings, quark: Lookup, colour: boolean): F
         userName: (uid: number) => quark.userName(uid),
         groupName: (gid: number) => quark.groupName(gid),
       }
-      const ecsOf = createEcs(context, settings.lines)
+      const ecsOf = createEcs(context, { ...settings.lines, ...settings.ecs })
       return { format: (event) => `${ecsOf(event)}\n`, truncatedLines: () => ecsOf.truncatedLines }
     }
   }

@@ -23,7 +23,7 @@ export interface LibraryOption extends Option {
 }
 
 /** The member of the settings that options of the library are written into. */
-export type Receiver = 'quark' | 'lines'
+export type Receiver = 'quark' | 'lines' | 'ecs'
 
 /** The options that the declarations have a form for, each after the one that it names. */
 export function libraryOptions(specs: OptionSpecs, receiver: Receiver = 'quark'): LibraryOption[] {

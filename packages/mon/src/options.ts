@@ -1,4 +1,4 @@
-import { LINE_OPTIONS, OPTIONS, type OptionSpecs } from 'quark-telemetry'
+import { ECS_OPTIONS, LINE_OPTIONS, OPTIONS, type OptionSpecs } from 'quark-telemetry'
 import { libraryOptions } from './library-options.js'
 import type { MissingOption, Option, OptionGroup } from './option.js'
 import {
@@ -43,7 +43,14 @@ export function optionTable(specs: OptionSpecs): OptionTable {
       title: 'What to watch',
       options: [...library.filter(({ group }) => group === 'watch'), ...watchOptions],
     },
-    { title: 'Output', options: [...outputOptions, ...libraryOptions(LINE_OPTIONS, 'lines')] },
+    {
+      title: 'Output',
+      options: [
+        ...outputOptions,
+        ...libraryOptions({ form: ECS_OPTIONS.form }, 'ecs'),
+        ...libraryOptions(LINE_OPTIONS, 'lines'),
+      ],
+    },
     { title: 'Order and aggregation', options: library.filter(({ group }) => group === 'buffer') },
     {
       title: 'Where events come from',

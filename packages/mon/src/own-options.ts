@@ -6,7 +6,7 @@ import { DEFAULT_KEEP, MAX_KEEP } from './rotation.js'
 import { ageMs, COLOUR_WORDS, diskSize, durationMs, fileName, oneOf, wholeNumber } from './values.js'
 
 /** Options about the form of events: they contradict modes that write none. */
-export const OF_FORMATS = ['dump', 'json', 'ecs', 'colour', 'max-line']
+export const OF_FORMATS = ['dump', 'json', 'ecs', 'ecs-form', 'colour', 'max-line']
 
 /** Options about which events are shown. */
 export const watchOptions: readonly Option[] = [

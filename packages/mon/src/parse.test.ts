@@ -261,3 +261,11 @@ test('parseCommandLine() never fails otherwise than by a UsageError', () => {
     }),
   )
 })
+
+test('--ecs-form asks for ECS, and for no other format', () => {
+  const read = parseCommandLine(['--ecs-form=full'])
+  assert.ok(read.show === 'events')
+  assert.deepEqual([read.settings.format, read.settings.ecs], ['ecs', { form: 'full' }])
+  assert.throws(() => parseCommandLine(['--json', '--ecs-form=full']), /contradict each other/)
+  assert.throws(() => parseCommandLine(['--ecs-form=fat']), /give lean or full/)
+})

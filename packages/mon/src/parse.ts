@@ -23,6 +23,7 @@ export function parseCommandLine(args: readonly string[], { options, missing } =
   const table = { command: 'quark-mon', options, missing, words: WORDS }
   const read = readArguments(args, table, defaultSettings())
   if (read.show !== 'result') return read
+  if (read.settings.ecs.form !== undefined) read.settings.format = 'ecs'
   checkTogether(read.settings)
   checkRotation(read.settings)
   return { show: 'events', settings: read.settings }

@@ -1,4 +1,4 @@
-import type { LineOptions, QuarkOptions } from 'quark-telemetry'
+import type { EcsOptions, LineOptions, QuarkOptions } from 'quark-telemetry'
 import type { MetricsAddress } from './metrics/address.js'
 import type { RotationSettings } from './rotation.js'
 
@@ -10,6 +10,8 @@ export interface Settings {
   readonly quark: { -readonly [Name in keyof QuarkOptions]: QuarkOptions[Name] }
   /** Options of the lines that are written. */
   readonly lines: { -readonly [Name in keyof LineOptions]: LineOptions[Name] }
+  /** Options of ECS documents alone. */
+  readonly ecs: { form?: NonNullable<EcsOptions['form']> }
   format: Format
   /** Recording that events come from, in place of this kernel. */
   replay: string | undefined
@@ -39,6 +41,7 @@ export function defaultSettings(): Settings {
   return {
     quark: {},
     lines: {},
+    ecs: {},
     format: 'dump',
     replay: undefined,
     processGraph: undefined,

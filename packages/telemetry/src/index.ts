@@ -46,7 +46,7 @@ export type { QuarkEvent, QuarkOptions, ReplayOptions } from './kinds/index.js'
 export type { TableLimit } from './kinds/catalogue.js'
 export type { LimitCounter } from './kinds/kind.js'
 export { releaseMemory } from './self/memory.js'
-export type { LineOptions } from './options/lines.js'
+export type { EcsOptions, LineOptions } from './options/lines.js'
 export { BACKEND_NAMES, type BackendName, DEFAULT_BACKENDS } from './options/declare.js'
 export type {
   ChoiceSpec,
@@ -75,6 +75,7 @@ export {
   createJson,
   createDump,
   jsonOf,
+  ECS_OPTIONS,
   LINE_OPTIONS,
   processGraph,
   dumpOf,

@@ -3,7 +3,7 @@
 import { catalogue, type QuarkEvent } from './kinds/index.js'
 import { localNames } from './context/users.js'
 import { checkOptions } from './options/check.js'
-import { type LineOptions, lineOptions } from './options/lines.js'
+import { type EcsOptions, ecsOptions, type LineOptions, lineOptions } from './options/lines.js'
 import {
   type BufferedRecord,
   bufferGraphWriter,
@@ -21,6 +21,8 @@ import type { Process } from './process/process.js'
 
 /** Declarations of the options of lines. */
 export const LINE_OPTIONS: typeof lineOptions = lineOptions
+/** Declarations of the options of ECS documents. */
+export const ECS_OPTIONS: typeof ecsOptions = ecsOptions
 
 const writeDump = dumpWriter(catalogue)
 const writeJson = jsonWriter(catalogue, DEFAULT_LINE_BYTES, localNames)
@@ -70,8 +72,9 @@ export function createJson(options: LineOptions = {}, names: Names = localNames)
  *
  * @throws {OptionError} when an option is wrong
  */
-export function createEcs(context: EcsContext, options: LineOptions = {}): LineWriter<QuarkEvent> {
-  return ecsWriter(catalogue, context, maxBytesOf(options))
+export function createEcs(context: EcsContext, options: EcsOptions = {}): LineWriter<QuarkEvent> {
+  const { form, maxLineBytes } = checkOptions(ecsOptions, options)
+  return ecsWriter(catalogue, context, { document: form, maxBytes: maxLineBytes })
 }
 
 function maxBytesOf(options: LineOptions): number {

@@ -120,9 +120,13 @@ test('watch() writes no more at once than is wanted', async () => {
 test('watch() writes ECS with the names of users', async () => {
   const io = new FakeIo()
   await watch(new FakeQuark([[execOf({ pid: 1, euid: 0 })]]), { ...defaultSettings(), format: 'ecs' }, io)
-  const document = JSON.parse(io.written) as { user: { name: string }; host: { hostname: string } }
+  const document = JSON.parse(io.written) as { user: { name: string }; host: object }
   assert.equal(document.user.name, 'root')
-  assert.equal(document.host.hostname, 'here')
+  assert.deepEqual(document.host, { name: 'here' })
+  const full = new FakeIo()
+  const settings = { ...defaultSettings(), format: 'ecs', ecs: { form: 'full' } } as const
+  await watch(new FakeQuark([[execOf({ pid: 1, euid: 0 })]]), settings, full)
+  assert.equal((JSON.parse(full.written) as { host: { hostname: string } }).host.hostname, 'here')
 })
 
 test('watch() bounds the output of an event, and says at the end how many it has cut', async () => {

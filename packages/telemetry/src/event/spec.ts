@@ -57,16 +57,23 @@ export interface EcsForm<T> {
   readonly path: string
   /**
    * Default: as the field's type has it. `name` is that of a number, `count` the length of a list, `joined` its
-   * strings with spaces between them.
+   * strings with spaces between them, `all` is true if a set of capabilities is all that the machine has.
    */
-  readonly as?: FieldType | 'name' | 'count' | 'joined'
+  readonly as?: FieldType | 'name' | 'count' | 'joined' | 'all'
   /** What is written in place of the field; undefined writes nothing. */
   readonly value?: Rule<T, unknown>
   /** How far from the event's own object it is shown, see `Reach`. Default `self`. */
   readonly reach?: Reach
+  /** The same in lean documents, whose relatives show less. Default `self`. */
+  readonly leanReach?: Reach
+  /** The form of documents that has it. Default: both. */
+  readonly only?: EcsDocument
   /** For the docs, in place of the field's. */
   readonly doc?: string
 }
+
+/** Forms of ECS documents: one that repeats little, and one with all that is known. */
+export type EcsDocument = 'lean' | 'full'
 
 /**
  * Which relatives of an object show a field: none, its parent, all that are described, or those that are only
@@ -159,6 +166,8 @@ export interface RelativeSpec<T = AnyMembers> {
   readonly json?: readonly string[]
   /** Key of a boolean: whether it is the object itself. */
   readonly same?: string
+  /** As in `EcsForm`. */
+  readonly only?: EcsDocument
   /** The relative's own. */
   readonly relatives?: readonly RelativeSpec<T>[]
 }
@@ -179,6 +188,8 @@ export interface EcsEventSpec<E> {
   readonly dataset: string
   /** `event.duration`, ns. */
   readonly duration?: Rule<E, bigint | undefined>
+  /** It begins a stream: lean documents, too, have all that is known of the host. */
+  readonly describesHost?: boolean
   /** As in `ObjectSpec`, for the event's own fields. */
   readonly paths?: readonly string[]
   /** Rows of the docs, where action or type is a rule. */

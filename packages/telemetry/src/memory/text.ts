@@ -66,9 +66,23 @@ export function u32At(text: string, at: number): number {
   )
 }
 
+// Most are sets of capabilities, of which there are few, and a bigint is costly to make and to compare with an equal one.
+const SETS = 16
+const lows = new Float64Array(SETS).fill(-1)
+const highs = new Float64Array(SETS).fill(-1)
+const values = new Array<bigint>(SETS).fill(0n)
+
 /** The u64 at `at`. */
 export function u64At(text: string, at: number): bigint {
-  return (BigInt(u32At(text, at + 4)) << 32n) | BigInt(u32At(text, at))
+  const low = u32At(text, at)
+  const high = u32At(text, at + 4)
+  const slot = (low ^ (low >>> 24) ^ high) & (SETS - 1)
+  if (lows[slot] === low && highs[slot] === high) return values[slot] as bigint
+  const value = (BigInt(high) << 32n) | BigInt(low)
+  lows[slot] = low
+  highs[slot] = high
+  values[slot] = value
+  return value
 }
 
 /** What comes before the first NUL, of at most `length` characters. */

@@ -26,3 +26,27 @@ export const lineOptions = {
 
 /** Options of lines, as a caller gives them. */
 export type LineOptions = OptionsOf<typeof lineOptions>
+
+export const ecsOptions = {
+  ...lineOptions,
+  /**
+   * Lean documents leave out what is as usual, and have of the host and of related processes what identifies them; full ones have
+   * all that is known. Default `lean`.
+   */
+  form: {
+    type: 'choice',
+    default: 'lean',
+    words: ['lean', 'full'],
+    command: {
+      group: 'output',
+      long: 'ecs-form',
+      argument: 'FORM',
+      help: 'write ECS documents that are lean or full; implies --ecs',
+      more: 'Full ones are about three times as long: they have all facts of the host, of capabilities and of related processes.',
+      conflicts: ['dump', 'json'],
+    },
+  },
+} as const satisfies OptionSpecs
+
+/** Options of ECS documents, as a caller gives them. */
+export type EcsOptions = OptionsOf<typeof ecsOptions>

@@ -21,9 +21,16 @@ export interface EcsHost {
   readonly ips: readonly string[]
   /** Octets in hexadecimal, with any separators. */
   readonly macs: readonly string[]
+  /** All capabilities that its processes can have, `0x` and hexadecimal digits. Lean documents say which sets are not that. */
+  readonly capabilities?: string | undefined
 }
 
-/** The `host` member of every document, as a fragment. */
+/** What identifies the machine, as a fragment. */
+export function hostIdentity({ hostname, machineId }: EcsHost): string {
+  return obj('host', str('name', hostname) + str('id', machineId))
+}
+
+/** All that is known of the machine, as a fragment. */
 export function hostFields(host: EcsHost): string {
   return obj(
     'host',

@@ -1,6 +1,6 @@
 /** Writes the relatives of an event's object as ECS: with all common fields in bounded texts, or as references. */
 
-import type { ObjectSpec, RelativeSpec } from '../event/spec.js'
+import type { EcsDocument, ObjectSpec, RelativeSpec } from '../event/spec.js'
 import { type Leaf, treeOf } from './ecs-tree.js'
 import type { Line } from './line.js'
 import { flat } from './memo.js'
@@ -64,6 +64,7 @@ class Siblings {
 /** Writes the objects of events with their relatives. One event is written at a time. */
 export class RelativesWriter {
   readonly #line: Line
+  readonly #document: EcsDocument
   /** The event's. */
   related: Related = NO_RELATIVES
   #subject: Members | undefined = undefined
@@ -76,8 +77,9 @@ export class RelativesWriter {
   #texts = new WeakMap<object, RelativeText>()
   #textCount = 0
 
-  constructor(line: Line) {
+  constructor(line: Line, document: EcsDocument) {
     this.#line = line
+    this.#document = document
   }
 
   /** Steps for the object: what its relatives show as well, the rest, and the relatives. */
@@ -91,7 +93,7 @@ export class RelativesWriter {
     }
     const common = stepOf({ first: '', next: ',', form: OWN, steps: shown.common, write: this.#writeCommon })
     const rest = withMemos(tree(leaves.filter((leaf) => !isCommon(leaf))))
-    const { relatives = [] } = object
+    const relatives = this.#shown(object.relatives)
     if (relatives.length === 0) return [common, ...rest]
     const steps = this.#stepsOfRelatives(relatives, shown)
     const write = this.#writingOfAll(relatives)
@@ -118,13 +120,17 @@ export class RelativesWriter {
     }
   }
 
+  #shown(relatives: readonly RelativeSpec[] = []): readonly RelativeSpec[] {
+    return relatives.filter(({ only = this.#document }) => only === this.#document)
+  }
+
   #stepsOfRelatives(relatives: readonly RelativeSpec[], shown: Shown): Step[] {
     return relatives.map((spec) =>
       stepOf({
         first: `"${spec.key}":{`,
         next: `,"${spec.key}":{`,
         form: OWN,
-        steps: this.#stepsOfRelatives(spec.relatives ?? [], shown),
+        steps: this.#stepsOfRelatives(this.#shown(spec.relatives), shown),
         write: this.#writingOf(spec, shown),
       }),
     )

@@ -1,6 +1,7 @@
 /** Fields of ECS by their dotted paths, made into the steps that write the objects in which they lie. */
 
 import {
+  type EcsDocument,
   type EcsForm,
   type FieldType,
   fieldsOf,
@@ -10,9 +11,11 @@ import {
   type Reach,
 } from '../event/spec.js'
 import {
+  ALL_CAPABILITIES,
   BOOLEAN,
   BYTES,
   CAPABILITY_NAMES,
+  CAPABILITY_NAMES_OF_SOME,
   COUNT,
   COUNTS,
   DIGITS,
@@ -62,6 +65,7 @@ const FORMS: Readonly<Record<Exclude<EcsAs, 'name'>, number>> = {
   values: VALUES,
   count: COUNT,
   joined: JOINED,
+  all: ALL_CAPABILITIES,
 }
 
 /** A value and its place. */
@@ -76,27 +80,34 @@ export interface Leaf {
   readonly isInherited: boolean
 }
 
-/** All places of some fields. */
-export function leavesOf(fields: readonly NamedField[], isOfEvent: boolean): Leaf[] {
+/** All places that some fields have in a form of documents. */
+export function leavesOf(fields: readonly NamedField[], isOfEvent: boolean, document: EcsDocument): Leaf[] {
   return fields.flatMap(([name, { type, ecs, object, read, isInherited = false }]) =>
-    formsOf(ecs).map((form) => {
-      const {
-        path,
-        as = type,
-        value = read,
-        reach = 'self',
-      } = typeof form === 'string' ? { path: form } : form
-      const steps = object === undefined ? [] : objectSteps(object)
-      return { path, reach, isOfEvent, form: formOf(as, type), name, value, steps, isInherited }
-    }),
+    formsOf(ecs)
+      .map((form): EcsForm<object> => (typeof form === 'string' ? { path: form } : form))
+      .filter(({ only = document }) => only === document)
+      .map(({ path, as = type, value = read, ...form }) => {
+        const steps = object === undefined ? [] : objectSteps(object, document)
+        const reach = reachIn(form, document)
+        return { path, reach, isOfEvent, form: formOf(as, type, document), name, value, steps, isInherited }
+      }),
   )
 }
 
-function objectSteps(object: ObjectSpec): Step[] {
-  return treeOf(leavesOf(fieldsOf(object), false), object.paths ?? [])
+/** How far a field is shown in a form of documents. */
+export function reachIn(
+  { reach = 'self', leanReach = 'self' }: Pick<EcsForm<object>, 'reach' | 'leanReach'>,
+  document: EcsDocument,
+): Reach {
+  return document === 'full' ? reach : leanReach
 }
 
-function formOf(as: EcsAs, type: FieldType): number {
+function objectSteps(object: ObjectSpec, document: EcsDocument): Step[] {
+  return treeOf(leavesOf(fieldsOf(object), false, document), object.paths ?? [])
+}
+
+function formOf(as: EcsAs, type: FieldType, document: EcsDocument): number {
+  if (as === 'capabilities' && document === 'lean') return CAPABILITY_NAMES_OF_SOME
   if (as !== 'name') return FORMS[as]
   return type === 'errno' ? ERRNO_NAME : SIGNAL_NAME
 }

@@ -3,8 +3,14 @@
  */
 
 import type { BaseEvent } from '../event/event.js'
-import { type EcsEventSpec, type EventSpec, fieldsOf, type NamedField } from '../event/spec.js'
-import { cutHost, type EcsHost, hostFields } from './ecs-host.js'
+import {
+  type EcsDocument,
+  type EcsEventSpec,
+  type EventSpec,
+  fieldsOf,
+  type NamedField,
+} from '../event/spec.js'
+import { cutHost, type EcsHost, hostFields, hostIdentity } from './ecs-host.js'
 import { DocumentNames } from './line-names.js'
 import { NO_RELATIVES, type Related, RelativesWriter } from './ecs-relatives.js'
 import { groupOf, type Leaf, leavesOf, treeOf } from './ecs-tree.js'
@@ -22,7 +28,7 @@ export const ECS_VERSION = '9.4.0'
 
 /** What documents contain beside the event. */
 export interface EcsContext {
-  /** Written into every document when it is given. */
+  /** Written into every document when it is given: in lean ones by name and id, but for the first of a stream. */
   readonly host?: EcsHost
   userName(this: void, uid: number): string | undefined
   groupName(this: void, gid: number): string | undefined
@@ -39,54 +45,73 @@ interface EcsPlan {
   readonly steps: readonly Step[]
   /** The member of the event that its object is. */
   readonly subject: string | undefined
+  /** Whether all that is known of the host is written, even if the document is lean. */
+  readonly describesHost: boolean
+}
+
+/** How documents are written. */
+export interface EcsSettings {
+  readonly document: EcsDocument
+  readonly maxBytes: number
 }
 
 /** A function that writes the declared events as lines of ECS JSON, without line ends. Host fields are written once, here. */
 export function ecsWriter(
   catalogue: Declarations,
   context: EcsContext,
-  maxBytes: number = DEFAULT_LINE_BYTES,
+  { document = 'lean', maxBytes = DEFAULT_LINE_BYTES }: Partial<EcsSettings> = {},
 ): LineWriter<BaseEvent> {
   const { host, userName, groupName } = context
   const names = new DocumentNames({ userName, groupName })
   const line = new Line(maxBytes, names)
-  const relatives = new RelativesWriter(line)
-  const everywhere = `"${obj('ecs', str('version', ECS_VERSION))}${host === undefined ? '' : boundedHost(host, line)}`
-  const planOf = planByKind(catalogue, (spec) => planEcs(spec, relatives, line))
+  if (host?.capabilities !== undefined) line.allCapabilities = BigInt(host.capabilities)
+  const relatives = new RelativesWriter(line, document)
+  const version = `"${obj('ecs', str('version', ECS_VERSION))}`
+  const isLean = document === 'lean'
+  const { text: whole, isCut } = boundedHost(host, maxBytes >> 2)
+  const identity = isLean && host !== undefined ? hostIdentity(cutHost(host, maxBytes >> 4)) : whole
+  if (isCut && !isLean) line.cutFrame()
+  const planOf = planByKind(catalogue, (spec) => planEcs(spec, relatives, line, document))
   return lineWriter(line, (event) => {
     names.begin()
-    const { constant, spec, categorisationOf, steps, subject } = planOf(event.kind)
+    const { constant, spec, categorisationOf, steps, subject, describesHost } = planOf(event.kind)
     if (spec.repeats?.(event) === true) line.shorten()
     const members = event as unknown as Members
     const object = subject === undefined ? undefined : (members[subject] as Members | undefined)
     relatives.related = (members['relatives'] as Related | undefined) ?? NO_RELATIVES
+    if (isCut && describesHost) line.cutHead()
     const category = constant ?? categorisationOf(event)
-    const head = `{"@timestamp":"${isoTime(event.timeNs)}${everywhere}${category}`
+    const head = `{"@timestamp":"${isoTime(event.timeNs)}${version}${describesHost ? whole : identity}${category}`
     return `${writeSteps(steps, members, object, head, false, line)}}`
   })
 }
 
 /** At most a quarter of a line: machines with containers have thousands of addresses. */
-function boundedHost(host: EcsHost, line: Line): string {
-  const mostBytes = line.maxBytes >> 2
+function boundedHost(host: EcsHost | undefined, mostBytes: number): { text: string; isCut: boolean } {
+  if (host === undefined) return { text: '', isCut: false }
   let text = hostFields(host)
+  const isCut = Buffer.byteLength(text) > mostBytes
   for (let limit = mostBytes; Buffer.byteLength(text) > mostBytes && limit > 0; limit >>= 1) {
-    line.cutFrame()
     text = hostFields(cutHost(host, limit))
   }
-  return text
+  return { text, isCut }
 }
 
-function planEcs(spec: EventSpec, relatives: RelativesWriter, line: Line): EcsPlan {
+function planEcs(spec: EventSpec, relatives: RelativesWriter, line: Line, document: EcsDocument): EcsPlan {
   const { ecs, kind } = spec
   if (ecs === undefined) throw new TypeError(`Cannot write an event as ECS that has no place in it: ${kind}`)
   // The object that the event is about: its paths are those of the document.
   const isSubject = ([, { object, ecs }]: NamedField): boolean => object !== undefined && ecs === undefined
   const fields = fieldsOf(spec)
   const subject = fields.find(isSubject)
-  const own = leavesOf([...fieldsOfLine(line), ...fields.filter((field) => !isSubject(field))], true)
+  const own = leavesOf(
+    [...fieldsOfLine(line), ...fields.filter((field) => !isSubject(field))],
+    true,
+    document,
+  )
   const order = [...ORDER, ...(ecs.paths ?? []), ...(subject?.[1].object?.paths ?? [])]
-  const steps = subject === undefined ? treeOf(own, order) : stepsWithSubject(subject, own, order, relatives)
+  const steps =
+    subject === undefined ? treeOf(own, order) : stepsWithSubject(subject, own, order, relatives, document)
   const isConstant =
     typeof ecs.action === 'string' && typeof ecs.type !== 'function' && ecs.duration === undefined
   return {
@@ -97,6 +122,7 @@ function planEcs(spec: EventSpec, relatives: RelativesWriter, line: Line): EcsPl
     categorisationOf: categoriser(ecs),
     steps,
     subject: subject?.[0],
+    describesHost: ecs.describesHost === true,
   }
 }
 
@@ -105,10 +131,11 @@ function stepsWithSubject(
   own: readonly Leaf[],
   order: readonly string[],
   relatives: RelativesWriter,
+  document: EcsDocument,
 ): Step[] {
   if (object === undefined) return []
   const { place = '' } = object
-  const leaves = [...own, ...leavesOf(fieldsOf(object), false)]
+  const leaves = [...own, ...leavesOf(fieldsOf(object), false, document)]
   const isAtPlace = ({ path }: Leaf): boolean => path.startsWith(`${place}.`)
   const placed = groupOf(place, relatives.stepsOf(object, leaves.filter(isAtPlace), order))
   const rest = treeOf(

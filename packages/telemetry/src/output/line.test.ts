@@ -43,14 +43,14 @@ const formats: readonly {
     check: checkSchema,
     isFlagged: (line) => parse(line)['lineTruncated'] === true,
   },
-  {
-    name: 'ECS',
-    writer: (maxBytes) => ecsWriter(catalogue, CONTEXT, maxBytes),
-    check: (line) => {
+  ...(['lean', 'full'] as const).map((document) => ({
+    name: `${document} ECS`,
+    writer: (maxBytes: number) => ecsWriter(catalogue, CONTEXT, { document, maxBytes }),
+    check: (line: string) => {
       for (const [, value] of flatten(parse(line))) assert.notEqual(value, null)
     },
-    isFlagged: (line) => valueAt(parse(line), 'quark.line_truncated') === true,
-  },
+    isFlagged: (line: string) => valueAt(parse(line), 'quark.line_truncated') === true,
+  })),
 ]
 
 /** Text of any length up to some kilobytes, of which each unit takes up to eight bytes. */
@@ -243,7 +243,7 @@ test('ECS does not repeat the argv of a relative, and bounds and flags its comma
   const argv = ['/tmp/spawner', 'a'.repeat(64_000), 'b'.repeat(64_000)]
   const spawner = processOf({ pid: 1, ppid: 1, pgid: 1, sid: 1, comm: 'spawner', exe: '/tmp/spawner', argv })
   const child = processOf({ pid: 9, ppid: 1, pgid: 1, sid: 1, argv: ['true', 'tiny'] })
-  const write = ecsWriter(catalogue, CONTEXT)
+  const write = ecsWriter(catalogue, CONTEXT, { document: 'full' })
   const event: BaseEvent & { process: Process } = { kind: 'snapshot', timeNs: TIME_NS, process: child }
   // The second line is made of what the first one kept.
   for (const line of [write(related(event, [spawner])), write(related(event, [spawner]))]) {
@@ -277,7 +277,7 @@ test('ECS does not repeat the argv of a relative, and bounds and flags its comma
 test('ECS has at most a quarter of a line for the host, and flags and counts what is missing', () => {
   const ips = Array.from({ length: 4000 }, (_, i) => `2001:db8::${i.toString(16)}`)
   const host = { ...CONTEXT.host, ips } as NonNullable<typeof CONTEXT.host>
-  const write = ecsWriter(catalogue, { ...CONTEXT, host }, MIN_BYTES)
+  const write = ecsWriter(catalogue, { ...CONTEXT, host }, { document: 'full', maxBytes: MIN_BYTES })
   for (let lines = 1; lines <= 2; lines++) {
     const process = { ...INIT, argv: ['x'.repeat(MIN_BYTES)] }
     const event = { kind: 'snapshot', timeNs: TIME_NS, process }
@@ -290,6 +290,16 @@ test('ECS has at most a quarter of a line for the host, and flags and counts wha
     assert.equal(valueAt(document, 'quark.line_truncated'), true)
     assert.equal(write.truncatedLines, lines)
   }
+})
+
+test('a lean document has a host of any size by its name and id, and its line is whole', () => {
+  const ips = Array.from({ length: 4000 }, (_, i) => `2001:db8::${i.toString(16)}`)
+  const host = { ...CONTEXT.host, ips } as NonNullable<typeof CONTEXT.host>
+  const write = ecsWriter(catalogue, { ...CONTEXT, host }, { maxBytes: MIN_BYTES })
+  const document = parse(write({ kind: 'snapshot', timeNs: TIME_NS, process: INIT } as BaseEvent))
+  assert.deepEqual(document['host'], { name: host.hostname, id: host.machineId })
+  assert.equal(valueAt(document, 'quark.line_truncated'), undefined)
+  assert.equal(write.truncatedLines, 0)
 })
 
 test('the bound of a line is that of its option', () => {

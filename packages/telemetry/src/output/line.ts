@@ -81,6 +81,8 @@ export class Line {
   hasCutRelatives = false
   /** A text was written that may be too long for a relative. Set by this, reset by others. */
   hasLongText = false
+  /** All capabilities that the machine has, if that is known. */
+  allCapabilities: bigint | undefined
   /** Longer texts are to be written by `text`. */
   shortUnits = SHORT_UNITS
   /** Longer lists are to be written by `list`. */
@@ -115,9 +117,16 @@ export class Line {
     this.isTruncated = true
   }
 
+  /** What stands at the begin of this line alone is cut. */
+  cutHead(): void {
+    if (!this.isTruncated) this.truncatedLines += 1
+    this.isTruncated = true
+  }
+
   /** Begins a line. */
   begin(): void {
     if (this.#isFrameCut) this.truncatedLines += 1
+    this.isTruncated = this.#isFrameCut
     this.hasCutRelatives = false
     this.maxBytes = this.#usualBytes
     this.#leftBytes = this.maxBytes
@@ -144,7 +153,7 @@ export class Line {
 
   /** A line that does not fit, cut so that it does. `write` writes it. */
   cut(write: () => string): string {
-    if (!this.#isFrameCut && this.maxBytes === this.#usualBytes) this.truncatedLines += 1
+    if (!this.isTruncated && this.maxBytes === this.#usualBytes) this.truncatedLines += 1
     this.isTruncated = true
     try {
       this.#sizes.length = 0

@@ -48,12 +48,14 @@ test('what was written before an event does not show in its line', () => {
     fc.property(alike, fc.boolean(), (processes, isSibling) => {
       const json = jsonWriter(catalogue)
       const ecs = ecsWriter(catalogue, CONTEXT)
+      const full = ecsWriter(catalogue, CONTEXT, { document: 'full' })
       const parents = processes.map((process, pid) => ({ ...process, pid }))
       const shared = related(snapshotOf(processes[0] as Process), parents).relatives
       for (const process of processes) {
         const event = isSibling ? snapshotOf(process, shared) : related(snapshotOf(process), parents)
         assert.equal(json(event), jsonWriter(catalogue)(event))
         assert.equal(ecs(event), ecsWriter(catalogue, CONTEXT)(event))
+        assert.equal(full(event), ecsWriter(catalogue, CONTEXT, { document: 'full' })(event))
       }
     }),
   )
@@ -61,7 +63,8 @@ test('what was written before an event does not show in its line', () => {
 
 test('a user who is renamed has the new name in the next event', () => {
   let name: string | undefined = 'ann'
-  const ecs = ecsWriter(catalogue, { userName: () => name, groupName: () => name })
+  const context = { userName: () => name, groupName: () => name }
+  const ecs = ecsWriter(catalogue, context, { document: 'full' })
   for (const now of ['ann', 'eve', undefined, 'x'.repeat(300), 'x'.repeat(300)]) {
     name = now
     const document = parse(ecs(snapshotOf(KILLED_SHELL)))
@@ -82,7 +85,10 @@ test('siblings have their own ids of relatives that are not known', () => {
 
 test('a line whose inherited values are long is bounded again and again', () => {
   const process = processOf({ pid: 3, root: '\u0001'.repeat(3000), cgroup: '\u0001'.repeat(3000), argv: [] })
-  for (const write of [jsonWriter(catalogue, 16_384), ecsWriter(catalogue, CONTEXT, 16_384)]) {
+  for (const write of [
+    jsonWriter(catalogue, 16_384),
+    ecsWriter(catalogue, CONTEXT, { document: 'full', maxBytes: 16_384 }),
+  ]) {
     const [first, second] = [write(snapshotOf(process)), write(snapshotOf(process))]
     assert.equal(first, second)
     assert.ok(Buffer.byteLength(first) <= 16_384)

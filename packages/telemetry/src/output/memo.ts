@@ -31,7 +31,7 @@ export class Memo implements KeptText {
 
   constructor(steps: readonly Step[]) {
     this.#steps = steps
-    this.#leaves = leavesOf(steps)
+    this.#leaves = distinct(leavesOf(steps))
     this.#values = this.#leaves.map(() => undefined)
     this.#names = this.#leaves.map(() => undefined)
   }
@@ -129,6 +129,21 @@ export function joinInherited(steps: readonly Step[], join: (run: readonly Step[
 
 function isInherited(step: Step): boolean {
   return step.form === GROUP ? step.steps.every(isInherited) : step.isInherited
+}
+
+/** Steps of which each reads something else: two places of the same value are compared once. */
+function distinct(leaves: readonly Step[]): Step[] {
+  return leaves.filter(
+    ({ form, name, value }, index) =>
+      isOfNames(form) ||
+      !leaves
+        .slice(0, index)
+        .some((other) => !isOfNames(other.form) && other.value === value && other.name === name),
+  )
+}
+
+function isOfNames(form: number): boolean {
+  return form === USER || form === USER_NAME || form === GROUP_OF_USERS || form === GROUP_NAME
 }
 
 function leavesOf(steps: readonly Step[]): Step[] {

@@ -54,14 +54,21 @@ test('a field that is declared is in all outputs, in the schema and in the docs'
   assert.throws(() => schemaCheck(catalogue)(line))
   assert.match(JSON.stringify(schemaOf(declared)), /"nice":\{"description":"how nice it is to others"/)
 
-  const document = parse(ecsWriter(declared, CONTEXT)(related(event, [process])))
+  const about = related(event, [process])
+  const lean = parse(ecsWriter(declared, CONTEXT)(about))
+  assert.equal(valueAt(lean, 'quark.nice'), 7)
+  assert.equal(valueAt(lean, 'process.title'), 'a "title"')
+  assert.equal(valueAt(lean, 'process.group_leader.title'), undefined)
+  const document = parse(ecsWriter(declared, CONTEXT, { document: 'full' })(about))
   assert.equal(valueAt(document, 'quark.nice'), 7)
   assert.equal(valueAt(document, 'process.title'), 'a "title"')
   assert.equal(valueAt(document, 'process.group_leader.title'), 'a "title"')
 
   assert.ok(jsonParts(declared)['objects']?.includes('| `nice` | number | how nice it is to others |'))
   assert.ok(
-    ecsParts(declared)['quark']?.includes('| `quark.nice` | long | `nice` | how nice it is to others |'),
+    ecsParts(declared)['quark']?.includes(
+      '| `quark.nice` | long | `nice` | both | how nice it is to others |',
+    ),
   )
 })
 

@@ -33,6 +33,9 @@ export const NAMED_ERRNO = 24
 export const OWN = 25
 /** Members whose text is kept. */
 export const KEPT = 26
+/** Sets of capabilities in lean documents. */
+export const CAPABILITY_NAMES_OF_SOME = 31
+export const ALL_CAPABILITIES = 32
 
 /** Of JSON: a number if it is exact, else digits; lists of objects; numbers by name; values by name. */
 export const EXACT = 27

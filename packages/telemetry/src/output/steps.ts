@@ -31,6 +31,8 @@ import {
   COUNT,
   JOINED,
   CAPABILITY_NAMES,
+  CAPABILITY_NAMES_OF_SOME,
+  ALL_CAPABILITIES,
   SIGNAL_NAME,
   ERRNO_NAME,
   USER,
@@ -221,6 +223,12 @@ function rareText(form: number, value: unknown, line: Line): string | undefined 
     case COUNTS:
     case VALUES:
       return valueText(value, line)
+    case CAPABILITY_NAMES_OF_SOME:
+      return value === 0n || value === line.allCapabilities
+        ? undefined
+        : `[${capabilityList(value as bigint)}]`
+    case ALL_CAPABILITIES:
+      return value === line.allCapabilities ? 'true' : undefined
     case COUNT:
       return String((value as readonly string[]).length)
     case JOINED:

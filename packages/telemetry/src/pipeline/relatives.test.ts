@@ -8,7 +8,7 @@ import { insert, record, strings, testPipeline } from '../testing/process-record
 
 const S = 1_000_000_000
 
-const ecs = createEcs({ userName: () => undefined, groupName: () => undefined })
+const ecs = createEcs({ userName: () => undefined, groupName: () => undefined }, { form: 'full' })
 
 function ecsOf(event: BaseEvent | undefined): string {
   assert.ok(event !== undefined)

@@ -89,7 +89,7 @@ export const usageObject: ObjectSpec<ProcessUsage> = {
   },
 }
 
-const reference: Pick<RelativeSpec<Process>, 'shows'> = { shows: 'references' }
+const reference: Pick<RelativeSpec<Process>, 'shows' | 'only'> = { shows: 'references', only: 'full' }
 
 /** Processes that ECS shows beside that of an event. */
 export const processRelatives: readonly RelativeSpec<Process>[] = [

@@ -1,6 +1,7 @@
 /** The declaration of a process, for all kinds whose events have one. */
 
 import type { ObjectSpec } from '../event/spec.js'
+import { capabilitySet, leanIf, namespace } from './ecs-forms.js'
 import type { Process } from './process.js'
 import { killerObject, processRelatives, usageObject } from './spec-parts.js'
 
@@ -15,7 +16,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.pid,
       doc: "the kernel's tgid, in the initial pid namespace",
       isAlwaysKnown: true,
-      ecs: { path: 'process.pid', reach: 'references' },
+      ecs: { path: 'process.pid', reach: 'references', leanReach: 'references' },
       attribute: 'process.pid',
     },
     entityId: {
@@ -23,7 +24,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.entityId,
       doc: '16 characters; the same for one process in all events, and in other runs of the same boot',
       dump: 'PROC.id entity_id',
-      ecs: { path: 'process.entity_id', reach: 'references' },
+      ecs: { path: 'process.entity_id', reach: 'references', leanReach: 'references' },
     },
     entityIdCoarse: {
       type: 'flag',
@@ -94,7 +95,11 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.uid,
       doc: 'real user',
       dump: 'PROC.ids uid',
-      ecs: { path: 'process.real_user', reach: 'relatives' },
+      ecs: leanIf(
+        { path: 'process.real_user', reach: 'relatives' },
+        (p) => (p.uid === p.euid ? undefined : p.uid),
+        'if it is not the effective one',
+      ),
       attribute: 'process.real_user.id',
     },
     euid: {
@@ -115,7 +120,11 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.suid,
       doc: 'saved user',
       dump: 'PROC.ids suid',
-      ecs: { path: 'process.saved_user', reach: 'relatives' },
+      ecs: leanIf(
+        { path: 'process.saved_user', reach: 'relatives' },
+        (p) => (p.suid === p.euid ? undefined : p.suid),
+        'if it is not the effective one',
+      ),
       attribute: 'process.saved_user.id',
     },
     gid: {
@@ -124,7 +133,11 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.gid,
       doc: 'real group',
       dump: 'PROC.ids gid',
-      ecs: { path: 'process.real_group', reach: 'relatives' },
+      ecs: leanIf(
+        { path: 'process.real_group', reach: 'relatives' },
+        (p) => (p.gid === p.egid ? undefined : p.gid),
+        'if it is not the effective one',
+      ),
     },
     egid: {
       type: 'gid',
@@ -140,7 +153,11 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.sgid,
       doc: 'saved group',
       dump: 'PROC.ids sgid',
-      ecs: { path: 'process.saved_group', reach: 'relatives' },
+      ecs: leanIf(
+        { path: 'process.saved_group', reach: 'relatives' },
+        (p) => (p.sgid === p.egid ? undefined : p.sgid),
+        'if it is not the effective one',
+      ),
     },
     capInheritable: {
       type: 'capabilities',
@@ -148,7 +165,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.capInheritable,
       doc: 'inheritable capabilities',
       dump: 'PROC.caps cap_inheritable',
-      ecs: 'quark.capabilities.inheritable',
+      ecs: capabilitySet('quark.capabilities.inheritable', 'inheritable'),
     },
     capPermitted: {
       type: 'capabilities',
@@ -156,7 +173,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.capPermitted,
       doc: 'permitted capabilities',
       dump: 'PROC.caps cap_permitted',
-      ecs: 'process.thread.capabilities.permitted',
+      ecs: capabilitySet('process.thread.capabilities.permitted', 'permitted'),
     },
     capEffective: {
       type: 'capabilities',
@@ -164,7 +181,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.capEffective,
       doc: 'effective capabilities',
       dump: 'PROC.caps cap_effective',
-      ecs: 'process.thread.capabilities.effective',
+      ecs: capabilitySet('process.thread.capabilities.effective', 'effective'),
     },
     capBounding: {
       type: 'capabilities',
@@ -172,7 +189,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.capBounding,
       doc: 'the most that an exec can give it',
       dump: 'PROC.bounds cap_bset',
-      ecs: 'quark.capabilities.bounding',
+      ecs: capabilitySet('quark.capabilities.bounding', 'bounding'),
     },
     capAmbient: {
       type: 'capabilities',
@@ -180,7 +197,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.capAmbient,
       doc: 'ambient capabilities',
       dump: 'PROC.bounds cap_ambient',
-      ecs: 'quark.capabilities.ambient',
+      ecs: capabilitySet('quark.capabilities.ambient', 'ambient'),
     },
     capabilitiesInUserNs: {
       type: 'flag',
@@ -252,7 +269,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.utsNs,
       doc: 'inode of the UTS namespace',
       dump: 'PROC.ns uts_inonum',
-      ecs: 'quark.namespaces.uts',
+      ecs: namespace('uts', (p) => p.utsNs),
     },
     ipcNs: {
       type: 'number',
@@ -260,7 +277,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.ipcNs,
       doc: 'inode of the IPC namespace',
       dump: 'PROC.ns ipc_inonum',
-      ecs: 'quark.namespaces.ipc',
+      ecs: namespace('ipc', (p) => p.ipcNs),
     },
     mntNs: {
       type: 'number',
@@ -284,7 +301,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.userNs,
       doc: 'inode of the user namespace',
       dump: 'PROC.user user_inonum',
-      ecs: 'quark.namespaces.user',
+      ecs: namespace('user', (p) => p.userNs),
     },
     pidNs: {
       type: 'number',
@@ -292,7 +309,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.pidNs,
       doc: 'inode of the pid namespace',
       dump: 'PROC.user pid_inonum',
-      ecs: 'quark.namespaces.pid',
+      ecs: namespace('pid', (p) => p.pidNs),
     },
     cgroupNs: {
       type: 'number',
@@ -300,7 +317,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.cgroupNs,
       doc: 'inode of the cgroup namespace',
       dump: 'PROC.cgns cgroup_inonum',
-      ecs: 'quark.namespaces.cgroup',
+      ecs: namespace('cgroup', (p) => p.cgroupNs),
     },
     timeNs: {
       type: 'number',
@@ -308,7 +325,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.timeNs,
       doc: 'inode of the time namespace',
       dump: 'PROC.cgns time_inonum',
-      ecs: 'quark.namespaces.time',
+      ecs: namespace('time', (p) => p.timeNs),
     },
     cgroup: {
       type: 'string',
@@ -324,7 +341,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.comm,
       doc: 'at most 15 bytes',
       dump: 'COMM comm',
-      ecs: { path: 'process.name', reach: 'relatives' },
+      ecs: { path: 'process.name', reach: 'relatives', leanReach: 'relatives' },
       attribute: 'process.executable.name',
     },
     exe: {
@@ -332,7 +349,7 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.exe,
       doc: 'path, from `root`; `memfd:name` for files without a place',
       dump: 'EXE exe',
-      ecs: { path: 'process.executable', reach: 'relatives' },
+      ecs: { path: 'process.executable', reach: 'relatives', leanReach: 'relatives' },
       attribute: 'process.executable.path',
     },
     exeDeleted: {
@@ -370,8 +387,8 @@ export const processObject: ObjectSpec<Process> = {
       isInherited: true,
       read: (p) => p.root,
       doc: 'root directory: `/` unless the process is in a chroot',
-      dump: { at: 'ROOT root', value: (p) => (p.root === '/' ? undefined : p.root) },
-      ecs: 'quark.root',
+      dump: { at: 'ROOT root', value: otherRoot },
+      ecs: leanIf({ path: 'quark.root' }, otherRoot, 'root directory, in a chroot'),
     },
     argv: {
       type: 'strings',
@@ -409,8 +426,8 @@ export const processObject: ObjectSpec<Process> = {
       read: (p) => p.argvSizeBytes,
       unit: 'bytes',
       doc: 'size of all of argv',
-      dump: { at: 'CMDL.cut size', value: (p) => (p.argvTruncated ? p.argvSizeBytes : undefined) },
-      ecs: 'quark.args_size_bytes',
+      dump: { at: 'CMDL.cut size', value: cutArgvSize },
+      ecs: leanIf({ path: 'quark.args_size_bytes' }, cutArgvSize, 'size of all of argv, if it was cut'),
     },
     env: {
       type: 'strings',
@@ -520,6 +537,14 @@ export const processObject: ObjectSpec<Process> = {
     'quark.namespaces',
   ],
   relatives: processRelatives,
+}
+
+function otherRoot({ root }: Process): string | undefined {
+  return root === '/' ? undefined : root
+}
+
+function cutArgvSize({ argvTruncated, argvSizeBytes }: Process): number | undefined {
+  return argvTruncated ? argvSizeBytes : undefined
 }
 
 function hasTerminal({ ttyMajor, ttyMinor }: Process): boolean {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import type { Kind } from '../../kinds/kind.js'
 import { coreOptions } from '../declare.js'
-import { lineOptions } from '../lines.js'
+import { ecsOptions, lineOptions } from '../lines.js'
 import { commandForms, type NumberSpec, type OptionSpec, type OptionSpecs } from '../spec.js'
 
 const SOURCE = new URL('../../../src/', import.meta.url)
@@ -22,6 +22,10 @@ const LINES = `\
 Not an option of \`Quark.open\`: \`createDump\`, \`createJson\` and \`createEcs\` take it. \`dumpOf\` and \`jsonOf\` have the default.
 `
 
+const DOCUMENTS = `\
+An option of \`createEcs\`, beside those of all lines.
+`
+
 /**
  * The whole page.
  *
@@ -37,6 +41,7 @@ export function optionsPage(
       .filter(({ options }) => Object.keys(options).length > 0)
       .map(({ name, options }) => section(`The kind \`${name}\``, options, `${folderOf(name)}/options.ts`)),
     `${section('Lines of output', lineOptions, 'options/lines.ts')}\n${LINES}`,
+    `${section('ECS documents', { form: ecsOptions.form }, 'options/lines.ts')}\n${DOCUMENTS}`,
   ]
   return `${INTRODUCTION}\n${sections.join('\n')}`
 }

@@ -1,6 +1,7 @@
 /** The tables of docs/json.md and docs/ecs.md, made of the declarations. */
 
 import {
+  type EcsDocument,
   type EcsForm,
   type EventSpec,
   type FieldSpec,
@@ -146,8 +147,8 @@ export function ecsParts({ events }: Declarations): Record<string, string> {
     events: table(['Event', '`event.action`', '`event.type`'], written.flatMap(eventRows)),
     others: fieldTable(all.filter((row) => !isPlaced(row) && !isOwn(row))),
     subjects:
-      fieldTable(all.filter(isPlaced), 'In parent and leaders', ({ reach }) => SHOWN[reach]) +
-      `\n${table(['Relative', '', 'Shown'], relatives)}`,
+      fieldTable(all.filter(isPlaced), true) +
+      `\n${table(['Relative', '', 'Documents', 'Shown'], relatives)}`,
     quark: fieldTable(all.filter(isOwn)),
   }
 }
@@ -157,6 +158,15 @@ const SHOWN: Readonly<Record<Reach, string>> = {
   parent: 'parent',
   relatives: 'yes',
   references: 'yes, and in references',
+}
+
+/** What relatives show in full documents, and in lean ones. */
+function shownText({ reach, leanReach, only }: EcsRow): string {
+  const inFull = only === 'lean' ? '' : SHOWN[reach]
+  const inLean = only === 'full' ? '' : leanReach === 'references' ? SHOWN.relatives : SHOWN[leanReach]
+  return [inFull, inLean === inFull ? '' : `lean: ${inLean}`]
+    .filter((text) => !/^(lean: )?$/.test(text))
+    .join('; ')
 }
 
 /** An object that is shown as itself, and whose paths are those of the document. */
@@ -169,6 +179,8 @@ interface EcsRow {
   readonly type: string
   readonly from: string
   readonly reach: Reach
+  readonly leanReach: Reach
+  readonly only: EcsDocument | undefined
   readonly doc: string
 }
 
@@ -180,7 +192,14 @@ function eventRows({ doc, ecs }: EventSpec): string[][] {
 
 function ecsRows([name, field]: NamedField, of: string): EcsRow[] {
   return formsOf(field.ecs).flatMap((form) => {
-    const { path, as = field.type, reach = 'self', doc } = typeof form === 'string' ? { path: form } : form
+    const {
+      path,
+      as = field.type,
+      reach = 'self',
+      leanReach = 'self',
+      only,
+      doc,
+    }: EcsForm<object> = typeof form === 'string' ? { path: form } : form
     const from = `${of}${name}`
     const { object } = field
     if (object !== undefined) {
@@ -189,7 +208,17 @@ function ecsRows([name, field]: NamedField, of: string): EcsRow[] {
         rows.length > 0 && rows.every(({ type, path }) => type === rows[0]?.type && !path.includes('.'))
       if (!isAlike) return rows.map((row) => Object.assign(row, { path: `${path}.${row.path}` }))
       const keys = rows.map((row) => row.path).join(',')
-      return [{ path: `${path}.{${keys}}`, type: rows[0]?.type ?? '', from, reach, doc: object.doc }]
+      return [
+        {
+          path: `${path}.{${keys}}`,
+          type: rows[0]?.type ?? '',
+          from,
+          reach,
+          leanReach,
+          only,
+          doc: object.doc,
+        },
+      ]
     }
     const isIdentity = as === 'uid' || as === 'gid'
     return [
@@ -198,6 +227,8 @@ function ecsRows([name, field]: NamedField, of: string): EcsRow[] {
         type: ecsType(as),
         from,
         reach,
+        leanReach,
+        only,
         doc: doc ?? meaning(field),
       },
     ]
@@ -229,36 +260,33 @@ const ECS_TYPES: Readonly<Record<NonNullable<EcsForm<object>['as']>, string>> = 
   name: 'keyword',
   count: 'long',
   joined: 'keyword',
+  all: 'boolean, only when true',
 }
 
 function ecsType(as: NonNullable<EcsForm<object>['as']>): string {
   return ECS_TYPES[as]
 }
 
-function fieldTable(
-  rows: readonly EcsRow[],
-  column?: string,
-  cell: (row: EcsRow) => string = () => '',
-): string {
-  const extra = column === undefined ? [] : [column]
+function fieldTable(rows: readonly EcsRow[], withRelatives = false): string {
   return table(
-    ['Field', 'Type', 'From', ...extra, ''],
+    ['Field', 'Type', 'From', 'Documents', ...(withRelatives ? ['In parent and leaders'] : []), ''],
     rows.map((row) => [
       code(row.path),
       row.type,
       code(row.from),
-      ...(column === undefined ? [] : [cell(row)]),
+      row.only ?? 'both',
+      ...(withRelatives ? [shownText(row)] : []),
       row.doc,
     ]),
   )
 }
 
 function relativeRows(place: string, relatives: readonly RelativeSpec[] | undefined): string[][] {
-  return (relatives ?? []).flatMap(({ key, doc, shows, same, relatives: more }) => {
+  return (relatives ?? []).flatMap(({ key, doc, shows, same, only, relatives: more }) => {
     const path = `${place}.${key}`
     const shown = shows === 'references' ? 'a reference' : shows === 'parent' ? 'as parent' : 'as leader'
     const also = same === undefined ? '' : `, with ${code(same)}`
-    return [[code(path), doc, shown + also], ...relativeRows(path, more)]
+    return [[code(path), doc, only ?? 'both', shown + also], ...relativeRows(path, more)]
   })
 }
 

@@ -18,6 +18,7 @@ const HOST: EcsHost = {
   osVersion: '12',
   osFull: 'Debian GNU/Linux 12',
   osId: 'debian',
+  capabilities: '0x000001fffeffffff',
 }
 
 const USERS = new Map([
