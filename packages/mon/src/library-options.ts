@@ -1,6 +1,12 @@
 /** Options of the library as options of the command: their declarations have the names and arguments. */
 
-import type { CommandForm, CommandGroup, OptionSpec, OptionSpecs } from 'quark-telemetry'
+import {
+  type CommandForm,
+  type CommandGroup,
+  OptionError,
+  type OptionSpec,
+  type OptionSpecs,
+} from 'quark-telemetry'
 import type { Option } from './option.js'
 import {
   byteCount,
@@ -11,6 +17,7 @@ import {
   someOf,
   timeMs,
   timeText,
+  ValueError,
   wholeNumber,
 } from './values.js'
 
@@ -29,9 +36,9 @@ export type Receiver = 'quark' | 'lines' | 'ecs'
 export function libraryOptions(specs: OptionSpecs, receiver: Receiver = 'quark'): LibraryOption[] {
   const options: LibraryOption[] = []
   for (const [name, spec] of Object.entries(specs)) {
-    for (const form of formsOf(spec)) {
+    for (const [form, option] of optionsOf(name, spec, receiver)) {
       const at = options.findIndex(({ long }) => long === form.after)
-      options.splice(at === -1 ? options.length : at + 1, 0, optionOf(name, spec, form, receiver))
+      options.splice(at === -1 ? options.length : at + 1, 0, option)
     }
   }
   return options
@@ -44,8 +51,35 @@ export function commandName(specs: OptionSpecs, name: string): string | undefine
   return form === undefined ? undefined : `--${form.long}`
 }
 
-function formsOf({ command = [] }: OptionSpec): readonly CommandForm[] {
+function formsOf(spec: OptionSpec): readonly CommandForm[] {
+  if (spec.type === 'members') return []
+  const { command = [] } = spec
   return 'long' in command ? [command] : command
+}
+
+/** The options of the command for an option of the library: for one with members, an option for each. */
+function optionsOf(name: string, spec: OptionSpec, receiver: Receiver): [CommandForm, LibraryOption][] {
+  if (spec.type !== 'members')
+    return formsOf(spec).map((form) => [form, optionOf(name, spec, form, receiver)])
+  return Object.entries(spec.members).map(([member, { command, parse }]) => {
+    const option = optionOf(name, spec, command, receiver)
+    const set: LibraryOption['set'] = (settings, text) => {
+      const options = settings[receiver] as Record<string, unknown>
+      const before = (options[name] ?? {}) as Readonly<Record<string, unknown>>
+      options[name] = { ...before, [member]: advised(() => parse(text, before[member])) }
+    }
+    return [command, { ...option, set }]
+  })
+}
+
+/** Runs something whose errors about options say what to give. */
+function advised<T>(run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error
+    throw new ValueError(error.advice ?? error.message, { cause: error })
+  }
 }
 
 function optionOf(name: string, spec: OptionSpec, form: CommandForm, receiver: Receiver): LibraryOption {
@@ -62,7 +96,7 @@ function optionOf(name: string, spec: OptionSpec, form: CommandForm, receiver: R
     help,
     ...(more === undefined ? {} : { more }),
     ...(conflicts === undefined ? {} : { conflicts }),
-    notWithReplay: spec.isRecorded !== true,
+    notWithReplay: spec.isRecorded !== true && spec.isReplayed !== true,
     notWithBypass: spec.notWithBypass === true || form.notWithBypass === true,
     set: (settings, text) => {
       const options = settings[receiver] as Record<string, unknown>
@@ -84,6 +118,10 @@ function valueOf(spec: OptionSpec, form: CommandForm, text: string, before: unkn
       return timeMs(text, 'ms', spec.min, form.max ?? spec.max)
     case 'count':
       return wholeNumber(text, spec.min, form.max ?? spec.max)
+    case 'numbers': {
+      const more = text.split(',').map((part) => wholeNumber(part.trim(), spec.min, spec.max))
+      return [...((before ?? []) as readonly number[]), ...more]
+    }
     case 'list':
       return someOf(text, spec.words)
     case 'choice':
@@ -103,6 +141,8 @@ function defaultText(spec: OptionSpec): string | undefined {
       return spec.default.join(',')
     case 'path':
     case 'instance':
+    case 'numbers':
+    case 'members':
       return undefined
     default:
       return `${spec.default}`

@@ -37,10 +37,13 @@ export class BackendError extends QuarkError {
 /** An option's value is not usable, or contradicts another one. `option` names it. */
 export class OptionError extends QuarkError {
   readonly option: string
+  /** What to give instead, for those who name the option and the value in their own words. */
+  readonly advice: string | undefined
 
-  constructor(option: string, message: string) {
+  constructor(option: string, message: string, advice?: string) {
     super('ERR_QUARK_OPTION', message)
     this.option = option
+    this.advice = advice
   }
 }
 

@@ -45,6 +45,7 @@ export { FACT_LABELS, LIMITS, OPTIONS } from './kinds/index.js'
 export type { QuarkEvent, QuarkOptions, ReplayOptions } from './kinds/index.js'
 export type { TableLimit } from './kinds/catalogue.js'
 export type { LimitCounter } from './kinds/kind.js'
+export type { OneOrMore, Where } from './where/predicates.js'
 export { releaseMemory } from './self/memory.js'
 export type { EcsOptions, LineOptions } from './options/lines.js'
 export { BACKEND_NAMES, type BackendName, DEFAULT_BACKENDS } from './options/declare.js'
@@ -55,7 +56,10 @@ export type {
   FlagSpec,
   InstanceSpec,
   ListSpec,
+  MembersSpec,
+  MemberSpec,
   NumberSpec,
+  NumbersSpec,
   ObjectOfClass,
   OptionSpec,
   OptionSpecs,

@@ -16,6 +16,7 @@ import type { Walk } from './facts/rungs.js'
 import { EXACT_STARTS } from './kinds/process/facts.js'
 import { BackendError, type BackendFailure, QuarkError } from './errors.js'
 import { TimeBase } from './event/time-base.js'
+import { type Filters, filtersOf, isKnown, notInKernel } from './filters.js'
 import { findCgroupHierarchy } from './process/procfs/cgroup-mounts.js'
 import { checkOptions } from './options/check.js'
 import type { Settings } from './options/declare.js'
@@ -53,6 +54,7 @@ export interface Parts {
   /** The machine that events come from. */
   readonly host: Host
   readonly signal: AbortSignal | undefined
+  readonly filters: Filters | undefined
   /** Backends that were tried before the one that works. */
   readonly failures: readonly BackendFailure[]
   /** What is missing with every backend. */
@@ -71,12 +73,17 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   const unreadBefore = unreadFiles()
   const clock = Clock.system()
   const hierarchy = findCgroupHierarchy()
-  const facts = catalogue.kinds.flatMap((kind) => kind.facts({ settings, hierarchy }))
+  const filters = filtersOf(catalogue, settings)
+  const { tracking } = filters ?? {}
+  tracking?.check()
+  const isTracked = tracking !== undefined
+  const facts = catalogue.kinds.flatMap((kind) => kind.facts({ settings, hierarchy, isTracked }))
   const { backend, failures } = openFirst(settings.backends, {
     settings,
     clock,
     facts,
     shares: sharesOf(catalogue),
+    ...(tracking === undefined ? {} : { tracking }),
   })
   let recorder: RecordingWriter | undefined
   try {
@@ -87,6 +94,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     const context = {
       settings,
       timeBase,
+      filter: filters?.filter,
       hierarchy: settings.bypass ? undefined : hierarchy,
       // Where nothing is mounted, cgroup ids are those of v2.
       cgroupHierarchyId: hierarchy?.hierarchyId ?? 0,
@@ -97,7 +105,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     const kernel = release()
     if (settings.bypass) {
       const feed = new BypassFeed(backend, clock, kernel, settings.pollMs, catalogue.recordTypes)
-      return { catalogue, feed, pipeline, host, signal, failures }
+      return { catalogue, feed, pipeline, host, signal, filters, failures }
     }
     if (settings.record !== undefined) {
       recorder = new RecordingWriter(
@@ -125,6 +133,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     const problem = procProblem()
     for (const kind of problem === undefined ? catalogue.kinds : []) {
       for (const bytes of kind.scan?.({ settings, hierarchy }, clock, walk) ?? []) {
+        if (tracking !== undefined && !isKnown(bytes, catalogue, tracking)) continue
         recorder?.record(bytes, 0, bytes.length)
         pipeline.insert(new Uint32Array(bytes.buffer, bytes.byteOffset), bytes, 0, bytes.length)
         if (pipeline.room() === 0) takeIn()
@@ -146,7 +155,10 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     if (unread > 0)
       absent.push({ fact: 'some facts of processes that exist already', reason: unreadReason(unread) })
     if (hierarchy?.isFromNamespace === true) absent.push(CGROUP_ROOT)
-    return { catalogue, feed, pipeline, host, signal, failures, absent }
+    if (tracking?.isInKernel === false) {
+      absent.push({ fact: 'filtersInKernel', reason: tracking.problem ?? notInKernel(backend.name) })
+    }
+    return { catalogue, feed, pipeline, host, signal, filters, failures, absent }
   } catch (error) {
     closeAfterError(
       () => backend[Symbol.dispose](),
@@ -170,7 +182,13 @@ export function replayParts(catalogue: Catalogue, path: string, options: object)
       id: reader.header.bootId,
       hasExactStarts: hasExactStarts(reader.header),
     })
-    const tables = worldOf(catalogue.kinds, { settings, timeBase, hierarchy: undefined })
+    const filters = filtersOf(catalogue, settings)
+    const tables = worldOf(catalogue.kinds, {
+      settings,
+      timeBase,
+      filter: filters?.filter,
+      hierarchy: undefined,
+    })
     const { cpus, levels = 1 } = reader.header
     const pipeline = pipelineOf(catalogue, settings, tables, { cpus, levels })
     const feed = new ReplayFeed(reader, types, pipeline, missing)
@@ -180,6 +198,7 @@ export function replayParts(catalogue: Catalogue, path: string, options: object)
       pipeline,
       host: recordedHost(reader.header),
       signal: settings.signal,
+      filters,
       failures: [],
     }
   } catch (error) {

@@ -4,15 +4,17 @@ import { BypassFeed } from './pipeline/bypass-feed.js'
 import type { Catalogue } from './kinds/catalogue.js'
 import type { Host } from './context/host.js'
 import { localNames } from './context/users.js'
-import { QuarkError } from './errors.js'
+import { OptionError, QuarkError } from './errors.js'
 import type { QuarkEvent } from './kinds/index.js'
 import { catalogue, type QuarkOptions, type ReplayOptions } from './kinds/index.js'
 import type { RecordType, Tables } from './kinds/kind.js'
-import { openParts, type Parts, replayParts } from './open.js'
+import { type Filters, openParts, type Parts, replayParts } from './open.js'
 import type { Feed } from './pipeline/feed.js'
+import { ReplayFeed } from './pipeline/replay-feed.js'
 import type { BufferedRecord, Pipeline } from './pipeline/pipeline.js'
 import type { Capabilities, QuarkStats } from './pipeline/stats.js'
 import type { Process } from './process/process.js'
+import type { Tracking } from './process/tracked/tracking.js'
 
 /** Most events of a batch after the end was asked for. */
 const MAX_LAST_EVENTS = 256
@@ -42,6 +44,8 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   readonly #pipeline: Pipeline
   readonly #users = localNames
   readonly #signal: AbortSignal | undefined
+  readonly #filters: Filters | undefined
+  readonly #isLive: boolean
   #readiness: Readiness | undefined
   #isEnded = false
   #isClosed = false
@@ -53,11 +57,13 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     newQuark = (parts) => new Quark(parts)
   }
 
-  private constructor({ catalogue, feed, pipeline, host, signal, failures, absent = [] }: Parts) {
+  private constructor({ catalogue, feed, pipeline, host, signal, filters, failures, absent = [] }: Parts) {
     this.#catalogue = catalogue
     this.#feed = feed
     this.#pipeline = pipeline
     this.#signal = signal
+    this.#filters = filters
+    this.#isLive = !(feed instanceof ReplayFeed)
     this.host = host
     // Reads the file now: later the process may have given up the rights to it.
     this.#users.userName(0)
@@ -243,6 +249,45 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     return this.#pipeline.tables.processes.ancestors(pid)
   }
 
+  /**
+   * Leaves out a process and all of its descendants from now on, also in events that are held. With eBPF the kernel does;
+   * their records take no room in its ring then. The queue must have been opened with `excludePids`, which may be empty.
+   *
+   * @returns false if there is no such process
+   * @throws {OptionError} when it was opened without `excludePids`, or too many are left out already
+   * @throws {QuarkError} ERR_QUARK_CLOSED
+   */
+  exclude(pid: number): boolean {
+    return this.#exclusions().exclude(pid, this.#pipeline.tables.processes, this.#isLive)
+  }
+
+  /**
+   * Ends that a process and its descendants are left out, whether `exclude` or `excludePids` named it. What is within
+   * another tree that is left out stays so.
+   *
+   * @returns false if it was not left out
+   * @throws as `exclude`
+   */
+  include(pid: number): boolean {
+    return this.#exclusions().include(pid, this.#pipeline.tables.processes, this.#isLive)
+  }
+
+  #exclusions(): Tracking {
+    this.#check()
+    const tracking = this.#filters?.tracking
+    if (tracking?.mayExclude === true) return tracking
+    const advice = 'open the queue with excludePids: []'
+    throw new OptionError('excludePids', `Cannot leave out processes: ${advice}`, advice)
+  }
+
+  /**
+   * How many processes of `where.treeOf` run, those named there included, as far as events have been delivered: 0 when the
+   * last one has ended. 0 without `where.treeOf`.
+   */
+  treeSize(): number {
+    return this.#filters?.tracking?.treeSize(this.#pipeline.tables.processes) ?? 0
+  }
+
   /** Records that are held for ordering and aggregation, oldest first. */
   bufferedRecords(): BufferedRecord[] {
     return [...this.#pipeline.buffered()]
@@ -279,6 +324,8 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       insertions,
       removals,
       buffered: insertions - removals,
+      filtered: this.#filters?.filter.refused ?? 0,
+      untracked: this.#filters?.tracking?.untracked ?? 0,
       aggregations: counters.aggregations,
       nonAggregations: counters.nonAggregations,
       garbageCollections: processes.collected,

@@ -182,6 +182,7 @@ export {
   type RecordedBody,
   type RecordingProbe,
 } from './probe.js'
+export { narrowed } from './narrow.js'
 export { decodeRecord, type EncodableFieldsOf, encodeRecord, type RecordHeader } from './codec.js'
 export { type EntryBody, pair, type Pair, type PairOptions } from './pair.js'
 export { type CompiledProbe, compileProbe } from './compile.js'

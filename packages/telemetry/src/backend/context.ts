@@ -1,6 +1,7 @@
 import type { Fact } from '../facts/fact.js'
 import type { SourceClock } from '../facts/rungs.js'
 import type { Settings } from '../options/declare.js'
+import type { Tracking } from '../process/tracked/tracking.js'
 import type { Sources } from './sources.js'
 
 /** The parameters for opening a backend. */
@@ -11,6 +12,8 @@ export interface BackendContext {
   readonly facts: readonly Fact[]
   /** Share of a ring, 0 to 1, that records of a kind may fill, by the kind's number. Default 1. */
   readonly shares?: ReadonlyMap<number, number>
+  /** Which processes to follow or leave out, in the kernel where the backend can. */
+  readonly tracking?: Tracking
   /** Opened beside the backend, for rungs in user space. */
   readonly sources: Sources
 }

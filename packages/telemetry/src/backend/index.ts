@@ -14,8 +14,8 @@ import { SourcedBackend, Sources } from './sources.js'
 type OpenBackend = (context: BackendContext) => Backend
 
 const openers = {
-  ebpf: ({ settings: { ringSizeBytes, btf }, facts, sources, shares }) =>
-    EbpfBackend.open({ facts, sources, ringSizeBytes, btf, ...(shares === undefined ? {} : { shares }) }),
+  ebpf: ({ settings: { ringSizeBytes, btf }, facts, sources, shares, tracking }) =>
+    EbpfBackend.open({ facts, sources, ringSizeBytes, btf, tracking, ...(shares === undefined ? {} : { shares }) }),
   kprobe: openKprobe,
   audit: openAudit,
   procConnector: openProcConnector,

@@ -40,6 +40,16 @@ export class UserNames {
     return this.#users.nameOf(uid)
   }
 
+  /** The uid of a user; the first one in the file if several users have the name. */
+  userId(name: string): number | undefined {
+    return this.#users.idOf(name)
+  }
+
+  /** The names of all users. */
+  users(): string[] {
+    return this.#users.all()
+  }
+
   /** The name of a group. */
   groupName(gid: number): string | undefined {
     return this.#groups.nameOf(gid)
@@ -60,12 +70,26 @@ class NameFile {
   }
 
   nameOf(id: number): string | undefined {
-    const now = this.#nowMs()
-    if (now >= this.#nextCheckMs) {
-      this.#nextCheckMs = now + CHECK_INTERVAL_MS
-      this.#readIfChanged()
-    }
+    this.#check()
     return this.#names.get(id)
+  }
+
+  idOf(name: string): number | undefined {
+    this.#check()
+    for (const [id, known] of this.#names) if (known === name) return id
+    return undefined
+  }
+
+  all(): string[] {
+    this.#check()
+    return [...this.#names.values()]
+  }
+
+  #check(): void {
+    const now = this.#nowMs()
+    if (now < this.#nextCheckMs) return
+    this.#nextCheckMs = now + CHECK_INTERVAL_MS
+    this.#readIfChanged()
   }
 
   #readIfChanged(): void {

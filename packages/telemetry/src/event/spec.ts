@@ -211,6 +211,12 @@ export interface EventSpec<E extends BaseEvent = BaseEvent> {
   /** The pid that the event is about; 0 for none. */
   readonly subject: Rule<E, number>
   readonly fields: FieldSpecs<E>
+  /** Whether it is a failure. Default: never. */
+  readonly isFailure?: Rule<E, boolean>
+  /** How long what ended had run, in ns; undefined if nothing ended. */
+  readonly runNs?: Rule<E, bigint | undefined>
+  /** The option of the queue without which there are no such events. */
+  readonly madeWith?: string
   /**
    * Whether an event has its long texts from an earlier one, which has all of them: its lines are shorter. Default: never.
    */

@@ -4,7 +4,8 @@ import { AggregationTable } from '../aggregate/table.js'
 import { coreOptions } from '../options/declare.js'
 import type { OptionSpecs } from '../options/spec.js'
 import { ownSpecs } from '../event/own-specs.js'
-import type { EventSpec } from '../event/spec.js'
+import type { EventOf, EventSpec } from '../event/spec.js'
+import { type FilterOptions, filterOptions } from '../where/options.js'
 import type { Kind, LimitCounter, RecordType } from './kind.js'
 
 /** Kinds, with their options, events and limits together. */
@@ -32,7 +33,9 @@ export interface TableLimit extends LimitCounter {
  */
 export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<SpecsOf<K>> {
   const unique = new Names()
-  for (const name of Object.keys(coreOptions)) unique.add({ name: 'every queue' }, 'option', name)
+  const events = [...kinds.flatMap((kind) => kind.events ?? []), ...ownSpecs]
+  const filters = filterOptions(events)
+  for (const name of Object.keys({ ...coreOptions, ...filters })) unique.add({ name: 'every queue' }, 'option', name)
   for (const { kind } of ownSpecs) unique.add({ name: 'every queue' }, 'event', kind)
   for (const kind of kinds) {
     unique.add(kind, 'name', kind.name)
@@ -47,15 +50,29 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
   return {
     kinds,
     recordTypes: kinds.flatMap((kind) => kind.records),
-    options: Object.assign({}, coreOptions, ...kinds.map((kind) => kind.options)) as SpecsOf<K>,
-    events: [...kinds.flatMap((kind) => kind.events ?? []), ...ownSpecs],
+    options: Object.assign({}, coreOptions, filters, ...kinds.map((kind) => kind.options)) as SpecsOf<K>,
+    events,
     factLabels: Object.assign({}, ...kinds.map(({ factLabels }) => factLabels)) as Record<string, string>,
     limits: kinds.flatMap(({ name, limits = [] }) => limits.map((limit) => ({ ...limit, kind: name }))),
   }
 }
 
 /** The options of every queue, and those of some kinds. */
-export type SpecsOf<K extends readonly Kind[]> = typeof coreOptions & AllOf<K[number]['options']>
+export type SpecsOf<K extends readonly Kind[]> = typeof coreOptions &
+  { readonly [Name in keyof FilterOptions]: FilterOptions<KindsIn<K>, ActionsIn<K>>[Name] } &
+  AllOf<K[number]['options']>
+
+type EventsOf<K extends readonly Kind[]> = EventOf<NonNullable<K[number]['events']>[number]>
+
+type KindsIn<K extends readonly Kind[]> = EventsOf<K>['kind']
+
+type ActionIn<E> = E extends { readonly actions: readonly (infer A extends string)[] }
+  ? A
+  : E extends { readonly action: infer A extends string }
+    ? A
+    : never
+
+type ActionsIn<K extends readonly Kind[]> = ActionIn<EventsOf<K>>
 
 /** The intersection of the members of a union. */
 type AllOf<U> = (U extends unknown ? (one: U) => void : never) extends (

@@ -1,6 +1,6 @@
 import type { AggregationTable } from '../aggregate/table.js'
 import { aggregationOf, type Catalogue, catalogueOf, type SpecsOf } from './catalogue.js'
-import type { OptionsOf, RecordedNames, SettingsOf } from '../options/spec.js'
+import type { OptionsOf, ReplayedNames, SettingsOf } from '../options/spec.js'
 import type { LostEvent } from '../event/event.js'
 import type { RawEvent } from '../event/raw-event.js'
 import type { EventOf } from '../event/spec.js'
@@ -22,7 +22,7 @@ export const catalogue: Catalogue<Specs> = catalogueOf(kinds)
 export interface QuarkOptions extends OptionsOf<Specs> {}
 
 /** The options of `Quark.replay`. Options that are left out are those of the recorded queue. */
-export interface ReplayOptions extends Pick<QuarkOptions, RecordedNames<Specs> | 'signal'> {}
+export interface ReplayOptions extends Pick<QuarkOptions, ReplayedNames<Specs> | 'signal'> {}
 
 /** The events that `Quark` delivers: those of all kinds, losses, and in bypass mode raw records. */
 export type QuarkEvent = EventOf<NonNullable<(typeof kinds)[number]['events']>[number]> | LostEvent | RawEvent

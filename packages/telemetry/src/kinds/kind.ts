@@ -12,8 +12,28 @@ import type { ShapedType } from '../event/shaped-type.js'
 import type { Fact } from '../facts/fact.js'
 import type { SourceClock, Walk } from '../facts/rungs.js'
 
+/** Decides which events are delivered. */
+export interface EventFilter {
+  /** Events that were left out. */
+  readonly refused: number
+  /** Called once, when what existed before is in the tables and before the first event is made. */
+  begin(tables: Tables): void
+  /**
+   * Whether an event is delivered; counts those that are not. It is asked before the event is built where an object with
+   * these members is enough.
+   */
+  wants(event: FilteredEvent): boolean
+}
+
+/** What a filter looks at; other members depend on the kind. */
+export interface FilteredEvent {
+  readonly kind: string
+}
+
 /** State that `apply` reads and updates. */
 export interface Tables {
+  /** Which events are delivered; all if there is none. */
+  readonly filter?: EventFilter | undefined
   readonly timeBase: TimeBase
   /** Options of the queue, with every default filled in. */
   readonly settings: Readonly<Record<string, unknown>>
@@ -33,6 +53,7 @@ export interface Tables {
 export interface TableContext<T = Settings> {
   readonly settings: T
   readonly timeBase: TimeBase
+  readonly filter?: EventFilter | undefined
   /** Undefined where nothing of this machine is to be looked up: in a replay. */
   readonly hierarchy: CgroupHierarchy | undefined
   /** The kernel's number of the hierarchy that records have ids of. Undefined in a replay: the recording has it. */
@@ -53,6 +74,8 @@ export interface RecordType extends ShapedType {
   readonly apply: Apply
   /** Applies such a record that joined an event of another kind, after that kind has made the event. */
   readonly applyJoined?: (place: RecordPlace, event: BaseEvent | undefined, tables: Tables) => void
+  /** `apply` asks the filter itself, before it builds an event. */
+  readonly asksFilter?: boolean
   /** Nothing follows it in its chain: with a pid as key, in a process's life. */
   readonly isLast?: boolean
   /** Its type in recordings of 0.1.0, where that was another one. */
@@ -66,6 +89,8 @@ export interface Surroundings<T = Settings> {
   /** Options of every queue, and the kind's own. */
   readonly settings: T
   readonly hierarchy: CgroupHierarchy | undefined
+  /** Programs are to keep a set of tracked processes. */
+  readonly isTracked?: boolean
 }
 
 /** Everything that the rest of quark knows about one kind of event. */

@@ -3,10 +3,11 @@
 import type { CgroupPaths, KindTable } from '../event/table.js'
 import type { TimeBase } from '../event/time-base.js'
 import { ProcessTable } from '../process/table.js'
-import type { Kind, TableContext, Tables } from './kind.js'
+import type { EventFilter, Kind, TableContext, Tables } from './kind.js'
 
 /** The tables of some kinds. */
 export class World implements Tables {
+  readonly filter: EventFilter | undefined
   readonly timeBase: TimeBase
   readonly settings: Readonly<Record<string, unknown>>
   readonly processes: ProcessTable
@@ -14,7 +15,11 @@ export class World implements Tables {
   readonly all: ReadonlyMap<string, KindTable>
 
   /** `all` are the tables by the names of their kinds; without one of processes or cgroups, none are known. */
-  constructor(context: Pick<TableContext, 'timeBase' | 'settings'>, all: ReadonlyMap<string, KindTable>) {
+  constructor(
+    context: Pick<TableContext, 'timeBase' | 'settings' | 'filter'>,
+    all: ReadonlyMap<string, KindTable>,
+  ) {
+    this.filter = context.filter
     this.timeBase = context.timeBase
     this.settings = context.settings as unknown as Readonly<Record<string, unknown>>
     this.all = all

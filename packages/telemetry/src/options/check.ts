@@ -28,7 +28,7 @@ export function checkOptions<S extends OptionSpecs>(specs: S, options: object): 
     if (value === undefined) continue
     const problem = problemOf(name, spec, value)
     if (problem !== undefined) throw new OptionError(name, problem)
-    settings[name] = value
+    settings[name] = spec.type === 'members' ? spec.checked(name, value) : value
   }
   if (settings['bypass'] === true) checkBypass(specs, given)
   return settings as Settings & SettingsOf<S>
@@ -65,6 +65,13 @@ function problemOf(name: string, spec: OptionSpec, value: unknown): string | und
         spec.words.includes(value as string) || isInstance(value, spec.or),
         choices([...spec.words, ...(spec.or === undefined ? [] : [spec.or.noun])]),
       )
+    case 'members':
+      return mustBe(typeof value === 'object' && value !== null && !Array.isArray(value), 'an object')
+    case 'numbers':
+      return mustBe(
+        Array.isArray(value) && value.every((one) => isWithin(one, spec)),
+        `a list of ${spec.item}s, each a whole number from ${spec.min} to ${spec.max}`,
+      )
     case 'list':
       return listProblem(name, spec, value)
     default:
@@ -92,7 +99,7 @@ function isInstance(value: unknown, of: ObjectOfClass | undefined): boolean {
   return of !== undefined && value instanceof of.class
 }
 
-function isWithin(value: unknown, { min, max }: NumberSpec): boolean {
+function isWithin(value: unknown, { min, max }: { readonly min: number; readonly max: number }): boolean {
   return Number.isInteger(value) && (value as number) >= min && (value as number) <= max
 }
 

@@ -4,7 +4,15 @@
  */
 
 /** An option. The comment on it, in the object of specs that it belongs to, is what editors show. */
-export type OptionSpec = FlagSpec | NumberSpec | PathSpec | ChoiceSpec | ListSpec | InstanceSpec
+export type OptionSpec =
+  | FlagSpec
+  | NumberSpec
+  | NumbersSpec
+  | PathSpec
+  | ChoiceSpec
+  | ListSpec
+  | InstanceSpec
+  | MembersSpec
 
 /** Options by name. */
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>
@@ -13,6 +21,8 @@ export type OptionSpecs = Readonly<Record<string, OptionSpec>>
 export interface SpecBase {
   /** It changes which events are made of the same records: a recording keeps it, and a replay may override it. */
   readonly isRecorded?: boolean
+  /** A replay may be given it although a recording does not keep it. */
+  readonly isReplayed?: boolean
   /** It is about making events of records, so it has no meaning with `bypass`. */
   readonly notWithBypass?: boolean
   /** How a command line gives it. */
@@ -32,6 +42,15 @@ export interface NumberSpec extends SpecBase {
   readonly min: number
   readonly max: number
   readonly isPowerOfTwo?: boolean
+}
+
+/** Whole numbers in any order, maybe none; undefined by default. A command adds one at a time. */
+export interface NumbersSpec extends SpecBase {
+  readonly type: 'numbers'
+  readonly min: number
+  readonly max: number
+  /** What one of them is. */
+  readonly item: string
 }
 
 /** Name of a file; there is none by default. */
@@ -62,6 +81,34 @@ export interface ListSpec extends SpecBase {
 export interface InstanceSpec extends SpecBase {
   readonly type: 'instance'
   readonly of: ObjectOfClass
+}
+
+/** An object with members, each of which a command gives by an option of its own; undefined by default. */
+export interface MembersSpec<T extends object = object> extends SpecBase {
+  readonly type: 'members'
+  readonly members: Readonly<Record<string, MemberSpec>>
+  /**
+   * Checks what a caller gave.
+   *
+   * @param name what it is called in messages
+   * @throws {OptionError} naming the member
+   */
+  checked(name: string, value: unknown): T
+}
+
+/** A member of such an object. */
+export interface MemberSpec {
+  readonly command: CommandForm
+  /** For the docs: which values it takes. */
+  readonly values: string
+  readonly doc: string
+  /**
+   * The value that a command line gives.
+   *
+   * @param before the one that an earlier option gave
+   * @throws {OptionError} with `advice`
+   */
+  parse(text: string, before: unknown): unknown
 }
 
 /** A class whose objects an option takes. */
@@ -110,6 +157,10 @@ export type ValueOf<S extends OptionSpec> = S extends FlagSpec
   ? boolean
   : S extends NumberSpec
     ? number
+    : S extends NumbersSpec
+    ? readonly number[]
+    : S extends MembersSpec<infer T>
+    ? T
     : S extends PathSpec
       ? string
       : S extends ListSpec
@@ -142,6 +193,11 @@ export type RecordedNames<S extends OptionSpecs> = {
   [Name in keyof S]: S[Name] extends { readonly isRecorded: true } ? Name : never
 }[keyof S]
 
+/** Names of the options that a replay may be given. */
+export type ReplayedNames<S extends OptionSpecs> =
+  | RecordedNames<S>
+  | { [Name in keyof S]: S[Name] extends { readonly isReplayed: true } ? Name : never }[keyof S]
+
 /** The names of the options that a recording keeps. */
 export function recordedNames(specs: OptionSpecs): string[] {
   return Object.keys(specs).filter((name) => specs[name]?.isRecorded === true)
@@ -153,6 +209,8 @@ export function defaultOf(spec: OptionSpec): unknown {
 }
 
 /** The forms in which a command line gives an option. */
-export function commandForms({ command = [] }: OptionSpec): readonly CommandForm[] {
+export function commandForms(spec: OptionSpec): readonly CommandForm[] {
+  if (spec.type === 'members') return Object.values(spec.members).map(({ command }) => command)
+  const { command = [] } = spec
   return 'long' in command ? [command] : command
 }

@@ -3,7 +3,7 @@ import { Aggregator } from '../aggregate/aggregate.js'
 import type { AggregationTable } from '../aggregate/table.js'
 import type { BaseEvent, LostCause } from '../event/event.js'
 import type { KindTable } from '../event/table.js'
-import type { Kind, RecordType, Tables } from '../kinds/kind.js'
+import type { EventFilter, Kind, RecordType, Tables } from '../kinds/kind.js'
 import { RecordGroup } from '../event/raw.js'
 import { ChainSpaces, NO_CHAIN } from '../event/chains.js'
 import { RecordShapes } from '../event/shapes.js'
@@ -93,11 +93,16 @@ export class Pipeline {
   #nonAggregations = 0
   #missing = 0
   #isBehind = false
+  readonly #filter: EventFilter | undefined
+  #hasBegun = false
+  /** Events of a scan are filtered when they are delivered: by then all that was found is known. */
+  #isScanning = false
 
   constructor(options: PipelineOptions, tables: Tables) {
     const { kinds, aggregation, cpus = Number.POSITIVE_INFINITY, levels = 1, releaseEarly = true } = options
     const spaces = new ChainSpaces(kinds, (type) => aggregation.crosses(type))
     this.tables = tables
+    this.#filter = tables.filter
     this.#all = [...tables.all.values()]
     this.#shapes = new RecordShapes(kinds, spaces)
     this.#buffer = new RecordBuffer(options, spaces.keyWords)
@@ -254,6 +259,7 @@ export class Pipeline {
    * inserted in between.
    */
   pumpMore(nowBootNs: number, out: BaseEvent[], limit: number): number {
+    this.#begin()
     const nowNs = this.#buffer.relative(nowBootNs)
     const before = out.length
     const leastBytes = this.#leastBytes(limit)
@@ -261,7 +267,7 @@ export class Pipeline {
     while (out.length - before < limit) {
       const oldest = this.#buffer.oldest()
       if (this.#isFoundNext(oldest)) {
-        out.push(this.#found.take())
+        this.#takeFound(out)
         continue
       }
       if (oldest === -1 || nowNs < this.#release.dueNs(oldest)) break
@@ -301,17 +307,30 @@ export class Pipeline {
 
   /** Appends the events of all held records to `out`, however young they are, at most `limit`; returns how many. */
   flush(out: BaseEvent[], limit = Number.POSITIVE_INFINITY): number {
+    this.#begin()
     const before = out.length
     const leastBytes = this.#leastBytes(limit)
     while (this.#losses.reportOwn() || this.#buffer.oldest() !== -1) {
       for (let oldest = this.#buffer.oldest(); oldest !== -1; oldest = this.#buffer.oldest()) {
         if (out.length - before >= limit || this.#buffer.sizeBytes < leastBytes) return limit
-        if (this.#isFoundNext(oldest)) out.push(this.#found.take())
+        if (this.#isFoundNext(oldest)) this.#takeFound(out)
         else this.#deliver(oldest, out)
       }
     }
-    while (!this.#found.isEmpty && out.length - before < limit) out.push(this.#found.take())
+    while (!this.#found.isEmpty && out.length - before < limit) this.#takeFound(out)
     return out.length - before
+  }
+
+  /** What existed before is known from now on. */
+  #begin(): void {
+    if (this.#hasBegun) return
+    this.#hasBegun = true
+    this.#filter?.begin(this.tables)
+  }
+
+  #takeFound(out: BaseEvent[]): void {
+    const event = this.#found.take()
+    if (this.#filter?.wants(event) !== false) out.push(event)
   }
 
   /**
@@ -323,11 +342,13 @@ export class Pipeline {
     const { cutProcesses, evicted } = processes
     const found: FoundEvent[] = []
     const out: BaseEvent[] = []
+    this.#isScanning = true
     for (let oldest = this.#buffer.oldest(); oldest !== -1; oldest = this.#buffer.oldest()) {
       const timeNs = this.#buffer.timeOf(oldest)
       this.#deliver(oldest, out)
       for (const event of out.splice(0)) found.push({ event, timeNs })
     }
+    this.#isScanning = false
     for (const { event, timeNs } of found) {
       // It may have been found before its parent.
       this.#relate(event, LATEST, LATEST)
@@ -367,10 +388,11 @@ export class Pipeline {
       const w = group.offsetBytes >> 2
       const timeLo = group.words[w + TIME_LO] as number
       const timeHi = group.words[w + TIME_HI] as number
-      const event = shape.recordType.apply(group, this.tables)
+      const { recordType } = shape
+      const event = recordType.apply(group, this.tables)
       const { foreign } = group
       if (foreign.length > 0) this.#applyForeign(foreign, event)
-      if (event !== undefined) {
+      if (event !== undefined && this.#isWanted(event, recordType)) {
         this.#relate(event, timeLo, timeHi)
         out.push(event)
       }
@@ -380,6 +402,11 @@ export class Pipeline {
       else this.#nonAggregations += 1
     }
     for (let i = 0; i < group.count; i++) buffer.remove(group.indexAt(i))
+  }
+
+  #isWanted(event: BaseEvent, { asksFilter }: RecordType): boolean {
+    const filter = this.#filter
+    return filter === undefined || asksFilter === true || this.#isScanning || filter.wants(event)
   }
 
   /** Applies records that joined an event of another kind. */

@@ -8,6 +8,13 @@ export interface QuarkStats {
   readonly removals: number
   /** Records held now: insertions less removals. */
   readonly buffered: number
+  /**
+   * Events that the filters left out (`where`, `excludePids`). What the kernel leaves out is not among them: nothing of it
+   * reaches quark.
+   */
+  readonly filtered: number
+  /** Processes of followed or excluded trees that found no room in the kernel's set: it takes 16,384. */
+  readonly untracked: number
   /** Events made of several records, and of one. */
   readonly aggregations: number
   readonly nonAggregations: number

@@ -85,6 +85,8 @@ export class ProcessRecord implements Process {
   exitEpochNs: bigint
   usageSource: UsageSource | undefined = undefined
   killer: Killer | undefined = undefined
+  /** Which trees it belongs to (tracked/flags.ts): not a fact, and no part of what is delivered. */
+  marks = 0
 
   constructor(pid: number, timeBase: TimeBase) {
     this.pid = pid
@@ -118,6 +120,7 @@ export class ProcessRecord implements Process {
     copy.exitEpochNs = this.exitEpochNs
     copy.usageSource = this.usageSource
     copy.killer = this.killer
+    copy.marks = this.marks
     return copy
   }
 

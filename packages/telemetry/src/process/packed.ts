@@ -36,6 +36,8 @@ const HAS_PAST = 0x8000
 const HAS_PAST_PGID = 0x10000
 const HAS_PAST_SID = 0x20000
 const KNOWN_MASK = 0xff
+/** Marks have 14 bits, and are above the flags. */
+const MARKS_SHIFT = 18
 
 /** The parts of a packed process that are objects. Siblings mostly share one. Immutable. */
 export class SharedFacts {
@@ -135,7 +137,8 @@ export function packFixed(process: ProcessRecord, text: string, words: Uint32Arr
     (past?.pgid === undefined ? 0 : HAS_PAST_PGID) |
     (past?.sid === undefined ? 0 : HAS_PAST_SID) |
     (isOwnImage ? OWN_IMAGE : 0) |
-    (process.cwdText === text ? OWN_CWD : 0)
+    (process.cwdText === text ? OWN_CWD : 0) |
+    (process.marks << MARKS_SHIFT)
   words[w + 1] = text.length
   words[w + 2] = ppid ?? 0
   words[w + 3] = pgid ?? 0
@@ -178,6 +181,7 @@ export function unpack(
   const flags = words[w] as number
   const signed = (word: number): number => (words[w + word] as number) | 0
   process.known = flags & KNOWN_MASK
+  process.marks = flags >>> MARKS_SHIFT
   if ((flags & HAS_PPID) !== 0) process.ppid = words[w + 2]
   if ((flags & HAS_PGID) !== 0) process.pgid = words[w + 3]
   if ((flags & HAS_SID) !== 0) process.sid = words[w + 4]

@@ -4,6 +4,7 @@ import { EndedProcesses } from './ended.js'
 import { HeldBytes, LEAST_LEVEL, Sizes, textBytes } from './held.js'
 import type { Image } from './image.js'
 import type { Past } from './past.js'
+import { exclusionOf, inheritedMarks, withExclusion } from './tracked/flags.js'
 import { NOWHERE, PidIndex } from '../memory/pid-index.js'
 import {
   KNOWN_EXIT,
@@ -65,6 +66,12 @@ export class ProcessTable implements KindTable {
   /** Grows when a process comes whose pid was expected, or has the remainder of one. */
   arrivals = 0
   readonly #expected = new Uint8Array(EXPECTED)
+  /** Marks of a process that comes without a maker that is known (tracked/flags.ts). */
+  newMarks = 0
+  /** Some process has marks. */
+  #hasMarks = false
+  /** Marks of roots that are still to come. */
+  readonly #expectedRoots = new Map<number, number>()
   /** Time of the current call, ns of CLOCK_BOOTTIME. */
   #nowNs = 0
   readonly #options: ProcessTableOptions
@@ -141,6 +148,44 @@ export class ProcessTable implements KindTable {
       const entry = number === NOWHERE ? this.lookup(pid) : this.#ended.unpack(number)
       if (entry !== undefined) yield entry
     }
+  }
+
+  /** The processes that have not ended, by pid; not to be changed or delivered. */
+  *living(): IterableIterator<[pid: number, process: ProcessRecord]> {
+    this.#settle()
+    for (const entry of this.#entries) if (!entry[1].hasExited) yield entry
+  }
+
+  /** Adds to the marks of the process that has a pid, if the table has it. A new exclusion replaces another one. */
+  mark(pid: number, marks: number): void {
+    this.#hasMarks = true
+    const entry = this.#unpackedEntry(pid)
+    if (entry === undefined) return
+    const before = exclusionOf(marks) === 0 ? entry.marks : withExclusion(entry.marks, 0)
+    entry.marks = before | marks
+  }
+
+  /** The next process that gets this pid, if its fork is seen, has these marks. */
+  expectRoot(pid: number, marks: number): void {
+    this.#hasMarks = true
+    this.#expectedRoots.set(pid, marks)
+  }
+
+  /** Gives a new process the marks that it has from the one that made it. */
+  inheritMarks(process: ProcessRecord, maker: ProcessRecord | undefined): void {
+    if (!this.#hasMarks) return
+    if (maker !== undefined) process.marks |= inheritedMarks(maker.marks)
+    const ofRoot = this.#expectedRoots.get(process.pid)
+    if (ofRoot === undefined) return
+    this.#expectedRoots.delete(process.pid)
+    process.marks |= ofRoot
+  }
+
+  /** A process whose fork was not seen has the marks of its parent. */
+  adoptMarks(process: ProcessRecord): void {
+    if (!this.#hasMarks || process.marks !== 0 || process.creator !== undefined) return
+    if (process.ppid !== undefined && process.ppid !== process.pid)
+      this.inheritMarks(process, this.peek(process.ppid))
   }
 
   /** Parent, its parent and so on, as far as they are known, for delivery. */
@@ -233,13 +278,8 @@ export class ProcessTable implements KindTable {
    * Takes in a process as found in /proc. Of a process that is already known only the gaps are filled, as
    * what is known may be newer; the pid's later process is left alone.
    *
-<<<<<<< HEAD
    * @param found with all that was found, its start perhaps cut to ticks; the table takes it over
-   * @returns the process as it now is
-=======
-   * @param found with all that was found, its start cut to ticks; the table takes it over
    * @returns the process as it now is, for delivery
->>>>>>> de0d19b (The process table has a limit of bytes: the longest strings are cut first, and counted)
    */
   applySnapshot(found: ProcessRecord): ProcessRecord {
     const process = this.#takeIn(found)
@@ -367,6 +407,7 @@ export class ProcessTable implements KindTable {
 
   #add(pid: number): ProcessRecord {
     const entry = new ProcessRecord(pid, this.#timeBase)
+    entry.marks = this.newMarks
     this.#put(entry)
     return entry
   }

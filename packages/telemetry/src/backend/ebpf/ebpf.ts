@@ -18,6 +18,9 @@ import {
 import { openKernelTypes } from '../../btf/types.js'
 import type { AttachedFact, Fact, MissingFact } from '../../facts/fact.js'
 import { type EbpfRung, probesOf } from '../../facts/rungs.js'
+import { asking, inheritProbe } from '../../process/tracked/kernel.js'
+import { KernelSet } from '../../process/tracked/kernel-set.js'
+import type { Tracking } from '../../process/tracked/tracking.js'
 import { type Answers, attachFacts } from '../attach-facts.js'
 import type { AttachedRung, LoadedRung } from '../loaded-rung.js'
 import type { Backend, BackendCounters, LossesOf } from '../backend.js'
@@ -29,6 +32,8 @@ export interface EbpfBackendOptions {
   readonly ringSizeBytes: number
   /** BTF file; the running kernel's own when absent. */
   readonly btf?: string | undefined
+  /** What programs ask before they write records of processes. */
+  readonly tracking?: Tracking | undefined
   readonly shares?: SessionOptions['shares']
   readonly flavors?: SessionOptions['flavors']
   readonly loop?: SessionOptions['loop']
@@ -61,28 +66,14 @@ export class EbpfBackend implements Backend {
    * @throws {EbpfError} when the kernel refuses all programs, or a required fact cannot be had
    */
   static open(options: EbpfBackendOptions): EbpfBackend {
-    const { facts, sources, ringSizeBytes, shares, flavors, loop } = options
-    const btf = options.btf === undefined ? kernelBtf() : btfOf(options.btf)
-    const probes = facts.flatMap(({ rungs }) => probesOf(rungs).flat())
-    const session = ProbeSession.open(
-      {
-        btf,
-        ringSizeBytes,
-        fairUsers: true,
-        ...(shares === undefined ? {} : { shares }),
-        ...(flavors === undefined ? {} : { flavors }),
-        ...(loop === undefined ? {} : { loop }),
-      },
-      probes,
-    )
+    const { tracking } = options
+    if (tracking === undefined) return new EbpfBackend(...openSession(options))
     try {
-      const loader = new ProbeLoader(session)
-      const answers = attachFacts(facts, 'ebpf', sources, (rung, { name }) => loader.load(rung, name))
-      session.seal()
-      return new EbpfBackend(session, answers, loader.iterators)
+      return new EbpfBackend(...openSession(options))
     } catch (error) {
-      session.close()
-      throw error
+      if (!(error instanceof TrackingError)) throw error
+      tracking.problem = error.message
+      return new EbpfBackend(...openSession({ ...options, tracking: undefined }))
     }
   }
 
@@ -163,6 +154,69 @@ export class EbpfBackend implements Backend {
     this.#counters = this.counters()
     this.#session.close()
   }
+}
+
+/** The kernel cannot have a set of tracked processes. */
+class TrackingError extends Error {}
+
+type Parts = [ProbeSession, Answers, ReadonlyMap<string, readonly Probe[]>]
+
+/** Opens a session, and attaches the facts. */
+function openSession(options: EbpfBackendOptions): Parts {
+  const { sources, ringSizeBytes, tracking, shares, flavors, loop } = options
+  const facts = tracking === undefined ? options.facts : options.facts.map((fact) => askingFact(fact, tracking))
+  const btf = options.btf === undefined ? kernelBtf() : btfOf(options.btf)
+  const inherit = tracking === undefined ? [] : [inheritProbe()]
+  const probes = [...inherit, ...facts.flatMap(({ rungs }) => probesOf(rungs).flat())]
+  const session = ProbeSession.open(
+    {
+      btf,
+      ringSizeBytes,
+      fairUsers: true,
+      ...(shares === undefined ? {} : { shares }),
+      ...(flavors === undefined ? {} : { flavors }),
+      ...(loop === undefined ? {} : { loop }),
+    },
+    probes,
+  )
+  try {
+    const set = tracking === undefined ? undefined : trackIn(session, inherit, tracking)
+    const loader = new ProbeLoader(session)
+    const answers = attachFacts(facts, 'ebpf', sources, (rung, { name }) => loader.load(rung, name))
+    session.seal()
+    if (set !== undefined) {
+      set.verify()
+      tracking?.useKernel(set)
+    }
+    return [session, answers, loader.iterators]
+  } catch (error) {
+    session.close()
+    throw error
+  }
+}
+
+/**
+ * Makes and fills the set of tracked processes. Children inherit before it is filled, and it is full before any record is
+ * written: nothing is missed in between.
+ */
+function trackIn(session: ProbeSession, inherit: readonly Probe[], tracking: Tracking): KernelSet {
+  try {
+    for (const probe of inherit) session.attach(probe)
+    const set = new KernelSet(session)
+    tracking.fill(set)
+    return set
+  } catch (error) {
+    if (!(error instanceof EbpfError)) throw error
+    throw new TrackingError(error.message, { cause: error })
+  }
+}
+
+/** A fact whose programs ask the set of tracked processes. */
+function askingFact(fact: Fact, { isOnly }: Tracking): Fact {
+  const rungs = fact.rungs.map((rung) =>
+    rung.by === 'ebpf' ? { ...rung, probes: rung.probes.map((probe) => asking(probe, isOnly)) } : rung,
+  )
+  return { ...fact, rungs }
 }
 
 /** The BTF in a file: the kernel checks programs against types by their ids, which only real BTF has. */

@@ -1,6 +1,6 @@
 /** Applies process records: they change the table, and make an event. */
 
-import type { IdChange, ProcessEvent } from './events.js'
+import type { IdChange, ProcessAction, ProcessEvent } from './events.js'
 import type { Ids } from '../../process/process.js'
 import type { Tables } from '../kind.js'
 import type { RecordGroup, RecordPlace } from '../../event/raw.js'
@@ -28,6 +28,7 @@ import {
   ACTION_EXIT,
   ACTION_FORK,
   ACTION_ID_CHANGE,
+  actionsOf,
   ProcessChange,
 } from './events.js'
 import { HAS_CAPS, HAS_COMM, HAS_IDENTITY, HAS_IDS, HAS_SESSION, HAS_TTY } from '../../process/known.js'
@@ -127,11 +128,29 @@ export function applyProcessChanges(group: RecordGroup, tables: Tables): Process
   }
   if (process === undefined) return undefined
   keepParent(process, ppid)
+  tables.processes.adoptMarks(process)
   tables.processes.deliver(process, (actions & ACTION_EXIT) !== 0)
+  const { filter } = tables
+  if (filter !== undefined && !filter.wants(candidate.of(actions, process))) return undefined
   const idChange = idsBefore === undefined ? undefined : idChangeOf(changed, idsBefore, process)
   const { bootEpochNs } = tables.timeBase
   return new ProcessChange(actions, process, idChange, timeLo, timeHi, bootEpochNs)
 }
+
+/** What the filter is asked about, in place of an event; reused. */
+class Candidate {
+  readonly kind = 'process'
+  actions: readonly ProcessAction[] = []
+  process: ProcessRecord | undefined
+
+  of(actions: number, process: ProcessRecord): this {
+    this.actions = actionsOf(actions)
+    this.process = process
+    return this
+  }
+}
+
+const candidate = new Candidate()
 
 /** Whether an event with this record would hide that rights were gained. */
 function isHiding(type: number, words: Uint32Array, w: number): boolean {
@@ -179,6 +198,7 @@ function applyFork(group: RecordGroup, words: Uint32Array, w: number, tables: Ta
   const parent = isNew ? tables.processes.peek(process.creator as number) : undefined
   if (parent !== undefined && parent !== process)
     process.inherit(parent, words[w + TIME_LO] as number, words[w + TIME_HI] as number)
+  if (isNew) tables.processes.inheritMarks(process, parent === process ? undefined : parent)
   privileges.beginNew(words, w)
   if (text !== undefined) process.newComm = undefined
   readCgroup(process, words, w, 0, tables)

@@ -48,6 +48,9 @@ const processSpec: EventSpec<ProcessEvent> = {
   subject: ({ process }) => process.pid,
   // Without an exec its program is that of an earlier event, or of its parent.
   repeats: ({ actions }) => !actions.includes('exec'),
+  isFailure: ({ actions, process }) =>
+    actions.includes('exit') && (process.exitSignal !== undefined || (process.exitCode ?? 0) !== 0),
+  runNs: durationOf,
   fields: {
     actions: {
       type: 'words',
@@ -71,7 +74,7 @@ const processSpec: EventSpec<ProcessEvent> = {
     category: CATEGORY,
     type: ({ actions }) => typesOf(actions),
     dataset: DATASET,
-    duration: ({ actions, process }) => (actions.includes('exit') ? process.durationNs : undefined),
+    duration: durationOf,
     rows: [
       {
         what: 'fork, exec, exit and their combinations',
@@ -89,6 +92,10 @@ const processSpec: EventSpec<ProcessEvent> = {
       },
     ],
   },
+}
+
+function durationOf({ actions, process }: ProcessEvent): bigint | undefined {
+  return actions.includes('exit') ? process.durationNs : undefined
 }
 
 const TITLES: Readonly<Record<ProcessAction, string>> = {
@@ -136,6 +143,7 @@ function typesOf(actions: readonly ProcessAction[]): string[] {
 const snapshotSpec: EventSpec<SnapshotEvent> = {
   kind: 'snapshot',
   doc: 'A process that was there when the queue was opened',
+  madeWith: 'snapshot',
   subject: ({ process }) => process.pid,
   fields: { process: { ...processAfterwards, isAlwaysKnown: true } },
   dump: { title: () => undefined },
@@ -153,6 +161,7 @@ const callerPid: FieldSpec<ThreadEvent | ExecFailedEvent> = {
 const threadSpec: EventSpec<ThreadEvent> = {
   kind: 'thread',
   doc: 'A thread other than the first began or ended',
+  madeWith: 'threads',
   subject: ({ pid }) => pid,
   repeats: () => true,
   fields: {
@@ -201,6 +210,8 @@ const threadSpec: EventSpec<ThreadEvent> = {
 const execFailedSpec: EventSpec<ExecFailedEvent> = {
   kind: 'execFailed',
   doc: 'An execve(2) failed',
+  madeWith: 'failedExecs',
+  isFailure: () => true,
   subject: ({ pid }) => pid,
   repeats: () => true,
   fields: {

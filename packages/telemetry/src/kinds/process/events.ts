@@ -83,6 +83,11 @@ const LISTS: readonly (readonly ProcessAction[])[] = Array.from({ length: 1 << N
   Object.freeze(NAMES.filter((_name, bit) => (bits & (1 << bit)) !== 0)),
 )
 
+/** The names of actions, by their bits. */
+export function actionsOf(bits: number): readonly ProcessAction[] {
+  return LISTS[bits] as readonly ProcessAction[]
+}
+
 /** A process event; its time is computed when it is read. */
 export class ProcessChange implements ProcessEvent {
   readonly kind = 'process'
@@ -104,7 +109,7 @@ export class ProcessChange implements ProcessEvent {
     timeHi: number,
     bootEpochNs: bigint,
   ) {
-    this.actions = LISTS[actions] as readonly ProcessAction[]
+    this.actions = actionsOf(actions)
     this.process = process
     this.idChange = idChange
     this.#timeLo = timeLo

@@ -42,7 +42,7 @@ const NOT_REPORTED = 'it reports no signals: who sent the one that ended a proce
 
 /** Forks are attached last: a process whose fork was seen must not end unseen. */
 export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[] {
-  const { settings, hierarchy } = surroundings
+  const { settings, hierarchy, isTracked = false } = surroundings
   const { maxArgvBytes, maxEnvBytes, kernelThreads, usage, threads, failedExecs } = settings
   const probes: ProcessProbeSettings = {
     maxArgvBytes,
@@ -56,7 +56,7 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
   const audit = auditRungs(surroundings)
   const complete = completion(settings)
   const exitOf = usage ? exitUsageProbe : exitProbe
-  const exit = exitOf(probes)
+  const exit = exitOf({ ...probes, isTracked })
   const name = commProbe(probes)
   const exec = execProbe(probes)
   const fork = forkProbe(probes)
@@ -65,7 +65,12 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
     {
       name: 'exit',
       required: true,
-      rungs: [ebpf(exit), kprobeRung(exitOf(fetched), ENTRIES.exit), connector.exit, audit.exit],
+      rungs: [
+        ebpf(exit),
+        kprobeRung(exitOf(fetched), ENTRIES.exit),
+        connector.exit,
+        audit.exit,
+      ],
     },
     {
       name: 'commChange',

@@ -58,6 +58,7 @@ import {
 import { killerOf, oomKillerOf } from './kernel-killers.js'
 import { startBootNs } from './kernel-start.js'
 import type { Bprm, Cgroup, KernelCred, Task } from '../../process/kernel-types.js'
+import { forget } from '../../process/tracked/kernel.js'
 
 /** `task_struct.flags` of kernel threads (include/linux/sched.h). */
 const PF_KTHREAD = 0x00200000
@@ -80,6 +81,8 @@ export interface ProcessProbeSettings {
   readonly cgroupHierarchy: 'unified' | 'pids'
   /** Also records of kernel threads. */
   readonly kernelThreads: boolean
+  /** The kernel has a set of tracked processes: what ends is removed from it. */
+  readonly isTracked?: boolean
   /** Fields are fetched without a program, which cannot follow an address that was computed. */
   readonly computesNothing?: boolean
 }
@@ -288,10 +291,18 @@ function reportedOnce(task: Task, groupDead: Scalar): MapEffect {
   return claim(endedGroups, key, resolves(groupDead))
 }
 
+/** When a process ended, and what becomes of it in the set of tracked ones: it was asked before. */
+function whenDead(task: Task, groupDead: Scalar, settings: ProcessProbeSettings) {
+  const isDead = groupIsDead(task, groupDead)
+  const isWanted = userTask(task, settings)
+  if (settings.isTracked !== true) return { when: and(isDead, isWanted) }
+  return { given: isDead, when: isWanted, finally: [forget(task.tgid)] }
+}
+
 /** A process ended. */
 export function exitProbe(settings: ProcessProbeSettings) {
   return probe({ name: 'quark_exit', record: exitLayout, hook: exitHook }, (task, groupDead) => ({
-    when: and(groupIsDead(task, groupDead), userTask(task, settings)),
+    ...whenDead(task, groupDead, settings),
     effects: [reportedOnce(task, groupDead)],
     fill: ending(task, settings),
   }))
@@ -300,7 +311,7 @@ export function exitProbe(settings: ProcessProbeSettings) {
 /** A process ended, with what it used. */
 export function exitUsageProbe(settings: ProcessProbeSettings) {
   return probe({ name: 'quark_exit', record: exitUsageLayout, hook: exitHook }, (task, groupDead) => ({
-    when: and(groupIsDead(task, groupDead), userTask(task, settings)),
+    ...whenDead(task, groupDead, settings),
     effects: [reportedOnce(task, groupDead)],
     fill: { ...ending(task, settings), ...usage(task) },
   }))

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import type { Kind } from '../../kinds/kind.js'
+import { filterOptions } from '../../where/options.js'
 import { coreOptions } from '../declare.js'
 import { ecsOptions, lineOptions } from '../lines.js'
 import { commandForms, type NumberSpec, type OptionSpec, type OptionSpecs } from '../spec.js'
@@ -37,6 +38,7 @@ export function optionsPage(
 ): string {
   const sections = [
     section('Every queue', coreOptions, 'options/declare.ts'),
+    section('Which events', filterOptions(kinds.flatMap(({ events }) => events ?? [])), 'where/options.ts'),
     ...kinds
       .filter(({ options }) => Object.keys(options).length > 0)
       .map(({ name, options }) => section(`The kind \`${name}\``, options, `${folderOf(name)}/options.ts`)),
@@ -55,6 +57,10 @@ export function valuesText(spec: OptionSpec): string {
       return 'a file'
     case 'instance':
       return spec.of.noun
+    case 'members':
+      return 'an object with filters'
+    case 'numbers':
+      return `a list of ${spec.item}s`
     case 'list':
       return `a list of ${words(spec.words)}`
     case 'choice':
@@ -68,6 +74,8 @@ export function valuesText(spec: OptionSpec): string {
 export function defaultText(spec: OptionSpec): string {
   switch (spec.type) {
     case 'path':
+    case 'members':
+    case 'numbers':
     case 'instance':
       return 'none'
     case 'list':
@@ -106,7 +114,7 @@ function section(title: string, specs: OptionSpecs, file: string): string {
 
 /** The comment on an option, without what other columns have. */
 function commentOf(name: string, source: string): string {
-  const [, comment] = new RegExp(`/\\*\\*((?:(?!\\*/)[^])*)\\*/\\s+${name}: `).exec(source) ?? []
+  const [, comment] = new RegExp(`/\\*\\*((?:(?!\\*/)[^])*)\\*/\\s+(?:readonly )?${name}: `).exec(source) ?? []
   if (comment === undefined) throw new Error(`The option "${name}" has no comment`)
   return comment
     .replaceAll(/^\s*\* ?/gm, '')

@@ -1,0 +1,45 @@
+/** Makes the filters of a queue of its options. */
+
+import { UserNames } from './context/users.js'
+import type { Catalogue } from './kinds/catalogue.js'
+import { Tracking } from './process/tracked/tracking.js'
+import { Filter } from './where/filter.js'
+import { valuesOf } from './where/options.js'
+import type { Where } from './where/predicates.js'
+
+/** The filters of a queue, and the trees that they follow or leave out. */
+export interface Filters {
+  readonly filter: Filter
+  readonly tracking: Tracking | undefined
+}
+
+/** Undefined if everything is delivered. @throws {OptionError} for users that there are not */
+export function filtersOf({ events }: Catalogue, settings: object): Filters | undefined {
+  const { where, excludePids } = settings as { where?: Where; excludePids?: readonly number[] }
+  const given = Object.values(where ?? {}).filter((value) => value !== undefined && value !== false)
+  if (given.length === 0 && excludePids === undefined) return undefined
+  const roots = where?.treeOf === undefined ? [] : valuesOf(where.treeOf)
+  const isTracking = roots.length > 0 || excludePids !== undefined
+  const tracking = isTracking ? new Tracking({ treeOf: roots, excludePids }) : undefined
+  const users = new UserNames()
+  const filter = new Filter(where ?? {}, {
+    events,
+    userId: (name) => users.userId(name),
+    userNames: () => users.users(),
+    tracking,
+  })
+  return { filter, tracking }
+}
+
+/** Whether the process of a record of a scan is one of which other records may come. */
+export function isKnown(bytes: Uint8Array, { recordTypes }: Catalogue, tracking: Tracking): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  const type = view.getUint16(0, true)
+  const at = recordTypes.find(({ layout }) => layout.type === type)?.layout.at['pid']
+  return at === undefined || tracking.isKnown(view.getUint32(at, true))
+}
+
+/** Why the kernel leaves nothing out. */
+export function notInKernel(backend: string): string {
+  return `the backend ${backend} has no programs that could ask which processes to leave out: their records come, and are filtered later`
+}

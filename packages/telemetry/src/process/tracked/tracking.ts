@@ -1,0 +1,178 @@
+import { OptionError } from '../../errors.js'
+import type { ProcessRecord } from '../entry.js'
+import type { ProcessTable } from '../table.js'
+import { EXCLUDED, exclusionOf, FOLLOWED, marksOf, MAX_EXCLUSION } from './flags.js'
+import type { KernelSet } from './kernel-set.js'
+import { readAllLiving, readLiving, treeOf } from './trees.js'
+
+/** Trees that a queue follows or leaves out; each of a process and its descendants. */
+export interface TrackedTrees {
+  /** Roots of what is followed; with none, all are. */
+  readonly treeOf: readonly number[]
+  /** Roots of what is left out. */
+  readonly excludePids: readonly number[] | undefined
+}
+
+/**
+ * Which processes a queue follows and which it leaves out. In user space that is noted in the table of processes, as marks
+ * which children inherit when their forks are applied; where the backend has a set in the kernel (`KernelSet`), programs ask
+ * that before, and the table takes over what it holds.
+ */
+export class Tracking {
+  readonly #trees: TrackedTrees
+  /** The roots of what is left out, by the number of the exclusion. */
+  readonly #exclusions = new Map<number, number>()
+  #lastExclusion = 0
+  /** The set of the session, if the backend has one. */
+  #kernel: KernelSet | undefined
+  /** Why there is none, although the backend might have one. */
+  problem: string | undefined
+  #hasBegun = false
+
+  constructor(trees: TrackedTrees) {
+    this.#trees = trees
+    for (const pid of trees.excludePids ?? []) this.#exclusions.set(this.#nextExclusion(), pid)
+  }
+
+  /** Trees may be left out while it runs. */
+  get mayExclude(): boolean {
+    return this.#trees.excludePids !== undefined
+  }
+
+  /** Only some trees are followed. */
+  get isOnly(): boolean {
+    return this.#trees.treeOf.length > 0
+  }
+
+  /**
+   * Checks that the processes run.
+   *
+   * @throws {OptionError} naming the first that does not
+   */
+  check(): void {
+    const check = (option: string, pids: readonly number[]): void => {
+      const gone = pids.find((pid) => readLiving(pid) === undefined)
+      if (gone !== undefined) throw new OptionError(option, `Option "${option}": no process has the pid ${gone}`)
+    }
+    check('where.treeOf', this.#trees.treeOf)
+    check('excludePids', this.#trees.excludePids ?? [])
+  }
+
+  /** Fills the set of a session, in which the kernel adds children from now on. */
+  fill(set: KernelSet): void {
+    for (const pid of this.#trees.treeOf) set.follow(pid)
+    for (const [exclusion, pid] of this.#exclusions) set.exclude(pid, exclusion)
+  }
+
+  /** The backend has this set, and asks it. */
+  useKernel(set: KernelSet): void {
+    this.#kernel = set
+  }
+
+  get isInKernel(): boolean {
+    return this.#kernel !== undefined
+  }
+
+  /** Whether a process that was found in /proc is to be known: of others, no records come. */
+  isKnown(pid: number): boolean {
+    return !this.isOnly || this.#kernel === undefined || this.#kernel.has(pid)
+  }
+
+  /** Marks the processes that were found. Called once, before the first event is made. */
+  begin(table: ProcessTable): void {
+    if (this.#hasBegun) return
+    this.#hasBegun = true
+    if (this.#kernel === undefined) {
+      for (const pid of this.#trees.treeOf) {
+        if (!this.#markTree(table, pid, FOLLOWED)) table.expectRoot(pid, marksOf(FOLLOWED, 0))
+      }
+      for (const [exclusion, pid] of this.#exclusions) {
+        if (!this.#markTree(table, pid, EXCLUDED, exclusion))
+          table.expectRoot(pid, marksOf(EXCLUDED, exclusion))
+      }
+      return
+    }
+    for (const [pid, marks] of this.#kernel.entries()) table.mark(pid, marks)
+    // Programs write records of followed processes and of the kept ones, which are marked now. If the record of a fork is
+    // lost, the child is known by what it does next.
+    if (this.isOnly) table.newMarks = marksOf(FOLLOWED, 0)
+  }
+
+  /** False if the table does not have the root. */
+  #markTree(table: ProcessTable, root: number, flags: number, exclusion = 0): boolean {
+    const pids = treeOf([root], table.living())
+    for (const pid of pids) table.mark(pid, marksOf(flags, exclusion))
+    return pids.length > 0
+  }
+
+  /**
+   * Leaves out a process and its descendants from now on.
+   *
+   * @param isLive whether pids are those of this machine now
+   * @returns false if there is no such process
+   * @throws {OptionError} when too many are left out already
+   */
+  exclude(pid: number, table: ProcessTable, isLive: boolean): boolean {
+    const isThere = isLive ? readLiving(pid) !== undefined : table.peek(pid) !== undefined
+    if (!isThere) return false
+    for (const root of this.#exclusions.values()) if (root === pid && this.isExcluded(table.peek(pid))) return true
+    const exclusion = this.#nextExclusion()
+    this.#exclusions.set(exclusion, pid)
+    this.#apply(exclusion, pid, table, isLive)
+    return true
+  }
+
+  #apply(exclusion: number, pid: number, table: ProcessTable, isLive: boolean): void {
+    this.#kernel?.exclude(pid, exclusion)
+    this.#kernel?.verify()
+    // What is in /proc and not in the table inherits it with its fork, which is still to be applied.
+    if (isLive) for (const each of treeOf([pid], readAllLiving())) table.mark(each, marksOf(EXCLUDED, exclusion))
+    this.#markTree(table, pid, EXCLUDED, exclusion)
+  }
+
+  /** Ends that a process and its descendants are left out. False if they were not. */
+  include(pid: number, table: ProcessTable, isLive: boolean): boolean {
+    const ended = [...this.#exclusions].filter(([, root]) => root === pid)
+    for (const [exclusion] of ended) {
+      this.#exclusions.delete(exclusion)
+      this.#kernel?.include(exclusion)
+    }
+    if (ended.length === 0) return false
+    // A tree within the other one stays left out.
+    for (const [exclusion, root] of this.#exclusions) this.#apply(exclusion, root, table, isLive)
+    return true
+  }
+
+  #nextExclusion(): number {
+    for (let tries = 0; tries < MAX_EXCLUSION; tries++) {
+      this.#lastExclusion = (this.#lastExclusion % MAX_EXCLUSION) + 1
+      if (!this.#exclusions.has(this.#lastExclusion)) return this.#lastExclusion
+    }
+    throw new OptionError('excludePids', `Cannot leave out more than ${MAX_EXCLUSION} processes at once`)
+  }
+
+  /** Whether a process is left out. */
+  isExcluded(process: Pick<ProcessRecord, 'marks'> | undefined): boolean {
+    if (process === undefined || this.#exclusions.size === 0) return false
+    const exclusion = exclusionOf(process.marks)
+    return exclusion !== 0 && this.#exclusions.has(exclusion)
+  }
+
+  /** Whether a process is followed; all are, unless trees were named. */
+  isFollowed(process: Pick<ProcessRecord, 'marks'> | undefined): boolean {
+    return !this.isOnly || (process !== undefined && (process.marks & FOLLOWED) !== 0)
+  }
+
+  /** How many followed processes have not ended, as far as events were made; 0 unless trees were named. */
+  treeSize(table: ProcessTable): number {
+    if (!this.isOnly) return 0
+    let count = 0
+    for (const [, process] of table.living()) if (this.isFollowed(process)) count += 1
+    return count
+  }
+
+  /** Processes that found no room in the kernel's set. */
+  get untracked(): number {
+    return this.#kernel?.untracked ?? 0
+  }
+}

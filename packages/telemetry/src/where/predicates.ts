@@ -1,0 +1,244 @@
+/**
+ * The filters: each is declared once. Their types, checks, the options of the command with help and manual page, and the
+ * table of docs/filters.md follow from here.
+ */
+
+import type { CommandForm } from '../options/spec.js'
+
+/** One value or several: several mean any of them. */
+export type OneOrMore<T> = T | readonly T[]
+
+/** Which values a filter takes. */
+export type PredicateType =
+  | 'pids'
+  | 'users'
+  | 'uids'
+  | 'globs'
+  | 'paths'
+  | 'cgroups'
+  | 'containers'
+  | 'kinds'
+  | 'actions'
+  | 'flag'
+  | 'ms'
+
+/**
+ * When a filter can decide: in the kernel where the backend has a set of tracked processes, on the kind of the event, on
+ * its process as it is afterwards, or on all records that were joined. None needs the event to be built.
+ */
+export type Decides = 'kernel' | 'kind' | 'process' | 'joined'
+
+/** A filter. */
+export interface PredicateSpec {
+  readonly type: PredicateType
+  /** What passes: text for the docs. */
+  readonly doc: string
+  readonly decides: Decides
+  /** Members of the event or of its process that it reads. */
+  readonly reads: readonly string[]
+  readonly command: CommandForm
+}
+
+const group = 'watch'
+
+export const predicates = {
+  treeOf: {
+    type: 'pids',
+    doc: 'processes with one of these pids and their descendants, also those whose parents end first',
+    decides: 'kernel',
+    reads: ['pid', 'creatorPid', 'ppid'],
+    command: {
+      group,
+      long: 'tree-of',
+      argument: 'PID',
+      help: 'show only this process and its descendants, also those whose parents end first',
+      more: 'With eBPF the kernel leaves out all others.',
+    },
+  },
+  ppid: {
+    type: 'pids',
+    doc: 'processes whose parent has one of these pids, or had it when they were made; also those whose parent is not known',
+    decides: 'process',
+    reads: ['ppid', 'creatorPid'],
+    command: {
+      group,
+      long: 'ppid',
+      short: 'P',
+      argument: 'PID',
+      help: 'show only processes whose parent is this one',
+      more: 'Events without a known parent are shown too.',
+    },
+  },
+  user: {
+    type: 'users',
+    doc: 'processes of one of these users, by name or uid: their real uid',
+    decides: 'process',
+    reads: ['uid'],
+    command: {
+      group,
+      long: 'user',
+      short: 'u',
+      argument: 'USER',
+      help: 'show only processes of this user, by name or uid',
+      more: 'It is the real uid that counts: that of who started a set-uid program.',
+    },
+  },
+  uid: {
+    type: 'uids',
+    doc: 'processes whose real uid is in one of these ranges: `1000`, `"0-999"`, `"1000-"`',
+    decides: 'process',
+    reads: ['uid'],
+    command: {
+      group,
+      long: 'uid',
+      argument: 'RANGE',
+      help: 'show only processes whose real uid is in this range, such as 0-999 or 1000-',
+    },
+  },
+  comm: {
+    type: 'globs',
+    doc: 'processes whose name (comm) matches one of these globs',
+    decides: 'process',
+    reads: ['comm'],
+    command: {
+      group,
+      long: 'comm',
+      argument: 'GLOB',
+      help: "show only processes whose name (comm) matches, such as 'python*'",
+    },
+  },
+  exe: {
+    type: 'paths',
+    doc: 'processes whose executable matches one of these globs',
+    decides: 'process',
+    reads: ['exe'],
+    command: {
+      group,
+      long: 'exe',
+      argument: 'GLOB',
+      help: "show only processes whose executable matches, such as '/usr/**'; without a slash: its file name",
+    },
+  },
+  cwd: {
+    type: 'paths',
+    doc: 'processes whose working directory matches one of these globs',
+    decides: 'process',
+    reads: ['cwd'],
+    command: {
+      group,
+      long: 'cwd',
+      argument: 'GLOB',
+      help: 'show only processes whose working directory matches; without a slash: its last part',
+    },
+  },
+  cgroup: {
+    type: 'cgroups',
+    doc: 'processes in one of these cgroups or below',
+    decides: 'process',
+    reads: ['cgroup'],
+    command: {
+      group,
+      long: 'cgroup',
+      argument: 'PATH',
+      help: 'show only processes in this cgroup or below, such as /system.slice',
+    },
+  },
+  container: {
+    type: 'containers',
+    doc: 'processes in one of these containers, by id as in the path of the cgroup, or its first 8 or more characters',
+    decides: 'process',
+    reads: ['cgroup'],
+    command: {
+      group,
+      long: 'container',
+      argument: 'ID',
+      help: 'show only processes in this container, by its id or the beginning of it',
+      more: 'The id is the one in the path of the cgroup, whose first 8 characters are enough.',
+    },
+  },
+  event: {
+    type: 'kinds',
+    doc: 'events of these kinds',
+    decides: 'kind',
+    reads: ['kind'],
+    command: {
+      group,
+      long: 'event',
+      argument: 'KIND',
+      help: 'show only events of this kind',
+    },
+  },
+  action: {
+    type: 'actions',
+    doc: 'events in which one of these happened, whatever else did',
+    decides: 'joined',
+    reads: ['actions', 'action'],
+    command: {
+      group,
+      long: 'action',
+      argument: 'ACTION',
+      help: 'show only events in which this happened',
+    },
+  },
+  failed: {
+    type: 'flag',
+    doc: 'processes that ended with another exit status than 0 or by a signal, and execs that failed',
+    decides: 'joined',
+    reads: ['exitCode', 'exitSignal'],
+    command: {
+      group,
+      long: 'failed',
+      help: 'show only processes that ended with an error or by a signal, and execs that failed',
+      more: 'Execs that failed are reported with --failed-execs only.',
+    },
+  },
+  longerThanMs: {
+    type: 'ms',
+    doc: 'processes that ended and had run for longer than this many ms',
+    decides: 'joined',
+    reads: ['durationNs'],
+    command: {
+      group,
+      long: 'longer-than',
+      argument: 'TIME',
+      help: 'show only processes that ended and had run for longer than this, such as 200ms, 5s or 2m',
+    },
+  },
+} as const satisfies Readonly<Record<string, PredicateSpec>>
+
+/** Name of a filter. */
+export type PredicateName = keyof typeof predicates
+
+/** Which events are delivered: those that pass all of these. Events of losses always pass. */
+export interface Where<Kind extends string = string, Action extends string = string> {
+  /** A pid, with all descendants, also those whose parents end first. It must run when the queue is opened. */
+  readonly treeOf?: OneOrMore<number> | undefined
+  /** Pid of the parent, now or when the process was made. Processes whose parent is not known pass. */
+  readonly ppid?: OneOrMore<number> | undefined
+  /** Name or uid of the user: the real uid counts. */
+  readonly user?: OneOrMore<string | number> | undefined
+  /** Real uid, or a range of them: `'0-999'`, `'1000-'`. */
+  readonly uid?: OneOrMore<number | string> | undefined
+  /** Glob for the name. */
+  readonly comm?: OneOrMore<string> | undefined
+  /** Glob for the path of the executable; without a slash, for its file name. */
+  readonly exe?: OneOrMore<string> | undefined
+  /** Glob for the working directory; without a slash, for its last part. */
+  readonly cwd?: OneOrMore<string> | undefined
+  /** Path of a cgroup: those in it and below pass. */
+  readonly cgroup?: OneOrMore<string> | undefined
+  /** Id of a container as in the path of its cgroup, or the first 8 or more characters of it. */
+  readonly container?: OneOrMore<string> | undefined
+  /** Kind of the event. */
+  readonly event?: OneOrMore<Kind> | undefined
+  /** What happened, whatever else did. */
+  readonly action?: OneOrMore<Action> | undefined
+  /** Only processes that ended with another status than 0 or by a signal, and failed execs. */
+  readonly failed?: boolean | undefined
+  /** Only processes that ended and had run for longer than this. */
+  readonly longerThanMs?: number | undefined
+}
+
+type Missing = Exclude<PredicateName, keyof Where> | Exclude<keyof Where, PredicateName>
+/** Compiles only if the declaration and the type have the same members. */
+export const hasAllMembers: [Missing] extends [never] ? true : Missing = true
