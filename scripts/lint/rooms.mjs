@@ -94,12 +94,16 @@ export const packages = {
     },
     'kinds/catalogue': {
       is: 'what all kinds together have',
-      may: ['errors', 'event', 'options', 'aggregate', 'kinds/kind'],
+      may: ['errors', 'event', 'options', 'aggregate', 'where', 'kinds/kind'],
     },
     'kinds/*': {
       is: 'one kind of event',
       may: ['errors', 'memory', 'event', 'facts', 'options', 'aggregate', 'process', 'kinds/kind'],
       packages: ['node:*', 'quark-ebpf'],
+    },
+    where: {
+      is: 'filters: which events are delivered',
+      may: ['errors', 'event', 'options', 'process'],
     },
     btf: { is: 'types of kernels without BTF', may: ['errors'], packages: ['node:*', 'quark-ebpf'] },
     backend: {

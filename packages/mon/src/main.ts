@@ -23,7 +23,15 @@ import type { MetricsAddress } from './metrics/address.js'
 import type { Metrics } from './metrics/open.js'
 import { parseCommandLine } from './parse.js'
 import { becomeNobody } from './privileges.js'
-import { capabilitiesText, errorText, lossText, missingText, statsText, withoutProcText } from './report.js'
+import {
+  capabilitiesText,
+  errorText,
+  filterText,
+  lossText,
+  missingText,
+  statsText,
+  withoutProcText,
+} from './report.js'
 import { isRotated, RotatedFile } from './rotation.js'
 import type { Settings } from './settings.js'
 import { packageVersion } from './version.js'
@@ -119,7 +127,8 @@ async function run(settings: Settings): Promise<void> {
     await command(quark)
     if (graphFile !== undefined) writeFileSync(graphFile, processGraph(quark.processes()))
     const stats = quark.stats()
-    if (!settings.quiet) io.note(statsText(stats) + lossText(stats, settings.quark))
+    if (!settings.quiet)
+      io.note(statsText(stats) + lossText(stats, settings.quark) + filterText(stats, settings.quark))
   } catch (error) {
     if (!signal.aborted || !(error instanceof Error) || error.name !== 'AbortError') throw error
   } finally {

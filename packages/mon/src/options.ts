@@ -67,7 +67,6 @@ export function optionTable(specs: OptionSpecs): OptionTable {
       ...OF_FORMATS,
       ...library.filter(({ notWithBypass }) => notWithBypass).map(({ long }) => long),
       'process-graph',
-      'ppid',
       'benchmark',
       'buffer-graph',
     ],

@@ -11,14 +11,6 @@ export const OF_FORMATS = ['dump', 'json', 'ecs', 'ecs-form', 'colour', 'max-lin
 /** Options about which events are shown. */
 export const watchOptions: readonly Option[] = [
   {
-    long: 'ppid',
-    short: 'P',
-    argument: 'PID',
-    help: 'show only processes whose parent is this one',
-    more: 'Events without a known parent are shown too.',
-    set: (settings, value) => void (settings.ppid = wholeNumber(value, 0, 0x7fffffff)),
-  },
-  {
     long: 'count',
     argument: 'N',
     help: 'end after this many events',
@@ -151,7 +143,7 @@ export const modeOptions: readonly Option[] = [
     long: 'benchmark',
     short: 'M',
     help: 'only count events, and write the counters every second',
-    conflicts: [...OF_FORMATS, 'output', 'ppid', 'quiet'],
+    conflicts: [...OF_FORMATS, 'output', 'quiet'],
     set: (settings) => {
       settings.benchmark = true
       settings.quark.snapshot = false
@@ -163,7 +155,7 @@ export const modeOptions: readonly Option[] = [
     argument: 'N',
     help: 'hold N records, write quark_by_time.dot and quark_by_pidtime.dot here, and end',
     more: 'N is at most 2000000, and at most what --max-length allows.',
-    conflicts: [...OF_FORMATS, 'output', 'ppid', 'count', 'benchmark', 'process-graph', 'hold'],
+    conflicts: [...OF_FORMATS, 'output', 'count', 'benchmark', 'process-graph', 'hold'],
     set: (settings, value) => {
       settings.bufferGraph = wholeNumber(value, 1, 2_000_000)
       settings.quark.snapshot = false

@@ -56,6 +56,10 @@ export function lossText(
   )
   const others: [number, string][] = [
     [stats.shortened, 'records without most of their arguments: users who filled the ring made them'],
+    [
+      stats.untracked,
+      "processes of followed or excluded trees found no room in the kernel's set: their events are filtered wrongly",
+    ],
     [stats.lostRejected, 'records could not be decoded: please report it, with a file made by --record'],
     [stats.lostRecursion, 'records lost because a program interrupted itself: nothing can be done'],
     ...limits.map((limit): [number, string] => [
@@ -72,6 +76,13 @@ export function lossText(
     ...others.flatMap(([count, text]) => (count > 0 ? `${count} ${text}` : [])),
     ...skipped,
   ])
+}
+
+/** The line about filters that no event passed; nothing if some did, or there were no filters. */
+export function filterText({ matched, filtered }: QuarkStats, { where }: QuarkOptions): string {
+  if (where === undefined || matched > 0) return ''
+  const others = filtered === 0 ? '' : `: they left out ${filtered}`
+  return messages([`no event passed the filters${others}`])
 }
 
 /** The line about events of which values are missing in the output; nothing if there are none. */

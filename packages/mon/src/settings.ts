@@ -21,8 +21,6 @@ export interface Settings {
   bufferGraph: number | undefined
   benchmark: boolean
   dropPrivileges: boolean
-  /** Only events of processes with this parent. */
-  ppid: number | undefined
   /** How many events end the run. */
   count: number | undefined
   durationMs: number | undefined
@@ -48,7 +46,6 @@ export function defaultSettings(): Settings {
     bufferGraph: undefined,
     benchmark: false,
     dropPrivileges: false,
-    ppid: undefined,
     count: undefined,
     durationMs: undefined,
     output: undefined,

@@ -1,6 +1,8 @@
 /** Makes the filters of a queue of its options. */
 
 import { UserNames } from './context/users.js'
+import { OptionError } from './errors.js'
+import type { EventSpec } from './event/spec.js'
 import type { Catalogue } from './kinds/catalogue.js'
 import { Tracking } from './process/tracked/tracking.js'
 import { Filter } from './where/filter.js'
@@ -13,14 +15,20 @@ export interface Filters {
   readonly tracking: Tracking | undefined
 }
 
-/** Undefined if everything is delivered. @throws {OptionError} for users that there are not */
-export function filtersOf({ events }: Catalogue, settings: object): Filters | undefined {
+/**
+ * The filters of a queue; undefined if everything is delivered.
+ *
+ * @param isLive whether events come from this machine: what it cannot have is an error then
+ * @throws {OptionError} for users that there are not, and for kinds of events that the options leave out
+ */
+export function filtersOf({ events }: Catalogue, settings: object, isLive: boolean): Filters | undefined {
   const { where, excludePids } = settings as { where?: Where; excludePids?: readonly number[] }
   const given = Object.values(where ?? {}).filter((value) => value !== undefined && value !== false)
   if (given.length === 0 && excludePids === undefined) return undefined
   const roots = where?.treeOf === undefined ? [] : valuesOf(where.treeOf)
   const isTracking = roots.length > 0 || excludePids !== undefined
   const tracking = isTracking ? new Tracking({ treeOf: roots, excludePids }) : undefined
+  if (isLive && where?.event !== undefined) checkMade(valuesOf(where.event), events, settings)
   const users = new UserNames()
   const filter = new Filter(where ?? {}, {
     events,
@@ -29,6 +37,16 @@ export function filtersOf({ events }: Catalogue, settings: object): Filters | un
     tracking,
   })
   return { filter, tracking }
+}
+
+/** Refuses kinds of events of which none will be made. */
+function checkMade(kinds: readonly string[], events: readonly EventSpec[], settings: object): void {
+  const needed = events.filter(({ kind }) => kinds.includes(kind)).map(({ madeWith }) => madeWith)
+  const isMade = (option: string | undefined): boolean =>
+    option === undefined || (settings as Readonly<Record<string, unknown>>)[option] === true
+  if (needed.some(isMade)) return
+  const advice = `set "${needed.join('" or "')}" too`
+  throw new OptionError('where.event', `No event of ${kinds.join(' or ')} will be made: ${advice}`, advice)
 }
 
 /** Whether the process of a record of a scan is one of which other records may come. */

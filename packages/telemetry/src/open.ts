@@ -73,7 +73,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   const unreadBefore = unreadFiles()
   const clock = Clock.system()
   const hierarchy = findCgroupHierarchy()
-  const filters = filtersOf(catalogue, settings)
+  const filters = filtersOf(catalogue, settings, true)
   const { tracking } = filters ?? {}
   tracking?.check()
   const isTracked = tracking !== undefined
@@ -140,6 +140,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       }
     }
     takeIn()
+    pipeline.begin()
     const feed = new LiveFeed({
       backend,
       pipeline,
@@ -182,7 +183,7 @@ export function replayParts(catalogue: Catalogue, path: string, options: object)
       id: reader.header.bootId,
       hasExactStarts: hasExactStarts(reader.header),
     })
-    const filters = filtersOf(catalogue, settings)
+    const filters = filtersOf(catalogue, settings, false)
     const tables = worldOf(catalogue.kinds, {
       settings,
       timeBase,

@@ -8,7 +8,8 @@ import { OptionError, QuarkError } from './errors.js'
 import type { QuarkEvent } from './kinds/index.js'
 import { catalogue, type QuarkOptions, type ReplayOptions } from './kinds/index.js'
 import type { RecordType, Tables } from './kinds/kind.js'
-import { type Filters, openParts, type Parts, replayParts } from './open.js'
+import type { Filters } from './filters.js'
+import { openParts, type Parts, replayParts } from './open.js'
 import type { Feed } from './pipeline/feed.js'
 import { ReplayFeed } from './pipeline/replay-feed.js'
 import type { BufferedRecord, Pipeline } from './pipeline/pipeline.js'
@@ -324,6 +325,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       insertions,
       removals,
       buffered: insertions - removals,
+      matched: this.#filters?.filter.passed ?? 0,
       filtered: this.#filters?.filter.refused ?? 0,
       untracked: this.#filters?.tracking?.untracked ?? 0,
       aggregations: counters.aggregations,

@@ -40,20 +40,6 @@ test('watch() ends after the given number of events, and takes no batch after it
   assert.equal(quark.taken, 1)
 })
 
-test('watch() leaves out other parents, but not unknown ones, and counts only what it writes', async () => {
-  const batch = [
-    execOf({ pid: 1, ppid: 7 }),
-    execOf({ pid: 2, ppid: 8 }),
-    execOf({ pid: 3 }),
-    lost,
-    execOf({ pid: 4, ppid: 7 }),
-    // Made by 7, which has ended since.
-    execOf({ pid: 5, ppid: 1, creatorPid: 7 }),
-  ]
-  assert.deepEqual(await pidsOf([batch], { ppid: 7 }), [1, 3, 0, 4, 5])
-  assert.deepEqual(await pidsOf([batch], { ppid: 8, count: 2 }), [2, 3])
-})
-
 test('watch() writes what comes after the run was ended: what was still held', async () => {
   const io = new FakeIo()
   io.ending.abort()

@@ -1,4 +1,4 @@
-import type { Quark, QuarkEvent } from 'quark-telemetry'
+import type { Quark } from 'quark-telemetry'
 import { type Formatter, formatter, type Lookup } from '../format.js'
 import type { Io } from '../io.js'
 import { truncatedText } from '../report.js'
@@ -33,7 +33,6 @@ async function writeAll(
     let text = ''
     for (const [index, event] of batch.entries()) {
       if (left === 0) break
-      if (!isWanted(event, settings.ppid)) continue
       text += format(event)
       left -= 1
       if (text.length < io.pieceChars && !turns.isOver()) continue
@@ -54,10 +53,4 @@ async function writeAll(
       return
     }
   }
-}
-
-/** Children have a parent, or had it when they were made. An event whose parent is unknown is wanted: it may be a child. */
-function isWanted({ process }: QuarkEvent, ppid: number | undefined): boolean {
-  if (ppid === undefined || process?.ppid === undefined) return true
-  return process.ppid === ppid || process.creatorPid === ppid
 }

@@ -15,7 +15,14 @@ type OpenBackend = (context: BackendContext) => Backend
 
 const openers = {
   ebpf: ({ settings: { ringSizeBytes, btf }, facts, sources, shares, tracking }) =>
-    EbpfBackend.open({ facts, sources, ringSizeBytes, btf, tracking, ...(shares === undefined ? {} : { shares }) }),
+    EbpfBackend.open({
+      facts,
+      sources,
+      ringSizeBytes,
+      btf,
+      tracking,
+      ...(shares === undefined ? {} : { shares }),
+    }),
   kprobe: openKprobe,
   audit: openAudit,
   procConnector: openProcConnector,

@@ -33,7 +33,7 @@ test('catalogueOf() combines kinds', () => {
     recordTypes.map(({ name }) => name),
     ['a', 'b'],
   )
-  assert.deepEqual(Object.keys(options), [...Object.keys(coreOptions), 'some'])
+  assert.deepEqual(Object.keys(options), [...Object.keys(coreOptions), 'where', 'excludePids', 'some'])
   assert.deepEqual(events, [seen, ...ownSpecs])
 })
 

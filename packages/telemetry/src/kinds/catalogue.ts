@@ -35,7 +35,8 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
   const unique = new Names()
   const events = [...kinds.flatMap((kind) => kind.events ?? []), ...ownSpecs]
   const filters = filterOptions(events)
-  for (const name of Object.keys({ ...coreOptions, ...filters })) unique.add({ name: 'every queue' }, 'option', name)
+  for (const name of Object.keys({ ...coreOptions, ...filters }))
+    unique.add({ name: 'every queue' }, 'option', name)
   for (const { kind } of ownSpecs) unique.add({ name: 'every queue' }, 'event', kind)
   for (const kind of kinds) {
     unique.add(kind, 'name', kind.name)
@@ -58,9 +59,9 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
 }
 
 /** The options of every queue, and those of some kinds. */
-export type SpecsOf<K extends readonly Kind[]> = typeof coreOptions &
-  { readonly [Name in keyof FilterOptions]: FilterOptions<KindsIn<K>, ActionsIn<K>>[Name] } &
-  AllOf<K[number]['options']>
+export type SpecsOf<K extends readonly Kind[]> = typeof coreOptions & {
+  readonly [Name in keyof FilterOptions]: FilterOptions<KindsIn<K>, ActionsIn<K>>[Name]
+} & AllOf<K[number]['options']>
 
 type EventsOf<K extends readonly Kind[]> = EventOf<NonNullable<K[number]['events']>[number]>
 

@@ -1,13 +1,6 @@
 import { OptionError } from '../errors.js'
 import type { Settings } from './declare.js'
-import {
-  defaultOf,
-  type NumberSpec,
-  type ObjectOfClass,
-  type OptionSpec,
-  type OptionSpecs,
-  type SettingsOf,
-} from './spec.js'
+import { defaultOf, type ObjectOfClass, type OptionSpec, type OptionSpecs, type SettingsOf } from './spec.js'
 
 /**
  * Checks options against their declarations and fills in the defaults.

@@ -158,18 +158,18 @@ export type ValueOf<S extends OptionSpec> = S extends FlagSpec
   : S extends NumberSpec
     ? number
     : S extends NumbersSpec
-    ? readonly number[]
-    : S extends MembersSpec<infer T>
-    ? T
-    : S extends PathSpec
-      ? string
-      : S extends ListSpec
-        ? readonly S['words'][number][]
-        : S extends ChoiceSpec
-          ? S['words'][number] | InstanceOf<S['or']>
-          : S extends InstanceSpec
-            ? InstanceOf<S['of']>
-            : never
+      ? readonly number[]
+      : S extends MembersSpec<infer T>
+        ? T
+        : S extends PathSpec
+          ? string
+          : S extends ListSpec
+            ? readonly S['words'][number][]
+            : S extends ChoiceSpec
+              ? S['words'][number] | InstanceOf<S['or']>
+              : S extends InstanceSpec
+                ? InstanceOf<S['of']>
+                : never
 
 type InstanceOf<C> = C extends { readonly class: abstract new (...args: never) => infer T } ? T : never
 

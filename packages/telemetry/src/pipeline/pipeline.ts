@@ -259,7 +259,7 @@ export class Pipeline {
    * inserted in between.
    */
   pumpMore(nowBootNs: number, out: BaseEvent[], limit: number): number {
-    this.#begin()
+    this.begin()
     const nowNs = this.#buffer.relative(nowBootNs)
     const before = out.length
     const leastBytes = this.#leastBytes(limit)
@@ -307,7 +307,7 @@ export class Pipeline {
 
   /** Appends the events of all held records to `out`, however young they are, at most `limit`; returns how many. */
   flush(out: BaseEvent[], limit = Number.POSITIVE_INFINITY): number {
-    this.#begin()
+    this.begin()
     const before = out.length
     const leastBytes = this.#leastBytes(limit)
     while (this.#losses.reportOwn() || this.#buffer.oldest() !== -1) {
@@ -321,8 +321,8 @@ export class Pipeline {
     return out.length - before
   }
 
-  /** What existed before is known from now on. */
-  #begin(): void {
+  /** What existed before is known from now on; called by the first `pump` if nobody did. */
+  begin(): void {
     if (this.#hasBegun) return
     this.#hasBegun = true
     this.#filter?.begin(this.tables)

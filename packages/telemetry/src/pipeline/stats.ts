@@ -8,6 +8,8 @@ export interface QuarkStats {
   readonly removals: number
   /** Records held now: insertions less removals. */
   readonly buffered: number
+  /** Events that passed the filters, without those of losses, which always do; 0 without filters. */
+  readonly matched: number
   /**
    * Events that the filters left out (`where`, `excludePids`). What the kernel leaves out is not among them: nothing of it
    * reaches quark.

@@ -3,7 +3,7 @@
 import { encodeRecord, type FieldsOf, type RecordLayout } from 'quark-ebpf/probe'
 import type { AggregationTable } from '../aggregate/table.js'
 import type { QuarkEvent } from '../kinds/index.js'
-import type { Kind, TableContext } from '../kinds/kind.js'
+import type { EventFilter, Kind, TableContext } from '../kinds/kind.js'
 import { worldOf } from '../kinds/world.js'
 import { TimeBase } from '../event/time-base.js'
 import { defaultAggregation, kinds } from '../kinds/index.js'
@@ -79,6 +79,7 @@ export interface TestPipelineOptions {
   readonly maxTableBytes?: number
   readonly snapshotEvents?: boolean
   readonly bootEpochNs?: bigint
+  readonly filter?: EventFilter
 }
 
 /** A pipeline with the defaults of a queue. */
@@ -102,7 +103,12 @@ export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
       releaseEarly: options.releaseEarly ?? true,
       ...options.lanes,
     },
-    worldOf(options.kinds ?? kinds, { settings, timeBase, hierarchy: undefined }),
+    worldOf(options.kinds ?? kinds, {
+      settings,
+      timeBase,
+      hierarchy: undefined,
+      filter: options.filter,
+    }),
   )
 }
 

@@ -39,6 +39,8 @@ export interface FilterContext {
 export class Filter {
   /** Events that were left out. */
   refused = 0
+  /** Events that passed, those not counted that always do. */
+  passed = 0
   readonly #tracking: Tracking | undefined
   readonly #tests: readonly Test[]
 
@@ -46,7 +48,12 @@ export class Filter {
   constructor(where: Where, context: FilterContext) {
     this.#tracking = context.tracking
     // What costs least comes first.
-    this.#tests = [...kindTests(where), ...trackedTests(context), ...processTests(where, context), ...joinedTests(where, context)]
+    this.#tests = [
+      ...kindTests(where),
+      ...trackedTests(context),
+      ...processTests(where, context),
+      ...joinedTests(where, context),
+    ]
   }
 
   begin({ processes }: { readonly processes: ProcessTable }): void {
@@ -60,6 +67,7 @@ export class Filter {
       this.refused += 1
       return false
     }
+    this.passed += 1
     return true
   }
 }
@@ -115,8 +123,16 @@ function processTests(where: Where, context: FilterContext): Test[] {
   }
   if (container !== undefined) {
     const ids = valuesOf(container)
-    const matchers = ids.map((id): Matcher => (name) => name.startsWith(id))
-    tests.push(textTest(matchers, (process) => (process.cgroup === undefined ? undefined : containerOf(process.cgroup))))
+    const matchers = ids.map(
+      (id): Matcher =>
+        (name) =>
+          name.startsWith(id),
+    )
+    tests.push(
+      textTest(matchers, (process) =>
+        process.cgroup === undefined ? undefined : containerOf(process.cgroup),
+      ),
+    )
   }
   const known: Test[] = tests.map(
     (test): Test =>
@@ -157,7 +173,10 @@ function uidOf(user: string | number, { userId, userNames }: FilterContext): num
   if (typeof user === 'number') return user
   const uid = userId(user)
   if (uid !== undefined) return uid
-  const advice = suggestion(user, userNames()).replace(/^use one of .*/s, 'give a name of /etc/passwd, or a uid')
+  const advice = suggestion(user, userNames()).replace(
+    /^use one of .*/s,
+    'give a name of /etc/passwd, or a uid',
+  )
   throw new OptionError('where.user', `Option "where.user": there is no user "${user}": ${advice}`, advice)
 }
 

@@ -15,7 +15,11 @@ export class GlobError extends Error {
 type Step =
   | { readonly kind: 'one'; readonly code: number }
   | { readonly kind: 'any' }
-  | { readonly kind: 'set'; readonly ranges: readonly (readonly [from: number, to: number])[]; readonly isNot: boolean }
+  | {
+      readonly kind: 'set'
+      readonly ranges: readonly (readonly [from: number, to: number])[]
+      readonly isNot: boolean
+    }
   /** `*` stops at a slash in a path; `**` does not. */
   | { readonly kind: 'star'; readonly crosses: boolean }
 

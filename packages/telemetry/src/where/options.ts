@@ -84,7 +84,10 @@ function memberOf(name: string, spec: PredicateSpec, words: Words): MemberSpec {
 /** The form of the command's option, with the words in its help. */
 function withWords({ type, command }: PredicateSpec, { kinds, actions }: Words): PredicateSpec['command'] {
   if (type !== 'kinds' && type !== 'actions') return command
-  return { ...command, more: `One of ${(type === 'kinds' ? kinds : actions).join(', ')}, or several with commas between.` }
+  return {
+    ...command,
+    more: `One of ${(type === 'kinds' ? kinds : actions).join(', ')}, or several with commas between.`,
+  }
 }
 
 function isSingle({ type }: PredicateSpec): boolean {
@@ -112,7 +115,10 @@ function checkedWhere(option: string, value: object, words: Words, events: reado
     const spec: PredicateSpec = predicates[name as PredicateName]
     if (isSingle(spec) || !Array.isArray(given)) check(path, spec, given, words)
     else if (given.length === 0) {
-      throw new OptionError(path, `Option "${path}" is an empty list, so that nothing could pass: leave it out`)
+      throw new OptionError(
+        path,
+        `Option "${path}" is an empty list, so that nothing could pass: leave it out`,
+      )
     } else for (const one of given) check(path, spec, one, words)
   }
   const where: Where = value

@@ -56,7 +56,8 @@ function checkGlob(value: unknown, isPath: boolean): void {
 }
 
 function checkWord(value: unknown, words: readonly string[]): void {
-  if (typeof value !== 'string' || !words.includes(value)) throw new ValueProblem(suggestion(String(value), words))
+  if (typeof value !== 'string' || !words.includes(value))
+    throw new ValueProblem(suggestion(String(value), words))
 }
 
 /** The types of filters' values. */
@@ -64,7 +65,8 @@ export const valueTypes = {
   pids: {
     values: 'pids',
     check: (value) => {
-      if (!isWhole(value, 0, MAX_PID)) throw new ValueProblem(`give a pid, a whole number from 0 to ${MAX_PID}`)
+      if (!isWhole(value, 0, MAX_PID))
+        throw new ValueProblem(`give a pid, a whole number from 0 to ${MAX_PID}`)
     },
     parse: numbers,
   },
@@ -72,7 +74,8 @@ export const valueTypes = {
     values: 'names of users or uids',
     check: (value) => {
       if (typeof value === 'string' && value !== '' && !/^\d+$/.test(value)) return
-      if (!isWhole(value, 0, MAX_UID)) throw new ValueProblem(`give the name of a user, or a uid from 0 to ${MAX_UID}`)
+      if (!isWhole(value, 0, MAX_UID))
+        throw new ValueProblem(`give the name of a user, or a uid from 0 to ${MAX_UID}`)
     },
     parse: numbers,
   },
@@ -87,7 +90,9 @@ export const valueTypes = {
     values: 'paths of cgroups',
     check: (value) => {
       if (typeof value !== 'string' || !value.startsWith('/')) {
-        throw new ValueProblem('give a path within the hierarchy, which begins with a slash, such as /system.slice')
+        throw new ValueProblem(
+          'give a path within the hierarchy, which begins with a slash, such as /system.slice',
+        )
       }
     },
   },
@@ -148,7 +153,14 @@ export function uidRange(value: unknown): readonly [lowest: number, highest: num
   throw new ValueProblem(`give a uid or a range up to ${MAX_UID}, such as 1000, 0-999 or 1000-`)
 }
 
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, '': 1000, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  '': 1000,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
 
 /** A time with its unit, seconds without; NaN for other text. */
 function timeMs(text: string): number {

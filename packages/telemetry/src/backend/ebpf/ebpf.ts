@@ -164,7 +164,8 @@ type Parts = [ProbeSession, Answers, ReadonlyMap<string, readonly Probe[]>]
 /** Opens a session, and attaches the facts. */
 function openSession(options: EbpfBackendOptions): Parts {
   const { sources, ringSizeBytes, tracking, shares, flavors, loop } = options
-  const facts = tracking === undefined ? options.facts : options.facts.map((fact) => askingFact(fact, tracking))
+  const facts =
+    tracking === undefined ? options.facts : options.facts.map((fact) => askingFact(fact, tracking))
   const btf = options.btf === undefined ? kernelBtf() : btfOf(options.btf)
   const inherit = tracking === undefined ? [] : [inheritProbe()]
   const probes = [...inherit, ...facts.flatMap(({ rungs }) => probesOf(rungs).flat())]
@@ -203,7 +204,7 @@ function trackIn(session: ProbeSession, inherit: readonly Probe[], tracking: Tra
   try {
     for (const probe of inherit) session.attach(probe)
     const set = new KernelSet(session)
-    tracking.fill(set)
+    tracking.putInto(set)
     return set
   } catch (error) {
     if (!(error instanceof EbpfError)) throw error

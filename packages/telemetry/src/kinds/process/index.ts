@@ -33,8 +33,21 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
   },
   records: [
     { name: 'fork', layout: forkLayout, apply: applyProcessChanges, asksFilter: true, colour: 'orange' },
-    { name: 'exec', layout: execLayout, apply: applyProcessChanges, asksFilter: true, colour: 'lightslateblue' },
-    { name: 'exit', layout: exitLayout, apply: applyProcessChanges, asksFilter: true, isLast: true, colour: 'lightseagreen' },
+    {
+      name: 'exec',
+      layout: execLayout,
+      apply: applyProcessChanges,
+      asksFilter: true,
+      colour: 'lightslateblue',
+    },
+    {
+      name: 'exit',
+      layout: exitLayout,
+      apply: applyProcessChanges,
+      asksFilter: true,
+      isLast: true,
+      colour: 'lightseagreen',
+    },
     {
       name: 'exitUsage',
       column: 'exit',
@@ -44,7 +57,13 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
       isLast: true,
       colour: 'lightseagreen',
     },
-    { name: 'idChange', layout: idChangeLayout, apply: applyProcessChanges, asksFilter: true, colour: 'plum' },
+    {
+      name: 'idChange',
+      layout: idChangeLayout,
+      apply: applyProcessChanges,
+      asksFilter: true,
+      colour: 'plum',
+    },
     { name: 'comm', layout: commLayout, apply: applyProcessChanges, asksFilter: true, colour: 'yellow' },
     { name: 'snapshot', layout: snapshotLayout, apply: applySnapshot, isOwn: true, colour: 'lightgrey' },
     { name: 'threadFork', layout: threadForkLayout, apply: applyThread },

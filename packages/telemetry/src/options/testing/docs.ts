@@ -38,7 +38,11 @@ export function optionsPage(
 ): string {
   const sections = [
     section('Every queue', coreOptions, 'options/declare.ts'),
-    section('Which events', filterOptions(kinds.flatMap(({ events }) => events ?? [])), 'where/options.ts'),
+    section(
+      'Which events',
+      { ...filterOptions(kinds.flatMap(({ events }) => events ?? [])) },
+      'where/options.ts',
+    ),
     ...kinds
       .filter(({ options }) => Object.keys(options).length > 0)
       .map(({ name, options }) => section(`The kind \`${name}\``, options, `${folderOf(name)}/options.ts`)),
@@ -114,7 +118,8 @@ function section(title: string, specs: OptionSpecs, file: string): string {
 
 /** The comment on an option, without what other columns have. */
 function commentOf(name: string, source: string): string {
-  const [, comment] = new RegExp(`/\\*\\*((?:(?!\\*/)[^])*)\\*/\\s+(?:readonly )?${name}: `).exec(source) ?? []
+  const [, comment] =
+    new RegExp(`/\\*\\*((?:(?!\\*/)[^])*)\\*/\\s+(?:readonly )?${name}: `).exec(source) ?? []
   if (comment === undefined) throw new Error(`The option "${name}" has no comment`)
   return comment
     .replaceAll(/^\s*\* ?/gm, '')

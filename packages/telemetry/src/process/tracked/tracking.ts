@@ -52,14 +52,15 @@ export class Tracking {
   check(): void {
     const check = (option: string, pids: readonly number[]): void => {
       const gone = pids.find((pid) => readLiving(pid) === undefined)
-      if (gone !== undefined) throw new OptionError(option, `Option "${option}": no process has the pid ${gone}`)
+      if (gone !== undefined)
+        throw new OptionError(option, `Option "${option}": no process has the pid ${gone}`)
     }
     check('where.treeOf', this.#trees.treeOf)
     check('excludePids', this.#trees.excludePids ?? [])
   }
 
   /** Fills the set of a session, in which the kernel adds children from now on. */
-  fill(set: KernelSet): void {
+  putInto(set: KernelSet): void {
     for (const pid of this.#trees.treeOf) set.follow(pid)
     for (const [exclusion, pid] of this.#exclusions) set.exclude(pid, exclusion)
   }
@@ -115,7 +116,8 @@ export class Tracking {
   exclude(pid: number, table: ProcessTable, isLive: boolean): boolean {
     const isThere = isLive ? readLiving(pid) !== undefined : table.peek(pid) !== undefined
     if (!isThere) return false
-    for (const root of this.#exclusions.values()) if (root === pid && this.isExcluded(table.peek(pid))) return true
+    for (const root of this.#exclusions.values())
+      if (root === pid && this.isExcluded(table.peek(pid))) return true
     const exclusion = this.#nextExclusion()
     this.#exclusions.set(exclusion, pid)
     this.#apply(exclusion, pid, table, isLive)
@@ -126,7 +128,8 @@ export class Tracking {
     this.#kernel?.exclude(pid, exclusion)
     this.#kernel?.verify()
     // What is in /proc and not in the table inherits it with its fork, which is still to be applied.
-    if (isLive) for (const each of treeOf([pid], readAllLiving())) table.mark(each, marksOf(EXCLUDED, exclusion))
+    if (isLive)
+      for (const each of treeOf([pid], readAllLiving())) table.mark(each, marksOf(EXCLUDED, exclusion))
     this.#markTree(table, pid, EXCLUDED, exclusion)
   }
 

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { QuarkEvent, QuarkOptions } from './kinds/index.js'
+import { Quark } from './quark.js'
+import { kprobeTest } from './testing/kprobe-test.js'
+
+const LIMIT = { timeout: 60_000 }
+
+/** A test for each backend that can watch processes here. */
+function testBackends(name: string, body: (options: QuarkOptions) => Promise<void>): void {
+  test(`ebpf: ${name}`, LIMIT, () => body({ backends: ['ebpf'] }))
+  kprobeTest(`kprobe: ${name}`, () => body({ backends: ['kprobe'] }))
+  test(`procConnector: ${name}`, LIMIT, () => body({ backends: ['procConnector'] }))
+}
+
+/** Whether arguments of processes that end at once are known. */
+function knowsShortLives({ capabilities }: Quark): boolean {
+  return capabilities.backend !== 'procConnector'
+}
+
+/** A shell that waits for a line before it does something. */
+function blocked(script: string): ChildProcess & { readonly pid: number } {
+  const shell = spawn('/bin/sh', ['-c', `read x; ${script}`], { stdio: ['pipe', 'ignore', 'ignore'] })
+  return shell as ChildProcess & { readonly pid: number }
+}
+
+async function letGo(...shells: readonly ChildProcess[]): Promise<void> {
+  await Promise.all(
+    shells.map((shell) => {
+      const ended = once(shell, 'exit')
+      shell.stdin?.end('\n')
+      return ended
+    }),
+  )
+}
+
+/** Takes events all the while: where /proc has what is known, the sooner the more. */
+class Reader {
+  readonly events: QuarkEvent[] = []
+  readonly #quark: Quark
+  readonly #reading: Promise<void>
+  #isOver: (events: readonly QuarkEvent[]) => boolean = () => false
+
+  constructor(quark: Quark) {
+    this.#quark = quark
+    this.#reading = this.#read()
+  }
+
+  async #read(): Promise<void> {
+    while (!this.#isOver(this.events)) {
+      this.events.push(...this.#quark.poll())
+      await this.#quark.wait(20)
+    }
+  }
+
+  /** All events, once those so far are enough, with what is held then. */
+  async until(isOver: (events: readonly QuarkEvent[]) => boolean): Promise<readonly QuarkEvent[]> {
+    this.#isOver = isOver
+    await this.#reading
+    this.events.push(...this.#quark.finish())
+    return this.events
+  }
+}
+
+function hasEnded(pid: number): (events: readonly QuarkEvent[]) => boolean {
+  return (events) =>
+    events.some(
+      (event) => event.kind === 'process' && event.process.pid === pid && event.actions.includes('exit'),
+    )
+}
+
+function commandsOf(events: readonly QuarkEvent[]): string[] {
+  return events.flatMap((event) => (event.kind === 'process' ? (event.process.argv ?? []).join(' ') : []))
+}
+
+/** A tree of which one process outlives its parents, in another session. */
+const TREE =
+  '(setsid /bin/sh -c "/bin/sleep 0.4; exit 0" & exit 0); /bin/sh -c "/bin/true; /bin/true"; exit 3'
+
+for (const bystanders of [1, 100]) {
+  testBackends(
+    `a tree is followed whole, and nothing else is, beside ${bystanders} others`,
+    async (chosen) => {
+      const root = blocked(TREE)
+      const others = blocked(`i=0; while [ $i -lt ${bystanders} ]; do /bin/echo $i; i=$((i+1)); done`)
+      await using quark = await Quark.open({ ...chosen, snapshot: true, where: { treeOf: root.pid } })
+      const reader = new Reader(quark)
+      await letGo(root, others)
+      const events = await reader.until(() => quark.treeSize() === 0)
+      const commands = commandsOf(events)
+      assert.ok(commands.includes('/bin/sleep 0.4'), commands.join('\n'))
+      if (knowsShortLives(quark)) {
+        assert.equal(commands.filter((command) => command === '/bin/true').length, 2)
+      }
+      const strangers = events.filter(
+        ({ process }) => process?.pid === others.pid || process?.ppid === others.pid,
+      )
+      assert.deepEqual(strangers, [])
+      const snapshots = events.filter(({ kind }) => kind === 'snapshot')
+      assert.deepEqual(
+        snapshots.map(({ process }) => process?.pid),
+        [root.pid],
+      )
+      // All processes of the tree are known from their begin to their end.
+      const pids = new Set(events.flatMap(({ process }) => process?.pid ?? []))
+      for (const pid of pids) assert.ok(hasEnded(pid)(events), `the end of ${pid}`)
+      // The parent of the root has its name, although its events are not wanted.
+      const [first] = snapshots
+      assert.equal(first?.relatives?.parent?.pid, process.pid)
+      const inKernel = !quark.capabilities.missing.some(({ fact }) => fact === 'filtersInKernel')
+      assert.equal(inKernel, quark.capabilities.backend === 'ebpf')
+      const { produced } = quark.stats()
+      if (inKernel) assert.ok((produced['fork'] ?? 0) < 10, JSON.stringify(produced))
+      else assert.ok(quark.stats().filtered >= bystanders)
+    },
+  )
+}
+
+testBackends(
+  'a tree that is left out is so from its first record on, and again when it is not any more',
+  async (chosen) => {
+    const script = '/bin/sleep 0.13; read y; /bin/sleep 0.12; exit 0'
+    const tool = blocked(`(/bin/sleep 0.3 & exit 0); ${script}`)
+    const other = blocked('/bin/sleep 0.11')
+    await using quark = await Quark.open({ ...chosen, snapshot: true, excludePids: [tool.pid] })
+    const reader = new Reader(quark)
+    tool.stdin?.write('\n')
+    await letGo(other)
+    // What the tool has done so far is over when the sleep is.
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    const before = [...reader.events]
+    assert.equal(quark.include(tool.pid), true)
+    assert.equal(quark.include(tool.pid), false)
+    tool.stdin?.end('\n')
+    const commands = commandsOf(await reader.until(hasEnded(tool.pid)))
+    assert.ok(commands.includes('/bin/sleep 0.11'))
+    assert.ok(commands.includes('/bin/sleep 0.12'), commands.join('\n'))
+    assert.equal(commands.includes('/bin/sleep 0.13'), false)
+    assert.equal(commands.includes('/bin/sleep 0.3'), false)
+    const found = before.filter(({ kind }) => kind === 'snapshot').map(({ process }) => process?.pid)
+    assert.ok(found.includes(process.pid))
+    assert.equal(found.includes(tool.pid), false)
+  },
+)
+
+testBackends(
+  'a process that is left out while the queue runs takes its descendants with it',
+  async (chosen) => {
+    const tool = blocked('/bin/sleep 0.13; (/bin/sh -c "/bin/sleep 0.13; exit 0"); exit 0')
+    const other = blocked('/bin/sleep 0.4; /bin/sleep 0.11; exit 0')
+    await using quark = await Quark.open({ ...chosen, excludePids: [] })
+    assert.equal(quark.exclude(tool.pid), true)
+    assert.equal(quark.exclude(0x7fff_fff0), false)
+    const reader = new Reader(quark)
+    await letGo(tool, other)
+    const events = await reader.until(hasEnded(other.pid))
+    const commands = commandsOf(events)
+    assert.ok(commands.includes('/bin/sleep 0.11'))
+    assert.equal(commands.includes('/bin/sleep 0.13'), false)
+    assert.equal(
+      events.some(({ process }) => process?.pid === tool.pid),
+      false,
+    )
+  },
+)
+
+testBackends('a replay with the same filter has the same events', async (chosen) => {
+  const path = join(tmpdir(), `quark-filters-${process.pid}-${String(chosen.backends)}`)
+  try {
+    const root = blocked(TREE)
+    const others = blocked('/bin/sleep 0.11; /bin/sleep 0.11')
+    const all: QuarkEvent[] = []
+    {
+      await using quark = await Quark.open({ ...chosen, snapshot: true, record: path })
+      const reader = new Reader(quark)
+      await letGo(root, others)
+      await new Promise((resolve) => setTimeout(resolve, 600))
+      all.push(...(await reader.until(() => true)))
+    }
+    assert.ok(commandsOf(all).includes('/bin/sleep 0.11'))
+    await using replay = await Quark.replay(path, { where: { treeOf: root.pid } })
+    const events: QuarkEvent[] = []
+    for await (const event of replay) events.push(event)
+    const commands = commandsOf(events)
+    assert.ok(commands.includes('/bin/sleep 0.4'), commands.join('\n'))
+    assert.equal(commands.includes('/bin/sleep 0.11'), false)
+    const ofTree = new Set(events.flatMap(({ process }) => process?.pid ?? []))
+    const whole = all.filter(({ kind, process }) => kind === 'lost' || ofTree.has(process?.pid ?? -1))
+    assert.equal(events.length, whole.length)
+    assert.equal(replay.stats().filtered, all.length - whole.length)
+    assert.equal(replay.treeSize(), 0)
+  } finally {
+    rmSync(path, { force: true })
+  }
+})
