@@ -65,12 +65,7 @@ export function processFacts(surroundings: Surroundings<ProcessSettings>): Fact[
     {
       name: 'exit',
       required: true,
-      rungs: [
-        ebpf(exit),
-        kprobeRung(exitOf(fetched), ENTRIES.exit),
-        connector.exit,
-        audit.exit,
-      ],
+      rungs: [ebpf(exit), kprobeRung(exitOf(fetched), ENTRIES.exit), connector.exit, audit.exit],
     },
     {
       name: 'commChange',
