@@ -39,7 +39,7 @@ test('bash completes options, the words of choices, files, commands and what is 
     [['quark-mon', '--backend', 'kp'], ['kprobe']],
     [['quark-mon', '-o', '/et'], ['/etc']],
     [['quark-mon', '--count', ''], []],
-    [['quark-mon', '--env', '--us'], ['--usage']],
+    [['quark-mon', '--env', '--usa'], ['--usage']],
     [['quark-mon', 'doctor', '--aud'], ['--audit']],
     [['quark-mon', 'doctor', '--replay'], []],
     [
