@@ -2,7 +2,7 @@ import { createEcs, createJson, createDump, type Quark, type QuarkEvent } from '
 import type { Settings } from './settings.js'
 
 /** Names and facts of the machine that an output may look up. */
-export type Lookup = Pick<Quark, 'userName' | 'groupName' | 'host'>
+export type Lookup = Pick<Quark, 'userName' | 'groupName' | 'host' | 'startEvent' | 'endEvent'>
 
 /** Writes events as the settings want them. */
 export interface Formatter {
@@ -10,6 +10,18 @@ export interface Formatter {
   readonly format: (event: QuarkEvent) => string
   /** How many events were cut, as they were longer than the limit. */
   readonly truncatedLines: () => number
+  /** What stands around the events, if that is anything. */
+  readonly ends?: StreamEnds
+}
+
+/** Lines before and behind all events, with their line ends. */
+export interface StreamEnds {
+  /** Before the first event. */
+  readonly start: string
+  /** At the head of each further file. */
+  readonly further: string
+  /** Behind the last event. */
+  readonly end: () => string
 }
 
 export function formatter(settings: Settings, quark: Lookup, colour: boolean): Formatter {
@@ -21,8 +33,17 @@ export function formatter(settings: Settings, quark: Lookup, colour: boolean): F
       return { format: (event) => `${dumpOf(event, options)}\n`, truncatedLines: () => dumpOf.truncatedLines }
     }
     case 'json': {
-      const jsonOf = createJson(settings.lines)
-      return { format: (event) => `${jsonOf(event)}\n`, truncatedLines: () => jsonOf.truncatedLines }
+      const jsonOf = createJson(settings.lines, quark)
+      const start = quark.startEvent()
+      return {
+        format: (event) => `${jsonOf(event)}\n`,
+        truncatedLines: () => jsonOf.truncatedLines,
+        ends: {
+          start: `${jsonOf(start)}\n`,
+          further: `${jsonOf({ ...start, continued: true })}\n`,
+          end: () => `${jsonOf(quark.endEvent())}\n`,
+        },
+      }
     }
     case 'ecs': {
       const context = {

@@ -10,12 +10,15 @@ import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isOpenedHere, type QuarkEvent } from 'quark-telemetry'
+import type { Opened } from './rotation.js'
 import type { Settings } from './settings.js'
 
 /** The outputs of a command. */
 export interface Io {
   /** Writes events; resolves when there is room for more, at once when the reader has gone away. */
   readonly write: (text: string) => Promise<void>
+  /** Writes the first text, and another one at the head of each further file. */
+  readonly begin: (text: string, further: string) => Promise<void>
   /** Most characters that should be written at once. */
   readonly pieceChars: number
   /** Writes a message for the person at the terminal, which must end with a newline. */
@@ -43,17 +46,19 @@ const FIFO_LOOK_MS = 20
 export class Output {
   #stream: Writable
   readonly #end: () => void
-  readonly #next: ((bytes: number) => Writable | undefined) | undefined
+  readonly #next: ((bytes: number) => Opened | undefined) | undefined
   /** Streams that were replaced and are not closed yet. */
   readonly #before = new Set<Writable>()
   #error: NodeJS.ErrnoException | undefined
   #unwrittenLines = 0
+  /** What each further stream begins with. */
+  #head = ''
 
   /**
    * @param end called when the stream failed; it may be called more than once
    * @param next called before so many bytes are written; may return another stream for them and all that follow
    */
-  constructor(stream: Writable, end: () => void, next?: (bytes: number) => Writable | undefined) {
+  constructor(stream: Writable, end: () => void, next?: (bytes: number) => Opened | undefined) {
     this.#stream = stream
     this.#end = end
     this.#next = next
@@ -64,15 +69,13 @@ export class Output {
    * Writes whole lines and waits until the stream wants more, or `signal` is aborted.
    */
   async write(text: string, signal: AbortSignal): Promise<void> {
-    const lines = lineCount(text)
-    this.#unwrittenLines += lines
-    if (this.#error !== undefined) return
+    if (this.#error !== undefined) {
+      this.#unwrittenLines += lineCount(text)
+      return
+    }
     this.rotate(Buffer.byteLength(text))
     const stream = this.#stream
-    const onWritten = (error: Error | null | undefined): void => {
-      if (error == null) this.#unwrittenLines -= lines
-    }
-    if (stream.write(text, onWritten) || signal.aborted) return
+    if (this.#writeTo(stream, text) || signal.aborted) return
     await new Promise<void>((resolve) => {
       const proceed = (): void => {
         stream.off('drain', proceed)
@@ -86,11 +89,28 @@ export class Output {
     })
   }
 
-  /** Continues with another stream. What was written before goes to the old one. */
-  replace(stream: Writable): void {
+  /** False when the stream wants no more for now. */
+  #writeTo(stream: Writable, text: string): boolean {
+    if (text === '') return true
+    const lines = lineCount(text)
+    this.#unwrittenLines += lines
+    return stream.write(text, (error) => {
+      if (error == null) this.#unwrittenLines -= lines
+    })
+  }
+
+  /** As `write`, the first text; with another one at the head of each stream that follows. */
+  async begin(text: string, further: string, signal: AbortSignal): Promise<void> {
+    this.#head = further
+    await this.write(text, signal)
+  }
+
+  /** Continues with another stream; an empty file begins with the head. What was written before goes to the old one. */
+  replace({ stream, isEmpty }: Opened): void {
     const before = this.#stream
     this.#watch(stream)
     this.#stream = stream
+    if (isEmpty) this.#writeTo(stream, this.#head)
     this.#before.add(before)
     before.on('close', () => this.#before.delete(before))
     before.end()
@@ -98,8 +118,8 @@ export class Output {
 
   /** Continues with the stream that is to take the next bytes, if that is another one. */
   rotate(bytes = 0): void {
-    const stream = this.#error === undefined ? this.#next?.(bytes) : undefined
-    if (stream !== undefined) this.replace(stream)
+    const opened = this.#error === undefined ? this.#next?.(bytes) : undefined
+    if (opened !== undefined) this.replace(opened)
   }
 
   /** Lines that are not written yet, or after a failure never are; the first of them may be in part. */
@@ -195,8 +215,9 @@ export async function openOutput(
 }
 
 /** Opens the file again, which others may have renamed, removed or truncated. What it contains is kept. */
-export function reopenFile(path: string): Writable {
-  return openFile(path, 0)
+export function reopenFile(path: string): Opened {
+  const stream = openFile(path, 0)
+  return { stream, isEmpty: statSync(path).size === 0 }
 }
 
 /** Opened for appending: if others truncate the file, as `copytruncate` does, no hole is left in it. */

@@ -30,11 +30,16 @@ function runMarked(): string {
   return marker
 }
 
-function eventsOf(out: string): JsonEvent[] {
+function linesOf(out: string): JsonEvent[] {
   return out
     .split('\n')
     .slice(0, -1)
     .map((line) => JSON.parse(line) as JsonEvent)
+}
+
+/** The lines but the first and the last one, which are not of events. */
+function eventsOf(out: string): JsonEvent[] {
+  return linesOf(out).filter(({ kind }) => kind !== 'start' && kind !== 'end')
 }
 
 function marked(events: readonly JsonEvent[], marker: string): JsonEvent[] {
@@ -58,6 +63,9 @@ test('a command is one line of JSON, and Ctrl-C ends with the counters and exit 
   assert.equal(code, 0, err)
   const events = eventsOf(out)
   assert.ok(events.some(({ kind, process }) => kind === 'snapshot' && process?.pid === 1))
+  const kinds = linesOf(out).map(({ kind }) => kind)
+  assert.deepEqual([kinds[0], kinds.at(-1)], ['start', 'end'])
+  assert.equal(kinds.length, events.length + 2)
   const [event, ...others] = marked(events, marker)
   assert.deepEqual(others, [])
   assert.deepEqual(event?.actions, ['fork', 'exec', 'exit'])
@@ -75,7 +83,7 @@ test('SIGTERM ends it like Ctrl-C, and --quiet writes no counters', async () => 
 })
 
 test('it ends quietly when the reader goes away', () => {
-  const script = '{ "$0" "$@"; echo "code $?" >&2; } | head -n 1'
+  const script = '{ "$0" "$@"; echo "code $?" >&2; } | head -n 2'
   const run = spawnSync('sh', ['-c', script, process.execPath, COMMAND, '--json', '-q', '--hold=10'], {
     encoding: 'utf8',
     timeout: 60_000,

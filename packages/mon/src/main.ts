@@ -99,6 +99,10 @@ async function run(settings: Settings): Promise<void> {
   const io: Io = {
     write: (text) => output.write(text, signal),
     count: settings.metrics && ((batch) => metrics?.count(batch)),
+    begin: (text, further) => {
+      if (rotated !== undefined) rotated.headBytes = Buffer.byteLength(further)
+      return output.begin(text, further, signal)
+    },
     pieceChars: Math.min(PIECE_CHARS, rotated?.pieceChars ?? Number.POSITIVE_INFINITY),
     note: (text) => void process.stderr.write(text),
     colour: wantsColour(settings.colour, process.env, settings.output === undefined && process.stdout.isTTY),

@@ -83,6 +83,8 @@ test('SIGHUP opens the output file again, and no event is lost between the two',
   const before = readFileSync(join(folder, 'events.1'), 'utf8')
   const after = readFileSync(file, 'utf8')
   assert.ok(after.includes(later) && !before.includes(later))
+  assert.match(before, /^\{"kind":"start","time":"[^"]+","version"/)
+  assert.match(after, /^\{"kind":"start","time":"[^"]+","continued":true,"version"/)
   assert.ok((before + after).includes(held))
 })
 
@@ -142,7 +144,9 @@ test('with --rotate-size no file is larger and no line is split, also with SIGHU
     const path = join(folder, name)
     // The half line may be too much for its file, and a single line may be longer.
     const isSmall = statSync(path).size <= (64 << 10) + HALF.length + 1
-    assert.ok(isSmall || readFileSync(path, 'utf8').trimEnd().split('\n').length === 1)
+    const [head = '', ...rest] = readFileSync(path, 'utf8').trimEnd().split('\n')
+    assert.match(head, /^\{"kind":"start",/)
+    assert.ok(isSmall || rest.length === 1)
   }
   const lines = linesOf(folder)
   const broken = lines.filter((line) => !line.endsWith('}'))

@@ -22,6 +22,7 @@ interface Rig {
   readonly path: string
   readonly errors: Error[]
   readonly rotated: RotatedFile
+  begin(head: string): Promise<void>
   write(...lines: string[]): Promise<void>
   end(): Promise<void>
 }
@@ -48,6 +49,10 @@ function open(path: string, folder: string, settings: RotationSettings): Rig {
     path,
     errors,
     rotated,
+    async begin(head) {
+      rotated.headBytes = head.length + 1
+      await output.begin('first\n', `${head}\n`, signal)
+    },
     async write(...lines) {
       for (const line of lines) await output.write(`${line}\n`, signal)
     },
@@ -192,7 +197,7 @@ test('a reopened file is counted from its own size', async (t) => {
   const files = rig(t, { sizeBytes: 1024 })
   await files.write(line(1), line(2))
   renameSync(files.path, join(files.folder, 'away'))
-  const stream = files.rotated.reopen()
+  const { stream } = files.rotated.reopen()
   assert.equal(files.rotated.next(800), undefined)
   assert.notEqual(files.rotated.next(800), undefined, 'the second one does not fit')
   assert.ok(existsSync(`${files.path}.1`))
@@ -218,4 +223,19 @@ test('what is no regular file is refused', (t) => {
   t.after(() => rmSync(folder, { recursive: true }))
   assert.throws(() => new RotatedFile('/dev/null', { sizeBytes: 1024 }, () => {}), /no regular file/)
   assert.throws(() => new RotatedFile(join(folder, 'no', 'events'), { sizeBytes: 1024 }, () => {}), /ENOENT/)
+})
+
+test('each further file begins with its head, which counts, and an event that is larger than a file is in one', async (t) => {
+  const files = rig(t, { sizeBytes: 1024, keep: 100 })
+  const head = 'head'.padEnd(299, '.')
+  await files.begin(head)
+  const long = 'x'.repeat(2000)
+  await files.write(line(1), line(2), line(3), long, line(4))
+  await files.end()
+  assert.deepEqual(contents(files), {
+    'events.3': ['first', line(1), line(2)],
+    'events.2': [head, line(3)],
+    'events.1': [head, long],
+    events: [head, line(4)],
+  })
 })

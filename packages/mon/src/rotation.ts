@@ -27,6 +27,13 @@ export interface RotationSettings {
   readonly totalBytes?: number | undefined
 }
 
+/** A stream into a file. */
+export interface Opened {
+  readonly stream: Writable
+  /** Nothing is in the file. */
+  readonly isEmpty: boolean
+}
+
 /** Whether anything is given by which files are rotated. */
 export function isRotated({ sizeBytes, ageMs, totalBytes }: Partial<RotationSettings>): boolean {
   return sizeBytes !== undefined || ageMs !== undefined || totalBytes !== undefined
@@ -44,8 +51,12 @@ const NEWLINE = 10
 interface OpenFile {
   readonly fd: number
   readonly stream: Writable
+  /** Nothing was in it. */
+  readonly isEmpty: boolean
   /** What was written to it, and what it had before. */
   sizeBytes: number
+  /** Of these, those of its head, if it had nothing before. */
+  headBytes: number
   /** When it was made, in ms of the wall clock. */
   readonly madeMs: number
 }
@@ -60,6 +71,8 @@ export class RotatedFile {
   readonly #sizeBytes: number
   readonly #report: (error: Error) => void
   #file: OpenFile
+  /** Bytes of what the caller writes at the head of each further file. */
+  headBytes = 0
   /** Sizes of the kept files by number, as far as this run wrote them: their last bytes may not be in them yet. */
   readonly #keptBytes: (number | undefined)[] = []
   #retryMs = 0
@@ -101,13 +114,13 @@ export class RotatedFile {
   /**
    * Must be called before each write of whole lines: rotates the file if it would become too large, or is too old.
    *
-   * @returns the stream of another file, if one was begun
+   * @returns another file, if one was begun
    */
-  next(bytes: number): Writable | undefined {
+  next(bytes: number): Opened | undefined {
     const file = this.#file
-    if (file.sizeBytes > 0 && this.#isDue(file, bytes)) this.#tryTo(() => this.#rotate())
+    if (file.sizeBytes > file.headBytes && this.#isDue(file, bytes)) this.#tryTo(() => this.#rotate())
     this.#file.sizeBytes += bytes
-    return this.#file === file ? undefined : this.#file.stream
+    return this.#file === file ? undefined : this.#file
   }
 
   /**
@@ -115,10 +128,10 @@ export class RotatedFile {
    *
    * @throws when it cannot be opened
    */
-  reopen(): Writable {
-    this.#file = openForAppending(this.#path)
+  reopen(): Opened {
+    this.#file = this.#openFurther()
     this.#retryMs = 0
-    return this.#file.stream
+    return this.#file
   }
 
   #isDue({ sizeBytes, madeMs }: OpenFile, bytes: number): boolean {
@@ -148,7 +161,7 @@ export class RotatedFile {
       renameSync(path, this.#old(1))
       this.#keptBytes[1] = this.#file.sizeBytes
       try {
-        this.#file = openForAppending(path)
+        this.#file = this.#openFurther()
       } catch (error) {
         renameSync(this.#old(1), path)
         throw error
@@ -156,8 +169,16 @@ export class RotatedFile {
       this.#prune()
     } else {
       // Others have rotated it.
-      this.#file = openForAppending(path)
+      this.#file = this.#openFurther()
     }
+  }
+
+  #openFurther(): OpenFile {
+    const file = openForAppending(this.#path)
+    if (!file.isEmpty) return file
+    file.headBytes = this.headBytes
+    file.sizeBytes = this.headBytes
+    return file
   }
 
   /** Whether the name still leads to the open file. */
@@ -211,7 +232,9 @@ function openForAppending(path: string): OpenFile {
     return {
       fd,
       stream: createWriteStream(path, { fd }),
+      isEmpty: size === 0,
       sizeBytes: size + (isEnded ? 0 : 1),
+      headBytes: 0,
       madeMs: size === 0 ? Date.now() : birthtimeMs > 0 ? birthtimeMs : mtimeMs,
     }
   } catch (error) {

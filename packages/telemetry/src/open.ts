@@ -53,6 +53,9 @@ export interface Parts {
   readonly pipeline: Pipeline
   /** The machine that events come from. */
   readonly host: Host
+  readonly settings: Settings
+  /** Epoch ns at which the queue was opened. */
+  readonly openedNs: bigint
   readonly signal: AbortSignal | undefined
   readonly filters: Filters | undefined
   /** Backends that were tried before the one that works. */
@@ -88,6 +91,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   let recorder: RecordingWriter | undefined
   try {
     const host = readHost()
+    const openedNs = clock.epochNs(clock.openBootNs)
     const { bootId } = host
     const timeBase = new TimeBase(clock.bootEpochNs, { id: bootId, hasExactStarts: hasExactStarts(backend) })
     // Without events there are no cgroups to look up.
@@ -105,7 +109,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     const kernel = release()
     if (settings.bypass) {
       const feed = new BypassFeed(backend, clock, kernel, settings.pollMs, catalogue.recordTypes)
-      return { catalogue, feed, pipeline, host, signal, filters, failures }
+      return { catalogue, feed, pipeline, host, settings, openedNs, signal, filters, failures }
     }
     if (settings.record !== undefined) {
       recorder = new RecordingWriter(
@@ -159,7 +163,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     if (tracking?.isInKernel === false) {
       absent.push({ fact: 'filtersInKernel', reason: tracking.problem ?? notInKernel(backend.name) })
     }
-    return { catalogue, feed, pipeline, host, signal, filters, failures, absent }
+    return { catalogue, feed, pipeline, host, settings, openedNs, signal, filters, failures, absent }
   } catch (error) {
     closeAfterError(
       () => backend[Symbol.dispose](),
@@ -198,6 +202,8 @@ export function replayParts(catalogue: Catalogue, path: string, options: object)
       feed,
       pipeline,
       host: recordedHost(reader.header),
+      settings,
+      openedNs: BigInt(reader.header.openBootNs) + BigInt(reader.header.bootEpochNs),
       signal: settings.signal,
       filters,
       failures: [],

@@ -18,6 +18,7 @@ import { DEFAULT_LINE_BYTES, type Names } from './output/line.js'
 import type { LineWriter } from './output/writer.js'
 import { processLines } from './process/lines.js'
 import type { Process } from './process/process.js'
+import { declarations, type EndEvent, type StartEvent } from './stream.js'
 
 /** Declarations of the options of lines. */
 export const LINE_OPTIONS: typeof lineOptions = lineOptions
@@ -25,7 +26,7 @@ export const LINE_OPTIONS: typeof lineOptions = lineOptions
 export const ECS_OPTIONS: typeof ecsOptions = ecsOptions
 
 const writeDump = dumpWriter(catalogue)
-const writeJson = jsonWriter(catalogue, DEFAULT_LINE_BYTES, localNames)
+const writeJson = jsonWriter(declarations, DEFAULT_LINE_BYTES, localNames)
 const drawBuffer = bufferGraphWriter(catalogue)
 
 /**
@@ -42,7 +43,7 @@ export function dumpOf(event: QuarkEvent, options?: DumpOptions): string {
  * values strings of decimal digits. Users and groups have the names that this machine has for them. Of a line of more
  * than 256 KiB the longest values are cut, see `createJson`.
  */
-export function jsonOf(event: QuarkEvent): string {
+export function jsonOf(event: QuarkEvent | StartEvent | EndEvent): string {
   return writeJson(event)
 }
 
@@ -62,8 +63,11 @@ export function createDump(options: LineOptions = {}): LineWriter<QuarkEvent, Du
  * @param names where users and groups get their names from, such as a `Quark`; default: this machine
  * @throws {OptionError} when an option is wrong
  */
-export function createJson(options: LineOptions = {}, names: Names = localNames): LineWriter<QuarkEvent> {
-  return jsonWriter(catalogue, maxBytesOf(options), names)
+export function createJson(
+  options: LineOptions = {},
+  names: Names = localNames,
+): LineWriter<QuarkEvent | StartEvent | EndEvent> {
+  return jsonWriter(declarations, maxBytesOf(options), names)
 }
 
 /**

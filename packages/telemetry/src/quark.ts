@@ -1,4 +1,4 @@
-import { Readiness } from 'quark-ebpf'
+import { clockNs, Readiness } from 'quark-ebpf'
 import { closeAll } from './backend/close-all.js'
 import { BypassFeed } from './pipeline/bypass-feed.js'
 import type { Catalogue } from './kinds/catalogue.js'
@@ -16,6 +16,9 @@ import type { BufferedRecord, Pipeline } from './pipeline/pipeline.js'
 import type { Capabilities, QuarkStats } from './pipeline/stats.js'
 import type { Process } from './process/process.js'
 import type { Tracking } from './process/tracked/tracking.js'
+import type { Settings } from './options/declare.js'
+import { type EndEvent, optionsAsValues, type StartEvent } from './stream.js'
+import { packageVersion } from './version.js'
 
 /** Most events of a batch after the end was asked for. */
 const MAX_LAST_EVENTS = 256
@@ -44,6 +47,9 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   readonly #feed: Feed
   readonly #pipeline: Pipeline
   readonly #users = localNames
+  readonly #version: string
+  readonly #settings: Settings
+  readonly #openedNs: bigint
   readonly #signal: AbortSignal | undefined
   readonly #filters: Filters | undefined
   readonly #isLive: boolean
@@ -58,17 +64,21 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     newQuark = (parts) => new Quark(parts)
   }
 
-  private constructor({ catalogue, feed, pipeline, host, signal, filters, failures, absent = [] }: Parts) {
+  private constructor(parts: Parts) {
+    const { catalogue, feed, pipeline, host, settings, openedNs, signal, filters, failures, absent = [] } = parts
     this.#catalogue = catalogue
     this.#feed = feed
     this.#pipeline = pipeline
+    this.#settings = settings
+    this.#openedNs = openedNs
     this.#signal = signal
     this.#filters = filters
     this.#isLive = !(feed instanceof ReplayFeed)
     this.host = host
-    // Reads the file now: later the process may have given up the rights to it.
+    // Reads the files now: later the process may have given up the rights to them.
     this.#users.userName(0)
     this.#users.groupName(0)
+    this.#version = packageVersion()
     const { backend, kernel, attached, missing } = feed
     const refused = failures.map(({ backend, error }) => ({
       fact: `backend ${backend}`,
@@ -302,6 +312,31 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   /** Name of a group in /etc/group. */
   groupName(gid: number): string | undefined {
     return this.#users.groupName(gid)
+  }
+
+  /** What the events of this queue are of, to be written before them: `jsonOf(quark.startEvent())`. */
+  startEvent(): StartEvent {
+    const { backend, kernel, attached, missing } = this.capabilities
+    return {
+      kind: 'start',
+      timeNs: this.#openedNs,
+      continued: false,
+      version: this.#version,
+      backend,
+      kernel,
+      host: this.host,
+      options: optionsAsValues(this.#settings),
+      attached,
+      missing,
+      process: undefined,
+    }
+  }
+
+  /** How it went so far, to be written behind the last event: `jsonOf(quark.endEvent())`. */
+  endEvent(): EndEvent {
+    const { latestNs, tables } = this.#pipeline
+    const timeNs = this.#isLive ? clockNs('realtime') : BigInt(latestNs) + tables.timeBase.bootEpochNs
+    return { kind: 'end', timeNs, stats: this.stats(), process: undefined }
   }
 
   /** Counters so far; they stay readable after `close`. */

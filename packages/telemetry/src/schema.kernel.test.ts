@@ -3,9 +3,10 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { catalogue, type QuarkEvent } from './kinds/index.js'
+import type { QuarkEvent } from './kinds/index.js'
 import { jsonOf } from './outputs.js'
 import { Quark } from './quark.js'
+import { declarations } from './stream.js'
 import { schemaCheck } from './testing/schema.js'
 
 const LIMIT = { timeout: 60_000 }
@@ -26,7 +27,7 @@ async function takeUntil(
 }
 
 test('the schema fits what this machine does', LIMIT, async () => {
-  const check = schemaCheck(catalogue)
+  const check = schemaCheck(declarations)
   const events: QuarkEvent[] = []
   await using quark = await Quark.open({
     snapshot: true,
@@ -45,12 +46,12 @@ test('the schema fits what this machine does', LIMIT, async () => {
   events.push(...quark.finish())
 
   assert.ok(events.some(({ kind }) => kind === 'snapshot'))
-  for (const event of events) check(jsonOf(event))
+  for (const event of [quark.startEvent(), ...events, quark.endEvent()]) check(jsonOf(event))
   assert.equal(events.find(isEnd)?.process?.exitCode, 3)
 })
 
 test('the schema fits raw records', LIMIT, async () => {
-  const check = schemaCheck(catalogue)
+  const check = schemaCheck(declarations)
   const events: QuarkEvent[] = []
   await using quark = await Quark.open({ bypass: true })
   spawnSync('/bin/true')

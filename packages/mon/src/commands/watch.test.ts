@@ -23,7 +23,7 @@ async function pidsOf(
   await watch(new FakeQuark(batches), { ...defaultSettings(), format: 'json', ...change }, io)
   return io.written
     .split('\n')
-    .slice(0, -1)
+    .slice(1, -2)
     .map((line) => (JSON.parse(line) as { process?: { pid: number } }).process?.pid ?? 0)
 }
 
@@ -141,4 +141,21 @@ test('watch() writes an asterisk per record in bypass mode', async () => {
   const settings = { ...defaultSettings(), quark: { bypass: true } }
   await watch(new FakeQuark([[execOf({ pid: 1 }), execOf({ pid: 1 })]]), settings, io)
   assert.equal(io.written, '**')
+})
+
+test('watch() writes JSON between a first and a last line, which do not count as events', async () => {
+  const io = new FakeIo()
+  const quark = new FakeQuark([[execOf({ pid: 1, uid: 0 }), execOf({ pid: 2 })]])
+  await watch(quark, { ...defaultSettings(), format: 'json', count: 1 }, io)
+  const [start, event, end, ...others] = io.written
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line))
+  assert.deepEqual(others, [])
+  assert.deepEqual([start.kind, start.backend, start.host.hostname], ['start', 'ebpf', 'here'])
+  assert.equal(start.continued, undefined)
+  // The name is the queue's: a replay may be of another machine.
+  assert.deepEqual(event.process, { pid: 1, uid: 0, uidName: 'root' })
+  assert.deepEqual([end.kind, end.stats.insertions], ['end', 1])
+  assert.equal(JSON.parse(io.further).continued, true)
 })

@@ -11,9 +11,11 @@ export async function watch(
   settings: Settings,
   io: Io,
 ): Promise<void> {
-  const { format, truncatedLines } = formatter(settings, quark, io.colour)
+  const { format, truncatedLines, ends } = formatter(settings, quark, io.colour)
   try {
+    if (ends !== undefined) await io.begin(ends.start, ends.further)
     await writeAll(quark, format, settings, io)
+    if (ends !== undefined) await io.write(ends.end())
   } finally {
     if (!settings.quiet) io.note(truncatedText(truncatedLines(), settings.lines))
   }

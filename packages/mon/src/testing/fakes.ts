@@ -1,6 +1,14 @@
 /** A queue and an Io without a kernel, for tests of commands. */
 
-import type { Process, ProcessEvent, Quark, QuarkEvent, QuarkStats } from 'quark-telemetry'
+import type {
+  EndEvent,
+  Process,
+  ProcessEvent,
+  Quark,
+  QuarkEvent,
+  QuarkStats,
+  StartEvent,
+} from 'quark-telemetry'
 import type { Io } from '../io.js'
 
 /** Counters of a run in which nothing happened, but for the given ones. */
@@ -85,6 +93,25 @@ export class FakeQuark {
     return statsOf({ insertions: this.taken })
   }
 
+  startEvent(): StartEvent {
+    const { host } = this
+    const capabilities = { backend: 'ebpf', kernel: '6.18.0', attached: [], missing: [] }
+    return {
+      kind: 'start',
+      timeNs: 0n,
+      continued: false,
+      version: '1',
+      ...capabilities,
+      host,
+      options: {},
+      process: undefined,
+    }
+  }
+
+  endEvent(): EndEvent {
+    return { kind: 'end', timeNs: 2n, stats: this.stats(), process: undefined }
+  }
+
   userName(uid: number): string | undefined {
     return uid === 0 ? 'root' : undefined
   }
@@ -101,11 +128,18 @@ export class FakeIo implements Io {
   readonly ending = new AbortController()
   readonly hurrying = new AbortController()
   written = ''
+  /** The head of further files. */
+  further = ''
   notes = ''
 
   readonly write = (text: string): Promise<void> => {
     this.written += text
     return Promise.resolve()
+  }
+
+  readonly begin = (text: string, further: string): Promise<void> => {
+    this.further = further
+    return this.write(text)
   }
 
   readonly note = (text: string): void => {

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { catalogue } from '../kinds/index.js'
+import { declarations } from '../stream.js'
 import { ecsParts, fillIn, jsonParts } from './testing/docs.js'
 
 const DOCS = new URL('../../../../docs/', import.meta.url)
 const pages = [
-  { name: 'json.md', parts: jsonParts(catalogue) },
+  { name: 'json.md', parts: jsonParts(declarations) },
   { name: 'ecs.md', parts: ecsParts(catalogue) },
 ]
 

@@ -3,19 +3,19 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import * as fc from 'fast-check'
-import { catalogue } from '../kinds/index.js'
+import { declarations } from '../stream.js'
 import { allSamples, anyEvent } from '../testing/samples.js'
 import { schemaCheck } from '../testing/schema.js'
 import { jsonWriter } from './json.js'
 import { schemaOf } from './schema.js'
 
-const jsonOf = jsonWriter(catalogue)
-const check = schemaCheck(catalogue)
+const jsonOf = jsonWriter(declarations)
+const check = schemaCheck(declarations)
 const published = new URL('../../schema.json', import.meta.url)
 const replayed = new URL('../../src/recording/testdata/0.1.0.ndjson', import.meta.url)
 
 test('schema.json is what the declarations say', () => {
-  assert.deepEqual(JSON.parse(readFileSync(published, 'utf8')), schemaOf(catalogue))
+  assert.deepEqual(JSON.parse(readFileSync(published, 'utf8')), schemaOf(declarations))
 })
 
 test('schema.json is a schema by itself, and allows members of later versions', () => {
