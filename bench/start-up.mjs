@@ -29,8 +29,10 @@ async function firstEvent(markers, marker) {
   try {
     for await (const line of createInterface({ input: agent.stdout })) {
       const nowMs = Date.now() - startedMs
+      const { kind, actions, process: subject } = JSON.parse(line)
+      // The line before all events comes earlier.
+      if (kind === 'start') continue
       firstLineMs ??= nowMs
-      const { actions, process: subject } = JSON.parse(line)
       if (subject?.exe !== marker || actions?.includes('fork') !== true) continue
       return { firstLineMs, seenMs: Date.parse(subject.startTime) - startedMs, reportedMs: nowMs }
     }
