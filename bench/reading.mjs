@@ -183,14 +183,15 @@ async function atRates(build) {
   return result
 }
 
-/** ms from the start of quark-mon to its first line. */
+/** ms from the start of quark-mon to its first event. */
 async function firstLine(build) {
   const startedMs = performance.now()
   const agent = spawn(process.execPath, [commandOf(build), '--json', '-q'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = once(agent, 'close')
-  await once(agent.stdout, 'data')
+  let text = ''
+  while (!/"process":/.test(text)) [text] = await once(agent.stdout.setEncoding('utf8'), 'data')
   const ms = performance.now() - startedMs
   agent.stdout.resume()
   agent.kill('SIGINT')
