@@ -65,7 +65,18 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   }
 
   private constructor(parts: Parts) {
-    const { catalogue, feed, pipeline, host, settings, openedNs, signal, filters, failures, absent = [] } = parts
+    const {
+      catalogue,
+      feed,
+      pipeline,
+      host,
+      settings,
+      openedNs,
+      signal,
+      filters,
+      failures,
+      absent = [],
+    } = parts
     this.#catalogue = catalogue
     this.#feed = feed
     this.#pipeline = pipeline

@@ -36,11 +36,15 @@ test('a replay begins with what the recording is of, and ends with its counters'
 
 test('options are values of JSON: of objects only that they are custom, and no signals', () => {
   const { signal } = new AbortController()
-  assert.deepEqual(optionsAsValues({ a: 1, b: 'x', c: ['y'], d: true, e: undefined, f: new Map(), signal }), {
-    a: 1,
-    b: 'x',
-    c: ['y'],
-    d: true,
-    f: 'custom',
-  })
+  assert.deepEqual(
+    optionsAsValues({ a: 1, b: 'x', c: ['y'], d: true, e: undefined, f: new Map(), g: { h: [1n] }, signal }),
+    {
+      a: 1,
+      b: 'x',
+      c: ['y'],
+      d: true,
+      f: 'custom',
+      g: { h: ['1'] },
+    },
+  )
 })

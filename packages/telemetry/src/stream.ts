@@ -88,6 +88,15 @@ const statsObject: ObjectSpec<QuarkStats> = {
     insertions: { ...count, doc: 'records put into the buffer, those of the scan of /proc included' },
     removals: { ...count, doc: 'records taken out of it again' },
     buffered: { ...count, doc: 'records that are held' },
+    matched: { ...count, doc: 'events that passed the filters, without losses, which always do' },
+    filtered: {
+      ...count,
+      doc: 'events that the filters left out; what the kernel leaves out is not among them',
+    },
+    untracked: {
+      ...count,
+      doc: 'processes of followed or excluded trees that found no room in the set of the kernel',
+    },
     aggregations: { ...count, doc: 'events made of several records' },
     nonAggregations: { ...count, doc: 'events made of one record' },
     garbageCollections: { ...count, doc: 'processes that were removed after their grace time' },
