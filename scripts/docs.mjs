@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { catalogue } from '../packages/telemetry/dist/kinds/index.js'
 import { declarations } from '../packages/telemetry/dist/stream.js'
 import { schemaOf } from '../packages/telemetry/dist/output/schema.js'
-import { ecsParts, fillIn, jsonParts } from '../packages/telemetry/dist/output/testing/docs.js'
+import { ecsParts, fillIn, jsonParts, textParts } from '../packages/telemetry/dist/output/testing/docs.js'
 
 const check = process.argv.includes('--check')
 const read = (path) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
@@ -38,6 +38,7 @@ const made = {
   'docs/json.md': (page) => fillIn(page, jsonParts(declarations)),
   'docs/ecs.md': (page) => fillIn(page, ecsParts(catalogue)),
   'packages/telemetry/schema.json': () => `${JSON.stringify(schemaOf(declarations), undefined, 2)}\n`,
+  'docs/text.md': (page) => fillIn(page, textParts(catalogue)),
 }
 
 for (const [path, make] of Object.entries(made)) {

@@ -1,5 +1,7 @@
 import { createEcs, createJson, createDump, type Quark, type QuarkEvent } from 'quark-telemetry'
 import type { Settings } from './settings.js'
+import type { Terminal } from './terminal.js'
+import { textFormatter } from './text.js'
 
 /** Names and facts of the machine that an output may look up. */
 export type Lookup = Pick<Quark, 'userName' | 'groupName' | 'host' | 'startEvent' | 'endEvent'>
@@ -24,9 +26,17 @@ export interface StreamEnds {
   readonly end: () => string
 }
 
-export function formatter(settings: Settings, quark: Lookup, colour: boolean): Formatter {
+/** @param terminal that text goes to; undefined if it goes elsewhere */
+export function formatter(
+  settings: Settings,
+  quark: Lookup,
+  colour: boolean,
+  terminal?: Terminal,
+): Formatter {
   if (settings.quark.bypass === true) return { format: () => '*', truncatedLines: () => 0 }
   switch (settings.format) {
+    case 'text':
+      return textFormatter(settings, quark, colour, terminal)
     case 'dump': {
       const dumpOf = createDump(settings.lines)
       const options = { colour }

@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isOpenedHere, type QuarkEvent } from 'quark-telemetry'
 import type { Opened } from './rotation.js'
 import type { Settings } from './settings.js'
+import type { Terminal } from './terminal.js'
 
 /** The outputs of a command. */
 export interface Io {
@@ -27,6 +28,8 @@ export interface Io {
   readonly count?: ((batch: readonly QuarkEvent[]) => void) | undefined
   /** Whether events are coloured. */
   readonly colour: boolean
+  /** The terminal that events go to, if they go to one. */
+  readonly terminal?: Terminal | undefined
   /** Ends the run: a signal came, the reader went away, or the time is over. */
   readonly signal: AbortSignal
   /** Ends it soon: of what is held, no more is written than takes a moment. Not aborted when the time is over. */

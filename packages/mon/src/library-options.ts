@@ -97,7 +97,7 @@ function optionOf(name: string, spec: OptionSpec, form: CommandForm, receiver: R
     ...(more === undefined ? {} : { more }),
     ...(conflicts === undefined ? {} : { conflicts }),
     notWithReplay: spec.isRecorded !== true && spec.isReplayed !== true,
-    notWithBypass: spec.notWithBypass === true || form.notWithBypass === true,
+    notWithBypass: form.notWithBypass ?? spec.notWithBypass === true,
     set: (settings, text) => {
       const options = settings[receiver] as Record<string, unknown>
       options[name] = valueOf(spec, form, text, options[name])

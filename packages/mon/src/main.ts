@@ -34,6 +34,7 @@ import {
 } from './report.js'
 import { isRotated, RotatedFile } from './rotation.js'
 import type { Settings } from './settings.js'
+import { terminalOf } from './terminal.js'
 import { packageVersion } from './version.js'
 
 /** How often the age of a file is looked at that is not written to. */
@@ -106,6 +107,7 @@ async function run(settings: Settings): Promise<void> {
     pieceChars: Math.min(PIECE_CHARS, rotated?.pieceChars ?? Number.POSITIVE_INFINITY),
     note: (text) => void process.stderr.write(text),
     colour: wantsColour(settings.colour, process.env, settings.output === undefined && process.stdout.isTTY),
+    terminal: settings.output === undefined ? terminalOf(process.stdout, process.env) : undefined,
     signal,
     hurry: hurrying.signal,
   }

@@ -6,7 +6,7 @@ import { DEFAULT_KEEP, MAX_KEEP } from './rotation.js'
 import { ageMs, COLOUR_WORDS, diskSize, durationMs, fileName, oneOf, wholeNumber } from './values.js'
 
 /** Options about the form of events: they contradict modes that write none. */
-export const OF_FORMATS = ['dump', 'json', 'ecs', 'ecs-form', 'colour', 'max-line']
+export const OF_FORMATS = ['text', 'dump', 'json', 'ecs', 'ecs-form', 'tree', 'colour', 'max-line']
 
 /** Options about which events are shown. */
 export const watchOptions: readonly Option[] = [
@@ -27,8 +27,21 @@ export const watchOptions: readonly Option[] = [
 /** Options about where and how events are written. */
 export const outputOptions: readonly Option[] = [
   {
+    long: 'text',
+    help: 'write a line per event, for people (the default)',
+    more: 'On a terminal lines are cut at its width. docs/text.md explains each column and word.',
+    conflicts: ['dump', 'json', 'ecs'],
+    set: (settings) => void (settings.format = 'text'),
+  },
+  {
+    long: 'tree',
+    help: 'indent the commands of children under those of their parents, as they come',
+    conflicts: ['dump', 'json', 'ecs'],
+    set: (settings) => void (settings.tree = true),
+  },
+  {
     long: 'dump',
-    help: 'write events for people (the default)',
+    help: 'write all that is known of an event, in some lines with tags',
     conflicts: ['json', 'ecs'],
     set: (settings) => void (settings.format = 'dump'),
   },
@@ -87,7 +100,7 @@ export const outputOptions: readonly Option[] = [
     argument: 'WHEN',
     byDefault: 'auto',
     words: COLOUR_WORDS,
-    help: 'colour the dump: auto, always or never',
+    help: 'colour text and dump: auto, always or never',
     more: 'With auto, text is coloured on a terminal unless NO_COLOR is set, and elsewhere when FORCE_COLOR is.',
     set: (settings, value) => void (settings.colour = oneOf(value, COLOUR_WORDS)),
   },
@@ -143,7 +156,7 @@ export const modeOptions: readonly Option[] = [
     long: 'benchmark',
     short: 'M',
     help: 'only count events, and write the counters every second',
-    conflicts: [...OF_FORMATS, 'output', 'quiet'],
+    conflicts: [...OF_FORMATS, 'snapshot', 'output', 'quiet'],
     set: (settings) => {
       settings.benchmark = true
       settings.quark.snapshot = false
@@ -155,7 +168,7 @@ export const modeOptions: readonly Option[] = [
     argument: 'N',
     help: 'hold N records, write quark_by_time.dot and quark_by_pidtime.dot here, and end',
     more: 'N is at most 2000000, and at most what --max-length allows.',
-    conflicts: [...OF_FORMATS, 'output', 'count', 'benchmark', 'process-graph', 'hold'],
+    conflicts: [...OF_FORMATS, 'snapshot', 'output', 'count', 'benchmark', 'process-graph', 'hold'],
     set: (settings, value) => {
       settings.bufferGraph = wholeNumber(value, 1, 2_000_000)
       settings.quark.snapshot = false

@@ -45,6 +45,8 @@ test('parseCommandLine() sets what each option says', async (t) => {
     { args: ['-E'], changes: { format: 'ecs' } },
     { args: ['-E', '--max-line=64K'], changes: { format: 'ecs', lines: { maxLineBytes: 65_536 } } },
     { args: ['-j'], changes: { format: 'json' } },
+    { args: ['--text'], changes: { format: 'text' } },
+    { args: ['--tree'], changes: { tree: true } },
     { args: ['--dump'], changes: { format: 'dump' } },
     { args: ['-g'], changes: {}, quark: { aggregation: 'minimal' } },
     { args: ['--no-aggregation'], changes: {}, quark: { aggregation: 'none' } },
@@ -71,6 +73,7 @@ test('parseCommandLine() sets what each option says', async (t) => {
     { args: ['--longer-than=200ms'], changes: {}, quark: { where: { longerThanMs: 200 } } },
     { args: ['--exclude-tree=1,2', '--exclude-tree=3'], changes: {}, quark: { excludePids: [1, 2, 3] } },
     { args: ['-s'], changes: {}, quark: { snapshot: false } },
+    { args: ['--snapshot'], changes: {}, quark: { snapshot: true } },
     { args: ['-t'], changes: {}, quark: { threads: true } },
     { args: ['-vv'], changes: { verbosity: 2 } },
     { args: ['-q'], changes: { quiet: true } },
@@ -214,8 +217,10 @@ test('parseCommandLine() refuses options that contradict each other, in either o
     '--record': 'g',
   }
   const pairs: [string, string[]][] = [
-    ['-E', ['-j', '--dump']],
-    ['-B', ['-C', '-E', '-g', '-l', '-m', '-P', '-s', '-t', '-j', '-M']],
+    ['-E', ['-j', '--dump', '--text', '--tree']],
+    ['--dump', ['-j', '--text', '--tree']],
+    ['--snapshot', ['-s', '-B', '-M', '-m']],
+    ['-B', ['-C', '-E', '-g', '-l', '-m', '-P', '-t', '-j', '-M', '--tree']],
     ['--replay', ['--record', '-D', '-b', '-B']],
     ['-g', ['--no-aggregation']],
     ['-M', ['-j', '-E', '-m']],
@@ -286,4 +291,10 @@ test('--ecs-form asks for ECS, and for no other format', () => {
   assert.deepEqual([read.settings.format, read.settings.ecs], ['ecs', { form: 'full' }])
   assert.throws(() => parseCommandLine(['--json', '--ecs-form=full']), /contradict each other/)
   assert.throws(() => parseCommandLine(['--ecs-form=fat']), /give lean or full/)
+})
+
+test('-s is accepted with every format and mode, and by a replay', () => {
+  for (const mode of ['--text', '--tree', '--dump', '-j', '-E', '-M', '-m5', '-B', '--replay=f', '-q']) {
+    assert.equal(settingsOf('-s', mode).quark.snapshot, false, mode)
+  }
 })

@@ -3,7 +3,7 @@ import type { MetricsAddress } from './metrics/address.js'
 import type { RotationSettings } from './rotation.js'
 
 /** How an event is written. */
-export type Format = 'dump' | 'json' | 'ecs'
+export type Format = 'text' | 'dump' | 'json' | 'ecs'
 
 /** Settings of one run; the options of `Quark.open` are filled in directly. */
 export interface Settings {
@@ -13,6 +13,8 @@ export interface Settings {
   /** Options of ECS documents alone. */
   readonly ecs: { form?: NonNullable<EcsOptions['form']> }
   format: Format
+  /** Text is indented under that of the parent. */
+  tree: boolean
   /** Recording that events come from, in place of this kernel. */
   replay: string | undefined
   /** File for the graph of the process table. */
@@ -40,7 +42,8 @@ export function defaultSettings(): Settings {
     quark: {},
     lines: {},
     ecs: {},
-    format: 'dump',
+    format: 'text',
+    tree: false,
     replay: undefined,
     processGraph: undefined,
     bufferGraph: undefined,

@@ -72,16 +72,20 @@ export type { EcsHost } from './output/ecs-host.js'
 export { sanitise } from './output/sanitise.js'
 export type { DumpOptions } from './output/dump.js'
 export type { Names } from './output/line.js'
+export type { TextContext, TextOptions } from './output/text.js'
 export type { LineWriter } from './output/writer.js'
 export {
   bufferGraph,
   createEcs,
   createJson,
+  createText,
   createDump,
   jsonOf,
   ECS_OPTIONS,
   LINE_OPTIONS,
   processGraph,
+  textHeading,
+  textOf,
   dumpOf,
 } from './outputs.js'
 export type { BufferedRecord } from './pipeline/pipeline.js'

@@ -13,6 +13,7 @@ import {
 } from './output/dot.js'
 import { type EcsContext, ecsWriter } from './output/ecs.js'
 import { jsonWriter } from './output/json.js'
+import { textHeading, type TextContext, type TextOptions, textWriter } from './output/text.js'
 import { type DumpOptions, dumpWriter } from './output/dump.js'
 import { DEFAULT_LINE_BYTES, type Names } from './output/line.js'
 import type { LineWriter } from './output/writer.js'
@@ -25,12 +26,28 @@ export const LINE_OPTIONS: typeof lineOptions = lineOptions
 /** Declarations of the options of ECS documents. */
 export const ECS_OPTIONS: typeof ecsOptions = ecsOptions
 
+const localUsers: TextContext = { userName: (uid) => localNames.userName(uid) }
+const writeText = textWriter(catalogue, localUsers)
 const writeDump = dumpWriter(catalogue)
 const writeJson = jsonWriter(declarations, DEFAULT_LINE_BYTES, localNames)
 const drawBuffer = bufferGraphWriter(catalogue)
 
+export { textHeading }
+
 /**
- * One event as lines of text, without the last line end. Strings are made safe for a terminal. Of an event with more than
+ * One event as a line of text, without the line end: what people read first, see docs/text.md. Strings are made safe for a
+ * terminal, and the command can be pasted into a shell. Users have the
+ * names that this machine has for them. Of a line of more than 256 KiB
+ * the longest values are cut.
+ *
+ * @throws {RangeError} when there is no such time zone
+ */
+export function textOf(event: QuarkEvent, options?: TextOptions): string {
+  return writeText(event, options)
+}
+
+/**
+ * One event as lines of a dump, without the last line end. Strings are made safe for a terminal. Of an event with more than
  * 256 KiB of text the longest values are cut, see `createDump`.
  */
 export function dumpOf(event: QuarkEvent, options?: DumpOptions): string {
@@ -45,6 +62,20 @@ export function dumpOf(event: QuarkEvent, options?: DumpOptions): string {
  */
 export function jsonOf(event: QuarkEvent | StartEvent | EndEvent): string {
   return writeJson(event)
+}
+
+/**
+ * A function that writes events as `textOf` does, and counts those that it cuts at the limit of bytes. A line that is cut
+ * says so: `line cut`.
+ *
+ * @param context where users get their names from; default: this machine
+ * @throws {OptionError} when an option is wrong
+ */
+export function createText(
+  context: TextContext = localUsers,
+  options: LineOptions = {},
+): LineWriter<QuarkEvent, TextOptions> {
+  return textWriter(catalogue, context, maxBytesOf(options))
 }
 
 /**

@@ -35,7 +35,7 @@ test('watch() writes every event on a line of its own, in order', async () => {
 test('watch() ends after the given number of events, and takes no batch after it', async () => {
   const quark = new FakeQuark([[execOf({ pid: 1 }), execOf({ pid: 2 })], [execOf({ pid: 3 })]])
   const io = new FakeIo()
-  await watch(quark, { ...defaultSettings(), count: 1 }, io)
+  await watch(quark, { ...defaultSettings(), format: 'dump', count: 1 }, io)
   assert.equal(io.written.match(/^->/gm)?.length, 1)
   assert.equal(quark.taken, 1)
 })
@@ -43,7 +43,11 @@ test('watch() ends after the given number of events, and takes no batch after it
 test('watch() writes what comes after the run was ended: what was still held', async () => {
   const io = new FakeIo()
   io.ending.abort()
-  await watch(new FakeQuark([[execOf({ pid: 1 })], [execOf({ pid: 2 })]]), defaultSettings(), io)
+  await watch(
+    new FakeQuark([[execOf({ pid: 1 })], [execOf({ pid: 2 })]]),
+    { ...defaultSettings(), format: 'dump' },
+    io,
+  )
   assert.match(io.written, /^->2 /m)
 })
 
@@ -60,7 +64,7 @@ test('watch() writes all that is held when the time is over, however long that t
   quark.stats = () => statsOf({ buffered: 7 })
   const io = new FakeIo()
   io.ending.abort()
-  await watch(quark, defaultSettings(), io)
+  await watch(quark, { ...defaultSettings(), format: 'dump' }, io)
   assert.equal(io.written.match(/^->1 /gm)?.length, 200)
   assert.equal(io.notes, '')
 })
@@ -117,7 +121,7 @@ test('watch() writes ECS with the names of users', async () => {
 
 test('watch() bounds the output of an event, and says at the end how many it has cut', async () => {
   const long = execOf({ pid: 1, argv: ['x'.repeat(100_000)] })
-  for (const format of ['dump', 'json', 'ecs'] as const) {
+  for (const format of ['text', 'dump', 'json', 'ecs'] as const) {
     const io = new FakeIo()
     const settings = { ...defaultSettings(), format, lines: { maxLineBytes: 20_000 } }
     await watch(new FakeQuark([[long, execOf({ pid: 2 }), long]]), settings, io)

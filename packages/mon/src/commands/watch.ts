@@ -3,6 +3,7 @@ import { type Formatter, formatter, type Lookup } from '../format.js'
 import type { Io } from '../io.js'
 import { truncatedText } from '../report.js'
 import type { Settings } from '../settings.js'
+import { isHidden } from '../text.js'
 import { Turns, untakenText } from './turns.js'
 
 /** Writes every wanted event until the run ends; then held events, for a moment. */
@@ -11,7 +12,7 @@ export async function watch(
   settings: Settings,
   io: Io,
 ): Promise<void> {
-  const { format, truncatedLines, ends } = formatter(settings, quark, io.colour)
+  const { format, truncatedLines, ends } = formatter(settings, quark, io.colour, io.terminal)
   try {
     if (ends !== undefined) await io.begin(ends.start, ends.further)
     await writeAll(quark, format, settings, io)
@@ -35,6 +36,7 @@ async function writeAll(
     let text = ''
     for (const [index, event] of batch.entries()) {
       if (left === 0) break
+      if (isHidden(event, settings)) continue
       text += format(event)
       left -= 1
       if (text.length < io.pieceChars && !turns.isOver()) continue

@@ -1,8 +1,15 @@
 /** The events that are quark's own, and of no kind. */
 
-import type { LostEvent } from './event.js'
+import type { LostCause, LostEvent } from './event.js'
 import type { RawEvent } from './raw-event.js'
 import type { EventSpec } from './spec.js'
+
+const CAUSES: Readonly<Record<LostCause, string>> = {
+  ringFull: 'the ring was full',
+  rejected: 'they are broken',
+  recursion: 'a program interrupted itself',
+  evicted: 'the table was full',
+}
 
 export const lostSpec: EventSpec<LostEvent> = {
   kind: 'lost',
@@ -43,6 +50,34 @@ export const lostSpec: EventSpec<LostEvent> = {
       ecs: 'quark.lost.table',
     },
   },
+  text: {
+    word: () => 'lost',
+    words: { lost: { doc: 'records were lost here, between the line before and this one', tone: 'wrong' } },
+    sentence: ({ count, cause }) => `${count} ${count === 1 ? 'record' : 'records'}: ${CAUSES[cause]}`,
+    notes: [
+      {
+        label: 'CPU ',
+        type: 'number',
+        value: ({ cpu }) => cpu,
+        doc: 'whose records are missing, when it is known',
+        example: 'CPU 3',
+      },
+      {
+        label: 'of user ',
+        type: 'uid',
+        value: ({ uid }) => uid,
+        doc: 'whose processes ran when the ring was full, when it is known',
+        example: 'of user ann',
+      },
+      {
+        label: 'table ',
+        type: 'string',
+        value: ({ table }) => table,
+        doc: 'which table had no room, unless it is that of the processes',
+        example: 'table cgroup',
+      },
+    ],
+  },
   dump: { title: () => 'LOST', isAlarm: true },
   ecs: { action: 'records-lost', category: ['process'], type: ['info'], dataset: 'quark.process' },
 }
@@ -54,6 +89,11 @@ export const rawSpec: EventSpec<RawEvent> = {
   fields: {
     name: { type: 'string', doc: 'name of the record type', isAlwaysKnown: true },
     bytes: { type: 'bytes', doc: 'the record, header included', isAlwaysKnown: true },
+  },
+  text: {
+    word: () => 'raw',
+    words: { raw: { doc: 'a record as the kernel side wrote it, in bypass mode', tone: 'quiet' } },
+    sentence: ({ name }) => name,
   },
 }
 

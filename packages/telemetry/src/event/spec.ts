@@ -1,5 +1,5 @@
 /**
- * Declarations of events. The writers of text, JSON and ECS, the tables of docs/json.md and docs/ecs.md and the
+ * Declarations of events. The writers of text, dump, JSON and ECS, the tables of docs/json.md and docs/ecs.md and the
  * published JSON Schema follow from them, and name no field themselves.
  */
 
@@ -221,10 +221,88 @@ export interface EventSpec<E extends BaseEvent = BaseEvent> {
    * Whether an event has its long texts from an earlier one, which has all of them: its lines are shorter. Default: never.
    */
   readonly repeats?: Rule<E, boolean>
+  /** Form as one line of text. An event without it has its kind as a word, and nothing but its pid. */
+  readonly text?: EventTextSpec<E>
   /** Form in the dump. An event without it is dumped as a star: its fields are not decoded. */
   readonly dump?: EventDumpSpec<E>
   /** Without it the event cannot be written as ECS. */
   readonly ecs?: EcsEventSpec<E>
+}
+
+/**
+ * What a word or a note is about: something began or goes on, is quiet (it ended as it should, or was there already),
+ * changed its rights or its name, or went wrong.
+ */
+export type Tone = 'began' | 'quiet' | 'changed' | 'wrong'
+
+/** A word of the text. */
+export interface TextWord {
+  /** What happened: text for the docs. */
+  readonly doc: string
+  readonly tone: Tone
+}
+
+/** The columns of a line of text; one without a value is a dash. */
+export interface TextColumns<E> {
+  /** The user in whose name it happened. */
+  readonly uid?: Rule<E, number | undefined>
+  readonly parentPid?: Rule<E, number | undefined>
+  readonly parentName?: Rule<E, string | undefined>
+  /** The arguments of a command. */
+  readonly command?: Rule<E, readonly string[] | undefined>
+  /** The name of what has no command. */
+  readonly name?: Rule<E, string | undefined>
+  /** In place of a command: a sentence without a period. */
+  readonly sentence?: Rule<E, string | undefined>
+  /** `NAME=value` strings behind the notes. They are not cut at the width of a terminal. */
+  readonly environment?: Rule<E, readonly string[] | undefined>
+}
+
+/** The types of fields that notes have, and `size`, a number of bytes. */
+export type TextNoteType =
+  | 'pid'
+  | 'uid'
+  | 'gid'
+  | 'number'
+  | 'digits'
+  | 'errno'
+  | 'signal'
+  | 'duration'
+  | 'size'
+  | 'string'
+  | 'strings'
+  | 'word'
+  | 'flag'
+
+/** One of the notes behind the command. Without a value there is none. */
+export interface TextNote<E> {
+  /** What is written before the value; all there is of a flag. */
+  readonly label: string
+  /** What is written behind it. */
+  readonly end?: string
+  /** `word` and `string` are text, `strings` a command; a `flag` is only its label. */
+  readonly type: TextNoteType
+  readonly value: Rule<E, unknown>
+  /** The value before a change: `1000→0`. Unknown, it is a question mark. */
+  readonly before?: Rule<E, unknown>
+  /** Default `quiet`. */
+  readonly tone?: Tone | Rule<E, Tone>
+  /** What is between it and the note before. Default: a comma and a space. */
+  readonly gap?: string
+  /** Text for the docs. */
+  readonly doc: string
+  /** How it looks: text for the docs. */
+  readonly example: string
+}
+
+/** How an event is one line of text. */
+export interface EventTextSpec<E> extends TextColumns<E> {
+  /** One of `words`. */
+  readonly word: Rule<E, string>
+  /** In the order of the docs. */
+  readonly words: Readonly<Record<string, TextWord>>
+  /** In their order. */
+  readonly notes?: readonly TextNote<E>[]
 }
 
 export interface EventDumpSpec<E> {

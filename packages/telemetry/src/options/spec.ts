@@ -142,7 +142,7 @@ export interface CommandForm {
   readonly more?: string
   /** Long names of options that it contradicts; naming a pair once is enough. */
   readonly conflicts?: readonly string[]
-  /** The command refuses it with `--bypass` although the library does not. */
+  /** Whether the command refuses it with `--bypass`. Default: as the library does. */
   readonly notWithBypass?: boolean
   /** What a switch sets. Default true. */
   readonly value?: boolean | string

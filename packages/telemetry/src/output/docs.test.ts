@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { catalogue } from '../kinds/index.js'
 import { declarations } from '../stream.js'
-import { ecsParts, fillIn, jsonParts } from './testing/docs.js'
+import { ecsParts, fillIn, jsonParts, textParts } from './testing/docs.js'
 
 const DOCS = new URL('../../../../docs/', import.meta.url)
 const pages = [
   { name: 'json.md', parts: jsonParts(declarations) },
   { name: 'ecs.md', parts: ecsParts(catalogue) },
+  { name: 'text.md', parts: textParts(catalogue) },
 ]
 
 for (const { name, parts } of pages) {

@@ -15,6 +15,7 @@ import { jsonWriter } from './json.js'
 import { DEFAULT_LINE_BYTES, RELATIVE_TEXT_BYTES, REPEATED_LINE_BYTES } from './line.js'
 import { CONTEXT, flatten, parse, related, valueAt } from './testing/ecs.js'
 import { dumpWriter } from './dump.js'
+import { textWriter } from './text.js'
 import type { LineWriter } from './writer.js'
 
 const { min: MIN_BYTES, max: MAX_BYTES } = lineOptions.maxLineBytes
@@ -27,6 +28,12 @@ const formats: readonly {
   readonly check: (line: string) => void
   readonly isFlagged: (line: string) => boolean
 }[] = [
+  {
+    name: 'text',
+    writer: (maxBytes) => textWriter(catalogue, CONTEXT, maxBytes) as LineWriter<BaseEvent>,
+    check: (line) => assert.match(line, /^[^\p{Cc}\p{Cs}\p{Bidi_Control}]+$/u),
+    isFlagged: (line) => /[#,] line cut(,|$)/.test(line),
+  },
   {
     name: 'dump',
     writer: (maxBytes) => dumpWriter(catalogue, maxBytes) as LineWriter<BaseEvent>,
@@ -153,7 +160,11 @@ for (const { name, writer, check, isFlagged } of formats) {
         capAmbient: all,
         sid: 1,
       }
-      const line = writers(related({ ...event, process: huge }, [{ ...huge, pid: 1, ppid: 1, pgid: 1 }]))
+      // Of a failed exec text has nothing else that is long.
+      const failed = event.kind === 'execFailed' ? { filename: '\u0001'.repeat(20_000) } : {}
+      const line = writers(
+        related({ ...event, ...failed, process: huge }, [{ ...huge, pid: 1, ppid: 1, pgid: 1 }]),
+      )
       assert.ok(Buffer.byteLength(line) <= MIN_BYTES, `${event.kind}: ${Buffer.byteLength(line)}`)
       assert.ok(isFlagged(line))
       assert.equal(writers.truncatedLines, at + 1)

@@ -14,8 +14,12 @@ export interface Form {
   readonly close: string
   /** In place of all of it, if there is no text. */
   readonly none: string
-  /** Of each character for itself. */
+  /** What an empty text is written as. Default: nothing. */
+  readonly empty?: string
+  /** Of each character for itself, unless it puts texts into quotes. */
   readonly encode: (text: string) => string
+  /** A text has quotes that depend on all of its characters. */
+  readonly isQuoting?: boolean
 }
 
 /** A string of JSON; several texts are joined by spaces. */
@@ -45,26 +49,31 @@ export function wasWhole(): boolean {
 export function piecesUpTo(texts: readonly string[], form: Form, most: number): string {
   isWhole = true
   if (texts.length === 0) return form.none
-  const { open, between, close, encode } = form
+  const { open, between, close, encode, empty = '' } = form
   let left = most - open.length - close.length
   let out = open
   for (let i = 0; i < texts.length; i++) {
     const text = texts[i] as string
     const gap = i === 0 ? 0 : between.length
     // An empty rest of a text is not written.
-    if (left < gap + (text === '' ? 0 : 1)) {
+    if (left < gap + (text === '' ? empty.length : 1)) {
       isWhole = false
       break
     }
     left -= gap
     if (gap > 0) out += between
+    if (text === '') {
+      out += empty
+      left -= empty.length
+    }
     for (let at = 0; at < text.length;) {
       const end = stepEnd(text, at)
       const step = encode(text.slice(at, end))
       const bytes = Buffer.byteLength(step)
       if (bytes > left) {
         isWhole = false
-        return out + charactersUpTo(text.slice(at, end), encode, left) + close
+        const rest = text.slice(at, end)
+        return out + (form.isQuoting === true ? quotedUpTo : charactersUpTo)(rest, encode, left) + close
       }
       out += step
       left -= bytes
@@ -77,7 +86,7 @@ export function piecesUpTo(texts: readonly string[], form: Form, most: number): 
 /** Bytes of UTF-8 that texts take in a form; more than `most` when it is more. */
 export function sizeUpTo(
   texts: readonly string[],
-  { open, between, close, none, encode }: Form,
+  { open, between, close, none, encode, empty = '' }: Form,
   most: number,
 ): number {
   isWhole = true
@@ -86,6 +95,7 @@ export function sizeUpTo(
   for (let i = 0; i < texts.length && size <= most; i++) {
     const text = texts[i] as string
     if (i > 0) size += between.length
+    if (text === '') size += empty.length
     for (let at = 0; at < text.length && size <= most;) {
       const end = stepEnd(text, at)
       size += Buffer.byteLength(encode(text.slice(at, end)))
@@ -113,6 +123,23 @@ function charactersUpTo(text: string, encode: (text: string) => string, most: nu
     left -= Buffer.byteLength(encoded)
     if (left < 0) break
     out += encoded
+  }
+  return out
+}
+
+/** Of a text that is put into quotes, as much as fits. */
+function quotedUpTo(text: string, encode: (text: string) => string, most: number): string {
+  let kept = 0
+  let out = ''
+  for (let step = 1 << 9; step > 0; step >>= 1) {
+    const end = Math.min(kept + step, text.length)
+    // Not within a surrogate pair.
+    const last = text.charCodeAt(end - 1)
+    if (last >= 0xd800 && last <= 0xdbff) continue
+    const encoded = encode(text.slice(0, end))
+    if (Buffer.byteLength(encoded) > most) continue
+    kept = end
+    out = encoded
   }
   return out
 }

@@ -3,6 +3,7 @@
 import type { EventSpec, FieldSpec, ObjectSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
 import { idsObject } from '../../process/spec-parts.js'
+import { execFailedText, processText, snapshotText, threadText } from './event-texts.js'
 import type {
   ExecFailedEvent,
   IdChange,
@@ -68,6 +69,7 @@ const processSpec: EventSpec<ProcessEvent> = {
     },
     process: { ...processAfterwards, isAlwaysKnown: true },
   },
+  text: processText,
   dump: { title: ({ actions }) => actions.map((action) => TITLES[action]).join('+') },
   ecs: {
     action: ({ actions }) => actionOf(actions),
@@ -146,6 +148,7 @@ const snapshotSpec: EventSpec<SnapshotEvent> = {
   madeWith: 'snapshot',
   subject: ({ process }) => process.pid,
   fields: { process: { ...processAfterwards, isAlwaysKnown: true } },
+  text: snapshotText,
   dump: { title: () => undefined },
   ecs: { action: 'process-snapshot', kind: 'state', category: CATEGORY, type: ['info'], dataset: DATASET },
 }
@@ -196,6 +199,7 @@ const threadSpec: EventSpec<ThreadEvent> = {
     },
     process: processAfterwards,
   },
+  text: threadText,
   dump: { title: ({ action }) => (action === 'fork' ? 'THREAD_FORK' : 'THREAD_EXIT') },
   ecs: {
     action: ({ action }) => (action === 'fork' ? 'thread-forked' : 'thread-exited'),
@@ -242,6 +246,7 @@ const execFailedSpec: EventSpec<ExecFailedEvent> = {
     },
     process: processAfterwards,
   },
+  text: execFailedText,
   dump: { title: () => 'EXEC_FAILED', isAlarm: true, lines: ['FAIL tid errno filename'] },
   ecs: {
     action: 'process-exec-failed',

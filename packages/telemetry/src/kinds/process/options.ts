@@ -78,13 +78,23 @@ export const processOptions = {
     default: false,
     isRecorded: true,
     notWithBypass: true,
-    command: {
-      group: 'watch',
-      long: 'no-snapshot',
-      short: 's',
-      help: 'do not begin with the processes that already exist',
-      value: false,
-    },
+    command: [
+      {
+        group: 'watch',
+        long: 'snapshot',
+        help: 'begin with the processes that already exist; only text does not do so without it',
+        conflicts: ['no-snapshot'],
+      },
+      {
+        group: 'watch',
+        long: 'no-snapshot',
+        short: 's',
+        help: 'do not begin with the processes that already exist',
+        value: false,
+        // There are none then.
+        notWithBypass: false,
+      },
+    ],
   },
   /** How long an ended process can still be looked up. Default 4,000. */
   graceMs: {

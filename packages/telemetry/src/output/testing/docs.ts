@@ -1,4 +1,4 @@
-/** The tables of docs/json.md and docs/ecs.md, made of the declarations. */
+/** The tables of docs/json.md, docs/ecs.md and docs/text.md, made of the declarations. */
 
 import {
   type EcsDocument,
@@ -16,6 +16,7 @@ import {
 import { eventMembers, type JsonMember, membersOf } from '../json-members.js'
 import { fieldsOfLine } from '../line.js'
 import type { Declarations } from '../specs.js'
+import { ENVIRONMENT, LINE_CUT } from '../text.js'
 
 /** Replaces what stands between the markers of a page: `<!-- made of the declarations: name -->`. */
 export function fillIn(page: string, parts: Readonly<Record<string, string>>): string {
@@ -298,4 +299,20 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
   return `${[line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)].join('\n')}\n`
+}
+
+/** The parts of docs/text.md. */
+export function textParts({ events }: Declarations): Record<string, string> {
+  const texts = events.flatMap(({ text }) => text ?? [])
+  const words = texts.flatMap(({ words }) => Object.entries(words))
+  const notes = [...texts.flatMap(({ notes = [] }) => notes), LINE_CUT, ENVIRONMENT]
+  // Kinds share notes.
+  const rows = new Map(notes.map(({ example, doc }) => [`${example} ${doc}`, [code(example), doc]]))
+  return {
+    words: table(
+      ['Word', ''],
+      words.map(([word, { doc }]) => [code(word), doc]),
+    ),
+    notes: table(['Note', ''], [...rows.values()]),
+  }
 }

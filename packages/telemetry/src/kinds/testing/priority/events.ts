@@ -5,6 +5,7 @@ import type { EventSpec } from '../../../event/spec.js'
 import type { Process } from '../../../process/process.js'
 import type { Relatives } from '../../../process/relatives.js'
 import { processObject } from '../../../process/spec.js'
+import { processColumns } from '../../../process/text.js'
 
 /** Whose priorities there are, in the order of their numbers (setpriority(2)). */
 export const TARGETS = ['process', 'group', 'user'] as const
@@ -61,6 +62,43 @@ const prioritySpec: EventSpec<PriorityEvent> = {
       ecs: 'quark.priority.note',
     },
     process: { type: 'object', object: processObject, doc: 'the caller' },
+  },
+  text: {
+    ...processColumns,
+    word: () => 'nice',
+    words: { nice: { doc: 'a process set a priority', tone: 'changed' } },
+    notes: [
+      {
+        label: 'of ',
+        type: 'word',
+        value: ({ target }) => target,
+        doc: 'whose priority it is',
+        example: 'of group 77',
+      },
+      {
+        label: '',
+        type: 'number',
+        gap: ' ',
+        value: ({ who }) => who,
+        doc: 'its number',
+        example: '77',
+      },
+      {
+        label: 'nice ',
+        type: 'number',
+        value: ({ nice }) => nice,
+        before: ({ before }) => before,
+        doc: 'the priority before and afterwards',
+        example: 'nice 0→10',
+      },
+      {
+        label: '',
+        type: 'string',
+        value: ({ note }) => note,
+        doc: 'what somebody wrote about it',
+        example: "'a note'",
+      },
+    ],
   },
   dump: { title: () => 'PRIORITY' },
   ecs: { action: 'priority-set', category: ['process'], type: ['change'], dataset: 'quark.priority' },

@@ -12,6 +12,7 @@ import { optionsPage } from '../../../options/testing/docs.js'
 import { ecsWriter } from '../../../output/ecs.js'
 import { jsonWriter } from '../../../output/json.js'
 import { ecsParts, jsonParts } from '../../../output/testing/docs.js'
+import { textWriter } from '../../../output/text.js'
 import { dumpWriter } from '../../../output/dump.js'
 import { ManualClock } from '../../../pipeline/clock.js'
 import type { Quark } from '../../../quark.js'
@@ -139,7 +140,8 @@ test('the table holds as many priorities as its limit, and what it evicts is rep
   assert.deepEqual([table.set(0, 1, 0), table.set(0, 3, 0)], [undefined, 3])
 })
 
-test('text, JSON and ECS have the event as it is declared', () => {
+test('text, dump, JSON and ECS have the event as it is declared', () => {
+  assert.match(textWriter(catalogue)(event), / nice +- .* # of group 77, nice 5→10, \$'a \\033\[31mrest'$/)
   const [heading, ...lines] = dumpWriter(catalogue)(event).split('\n')
   assert.match(heading ?? '', /PRIORITY/)
   assert.deepEqual(
