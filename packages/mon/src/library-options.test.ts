@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { OPTIONS, type OptionSpecs } from 'quark-telemetry'
+import { OptionError, OPTIONS, type OptionSpecs, Quark } from 'quark-telemetry'
 import { helpText } from './help.js'
-import { commandName } from './library-options.js'
+import { commandName, inCommandWords } from './library-options.js'
 import { manPage } from './man.js'
 import { optionTable, TABLE } from './options.js'
 import { parseCommandLine, UsageError } from './parse.js'
@@ -144,4 +144,30 @@ test('defaults and bounds of the options are values that the command line can gi
       }
     }
   }
+})
+
+test('errors of the library about options name those of the command', async () => {
+  assert.equal(commandName(OPTIONS, 'where.longerThanMs'), '--longer-than')
+  assert.equal(commandName(OPTIONS, 'where.other'), undefined)
+  assert.equal(commandName(OPTIONS, 'where'), undefined)
+  const words = async (opening: Promise<unknown>): Promise<string> => {
+    const error = inCommandWords(await opening.catch((error: unknown) => error))
+    assert.ok(error instanceof UsageError)
+    return error.message
+  }
+  assert.equal(
+    await words(Quark.open({ where: { event: 'thread', user: 'root' } })),
+    'No event of thread will be made: set --threads too',
+  )
+  assert.match(
+    await words(Quark.open({ where: { user: 'no.such.user' } })),
+    /^--user: there is no user "no.such.user"/,
+  )
+  assert.equal(
+    await words(Quark.open({ where: { treeOf: 0x7fff_fff0 } })),
+    '--tree-of: no process has the pid 2147483632',
+  )
+  const other = new Error('Option "where.user"')
+  assert.equal(inCommandWords(other), other)
+  assert.ok(inCommandWords(new OptionError('signal', 'x')) instanceof UsageError)
 })

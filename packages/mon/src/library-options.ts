@@ -4,9 +4,11 @@ import {
   type CommandForm,
   type CommandGroup,
   OptionError,
+  OPTIONS,
   type OptionSpec,
   type OptionSpecs,
 } from 'quark-telemetry'
+import { UsageError } from './arguments.js'
 import type { Option } from './option.js'
 import {
   byteCount,
@@ -46,9 +48,24 @@ export function libraryOptions(specs: OptionSpecs, receiver: Receiver = 'quark')
 
 /** How a message names the option of the command that gives an option of the library: `--max-argv`. */
 export function commandName(specs: OptionSpecs, name: string): string | undefined {
-  const spec = specs[name]
-  const [form] = spec === undefined ? [] : formsOf(spec)
+  const [option = '', member] = name.split('.')
+  const spec = Object.hasOwn(specs, option) ? specs[option] : undefined
+  if (spec?.type === 'members') {
+    const known = member !== undefined && Object.hasOwn(spec.members, member)
+    return known ? `--${spec.members[member]?.command.long}` : undefined
+  }
+  const [form] = spec === undefined || member !== undefined ? [] : formsOf(spec)
   return form === undefined ? undefined : `--${form.long}`
+}
+
+/** An error of the library about an option, in the words of the command; other errors as they are. */
+export function inCommandWords(error: unknown, specs: OptionSpecs = OPTIONS): unknown {
+  if (!(error instanceof OptionError)) return error
+  const message = error.message.replaceAll(
+    /(?:Option )?"([\w.]+)"/g,
+    (quoted, name: string) => commandName(specs, name) ?? quoted,
+  )
+  return new UsageError(message)
 }
 
 function formsOf(spec: OptionSpec): readonly CommandForm[] {

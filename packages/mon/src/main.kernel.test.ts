@@ -166,6 +166,22 @@ test('--ppid shows only children of that process', async () => {
   assert.match(out, new RegExp(`"ppid":${process.pid},`))
 })
 
+test('filters act before --count, and a run in which nothing passed says so', async () => {
+  const running = new Running(['--json', '-s', '--hold=10', '--action=exec', '--comm=sle*', '--count=2'])
+  const timer = setInterval(() => {
+    runMarked()
+    spawnSync('/bin/sleep', ['0'])
+  }, 50)
+  const { code, out } = await running.ended().finally(() => clearInterval(timer))
+  assert.equal(code, 0)
+  const events = eventsOf(out)
+  assert.equal(events.length, 2)
+  for (const { process } of events) assert.match(String(process?.argv), /sleep/)
+  const nothing = runCommand(['--duration=0.2', '--comm=no-such-name'])
+  assert.equal(nothing.code, 0)
+  assert.match(nothing.err, /quark-mon: no event passed the filters: they left out \d+\n$/)
+})
+
 test('-C writes the process table, also after -D', async (t) => {
   const file = join(temporaryDirectory(t), 'table.dot')
   const { code, err } = runCommand(['-D', '-q', '--json', '--count=1', '-C', file])

@@ -18,6 +18,7 @@ import {
   reopenFile,
   wantsColour,
 } from './io.js'
+import { inCommandWords } from './library-options.js'
 import { tidyMemory } from './memory.js'
 import type { MetricsAddress } from './metrics/address.js'
 import type { Metrics } from './metrics/open.js'
@@ -69,7 +70,7 @@ export async function main(args: readonly string[]): Promise<number> {
     await run(invocation.settings)
     return 0
   } catch (error) {
-    process.stderr.write(errorText(error, verbosity >= STACK_VERBOSITY))
+    process.stderr.write(errorText(inCommandWords(error), verbosity >= STACK_VERBOSITY))
     // The process would not exit while output waits for the reader.
     if (isStuck(error)) process.exit(1)
     return isUsageError(error) ? EXIT_USAGE : 1

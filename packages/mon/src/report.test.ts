@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { capabilitiesText, errorText, lossText, missingText, statsText } from './report.js'
+import { capabilitiesText, errorText, filterText, lossText, missingText, statsText } from './report.js'
 import { statsOf } from './testing/fakes.js'
 
 test('statsText() writes six right-aligned columns below a blank line', () => {
@@ -18,6 +18,17 @@ test('statsText() writes six right-aligned columns below a blank line', () => {
       '    insertions      removals          aggs      non-aggs          lost       gc-cols\n' +
       '            11            10             3             4             5             6\n',
   )
+})
+
+test('filterText() says when no event passed the filters', () => {
+  const filtered = statsOf({ filtered: 7 })
+  assert.equal(filterText(filtered, {}), '')
+  assert.equal(filterText(statsOf({ filtered: 7, matched: 1 }), { where: { failed: true } }), '')
+  assert.equal(
+    filterText(filtered, { where: { failed: true } }),
+    'quark-mon: no event passed the filters: they left out 7\n',
+  )
+  assert.equal(filterText(statsOf(), { where: { treeOf: 1 } }), 'quark-mon: no event passed the filters\n')
 })
 
 test('lossText() has a line for each kind of loss that occurred, and what to do', () => {

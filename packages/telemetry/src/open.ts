@@ -31,6 +31,7 @@ import { ReplayFeed } from './pipeline/replay-feed.js'
 import type { MissingFact } from './pipeline/stats.js'
 import { procProblem } from './process/procfs/pids.js'
 import { unreadFiles } from './process/procfs/read.js'
+import { FILTERS_IN_KERNEL } from './process/tracked/tracking.js'
 import { openRecording } from './recording/file.js'
 import type { RecordingHeader } from './recording/format.js'
 import { recordingHeader, replayPlan } from './recording/header.js'
@@ -161,7 +162,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       absent.push({ fact: 'some facts of processes that exist already', reason: unreadReason(unread) })
     if (hierarchy?.isFromNamespace === true) absent.push(CGROUP_ROOT)
     if (tracking?.isInKernel === false) {
-      absent.push({ fact: 'filtersInKernel', reason: tracking.problem ?? notInKernel(backend.name) })
+      absent.push({ fact: FILTERS_IN_KERNEL, reason: tracking.problem ?? notInKernel(backend.name) })
     }
     return { catalogue, feed, pipeline, host, settings, openedNs, signal, filters, failures, absent }
   } catch (error) {

@@ -307,7 +307,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
    * last one has ended. 0 without `where.treeOf`.
    */
   treeSize(): number {
-    return this.#filters?.tracking?.treeSize(this.#pipeline.tables.processes) ?? 0
+    return this.#filters?.tracking?.treeSize(this.#pipeline.tables.processes, this.#isLive) ?? 0
   }
 
   /** Records that are held for ordering and aggregation, oldest first. */

@@ -318,3 +318,22 @@ test('trees are left out and taken in again while records come', () => {
   assert.equal(tracking.include(32, processes, false), true)
   assert.deepEqual(exec(36, 33, 11), [36])
 })
+
+test('a followed process that is gone without the record of its end counts for a while only', () => {
+  const tracking = new Tracking({ treeOf: [process.pid, 0x7fff_fff0], excludePids: undefined })
+  const pipeline = testPipeline({ filter: filterOf({}, tracking) as EventFilter })
+  const { processes } = pipeline.tables
+  for (const pid of [process.pid, 0x7fff_fff0]) {
+    insert(pipeline, record('snapshot', 5 * S, { ...shell, pid, tid: pid }))
+  }
+  pipeline.applyScan()
+  pipeline.begin()
+  assert.equal(tracking.treeSize(processes, true, 10_000), 2)
+  assert.equal(tracking.treeSize(processes, true, 11_000), 2)
+  assert.equal(tracking.treeSize(processes, true, 12_000), 1)
+  // In a replay, what runs here says nothing.
+  const replayed = new Tracking({ treeOf: [0x7fff_fff0], excludePids: undefined })
+  replayed.begin(processes)
+  assert.equal(replayed.treeSize(processes, false, 10_000), 2)
+  assert.equal(replayed.treeSize(processes, false, 99_000), 2)
+})

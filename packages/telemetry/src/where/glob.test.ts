@@ -55,7 +55,7 @@ test('patterns that are none say what to do', () => {
     ['[a-', /close the "\["/],
     ['a[!', /close the "\["/],
     ['[z-a]', /turn the range "z-a" round/],
-    ['a\\', /behind the last "\\"/],
+    ['a\\', /behind the backslash/],
     ['a'.repeat(MAX_GLOB_LENGTH + 1), /at most 256 characters/],
   ]
   for (const [pattern, advice] of problems) {

@@ -162,7 +162,7 @@ function parse(pattern: string, isPath: boolean): Step[] {
       case '\\': {
         at += 1
         const next = characters[at]
-        if (next === undefined) throw new GlobError('put a character behind the last "\\", or another "\\"')
+        if (next === undefined) throw new GlobError('put a character behind the backslash at its end')
         steps.push({ kind: 'one', code: codeOf(next) })
         break
       }
@@ -190,7 +190,7 @@ function parseSet(
   const take = (): number => {
     if (characters[at] === '\\') at += 1
     const character = characters[at]
-    if (character === undefined) throw new GlobError('close the "[" with "]", or write "\\["')
+    if (character === undefined) throw new GlobError('close the "[" with a "]"')
     at += 1
     return codeOf(character)
   }

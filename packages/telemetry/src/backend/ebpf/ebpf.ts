@@ -20,7 +20,7 @@ import type { AttachedFact, Fact, MissingFact } from '../../facts/fact.js'
 import { type EbpfRung, probesOf } from '../../facts/rungs.js'
 import { asking, inheritProbe } from '../../process/tracked/kernel.js'
 import { KernelSet } from '../../process/tracked/kernel-set.js'
-import type { Tracking } from '../../process/tracked/tracking.js'
+import { FILTERS_IN_KERNEL, type Tracking } from '../../process/tracked/tracking.js'
 import { type Answers, attachFacts } from '../attach-facts.js'
 import type { AttachedRung, LoadedRung } from '../loaded-rung.js'
 import type { Backend, BackendCounters, LossesOf } from '../backend.js'
@@ -181,13 +181,14 @@ function openSession(options: EbpfBackendOptions): Parts {
     probes,
   )
   try {
-    const set = tracking === undefined ? undefined : trackIn(session, inherit, tracking)
+    const tracked = tracking === undefined ? undefined : trackIn(session, inherit, tracking)
     const loader = new ProbeLoader(session)
     const answers = attachFacts(facts, 'ebpf', sources, (rung, { name }) => loader.load(rung, name))
     session.seal()
-    if (set !== undefined) {
-      set.verify()
-      tracking?.useKernel(set)
+    if (tracked !== undefined) {
+      tracked.set.verify()
+      tracking?.useKernel(tracked.set)
+      answers.attached.push(...tracked.attached)
     }
     return [session, answers, loader.iterators]
   } catch (error) {
@@ -196,16 +197,24 @@ function openSession(options: EbpfBackendOptions): Parts {
   }
 }
 
+interface Tracked {
+  readonly set: KernelSet
+  readonly attached: readonly AttachedFact[]
+}
+
 /**
  * Makes and fills the set of tracked processes. Children inherit before it is filled, and it is full before any record is
  * written: nothing is missed in between.
  */
-function trackIn(session: ProbeSession, inherit: readonly Probe[], tracking: Tracking): KernelSet {
+function trackIn(session: ProbeSession, inherit: readonly Probe[], tracking: Tracking): Tracked {
   try {
-    for (const probe of inherit) session.attach(probe)
+    const attached = inherit.map((probe) => {
+      const { hook, flavor } = session.attach(probe)
+      return { fact: FILTERS_IN_KERNEL, hook, flavor: nameOf(flavor) }
+    })
     const set = new KernelSet(session)
     tracking.putInto(set)
-    return set
+    return { set, attached }
   } catch (error) {
     if (!(error instanceof EbpfError)) throw error
     throw new TrackingError(error.message, { cause: error })
@@ -290,9 +299,14 @@ class ProbeLoader {
     return {
       hooks: running.map(({ hook, flavor }) => ({
         hook,
-        flavor: flavor === 'direct' ? 'direct' : 'probe_read',
+        flavor: nameOf(flavor),
       })),
       missing: running.flatMap(({ missing }) => missing),
     }
   }
+}
+
+/** How programs of a flavour read, for `Capabilities`. */
+function nameOf(flavor: AttachedProbe['flavor']): string {
+  return flavor === 'direct' ? 'direct' : 'probe_read'
 }

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import type { RecordSink } from 'quark-ebpf'
+import { kernelBtf, KernelError, ProbeSession, type RecordSink } from 'quark-ebpf'
 import { catalogue } from '../../kinds/index.js'
 import { processFacts } from '../../kinds/process/facts.js'
 import { checkOptions } from '../../options/check.js'
 import { ManualClock } from '../../pipeline/clock.js'
 import { execLayout, exitLayout, forkLayout } from '../../kinds/process/records.js'
+import { EXCLUDED, FOLLOWED, marksOf } from '../../process/tracked/flags.js'
+import { inheritProbe, trackedProcesses } from '../../process/tracked/kernel.js'
+import { KernelSet } from '../../process/tracked/kernel-set.js'
 import { Tracking } from '../../process/tracked/tracking.js'
 import { Sources } from '../sources.js'
 import { EbpfBackend } from './ebpf.js'
@@ -77,4 +81,85 @@ test('programs write records of a followed tree only, also of what outlives its 
   // At least the shell that ended at once, sleep which outlived it, and two more.
   const whole = [...types.values()].filter((of) => of[0] === forkLayout.type && of.at(-1) === exitLayout.type)
   assert.ok(whole.length >= 4, [...types.values()].join(' '))
+})
+
+/** A session in which children inherit, and nothing is ever removed. */
+function inheriting(): { readonly session: ProbeSession; readonly set: KernelSet } {
+  const probe = inheritProbe()
+  const session = ProbeSession.open({ btf: kernelBtf(), ringSizeBytes: 1 << 16 }, [probe])
+  session.attach(probe)
+  return { session, set: new KernelSet(session) }
+}
+
+/** Makes a process that has this pid, which is free. */
+async function spawnAs(pid: number): Promise<ChildProcess> {
+  for (let tries = 0; tries < 200; tries++) {
+    writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1))
+    const child = spawn('/bin/sleep', ['60'], { stdio: 'ignore' })
+    if (child.pid === pid) return child
+    await endOf(child)
+  }
+  return assert.fail(`no process got the pid ${pid}`)
+}
+
+async function endOf(child: ChildProcess): Promise<void> {
+  const ended = once(child, 'exit')
+  child.kill('SIGKILL')
+  await ended
+}
+
+test('a pid that is used again has nothing of the process that had it before', LIMIT, async () => {
+  const tool = blocked('exit 0')
+  const { session, set } = inheriting()
+  using _session = session
+  set.exclude(tool.pid, 5)
+  assert.deepEqual([...set.entries()], [[tool.pid, marksOf(EXCLUDED, 5)]])
+  await letGo(tool)
+  // Nothing has removed it: as if the program that does had been skipped.
+  assert.equal(set.has(tool.pid), true)
+  const stranger = await spawnAs(tool.pid)
+  assert.deepEqual([...set.entries()], [[tool.pid, 0]])
+  await endOf(stranger)
+})
+
+test('what had ended before it was put in is taken out', LIMIT, async () => {
+  const [tool, other] = [blocked('exit 0'), blocked('exit 0')]
+  const { session, set } = inheriting()
+  using _session = session
+  set.exclude(tool.pid, 5)
+  set.exclude(other.pid, 6)
+  await letGo(tool)
+  set.verify()
+  assert.deepEqual([...set.entries()], [[other.pid, marksOf(EXCLUDED, 6)]])
+  set.include(5)
+  set.include(6)
+  assert.deepEqual([...set.entries()], [[other.pid, 0]])
+  await letGo(other)
+})
+
+test('children that find no room in the set are counted', LIMIT, async () => {
+  const tool = blocked('/bin/true; /bin/true; exit 0')
+  const { session, set } = inheriting()
+  using _session = session
+  set.follow(tool.pid)
+  const map = session.map(trackedProcesses)
+  assert.equal(set.untracked, 0)
+  // Pids that no process has.
+  for (let pid = 0x7000_0000; ; pid++) {
+    try {
+      map.set(pid, { flags: FOLLOWED, exclusion: 0 })
+    } catch (error) {
+      assert.ok(error instanceof KernelError && error.errnoName === 'E2BIG')
+      break
+    }
+  }
+  await letGo(tool)
+  assert.ok(set.untracked >= 2, String(set.untracked))
+  const before = set.untracked
+  const late = blocked('exit 0')
+  set.exclude(late.pid, 1)
+  assert.ok(set.untracked > before)
+  await letGo(late)
+  session.close()
+  assert.ok(set.untracked > before, 'readable when the session is closed')
 })

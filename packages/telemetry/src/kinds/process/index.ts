@@ -77,6 +77,7 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
     idChange: 'id changes',
     commChange: 'name changes',
     exactStarts: 'exact starts of older processes',
+    filtersInKernel: 'filters in the kernel',
     killers: 'senders of signals that end processes',
   },
   limits: [

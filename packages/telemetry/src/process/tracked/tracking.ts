@@ -1,9 +1,19 @@
 import { OptionError } from '../../errors.js'
+import { monotonicMs } from '../../event/time-base.js'
 import type { ProcessRecord } from '../entry.js'
+import { procProblem } from '../procfs/pids.js'
 import type { ProcessTable } from '../table.js'
 import { EXCLUDED, exclusionOf, FOLLOWED, marksOf, MAX_EXCLUSION } from './flags.js'
 import type { KernelSet } from './kernel-set.js'
 import { readAllLiving, readLiving, treeOf } from './trees.js'
+
+/** The fact that trees are followed or left out in the kernel, in `Capabilities`. */
+export const FILTERS_IN_KERNEL = 'filtersInKernel'
+
+/** A followed process whose end is not reported for so long after it was gone is not waited for: the record was lost. */
+const GONE_MS = 2000
+/** How often it is looked at which are gone. */
+const LOOK_MS = 500
 
 /** Trees that a queue follows or leaves out; each of a process and its descendants. */
 export interface TrackedTrees {
@@ -28,6 +38,9 @@ export class Tracking {
   /** Why there is none, although the backend might have one. */
   problem: string | undefined
   #hasBegun = false
+  /** Since when followed processes are gone whose ends were not reported, by pid. */
+  readonly #gone = new Map<number, number>()
+  #nextLookMs = 0
 
   constructor(trees: TrackedTrees) {
     this.#trees = trees
@@ -45,11 +58,16 @@ export class Tracking {
   }
 
   /**
-   * Checks that the processes run.
+   * Checks that the processes run, and that /proc has their pids as the kernel does.
    *
    * @throws {OptionError} naming the first that does not
    */
   check(): void {
+    const problem = procProblem()
+    if (problem !== undefined) {
+      const option = this.isOnly ? 'where.treeOf' : 'excludePids'
+      throw new OptionError(option, `Option "${option}" cannot be used here: ${problem}`)
+    }
     const check = (option: string, pids: readonly number[]): void => {
       const gone = pids.find((pid) => readLiving(pid) === undefined)
       if (gone !== undefined)
@@ -166,12 +184,31 @@ export class Tracking {
     return !this.isOnly || (process !== undefined && (process.marks & FOLLOWED) !== 0)
   }
 
-  /** How many followed processes have not ended, as far as events were made; 0 unless trees were named. */
-  treeSize(table: ProcessTable): number {
+  /**
+   * How many followed processes have not ended, as far as events were made; 0 unless trees were named. Of a process that is
+   * gone and whose end is not reported, the record was lost: it counts for a while only.
+   */
+  treeSize(table: ProcessTable, isLive: boolean, nowMs = monotonicMs()): number {
     if (!this.isOnly) return 0
+    if (isLive && nowMs >= this.#nextLookMs) {
+      this.#nextLookMs = nowMs + LOOK_MS
+      this.#lookForGone(table, nowMs)
+    }
     let count = 0
-    for (const [, process] of table.living()) if (this.isFollowed(process)) count += 1
+    for (const [pid, process] of table.living()) {
+      if (this.isFollowed(process) && !(nowMs - (this.#gone.get(pid) ?? nowMs) >= GONE_MS)) count += 1
+    }
     return count
+  }
+
+  /** Notes since when processes are gone whose ends were not reported. */
+  #lookForGone(table: ProcessTable, nowMs: number): void {
+    const before = new Map(this.#gone)
+    this.#gone.clear()
+    for (const [pid, process] of table.living()) {
+      if (!this.isFollowed(process) || readLiving(pid) !== undefined) continue
+      this.#gone.set(pid, before.get(pid) ?? nowMs)
+    }
   }
 
   /** Processes that found no room in the kernel's set. */
