@@ -5,7 +5,14 @@ import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { kernelBtf, ProbeSession } from 'quark-ebpf'
+import { TimeBase } from './event/time-base.js'
 import type { QuarkEvent, QuarkOptions } from './kinds/index.js'
+import { ProcessRecord } from './process/entry.js'
+import { ProcessTable } from './process/table.js'
+import { inheritProbe } from './process/tracked/kernel.js'
+import { KernelSet } from './process/tracked/kernel-set.js'
+import { Tracking } from './process/tracked/tracking.js'
 import { Quark } from './quark.js'
 import { kprobeTest } from './testing/kprobe-test.js'
 
@@ -197,4 +204,32 @@ testBackends('a replay with the same filter has the same events', async (chosen)
   } finally {
     rmSync(path, { force: true })
   }
+})
+
+test('what ended while the kernel left it out is not in the table for ever', LIMIT, async () => {
+  const tool = blocked('exit 0')
+  const tracking = new Tracking({ treeOf: [], excludePids: [tool.pid] })
+  const table = new ProcessTable({ graceMs: 0, maxProcesses: 100 }, new TimeBase(0n))
+  for (const pid of [tool.pid, process.pid]) {
+    const found = new ProcessRecord(pid, new TimeBase(0n))
+    found.ppid = 1
+    table.applySnapshot(found)
+  }
+  const session = ProbeSession.open({ btf: kernelBtf(), ringSizeBytes: 1 << 16 }, [inheritProbe()])
+  using _session = session
+  session.attach(inheritProbe())
+  const set = new KernelSet(session)
+  tracking.putInto(set)
+  tracking.useKernel(set)
+  tracking.begin(table)
+  tracking.tidy(table, 1)
+  assert.equal(table.size, 2)
+  await letGo(tool)
+  tracking.tidy(table, 2)
+  assert.equal(table.size, 2, 'not at every poll')
+  tracking.tidy(table, 20_000)
+  assert.deepEqual(
+    [...table.living()].map(([pid]) => pid),
+    [process.pid],
+  )
 })

@@ -177,6 +177,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     this.#check()
     return this.#take((events) => {
       if (!this.#isEnded && !this.#feed.pump(events)) this.#isEnded = true
+      this.#filters?.tracking?.tidy(this.#pipeline.tables.processes)
       this.#arm()
     })
   }

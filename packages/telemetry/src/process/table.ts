@@ -165,6 +165,12 @@ export class ProcessTable implements KindTable {
     entry.marks = before | marks
   }
 
+  /** Removes the process that has a pid: nothing more will be heard of it. */
+  forget(pid: number): void {
+    const entry = this.#unpackedEntry(pid)
+    if (entry !== undefined) this.#drop(entry)
+  }
+
   /** The next process that gets this pid, if its fork is seen, has these marks. */
   expectRoot(pid: number, marks: number): void {
     this.#hasMarks = true

@@ -14,6 +14,8 @@ export const FILTERS_IN_KERNEL = 'filtersInKernel'
 const GONE_MS = 2000
 /** How often it is looked at which are gone. */
 const LOOK_MS = 500
+/** How often what ended while it was left out is forgotten. */
+const TIDY_MS = 10_000
 
 /** Trees that a queue follows or leaves out; each of a process and its descendants. */
 export interface TrackedTrees {
@@ -41,6 +43,7 @@ export class Tracking {
   /** Since when followed processes are gone whose ends were not reported, by pid. */
   readonly #gone = new Map<number, number>()
   #nextLookMs = 0
+  #nextTidyMs = 0
 
   constructor(trees: TrackedTrees) {
     this.#trees = trees
@@ -195,18 +198,32 @@ export class Tracking {
       this.#lookForGone(table, nowMs)
     }
     let count = 0
-    for (const [pid, process] of table.living()) {
-      if (this.isFollowed(process) && !(nowMs - (this.#gone.get(pid) ?? nowMs) >= GONE_MS)) count += 1
+    for (const [pid, each] of table.living()) {
+      if (this.isFollowed(each) && !(nowMs - (this.#gone.get(pid) ?? nowMs) >= GONE_MS)) count += 1
     }
     return count
   }
 
+  /** Forgets what has ended while the kernel left it out: the table has no record of that. Called now and then. */
+  tidy(table: ProcessTable, nowMs = monotonicMs()): void {
+    if (this.#kernel === undefined || this.#exclusions.size === 0 || nowMs < this.#nextTidyMs) return
+    this.#nextTidyMs = nowMs + TIDY_MS
+    if (readLiving(process.pid) === undefined) return
+    const gone: number[] = []
+    for (const [pid, each] of table.living()) {
+      if (this.isExcluded(each) && readLiving(pid) === undefined) gone.push(pid)
+    }
+    for (const pid of gone) table.forget(pid)
+  }
+
   /** Notes since when processes are gone whose ends were not reported. */
   #lookForGone(table: ProcessTable, nowMs: number): void {
+    // In another root directory there is no /proc.
+    if (readLiving(process.pid) === undefined) return
     const before = new Map(this.#gone)
     this.#gone.clear()
-    for (const [pid, process] of table.living()) {
-      if (!this.isFollowed(process) || readLiving(pid) !== undefined) continue
+    for (const [pid, each] of table.living()) {
+      if (!this.isFollowed(each) || readLiving(pid) !== undefined) continue
       this.#gone.set(pid, before.get(pid) ?? nowMs)
     }
   }
