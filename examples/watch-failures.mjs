@@ -2,7 +2,10 @@
 import { spawn } from 'node:child_process'
 import { Quark, sanitise } from 'quark-telemetry'
 
-const quark = await Quark.open({ signal: AbortSignal.timeout(10_000) })
+const quark = await Quark.open({
+  where: { event: 'process', failed: true },
+  signal: AbortSignal.timeout(10_000),
+})
 
 // Something to see on a quiet machine.
 spawn('sh', ['-c', 'exit 3'])
@@ -10,10 +13,10 @@ spawn('sh', ['-c', 'kill -TERM $$'])
 
 let seen = 0
 for await (const event of quark) {
-  if (event.kind !== 'process' || !event.actions.includes('exit')) continue
-  const { pid, argv, exe, exitCode, exitSignal, durationNs } = event.process
+  // Losses pass all filters.
+  if (event.kind !== 'process') continue
   // A process that a signal ended has no exit code.
-  if (exitCode === 0) continue
+  const { pid, argv, exe, exitCode, exitSignal, durationNs } = event.process
   const how = exitSignal === undefined ? `exit code ${exitCode}` : `signal ${exitSignal}`
   const life = durationNs === undefined ? '' : ` after ${(Number(durationNs) / 1e6).toFixed(1)} ms`
   // Other people chose these words: they may hold escape sequences.

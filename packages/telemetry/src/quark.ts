@@ -304,8 +304,9 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   }
 
   /**
-   * How many processes of `where.treeOf` run, those named there included, as far as events have been delivered: 0 when the
-   * last one has ended. 0 without `where.treeOf`.
+   * How many processes of `where.treeOf` run, those named there included, after the last batch of events, or the last `poll`:
+   * 0 when the last one has ended. While events are taken one by one, those of the batch count already. 0 without
+   * `where.treeOf`.
    */
   treeSize(): number {
     return this.#filters?.tracking?.treeSize(this.#pipeline.tables.processes, this.#isLive) ?? 0

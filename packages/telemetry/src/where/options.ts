@@ -17,7 +17,7 @@ export interface FilterOptions<Kind extends string = string, Action extends stri
    * Processes that are left out with all of their descendants, with eBPF in the kernel. An empty list is for a queue whose
    * `exclude` is called later. Default: none.
    */
-  readonly excludePids: NumbersSpec
+  readonly excludePids: NumbersSpec & { readonly isReplayed: true }
 }
 
 /** The declarations of these options for some events. */
@@ -35,6 +35,7 @@ export function filterOptions(events: readonly EventSpec[]): FilterOptions {
     },
     excludePids: {
       type: 'numbers',
+      isReplayed: true,
       min: 1,
       max: MAX_PID,
       item: 'pid',
