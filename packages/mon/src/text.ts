@@ -12,7 +12,12 @@ const NS_PER_SECOND = 1_000_000_000n
  * for.
  */
 export function isHidden({ kind }: QuarkEvent, { format, quark }: Settings): boolean {
-  return kind === 'snapshot' && format === 'text' && quark.snapshot !== true
+  return (
+    kind === 'snapshot' &&
+    format === 'text' &&
+    quark.snapshot !== true &&
+    quark.where?.event?.includes('snapshot') !== true
+  )
 }
 
 /** @param terminal undefined if events go elsewhere */

@@ -11,6 +11,8 @@ import { sanitise } from './sanitise.js'
 
 /** No shell gives these characters a meaning within a word. */
 const PLAIN = /^[\w@%+:,./-][\w@%+:,./=-]*$/
+/** What double quotes leave a meaning. */
+const NOT_LITERAL = /["$`\\!]/
 /** Beyond printable ASCII: most words that need quotes have none, and that is found out fast. */
 const NOT_ASCII = /[^ -~]/
 
@@ -43,7 +45,8 @@ export function shellWord(word: string): string {
   if (PLAIN.test(word)) return word
   if (word === '') return "''"
   if (NOT_ASCII.test(word) && escaped(word, UNSAFE) !== word) return `$'${escaped(word, QUOTED)}'`
-  return `'${word.includes("'") ? word.replaceAll("'", "'\\''") : word}'`
+  if (!word.includes("'")) return `'${word}'`
+  return NOT_LITERAL.test(word) ? `'${word.replaceAll("'", "'\\''")}'` : `"${word}"`
 }
 
 /** The same in nothing but ASCII. */
