@@ -72,6 +72,9 @@ test('parseCommandLine() sets what each option says', async (t) => {
     { args: ['--longer-than=1.5s'], changes: {}, quark: { where: { longerThanMs: 1500 } } },
     { args: ['--longer-than=200ms'], changes: {}, quark: { where: { longerThanMs: 200 } } },
     { args: ['--exclude-tree=1,2', '--exclude-tree=3'], changes: {}, quark: { excludePids: [1, 2, 3] } },
+    { args: ['-S'], changes: {}, quark: { sockets: true } },
+    { args: ['--sock-conn'], changes: {}, quark: { sockets: true } },
+    { args: ['--max-sockets=512'], changes: {}, quark: { maxSockets: 512 } },
     { args: ['-s'], changes: {}, quark: { snapshot: false } },
     { args: ['--snapshot'], changes: {}, quark: { snapshot: true } },
     { args: ['-t'], changes: {}, quark: { threads: true } },
@@ -169,7 +172,7 @@ test('parseCommandLine() says what is wrong and what to give instead', async (t)
     ],
     [['--colour=red'], '--colour cannot be "red": give auto or always or never'],
     [['-C', ''], '-C cannot be "": give the name of a file'],
-    [['-S'], '-S cannot be used: watching connections is not supported yet (remove -S)'],
+    [['-N'], '-N cannot be used: watching DNS is not supported yet (remove -N)'],
     [['-K', 'config'], '-K cannot be used: asking Kubernetes is not supported yet (remove -K)'],
     [
       ['-m', '20000'],

@@ -33,6 +33,7 @@ export interface Lack {
 export interface EbpfRung {
   readonly by: 'ebpf'
   readonly probes: readonly Probe[]
+  readonly lacks?: readonly Lack[]
 }
 
 /** Kprobe events and tracepoints: all of them must be there. */

@@ -6,12 +6,17 @@ import type { RawEvent } from '../event/raw-event.js'
 import type { EventOf } from '../event/spec.js'
 import { cgroupKind } from './cgroup/index.js'
 import { processKind } from './process/index.js'
+import { socketKind } from './socket/index.js'
 
 /**
  * All kinds. Their types are named, so that declarations of this file refer to them and editors find the comments on
  * options.
  */
-export const kinds: readonly [typeof processKind, typeof cgroupKind] = [processKind, cgroupKind]
+export const kinds: readonly [typeof processKind, typeof cgroupKind, typeof socketKind] = [
+  processKind,
+  cgroupKind,
+  socketKind,
+]
 
 type Specs = SpecsOf<typeof kinds>
 

@@ -29,6 +29,7 @@ const NUMBERS: readonly [name: string, min: number, max: number][] = [
   ['holdMs', 0, 3_600_000],
   ['graceMs', 0, 86_400_000],
   ['maxProcesses', 16, 10_000_000],
+  ['maxSockets', 256, 4_194_304],
   ['ringSizeBytes', 4096, 2 ** 30],
   ['maxArgvBytes', 0, 4_194_304],
   ['maxEnvBytes', 0, 4_194_304],

@@ -261,14 +261,14 @@ class ProbeLoader {
     this.#session = session
   }
 
-  load({ probes }: EbpfRung, fact: string): LoadedRung {
+  load({ probes, lacks = [] }: EbpfRung, fact: string): LoadedRung {
     const loaded = probes.map((probe) => this.#loadProbe(probe))
     return {
       attach: () => {
         const attached = this.#attach(loaded)
         const iterators = probes.filter(({ hook }) => hook.kind === 'iterator')
         if (iterators.length > 0) this.iterators.set(fact, iterators)
-        return attached
+        return { ...attached, lacks }
       },
     }
   }

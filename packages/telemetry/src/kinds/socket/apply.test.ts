@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as fc from 'fast-check'
+import { encodeRecord, type RecordLayout } from 'quark-ebpf/probe'
+import { eventsOf, record, testPipeline } from '../../testing/process-records.js'
+import { noAggregation } from '../index.js'
+import type { ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './events.js'
+import { socketKind } from './index.js'
+import {
+  acceptLayout,
+  AF_INET,
+  AF_INET6,
+  closeLayout,
+  connectFailedLayout,
+  connectLayout,
+  listenLayout,
+  PHASE_ACCEPTED,
+  PHASE_CONNECTED,
+  PHASE_LISTENING,
+  PHASE_REFUSED,
+  PHASE_TRIED,
+  PHASE_UNKNOWN,
+  PHASE_WAITING,
+} from './records.js'
+
+const START = 1_000_000_000n
+
+const ends = {
+  netNs: 5,
+  cookie: 77n,
+  family: AF_INET,
+  // In network order: 50250 and 443, 192.0.2.7 and 198.51.100.9.
+  localPort: 0x4ac4,
+  remotePort: 0xbb01,
+  local0: 0x0702_00c0,
+  remote0: 0x0964_33c6,
+} as const
+
+/** A record of a socket at a time in ns. */
+function socket(layout: RecordLayout, timeNs: number, values: object): Uint8Array {
+  return encodeRecord(layout, { cpu: 0, seq: 0, timeNs: BigInt(timeNs) }, { ...ends, ...values })
+}
+
+function client(timeNs: number, pid: number): Uint8Array {
+  return record('exec', timeNs, { pid, tid: pid, startBootNs: START, comm: 'client' })
+}
+
+function eventsWith(records: readonly Uint8Array[], options = {}) {
+  const events = eventsOf(testPipeline(options), [...records]) as { kind: string }[]
+  return events.filter(({ kind }) => kind !== 'process') as unknown as (
+    | ConnectionEvent
+    | ConnectionFailedEvent
+    | ListenerEvent
+  )[]
+}
+
+const connected = { pid: 7, startBootNs: START, phase: PHASE_CONNECTED, sinceNs: 40n }
+const closed = { closerPid: 8, closerStartBootNs: START, sentBytes: 7n, receivedBytes: 9n }
+
+test('an opening and a close soon after are one event, with who did both', () => {
+  const records = [
+    client(1, 7),
+    client(2, 8),
+    socket(connectLayout, 100, connected),
+    socket(closeLayout, 300, { ...connected, ...closed, errno: 104 }),
+  ]
+  const [event, ...more] = eventsWith(records) as ConnectionEvent[]
+  assert.deepEqual(more, [])
+  assert.ok(event)
+  const { process, timeNs, relatives: _relatives, ...rest } = event
+  assert.equal(process?.pid, 7)
+  assert.deepEqual(rest, {
+    kind: 'connection',
+    actions: ['connect', 'close'],
+    transport: 'tcp',
+    family: 'ipv4',
+    localIp: '192.0.2.7',
+    localPort: 50_250,
+    netNs: 5,
+    socketId: 77n,
+    remoteIp: '198.51.100.9',
+    remotePort: 443,
+    direction: 'outbound',
+    handshakeNs: 60n,
+    queuedNs: undefined,
+    durationNs: 260n,
+    sentBytes: 7,
+    receivedBytes: 9,
+    errno: 104,
+    unaccepted: false,
+    pid: 7,
+    closerPid: 8,
+  })
+  const apart = eventsWith(records, { aggregation: noAggregation() }) as ConnectionEvent[]
+  assert.deepEqual(
+    apart.map(({ actions, pid, process }) => [actions, pid, process?.pid]),
+    [
+      [['connect'], 7, 7],
+      [['close'], 7, 7],
+    ],
+  )
+  assert.equal(apart[0]?.timeNs, timeNs)
+})
+
+test('a socket that is connected once more has two connections', () => {
+  const events = eventsWith([
+    socket(connectLayout, 100, connected),
+    socket(closeLayout, 300, { ...connected, ...closed }),
+    socket(connectLayout, 400, { ...connected, sinceNs: 390n }),
+    socket(closeLayout, 500, { ...connected, ...closed, sinceNs: 390n }),
+  ]) as ConnectionEvent[]
+  assert.deepEqual(
+    events.map(({ actions, durationNs }) => [actions, durationNs]),
+    [
+      [['connect', 'close'], 260n],
+      [['connect', 'close'], 110n],
+    ],
+  )
+})
+
+test('the process of a pid that was used again is not named', () => {
+  const [event] = eventsWith([
+    client(1, 7),
+    socket(closeLayout, 300, { ...connected, ...closed, startBootNs: START - 5n }),
+  ]) as ConnectionEvent[]
+  assert.deepEqual([event?.pid, event?.process], [7, undefined])
+})
+
+test('a connection belongs to the process that accepted it, else to the first one that had it, or to none', () => {
+  const waiting = { phase: PHASE_WAITING, sinceNs: 50n }
+  const events = eventsWith([
+    client(1, 8),
+    socket(acceptLayout, 100, { pid: 8, startBootNs: START, phase: PHASE_ACCEPTED, sinceNs: 90n }),
+    socket(closeLayout, 200, { ...waiting, ...closed, cookie: 78n }),
+    socket(closeLayout, 300, { phase: PHASE_REFUSED, sinceNs: 50n, cookie: 79n }),
+    socket(closeLayout, 400, { ...closed, phase: PHASE_UNKNOWN, cookie: 80n }),
+  ]) as ConnectionEvent[]
+  assert.deepEqual(
+    events.map(({ actions, direction, pid, process, unaccepted }) => {
+      return [actions.join(), direction, pid, process?.pid, unaccepted]
+    }),
+    [
+      ['accept', 'inbound', 8, 8, false],
+      ['accept,close', 'inbound', 8, 8, false],
+      ['close', 'inbound', undefined, undefined, true],
+      // It was there before the queue: who closed it is known.
+      ['close', undefined, undefined, 8, false],
+    ],
+  )
+  assert.deepEqual([events[0]?.queuedNs, events[1]?.durationNs], [10n, 150n])
+})
+
+test('failed connections say why, or that they were given up, or nothing', () => {
+  const tried = { pid: 7, phase: PHASE_TRIED, sinceNs: 50n }
+  const events = eventsWith([
+    socket(connectFailedLayout, 100, { ...tried, errno: 111 }),
+    socket(connectFailedLayout, 200, { ...tried, shutdown: 3, cookie: 78n }),
+    socket(connectFailedLayout, 300, { ...tried, cookie: 79n, local0: 0, localPort: 0 }),
+  ]) as ConnectionFailedEvent[]
+  assert.deepEqual(
+    events.map(({ errno, abandoned, localIp, localPort, remoteIp }) => {
+      return [errno, abandoned, localIp, localPort, remoteIp]
+    }),
+    [
+      [111, false, '192.0.2.7', 50_250, '198.51.100.9'],
+      [undefined, true, '192.0.2.7', 50_250, '198.51.100.9'],
+      [undefined, false, undefined, undefined, '198.51.100.9'],
+    ],
+  )
+})
+
+test('who listens, and until when', () => {
+  const listening = {
+    pid: 7,
+    phase: PHASE_LISTENING,
+    sinceNs: 50n,
+    family: AF_INET6,
+    local0: 0,
+    remotePort: 0,
+  }
+  const records = [
+    socket(listenLayout, 100, { ...listening, backlog: 5 }),
+    socket(closeLayout, 300, { ...listening, ...closed }),
+  ]
+  const of = (events: readonly object[]) =>
+    (events as ListenerEvent[]).map((event) => {
+      const { kind, actions, localIp, backlog, durationNs, closerPid } = event
+      return [kind, actions.join(), localIp, backlog, durationNs, closerPid]
+    })
+  assert.deepEqual(of(eventsWith(records)), [['listener', 'listen,close', '::', 5, 250n, 8]])
+  assert.deepEqual(of(eventsWith(records, { aggregation: noAggregation() })), [
+    ['listener', 'listen', '::', 5, undefined, undefined],
+    ['listener', 'close', '::', undefined, 250n, 8],
+  ])
+})
+
+test('no record, whatever is in it, makes a number that is wrong or an exception', () => {
+  const layouts = socketKind.records.map(({ layout }) => layout)
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...layouts),
+      fc.uint8Array({ minLength: 256, maxLength: 256 }),
+      (layout, noise) => {
+        const bytes = noise.slice(0, layout.fixedSizeBytes)
+        bytes.set(encodeRecord(layout, { cpu: 0, seq: 0, timeNs: 9n }, {}).subarray(0, 16))
+        const [event] = eventsWith([bytes])
+        assert.ok(event)
+        for (const value of Object.values(event)) {
+          if (typeof value === 'number') assert.ok(Number.isSafeInteger(value) && value >= 0)
+          if (typeof value === 'bigint') assert.ok(value >= 0n)
+        }
+      },
+    ),
+  )
+})

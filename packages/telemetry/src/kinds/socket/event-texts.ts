@@ -1,0 +1,147 @@
+/** How the events of sockets are lines of text. */
+
+import type { EventTextSpec, TextColumns, TextNote } from '../../event/spec.js'
+import type { Process } from '../../process/process.js'
+import type { Relatives } from '../../process/relatives.js'
+import { processColumns } from '../../process/text.js'
+import { endpointText } from './address.js'
+import type { ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './events.js'
+
+interface OfProcess {
+  readonly process: Process | undefined
+  readonly relatives?: Relatives | undefined
+}
+
+/** Those of the process; in place of its command stands its name, and what it does with whom. */
+function columnsWith<E extends OfProcess>(whom: (event: E) => string): TextColumns<E> {
+  const { uid, parentPid, parentName } = processColumns
+  return {
+    uid,
+    parentPid,
+    parentName,
+    sentence: (event) => {
+      const name = event.process?.comm
+      return name === undefined ? whom(event) : `${name} ${whom(event)}`
+    },
+  }
+}
+
+function endOf(ip: string | undefined, port: number | undefined): string {
+  return endpointText(ip, port) ?? '?'
+}
+
+type Ends = Pick<ConnectionEvent, 'localIp' | 'localPort' | 'remoteIp' | 'remotePort'>
+
+function endsText({ localIp, localPort, remoteIp, remotePort }: Ends, arrow: string): string {
+  const local = endpointText(localIp, localPort)
+  return `${local === undefined ? '' : `${local} `}${arrow} ${endOf(remoteIp, remotePort)}`
+}
+
+/** By the direction of a connection. */
+const ARROWS = { outbound: '->', inbound: '<-', unknown: '--' } as const
+
+const durationNote: TextNote<{ readonly durationNs: bigint | undefined }> = {
+  label: '',
+  type: 'duration',
+  value: ({ durationNs }) => durationNs,
+  doc: 'how long it was open, or tried',
+  example: '1.25ms',
+}
+
+const closerNote: TextNote<{
+  readonly pid: number | undefined
+  readonly closerPid: number | undefined
+}> = {
+  label: 'closed by ',
+  type: 'pid',
+  value: ({ pid, closerPid }) => (closerPid === pid ? undefined : closerPid),
+  doc: 'pid of the process that closed it, if that is another one',
+  example: 'closed by 4243',
+}
+
+const errnoNote: TextNote<{ readonly errno: number | undefined }> = {
+  label: '',
+  type: 'errno',
+  value: ({ errno }) => errno,
+  tone: 'wrong',
+  doc: 'why a connection ended or was not established',
+  example: 'ECONNRESET',
+}
+
+export const connectionText: EventTextSpec<ConnectionEvent> = {
+  ...columnsWith<ConnectionEvent>((event) => endsText(event, ARROWS[event.direction ?? 'unknown'])),
+  word: ({ actions }) =>
+    actions.includes('connect') ? 'conn' : actions.includes('accept') ? 'acpt' : 'clos',
+  words: {
+    conn: {
+      doc: 'a TCP connection of a process is established; its end is in the same line if it came soon (`--sockets`)',
+      tone: 'began',
+    },
+    acpt: { doc: 'a process accepted a TCP connection, or was the first to use it', tone: 'began' },
+    clos: { doc: 'a TCP connection was closed', tone: 'quiet' },
+  },
+  notes: [
+    {
+      label: 'sent ',
+      type: 'size',
+      value: ({ sentBytes }) => sentBytes,
+      doc: 'bytes that this end sent',
+      example: 'sent 517B',
+    },
+    {
+      label: 'received ',
+      type: 'size',
+      value: ({ receivedBytes }) => receivedBytes,
+      doc: 'bytes that this end received',
+      example: 'received 3.41M',
+    },
+    errnoNote,
+    {
+      label: 'not accepted',
+      type: 'flag',
+      value: ({ unaccepted }) => unaccepted,
+      tone: 'wrong',
+      doc: 'no process ever got the connection',
+      example: 'not accepted',
+    },
+    durationNote,
+    closerNote,
+  ],
+}
+
+export const connectionFailedText: EventTextSpec<ConnectionFailedEvent> = {
+  ...columnsWith<ConnectionFailedEvent>((event) => endsText(event, ARROWS.outbound)),
+  word: () => 'conx',
+  words: { conx: { doc: 'a TCP connection of a process was not established (`--sockets`)', tone: 'wrong' } },
+  notes: [
+    errnoNote,
+    {
+      label: 'given up',
+      type: 'flag',
+      value: ({ abandoned }) => abandoned,
+      doc: 'the process closed the socket before there was an answer',
+      example: 'given up',
+    },
+    durationNote,
+  ],
+}
+
+export const listenerText: EventTextSpec<ListenerEvent> = {
+  ...columnsWith<ListenerEvent>(({ localIp, localPort }) => endOf(localIp, localPort)),
+  word: ({ actions }) => (actions.includes('listen') ? 'lstn' : 'lend'),
+  words: {
+    lstn: { doc: 'a process listens for TCP connections (`--sockets`)', tone: 'began' },
+    lend: { doc: 'nobody listens there any more', tone: 'quiet' },
+  },
+  notes: [
+    {
+      label: 'backlog ',
+      type: 'number',
+      value: ({ backlog }) => backlog,
+      doc: 'connections that may wait to be accepted',
+      example: 'backlog 511',
+    },
+    durationNote,
+    closerNote,
+  ],
+}

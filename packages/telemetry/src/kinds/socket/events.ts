@@ -1,0 +1,64 @@
+/** The events that are made of socket records; event-specs.ts explains their members. */
+
+import type { BaseEvent } from '../../event/event.js'
+import type { Process } from '../../process/process.js'
+import type { Relatives } from '../../process/relatives.js'
+
+/** What all events of sockets have. */
+export interface SocketEvent extends BaseEvent {
+  /** Of the process that opened the connection, accepted it, or listens; undefined when that is not known. */
+  readonly pid: number | undefined
+  readonly transport: 'tcp'
+  readonly family: 'ipv4' | 'ipv6'
+  readonly localIp: string | undefined
+  readonly localPort: number | undefined
+  readonly netNs: number | undefined
+  readonly socketId: bigint
+  readonly process: Process | undefined
+  readonly relatives?: Relatives | undefined
+}
+
+/** What happened to a connection, in the order in which an event lists it. */
+export type ConnectionAction = 'connect' | 'accept' | 'close'
+
+export type Direction = 'outbound' | 'inbound'
+
+/** A connection was opened or accepted, closed, or both in a short time. */
+export interface ConnectionEvent extends SocketEvent {
+  readonly kind: 'connection'
+  readonly actions: readonly ConnectionAction[]
+  /** Epoch ns of the first action. */
+  readonly timeNs: bigint
+  /** Undefined when its beginning was not seen. */
+  readonly direction: Direction | undefined
+  readonly remoteIp: string | undefined
+  readonly remotePort: number | undefined
+  readonly handshakeNs: bigint | undefined
+  readonly queuedNs: bigint | undefined
+  readonly durationNs: bigint | undefined
+  readonly sentBytes: number | undefined
+  readonly receivedBytes: number | undefined
+  readonly errno: number | undefined
+  readonly unaccepted: boolean
+  readonly closerPid: number | undefined
+}
+
+/** A connection was tried, and not established. */
+export interface ConnectionFailedEvent extends SocketEvent {
+  readonly kind: 'connectionFailed'
+  readonly remoteIp: string | undefined
+  readonly remotePort: number | undefined
+  /** Positive errno; undefined when it is not known, or there was no error. */
+  readonly errno: number | undefined
+  readonly abandoned: boolean
+  readonly durationNs: bigint | undefined
+}
+
+/** A process listens for connections, or has stopped to. */
+export interface ListenerEvent extends SocketEvent {
+  readonly kind: 'listener'
+  readonly actions: readonly ('listen' | 'close')[]
+  readonly backlog: number | undefined
+  readonly durationNs: bigint | undefined
+  readonly closerPid: number | undefined
+}

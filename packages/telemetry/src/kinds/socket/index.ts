@@ -1,0 +1,50 @@
+import type { Kind, RecordType } from '../kind.js'
+import { applyConnection, applyConnectionFailed, applyListener } from './apply.js'
+import { socketEvents } from './event-specs.js'
+import { socketFacts } from './facts.js'
+import { socketOptions } from './options.js'
+import {
+  acceptLayout,
+  closeLayout,
+  connectFailedLayout,
+  connectLayout,
+  listenLayout,
+  SOCKET_KIND,
+} from './records.js'
+
+/** Records of one socket are chained. */
+const key = 'cookie'
+
+const records = [
+  { name: 'connect', layout: connectLayout, key, apply: applyConnection, colour: 'palegreen' },
+  { name: 'connectFailed', layout: connectFailedLayout, key, apply: applyConnectionFailed, colour: 'salmon' },
+  { name: 'accept', layout: acceptLayout, key, apply: applyConnection, colour: 'khaki' },
+  { name: 'listen', layout: listenLayout, key, apply: applyListener, colour: 'lightblue' },
+  { name: 'close', layout: closeLayout, key, apply: applyConnection, isLast: true, colour: 'plum' },
+] satisfies RecordType[]
+
+/** TCP connections from their opening to their end, and who listens for them. */
+export const socketKind: Kind<typeof socketOptions, typeof socketEvents> = {
+  name: 'socket',
+  number: SOCKET_KIND,
+  ringShare: 0.5,
+  options: socketOptions,
+  facts: socketFacts,
+  records,
+  joins: {
+    default: [
+      ['connect', 'close', 'once'],
+      ['accept', 'close', 'once'],
+      ['listen', 'close', 'once'],
+    ],
+    minimal: [],
+  },
+  factLabels: {
+    socketUnreachable: 'connections to addresses that cannot be reached',
+    socketCloses: 'connections that are closed',
+    socketAccepts: 'connections that are accepted',
+    socketListeners: 'who listens for connections',
+    socketConnections: 'connections that are opened',
+  },
+  events: socketEvents,
+}

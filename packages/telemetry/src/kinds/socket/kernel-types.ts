@@ -1,0 +1,50 @@
+/** The members of kernel structures that the probes of sockets touch. */
+
+import type { Elements, Scalar } from 'quark-ebpf/probe'
+
+interface Address6 {
+  readonly in6_u: { readonly u6_addr32: Elements<Scalar> }
+}
+
+export interface Sock {
+  readonly __sk_common: {
+    readonly skc_family: Scalar
+    readonly skc_state: Scalar
+    readonly skc_daddr: Scalar
+    readonly skc_rcv_saddr: Scalar
+    readonly skc_dport: Scalar
+    readonly skc_flags: Scalar
+    readonly skc_v6_daddr: Address6
+    readonly skc_v6_rcv_saddr: Address6
+    readonly skc_net: { readonly net: { readonly ns: { readonly inum: Scalar } } }
+  }
+  readonly sk_protocol: Scalar
+  readonly sk_err: Scalar
+  readonly sk_shutdown: Scalar
+  readonly sk_socket: Scalar
+  readonly sk_kern_sock: Scalar
+  readonly sk_max_ack_backlog: Scalar
+  readonly sk_lock: { readonly owned: Scalar }
+}
+
+export interface InetSock {
+  readonly inet_sport: Scalar
+}
+
+export interface TcpSock {
+  readonly bytes_sent: Scalar
+  readonly bytes_retrans: Scalar
+  readonly bytes_received: Scalar
+  readonly write_seq: Scalar
+  readonly snd_nxt: Scalar
+}
+
+export interface SocketTask {
+  readonly tgid: Scalar
+  readonly group_leader: { readonly start_boottime: Scalar }
+}
+
+/** `struct bpf_sock_addr_kern`. */
+export interface SockAddrKern {
+  readonly sk: Sock
+}

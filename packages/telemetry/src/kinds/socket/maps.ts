@@ -1,0 +1,43 @@
+/** What the programs of sockets keep about each of them until it is closed. */
+
+import { map, u32, u64 } from 'quark-ebpf/probe'
+
+/** The sockets of which something was reported, or is going to be, by their cookies. */
+function socketsMap(maxEntries: number) {
+  return map({
+    name: 'quark_sockets',
+    type: 'lruHash',
+    key: u64,
+    value: {
+      pid: u32,
+      phase: u32,
+      startBootNs: u64,
+      sinceNs: u64,
+      /** Where a connection was tried to: the socket itself has it only if there is a way to it. */
+      remote0: u32,
+      remote1: u32,
+      remote2: u32,
+      remote3: u32,
+      remotePort: u32,
+      family: u32,
+      netNs: u32,
+      errno: u32,
+    },
+    maxEntries,
+  })
+}
+
+/** Connections that the kernel has taken and no process was seen to have, and when they were taken. */
+function waitingMap(maxEntries: number) {
+  return map({ name: 'quark_waiting', type: 'lruHash', key: u64, value: u64, maxEntries })
+}
+
+/** The maps of one queue. */
+export interface SocketMaps {
+  readonly sockets: ReturnType<typeof socketsMap>
+  readonly waiting: ReturnType<typeof waitingMap>
+}
+
+export function socketMaps(maxSockets: number): SocketMaps {
+  return { sockets: socketsMap(maxSockets), waiting: waitingMap(maxSockets >> 2) }
+}

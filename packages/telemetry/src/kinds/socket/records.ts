@@ -1,0 +1,86 @@
+/**
+ * Layouts of socket records, whatever fills them. Addresses and ports are in network order, as the kernel has them;
+ * an IPv4 address is the first word of four. `cookie` is the number that the kernel gives a socket for its lifetime.
+ */
+
+import { record, u16, u32, u64 } from 'quark-ebpf/probe'
+
+/** High byte of the types of records: unique among kinds, and part of the recording format. */
+export const SOCKET_KIND = 4
+
+export const RECORD_CONNECT = (SOCKET_KIND << 8) | 1
+export const RECORD_CONNECT_FAILED = (SOCKET_KIND << 8) | 2
+export const RECORD_ACCEPT = (SOCKET_KIND << 8) | 3
+export const RECORD_LISTEN = (SOCKET_KIND << 8) | 4
+export const RECORD_CLOSE = (SOCKET_KIND << 8) | 5
+
+/** What all records begin with. */
+const socket = {
+  /** Who opened it, accepted it or listens; 0 when that is not known. */
+  pid: u32,
+  netNs: u32,
+  cookie: u64,
+  /** Start of that process, which distinguishes it from others that get its pid; 0 when it is not known. */
+  startBootNs: u64,
+  /** CLOCK_BOOTTIME: when a connection was begun, accepted by the kernel, or listened for; 0 when it is not known. */
+  sinceNs: u64,
+  /** `AF_INET` or `AF_INET6`. */
+  family: u16,
+  localPort: u16,
+  remotePort: u16,
+  /** `PHASE_`: how it was opened. */
+  phase: u16,
+  local0: u32,
+  local1: u32,
+  local2: u32,
+  local3: u32,
+  remote0: u32,
+  remote1: u32,
+  remote2: u32,
+  remote3: u32,
+} as const
+
+/** A connection that a process of this machine began is established. */
+export const connectLayout = record(RECORD_CONNECT, 'connect', socket)
+
+/** Such a connection was not established; `errno` is 0 when no error is known, or there was none. */
+export const connectFailedLayout = record(RECORD_CONNECT_FAILED, 'connectFailed', {
+  ...socket,
+  errno: u32,
+  /** Bits of `sk_shutdown`: both when the socket was closed before. */
+  shutdown: u32,
+})
+
+/** A process has got a connection that another one began: it accepted it, or was the first to use it. */
+export const acceptLayout = record(RECORD_ACCEPT, 'accept', socket)
+
+/** A process listens for connections. */
+export const listenLayout = record(RECORD_LISTEN, 'listen', { ...socket, backlog: u32 })
+
+/** A connection was closed by the last process that had it, or nobody listens at a socket any more. */
+export const closeLayout = record(RECORD_CLOSE, 'close', {
+  ...socket,
+  closerPid: u32,
+  /** Why it had ended before; 0 if it had not, or without an error. */
+  errno: u32,
+  closerStartBootNs: u64,
+  /** Without what was sent once more; with what is still to be sent. */
+  sentBytes: u64,
+  receivedBytes: u64,
+})
+
+/** How a socket was opened. */
+export const PHASE_UNKNOWN = 0
+/** A connection was tried. */
+export const PHASE_TRIED = 1
+export const PHASE_CONNECTED = 2
+/** The process that has it is known. */
+export const PHASE_ACCEPTED = 3
+/** Taken by the kernel; no process was seen to have it. */
+export const PHASE_WAITING = 4
+export const PHASE_LISTENING = 5
+/** Taken by the kernel, and never accepted. */
+export const PHASE_REFUSED = 6
+
+export const AF_INET = 2
+export const AF_INET6 = 10

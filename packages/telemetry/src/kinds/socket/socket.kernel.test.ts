@@ -1,0 +1,310 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { spawnSync } from 'node:child_process'
+import { Quark } from '../../quark.js'
+import { hasProgram } from '../../testing/native.js'
+import type { QuarkEvent } from '../index.js'
+import type { ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './events.js'
+import { type Facts, hasPython, run, type Situation } from './testing/situations.js'
+
+const LIMIT = { timeout: 120_000 }
+const LOOPBACK = '127.0.0.1'
+
+type AnySocketEvent = ConnectionEvent | ConnectionFailedEvent | ListenerEvent
+
+function isOfSocket(event: QuarkEvent): event is AnySocketEvent {
+  return event.kind === 'connection' || event.kind === 'connectionFailed' || event.kind === 'listener'
+}
+
+function openQuark(more: object = {}): Promise<Quark> {
+  // Nothing is read before the end, whatever else happens on the machine.
+  return Quark.open({ sockets: true, backends: ['ebpf'], ringSizeBytes: 2 ** 26, ...more })
+}
+
+/** An event as a sentence: what happened, by whom, and the numbers that are the same in each run. */
+function sentence(event: AnySocketEvent, names: ReadonlyMap<number, string>): string {
+  const nameOf = (pid: number | undefined): string => (pid === undefined ? 'nobody' : (names.get(pid) ?? '?'))
+  const owner = nameOf(event.pid)
+  // The process is the one of the pid.
+  if (event.pid !== undefined) assert.equal(event.process?.pid, event.pid)
+  if (event.kind === 'connectionFailed') {
+    const why = event.abandoned ? 'abandoned' : (event.errno ?? 'unknown')
+    return `failed by ${owner} to ${event.remoteIp}: ${why}`
+  }
+  const actions = event.actions.join('+')
+  if (event.kind === 'listener') return `${actions} by ${owner}, closed by ${nameOf(event.closerPid)}`
+  const { sentBytes, receivedBytes, errno, closerPid, unaccepted, direction } = event
+  const error = errno === undefined ? '' : `, errno ${errno}`
+  const end = unaccepted ? ', unaccepted' : `, closed by ${nameOf(closerPid)}`
+  return `${actions} ${direction} by ${owner}${end}: ${sentBytes}/${receivedBytes}${error}`
+}
+
+/** What is to be seen of each situation: of its connections with the port, as sentences. */
+const EXPECTED: Readonly<Record<Exclude<Situation, 'reused' | 'namespaces'>, readonly string[]>> = {
+  forked: [
+    'connect+close outbound by parent, closed by child: 5/0',
+    'accept+close inbound by parent, closed by parent: 0/5',
+  ],
+  passed: [
+    'connect+close outbound by parent, closed by parent: 0/3',
+    'accept+close inbound by parent, closed by child: 3/0',
+  ],
+  silentClose: [
+    'connect+close outbound by parent, closed by parent: 0/0',
+    'accept+close inbound by parent, closed by parent: 0/0',
+  ],
+  silentReset: [
+    'connect+close outbound by parent, closed by parent: 0/0',
+    'close inbound by nobody, unaccepted: 0/0, errno 104',
+  ],
+  silentRead: [
+    'connect+close outbound by parent, closed by parent: 1/0',
+    'accept+close inbound by parent, closed by parent: 0/1',
+  ],
+  killed: [
+    'connect+close outbound by child, closed by child: 5/0',
+    'accept+close inbound by parent, closed by parent: 0/5',
+  ],
+  reset: [
+    'connect+close outbound by parent, closed by parent: 0/6',
+    'accept+close inbound by parent, closed by parent: 6/0, errno 104',
+  ],
+  halfClosed: [
+    'connect+close outbound by parent, closed by parent: 7/9',
+    'accept+close inbound by parent, closed by parent: 9/7',
+  ],
+  large: [
+    'connect+close outbound by parent, closed by parent: 3000000/0',
+    'accept+close inbound by parent, closed by child: 0/3000000',
+  ],
+  mapped: [
+    'connect+close outbound by parent, closed by parent: 0/0',
+    'accept+close inbound by parent, closed by parent: 0/0',
+  ],
+  abandoned: ['failed by parent to 127.0.0.1: abandoned'],
+  fastOpen: [
+    'connect+close outbound by parent, closed by parent: 20/0',
+    'accept+close inbound by parent, closed by parent: 0/20',
+  ],
+  twice: [
+    'connect+close outbound by parent, closed by parent: 0/0',
+    'close inbound by nobody, unaccepted: 0/0, errno 104',
+  ],
+  unreachable: [
+    'connect+close outbound by parent, closed by parent: 0/0',
+    'close inbound by nobody, unaccepted: 0/0',
+  ],
+}
+
+/** The events of a situation: those of its processes, and of its port. */
+function eventsOf(
+  events: readonly AnySocketEvent[],
+  { pid, child, port }: Facts,
+  wanted = port,
+): AnySocketEvent[] {
+  const pids: unknown[] = [pid, child]
+  return events.filter((event) => {
+    const { localPort, pid: owner } = event
+    const remotePort = event.kind === 'listener' ? undefined : event.remotePort
+    const isOurs = owner === undefined || pids.includes(owner)
+    return isOurs && (localPort === wanted || remotePort === wanted)
+  })
+}
+
+test(
+  'each situation has the right processes, bytes and errors, or says nothing',
+  { ...LIMIT, skip: !hasPython },
+  async (t) => {
+    const quark = await openQuark()
+    const facts = new Map<Situation, Facts>()
+    const names = [...Object.keys(EXPECTED), 'reused', 'namespaces'] as Situation[]
+    for (const name of names) facts.set(name, await run(name))
+    const events = quark.finish().filter(isOfSocket)
+    await quark.close()
+    assert.equal(quark.stats().lost, 0)
+    const factsOf = (name: Situation): Facts => facts.get(name) ?? assert.fail(name)
+    const namesOf = ({ pid, child }: Facts) =>
+      new Map([
+        [pid, 'parent'],
+        [Number(child), 'child'],
+      ])
+    for (const [name, expected] of Object.entries(EXPECTED)) {
+      await t.test(name, () => {
+        const known = factsOf(name as Situation)
+        const sentences = eventsOf(events, known).map((event) => sentence(event, namesOf(known)))
+        assert.deepEqual(sentences.toSorted(), [...expected].toSorted())
+      })
+    }
+    await t.test('a socket that was connected twice', () => {
+      const known = factsOf('twice')
+      const again = eventsOf(events, known, known['second'] as number).map((event) =>
+        sentence(event, namesOf(known)),
+      )
+      assert.deepEqual(again.toSorted(), [
+        'close inbound by nobody, unaccepted: 0/0',
+        'connect+close outbound by parent, closed by parent: 0/0',
+      ])
+    })
+    await t.test('addresses that cannot be reached', () => {
+      const known = factsOf('unreachable')
+      assert.deepEqual(known['codes'], [101, 101, 101])
+      const failed = eventsOf(events, known, 9).map((event) => sentence(event, namesOf(known)))
+      const unknown = failed.map((text) => text.replace(/: (101|unknown)$/, ''))
+      assert.deepEqual(unknown.toSorted(), [
+        'failed by parent to 224.0.0.1',
+        'failed by parent to 224.0.0.2',
+        'failed by parent to ff02::1',
+      ])
+    })
+    await t.test('two servers at one port', () => {
+      const known = factsOf('reused')
+      const accepted = eventsOf(events, known).filter(
+        (event) => event.kind === 'connection' && event.direction === 'inbound',
+      )
+      const owners = accepted.map(({ pid }) => pid)
+      assert.equal(owners.filter((pid) => pid === known.pid).length, known['mine'])
+      assert.deepEqual(
+        owners.filter((pid) => pid !== known.pid),
+        [known['child']],
+      )
+    })
+    await t.test('the same addresses and ports in two network namespaces', () => {
+      const known = factsOf('namespaces')
+      const found = eventsOf(events, known).map((event) => {
+        return `${event.netNs}: ${sentence(event, namesOf(known))}`
+      })
+      const expected = (known['inodes'] as number[]).flatMap((inode, index) => [
+        `${inode}: accept+close inbound by parent, closed by parent: 0/${index + 1}`,
+        `${inode}: connect+close outbound by parent, closed by parent: ${index + 1}/0`,
+      ])
+      assert.deepEqual(found.toSorted(), expected.toSorted())
+    })
+    await t.test('a socket of IPv6 that reaches an address of IPv4', () => {
+      const ends = eventsOf(events, factsOf('mapped')).map((event) => [event.family, event.localIp])
+      assert.deepEqual(ends.toSorted(), [
+        ['ipv4', '127.0.0.1'],
+        ['ipv6', '::ffff:127.0.0.1'],
+      ])
+    })
+  },
+)
+
+/** A server of Node, which accepts without asking for the address. */
+async function serve(
+  host: string,
+  answer: (socket: Socket) => void,
+): Promise<{ server: Server; port: number }> {
+  const server = createServer({ allowHalfOpen: true }, answer)
+  server.listen(0, host)
+  await once(server, 'listening')
+  const address = server.address()
+  assert.ok(address !== null && typeof address === 'object')
+  return { server, port: address.port }
+}
+
+async function closeServer(server: Server): Promise<void> {
+  server.close()
+  await once(server, 'close')
+}
+
+for (const host of [LOOPBACK, '::1']) {
+  test(`connections of Node over ${host}, and what is attached while they pass`, LIMIT, async () => {
+    const quark = await openQuark()
+    const ids = new Set(
+      readdirSync('/proc/self/fdinfo').flatMap((fd) => {
+        const id = /^prog_id:\t(\d+)$/m.exec(infoOf(fd))?.[1]
+        return id === undefined ? [] : [Number(id)]
+      }),
+    )
+    const closed: Promise<unknown>[] = []
+    const { server, port } = await serve(host, (socket) => {
+      closed.push(once(socket, 'close'))
+      socket.resume()
+      socket.once('end', () => socket.end('123456789'))
+    })
+    const client = connect(port, host)
+    client.end('1234567')
+    client.resume()
+    await once(client, 'close')
+    await Promise.all(closed)
+    await closeServer(server)
+    const refused = connect(port, host)
+    const [error] = (await once(refused, 'error')) as [NodeJS.ErrnoException]
+    assert.equal(error.code, 'ECONNREFUSED')
+    const names = new Map([[process.pid, 'us']])
+    const events = quark.finish().filter(isOfSocket)
+    const facts = { pid: process.pid, port }
+    const sentences = eventsOf(events, facts).map((event) => sentence(event, names))
+    assert.deepEqual(sentences.toSorted(), [
+      'accept+close inbound by us, closed by us: 9/7',
+      'connect+close outbound by us, closed by us: 7/9',
+      `failed by us to ${host}: 111`,
+      'listen+close by us, closed by us',
+    ])
+    const [inbound] = events.filter((event) => event.kind === 'connection' && event.localPort === port)
+    assert.ok(inbound?.kind === 'connection')
+    assert.deepEqual([inbound.localIp, inbound.remoteIp], [host, host])
+    assert.ok((inbound.durationNs ?? 0n) > (inbound.queuedNs ?? 0n))
+
+    await quark.close()
+    assert.ok(ids.size > 10)
+    // The kernel frees programs some time later.
+    const endMs = performance.now() + 60_000
+    while ([...ids].some(hasProgram) && performance.now() < endMs) await sleep(50)
+    assert.deepEqual([...ids].filter(hasProgram), [])
+  })
+}
+
+function infoOf(fd: string): string {
+  try {
+    return readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')
+  } catch {
+    // That of the directory is closed again.
+    return ''
+  }
+}
+
+test('a flood of connections loses records of its own, and none of processes', LIMIT, async () => {
+  const quark = await openQuark({ ringSizeBytes: 2 ** 18 })
+  const { server, port } = await serve(LOOPBACK, (socket) => {
+    socket.on('error', () => undefined)
+    socket.destroy()
+  })
+  // Nobody reads meanwhile.
+  for (let i = 0; i < 20_000 && lostOf(quark) === 0; i += 1) {
+    const client = connect(port, LOOPBACK)
+    client.on('error', () => undefined)
+    client.resume()
+    await once(client, 'close')
+  }
+  const pids = Array.from({ length: 3 }, () => spawnSync('/bin/true').pid)
+  const events = quark.finish()
+  await closeServer(server)
+  await quark.close()
+  const { lostRingFull, produced } = quark.stats()
+  assert.ok(lostOf(quark) > 0, JSON.stringify({ lostRingFull, produced }))
+  for (const pid of pids) {
+    const actions = events.flatMap((event) =>
+      event.kind === 'process' && event.process.pid === pid ? event.actions : [],
+    )
+    assert.deepEqual([...actions].toSorted(), ['exec', 'exit', 'fork'], JSON.stringify(lostRingFull))
+  }
+})
+
+function lostOf(quark: Quark): number {
+  return quark.stats().lostRingFull['connect'] ?? 0
+}
+
+test('nothing of sockets is attached unless it is asked for', LIMIT, async () => {
+  const quark = await Quark.open({ backends: ['ebpf'] })
+  const { attached, missing } = quark.capabilities
+  await quark.close()
+  assert.deepEqual(
+    [...attached, ...missing].filter(({ fact }) => fact.startsWith('socket')),
+    [],
+  )
+})

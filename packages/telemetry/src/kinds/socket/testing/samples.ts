@@ -1,0 +1,190 @@
+import * as fc from 'fast-check'
+import type { BaseEvent } from '../../../event/event.js'
+import { maybe, u32, u64 } from '../../../testing/hostile-text.js'
+import type { Samples } from '../../../testing/samples.js'
+import type { ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from '../events.js'
+
+/** 2026-01-02T03:04:05.000000006Z. */
+const TIME_NS = 1_767_323_045_000_000_006n
+
+const SOCKET = {
+  timeNs: TIME_NS,
+  transport: 'tcp',
+  family: 'ipv4',
+  localIp: '192.0.2.7',
+  localPort: 50_250,
+  netNs: 4_026_531_840,
+  socketId: 4107n,
+  pid: 4242,
+  process: undefined,
+} as const
+
+const UNKNOWN = {
+  handshakeNs: undefined,
+  queuedNs: undefined,
+  durationNs: undefined,
+  sentBytes: undefined,
+  receivedBytes: undefined,
+  errno: undefined,
+  unaccepted: false,
+  closerPid: undefined,
+} as const
+
+/** Opened, and closed by another process soon after, when the peer had reset it. */
+const SHORT: ConnectionEvent = {
+  ...SOCKET,
+  kind: 'connection',
+  actions: ['connect', 'close'],
+  direction: 'outbound',
+  remoteIp: '198.51.100.9',
+  remotePort: 443,
+  handshakeNs: 12_345_678n,
+  queuedNs: undefined,
+  durationNs: 1_500_000_000n,
+  sentBytes: 517,
+  receivedBytes: 5_000_000_000,
+  errno: 104,
+  unaccepted: false,
+  closerPid: 4243,
+}
+
+const ACCEPTED: ConnectionEvent = {
+  ...SOCKET,
+  ...UNKNOWN,
+  kind: 'connection',
+  actions: ['accept'],
+  family: 'ipv6',
+  localIp: '2001:db8::7',
+  localPort: 443,
+  direction: 'inbound',
+  remoteIp: '2001:db8:0:1::9',
+  remotePort: 60_000,
+  queuedNs: 17_802_196n,
+}
+
+/** Nobody accepted it. */
+const UNACCEPTED: ConnectionEvent = {
+  ...ACCEPTED,
+  actions: ['close'],
+  family: 'ipv6',
+  localIp: '::ffff:192.0.2.7',
+  remoteIp: '::ffff:198.51.100.9',
+  queuedNs: undefined,
+  durationNs: 8864n,
+  sentBytes: 0,
+  receivedBytes: 7,
+  unaccepted: true,
+  pid: undefined,
+}
+
+/** It was there before the queue. */
+const CLOSED: ConnectionEvent = {
+  ...SHORT,
+  actions: ['close'],
+  direction: undefined,
+  pid: undefined,
+  handshakeNs: undefined,
+  durationNs: undefined,
+  errno: undefined,
+}
+
+const REFUSED: ConnectionFailedEvent = {
+  ...SOCKET,
+  kind: 'connectionFailed',
+  remoteIp: '198.51.100.9',
+  remotePort: 443,
+  errno: 111,
+  abandoned: false,
+  durationNs: 110_200n,
+}
+
+const ABANDONED: ConnectionFailedEvent = { ...REFUSED, errno: undefined, abandoned: true }
+
+const UNREACHABLE: ConnectionFailedEvent = {
+  ...REFUSED,
+  localIp: undefined,
+  localPort: undefined,
+  errno: undefined,
+}
+
+const LISTENING: ListenerEvent = {
+  ...SOCKET,
+  kind: 'listener',
+  actions: ['listen'],
+  localIp: '0.0.0.0',
+  localPort: 8080,
+  backlog: 511,
+  durationNs: undefined,
+  closerPid: undefined,
+}
+
+const STOPPED: ListenerEvent = {
+  ...LISTENING,
+  actions: ['listen', 'close'],
+  family: 'ipv6',
+  localIp: '::',
+  durationNs: 739_266_928n,
+  closerPid: 4242,
+}
+
+const ip = maybe(
+  fc.oneof(
+    fc.ipV4(),
+    fc.ipV6(),
+    fc.ipV4().map((ipv4) => `::ffff:${ipv4}`),
+  ),
+)
+const port = maybe(fc.nat({ max: 65_535 }))
+
+const socket = {
+  timeNs: u64,
+  transport: fc.constant('tcp' as const),
+  family: fc.constantFrom('ipv4' as const, 'ipv6' as const),
+  localIp: ip,
+  localPort: port,
+  netNs: maybe(u32),
+  socketId: u64,
+  pid: maybe(u32),
+  process: fc.constant(undefined),
+}
+
+const remote = { remoteIp: ip, remotePort: port }
+
+const anySocketEvent: fc.Arbitrary<BaseEvent> = fc.oneof(
+  fc.record({
+    kind: fc.constant('connection' as const),
+    ...socket,
+    ...remote,
+    actions: fc.subarray(['connect' as const, 'accept' as const, 'close' as const], { minLength: 1 }),
+    direction: fc.constantFrom('outbound' as const, 'inbound' as const, undefined),
+    handshakeNs: maybe(u64),
+    queuedNs: maybe(u64),
+    durationNs: maybe(u64),
+    sentBytes: maybe(fc.maxSafeNat()),
+    receivedBytes: maybe(fc.maxSafeNat()),
+    errno: maybe(fc.nat({ max: 4095 })),
+    unaccepted: fc.boolean(),
+    closerPid: maybe(u32),
+  }),
+  fc.record({
+    kind: fc.constant('connectionFailed' as const),
+    ...socket,
+    ...remote,
+    errno: maybe(fc.nat({ max: 4095 })),
+    abandoned: fc.boolean(),
+    durationNs: maybe(u64),
+  }),
+  fc.record({
+    kind: fc.constant('listener' as const),
+    ...socket,
+    actions: fc.subarray(['listen' as const, 'close' as const], { minLength: 1 }),
+    backlog: maybe(u32),
+    durationNs: maybe(u64),
+    closerPid: maybe(u32),
+  }),
+)
+
+export const samples: Samples = {
+  golden: [SHORT, ACCEPTED, UNACCEPTED, CLOSED, REFUSED, ABANDONED, UNREACHABLE, LISTENING, STOPPED],
+  any: anySocketEvent,
+}
