@@ -233,6 +233,41 @@ test('what --record keeps is what --replay shows, without privileges', async (t)
   assert.deepEqual(marked(eventsOf(replayed.out), marker), marked(eventsOf(live.out), marker))
 })
 
+test('- stands for standard output and input: a recording goes through a pipe, and is shown', (t) => {
+  const events = join(temporaryDirectory(t), 'events')
+  const marker = `quark-mon-pipe-${process.pid}`
+  const script = `
+    { "$0" "$1" -q --record=- -o "$2" --json ${RING} & pid=$!
+      until grep -qs '"kind":"snapshot"' "$2"; do sleep 0.1; done
+      /bin/true "$3"
+      until grep -qs "$3" "$2"; do sleep 0.1; done
+      kill -TERM $pid; wait $pid; echo "code $?" >&2; } | "$0" "$1" -q --json --replay - -o -`
+  const run = spawnSync('sh', ['-c', script, process.execPath, COMMAND, events, marker], {
+    encoding: 'utf8',
+    timeout: 60_000,
+    maxBuffer: 2 ** 28,
+  })
+  // Where the machine is so busy that the time at the end is too short, the recording has no end mark.
+  assert.match(run.stderr, /^code 0\n(?:quark-mon: .*"standard input": .* no end mark at byte \d+\n)?$/)
+  const seen = (text: string): JsonEvent[] =>
+    marked(eventsOf(text), marker).filter(({ process }) => process?.argv?.[0] === '/bin/true')
+  assert.equal(seen(run.stdout).length, 1)
+  assert.deepEqual(seen(run.stdout), seen(readFileSync(events, 'utf8')))
+})
+
+test('a recording that nobody reads any more ends the run quietly', () => {
+  const script = '{ "$0" "$@"; echo "code $?" >&2; } | head -c 1000 | wc -c'
+  const run = spawnSync(
+    'sh',
+    ['-c', script, process.execPath, COMMAND, '-q', '--record=-', '--duration=2s', '-s'],
+    {
+      encoding: 'utf8',
+      timeout: 60_000,
+    },
+  )
+  assert.deepEqual({ out: run.stdout.trim(), err: run.stderr }, { out: '1000', err: 'code 0\n' })
+})
+
 test('-v says how each fact is learnt', () => {
   const { code, err } = runCommand(['-v', '-s', '--duration=0.1'])
   assert.equal(code, 0, err)

@@ -36,6 +36,7 @@ import {
 import { isRotated, RotatedFile } from './rotation.js'
 import type { Settings } from './settings.js'
 import { terminalOf } from './terminal.js'
+import { isReaderGone, recordToOutput, replaySource } from './standard-streams.js'
 import { packageVersion } from './version.js'
 
 /** How often the age of a file is looked at that is not written to. */
@@ -67,7 +68,10 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0
     }
     verbosity = invocation.settings.verbosity
-    await run(invocation.settings)
+    const { settings } = invocation
+    await run(settings).catch((error: unknown) => {
+      if (!isReaderGone(error, settings)) throw error
+    })
     return 0
   } catch (error) {
     process.stderr.write(errorText(inCommandWords(error), verbosity >= STACK_VERBOSITY))
@@ -78,6 +82,7 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 async function run(settings: Settings): Promise<void> {
+  recordToOutput(settings)
   const ending = new AbortController()
   const { signal } = ending
   const end = (): void => ending.abort()
@@ -217,5 +222,5 @@ function prepare(settings: Settings, io: Io): (quark: Quark) => Promise<void> {
 function openQuark({ replay, quark }: Settings, signal: AbortSignal): Promise<Quark> {
   return replay === undefined
     ? Quark.open({ snapshot: quark.bypass !== true, ...quark, signal })
-    : Quark.replay(replay, { ...quark, signal })
+    : Quark.replay(replaySource(replay), { ...quark, signal })
 }

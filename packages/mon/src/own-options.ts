@@ -62,8 +62,8 @@ export const outputOptions: readonly Option[] = [
     long: 'output',
     short: 'o',
     argument: 'FILE',
-    help: 'write events to this file instead of standard output',
-    set: (settings, value) => void (settings.output = fileName(value)),
+    help: 'write events to this file instead of standard output, which is -',
+    set: (settings, value) => void (settings.output = value === '-' ? undefined : fileName(value)),
   },
   {
     long: 'rotate-size',
@@ -138,7 +138,7 @@ export const sourceOptions: readonly Option[] = [
   {
     long: 'replay',
     argument: 'FILE',
-    help: 'replay the recording in this file; needs no privileges',
+    help: 'replay the recording in this file, or from standard input with -; needs no privileges',
     conflicts: ['drop-privileges', 'buffer-graph'],
     set: (settings, value) => void (settings.replay = fileName(value)),
   },

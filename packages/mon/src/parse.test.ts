@@ -101,6 +101,8 @@ test('parseCommandLine() sets what each option says', async (t) => {
     { args: ['--duration=5m'], changes: { durationMs: 300_000 } },
     { args: ['-o', '-x'.slice(1)], changes: { output: 'x' } },
     { args: ['--output=-x'], changes: { output: '-x' } },
+    { args: ['-o', 'x', '-o', '-'], changes: {} },
+    { args: ['--replay', '-'], changes: { replay: '-' } },
     { args: ['--metrics=9464'], changes: { metrics: { host: '127.0.0.1', port: 9464 } } },
     { args: ['--colour=never'], changes: { colour: 'never' } },
     { args: ['-stvl7'], changes: { verbosity: 1 }, quark: { snapshot: false, threads: true, maxLength: 7 } },

@@ -32,7 +32,7 @@ import type { MissingFact } from './pipeline/stats.js'
 import { procProblem } from './process/procfs/pids.js'
 import { unreadFiles } from './process/procfs/read.js'
 import { FILTERS_IN_KERNEL } from './process/tracked/tracking.js'
-import { openRecording } from './recording/file.js'
+import { openRecording, openRecordingStream } from './recording/file.js'
 import type { RecordingHeader } from './recording/format.js'
 import { recordingHeader, replayPlan } from './recording/header.js'
 import { RecordedTypes } from './recording/types.js'
@@ -179,8 +179,13 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
  *
  * @throws as `Quark.replay`
  */
-export function replayParts(catalogue: Catalogue, path: string, options: object): Parts {
-  const reader = openRecording(path)
+export async function replayParts(
+  catalogue: Catalogue,
+  recording: string | AsyncIterable<Uint8Array>,
+  options: object,
+): Promise<Parts> {
+  const reader =
+    typeof recording === 'string' ? openRecording(recording) : await openRecordingStream(recording)
   try {
     const { settings, missing } = replayPlan(catalogue, reader, options)
     const types = new RecordedTypes(catalogue, reader.header.types)

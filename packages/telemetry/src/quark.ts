@@ -113,10 +113,14 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   /**
    * Delivers the events of a recording again, exactly as they came. Needs no rights and no Linux.
    *
+   * @param recording the path of a file, or its bytes as they come, such as `process.stdin`
    * @throws {RecordingError} when the file is no recording; while it is read, when it is broken or cut short
    */
-  static async replay(path: string, options: ReplayOptions = {}): Promise<Quark> {
-    return replayQuark(catalogue, path, options)
+  static async replay(
+    recording: string | AsyncIterable<Uint8Array>,
+    options: ReplayOptions = {},
+  ): Promise<Quark> {
+    return replayQuark(catalogue, recording, options)
   }
 
   /** Events one by one. Breaking out of the loop leaves the queue open, and the events that follow in it. */
@@ -435,8 +439,12 @@ export async function openQuark(catalogue: Catalogue, options: object): Promise<
 }
 
 /** Delivers the events of a recording of the kinds of a catalogue. */
-export async function replayQuark(catalogue: Catalogue, path: string, options: object): Promise<Quark> {
-  return newQuark(replayParts(catalogue, path, options))
+export async function replayQuark(
+  catalogue: Catalogue,
+  recording: string | AsyncIterable<Uint8Array>,
+  options: object,
+): Promise<Quark> {
+  return newQuark(await replayParts(catalogue, recording, options))
 }
 
 /** Counters of the tables of other kinds than processes, which are members of the statistics. */

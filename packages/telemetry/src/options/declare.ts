@@ -213,6 +213,7 @@ export const coreOptions = {
       long: 'record',
       argument: 'FILE',
       help: 'also write the records to this file, for --replay',
+      more: 'With - they are written to standard output, and events only where -o says.',
     },
   },
   /** Deliver records as they are, without ordering, table or aggregation. Default false. */

@@ -22,6 +22,8 @@ import type { Frame, RecordingReader } from '../recording/reader.js'
 import type { RecordedTypes } from '../recording/types.js'
 import { bootEpochOf, endOf, lossesOf, lossOf, missingOf, partOf, tableOf } from '../recording/values.js'
 
+/** How often an event loop of the caller's own looks at a recording that is still coming. */
+const STREAM_LOOK_MS = 50
 const UNKNOWN_TYPE = 0
 /** The kind whose table frames of cgroup names (version 1) are for. */
 const NAMES_OF_CGROUPS = 'cgroup'
@@ -39,6 +41,8 @@ export class ReplayFeed implements Feed {
   readonly #produced = new Map<number, number>()
   readonly #skipped = new Map<string, number>()
   #ended = false
+  #wake: (() => void) | undefined
+  readonly #wakeUp = (): void => this.#wake?.()
 
   /** `missing` is what the replay lacks beside what the recorded queue lacked. */
   constructor(
@@ -61,14 +65,14 @@ export class ReplayFeed implements Feed {
     return Object.fromEntries(this.#skipped)
   }
 
-  /** A recording has always more, until it is at its end, which `pump` reports. */
+  /** A recording has always more, until it is at its end, which `pump` reports; one that is still coming is looked at. */
   arm(): number {
-    return 0
+    return this.#ended || this.#reader.isReady ? 0 : STREAM_LOOK_MS
   }
 
   /** One step of the recording. */
   pump(out: BaseEvent[]): boolean {
-    while (!this.#ended) {
+    while (!this.#ended && this.#reader.isReady) {
       const frame = this.#reader.next()
       if (frame === undefined) {
         // Events of the records so far are emitted before the error is thrown.
@@ -193,13 +197,24 @@ export class ReplayFeed implements Feed {
     return this.#ended
   }
 
-  /** A replay never has to wait, but lets others run. */
-  async wait(): Promise<void> {
+  /** A replay waits for no more than what is still coming, and lets others run. */
+  async wait(timeoutMs?: number, signal?: AbortSignal): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve))
+    if (this.#ended || this.#reader.isReady || signal?.aborted === true) return
+    let timer: NodeJS.Timeout | undefined
+    const others = new Promise<void>((resolve) => {
+      this.#wake = resolve
+      signal?.addEventListener('abort', this.#wakeUp, { once: true })
+      if (timeoutMs !== undefined) timer = setTimeout(resolve, timeoutMs)
+    })
+    await Promise.race([this.#reader.more(), others])
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', this.#wakeUp)
+    this.#wake = undefined
   }
 
   wake(): void {
-    // Nothing sleeps here.
+    this.#wake?.()
   }
 
   counters(): BackendCounters {
@@ -209,6 +224,7 @@ export class ReplayFeed implements Feed {
   }
 
   close(): void {
+    this.wake()
     this.#reader[Symbol.dispose]()
   }
 }

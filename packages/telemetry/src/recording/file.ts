@@ -1,7 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { RecordingError } from '../errors.js'
-import { RecordingReader } from './reader.js'
+import { headerOfStream, RecordingReader } from './reader.js'
 import type { ByteSource } from './source.js'
+import { StreamSource } from './stream.js'
 
 /** A recording in a file. */
 export class FileSource implements ByteSource {
@@ -45,5 +46,17 @@ export function openRecording(path: string): RecordingReader {
   } catch (error) {
     throw new RecordingError(path, 0, (error as Error).message, { cause: error })
   }
+  return new RecordingReader(source)
+}
+
+/**
+ * Opens a recording whose bytes come one after the other.
+ *
+ * @throws {RecordingError} when they are not a recording, or of another version
+ */
+export async function openRecordingStream(pieces: AsyncIterable<Uint8Array>): Promise<RecordingReader> {
+  const name = 'fd' in pieces && pieces.fd === 0 ? 'standard input' : 'stream'
+  const source = new StreamSource(pieces, name)
+  await headerOfStream(source)
   return new RecordingReader(source)
 }

@@ -51,6 +51,16 @@ export class RecordingReader implements Disposable {
     return this.#offset
   }
 
+  /** Whether `next` has what it needs; if not, `more` waits for it. */
+  get isReady(): boolean {
+    return isThere(this.#source, this.#offset, FRAME_HEADER_BYTES, 4)
+  }
+
+  /** Waits until more of the recording has come. */
+  more(): Promise<void> {
+    return this.#source.more?.() ?? Promise.resolve()
+  }
+
   #readHeader(): RecordingHeader {
     const start = this.#read(FILE_HEADER_BYTES)
     if (start === undefined || utf8Of(start.subarray(0, 8)) !== MAGIC) {
@@ -158,6 +168,23 @@ export class RecordingReader implements Disposable {
   #broken(offset: number, problem: string): RecordingError {
     return new RecordingError(this.path, offset, problem)
   }
+}
+
+/**
+ * Waits until the header of a recording has come, which a reader begins with.
+ */
+export async function headerOfStream(source: ByteSource): Promise<void> {
+  while (!isThere(source, 0, FILE_HEADER_BYTES, 12)) await source.more?.()
+}
+
+/** Whether what begins with a head that has the length of the rest is there, or never will be. */
+function isThere(source: ByteSource, offset: number, headBytes: number, lengthAt: number): boolean {
+  if (source.peek === undefined || source.isWhole === true) return true
+  const head = source.peek(offset, headBytes)
+  if (head === undefined) return false
+  const length = viewOf(head).getUint32(lengthAt, true)
+  // What claims too much is refused without waiting for it.
+  return length > MAX_FRAME_BYTES || source.peek(offset, headBytes + padded(length)) !== undefined
 }
 
 function viewOf(bytes: Uint8Array): DataView {

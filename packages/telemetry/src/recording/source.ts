@@ -7,6 +7,12 @@ export interface ByteSource {
    * when there are none.
    */
   read(offset: number, length: number): Uint8Array | undefined
+  /** As `read`, but the bytes stay; undefined when fewer have come. Only a source whose bytes come bit by bit has it. */
+  peek?(offset: number, length: number): Uint8Array | undefined
+  /** Whether all bytes have come that ever will. */
+  readonly isWhole?: boolean
+  /** Waits until more bytes have come, or none ever will. */
+  more?(): Promise<void>
   close(): void
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { QuarkError } from '../errors.js'
 import {
@@ -31,6 +31,13 @@ interface RecordedLosses {
 /** Frames are flushed when they have this size together; a crash loses no more. */
 const WRITE_BYTES = 256 << 10
 
+/** A pipe whose reader takes nothing for so long is given up. */
+const STUCK_MS = 10_000
+const LOOK_MS = 5
+const STANDARD_OUTPUT = '/dev/stdout'
+/** Opening a pipe must not wait for a reader, nor writing to one without an end. */
+const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK
+
 /**
  * Writes a recording. A method throws a `QuarkError` if the file cannot be written; the file is then closed, without a
  * gap in it, and later calls do nothing.
@@ -46,7 +53,7 @@ export class RecordingWriter implements Disposable {
   /** Creates or truncates the file. */
   constructor(path: string, header: RecordingHeader) {
     this.#path = path
-    this.#fd = this.#system(() => openSync(path, 'w', 0o600))
+    this.#fd = this.#system(() => openForWriting(path))
     const json = Buffer.from(JSON.stringify(header))
     const start = Buffer.alloc(FILE_HEADER_BYTES)
     start.write(MAGIC, 0, 'latin1')
@@ -124,7 +131,7 @@ export class RecordingWriter implements Disposable {
   abandon(): void {
     if (this.#closed) return
     this.#closed = true
-    closeSync(this.#fd)
+    if (this.#fd !== 1) closeSync(this.#fd)
   }
 
   #recordFrame(kind: number, nowNs: number): void {
@@ -163,7 +170,7 @@ export class RecordingWriter implements Disposable {
     this.#chunkBytes = 0
     try {
       this.#system(() => {
-        for (let written = 0; written < bytes.length;) written += writeSync(this.#fd, bytes, written)
+        writeAll(this.#fd, bytes)
       })
     } catch (error) {
       this.abandon()
@@ -182,6 +189,34 @@ export class RecordingWriter implements Disposable {
     }
   }
 }
+
+/** Standard output may be a socket, which cannot be opened by its name: it is written to as it is. */
+function openForWriting(path: string): number {
+  try {
+    return openSync(path, FLAGS, 0o600)
+  } catch (error) {
+    if (path === STANDARD_OUTPUT && (error as NodeJS.ErrnoException).code === 'ENXIO') return 1
+    throw error
+  }
+}
+
+/** Writes all, and waits for whoever reads a pipe. */
+function writeAll(fd: number, bytes: Uint8Array): void {
+  let waitedMs = 0
+  for (let written = 0; written < bytes.length;) {
+    try {
+      written += writeSync(fd, bytes, written)
+      waitedMs = 0
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      if (waitedMs >= STUCK_MS) throw new Error(`nobody reads it for ${STUCK_MS / 1000} s`, { cause: error })
+      Atomics.wait(SLEEP, 0, 0, LOOK_MS)
+      waitedMs += LOOK_MS
+    }
+  }
+}
+
+const SLEEP = new Int32Array(new SharedArrayBuffer(4))
 
 function pad(bytes: Buffer): Buffer {
   const extra = padded(bytes.length) - bytes.length
