@@ -12,7 +12,7 @@ const DAY_NS = 86_400_000_000_000n
 
 function snapshotOf(pid: number): QuarkEvent {
   const { process } = execOf({ pid })
-  return { kind: 'snapshot', timeNs: 1n, process }
+  return { kind: 'snapshot', timeNs: 1n, process } as unknown as QuarkEvent
 }
 
 /** What is written of some events, on a terminal if one is given. */

@@ -2,6 +2,7 @@
 
 import { catalogue, type QuarkEvent } from './kinds/index.js'
 import { localNames } from './context/users.js'
+import type { Writable } from './event/forms.js'
 import { checkOptions } from './options/check.js'
 import { type EcsOptions, ecsOptions, type LineOptions, lineOptions } from './options/lines.js'
 import {
@@ -42,7 +43,7 @@ export { textHeading }
  *
  * @throws {RangeError} when there is no such time zone
  */
-export function textOf(event: QuarkEvent, options?: TextOptions): string {
+export function textOf(event: Writable<QuarkEvent>, options?: TextOptions): string {
   return writeText(event, options)
 }
 
@@ -50,7 +51,7 @@ export function textOf(event: QuarkEvent, options?: TextOptions): string {
  * One event as lines of a dump, without the last line end. Strings are made safe for a terminal. Of an event with more than
  * 256 KiB of text the longest values are cut, see `createDump`.
  */
-export function dumpOf(event: QuarkEvent, options?: DumpOptions): string {
+export function dumpOf(event: Writable<QuarkEvent>, options?: DumpOptions): string {
   return writeDump(event, options)
 }
 
@@ -60,7 +61,7 @@ export function dumpOf(event: QuarkEvent, options?: DumpOptions): string {
  * values strings of decimal digits. Users and groups have the names that this machine has for them. Of a line of more
  * than 256 KiB the longest values are cut, see `createJson`.
  */
-export function jsonOf(event: QuarkEvent | StartEvent | EndEvent): string {
+export function jsonOf(event: Writable<QuarkEvent | StartEvent | EndEvent>): string {
   return writeJson(event)
 }
 
@@ -74,7 +75,7 @@ export function jsonOf(event: QuarkEvent | StartEvent | EndEvent): string {
 export function createText(
   context: TextContext = localUsers,
   options: LineOptions = {},
-): LineWriter<QuarkEvent, TextOptions> {
+): LineWriter<Writable<QuarkEvent>, TextOptions> {
   return textWriter(catalogue, context, maxBytesOf(options))
 }
 
@@ -83,7 +84,7 @@ export function createText(
  *
  * @throws {OptionError} when an option is wrong
  */
-export function createDump(options: LineOptions = {}): LineWriter<QuarkEvent, DumpOptions> {
+export function createDump(options: LineOptions = {}): LineWriter<Writable<QuarkEvent>, DumpOptions> {
   return dumpWriter(catalogue, maxBytesOf(options))
 }
 
@@ -97,7 +98,7 @@ export function createDump(options: LineOptions = {}): LineWriter<QuarkEvent, Du
 export function createJson(
   options: LineOptions = {},
   names: Names = localNames,
-): LineWriter<QuarkEvent | StartEvent | EndEvent> {
+): LineWriter<Writable<QuarkEvent | StartEvent | EndEvent>> {
   return jsonWriter(declarations, maxBytesOf(options), names)
 }
 
@@ -107,7 +108,7 @@ export function createJson(
  *
  * @throws {OptionError} when an option is wrong
  */
-export function createEcs(context: EcsContext, options: EcsOptions = {}): LineWriter<QuarkEvent> {
+export function createEcs(context: EcsContext, options: EcsOptions = {}): LineWriter<Writable<QuarkEvent>> {
   const { form, maxLineBytes } = checkOptions(ecsOptions, options)
   return ecsWriter(catalogue, context, { document: form, maxBytes: maxLineBytes })
 }

@@ -17,6 +17,7 @@ import type { Capabilities, QuarkStats } from './pipeline/stats.js'
 import type { Process } from './process/process.js'
 import type { Tracking } from './process/tracked/tracking.js'
 import type { Settings } from './options/declare.js'
+import { formsOf } from './forms.js'
 import { type EndEvent, optionsAsValues, type StartEvent } from './stream.js'
 import { packageVersion } from './version.js'
 
@@ -44,6 +45,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   /** The machine that events come from; of a replay the one that was recorded, as far as the recording says. */
   readonly host: Host
   readonly #catalogue: Catalogue
+  readonly #formed: ReturnType<typeof formsOf>
   readonly #feed: Feed
   readonly #pipeline: Pipeline
   readonly #users = localNames
@@ -78,6 +80,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       absent = [],
     } = parts
     this.#catalogue = catalogue
+    this.#formed = formsOf(catalogue)
     this.#feed = feed
     this.#pipeline = pipeline
     this.#settings = settings
@@ -334,7 +337,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   /** What the events of this queue are of, to be written before them: `jsonOf(quark.startEvent())`. */
   startEvent(): StartEvent {
     const { backend, kernel, attached, missing } = this.capabilities
-    return {
+    return this.#formed({
       kind: 'start',
       timeNs: this.#openedNs,
       continued: false,
@@ -346,14 +349,14 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       attached,
       missing,
       process: undefined,
-    }
+    }) as StartEvent
   }
 
   /** How it went so far, to be written behind the last event: `jsonOf(quark.endEvent())`. */
   endEvent(): EndEvent {
     const { latestNs, tables } = this.#pipeline
     const timeNs = this.#isLive ? clockNs('realtime') : BigInt(latestNs) + tables.timeBase.bootEpochNs
-    return { kind: 'end', timeNs, stats: this.stats(), process: undefined }
+    return this.#formed({ kind: 'end', timeNs, stats: this.stats(), process: undefined }) as EndEvent
   }
 
   /** Counters so far; they stay readable after `close`. */
@@ -425,6 +428,8 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     this.#untaken = events
     fill(events)
     this.#untaken = []
+    // A loop without a closure: it is on the way of each event.
+    for (let i = 0; i < events.length; i++) this.#formed(events[i] as QuarkEvent)
     return events
   }
 

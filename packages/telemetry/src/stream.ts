@@ -2,6 +2,7 @@
 
 import type { Host } from './context/host.js'
 import type { BaseEvent } from './event/event.js'
+import type { Forms } from './event/forms.js'
 import type { EventSpec, ObjectSpec } from './event/spec.js'
 import type { AttachedFact, MissingFact } from './facts/fact.js'
 import { catalogue } from './kinds/index.js'
@@ -9,7 +10,7 @@ import type { Declarations } from './output/specs.js'
 import type { QuarkStats } from './pipeline/stats.js'
 
 /** What a stream of events is of: the first line of JSON. */
-export interface StartEvent extends BaseEvent {
+export interface StartEvent extends BaseEvent, Forms<StartEvent> {
   readonly kind: 'start'
   /** Epoch ns at which the queue was opened; of a replay the one that was recorded. */
   readonly timeNs: bigint
@@ -30,7 +31,7 @@ export interface StartEvent extends BaseEvent {
 }
 
 /** How it went: the last line of JSON. */
-export interface EndEvent extends BaseEvent {
+export interface EndEvent extends BaseEvent, Forms<EndEvent> {
   readonly kind: 'end'
   /** Epoch ns; of a replay that of the last record. */
   readonly timeNs: bigint
@@ -158,11 +159,13 @@ const endSpec: EventSpec<EndEvent> = {
   fields: { stats: { type: 'object', object: statsObject, doc: 'the counters', isAlwaysKnown: true } },
 }
 
-/** In the order of a stream. */
-export const streamSpecs = [startSpec, endSpec] as const
+/** All that can be written: the events of a queue, and the ends of a stream of them. */
+export function withEnds({ events }: Declarations): Declarations {
+  return { events: [startSpec, ...events, endSpec] }
+}
 
-/** All that can be written: the events of `Quark`, and the ends of a stream of them. */
-export const declarations: Declarations = { events: [startSpec, ...catalogue.events, endSpec] }
+/** All that can be written of a `Quark`. */
+export const declarations: Declarations = withEnds(catalogue)
 
 /** Values of options as JSON has them; signals are none. */
 export function optionsAsValues(settings: object): Record<string, unknown> {

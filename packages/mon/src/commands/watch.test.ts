@@ -5,14 +5,14 @@ import { defaultSettings } from '../settings.js'
 import { execOf, FakeIo, FakeQuark, statsOf } from '../testing/fakes.js'
 import { watch } from './watch.js'
 
-const lost: QuarkEvent = {
+const lost = {
   kind: 'lost',
   timeNs: 1n,
   cause: 'ringFull',
   count: 1,
   cpu: undefined,
   process: undefined,
-}
+} as unknown as QuarkEvent
 
 /** The pids of what is written as JSON; 0 for an event without a process. */
 async function pidsOf(

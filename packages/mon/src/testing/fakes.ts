@@ -55,7 +55,13 @@ export function execOf(known: Partial<Process> & Pick<Process, 'pid'>): ProcessE
     coreDumped: false,
     ...known,
   }
-  return { kind: 'process', actions: ['exec'], timeNs: 1n, process: process as Process, idChange: undefined }
+  return {
+    kind: 'process',
+    actions: ['exec'],
+    timeNs: 1n,
+    process: process as Process,
+    idChange: undefined,
+  } as unknown as ProcessEvent
 }
 
 /** A queue that delivers these batches, and keeps how many were taken. */
@@ -105,11 +111,11 @@ export class FakeQuark {
       host,
       options: {},
       process: undefined,
-    }
+    } as unknown as StartEvent
   }
 
   endEvent(): EndEvent {
-    return { kind: 'end', timeNs: 2n, stats: this.stats(), process: undefined }
+    return { kind: 'end', timeNs: 2n, stats: this.stats(), process: undefined } as unknown as EndEvent
   }
 
   userName(uid: number): string | undefined {

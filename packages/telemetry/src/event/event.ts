@@ -1,3 +1,5 @@
+import type { Forms } from './forms.js'
+
 /** Members of all events. */
 export interface BaseEvent {
   readonly kind: string
@@ -6,7 +8,7 @@ export interface BaseEvent {
 }
 
 /** Records were lost between the previous event and this one. */
-export interface LostEvent extends BaseEvent {
+export interface LostEvent extends BaseEvent, Forms<LostEvent> {
   readonly kind: 'lost'
   /** Epoch ns at which the loss was noticed. */
   readonly timeNs: bigint

@@ -1,4 +1,5 @@
 import type { LostCause, LostEvent } from './event.js'
+import type { Made } from './forms.js'
 import type { RecordPlace } from './raw.js'
 import { u64Of } from './time-base.js'
 
@@ -49,7 +50,7 @@ export function lostEventOf(
   { words, offsetBytes }: RecordPlace,
   bootEpochNs: bigint,
   tables: readonly string[],
-): LostEvent {
+): Made<LostEvent> {
   const w = offsetBytes >> 2
   const cpu = words[w + CPU] as number
   const table = tables[(words[w + TABLE] as number) | 0]

@@ -1,7 +1,7 @@
 /** The events that are quark's own, and of no kind. */
 
 import type { LostCause, LostEvent } from './event.js'
-import type { RawEvent } from './raw-event.js'
+import { RawEvent } from './raw-event.js'
 import type { EventSpec } from './spec.js'
 
 const CAUSES: Readonly<Record<LostCause, string>> = {
@@ -84,6 +84,7 @@ export const lostSpec: EventSpec<LostEvent> = {
 
 export const rawSpec: EventSpec<RawEvent> = {
   kind: 'raw',
+  class: RawEvent,
   doc: 'A record as the kernel side wrote it, in bypass mode',
   subject: () => 0,
   fields: {
@@ -96,6 +97,9 @@ export const rawSpec: EventSpec<RawEvent> = {
     sentence: ({ name }) => name,
   },
 }
+
+/** Kinds of the ends of a stream, which no queue delivers. */
+export const STREAM_KINDS = ['start', 'end'] as const
 
 /** In the order of the docs. */
 export const ownSpecs = [lostSpec, rawSpec] as const

@@ -1,7 +1,8 @@
+import { type Forms, NOT_CLONEABLE, type Plain } from './forms.js'
 import { decodeRecord, type RecordLayout } from 'quark-ebpf/probe'
 
 /** A record as the kernel side wrote it, in bypass mode: no order between CPUs, no table, no aggregation. */
-export class RawEvent {
+export class RawEvent implements Forms<RawEvent> {
   readonly kind = 'raw'
   /** Name of the record type: `fork`, `exec`, `exit` … */
   readonly name: string
@@ -9,6 +10,10 @@ export class RawEvent {
   readonly bytes: Uint8Array
   readonly process: undefined
   declare readonly relatives?: undefined
+  declare toObject: () => Plain<RawEvent>
+  declare toJSON: () => Record<string, unknown>
+  // It would lack the time.
+  protected readonly uncloneable = NOT_CLONEABLE
   readonly #layout: RecordLayout
   readonly #bootEpochNs: bigint
 

@@ -147,6 +147,8 @@ export interface ObjectSpec<T = AnyMembers> {
   readonly lines?: readonly string[]
   /** Paths of ECS in the order of documents. What is not among them follows, in the order of declaration. */
   readonly paths?: readonly string[]
+  /** Fields that say who or what it is, where all of them are too many. */
+  readonly brief?: readonly string[]
   /** Others of its kind that ECS shows beside it. */
   readonly relatives?: readonly RelativeSpec<T>[]
 }
@@ -162,8 +164,8 @@ export interface RelativeSpec<T = AnyMembers> {
   readonly id: Rule<T, number | undefined>
   /** Fields that reach this far are shown. */
   readonly shows: Exclude<Reach, 'self'>
-  /** Fields by which JSON shows it, beside the object; it does not without. */
-  readonly json?: readonly string[]
+  /** JSON shows it beside the object, in brief. */
+  readonly isInJson?: boolean
   /** Key of a boolean: whether it is the object itself. */
   readonly same?: string
   /** As in `EcsForm`. */
@@ -206,6 +208,8 @@ export interface EcsEventRow {
 /** One event. */
 export interface EventSpec<E extends BaseEvent = BaseEvent> {
   readonly kind: E['kind']
+  /** Class of the events. Without it they are objects of none. */
+  readonly class?: { readonly prototype: E }
   /** What happened: text for the docs. */
   readonly doc: string
   /** The pid that the event is about; 0 for none. */

@@ -3,7 +3,7 @@
 import { AggregationTable } from '../aggregate/table.js'
 import { coreOptions } from '../options/declare.js'
 import type { OptionSpecs } from '../options/spec.js'
-import { ownSpecs } from '../event/own-specs.js'
+import { ownSpecs, STREAM_KINDS } from '../event/own-specs.js'
 import type { EventOf, EventSpec } from '../event/spec.js'
 import { type FilterOptions, filterOptions } from '../where/options.js'
 import type { Kind, LimitCounter, RecordType } from './kind.js'
@@ -38,6 +38,7 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
   for (const name of Object.keys({ ...coreOptions, ...filters }))
     unique.add({ name: 'every queue' }, 'option', name)
   for (const { kind } of ownSpecs) unique.add({ name: 'every queue' }, 'event', kind)
+  for (const kind of STREAM_KINDS) unique.add({ name: 'every stream' }, 'event', kind)
   for (const kind of kinds) {
     unique.add(kind, 'name', kind.name)
     unique.add(kind, 'number', String(kind.number))

@@ -116,8 +116,8 @@ function nameOf(value: unknown, name: (number: number) => string | undefined): s
 /** Relatives that are shown beside an object. */
 function relatedOf(object: ObjectSpec | undefined): JsonMember[] {
   return (object?.relatives ?? []).flatMap((relative) => {
-    const { name, doc, json } = relative
-    if (object === undefined || json === undefined) return []
+    const { name, doc, isInJson = false } = relative
+    if (object === undefined || !isInJson) return []
     const field: FieldSpec<object> = {
       type: 'object',
       object: referenceOf(object, relative),
@@ -132,8 +132,9 @@ interface Related {
   readonly relatives?: Readonly<Record<string, object | undefined>> | undefined
 }
 
-function referenceOf(object: ObjectSpec, { name, json = [] }: RelativeSpec): ObjectSpec {
-  const fields = fieldsOf(object).filter(([field]) => json.includes(field))
+function referenceOf(object: ObjectSpec, { name }: RelativeSpec): ObjectSpec {
+  const { brief = [] } = object
+  const fields = fieldsOf(object).filter(([field]) => brief.includes(field))
   return {
     name,
     doc: `Who the ${name} of the ${object.name} is; its own events have more of it`,

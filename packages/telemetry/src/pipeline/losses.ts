@@ -1,5 +1,6 @@
 import { HEADER_TIME } from 'quark-ebpf/probe'
 import type { BaseEvent, LostCause, LostEvent } from '../event/event.js'
+import type { Made } from '../event/forms.js'
 import { LossRecord, lostEventOf, NO_TABLE } from '../event/loss.js'
 import type { RecordPlace } from '../event/raw.js'
 import { NO_SHAPE } from '../event/shapes.js'
@@ -84,7 +85,7 @@ export class Losses {
     const event = lostEventOf(place, this.#tables.timeBase.bootEpochNs, this.#names)
     if (event.cause === 'ringFull') {
       for (const { uid, count } of this.ledger.split(event.count)) {
-        const share: LostEvent = uid === undefined ? { ...event, count } : { ...event, count, uid }
+        const share: Made<LostEvent> = uid === undefined ? { ...event, count } : { ...event, count, uid }
         out.push(share)
         if (uid === undefined) this.ledger.touchAll(untilOf(place))
       }

@@ -1,6 +1,7 @@
 import { TAIL_FAILED, TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
 import type { Ids, Killer, Process, ProcessUsage } from './process.js'
 import { ttyNameOf } from './tty.js'
+import { NOT_CLONEABLE, type Plain } from '../event/forms.js'
 import { isLess, ticksOf, type TimeBase, u64Of } from '../event/time-base.js'
 import { cutTail, type Image } from './image.js'
 import { isCutPath, ownLatin1, pathAt, rootAt } from '../memory/text.js'
@@ -49,6 +50,7 @@ export interface UsageSource {
  * of times are signed, so that they are small integers to the engine.
  */
 export class ProcessRecord implements Process {
+  readonly uncloneable = NOT_CLONEABLE
   readonly pid: number
   readonly timeBase: TimeBase
   /** It was delivered, and must not change any more. */
@@ -87,6 +89,10 @@ export class ProcessRecord implements Process {
   killer: Killer | undefined = undefined
   /** Which trees it belongs to (tracked/flags.ts): not a fact, and no part of what is delivered. */
   marks = 0
+
+  // The prototype has them: what they need is above this room.
+  declare toObject: () => Plain<Process>
+  declare toJSON: () => Record<string, unknown>
 
   constructor(pid: number, timeBase: TimeBase) {
     this.pid = pid

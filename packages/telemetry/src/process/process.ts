@@ -1,8 +1,10 @@
+import type { Forms } from '../event/forms.js'
+
 /**
  * A process as it was when an event happened. Objects are not changed after they were delivered: a later
  * event carries a later object. A field that is not known is undefined, never guessed.
  */
-export interface Process {
+export interface Process extends Forms<Process> {
   /** The kernel's tgid, in the initial pid namespace. */
   readonly pid: number
   /** Neither its fork nor an exec of it was seen, and it was not found in /proc: only what its events have is known. */

@@ -99,7 +99,7 @@ export const processRelatives: readonly RelativeSpec<Process>[] = [
     key: 'parent',
     id: (p) => p.ppid,
     shows: 'parent',
-    json: ['pid', 'entityId', 'comm'],
+    isInJson: true,
     relatives: [
       {
         ...reference,

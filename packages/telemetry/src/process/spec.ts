@@ -536,6 +536,7 @@ export const processObject: ObjectSpec<Process> = {
     'quark.args_size_bytes', 'quark.env_truncated', 'quark.env_size_bytes', 'quark.capabilities',
     'quark.namespaces',
   ],
+  brief: ['pid', 'entityId', 'comm'],
   relatives: processRelatives,
 }
 

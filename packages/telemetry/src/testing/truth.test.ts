@@ -16,7 +16,13 @@ function event(actions: ProcessAction[], fields: Partial<Process>, timeNs = 1n):
     coreDumped: false,
     ...fields,
   }
-  return { kind: 'process', actions, timeNs, process: process as Process, idChange: undefined }
+  return {
+    kind: 'process',
+    actions,
+    timeNs,
+    process: process as Process,
+    idChange: undefined,
+  } as unknown as ProcessEvent
 }
 
 function argv(...strings: string[]): Partial<Process> {

@@ -2,11 +2,12 @@ import * as fc from 'fast-check'
 import { hostileText, maybe, u32, u64 } from '../../testing/hostile-text.js'
 import type { Samples } from '../../testing/samples.js'
 import type { LostEvent } from '../event.js'
+import type { Made } from '../forms.js'
 
 /** 2026-01-02T03:04:05.000000006Z. */
 const TIME_NS = 1_767_323_045_000_000_006n
 
-const LOSS: LostEvent = {
+const LOSS: Made<LostEvent> = {
   kind: 'lost',
   timeNs: TIME_NS,
   cause: 'ringFull',
@@ -16,12 +17,12 @@ const LOSS: LostEvent = {
 }
 
 /** The user is known whose records they were. */
-const LOSS_OF_USER: LostEvent = { ...LOSS, uid: 1000 }
+const LOSS_OF_USER: Made<LostEvent> = { ...LOSS, uid: 1000 }
 
 /** The table of some kind was full. */
-const EVICTION: LostEvent = { ...LOSS, cause: 'evicted', count: 3, cpu: undefined, table: 'toy' }
+const EVICTION: Made<LostEvent> = { ...LOSS, cause: 'evicted', count: 3, cpu: undefined, table: 'toy' }
 
-const anyLoss: fc.Arbitrary<LostEvent> = fc.record({
+const anyLoss: fc.Arbitrary<Made<LostEvent>> = fc.record({
   kind: fc.constant('lost' as const),
   timeNs: u64,
   cause: fc.constantFrom('ringFull' as const, 'rejected' as const, 'recursion' as const, 'evicted' as const),

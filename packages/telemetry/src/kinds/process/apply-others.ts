@@ -2,6 +2,7 @@
 
 import type { ExecFailedEvent, SnapshotEvent, ThreadEvent } from './events.js'
 import type { Tables } from '../kind.js'
+import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { stringTail, textOf } from '../../event/record-text.js'
 import { u64Of } from '../../event/time-base.js'
@@ -31,7 +32,7 @@ const MAX_COMM_BYTES = 15
 const THREAD_EXIT_CODE = threadExitLayout.at.exitCode >> 2
 
 /** A thread began or ended; both records have these fields at the same offsets. */
-export function applyThread(group: RecordGroup, tables: Tables): ThreadEvent | undefined {
+export function applyThread(group: RecordGroup, tables: Tables): Made<ThreadEvent> | undefined {
   if (!group.next()) return undefined
   const { words } = group
   const w = group.offsetBytes >> 2
@@ -58,7 +59,7 @@ const FAILED_RESULT = execFailedLayout.at.result >> 2
 const FAILED_FILENAME = execFailedLayout.at.filename >> 2
 
 /** An execve(2) failed. */
-export function applyExecFailed(group: RecordGroup, tables: Tables): ExecFailedEvent | undefined {
+export function applyExecFailed(group: RecordGroup, tables: Tables): Made<ExecFailedEvent> | undefined {
   if (!group.next()) return undefined
   const { words } = group
   const w = group.offsetBytes >> 2
@@ -81,7 +82,7 @@ export function applyExecFailed(group: RecordGroup, tables: Tables): ExecFailedE
 const SNAPSHOT_PID = snapshotLayout.at.pid >> 2
 
 /** A process was found in /proc. */
-export function applySnapshot(group: RecordGroup, tables: Tables): SnapshotEvent | undefined {
+export function applySnapshot(group: RecordGroup, tables: Tables): Made<SnapshotEvent> | undefined {
   if (!group.next()) return undefined
   const { words } = group
   const w = group.offsetBytes >> 2

@@ -4,13 +4,14 @@ import type { EventSpec, FieldSpec, ObjectSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
 import { idsObject } from '../../process/spec-parts.js'
 import { execFailedText, processText, snapshotText, threadText } from './event-texts.js'
-import type {
-  ExecFailedEvent,
-  IdChange,
-  ProcessAction,
-  ProcessEvent,
-  SnapshotEvent,
-  ThreadEvent,
+import {
+  type ExecFailedEvent,
+  type IdChange,
+  type ProcessAction,
+  ProcessChange,
+  type ProcessEvent,
+  type SnapshotEvent,
+  type ThreadEvent,
 } from './events.js'
 
 const CATEGORY = ['process']
@@ -45,6 +46,7 @@ const idChangeObject: ObjectSpec<IdChange> = {
 
 const processSpec: EventSpec<ProcessEvent> = {
   kind: 'process',
+  class: ProcessChange,
   doc: 'One or more of a process’s fork, exec, exit, id and name changes that happened close together',
   subject: ({ process }) => process.pid,
   // Without an exec its program is that of an earlier event, or of its parent.

@@ -1,5 +1,6 @@
 /** Events out of records of sockets. */
 
+import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { ticksOf, u64Of } from '../../event/time-base.js'
 import { KNOWN_START, KNOWN_START_TICKS, type ProcessRecord } from '../../process/entry.js'
@@ -159,7 +160,7 @@ function directionOf(phase: number): Direction | undefined {
 export function applyConnection(
   group: RecordGroup,
   tables: Tables,
-): ConnectionEvent | ListenerEvent | undefined {
+): Made<ConnectionEvent> | Made<ListenerEvent> | undefined {
   if (!group.next()) return undefined
   const { words, type } = group
   const w = group.offsetBytes >> 2
@@ -170,7 +171,7 @@ export function applyConnection(
   }
   const isAccepted = type === RECORD_ACCEPT
   const pid = known(words[w + PID] as number)
-  const opened: ConnectionEvent = {
+  const opened: Made<ConnectionEvent> = {
     kind: 'connection',
     actions: LISTS[isAccepted ? ACCEPT : CONNECT] as readonly ConnectionAction[],
     ...socketAt(words, w, tables),
@@ -203,7 +204,7 @@ export function applyConnection(
 }
 
 /** The connection of the record that is shown, which was closed. */
-function closedConnection(group: RecordGroup, tables: Tables): ConnectionEvent {
+function closedConnection(group: RecordGroup, tables: Tables): Made<ConnectionEvent> {
   const { words } = group
   const w = group.offsetBytes >> 2
   const phase = phaseOf(words, w)
@@ -234,7 +235,10 @@ function closedConnection(group: RecordGroup, tables: Tables): ConnectionEvent {
 }
 
 /** A connection was tried, and failed. */
-export function applyConnectionFailed(group: RecordGroup, tables: Tables): ConnectionFailedEvent | undefined {
+export function applyConnectionFailed(
+  group: RecordGroup,
+  tables: Tables,
+): Made<ConnectionFailedEvent> | undefined {
   if (!group.next()) return undefined
   const { words } = group
   const w = group.offsetBytes >> 2
@@ -253,13 +257,13 @@ export function applyConnectionFailed(group: RecordGroup, tables: Tables): Conne
 }
 
 /** A process listens, and perhaps has stopped to. */
-export function applyListener(group: RecordGroup, tables: Tables): ListenerEvent | undefined {
+export function applyListener(group: RecordGroup, tables: Tables): Made<ListenerEvent> | undefined {
   if (!group.next()) return undefined
   const { words, type } = group
   if (type !== RECORD_LISTEN) return undefined
   const w = group.offsetBytes >> 2
   const pid = known(words[w + PID] as number)
-  const begun: ListenerEvent = {
+  const begun: Made<ListenerEvent> = {
     kind: 'listener',
     actions: LISTEN,
     ...socketAt(words, w, tables),
@@ -275,7 +279,7 @@ export function applyListener(group: RecordGroup, tables: Tables): ListenerEvent
 }
 
 /** The socket of the record that is shown, at which nobody listens any more. */
-function closedListener(group: RecordGroup, tables: Tables): ListenerEvent {
+function closedListener(group: RecordGroup, tables: Tables): Made<ListenerEvent> {
   const { words } = group
   const w = group.offsetBytes >> 2
   const pid = known(words[w + PID] as number)

@@ -1,6 +1,7 @@
 /** The events that are made of socket records; event-specs.ts explains their members. */
 
 import type { BaseEvent } from '../../event/event.js'
+import type { Forms } from '../../event/forms.js'
 import type { Process } from '../../process/process.js'
 import type { Relatives } from '../../process/relatives.js'
 
@@ -24,7 +25,7 @@ export type ConnectionAction = 'connect' | 'accept' | 'close'
 export type Direction = 'outbound' | 'inbound'
 
 /** A connection was opened or accepted, closed, or both in a short time. */
-export interface ConnectionEvent extends SocketEvent {
+export interface ConnectionEvent extends SocketEvent, Forms<ConnectionEvent> {
   readonly kind: 'connection'
   readonly actions: readonly ConnectionAction[]
   /** Epoch ns of the first action. */
@@ -44,7 +45,7 @@ export interface ConnectionEvent extends SocketEvent {
 }
 
 /** A connection was tried, and not established. */
-export interface ConnectionFailedEvent extends SocketEvent {
+export interface ConnectionFailedEvent extends SocketEvent, Forms<ConnectionFailedEvent> {
   readonly kind: 'connectionFailed'
   readonly remoteIp: string | undefined
   readonly remotePort: number | undefined
@@ -55,7 +56,7 @@ export interface ConnectionFailedEvent extends SocketEvent {
 }
 
 /** A process listens for connections, or has stopped to. */
-export interface ListenerEvent extends SocketEvent {
+export interface ListenerEvent extends SocketEvent, Forms<ListenerEvent> {
   readonly kind: 'listener'
   readonly actions: readonly ('listen' | 'close')[]
   readonly backlog: number | undefined

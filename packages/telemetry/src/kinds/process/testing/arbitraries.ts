@@ -1,10 +1,11 @@
 import * as fc from 'fast-check'
+import type { Made } from '../../../event/forms.js'
 import type { Ids, Process } from '../../../process/process.js'
 import { hostileText, maybe, u32, u64 } from '../../../testing/hostile-text.js'
 import type { ExecFailedEvent, ProcessAction, ProcessEvent, SnapshotEvent, ThreadEvent } from '../events.js'
 
 /** Any process, with any of its facts unknown; pids of relatives are small. */
-export const anyProcess: fc.Arbitrary<Process> = fc.record({
+const anyFacts: fc.Arbitrary<Made<Process>> = fc.record({
   pid: u32,
   startTimeNs: maybe(u64),
   entityId: maybe(fc.base64String({ minLength: 16, maxLength: 16 })),
@@ -86,40 +87,44 @@ const ids: fc.Arbitrary<Ids> = fc.record({
 
 const ACTIONS: readonly ProcessAction[] = ['fork', 'exec', 'exit', 'idChange', 'commChange']
 
+/** The same as writers take it, which call no forms. */
+export const anyProcess = anyFacts as fc.Arbitrary<Process>
+
 /** Any event of the kind. */
-export const anyProcessEvent: fc.Arbitrary<ProcessEvent | SnapshotEvent | ThreadEvent | ExecFailedEvent> =
-  fc.oneof(
-    fc.record({
-      kind: fc.constant('process' as const),
-      actions: fc.subarray([...ACTIONS], { minLength: 1 }),
-      timeNs: u64,
-      process: anyProcess,
-      idChange: maybe(
-        fc.record({
-          changed: fc.subarray<'sid' | 'uid' | 'gid'>(['sid', 'uid', 'gid'], { minLength: 1 }),
-          from: fc.oneof(fc.constant({}), ids),
-          to: ids,
-        }),
-      ),
-    }),
-    fc.record({ kind: fc.constant('snapshot' as const), timeNs: u64, process: anyProcess }),
-    fc.record({
-      kind: fc.constant('thread' as const),
-      action: fc.constantFrom('fork' as const, 'exit' as const),
-      timeNs: u64,
-      pid: u32,
-      tid: u32,
-      comm: maybe(hostileText),
-      exitCode: maybe(u32),
-      process: maybe(anyProcess),
-    }),
-    fc.record({
-      kind: fc.constant('execFailed' as const),
-      timeNs: u64,
-      pid: u32,
-      tid: u32,
-      filename: maybe(hostileText),
-      errno: fc.nat({ max: 4095 }),
-      process: maybe(anyProcess),
-    }),
-  )
+export const anyProcessEvent: fc.Arbitrary<
+  Made<ProcessEvent> | Made<SnapshotEvent> | Made<ThreadEvent> | Made<ExecFailedEvent>
+> = fc.oneof(
+  fc.record({
+    kind: fc.constant('process' as const),
+    actions: fc.subarray([...ACTIONS], { minLength: 1 }),
+    timeNs: u64,
+    process: anyProcess,
+    idChange: maybe(
+      fc.record({
+        changed: fc.subarray<'sid' | 'uid' | 'gid'>(['sid', 'uid', 'gid'], { minLength: 1 }),
+        from: fc.oneof(fc.constant({}), ids),
+        to: ids,
+      }),
+    ),
+  }),
+  fc.record({ kind: fc.constant('snapshot' as const), timeNs: u64, process: anyProcess }),
+  fc.record({
+    kind: fc.constant('thread' as const),
+    action: fc.constantFrom('fork' as const, 'exit' as const),
+    timeNs: u64,
+    pid: u32,
+    tid: u32,
+    comm: maybe(hostileText),
+    exitCode: maybe(u32),
+    process: maybe(anyProcess),
+  }),
+  fc.record({
+    kind: fc.constant('execFailed' as const),
+    timeNs: u64,
+    pid: u32,
+    tid: u32,
+    filename: maybe(hostileText),
+    errno: fc.nat({ max: 4095 }),
+    process: maybe(anyProcess),
+  }),
+)

@@ -1,9 +1,10 @@
 /** Processes and events for tests of the outputs. */
 
+import type { Made } from '../../../event/forms.js'
 import type { Process } from '../../../process/process.js'
 import type { ExecFailedEvent, ProcessEvent, SnapshotEvent, ThreadEvent } from '../events.js'
 
-const UNKNOWN: Process = {
+const UNKNOWN: Made<Process> = {
   pid: 0,
   startTimeNs: undefined,
   entityId: undefined,
@@ -66,7 +67,7 @@ const UNKNOWN: Process = {
 
 /** A process of which only the given facts are known. */
 export function processOf(known: Partial<Process> & Pick<Process, 'pid'>): Process {
-  return { ...UNKNOWN, ...known }
+  return { ...UNKNOWN, ...known } as Process
 }
 
 /** 2026-01-02T03:04:05.000000006Z. */
@@ -146,7 +147,12 @@ export const KILLED_SHELL = processOf({
 })
 
 /** The events of a life: all outputs have a golden text of them. */
-export const EVENTS: readonly (ProcessEvent | SnapshotEvent | ThreadEvent | ExecFailedEvent)[] = [
+export const EVENTS: readonly (
+  | Made<ProcessEvent>
+  | Made<SnapshotEvent>
+  | Made<ThreadEvent>
+  | Made<ExecFailedEvent>
+)[] = [
   { kind: 'snapshot', timeNs: TIME_NS, process: INIT },
   {
     kind: 'process',

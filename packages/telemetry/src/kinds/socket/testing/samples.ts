@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import type { BaseEvent } from '../../../event/event.js'
+import type { Made } from '../../../event/forms.js'
 import { maybe, u32, u64 } from '../../../testing/hostile-text.js'
 import type { Samples } from '../../../testing/samples.js'
 import type { ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from '../events.js'
@@ -31,7 +32,7 @@ const UNKNOWN = {
 } as const
 
 /** Opened, and closed by another process soon after, when the peer had reset it. */
-const SHORT: ConnectionEvent = {
+const SHORT: Made<ConnectionEvent> = {
   ...SOCKET,
   kind: 'connection',
   actions: ['connect', 'close'],
@@ -48,7 +49,7 @@ const SHORT: ConnectionEvent = {
   closerPid: 4243,
 }
 
-const ACCEPTED: ConnectionEvent = {
+const ACCEPTED: Made<ConnectionEvent> = {
   ...SOCKET,
   ...UNKNOWN,
   kind: 'connection',
@@ -63,7 +64,7 @@ const ACCEPTED: ConnectionEvent = {
 }
 
 /** Nobody accepted it. */
-const UNACCEPTED: ConnectionEvent = {
+const UNACCEPTED: Made<ConnectionEvent> = {
   ...ACCEPTED,
   actions: ['close'],
   family: 'ipv6',
@@ -78,7 +79,7 @@ const UNACCEPTED: ConnectionEvent = {
 }
 
 /** It was there before the queue. */
-const CLOSED: ConnectionEvent = {
+const CLOSED: Made<ConnectionEvent> = {
   ...SHORT,
   actions: ['close'],
   direction: undefined,
@@ -88,7 +89,7 @@ const CLOSED: ConnectionEvent = {
   errno: undefined,
 }
 
-const REFUSED: ConnectionFailedEvent = {
+const REFUSED: Made<ConnectionFailedEvent> = {
   ...SOCKET,
   kind: 'connectionFailed',
   remoteIp: '198.51.100.9',
@@ -98,16 +99,16 @@ const REFUSED: ConnectionFailedEvent = {
   durationNs: 110_200n,
 }
 
-const ABANDONED: ConnectionFailedEvent = { ...REFUSED, errno: undefined, abandoned: true }
+const ABANDONED: Made<ConnectionFailedEvent> = { ...REFUSED, errno: undefined, abandoned: true }
 
-const UNREACHABLE: ConnectionFailedEvent = {
+const UNREACHABLE: Made<ConnectionFailedEvent> = {
   ...REFUSED,
   localIp: undefined,
   localPort: undefined,
   errno: undefined,
 }
 
-const LISTENING: ListenerEvent = {
+const LISTENING: Made<ListenerEvent> = {
   ...SOCKET,
   kind: 'listener',
   actions: ['listen'],
@@ -118,7 +119,7 @@ const LISTENING: ListenerEvent = {
   closerPid: undefined,
 }
 
-const STOPPED: ListenerEvent = {
+const STOPPED: Made<ListenerEvent> = {
   ...LISTENING,
   actions: ['listen', 'close'],
   family: 'ipv6',

@@ -1,5 +1,6 @@
 /** Applies records of priorities. */
 
+import type { Made } from '../../../event/forms.js'
 import type { RecordGroup } from '../../../event/raw.js'
 import { stringTail, textOf } from '../../../event/record-text.js'
 import { u64Of } from '../../../event/time-base.js'
@@ -17,7 +18,7 @@ function tableIn(tables: Tables): PriorityTable {
 }
 
 /** A priority was set, and perhaps there is a note about it. */
-export function applyPriority(group: RecordGroup, tables: Tables): PriorityEvent | undefined {
+export function applyPriority(group: RecordGroup, tables: Tables): Made<PriorityEvent> | undefined {
   if (!group.next()) return undefined
   const { at } = priorityLayout
   const { words } = group

@@ -1,6 +1,7 @@
 /** The event of a changed priority. */
 
 import type { BaseEvent } from '../../../event/event.js'
+import type { Forms } from '../../../event/forms.js'
 import type { EventSpec } from '../../../event/spec.js'
 import type { Process } from '../../../process/process.js'
 import type { Relatives } from '../../../process/relatives.js'
@@ -11,7 +12,7 @@ import { processColumns } from '../../../process/text.js'
 export const TARGETS = ['process', 'group', 'user'] as const
 
 /** A process set a priority. */
-export interface PriorityEvent extends BaseEvent {
+export interface PriorityEvent extends BaseEvent, Forms<PriorityEvent> {
   readonly kind: 'priority'
   readonly target: (typeof TARGETS)[number]
   /** Number of the process, group or user; 0 is the one of the caller. */

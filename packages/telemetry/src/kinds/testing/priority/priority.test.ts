@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { inspect } from 'node:util'
 import { AUDIT_SYSCALL, clockNs } from 'quark-ebpf'
 import { encodeRecord } from 'quark-ebpf/probe'
 import type { BaseEvent } from '../../../event/event.js'
+import type { Made } from '../../../event/forms.js'
 import type { AuditEvent } from '../../../facts/rungs.js'
 import { checkOptions } from '../../../options/check.js'
 import { optionsPage } from '../../../options/testing/docs.js'
@@ -76,7 +78,7 @@ async function replay(options: object): Promise<{ quark: Quark; events: BaseEven
   return { quark, events }
 }
 
-const event: PriorityEvent = {
+const event: Made<PriorityEvent> = {
   kind: 'priority',
   timeNs: BOOT_EPOCH_NS + 1_000_000n,
   target: 'group',
@@ -86,6 +88,19 @@ const event: PriorityEvent = {
   note: 'a \x1b[31mrest',
   process: undefined,
 }
+
+test('an event of a new kind has the forms of all others', async () => {
+  const [first] = (await replay({})).events as PriorityEvent[]
+  assert.ok(first !== undefined)
+  const { process: _none, ...known } = event
+  assert.deepEqual(first.toObject(), known)
+  assert.deepEqual(structuredClone(first.toObject()), known)
+  assert.equal(JSON.stringify(first), jsonWriter(catalogue)(event))
+  assert.match(
+    inspect(first),
+    /^PriorityEvent \{\n {2}kind: 'priority',\n[^]*\n {2}note: 'a \\x1B\[31mrest'\n\}$/,
+  )
+})
 
 test('a replay delivers priorities with the notes about them, and with what they were before', async () => {
   const { quark, events } = await replay({})
