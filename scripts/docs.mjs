@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { catalogue } from '../packages/telemetry/dist/kinds/index.js'
 import { declarations } from '../packages/telemetry/dist/stream.js'
 import { schemaOf } from '../packages/telemetry/dist/output/schema.js'
+import { apiPage } from './exports.mjs'
 import { ecsParts, fillIn, jsonParts, textParts } from '../packages/telemetry/dist/output/testing/docs.js'
 
 const check = process.argv.includes('--check')
@@ -35,6 +36,7 @@ const made = {
         'index',
       ]),
     ),
+  'docs/api.md': apiPage,
   'docs/json.md': (page) => fillIn(page, jsonParts(declarations)),
   'docs/ecs.md': (page) => fillIn(page, ecsParts(catalogue)),
   'packages/telemetry/schema.json': () => `${JSON.stringify(schemaOf(declarations), undefined, 2)}\n`,
