@@ -36,7 +36,7 @@ const FOREIGN_OPTIONS = new Set(
 const OF_OTHERS = new Set(['docs/from-c.md', 'docs/differences.md', 'docs/ecs.md'])
 /** Names of other programs and of the kernel that no code of ours has. */
 const FOREIGN_NAMES = new Set(
-  'skipLibCheck DynamicUser MemoryMax BLK_DEV_NVME EXT4_FS BPF_SYSCALL DEBUG_INFO_BTF run_time_ns run_cnt'.split(
+  'skipLibCheck DataCloneError DynamicUser MemoryMax BLK_DEV_NVME EXT4_FS BPF_SYSCALL DEBUG_INFO_BTF run_time_ns run_cnt'.split(
     ' ',
   ),
 )
@@ -186,7 +186,7 @@ function checkName(path, span, known, add) {
   const names = /^[\w$.]+(?:\(\))?$/.test(span) ? span.replace('()', '').split('.') : []
   for (const name of names) {
     const isName = /[a-z][A-Z]/.test(name) || (name.includes('_') && !OF_OTHERS.has(path))
-    if (!isName || FOREIGN_NAMES.has(name) || /^(?:CONFIG|CAP)_/.test(name)) continue
+    if (!isName || FOREIGN_NAMES.has(name) || name in globalThis || /^(?:CONFIG|CAP)_/.test(name)) continue
     if (!known.identifiers.has(name) && !known.fields.has(name) && !known.metrics.includes(name))
       add(`nothing is called ${name}`)
   }

@@ -136,11 +136,11 @@ export function errorText(error: unknown, withStack: boolean, command = 'quark-m
   for (let depth = 0, at = error; at !== undefined && depth < 8; depth += 1) {
     const { message: raw, stack, cause } = at instanceof Error ? at : new Error(String(at))
     const message = withoutCodes(raw)
-    if (!written.includes(message)) {
+    if (!written.includes(raw)) {
       lines.push(
         depth === 0 ? `${command}: ${sanitiseLines(message)}` : `  because: ${sanitiseLines(message)}`,
       )
-      written += message
+      written += raw
     }
     if (withStack && stack !== undefined) lines.push(...stackFrames(stack))
     at = cause

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import test from 'node:test'
+import { errorText } from './report.js'
 import { withoutCodes } from './system-errors.js'
 
 function messageOf(step: () => unknown): string {
@@ -41,6 +42,14 @@ test('inside of another message it says what was wrong, and the rest stays', () 
   for (const text of ['Cannot watch processes: ebpf: EPERM', 'Option "x" must be a path: 5', '']) {
     assert.equal(withoutCodes(text), text)
   }
+})
+
+test('what a message says already is not said again as its cause', () => {
+  const cause = new Error("ENOENT: no such file or directory, open '/x'")
+  assert.equal(
+    errorText(new Error(`Cannot read "/x": ${cause.message}`, { cause }), false),
+    'quark-mon: Cannot read "/x": there is no such file or directory (ENOENT; check the path)\n',
+  )
 })
 
 test('an address that cannot be had is named', async (t) => {
