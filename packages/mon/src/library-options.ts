@@ -78,14 +78,14 @@ function formsOf(spec: OptionSpec): readonly CommandForm[] {
 function optionsOf(name: string, spec: OptionSpec, receiver: Receiver): [CommandForm, LibraryOption][] {
   if (spec.type !== 'members')
     return formsOf(spec).map((form) => [form, optionOf(name, spec, form, receiver)])
-  return Object.entries(spec.members).map(([member, { command, parse }]) => {
+  return Object.entries(spec.members).map(([member, { command, words, parse }]) => {
     const option = optionOf(name, spec, command, receiver)
     const set: LibraryOption['set'] = (settings, text) => {
       const options = settings[receiver] as Record<string, unknown>
       const before = (options[name] ?? {}) as Readonly<Record<string, unknown>>
       options[name] = { ...before, [member]: advised(() => parse(text, before[member])) }
     }
-    return [command, { ...option, set }]
+    return [command, { ...option, ...(words === undefined ? {} : { words }), set }]
   })
 }
 

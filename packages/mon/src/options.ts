@@ -44,6 +44,10 @@ export function optionTable(specs: OptionSpecs): OptionTable {
       options: [...library.filter(({ group }) => group === 'watch'), ...watchOptions],
     },
     {
+      title: 'Which events to show: all of these must hold',
+      options: library.filter(({ group }) => group === 'filter'),
+    },
+    {
       title: 'Output',
       options: [
         ...outputOptions,

@@ -101,6 +101,8 @@ export interface MemberSpec {
   readonly command: CommandForm
   /** For the docs: which values it takes. */
   readonly values: string
+  /** Words that it may be, where it is one of some, or a list of them. */
+  readonly words?: readonly string[]
   readonly doc: string
   /**
    * The value that a command line gives.
@@ -119,7 +121,7 @@ export interface ObjectOfClass {
 }
 
 /** Heading of the help text under which a command lists an option. */
-export type CommandGroup = 'watch' | 'output' | 'buffer' | 'source' | 'mode'
+export type CommandGroup = 'watch' | 'filter' | 'output' | 'buffer' | 'source' | 'mode'
 
 /** An option of a command line that gives an option of the library. */
 export interface CommandForm {

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../errors.js'
 import { type EventSpec, fieldsOf } from '../event/spec.js'
-import type { MembersSpec, MemberSpec, NumbersSpec } from '../options/spec.js'
+import type { CommandForm, MembersSpec, MemberSpec, NumbersSpec } from '../options/spec.js'
 import { suggestion } from '../options/suggest.js'
 import { type PredicateName, predicates, type PredicateSpec, type Where } from './predicates.js'
 import { ValueProblem, valueType, type Words } from './values.js'
@@ -41,7 +41,7 @@ export function filterOptions(events: readonly EventSpec[]): FilterOptions {
       item: 'pid',
       notWithBypass: true,
       command: {
-        group: 'watch',
+        group: 'filter',
         long: 'exclude-tree',
         argument: 'PID',
         help: 'leave out this process and its descendants; may be given several times',
@@ -69,10 +69,12 @@ function actionsIn(event: EventSpec): readonly string[] {
 
 function memberOf(name: string, spec: PredicateSpec, words: Words): MemberSpec {
   const type = valueType(spec.type)
+  const own = spec.type === 'kinds' ? words.kinds : spec.type === 'actions' ? words.actions : undefined
   return {
-    command: withWords(spec, words),
+    command: own === undefined ? spec.command : withWords(spec.command, own),
     values: type.values,
     doc: spec.doc,
+    ...(own === undefined ? {} : { words: own }),
     parse: (text, before) => {
       const values = type.parse?.(text) ?? [text]
       for (const value of values) check(`where.${name}`, spec, value, words)
@@ -82,13 +84,9 @@ function memberOf(name: string, spec: PredicateSpec, words: Words): MemberSpec {
   }
 }
 
-/** The form of the command's option, with the words in its help. */
-function withWords({ type, command }: PredicateSpec, { kinds, actions }: Words): PredicateSpec['command'] {
-  if (type !== 'kinds' && type !== 'actions') return command
-  return {
-    ...command,
-    more: `One of ${(type === 'kinds' ? kinds : actions).join(', ')}, or several with commas between.`,
-  }
+/** The form of an option whose argument is one of some words, or several. */
+function withWords(form: CommandForm, words: readonly string[]): CommandForm {
+  return { ...form, help: `${form.help}: ${words.join(', ')}`, more: 'Several with commas between.' }
 }
 
 function isSingle({ type }: PredicateSpec): boolean {

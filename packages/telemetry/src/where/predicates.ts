@@ -39,7 +39,7 @@ export interface PredicateSpec {
   readonly command: CommandForm
 }
 
-const group = 'watch'
+const group = 'filter'
 
 export const predicates = {
   treeOf: {
