@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { test } from 'node:test'
 import { kernelBtf, ProbeSession } from 'quark-ebpf'
 import { TimeBase } from './event/time-base.js'
@@ -31,16 +32,19 @@ function knowsShortLives({ capabilities }: Quark): boolean {
 }
 
 /** A shell that waits for a line before it does something. */
-function blocked(script: string): ChildProcess & { readonly pid: number } {
-  const shell = spawn('/bin/sh', ['-c', `read x; ${script}`], { stdio: ['pipe', 'ignore', 'ignore'] })
-  return shell as ChildProcess & { readonly pid: number }
+type Shell = ChildProcess & { readonly pid: number; readonly stdin: Writable; readonly stdout: Readable }
+
+function blocked(script: string): Shell {
+  return spawn('/bin/sh', ['-c', `read x; ${script}`], { stdio: ['pipe', 'pipe', 'ignore'] }) as Shell
 }
 
-async function letGo(...shells: readonly ChildProcess[]): Promise<void> {
+/** Lets shells go on, and waits until all that they made has ended: whatever has their output. */
+async function letGo(...shells: readonly Shell[]): Promise<void> {
   await Promise.all(
     shells.map((shell) => {
-      const ended = once(shell, 'exit')
-      shell.stdin?.end('\n')
+      const ended = once(shell, 'close')
+      shell.stdout.resume()
+      shell.stdin.end('\n')
       return ended
     }),
   )
@@ -72,6 +76,13 @@ class Reader {
     this.events.push(...this.#quark.finish())
     return this.events
   }
+
+  /** Waits until all has been delivered that happened so far. */
+  async caughtUp(): Promise<void> {
+    const marker = blocked('exit 0')
+    await letGo(marker)
+    while (!hasEnded(marker.pid)(this.events)) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
 }
 
 function hasEnded(pid: number): (events: readonly QuarkEvent[]) => boolean {
@@ -83,6 +94,11 @@ function hasEnded(pid: number): (events: readonly QuarkEvent[]) => boolean {
 
 function commandsOf(events: readonly QuarkEvent[]): string[] {
   return events.flatMap((event) => (event.kind === 'process' ? (event.process.argv ?? []).join(' ') : []))
+}
+
+/** Whether an event is about a process or one of its children. */
+function isOf({ process }: QuarkEvent, pid: number): boolean {
+  return process?.pid === pid || process?.ppid === pid || process?.creatorPid === pid
 }
 
 /** A tree of which one process outlives its parents, in another session. */
@@ -100,9 +116,10 @@ for (const bystanders of [1, 100]) {
       await letGo(root, others)
       const events = await reader.until(() => quark.treeSize() === 0)
       const commands = commandsOf(events)
-      assert.ok(commands.includes('/bin/sleep 0.4'), commands.join('\n'))
       if (knowsShortLives(quark)) {
-        assert.equal(commands.filter((command) => command === '/bin/true').length, 2)
+        assert.ok(commands.includes('/bin/sleep 0.4'), commands.join('\n'))
+        const ofTrue = events.filter(({ process }) => process?.argv?.join() === '/bin/true')
+        assert.equal(new Set(ofTrue.map(({ process }) => process?.pid)).size, 2)
       }
       const strangers = events.filter(
         ({ process }) => process?.pid === others.pid || process?.ppid === others.pid,
@@ -131,27 +148,28 @@ for (const bystanders of [1, 100]) {
 testBackends(
   'a tree that is left out is so from its first record on, and again when it is not any more',
   async (chosen) => {
-    const script = '/bin/sleep 0.13; read y; /bin/sleep 0.12; exit 0'
-    const tool = blocked(`(/bin/sleep 0.3 & exit 0); ${script}`)
-    const other = blocked('/bin/sleep 0.11')
+    const tool = blocked('/bin/sleep 0.13 & /bin/sleep 0.1; wait; echo done; read y; /bin/sleep 0.12; exit 0')
+    const other = blocked('/bin/sleep 0.1')
     await using quark = await Quark.open({ ...chosen, snapshot: true, excludePids: [tool.pid] })
     const reader = new Reader(quark)
-    tool.stdin?.write('\n')
-    await letGo(other)
-    // What the tool has done so far is over when the sleep is.
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    tool.stdin.write('\n')
+    await Promise.all([letGo(other), once(tool.stdout, 'data')])
+    await reader.caughtUp()
     const before = [...reader.events]
     assert.equal(quark.include(tool.pid), true)
     assert.equal(quark.include(tool.pid), false)
-    tool.stdin?.end('\n')
-    const commands = commandsOf(await reader.until(hasEnded(tool.pid)))
-    assert.ok(commands.includes('/bin/sleep 0.11'))
-    assert.ok(commands.includes('/bin/sleep 0.12'), commands.join('\n'))
-    assert.equal(commands.includes('/bin/sleep 0.13'), false)
-    assert.equal(commands.includes('/bin/sleep 0.3'), false)
+    await letGo(tool)
+    const events = await reader.until(hasEnded(tool.pid))
+    assert.deepEqual(
+      before.filter((event) => isOf(event, tool.pid)),
+      [],
+    )
     const found = before.filter(({ kind }) => kind === 'snapshot').map(({ process }) => process?.pid)
     assert.ok(found.includes(process.pid))
-    assert.equal(found.includes(tool.pid), false)
+    assert.ok(hasEnded(other.pid)(before))
+    const later = events.slice(before.length).filter(({ process }) => process?.ppid === tool.pid)
+    assert.ok(later.length > 0, 'children that it has made since')
+    if (knowsShortLives(quark)) assert.ok(commandsOf(later).includes('/bin/sleep 0.12'))
   },
 )
 
@@ -159,19 +177,18 @@ testBackends(
   'a process that is left out while the queue runs takes its descendants with it',
   async (chosen) => {
     const tool = blocked('/bin/sleep 0.13; (/bin/sh -c "/bin/sleep 0.13; exit 0"); exit 0')
-    const other = blocked('/bin/sleep 0.4; /bin/sleep 0.11; exit 0')
+    const other = blocked('/bin/sleep 0.1; exit 0')
     await using quark = await Quark.open({ ...chosen, excludePids: [] })
     assert.equal(quark.exclude(tool.pid), true)
     assert.equal(quark.exclude(0x7fff_fff0), false)
     const reader = new Reader(quark)
     await letGo(tool, other)
+    await reader.caughtUp()
     const events = await reader.until(hasEnded(other.pid))
-    const commands = commandsOf(events)
-    assert.ok(commands.includes('/bin/sleep 0.11'))
-    assert.equal(commands.includes('/bin/sleep 0.13'), false)
-    assert.equal(
-      events.some(({ process }) => process?.pid === tool.pid),
-      false,
+    assert.equal(commandsOf(events).includes('/bin/sleep 0.13'), false)
+    assert.deepEqual(
+      events.filter((event) => isOf(event, tool.pid)),
+      [],
     )
   },
 )
@@ -180,23 +197,26 @@ testBackends('a replay with the same filter has the same events', async (chosen)
   const path = join(tmpdir(), `quark-filters-${process.pid}-${String(chosen.backends)}`)
   try {
     const root = blocked(TREE)
-    const others = blocked('/bin/sleep 0.11; /bin/sleep 0.11')
+    const others = blocked('/bin/sleep 0.1; /bin/sleep 0.1')
     const all: QuarkEvent[] = []
     {
       await using quark = await Quark.open({ ...chosen, snapshot: true, record: path })
       const reader = new Reader(quark)
       await letGo(root, others)
-      await new Promise((resolve) => setTimeout(resolve, 600))
+      await reader.caughtUp()
       all.push(...(await reader.until(() => true)))
     }
-    assert.ok(commandsOf(all).includes('/bin/sleep 0.11'))
+    assert.ok(hasEnded(root.pid)(all) && hasEnded(others.pid)(all))
     await using replay = await Quark.replay(path, { where: { treeOf: root.pid } })
     const events: QuarkEvent[] = []
     for await (const event of replay) events.push(event)
-    const commands = commandsOf(events)
-    assert.ok(commands.includes('/bin/sleep 0.4'), commands.join('\n'))
-    assert.equal(commands.includes('/bin/sleep 0.11'), false)
+    assert.ok(hasEnded(root.pid)(events))
+    assert.deepEqual(
+      events.filter((event) => isOf(event, others.pid)),
+      [],
+    )
     const ofTree = new Set(events.flatMap(({ process }) => process?.pid ?? []))
+    assert.ok(ofTree.size >= 5, `${ofTree.size} processes`)
     const whole = all.filter(({ kind, process }) => kind === 'lost' || ofTree.has(process?.pid ?? -1))
     assert.equal(events.length, whole.length)
     assert.equal(replay.stats().filtered, all.length - whole.length)

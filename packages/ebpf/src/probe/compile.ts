@@ -212,8 +212,11 @@ class Compiler implements LoadFrame {
     this.#values.beginInScratch()
     this.#escape = 'leave'
     this.#emitEffects(this.#probe.effects)
-    const { record, maxSizeBytes } = this.#probe
+    const { record, recordWhen, maxSizeBytes } = this.#probe
     if (record !== undefined) {
+      if (recordWhen !== undefined) {
+        this.#values.emitUnless(this.#resolved(recordWhen, 'condition of the record'), 'leave')
+      }
       this.#emitHeader(record)
       this.#emitFields()
       const outgoing = { ...record, maxSizeBytes, scarceTails: scarceTailsOf(this.#probe, this.#site) }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { eq, ne } from './arithmetic.js'
+import type { Scalar } from './expr.js'
 import { u32 } from './fields.js'
 import { struct, tracepoint } from './hooks/index.js'
 import { narrowed } from './narrow.js'
-import { describeProbe, probe } from './probe.js'
+import { has, map, store } from './maps.js'
+import { describeProbe, mapsOf, probe } from './probe.js'
 import { record } from './record.js'
 import type { SmallTask } from './testing/small-kernel.js'
 
@@ -27,10 +29,30 @@ test('a narrowed probe has one condition more, behind its own', () => {
   assert.ok(Object.isFrozen(less))
   assert.doesNotMatch(describeProbe(one), /== 9/)
   assert.equal(less.record, layout)
-  const always = probe({ name: 'always', hook }, () => ({}))
-  assert.match(describeProbe(narrowed(always, () => eq(1 as never, 1))), / when /)
   assert.equal(
-    narrowed(always, () => undefined),
-    always,
+    narrowed(one, () => undefined),
+    one,
+  )
+  const silent = probe({ name: 'silent', hook }, () => ({}))
+  assert.equal(
+    narrowed(silent, () => assert.fail('it writes no record')),
+    silent,
+  )
+})
+
+test('what a narrowed probe does to maps stays as it is', () => {
+  const seen = map({ name: 'seen', type: 'hash', key: u32, value: u32, maxEntries: 4 })
+  const wanted = map({ name: 'wanted', type: 'hash', key: u32, value: u32, maxEntries: 4 })
+  const counting = probe({ name: 'counting', hook, record: layout }, (task) => ({
+    effects: [store(seen, task.pid, 1)],
+    fill: { pid: task.pid },
+    lacks: { other: 'nothing has it' },
+  }))
+  const less = narrowed(counting, (filling) => has(wanted, filling('pid') as Scalar))
+  assert.equal(less.when, undefined)
+  assert.notEqual(less.recordWhen, undefined)
+  assert.deepEqual(
+    mapsOf(less).map(({ name }) => name),
+    ['wanted', 'seen'],
   )
 })

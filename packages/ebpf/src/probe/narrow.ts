@@ -5,8 +5,8 @@ import { fromNode, nodeOf, type Scalar } from './expr.js'
 import { Lack, type Probe } from './probe.js'
 
 /**
- * A copy of a probe that records nothing unless a further condition holds, which is checked after its own and before
- * room in the ring is taken. What the probe does at its end (`finally`) stays as it is.
+ * A copy of a probe that writes its record only if a further condition holds, which is checked before room in the ring is
+ * taken. All else that the probe does, to maps (`effects`, `finally`), stays as it is.
  *
  * @param condition gets what fills the fixed field of that name; returns undefined to leave the probe as it is
  */
@@ -14,11 +14,15 @@ export function narrowed(
   probe: Probe,
   condition: (filling: (field: string) => Scalar | undefined) => Scalar | undefined,
 ): Probe {
+  if (probe.record === undefined) return probe
   const more = condition((name) => {
     const filled = probe.fixed.find(({ field }) => field.name === name)
     return filled === undefined || filled.value instanceof Lack ? undefined : fromNode(filled.value)
   })
   if (more === undefined) return probe
-  const when = probe.when === undefined ? more : and(fromNode<Scalar>(probe.when), more)
-  return Object.freeze({ ...probe, when: nodeOf(when) })
+  // Without effects it can be checked before anything is begun, which costs less.
+  const place = probe.effects.length === 0 ? 'when' : 'recordWhen'
+  const before = probe[place]
+  const both = before === undefined ? more : and(fromNode<Scalar>(before), more)
+  return Object.freeze({ ...probe, [place]: nodeOf(both) })
 }

@@ -82,6 +82,8 @@ export interface Probe<F extends Fields = Fields> {
   readonly time: ExprNode | undefined
   readonly effects: readonly MapEffect[]
   readonly finally: readonly MapEffect[]
+  /** The record is written only if this is not 0; checked after the effects, which happen all the same. */
+  readonly recordWhen: ExprNode | undefined
   /** Undefined when the probe only works on maps. */
   readonly record: RecordLayout<F> | undefined
   readonly fixed: readonly FilledField[]
@@ -135,6 +137,7 @@ export function probe(
     time: time === undefined ? undefined : nodeOf(time),
     effects,
     finally: checkFinally(name, rest.finally ?? []),
+    recordWhen: undefined,
     record,
     fixed,
     tails,
@@ -213,10 +216,11 @@ function checkFinally(probe: string, effects: readonly MapEffect[]): readonly Ma
 }
 
 /** The maps that a probe looks into or changes. */
-export function mapsOf({ given, when, effects, finally: last, fixed, tails }: Probe): ProbeMap[] {
+export function mapsOf(probe: Probe): ProbeMap[] {
+  const { given, when, effects, finally: last, recordWhen, fixed, tails } = probe
   const found = new Set<ProbeMap>()
   const visit = (node: ExprNode): void => mapsIn(node, found)
-  for (const condition of [given, when]) if (condition !== undefined) visit(condition)
+  for (const condition of [given, when, recordWhen]) if (condition !== undefined) visit(condition)
   for (const effect of [...effects, ...last]) {
     found.add(effect.map)
     effect.key.forEach(visit)
@@ -228,9 +232,12 @@ export function mapsOf({ given, when, effects, finally: last, fixed, tails }: Pr
 }
 
 /** A declaration as text: what error messages and the documentation of captured facts print. */
-export function describeProbe({ name, hook, given, when, time, fixed, tails }: Probe): string {
+export function describeProbe(probe: Probe): string {
+  const { name, hook, given, when, recordWhen, time, fixed, tails } = probe
   const names = hook.arguments.map((argument) => argument.name)
-  const conditions = [given, when].flatMap((node) => (node === undefined ? [] : describe(node, names)))
+  const conditions = [given, when, recordWhen].flatMap((node) =>
+    node === undefined ? [] : describe(node, names),
+  )
   const condition = conditions.length === 0 ? '' : ` when ${conditions.join(' and ')}`
   const stamp = time === undefined ? '' : ` at ${describe(time, names)}`
   const text = (field: string, kind: string, inputs: readonly ExprNode[]): string =>

@@ -46,6 +46,7 @@ const threadExit = {
   process: processOf({ pid: 9, comm: 'a' }),
 }
 const ofNobody = { kind: 'thread', action: 'fork', pid: 9, tid: 10, process: undefined }
+const refused = { kind: 'connectionFailed', process: processOf({ pid: 9 }) }
 const snapshot = { kind: 'snapshot', process: processOf({ pid: 9, uid: 1000 }) }
 
 /** Events that pass, and events that do not. */
@@ -98,7 +99,7 @@ const CASES: readonly [where: Where, yes: readonly Asked[], no: readonly Asked[]
   ],
   [
     { failed: true },
-    [event({ exitCode: 3 }, exited), event({ exitSignal: 9 }, ['exit']), failedExec],
+    [event({ exitCode: 3 }, exited), event({ exitSignal: 9 }, ['exit']), failedExec, refused],
     [event({ exitCode: 0 }, exited), event({}, ['exec']), event({}, ['exit']), snapshot, threadExit],
   ],
   [{ failed: false }, [event({ exitCode: 0 }, exited), event({ exitCode: 3 }, exited)], []],

@@ -182,14 +182,14 @@ export const predicates = {
   },
   failed: {
     type: 'flag',
-    doc: 'processes that ended with another exit status than 0 or by a signal, and execs that failed',
+    doc: 'processes that ended with another exit status than 0 or by a signal, and execs and connections that failed',
     decides: 'joined',
     reads: ['exitCode', 'exitSignal'],
     command: {
       group,
       long: 'failed',
-      help: 'show only processes that ended with an error or by a signal, and execs that failed',
-      more: 'Execs that failed are reported with --failed-execs only.',
+      help: 'show only what failed: processes that ended with an error or by a signal, execs, connections',
+      more: 'Execs that failed are reported with --failed-execs only, and connections with --sock-conn.',
     },
   },
   longerThanMs: {
@@ -233,7 +233,7 @@ export interface Where<Kind extends string = string, Action extends string = str
   readonly event?: OneOrMore<Kind> | undefined
   /** What happened, whatever else did. */
   readonly action?: OneOrMore<Action> | undefined
-  /** Only processes that ended with another status than 0 or by a signal, and failed execs. */
+  /** Only failures: processes that ended with another status than 0 or by a signal, failed execs and connections. */
   readonly failed?: boolean | undefined
   /** Only processes that ended and had run for longer than this. */
   readonly longerThanMs?: number | undefined

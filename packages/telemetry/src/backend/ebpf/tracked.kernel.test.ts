@@ -4,19 +4,22 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { kernelBtf, KernelError, ProbeSession, type RecordSink } from 'quark-ebpf'
+import { eq, lookup, map, probe, record, store, struct, tracepoint, u32 } from 'quark-ebpf/probe'
 import { catalogue } from '../../kinds/index.js'
 import { processFacts } from '../../kinds/process/facts.js'
 import { checkOptions } from '../../options/check.js'
 import { ManualClock } from '../../pipeline/clock.js'
 import { execLayout, exitLayout, forkLayout } from '../../kinds/process/records.js'
 import { EXCLUDED, FOLLOWED, marksOf } from '../../process/tracked/flags.js'
-import { inheritProbe, trackedProcesses } from '../../process/tracked/kernel.js'
+import { asking, inheritProbe, trackedProcesses } from '../../process/tracked/kernel.js'
 import { KernelSet } from '../../process/tracked/kernel-set.js'
 import { Tracking } from '../../process/tracked/tracking.js'
+import type { Task } from '../../process/kernel-types.js'
 import { Sources } from '../sources.js'
 import { EbpfBackend } from './ebpf.js'
 
 const LIMIT = { timeout: 60_000 }
+const forkedLayout = record(0x7001, 't_forked', { pid: u32, stored: u32 })
 const facts = processFacts({
   settings: checkOptions(catalogue.options, {}),
   hierarchy: undefined,
@@ -55,10 +58,14 @@ function blocked(script: string): ChildProcess & { readonly pid: number } {
   return shell as ChildProcess & { readonly pid: number }
 }
 
-async function letGo(shell: ChildProcess): Promise<void> {
-  const ended = once(shell, 'exit')
-  shell.stdin?.end('\n')
-  await ended
+async function letGo(...shells: readonly ChildProcess[]): Promise<void> {
+  await Promise.all(
+    shells.map((shell) => {
+      const ended = once(shell, 'exit')
+      shell.stdin?.end('\n')
+      return ended
+    }),
+  )
 }
 
 function drained(backend: EbpfBackend): Seen {
@@ -162,4 +169,44 @@ test('children that find no room in the set are counted', LIMIT, async () => {
   await letGo(late)
   session.close()
   assert.ok(set.untracked > before, 'readable when the session is closed')
+})
+
+test('a probe that asks the set does to maps what it did, for every process', LIMIT, async () => {
+  const seen = map({ name: 't_seen', type: 'hash', key: u32, value: u32, maxEntries: 4096 })
+  const forked = probe(
+    {
+      name: 't_forked',
+      record: forkedLayout,
+      hook: tracepoint('sched_process_fork', [
+        struct<Task>('task_struct', 'parent'),
+        struct<Task>('task_struct', 'child'),
+      ]),
+    },
+    (_parent, child) => ({
+      when: eq(child.pid, child.tgid),
+      effects: [store(seen, child.tgid, 7)],
+      fill: { pid: child.tgid, stored: lookup(seen, child.tgid) },
+    }),
+  )
+  const [followed, other] = [blocked('/bin/true; exit 0'), blocked('/bin/true; exit 0')]
+  const inherit = inheritProbe()
+  const asked = asking(forked, true)
+  using session = ProbeSession.open({ btf: kernelBtf(), ringSizeBytes: 1 << 16 }, [inherit, asked])
+  session.attach(inherit)
+  new KernelSet(session).follow(followed.pid)
+  session.attach(asked)
+  await letGo(followed, other)
+  const pids: number[] = []
+  session.drain({
+    record: (words, _bytes, offset) => {
+      pids.push(words[(offset + forkedLayout.at.pid) >> 2] as number)
+      assert.equal(words[(offset + forkedLayout.at.stored) >> 2], 7)
+    },
+  })
+  const stored = [...session.map(seen).keys()]
+  assert.ok(pids.length >= 1)
+  for (const pid of pids) assert.ok(stored.includes(pid))
+  assert.ok(stored.length > pids.length, 'that of the other process is in the map, too')
+  const sequences = session.sequences().reduce((sum, seq) => sum + seq, 0)
+  assert.equal(sequences, pids.length, 'what is not written has no number')
 })

@@ -152,6 +152,7 @@ const sentAndReceived = ({ sentBytes, receivedBytes }: ConnectionEvent): number 
 const connectionSpec: EventSpec<ConnectionEvent> = {
   kind: 'connection',
   doc: 'A TCP connection was established by a process, accepted by one, or closed',
+  madeWith: 'sockets',
   subject: ({ pid, closerPid, process }) => process?.pid ?? pid ?? closerPid ?? 0,
   repeats: () => true,
   isFailure: ({ errno }) => errno !== undefined,
@@ -305,6 +306,8 @@ function typesOf(actions: readonly ConnectionAction[]): string[] {
 const connectionFailedSpec: EventSpec<ConnectionFailedEvent> = {
   kind: 'connectionFailed',
   doc: 'A process tried to open a TCP connection, and it was not established',
+  madeWith: 'sockets',
+  isFailure: () => true,
   subject: ({ pid, process }) => process?.pid ?? pid ?? 0,
   repeats: () => true,
   isFailure: () => true,
@@ -359,6 +362,7 @@ const connectionFailedSpec: EventSpec<ConnectionFailedEvent> = {
 const listenerSpec: EventSpec<ListenerEvent> = {
   kind: 'listener',
   doc: 'A process listens for TCP connections, or has stopped to',
+  madeWith: 'sockets',
   subject: ({ pid, closerPid, process }) => process?.pid ?? pid ?? closerPid ?? 0,
   repeats: () => true,
   runNs: ({ durationNs }) => durationNs,
