@@ -152,7 +152,6 @@ const sentAndReceived = ({ sentBytes, receivedBytes }: ConnectionEvent): number 
 const connectionSpec: EventSpec<ConnectionEvent> = {
   kind: 'connection',
   doc: 'A TCP connection was established by a process, accepted by one, or closed',
-  madeWith: 'sockets',
   subject: ({ pid, closerPid, process }) => process?.pid ?? pid ?? closerPid ?? 0,
   repeats: () => true,
   isFailure: ({ errno }) => errno !== undefined,
@@ -306,8 +305,6 @@ function typesOf(actions: readonly ConnectionAction[]): string[] {
 const connectionFailedSpec: EventSpec<ConnectionFailedEvent> = {
   kind: 'connectionFailed',
   doc: 'A process tried to open a TCP connection, and it was not established',
-  madeWith: 'sockets',
-  isFailure: () => true,
   subject: ({ pid, process }) => process?.pid ?? pid ?? 0,
   repeats: () => true,
   isFailure: () => true,
@@ -362,7 +359,6 @@ const connectionFailedSpec: EventSpec<ConnectionFailedEvent> = {
 const listenerSpec: EventSpec<ListenerEvent> = {
   kind: 'listener',
   doc: 'A process listens for TCP connections, or has stopped to',
-  madeWith: 'sockets',
   subject: ({ pid, closerPid, process }) => process?.pid ?? pid ?? closerPid ?? 0,
   repeats: () => true,
   runNs: ({ durationNs }) => durationNs,
