@@ -194,14 +194,14 @@ export const predicates = {
   },
   longerThanMs: {
     type: 'ms',
-    doc: 'processes that ended and had run for longer than this many ms',
+    doc: 'processes that ended and had run for longer than this many ms, and connections that were closed and had lasted so long',
     decides: 'joined',
     reads: ['durationNs'],
     command: {
       group,
       long: 'longer-than',
       argument: 'TIME',
-      help: 'show only processes that ended and had run for longer than this, such as 200ms, 5s or 2m',
+      help: 'show only what ended and had lasted longer than this, such as 200ms, 5s or 2m',
     },
   },
 } as const satisfies Readonly<Record<string, PredicateSpec>>
@@ -235,7 +235,7 @@ export interface Where<Kind extends string = string, Action extends string = str
   readonly action?: OneOrMore<Action> | undefined
   /** Only failures: processes that ended with another status than 0 or by a signal, failed execs and connections. */
   readonly failed?: boolean | undefined
-  /** Only processes that ended and had run for longer than this. */
+  /** Only processes that ended, and connections that were closed, and had lasted longer than this. */
   readonly longerThanMs?: number | undefined
 }
 
