@@ -42,8 +42,12 @@ export async function startAgent(args) {
   }
 }
 
-/** The number of lost records in what quark-mon wrote at its end. */
+const LOST = /; (?:nothing was lost|([\d,]+) records? (?:was|were) lost)/g
+
+/** The number of lost records in what quark-mon wrote at its end: a sentence, or with --dump and in versions before a table. */
 export function lostOf(errors) {
+  const last = [...errors.matchAll(LOST)].at(-1)
+  if (last !== undefined) return Number((last[1] ?? '0').replaceAll(',', ''))
   const lines = errors.split('\n')
   const heading = lines.findIndex((line) => line.includes('non-aggs'))
   const names = lines[heading]?.trim().split(/\s+/) ?? []

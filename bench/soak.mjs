@@ -204,9 +204,7 @@ async function flood(kind) {
 
 function report() {
   const results = names.flatMap((name) => verdicts(name, samples))
-  const commandLost = lostOf(
-    watched.command.errors.slice(Math.max(0, watched.command.errors.lastIndexOf('insertions') - 1)),
-  )
+  const commandLost = lostOf(watched.command.errors)
   const lost = { command: commandLost, consumer: watched.consumer.lost }
   const notes = [
     ...results.map(({ text }) => text),

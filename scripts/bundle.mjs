@@ -2,8 +2,9 @@
 // CommonJS file without white space is parsed fastest; names are kept, for the stacks of errors. Beside it is what the
 // engine made of it, which this version of the engine takes in place of parsing it again.
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { build } from 'esbuild'
+import { LAUNCHER_ARCHITECTURES, launcherFile, launcherName } from '../packages/mon/dist/run/launcher-file.js'
 
 for (const [command, entry] of [
   ['quark-mon', 'main.js'],
@@ -35,3 +36,9 @@ for (const [command, entry] of [
 
 // Beside the bundles, as the library that they are made of is not installed with them.
 copyFileSync('packages/telemetry/data/offsets.json', 'packages/mon/dist/offsets.json')
+// What commands are started through: nothing is compiled, the bytes are in src/run/launcher-file.ts.
+for (const architecture of LAUNCHER_ARCHITECTURES) {
+  const file = `packages/mon/dist/${launcherName(architecture)}`
+  rmSync(file, { force: true })
+  writeFileSync(file, launcherFile(architecture), { mode: 0o755 })
+}

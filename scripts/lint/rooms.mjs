@@ -147,6 +147,10 @@ export const packages = {
       may: ['errors', 'event', 'facts', 'options', 'btf', 'backend', 'process'],
       packages: ['node:*', 'quark-ebpf'],
     },
+    summary: {
+      is: 'what many events have in common',
+      may: ['errors', 'memory', 'event', 'process', 'output'],
+    },
     self: {
       is: 'what the library does to its own process',
       may: ['errors'],

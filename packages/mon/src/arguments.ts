@@ -25,6 +25,8 @@ export interface CommandTable<Settings> {
   readonly options: readonly Option<Settings>[]
   /** Options that are refused by name. */
   readonly missing?: readonly MissingOption[]
+  /** Whether what follows `--` is a command with arguments of its own. */
+  readonly takesCommand?: boolean
   /** Whether it takes operands: arguments that are not options. */
   readonly hasOperands?: boolean
   /** Words that may be its first argument, for suggestions. */
@@ -34,7 +36,13 @@ export interface CommandTable<Settings> {
 /** A parsed command line: a request for help or the version, or the settings and operands. */
 export type Arguments<Settings> =
   | { readonly show: 'help' | 'version' }
-  | { readonly show: 'result'; readonly settings: Settings; readonly operands: readonly string[] }
+  | {
+      readonly show: 'result'
+      readonly settings: Settings
+      readonly operands: readonly string[]
+      /** What follows `--`, for a command that takes one; undefined without `--`. */
+      readonly command: readonly string[] | undefined
+    }
 
 /** One option as it was given: `spelling` has the dashes that were used. */
 interface Given<Settings> {
@@ -57,7 +65,8 @@ export function readArguments<Settings>(
   table: CommandTable<Settings>,
   settings: Settings,
 ): Arguments<Settings> {
-  const tokens = tokensOf(args, table)
+  const end = table.takesCommand === true ? args.indexOf('--') : -1
+  const tokens = tokensOf(end === -1 ? args : args.slice(0, end), table)
   if (tokens.some((token) => (token.kind === 'option' ? token.name === 'help' : isHelpCommand(token)))) {
     return { show: 'help' }
   }
@@ -67,7 +76,7 @@ export function readArguments<Settings>(
   if (given.some(({ option }) => option.long === 'version')) return { show: 'version' }
   checkConflicts(given)
   for (const { spelling, option, value } of given) apply(settings, spelling, option, value)
-  return { show: 'result', settings, operands }
+  return { show: 'result', settings, operands, command: end === -1 ? undefined : args.slice(end + 1) }
 }
 
 /** Splits the arguments into options and values; `parseArgs` is not strict because its messages do not help. */
@@ -143,12 +152,13 @@ function unknownOption<S>({ name, rawName }: OptionToken, { command, options }: 
   return new UsageError(`Unknown option ${quote(rawName)}: ${advice}`)
 }
 
-function unexpected<S>(operand: string, { command, words = [] }: CommandTable<S>): UsageError {
+function unexpected<S>(operand: string, { command, words = [], takesCommand }: CommandTable<S>): UsageError {
   const nearest = nearestWord(operand, words)
-  const advice =
-    nearest === undefined
-      ? `${command} takes options only, see ${command} --help`
-      : `did you mean ${command} ${nearest}?`
+  const otherwise =
+    takesCommand === true
+      ? `write -- in front of a command, as in ${command} -- ${quoteWord(operand)}`
+      : `${command} takes options only, see ${command} --help`
+  const advice = nearest === undefined ? otherwise : `did you mean ${command} ${nearest}?`
   return new UsageError(`Unexpected argument ${quote(operand)}: ${advice}`)
 }
 
@@ -173,4 +183,9 @@ function apply<S>(settings: S, spelling: string, option: Option<S>, value: strin
 /** Text from a command line, for a message. */
 export function quote(text: string): string {
   return `"${sanitise(text)}"`
+}
+
+/** A word as a shell reads it, if it needs no more than quotes for that. */
+function quoteWord(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : quote(text)
 }

@@ -21,10 +21,16 @@ export interface HelpTable<S> {
 
 function monHelp({ groups, missing }: OptionTable): HelpTable<Settings> {
   return {
-    usage: ['quark-mon [option ...]', 'quark-mon doctor [option ...]', 'quark-mon completions SHELL'],
+    usage: [
+      'quark-mon [option ...]',
+      'quark-mon [option ...] -- command [argument ...]',
+      'quark-mon doctor [option ...]',
+      'quark-mon completions SHELL',
+    ],
     summary:
-      'Shows every process of this machine from fork to exit, until Ctrl-C is pressed; doctor says what of it this ' +
-      'machine allows, and completions makes a shell complete command lines.',
+      'Shows every process of this machine from fork to exit, until Ctrl-C is pressed; with a command only that and its ' +
+      'descendants, until it ends. doctor says what of it this machine allows, and completions makes a shell complete ' +
+      'command lines.',
     groups,
     remark: `Options of other versions that are not supported yet: ${missing.map(({ short }) => `-${short}`).join(' ')}`,
   }

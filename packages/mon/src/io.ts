@@ -200,17 +200,20 @@ export async function print(text: string): Promise<void> {
 }
 
 /**
- * The stream that events go to: standard output, or the file of `--output`, which is opened at once; a FIFO when
+ * The stream that events go to: standard output, standard error if a command is run, or the file of `--output`, which is opened at once; a FIFO when
  * somebody reads it.
  *
  * @returns undefined when `signal` was aborted before somebody read a FIFO
  * @throws when the file cannot be opened, or standard output is closed
  */
 export async function openOutput(
-  { output: path, benchmark, bufferGraph }: Pick<Settings, 'output' | 'benchmark' | 'bufferGraph'>,
+  settings: Pick<Settings, 'output' | 'benchmark' | 'bufferGraph' | 'command'>,
   signal: AbortSignal,
 ): Promise<Writable | undefined> {
+  const { output: path, benchmark, bufferGraph, command } = settings
   if (path === undefined) {
+    // Standard output is the command's.
+    if (command !== undefined) return process.stderr
     if (!benchmark && bufferGraph === undefined) checkStandardOutput()
     return process.stdout
   }

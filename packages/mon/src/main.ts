@@ -1,11 +1,11 @@
 import { openSync, writeFileSync } from 'node:fs'
-import { type Capabilities, processGraph, Quark } from 'quark-telemetry'
+import { type Capabilities, type QuarkStats, processGraph, Quark } from 'quark-telemetry'
 import { EXIT_USAGE, isUsageError, UsageError } from './arguments.js'
 import { benchmark } from './commands/benchmark.js'
 import { BUFFER_GRAPH_FILES, drawBuffer, holdingOptions } from './commands/buffer-graph.js'
 import { runCompletions } from './commands/completions.js'
 import { doctor } from './commands/doctor.js'
-import { watch } from './commands/watch.js'
+import { watchAndSummarise } from './commands/summarise.js'
 import { helpText } from './help.js'
 import {
   finish,
@@ -33,6 +33,14 @@ import {
   statsText,
   withoutProcText,
 } from './report.js'
+import { CommandRun } from './run/command-run.js'
+import { endAs } from './run/end-as.js'
+import { HeldCommand } from './run/held-command.js'
+import { CommandError, STATUS_FAILED } from './run/program.js'
+import { flushed, separateStandardError } from './run/standard-error.js'
+import { parseStartState, START_VARIABLE } from './run/start-state.js'
+import { Tally } from './run/tally.js'
+import { onProcessesEnd, onTreeEnd } from './run/tree-end.js'
 import { isRotated, RotatedFile } from './rotation.js'
 import type { Settings } from './settings.js'
 import { terminalOf } from './terminal.js'
@@ -51,6 +59,7 @@ const STACK_VERBOSITY = 2
  * @returns the exit code
  */
 export async function main(args: readonly string[]): Promise<number> {
+  if (args.includes('--')) separateStandardError()
   // A closed standard error cannot be reported anywhere.
   process.stderr.on('error', () => {})
   const [command, ...rest] = args
@@ -69,6 +78,7 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     verbosity = invocation.settings.verbosity
     const { settings } = invocation
+    if (settings.command !== undefined) return await runCommand(settings, settings.command)
     await run(settings).catch((error: unknown) => {
       if (!isReaderGone(error, settings)) throw error
     })
@@ -81,7 +91,46 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function run(settings: Settings): Promise<void> {
+/** Watches a command, and ends as it does. Returns a status only if it was not run. */
+async function runCommand(settings: Settings, argv: readonly string[]): Promise<number> {
+  const report = (error: unknown): void =>
+    void process.stderr.write(errorText(inCommandWords(error), settings.verbosity >= STACK_VERBOSITY))
+  let command: CommandRun
+  try {
+    const state = parseStartState(process.env[START_VARIABLE])
+    const held = await HeldCommand.start({ argv, user: settings.commandUser }, state)
+    command = new CommandRun(held, (text) => void process.stderr.write(text))
+  } catch (error) {
+    report(error)
+    return error instanceof CommandError ? error.status : STATUS_FAILED
+  }
+  try {
+    await run(settings, command)
+  } catch (error) {
+    report(error)
+    if (error instanceof CommandError || !command.isReleased) {
+      command[Symbol.dispose]()
+      return error instanceof CommandError ? error.status : STATUS_FAILED
+    }
+    // What fails from here on is no reason to end the command.
+  }
+  return endWith(command, report)
+}
+
+/** Waits for the end of a command, and ends this process as it has ended. Returns a status if that is not known. */
+async function endWith(command: CommandRun, report: (error: unknown) => void): Promise<number> {
+  let ending
+  try {
+    ending = await command.end()
+  } catch (error) {
+    report(error)
+    return STATUS_FAILED
+  }
+  await flushed(process.stderr)
+  endAs(ending)
+}
+
+async function run(settings: Settings, command?: CommandRun): Promise<void> {
   recordToOutput(settings)
   const ending = new AbortController()
   const { signal } = ending
@@ -96,13 +145,19 @@ async function run(settings: Settings): Promise<void> {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
     endSoon()
   }
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  if (command === undefined) process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
   const rotated = openRotated(settings)
   const stream = rotated?.stream ?? (await openOutput(settings, withTimeLimit(signal, settings.durationMs)))
   if (stream === undefined) return
   const output = new Output(stream, endSoon, rotated && ((bytes) => rotated.next(bytes)))
   const onHangUp = (): void => hangUp(settings, output, rotated, onSignal)
-  process.on('SIGHUP', onHangUp)
+  if (command === undefined) process.on('SIGHUP', onHangUp)
+  else
+    command.watching = {
+      end: endSoon,
+      reopen: () => settings.output !== undefined && reopen(settings.output, output, rotated),
+    }
+  const screen = command === undefined ? process.stdout : process.stderr
   const io: Io = {
     write: (text) => output.write(text, signal),
     count: settings.metrics && ((batch) => metrics?.count(batch)),
@@ -112,22 +167,24 @@ async function run(settings: Settings): Promise<void> {
     },
     pieceChars: Math.min(PIECE_CHARS, rotated?.pieceChars ?? Number.POSITIVE_INFINITY),
     note: (text) => void process.stderr.write(text),
-    colour: wantsColour(settings.colour, process.env, settings.output === undefined && process.stdout.isTTY),
-    terminal: settings.output === undefined ? terminalOf(process.stdout, process.env) : undefined,
+    colour: wantsColour(settings.colour, process.env, settings.output === undefined && screen.isTTY),
+    terminal: settings.output === undefined ? terminalOf(screen, process.env) : undefined,
     signal,
     hurry: hurrying.signal,
   }
   // Files are opened here: later, the directory or the rights may be gone.
   const graphFile = settings.processGraph === undefined ? undefined : openSync(settings.processGraph, 'w')
-  const command = prepare(settings, io)
+  const tally = new Tally()
+  const show = prepare(settings, io, tally)
   let metrics: Metrics | undefined
   let timer: NodeJS.Timeout | undefined
   const ageTimer = rotated && setInterval(() => output.rotate(), AGE_LOOK_MS).unref()
   let endTidying: (() => void) | undefined
+  let endFollowing: (() => void) | undefined
   try {
     // Before rights are given up, and before there is anything that another run at this address would lose.
     metrics = settings.metrics && (await serveMetrics(settings.metrics, settings.replay === undefined))
-    await using quark = await openQuark(settings, signal)
+    await using quark = await openQuark(settings, signal, command?.launcherPid)
     metrics?.watch(quark, output)
     endTidying = tidyMemory(() => quark.stats().insertions)
     const lost = settings.dropPrivileges ? checkDrop(quark.capabilities) : ''
@@ -136,11 +193,23 @@ async function run(settings: Settings): Promise<void> {
     if (!settings.quiet) io.note(missingText(quark.capabilities) + lost)
     if (settings.durationMs !== undefined) timer = setTimeout(end, settings.durationMs)
 
-    await command(quark)
+    endFollowing = await follow(quark, settings, tally, command, end)
+    await show(quark)
     if (graphFile !== undefined) writeFileSync(graphFile, processGraph(quark.processes()))
     const stats = quark.stats()
-    if (!settings.quiet)
-      io.note(statsText(stats) + lossText(stats, settings.quark) + filterText(stats, settings.quark))
+    if (!settings.quiet) {
+      const { capabilities } = quark
+      const { where } = settings.quark
+      const said = command === undefined ? tally.text(stats) : tally.treeText(stats, { capabilities, where })
+      const isCounted = settings.format === 'dump' || settings.verbosity > 0 || settings.benchmark
+      const sentence = command === undefined && settings.format === 'dump' ? '' : said
+      io.note(
+        (isCounted ? statsText(stats) : '') +
+          sentence +
+          lossText(stats, settings.quark) +
+          filterText(stats, settings.quark),
+      )
+    }
   } catch (error) {
     if (!signal.aborted || !(error instanceof Error) || error.name !== 'AbortError') throw error
   } finally {
@@ -148,6 +217,8 @@ async function run(settings: Settings): Promise<void> {
     clearInterval(ageTimer)
     endTidying?.()
     metrics?.close()
+    endFollowing?.()
+    if (command !== undefined) command.watching = undefined
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('SIGHUP', onHangUp)
   }
   try {
@@ -186,11 +257,36 @@ function hangUp(
     end()
     return
   }
+  reopen(path, output, rotated)
+}
+
+function reopen(path: string, output: Output, rotated: RotatedFile | undefined): true {
   try {
     output.replace(rotated?.reopen() ?? reopenFile(path))
   } catch (error) {
     process.stderr.write(`quark-mon: goes on with the file that it has\n${errorText(error, false)}`)
   }
+  return true
+}
+
+/** Lets the command begin, if there is one, and ends the run with it, or with the processes that are followed. */
+async function follow(
+  quark: Quark,
+  settings: Settings,
+  tally: Tally,
+  command: CommandRun | undefined,
+  end: () => void,
+): Promise<(() => void) | undefined> {
+  const { waits, replay, quark: options } = settings
+  const isCaughtUp = (stats: QuarkStats): boolean => tally.isCaughtUp(stats)
+  if (command !== undefined) {
+    await command.release(() => !waits && end())
+    // The launcher is of the tree, too.
+    return waits ? onTreeEnd(quark, { others: 1, isCaughtUp }, end) : undefined
+  }
+  const roots = [options.where?.treeOf ?? []].flat()
+  if (roots.length === 0 || replay !== undefined) return undefined
+  return waits ? onTreeEnd(quark, { others: 0, isCaughtUp }, end) : onProcessesEnd(quark, roots, end)
 }
 
 /**
@@ -208,7 +304,7 @@ function checkDrop({ backend }: Capabilities): string {
 }
 
 /** Chooses what to do with an open queue, and opens the files that this needs. */
-function prepare(settings: Settings, io: Io): (quark: Quark) => Promise<void> {
+function prepare(settings: Settings, io: Io, tally: Tally): (quark: Quark) => Promise<void> {
   const { bufferGraph } = settings
   if (bufferGraph !== undefined) {
     Object.assign(settings.quark, holdingOptions(bufferGraph))
@@ -216,10 +312,11 @@ function prepare(settings: Settings, io: Io): (quark: Quark) => Promise<void> {
     return (quark) => drawBuffer(quark, bufferGraph, files, io)
   }
   if (settings.benchmark) return (quark) => benchmark(quark, settings, io)
-  return (quark) => watch(quark, settings, io)
+  return (quark) => watchAndSummarise(quark, settings, io, tally)
 }
 
-function openQuark({ replay, quark }: Settings, signal: AbortSignal): Promise<Quark> {
+function openQuark({ replay, quark }: Settings, signal: AbortSignal, pid?: number): Promise<Quark> {
+  if (pid !== undefined) return Quark.open({ ...quark, where: { ...quark.where, treeOf: pid }, signal })
   return replay === undefined
     ? Quark.open({ snapshot: quark.bypass !== true, ...quark, signal })
     : Quark.replay(replaySource(replay), { ...quark, signal })

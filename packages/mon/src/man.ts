@@ -3,6 +3,7 @@ import { btfOptions } from './btf/options.js'
 import { doctorOptions } from './commands/doctor.js'
 import type { Option, OptionGroup } from './option.js'
 import { TABLE } from './options.js'
+import { COMMAND_EXAMPLES, COMMANDS } from './run/man-text.js'
 import { wrap } from './wrap.js'
 
 const DATE = 'November 24, 2026'
@@ -21,7 +22,11 @@ or
 .Dv SIGTERM ,
 when its input file is at its end, or when nobody reads its output any more.
 Events that are held then are still written for at most 50 ms of CPU time; those that are left are counted on standard error.
-The counters of the run are then written to standard error, with a line for every kind of loss that occurred.
+A sentence about the run is then written to standard error, with
+.Fl -dump
+or
+.Fl v
+its counters, and a line for every kind of loss that occurred.
 A second signal ends it at once.
 .Pp
 Watching needs root, or the capabilities
@@ -157,8 +162,9 @@ as without privileges files cannot be renamed; copytruncate of
 works with it.
 .Sh EXIT STATUS
 .Nm
-exits 0, also when a signal or a closed pipe ended it, 1 when an error occurred, and 2 when the command line is wrong.
+exits as its command does, if it has one, and otherwise 0, also when a signal or a closed pipe ended it, 1 when an error occurred, and 2 when the command line is wrong.
 .Sh EXAMPLES
+${COMMAND_EXAMPLES}
 Show what is executed, and nothing that exists already:
 .Pp
 .Dl # quark-mon -s
@@ -196,6 +202,7 @@ export function manPage({ groups, missing } = TABLE): string {
     '.Sh SYNOPSIS',
     '.Nm',
     ...groups.flatMap(({ options }) => options.map(synopsis)),
+    '.Op Fl \\- Ar command Op Ar argument ...',
     '.Nm',
     '.Cm doctor',
     ...doctorOptions.options.map(synopsis),
@@ -206,6 +213,8 @@ export function manPage({ groups, missing } = TABLE): string {
     DESCRIPTION,
     '.Sh OPTIONS',
     ...groups.flatMap(section),
+    '.Sh COMMANDS',
+    COMMANDS,
     '.Sh DOCTOR',
     DOCTOR,
     ...items(doctorOptions),

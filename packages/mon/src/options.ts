@@ -1,6 +1,7 @@
 import { ECS_OPTIONS, LINE_OPTIONS, OPTIONS, type OptionSpecs } from 'quark-telemetry'
 import { libraryOptions } from './library-options.js'
 import type { MissingOption, Option, OptionGroup } from './option.js'
+import { runOptions, summaryOptions } from './run/options.js'
 import {
   lastOptions,
   modeOptions,
@@ -41,7 +42,7 @@ export function optionTable(specs: OptionSpecs): OptionTable {
   const groups: OptionGroup[] = [
     {
       title: 'What to watch',
-      options: [...library.filter(({ group }) => group === 'watch'), ...watchOptions],
+      options: [...library.filter(({ group }) => group === 'watch'), ...watchOptions, ...runOptions],
     },
     {
       title: 'Which events to show: all of these must hold',
@@ -51,6 +52,7 @@ export function optionTable(specs: OptionSpecs): OptionTable {
       title: 'Output',
       options: [
         ...outputOptions,
+        ...summaryOptions,
         ...libraryOptions({ form: ECS_OPTIONS.form }, 'ecs'),
         ...libraryOptions(LINE_OPTIONS, 'lines'),
       ],

@@ -63,7 +63,10 @@ export const outputOptions: readonly Option[] = [
     short: 'o',
     argument: 'FILE',
     help: 'write events to this file instead of standard output, which is -',
-    set: (settings, value) => void (settings.output = value === '-' ? undefined : fileName(value)),
+    set: (settings, value) => {
+      settings.output = value === '-' ? undefined : fileName(value)
+      settings.isToStandardOutput = value === '-'
+    },
   },
   {
     long: 'rotate-size',
@@ -156,7 +159,7 @@ export const modeOptions: readonly Option[] = [
     long: 'benchmark',
     short: 'M',
     help: 'only count events, and write the counters every second',
-    conflicts: [...OF_FORMATS, 'snapshot', 'output', 'quiet'],
+    conflicts: [...OF_FORMATS, 'snapshot', 'output', 'quiet', 'summary'],
     set: (settings) => {
       settings.benchmark = true
       settings.quark.snapshot = false
@@ -168,7 +171,16 @@ export const modeOptions: readonly Option[] = [
     argument: 'N',
     help: 'hold N records, write quark_by_time.dot and quark_by_pidtime.dot here, and end',
     more: 'N is at most 2000000, and at most what --max-length allows.',
-    conflicts: [...OF_FORMATS, 'snapshot', 'output', 'count', 'benchmark', 'process-graph', 'hold'],
+    conflicts: [
+      ...OF_FORMATS,
+      'snapshot',
+      'output',
+      'count',
+      'summary',
+      'benchmark',
+      'process-graph',
+      'hold',
+    ],
     set: (settings, value) => {
       settings.bufferGraph = wholeNumber(value, 1, 2_000_000)
       settings.quark.snapshot = false

@@ -1,6 +1,7 @@
 import { readArguments, UsageError } from './arguments.js'
 import { OPTIONS } from 'quark-telemetry'
 import { TABLE } from './options.js'
+import { checkRun } from './run/options.js'
 import { isRotated } from './rotation.js'
 import { defaultSettings, type Settings } from './settings.js'
 
@@ -20,13 +21,16 @@ export type Invocation =
  * @throws {UsageError} naming the option, the value, and what to do
  */
 export function parseCommandLine(args: readonly string[], { options, missing } = TABLE): Invocation {
-  const table = { command: 'quark-mon', options, missing, words: WORDS }
+  const table = { command: 'quark-mon', options, missing, words: WORDS, takesCommand: true }
   const read = readArguments(args, table, defaultSettings())
   if (read.show !== 'result') return read
-  if (read.settings.ecs.form !== undefined) read.settings.format = 'ecs'
-  checkTogether(read.settings)
-  checkRotation(read.settings)
-  return { show: 'events', settings: read.settings }
+  const { settings } = read
+  settings.command = read.command
+  if (settings.ecs.form !== undefined) settings.format = 'ecs'
+  checkRun(settings)
+  checkTogether(settings)
+  checkRotation(settings)
+  return { show: 'events', settings }
 }
 
 function checkTogether({ bufferGraph, quark }: Settings): void {

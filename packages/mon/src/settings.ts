@@ -23,11 +23,21 @@ export interface Settings {
   bufferGraph: number | undefined
   benchmark: boolean
   dropPrivileges: boolean
+  /** The command that is run and watched: its name and its arguments. */
+  command: readonly string[] | undefined
+  /** Name or number of the user that the command runs as. */
+  commandUser: string | undefined
+  /** Whether the run ends with the last descendant, and not with the command or process itself. */
+  waits: boolean
+  /** A summary is made; without `everyMs` at the end only, or when SIGUSR1 asks for it. */
+  summary: { readonly everyMs?: number } | undefined
   /** How many events end the run. */
   count: number | undefined
   durationMs: number | undefined
   /** File in place of standard output. */
   output: string | undefined
+  /** Standard output was asked for by name. */
+  isToStandardOutput: boolean
   rotation: { -readonly [Name in keyof RotationSettings]?: RotationSettings[Name] }
   /** Where metrics are served. */
   metrics: MetricsAddress | undefined
@@ -49,9 +59,14 @@ export function defaultSettings(): Settings {
     bufferGraph: undefined,
     benchmark: false,
     dropPrivileges: false,
+    command: undefined,
+    commandUser: undefined,
+    waits: false,
+    summary: undefined,
     count: undefined,
     durationMs: undefined,
     output: undefined,
+    isToStandardOutput: false,
     rotation: {},
     metrics: undefined,
     colour: 'auto',

@@ -192,6 +192,16 @@ export function someOf<Word extends string>(text: string, words: readonly Word[]
 }
 
 /**
+ * Name or number of a user.
+ *
+ * @throws {ValueError} when it is empty
+ */
+export function userName(text: string): string {
+  if (text === '') throw new ValueError('give the name or the number of a user')
+  return text
+}
+
+/**
  * A file name.
  *
  * @throws {ValueError} when it is empty

@@ -89,8 +89,21 @@ export {
   dumpOf,
 } from './outputs.js'
 export type { BufferedRecord } from './pipeline/pipeline.js'
+export { type Account, accountNamed, accountOf, dieOf, exitNow, groupsOf } from 'quark-ebpf'
 export { isOpenedHere } from './self/descriptors.js'
 export { dropPrivileges } from './self/privileges.js'
+export {
+  type CommandSum,
+  type ProcessRow,
+  type ReportContext,
+  type SummarisedEvent,
+  Summary,
+  type SummaryOptions,
+  type SummaryReport,
+  type UserSum,
+} from './summary/summary.js'
+export { bytesText, durationText } from './output/amounts.js'
+export { countText, summaryText, type SummaryTextOptions } from './summary/text.js'
 export { Quark } from './quark.js'
 export type { EndEvent, StartEvent } from './stream.js'
 export type { AttachedFact, Capabilities, MissingFact, QuarkStats } from './pipeline/stats.js'

@@ -1,4 +1,4 @@
-import { capset, chroot as chrootCall, mallocTrim, prctl, setResourceLimit } from './libc.js'
+import { callNative, capset, chroot as chrootCall, mallocTrim, prctl, setResourceLimit } from './libc.js'
 import { checked } from './permission.js'
 
 /**
@@ -56,4 +56,20 @@ export function giveUpRights(): void {
   checked(action, 'prctl(PR_SET_NO_NEW_PRIVS)', prctl(PR_SET_NO_NEW_PRIVS, 1))
   checked(action, 'prctl(PR_SET_DUMPABLE)', prctl(PR_SET_DUMPABLE, 0))
   checked(action, 'prlimit(RLIMIT_CORE)', setResourceLimit(RLIMIT_CORE, new Uint8Array(16)))
+}
+
+/** Ends this process at once: nothing is flushed, and nothing of it is put back, such as modes of the terminal. */
+export function exitNow(status: number): never {
+  callNative('_exit', 'void', ['int'], status)
+  throw new Error('Cannot be reached: _exit(2) does not return')
+}
+
+/**
+ * Ends this process by a signal, without a core dump, whatever handles the signal otherwise. Returns if that is
+ * impossible, as for the first process of a container.
+ */
+export function dieOf(signal: number): void {
+  setResourceLimit(RLIMIT_CORE, new Uint8Array(16))
+  callNative('signal', 'void *', ['int', 'void *'], signal, null)
+  process.kill(process.pid, signal)
 }

@@ -1,4 +1,4 @@
-import type { Quark } from 'quark-telemetry'
+import type { Quark, QuarkEvent } from 'quark-telemetry'
 import { type Formatter, formatter, type Lookup } from '../format.js'
 import type { Io } from '../io.js'
 import { truncatedText } from '../report.js'
@@ -6,16 +6,21 @@ import type { Settings } from '../settings.js'
 import { isHidden } from '../text.js'
 import { Turns, untakenText } from './turns.js'
 
-/** Writes every wanted event until the run ends; then held events, for a moment. */
+/**
+ * Writes every wanted event until the run ends; then held events, for a moment.
+ *
+ * @param take gets each of them, too
+ */
 export async function watch(
   quark: Lookup & Pick<Quark, 'batches' | 'stats'>,
   settings: Settings,
   io: Io,
+  take?: (event: QuarkEvent) => void,
 ): Promise<void> {
   const { format, truncatedLines, ends } = formatter(settings, quark, io.colour, io.terminal)
   try {
     if (ends !== undefined) await io.begin(ends.start, ends.further)
-    await writeAll(quark, format, settings, io)
+    await writeAll(quark, format, settings, io, take)
     if (ends !== undefined) await io.write(ends.end())
   } finally {
     if (!settings.quiet) io.note(truncatedText(truncatedLines(), settings.lines))
@@ -27,6 +32,7 @@ async function writeAll(
   format: Formatter['format'],
   settings: Settings,
   io: Io,
+  take: (event: QuarkEvent) => void = () => {},
 ): Promise<void> {
   let left = settings.count ?? Infinity
   using turns = new Turns(io.hurry)
@@ -36,6 +42,7 @@ async function writeAll(
     let text = ''
     for (const [index, event] of batch.entries()) {
       if (left === 0) break
+      take(event)
       if (isHidden(event, settings)) continue
       text += format(event)
       left -= 1

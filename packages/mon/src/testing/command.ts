@@ -30,9 +30,10 @@ export class Running {
   #err = ''
   readonly #exit: Promise<Run>
 
-  constructor(args: readonly string[], cwd?: string) {
+  /** @param input what standard input is */
+  constructor(args: readonly string[], cwd?: string, input: 'ignore' | 'pipe' = 'ignore') {
     this.child = spawn(process.execPath, [COMMAND, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input, 'pipe', 'pipe'],
       timeout: LIMIT_MS,
       killSignal: 'SIGKILL',
       ...(cwd === undefined ? {} : { cwd }),
