@@ -69,6 +69,7 @@ export function optionTable(specs: OptionSpecs): OptionTable {
   ]
   const refusedBy: Readonly<Record<string, readonly string[]>> = {
     replay: library.filter(({ notWithReplay }) => notWithReplay).map(({ long }) => long),
+    'buffer-graph': library.filter(({ group }) => group === 'filter').map(({ long }) => long),
     bypass: [
       ...OF_FORMATS,
       ...library.filter(({ notWithBypass }) => notWithBypass).map(({ long }) => long),

@@ -71,6 +71,11 @@ test('parseCommandLine() sets what each option says', async (t) => {
     { args: ['--failed'], changes: {}, quark: { where: { failed: true } } },
     { args: ['--longer-than=1.5s'], changes: {}, quark: { where: { longerThanMs: 1500 } } },
     { args: ['--longer-than=200ms'], changes: {}, quark: { where: { longerThanMs: 200 } } },
+    {
+      args: ['--replay=r', '--failed', '--exclude-tree=1'],
+      changes: { replay: 'r' },
+      quark: { where: { failed: true }, excludePids: [1] },
+    },
     { args: ['--exclude-tree=1,2', '--exclude-tree=3'], changes: {}, quark: { excludePids: [1, 2, 3] } },
     { args: ['-S'], changes: {}, quark: { sockets: true } },
     { args: ['--sock-conn'], changes: {}, quark: { sockets: true } },
@@ -219,6 +224,7 @@ test('parseCommandLine() refuses options that contradict each other, in either o
     '-l': '5',
     '-m': '5',
     '-P': '1',
+    '--exclude-tree': '1',
     '--replay': 'f',
     '--record': 'g',
   }
@@ -230,6 +236,7 @@ test('parseCommandLine() refuses options that contradict each other, in either o
     ['--replay', ['--record', '-D', '-b', '-B']],
     ['-g', ['--no-aggregation']],
     ['-M', ['-j', '-E', '-m']],
+    ['-m', ['-P', '--failed', '--exclude-tree']],
     ['-v', ['-q']],
   ]
   for (const [one, others] of pairs) {

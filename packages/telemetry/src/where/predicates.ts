@@ -204,7 +204,7 @@ export const predicates = {
       help: 'show only what ended and had lasted longer than this, such as 200ms, 5s or 2m',
     },
   },
-} as const satisfies Readonly<Record<string, PredicateSpec>>
+} as const satisfies Readonly<Record<keyof Where, PredicateSpec>>
 
 /** Name of a filter. */
 export type PredicateName = keyof typeof predicates
@@ -238,7 +238,3 @@ export interface Where<Kind extends string = string, Action extends string = str
   /** Only processes that ended, and connections that were closed, and had lasted longer than this. */
   readonly longerThanMs?: number | undefined
 }
-
-type Missing = Exclude<PredicateName, keyof Where> | Exclude<keyof Where, PredicateName>
-/** Compiles only if the declaration and the type have the same members. */
-export const hasAllMembers: [Missing] extends [never] ? true : Missing = true
