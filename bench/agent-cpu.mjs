@@ -6,6 +6,7 @@ import { makeDirectory, spawnProgram, writeProgram, writeTrue } from './programs
 
 const AGENTS = [
   { name: 'counting only (-M)', args: ['-M'] },
+  { name: 'text', args: [] },
   { name: 'dump', args: ['--dump'] },
   { name: 'json', args: ['--json'] },
   { name: 'ecs', args: ['--ecs'] },

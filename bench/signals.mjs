@@ -15,7 +15,7 @@ import { alone } from './alone.mjs'
 import { quantile, rssMbOf } from './measure.mjs'
 import { makeDirectory, spawnProgram, vforkProgram, writeProgram, writeTrue } from './programs.mjs'
 
-const FORMATS = { dump: ['--dump'], json: ['--json'], ecs: ['--ecs'], counting: ['-M'] }
+const FORMATS = { text: [], dump: ['--dump'], json: ['--json'], ecs: ['--ecs'], counting: ['-M'] }
 const TRIES = 50
 const QUICK_TRIES = 4
 const NOBODY = 65_534

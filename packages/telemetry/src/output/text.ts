@@ -144,7 +144,9 @@ class TextWriter {
   #forms: WordForms = UNICODE
   /** Columns of the part before the command, where there is a width. */
   #used = 0
+  /** Of the notes that were written last. */
   #hasNotes = false
+  #noteColumns = 0
 
   constructor(catalogue: Declarations, line: Line) {
     this.#line = line
@@ -255,25 +257,21 @@ class TextWriter {
       return cutColumns(this.#head(event, plan, width, false).trimEnd(), width, ellipsis)
     }
     const command = this.#command(event, plan, room)
-    const isColoured = this.#isColoured
-    this.#isColoured = false
-    const plainNotes = this.#notes(event, plan)
-    this.#isColoured = isColoured
     const commandColumns = columnsOf(command)
-    const notesColumns = columnsOf(plainNotes)
+    const notes = this.#notes(event, plan)
+    const notesColumns = this.#noteColumns
     const lead = head + this.#branch(drawn)
-    if (commandColumns + notesColumns <= room) {
-      return lead + command + (isColoured ? this.#notes(event, plan) : plainNotes)
-    }
+    if (commandColumns + notesColumns <= room) return lead + command + notes
     const least = Math.min(room, Math.max(LEAST_COMMAND, Math.floor(room / 3)))
     const shown = cutColumns(command, Math.max(room - notesColumns, least), ellipsis)
     const left = room - columnsOf(shown)
-    if (notesColumns <= left) return lead + shown + (isColoured ? this.#notes(event, plan) : plainNotes)
+    if (notesColumns <= left) return lead + shown + notes
     // Less would say nothing.
     this.#hasNotes = left > COMMENT.length + ellipsis.length
     if (!this.#hasNotes) return lead + shown
-    const notes = cutColumns(plainNotes, left, ellipsis)
-    return lead + shown + (isColoured ? DIM + notes + RESET : notes)
+    if (!this.#isColoured) return lead + shown + cutColumns(notes, left, ellipsis)
+    this.#isColoured = false
+    return `${lead}${shown}${DIM}${cutColumns(this.#notes(event, plan), left, ellipsis)}${RESET}`
   }
 
   #branch(depth: number): string {
@@ -296,19 +294,27 @@ class TextWriter {
 
   #notes(event: BaseEvent, { notes }: TextPlan): string {
     let out = ''
+    let columns = 0
     for (let i = 0; i < notes.length; i++) {
       const note = notes[i] as Note
       const text = noteText(note, event, this.#forms, this.#line)
       if (text === '') continue
-      out += out === '' ? COMMENT : note.gap
+      const gap = out === '' ? COMMENT : note.gap
+      out += gap
+      columns += gap.length + columnsOf(text)
       if (this.#isColoured) {
         out += COLOURS[note.toneOf === undefined ? note.tone : note.toneOf(event)] + text + RESET
       } else {
         out += text
       }
     }
-    if (this.#line.isTruncated) out += (out === '' ? COMMENT : BETWEEN_NOTES) + LINE_CUT.label
+    if (this.#line.isTruncated) {
+      const note = (out === '' ? COMMENT : BETWEEN_NOTES) + LINE_CUT.label
+      out += note
+      columns += note.length
+    }
     this.#hasNotes = out !== ''
+    this.#noteColumns = columns
     return out
   }
 }
