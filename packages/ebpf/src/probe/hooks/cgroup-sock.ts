@@ -13,6 +13,8 @@ export interface SockContext {
   readonly protocol: Scalar
   readonly mark: Scalar
   readonly priority: Scalar
+  /** Of the connection, as in include/net/tcp_states.h. */
+  readonly state: Scalar
   /** In network order; only where a port was got. */
   readonly src_ip4: Scalar
   readonly src_ip6: Elements<Scalar>

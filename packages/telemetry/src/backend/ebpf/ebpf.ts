@@ -241,7 +241,7 @@ function btfOf(path: string): Btf {
  * milliseconds to generate and load before attaching it fails.
  */
 function hookProblem(kind: Probe['hook']['kind']): EbpfError | undefined {
-  if (kind !== 'fentry' && kind !== 'kprobe') return undefined
+  if (kind !== 'fentry' && kind !== 'fexit' && kind !== 'kprobe' && kind !== 'kretprobe') return undefined
   const { reason } = probeFeature(kind)
   if (!(reason instanceof EbpfError)) return undefined
   return reason.code === 'ERR_EBPF_PERMISSION' || reason.code === 'ERR_EBPF_NOT_SUPPORTED'

@@ -14,26 +14,44 @@ const LATE_ACCEPTS: Lack = {
     'accept(2) without an address is seen when the process first reads, sends or closes; of a connection that is reset before, it is never known',
 }
 
+const BY_READING: Lack = {
+  what: 'socketAccepts.at once',
+  reason:
+    'accept(2) is seen when the process first reads or closes; of a connection that is reset before, it is never known',
+}
+
+const LATE_FAILURES: Lack = {
+  what: 'socketUnreachable.errno',
+  reason:
+    'connect(2) to an address that cannot be reached is seen when the socket is used again or closed, without the error',
+}
+
 /**
  * The order is that of attaching: a socket whose opening was seen must not be closed unseen, and what failed is recorded
  * before the next attempt takes its place.
  */
 export function socketFacts({ settings }: Surroundings<SocketSettings>): Fact[] {
   if (!settings.sockets) return []
-  const { unreachable, closes, accepts, acceptsByReading, listeners, connections } = socketProbes(
+  const { unreachable, closes, accepts, listeners, connections } = socketProbes(
     socketMaps(settings.maxSockets),
   )
   return [
-    fact('socketUnreachable', { by: 'ebpf', probes: unreachable }),
-    fact('socketCloses', { by: 'ebpf', probes: closes }),
+    fact('socketUnreachable', ebpf(unreachable.functions), ebpf(unreachable.cgroup, LATE_FAILURES)),
+    fact('socketCloses', ebpf(closes.cgroup), ebpf(closes.functions), ebpf(closes.states)),
     fact(
       'socketAccepts',
-      { by: 'ebpf', probes: accepts, lacks: [LATE_ACCEPTS] },
-      { by: 'ebpf', probes: acceptsByReading, lacks: [LATE_ACCEPTS] },
+      ebpf(accepts.functions),
+      ebpf(accepts.sending, LATE_ACCEPTS),
+      ebpf(accepts.cgroup, LATE_ACCEPTS),
+      ebpf(accepts.reading, BY_READING),
     ),
-    fact('socketListeners', { by: 'ebpf', probes: listeners }),
-    fact('socketConnections', { by: 'ebpf', probes: connections }),
+    fact('socketListeners', ebpf(listeners)),
+    fact('socketConnections', ebpf(connections.cgroup), ebpf(connections.states)),
   ]
+}
+
+function ebpf(probes: EbpfRung['probes'], ...lacks: readonly Lack[]): EbpfRung {
+  return { by: 'ebpf', probes, lacks }
 }
 
 function fact(name: string, ...rungs: EbpfRung[]): Fact {

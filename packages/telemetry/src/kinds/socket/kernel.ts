@@ -19,6 +19,8 @@ import {
   currentTask,
   enumValue,
   eq,
+  fentry,
+  fexit,
   firstNonZero,
   firstOf,
   has,
@@ -73,6 +75,8 @@ const BOTH_SHUTDOWN = 3
 /** Of `task_struct.flags`. */
 const PF_KTHREAD = 0x0020_0000
 const HALF = 0xffff_ffff
+
+const NO_CLOSER = 'the end of a connection is seen, and not who closed it'
 
 const stateHook = {
   ...tracepoint('inet_sock_set_state', [struct<Sock>('sock', 'sk'), int('oldstate', 4), int('newstate', 4)]),
@@ -151,15 +155,24 @@ function attemptProbe({ sockets }: SocketMaps, version: 4 | 6) {
   )
 }
 
+/** The first packet of a handshake is sent, in the task that connects. */
+function attemptByStateProbe({ sockets }: SocketMaps) {
+  return probe({ name: 'quark_syn', hook: stateHook }, (sk, _oldState, newState) => ({
+    when: and(eq(newState, TCP_SYN_SENT), isTcp(sk), isOwned(sk)),
+    effects: [
+      store(sockets, socketCookie(sk), { ...currentProcess(), phase: PHASE_TRIED, sinceNs: bootNs() }),
+    ],
+  }))
+}
+
 /**
- * A connection was tried to which the kernel found no way: nothing says so but the next thing that happens to the
- * socket, which is in no state of a connection then.
+ * A connection was tried to which the kernel found no way. Unless its function can be hooked, nothing says so but the
+ * next thing that happens to the socket, which is in no state of a connection then.
  */
-function unreachableBody({ sockets }: SocketMaps, protocol: Scalar, isUnconnected: Operand) {
-  const cookie = socketCookie()
+function unreachableBody({ sockets }: SocketMaps, cookie: Scalar, isUnconnected: Scalar, errno: Operand) {
   const { phase, family, netNs, pid, startBootNs, sinceNs, ...tried } = lookup(sockets, cookie)
   return {
-    given: and(eq(protocol, IPPROTO_TCP), isUnconnected, eq(phase, PHASE_TRIED)),
+    given: and(isUnconnected, eq(phase, PHASE_TRIED)),
     finally: [remove(sockets, cookie)],
     fill: {
       pid,
@@ -179,25 +192,47 @@ function unreachableBody({ sockets }: SocketMaps, protocol: Scalar, isUnconnecte
       remote1: tried.remote1,
       remote2: tried.remote2,
       remote3: tried.remote3,
-      errno: 0,
+      errno,
       shutdown: 0,
     },
   }
 }
 
+/** The function that connects returns an error. One of IPv6 calls that of IPv4 for an address of that. */
+function refusedProbe(maps: SocketMaps, version: 4 | 6) {
+  return probe(
+    {
+      name: `quark_no_way${version}`,
+      hook: inTask(fexit(`tcp_v${version}_connect`, [struct<Sock>('sock', 'sk')], int('result', 4))),
+      record: connectFailedLayout,
+    },
+    (sk, result) => {
+      const hasFailed = and(ne(result, 0), eq(sk.__sk_common.skc_state, TCP_CLOSE))
+      return unreachableBody(maps, socketCookie(sk), hasFailed, sub(0, result))
+    },
+  )
+}
+
 /** The socket is connected once more: connect(2) gets as far only if it has no connection. */
 function retryProbe(maps: SocketMaps, version: 4 | 6) {
   return probe(
-    { name: `quark_retry${version}`, hook: cgroupSockAddr(`connect${version}`), record: connectFailedLayout },
-    ({ protocol }) => unreachableBody(maps, protocol, constant(1)),
+    {
+      name: `quark_retry${version}`,
+      hook: cgroupSockAddr(`connect${version}`),
+      record: connectFailedLayout,
+    },
+    ({ protocol }) => unreachableBody(maps, socketCookie(), eq(protocol, IPPROTO_TCP), 0),
   )
 }
 
 /** The socket is closed. */
 function givenUpProbe(maps: SocketMaps) {
-  const hook = cgroupSock('release', struct<Sock>('sock', 'sk'))
-  return probe({ name: 'quark_given_up', hook, record: connectFailedLayout }, ({ protocol }, sk) =>
-    unreachableBody(maps, protocol, eq(sk.__sk_common.skc_state, TCP_CLOSE)),
+  return probe(
+    { name: 'quark_given_up', hook: cgroupSock('release'), record: connectFailedLayout },
+    ({ protocol, state }) => {
+      const isUnconnected = and(eq(protocol, IPPROTO_TCP), eq(state, TCP_CLOSE))
+      return unreachableBody(maps, socketCookie(), isUnconnected, 0)
+    },
   )
 }
 
@@ -274,6 +309,29 @@ function acceptBody({ sockets, waiting }: SocketMaps, cookie: Scalar, sk: Sock, 
     finally: [remove(waiting, cookie)],
     fill: { ...accepted, cookie, sinceNs: lookup(sockets, cookie).sinceNs, ...placeOf(sk) },
   }
+}
+
+/** The function that accepts returns a socket. */
+function acceptedProbe(maps: SocketMaps) {
+  const { sockets, waiting } = maps
+  return probe(
+    {
+      name: 'quark_accept',
+      hook: inTask(fexit('inet_csk_accept', [], struct<Sock>('sock', 'accepted'))),
+      record: acceptLayout,
+    },
+    (sk) => {
+      const cookie = socketCookie(sk)
+      const accepted = { ...currentProcess(), phase: PHASE_ACCEPTED }
+      return {
+        // What is read of no socket is 0.
+        given: isTcp(sk),
+        effects: [claim(sockets, cookie, 0, { ...accepted, sinceNs: lookup(waiting, cookie) })],
+        finally: [remove(waiting, cookie)],
+        fill: { ...accepted, cookie, sinceNs: lookup(sockets, cookie).sinceNs, ...placeOf(sk) },
+      }
+    },
+  )
 }
 
 /** An accept(2) that asks for the address of the peer. */
@@ -363,31 +421,40 @@ function closeFill({ sockets, waiting }: SocketMaps, cookie: Scalar, sk: Sock, i
 }
 
 /** The last one who has it closes a socket. */
-function releaseProbe(maps: SocketMaps) {
+function closeBody(maps: SocketMaps, cookie: Scalar, sk: Sock) {
   const { sockets, waiting } = maps
-  return probe(
-    { name: 'quark_close', hook: cgroupSock('release', struct<Sock>('sock', 'sk')), record: closeLayout },
-    (context, sk) => {
-      const cookie = socketCookie()
-      const state = sk.__sk_common.skc_state
-      const isUser = eq(and(currentTask<{ flags: Scalar }>().flags, PF_KTHREAD), 0)
-      return {
-        given: and(
-          eq(context.protocol, IPPROTO_TCP),
-          // That will be a failed connection.
-          ne(state, TCP_SYN_SENT),
-          or(ne(state, TCP_CLOSE), has(sockets, cookie), has(waiting, cookie)),
-        ),
-        finally: [remove(sockets, cookie), remove(waiting, cookie)],
-        fill: {
-          ...closeFill(maps, cookie, sk, constant(0)),
-          // Files may be closed by the kernel on behalf of somebody.
-          closerPid: ifThen(isUser, current().tgid),
-          closerStartBootNs: ifThen(isUser, current().group_leader.start_boottime),
-          ...bytesOf(sk, state),
-        },
-      }
+  const state = sk.__sk_common.skc_state
+  const isUser = eq(and(currentTask<{ flags: Scalar }>().flags, PF_KTHREAD), 0)
+  return {
+    given: and(
+      isTcp(sk),
+      // That will be a failed connection.
+      ne(state, TCP_SYN_SENT),
+      or(ne(state, TCP_CLOSE), has(sockets, cookie), has(waiting, cookie)),
+    ),
+    finally: [remove(sockets, cookie), remove(waiting, cookie)],
+    fill: {
+      ...closeFill(maps, cookie, sk, constant(0)),
+      // Files may be closed by the kernel on behalf of somebody.
+      closerPid: ifThen(isUser, current().tgid),
+      closerStartBootNs: ifThen(isUser, current().group_leader.start_boottime),
+      ...bytesOf(sk, state),
     },
+  }
+}
+
+function releaseProbe(maps: SocketMaps) {
+  const hook = cgroupSock('release', struct<Sock>('sock', 'sk'))
+  return probe({ name: 'quark_close', hook, record: closeLayout }, (_context, sk) =>
+    closeBody(maps, socketCookie(), sk),
+  )
+}
+
+/** The same at the function that closes. */
+function tcpCloseProbe(maps: SocketMaps) {
+  const hook = inTask(fentry('tcp_close', [struct<Sock>('sock', 'sk')]))
+  return probe({ name: 'quark_close', hook, record: closeLayout }, (sk) =>
+    closeBody(maps, socketCookie(sk), sk),
   )
 }
 
@@ -417,6 +484,29 @@ function endProbe(maps: SocketMaps) {
   })
 }
 
+/** A connection ends, whoever has closed it. */
+function lastStateProbe(maps: SocketMaps) {
+  const { sockets, waiting } = maps
+  return probe({ name: 'quark_end', hook: stateHook, record: closeLayout }, (sk, oldState, newState) => {
+    const cookie = socketCookie(sk)
+    return {
+      given: and(
+        eq(newState, TCP_CLOSE),
+        not(oneOf(oldState, [TCP_SYN_SENT, TCP_SYN_RECV])),
+        isTcp(sk),
+        or(has(sockets, cookie), has(waiting, cookie)),
+      ),
+      finally: [remove(sockets, cookie), remove(waiting, cookie)],
+      fill: {
+        // A socket that was closed has no file, nor has one that was never accepted.
+        ...closeFill(maps, cookie, sk, constant(0)),
+        ...bytesOf(sk, oldState),
+      },
+      lacks: { closerPid: NO_CLOSER, closerStartBootNs: NO_CLOSER },
+    }
+  })
+}
+
 /** A connection ends with an error, and its socket is closed later. */
 function errorProbe({ sockets }: SocketMaps) {
   return probe({ name: 'quark_error', hook: stateHook }, (sk, oldState, newState) => ({
@@ -432,23 +522,36 @@ function errorProbe({ sockets }: SocketMaps) {
 }
 
 /**
- * The probes of each fact. Some rely on their order: what a socket was is recorded before another probe of the same hook
+ * The probes of each rung. Some rely on their order: what a socket was is recorded before another probe of the same hook
  * changes that.
  */
 export function socketProbes(maps: SocketMaps) {
-  const acceptsByReading = [
-    acceptProbe(maps, 4),
-    acceptProbe(maps, 6),
-    firstReadProbe(maps),
-    takenProbe(maps),
-  ]
+  const later = [retryProbe(maps, 4), retryProbe(maps, 6), givenUpProbe(maps)]
+  const ends = [endProbe(maps), errorProbe(maps)]
+  const byAddress = [acceptProbe(maps, 4), acceptProbe(maps, 6)]
+  const byReading = [firstReadProbe(maps), takenProbe(maps)]
+  const handshakes = [connectFailedProbe(maps), connectProbe(maps)]
   return {
-    unreachable: [retryProbe(maps, 4), retryProbe(maps, 6), givenUpProbe(maps)],
-    closes: [releaseProbe(maps), endProbe(maps), errorProbe(maps)],
-    /** Also by sending; Linux 6.3. */
-    accepts: [firstSendProbe(maps), ...acceptsByReading],
-    acceptsByReading,
+    unreachable: {
+      functions: [refusedProbe(maps, 4), refusedProbe(maps, 6), ...later],
+      cgroup: later,
+    },
+    closes: {
+      cgroup: [releaseProbe(maps), ...ends],
+      functions: [tcpCloseProbe(maps), ...ends],
+      states: [lastStateProbe(maps)],
+    },
+    accepts: {
+      functions: [acceptedProbe(maps), takenProbe(maps)],
+      /** Linux 6.3. */
+      sending: [firstSendProbe(maps), ...byAddress, ...byReading],
+      cgroup: [...byAddress, ...byReading],
+      reading: byReading,
+    },
     listeners: [listenProbe(maps)],
-    connections: [connectFailedProbe(maps), connectProbe(maps), attemptProbe(maps, 4), attemptProbe(maps, 6)],
+    connections: {
+      cgroup: [...handshakes, attemptProbe(maps, 4), attemptProbe(maps, 6)],
+      states: [...handshakes, attemptByStateProbe(maps)],
+    },
   }
 }

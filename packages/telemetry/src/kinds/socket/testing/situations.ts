@@ -118,15 +118,16 @@ c.close(); l.close()
 done(port=port)`,
   large: `
 l = listen(); c = connect(l.getsockname()); port = c.getsockname()[1]; a, _ = l.accept()
+wait_, ready = os.pipe()
 child = os.fork()
 if child == 0:
-    c.close(); l.close(); n = 0
+    c.close(); l.close(); os.write(ready, b'x'); n = 0
     while True:
         d = a.recv(1 << 16)
         if not d: break
         n += len(d)
     os._exit(0 if n == 3000000 else 1)
-a.close(); c.sendall(b'x' * 3000000); c.close()
+os.read(wait_, 1); a.close(); c.sendall(b'x' * 3000000); c.close()
 _, status = os.waitpid(child, 0); l.close()
 done(port=port, status=status, child=child)`,
   mapped: `
