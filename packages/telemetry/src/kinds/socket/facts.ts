@@ -7,6 +7,9 @@ import { socketProbes } from './kernel.js'
 import { socketMaps } from './maps.js'
 import type { SocketSettings } from './options.js'
 
+/** The fact of sockets that are older than the queue. */
+export const OPEN_SOCKETS = 'openSockets'
+
 /** What accept(2) itself does is not seen. */
 const LATE_ACCEPTS: Lack = {
   what: 'socketAccepts.at once',
@@ -32,7 +35,7 @@ const LATE_FAILURES: Lack = {
  */
 export function socketFacts({ settings }: Surroundings<SocketSettings>): Fact[] {
   if (!settings.sockets) return []
-  const { unreachable, closes, accepts, listeners, connections } = socketProbes(
+  const { unreachable, closes, accepts, listeners, connections, open } = socketProbes(
     socketMaps(settings.maxSockets),
   )
   return [
@@ -46,6 +49,7 @@ export function socketFacts({ settings }: Surroundings<SocketSettings>): Fact[] 
       ebpf(accepts.reading, BY_READING),
     ),
     fact('socketListeners', ebpf(listeners)),
+    fact(OPEN_SOCKETS, ebpf(open.withCookies), ebpf(open.ofProcesses)),
     fact('socketConnections', ebpf(connections.cgroup), ebpf(connections.states)),
   ]
 }

@@ -11,6 +11,7 @@ import {
   listenLayout,
   SOCKET_KIND,
 } from './records.js'
+import { scanSockets } from './scan.js'
 
 /** Records of one socket are chained. */
 const key = 'cookie'
@@ -30,6 +31,7 @@ export const socketKind: Kind<typeof socketOptions, typeof socketEvents> = {
   ringShare: 0.5,
   options: socketOptions,
   facts: socketFacts,
+  scan: scanSockets,
   records,
   joins: {
     default: [
@@ -45,6 +47,7 @@ export const socketKind: Kind<typeof socketOptions, typeof socketEvents> = {
     socketAccepts: 'connections that are accepted',
     socketListeners: 'who listens for connections',
     socketConnections: 'connections that are opened',
+    openSockets: 'who has the sockets that are open at the start',
   },
   events: socketEvents,
 }

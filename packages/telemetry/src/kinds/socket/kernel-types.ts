@@ -14,6 +14,7 @@ export interface Sock {
     readonly skc_rcv_saddr: Scalar
     readonly skc_dport: Scalar
     readonly skc_flags: Scalar
+    readonly skc_cookie: { readonly counter: Scalar }
     readonly skc_v6_daddr: Address6
     readonly skc_v6_rcv_saddr: Address6
     readonly skc_net: { readonly net: { readonly ns: { readonly inum: Scalar } } }
@@ -46,5 +47,15 @@ export interface SocketTask {
 
 /** `struct bpf_sock_addr_kern`. */
 export interface SockAddrKern {
+  readonly sk: Sock
+}
+
+export interface File {
+  readonly private_data: Scalar
+  readonly f_inode: { readonly i_mode: Scalar }
+}
+
+/** `struct socket`. */
+export interface SocketOfFile {
   readonly sk: Sock
 }

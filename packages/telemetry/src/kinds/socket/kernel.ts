@@ -27,6 +27,7 @@ import {
   ifThen,
   inTask,
   int,
+  iterator,
   lookup,
   ne,
   not,
@@ -44,16 +45,19 @@ import {
   tracepoint,
   increase,
 } from 'quark-ebpf/probe'
-import type { InetSock, Sock, SockAddrKern, SocketTask, TcpSock } from './kernel-types.js'
+import type { File, InetSock, Sock, SockAddrKern, SocketOfFile, SocketTask, TcpSock } from './kernel-types.js'
 import type { SocketMaps } from './maps.js'
 import {
   acceptLayout,
+  AF_INET,
+  AF_INET6,
   closeLayout,
   connectFailedLayout,
   connectLayout,
   listenLayout,
   PHASE_ACCEPTED,
   PHASE_CONNECTED,
+  PHASE_FOUND,
   PHASE_LISTENING,
   PHASE_REFUSED,
   PHASE_TRIED,
@@ -75,6 +79,9 @@ const BOTH_SHUTDOWN = 3
 /** Of `task_struct.flags`. */
 const PF_KTHREAD = 0x0020_0000
 const HALF = 0xffff_ffff
+/** Of the mode of a file. */
+const S_IFMT = 0o170000
+const S_IFSOCK = 0o140000
 
 const NO_CLOSER = 'the end of a connection is seen, and not who closed it'
 
@@ -94,7 +101,7 @@ const currentProcess = () => ({
 /** Where a socket and its peer are. */
 function placeOf(sk: Sock) {
   const { skc_family, skc_v6_rcv_saddr: own, skc_v6_daddr: peer, ...common } = membersOf(sk)
-  const isV4 = eq(skc_family, 2)
+  const isV4 = eq(skc_family, AF_INET)
   const word = (words: typeof own, index: number): Scalar => at(words.in6_u.u6_addr32, index)
   return {
     netNs: common.skc_net.net.ns.inum,
@@ -143,7 +150,7 @@ function attemptProbe({ sockets }: SocketMaps, version: 4 | 6) {
             phase: PHASE_TRIED,
             sinceNs: bootNs(),
             remotePort: context.user_port,
-            family: version === 4 ? 2 : 10,
+            family: version === 4 ? AF_INET : AF_INET6,
             netNs: firstOf(kern.sk.__sk_common.skc_net.net.ns.inum, constant(0)),
             ...(version === 4
               ? { remote0: context.user_ip4 }
@@ -403,7 +410,12 @@ function bytesOf(sk: Sock, state: Scalar) {
 }
 
 /** What is known of a socket that is closed. */
-function closeFill({ sockets, waiting }: SocketMaps, cookie: Scalar, sk: Sock, isNobodys: Scalar) {
+function closeFill(
+  { sockets, waiting }: SocketMaps,
+  cookie: Scalar,
+  sk: Sock,
+  { state, isNobodys }: { readonly state: Scalar; readonly isNobodys: Scalar },
+) {
   const { pid, startBootNs, sinceNs, phase, errno } = lookup(sockets, cookie)
   return {
     pid,
@@ -413,6 +425,7 @@ function closeFill({ sockets, waiting }: SocketMaps, cookie: Scalar, sk: Sock, i
       phase,
       ifThen(and(has(waiting, cookie), isNobodys), PHASE_REFUSED),
       ifThen(has(waiting, cookie), PHASE_WAITING),
+      ifThen(eq(state, TCP_LISTEN), PHASE_LISTENING),
     ),
     sinceNs: firstNonZero(sinceNs, lookup(waiting, cookie)),
     errno: firstNonZero(errno, sk.sk_err),
@@ -434,7 +447,7 @@ function closeBody(maps: SocketMaps, cookie: Scalar, sk: Sock) {
     ),
     finally: [remove(sockets, cookie), remove(waiting, cookie)],
     fill: {
-      ...closeFill(maps, cookie, sk, constant(0)),
+      ...closeFill(maps, cookie, sk, { state, isNobodys: constant(0) }),
       // Files may be closed by the kernel on behalf of somebody.
       closerPid: ifThen(isUser, current().tgid),
       closerStartBootNs: ifThen(isUser, current().group_leader.start_boottime),
@@ -475,7 +488,7 @@ function endProbe(maps: SocketMaps) {
       ),
       finally: [remove(sockets, cookie), remove(waiting, cookie)],
       fill: {
-        ...closeFill(maps, cookie, sk, isNobodys),
+        ...closeFill(maps, cookie, sk, { state: oldState, isNobodys }),
         closerPid: ifThen(not(isNobodys), current().tgid),
         closerStartBootNs: ifThen(not(isNobodys), current().group_leader.start_boottime),
         ...bytesOf(sk, oldState),
@@ -499,7 +512,7 @@ function lastStateProbe(maps: SocketMaps) {
       finally: [remove(sockets, cookie), remove(waiting, cookie)],
       fill: {
         // A socket that was closed has no file, nor has one that was never accepted.
-        ...closeFill(maps, cookie, sk, constant(0)),
+        ...closeFill(maps, cookie, sk, { state: oldState, isNobodys: constant(0) }),
         ...bytesOf(sk, oldState),
       },
       lacks: { closerPid: NO_CLOSER, closerStartBootNs: NO_CLOSER },
@@ -519,6 +532,45 @@ function errorProbe({ sockets }: SocketMaps) {
     ),
     effects: [increase(sockets, socketCookie(sk), { errno: sk.sk_err })],
   }))
+}
+
+/** Every TCP socket of this network namespace gets a cookie, by being asked for it. */
+function cookiesProbe() {
+  return probe(
+    { name: 'quark_cookies', hook: iterator('tcp', [struct<object>('sock_common', 'sk_common')]) },
+    (sk) => ({ when: ne(socketCookie(sk), 0) }),
+  )
+}
+
+/** Sockets that processes have already, and who the first one is that has each. */
+function openSocketsProbe({ sockets }: SocketMaps) {
+  const file = struct<File>('file', 'file')
+  const hook = iterator('task_file', [struct<SocketTask>('task_struct', 'task'), int('fd', 4), file])
+  return probe({ name: 'quark_open', hook }, (task, _fd, opened) => {
+    const { sk } = cast<SocketOfFile>('socket', opened.private_data)
+    const { skc_state: state, skc_family: family, skc_cookie: cookie } = sk.__sk_common
+    const phase = firstNonZero(
+      ifThen(eq(state, TCP_LISTEN), PHASE_LISTENING),
+      ifThen(eq(state, TCP_SYN_SENT), PHASE_TRIED),
+      constant(PHASE_FOUND),
+    )
+    return {
+      when: and(
+        eq(and(opened.f_inode.i_mode, S_IFMT), S_IFSOCK),
+        oneOf(family, [AF_INET, AF_INET6]),
+        isTcp(sk),
+        ne(state, TCP_CLOSE),
+        ne(cookie.counter, 0),
+      ),
+      effects: [
+        claim(sockets, cookie.counter, 0, {
+          pid: task.tgid,
+          startBootNs: task.group_leader.start_boottime,
+          phase,
+        }),
+      ],
+    }
+  })
 }
 
 /**
@@ -549,6 +601,10 @@ export function socketProbes(maps: SocketMaps) {
       reading: byReading,
     },
     listeners: [listenProbe(maps)],
+    open: {
+      withCookies: [cookiesProbe(), openSocketsProbe(maps)],
+      ofProcesses: [openSocketsProbe(maps)],
+    },
     connections: {
       cgroup: [...handshakes, attemptProbe(maps, 4), attemptProbe(maps, 6)],
       states: [...handshakes, attemptByStateProbe(maps)],

@@ -81,6 +81,8 @@ export const PHASE_WAITING = 4
 export const PHASE_LISTENING = 5
 /** Taken by the kernel, and never accepted. */
 export const PHASE_REFUSED = 6
+/** It was there before; who has it is known, and not how it was opened. */
+export const PHASE_FOUND = 7
 
 export const AF_INET = 2
 export const AF_INET6 = 10

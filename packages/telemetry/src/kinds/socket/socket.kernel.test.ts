@@ -61,61 +61,62 @@ function sentencesOf(expected: readonly string[]): string[] {
 }
 
 /** What is to be seen of each situation: of its connections with the port, as sentences. */
-const EXPECTED: Readonly<Record<Exclude<Situation, 'reused' | 'namespaces'>, readonly string[]>> = {
-  forked: [
-    'connect & close outbound by parent, closed by child: 5/0',
-    'accept & close inbound by parent, closed by parent: 0/5',
-  ],
-  passed: [
-    'connect & close outbound by parent, closed by parent: 0/3',
-    'accept & close inbound by parent, closed by child: 3/0',
-  ],
-  silentClose: [
-    'connect & close outbound by parent, closed by parent: 0/0',
-    'accept+close inbound by parent, closed by parent: 0/0',
-  ],
-  silentReset: [
-    'connect & close outbound by parent, closed by parent: 0/0',
-    'close inbound by nobody, unaccepted: 0/0, errno 104',
-  ],
-  silentRead: [
-    'connect & close outbound by parent, closed by parent: 1/0',
-    'accept & close inbound by parent, closed by parent: 0/1',
-  ],
-  killed: [
-    'connect & close outbound by child, closed by child: 5/0',
-    'accept & close inbound by parent, closed by parent: 0/5',
-  ],
-  reset: [
-    'connect & close outbound by parent, closed by parent: 0/6',
-    'accept & close inbound by parent, closed by parent: 6/0, errno 104',
-  ],
-  halfClosed: [
-    'connect & close outbound by parent, closed by parent: 7/9',
-    'accept & close inbound by parent, closed by parent: 9/7',
-  ],
-  large: [
-    'connect & close outbound by parent, closed by parent: 3000000/0',
-    'accept & close inbound by parent, closed by child: 0/3000000',
-  ],
-  mapped: [
-    'connect & close outbound by parent, closed by parent: 0/0',
-    'accept & close inbound by parent, closed by parent: 0/0',
-  ],
-  abandoned: ['failed by parent to 127.0.0.1: abandoned'],
-  fastOpen: [
-    'connect & close outbound by parent, closed by parent: 20/0',
-    'accept & close inbound by parent, closed by parent: 0/20',
-  ],
-  twice: [
-    'connect & close outbound by parent, closed by parent: 0/0',
-    'close inbound by nobody, unaccepted: 0/0, errno 104',
-  ],
-  unreachable: [
-    'connect & close outbound by parent, closed by parent: 0/0',
-    'close inbound by nobody, unaccepted: 0/0',
-  ],
-}
+const EXPECTED: Readonly<Record<Exclude<Situation, 'reused' | 'namespaces' | 'counted'>, readonly string[]>> =
+  {
+    forked: [
+      'connect & close outbound by parent, closed by child: 5/0',
+      'accept & close inbound by parent, closed by parent: 0/5',
+    ],
+    passed: [
+      'connect & close outbound by parent, closed by parent: 0/3',
+      'accept & close inbound by parent, closed by child: 3/0',
+    ],
+    silentClose: [
+      'connect & close outbound by parent, closed by parent: 0/0',
+      'accept+close inbound by parent, closed by parent: 0/0',
+    ],
+    silentReset: [
+      'connect & close outbound by parent, closed by parent: 0/0',
+      'close inbound by nobody, unaccepted: 0/0, errno 104',
+    ],
+    silentRead: [
+      'connect & close outbound by parent, closed by parent: 1/0',
+      'accept & close inbound by parent, closed by parent: 0/1',
+    ],
+    killed: [
+      'connect & close outbound by child, closed by child: 5/0',
+      'accept & close inbound by parent, closed by parent: 0/5',
+    ],
+    reset: [
+      'connect & close outbound by parent, closed by parent: 0/6',
+      'accept & close inbound by parent, closed by parent: 6/0, errno 104',
+    ],
+    halfClosed: [
+      'connect & close outbound by parent, closed by parent: 7/9',
+      'accept & close inbound by parent, closed by parent: 9/7',
+    ],
+    large: [
+      'connect & close outbound by parent, closed by parent: 3000000/0',
+      'accept & close inbound by parent, closed by child: 0/3000000',
+    ],
+    mapped: [
+      'connect & close outbound by parent, closed by parent: 0/0',
+      'accept & close inbound by parent, closed by parent: 0/0',
+    ],
+    abandoned: ['failed by parent to 127.0.0.1: abandoned'],
+    fastOpen: [
+      'connect & close outbound by parent, closed by parent: 20/0',
+      'accept & close inbound by parent, closed by parent: 0/20',
+    ],
+    twice: [
+      'connect & close outbound by parent, closed by parent: 0/0',
+      'close inbound by nobody, unaccepted: 0/0, errno 104',
+    ],
+    unreachable: [
+      'connect & close outbound by parent, closed by parent: 0/0',
+      'close inbound by nobody, unaccepted: 0/0',
+    ],
+  }
 
 /** The events of a situation: those of its processes, and of its port. */
 function eventsOf(
@@ -138,7 +139,7 @@ test(
   async (t) => {
     const quark = await openQuark()
     const facts = new Map<Situation, Facts>()
-    const names = [...Object.keys(EXPECTED), 'reused', 'namespaces'] as Situation[]
+    const names = [...Object.keys(EXPECTED), 'reused', 'namespaces', 'counted'] as Situation[]
     for (const name of names) facts.set(name, await run(name))
     const events = quark.finish().filter(isOfSocket)
     await quark.close()
@@ -204,6 +205,19 @@ test(
         `close outbound by parent, closed by parent: ${index + 1}/0 in ${inode}`,
       ])
       assert.deepEqual(found.toSorted(), expected.toSorted())
+    })
+    await t.test('as many as the kernel counts, each with its process', () => {
+      const { pid, inode, active, passive, failed } = factsOf('counted')
+      // A namespace may have the number of one that is gone.
+      const found = events.filter((event) => event.netNs === inode && event.pid === pid)
+      const countOf = (action: string): number =>
+        found.filter((event) => event.kind === 'connection' && event.actions.join() === action).length
+      const refused = found.filter(({ kind }) => kind === 'connectionFailed').length
+      assert.deepEqual(
+        { active: countOf('connect') + refused, passive: countOf('accept'), failed: refused },
+        { active, passive, failed },
+      )
+      assert.equal(countOf('close'), countOf('connect') + countOf('accept'))
     })
     await t.test('a socket of IPv6 that reaches an address of IPv4', () => {
       const opened = eventsOf(events, factsOf('mapped')).filter(
@@ -351,6 +365,37 @@ for (const host of [LOOPBACK, '::1']) {
     assert.deepEqual([...ids].filter(hasProgram), [])
   })
 }
+
+test('sockets that were there before have their process when they are closed', LIMIT, async () => {
+  const { server, port } = await serve(LOOPBACK, () => undefined)
+  const connection = once(server, 'connection')
+  const client = connect(port, LOOPBACK)
+  await once(client, 'connect')
+  client.write('1')
+  const [accepted] = (await connection) as [Socket]
+  accepted.resume()
+  const quark = await openQuark()
+  const { missing } = quark.capabilities
+  const ends = [once(client, 'close'), once(accepted, 'close')]
+  accepted.end()
+  client.resume()
+  client.end()
+  await Promise.all(ends)
+  await closeServer(server)
+  const events = quark.finish().filter(isOfSocket)
+  await quark.close()
+  assert.deepEqual(
+    missing.filter(({ fact }) => fact === 'openSockets'),
+    [],
+  )
+  const names = new Map([[process.pid, 'us']])
+  const sentences = eventsOf(events, { pid: process.pid, port }).map((event) => sentence(event, names))
+  assert.deepEqual(sentences.toSorted(), [
+    'close by us, closed by us',
+    'close undefined by us, closed by us: 0/1',
+    'close undefined by us, closed by us: 1/0',
+  ])
+})
 
 function infoOf(fd: string): string {
   try {

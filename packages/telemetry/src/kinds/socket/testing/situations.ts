@@ -23,6 +23,11 @@ def silent(listener):
     # accept4(2) without an address.
     return socket.socket(fileno=libc.accept4(listener.fileno(), None, None, 0))
 def wait(pid): os.waitpid(pid, 0)
+def unshare():
+    if libc.unshare(0x40000000) != 0: raise OSError(ctypes.get_errno(), 'unshare')
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    fcntl.ioctl(s, 0x8914, struct.pack('16sH14x', b'lo', 1))
+    return os.stat('/proc/self/ns/net').st_ino
 `
 
 /** Each is a program of its own. */
@@ -167,14 +172,23 @@ try: s.connect(('ff02::1', 9))
 except OSError as e: codes.append(e.errno)
 s.close()
 done(port=port, codes=codes)`,
+  counted: `
+inode = unshare(); l = listen(backlog=64)
+for _ in range(40):
+    c = [connect(l.getsockname()) for _ in range(10)]
+    a = [l.accept()[0] for _ in c]
+    for s in c + a: s.close()
+port = l.getsockname()[1]; l.close()
+for _ in range(50):
+    try: connect((LOCAL, port))
+    except ConnectionRefusedError: pass
+names, values = [line.split()[1:] for line in open('/proc/self/net/snmp') if line.startswith('Tcp:')]
+tcp = dict(zip(names, map(int, values)))
+done(port=port, inode=inode, active=tcp['ActiveOpens'], passive=tcp['PassiveOpens'], failed=tcp['AttemptFails'])`,
   namespaces: `
-def up():
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    fcntl.ioctl(s, 0x8914, struct.pack('16sH14x', b'lo', 1))
 inodes = []
 for _ in range(2):
-    if libc.unshare(0x40000000) != 0: raise OSError(ctypes.get_errno(), 'unshare')
-    up(); inodes.append(os.stat('/proc/self/ns/net').st_ino)
+    inodes.append(unshare())
     l = listen(port=5000); c = connect((LOCAL, 5000), port=5001); a, _ = l.accept()
     c.send(b'1' * len(inodes)); a.recv(9); c.close(); a.close(); l.close()
 done(port=5001, inodes=inodes)`,
