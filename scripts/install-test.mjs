@@ -42,14 +42,18 @@ function report(ok, what, why = '') {
 }
 
 /** Runs a program; it must exit with 0, and print something unless that does not matter. */
-function check(what, command, args, { cwd, mayBeSilent = false, expected = /\S/ } = {}) {
+function check(what, command, args, { cwd, mayBeSilent = false, expected = /\S/, code = 0 } = {}) {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd,
     env: environment,
     encoding: 'utf8',
     timeout: 120_000,
   })
-  report(status === 0 && (mayBeSilent || expected.test(stdout)), what, `${error ?? ''}${stdout}${stderr}`)
+  report(
+    status === code && (mayBeSilent || expected.test(stdout + stderr)),
+    what,
+    `${error ?? ''}${stdout}${stderr}`,
+  )
   return stdout
 }
 
@@ -117,7 +121,11 @@ function nodeOf(version) {
 async function lint(file) {
   const bytes = readFileSync(join(tarballs, file))
   const { messages } = await publint({ strict: true, pack: { tarball: Uint8Array.from(bytes).buffer } })
-  report(messages.length === 0, `${file}: publint`, JSON.stringify(messages))
+  // On Linux, which is all that the package is for, a command may begin in sh(1).
+  const wrong = messages.filter(
+    ({ code, path }) => code !== 'BIN_FILE_NOT_EXECUTABLE' || path.at(-1) !== 'quark-mon',
+  )
+  report(wrong.length === 0, `${file}: publint`, JSON.stringify(wrong))
   const { types, problems = [] } = await checkPackage(createPackageFromTarballData(Uint8Array.from(bytes)))
   // ES modules alone, and entries by `exports`: what is older than both is not supported.
   const serious = problems.filter(
