@@ -8,7 +8,8 @@ import type { Readable, Writable } from 'node:stream'
 import { test } from 'node:test'
 import { kernelBtf, ProbeSession } from 'quark-ebpf'
 import { TimeBase } from './event/time-base.js'
-import type { QuarkEvent, QuarkOptions } from './kinds/index.js'
+import type { QuarkEvent, QuarkOptions, ReplayOptions } from './kinds/index.js'
+import { jsonOf } from './outputs.js'
 import { ProcessRecord } from './process/entry.js'
 import { ProcessTable } from './process/table.js'
 import { inheritProbe } from './process/tracked/kernel.js'
@@ -225,6 +226,45 @@ testBackends('a replay with the same filter has the same events', async (chosen)
     rmSync(path, { force: true })
   }
 })
+
+test(
+  'what the kernel left out is in no recording; a replay with the same filter has the rest',
+  LIMIT,
+  async () => {
+    const path = join(tmpdir(), `quark-filters-${process.pid}-tree`)
+    try {
+      const root = blocked(TREE)
+      const others = blocked('/bin/sleep 0.1')
+      const where = { treeOf: root.pid }
+      const live: QuarkEvent[] = []
+      {
+        await using quark = await Quark.open({ backends: ['ebpf'], snapshot: true, where, record: path })
+        const reader = new Reader(quark)
+        await letGo(root, others)
+        live.push(...(await reader.until(() => quark.treeSize() === 0)))
+      }
+      const lines = async (options: ReplayOptions): Promise<string[]> => {
+        await using replay = await Quark.replay(path, options)
+        const written: string[] = []
+        for await (const event of replay) written.push(jsonOf(event))
+        return written
+      }
+      const same = await lines({ where })
+      assert.deepEqual(
+        same,
+        live.map((event) => jsonOf(event)),
+      )
+      const all = await lines({})
+      assert.ok(all.length > same.length, 'snapshots of the ancestors')
+      assert.equal(
+        all.some((line) => line.includes(`"pid":${others.pid},`)),
+        false,
+      )
+    } finally {
+      rmSync(path, { force: true })
+    }
+  },
+)
 
 test('what ended while the kernel left it out is not in the table for ever', LIMIT, async () => {
   const tool = blocked('exit 0')

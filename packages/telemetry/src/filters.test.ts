@@ -23,6 +23,15 @@ test('kinds of events that the options leave out are refused, but not in a repla
     () => filters({ where }),
     (error) => error instanceof OptionError && /set "threads" or "failedExecs" too/.test(error.message),
   )
+  assert.throws(
+    () => filters({ where: { action: ['connect', 'listen'] } }),
+    (error) =>
+      error instanceof OptionError &&
+      error.option === 'where.action' &&
+      error.message === 'No event with connect or listen will be made: set "sockets" too',
+  )
+  assert.ok(filters({ where: { action: ['connect', 'exec'] } }))
+  assert.ok(filters({ where: { action: 'connect' }, sockets: true }))
   assert.ok(filters({ where, threads: true }))
   assert.ok(filters({ where }, false))
   assert.ok(filters({ where: { event: ['thread', 'process'] } }))

@@ -6,7 +6,7 @@ import type { EventSpec } from './event/spec.js'
 import type { Catalogue } from './kinds/catalogue.js'
 import { Tracking } from './process/tracked/tracking.js'
 import { Filter } from './where/filter.js'
-import { valuesOf } from './where/options.js'
+import { actionsIn, valuesOf } from './where/options.js'
 import type { Where } from './where/predicates.js'
 
 /** The filters of a queue, and the trees that they follow or leave out. */
@@ -28,7 +28,7 @@ export function filtersOf({ events }: Catalogue, settings: object, isLive: boole
   const roots = where?.treeOf === undefined ? [] : valuesOf(where.treeOf)
   const isTracking = roots.length > 0 || excludePids !== undefined
   const tracking = isTracking ? new Tracking({ treeOf: roots, excludePids }) : undefined
-  if (isLive && where?.event !== undefined) checkMade(valuesOf(where.event), events, settings)
+  if (isLive && where !== undefined) checkMade(where, events, settings)
   const users = new UserNames()
   const filter = new Filter(where ?? {}, {
     events,
@@ -39,14 +39,25 @@ export function filtersOf({ events }: Catalogue, settings: object, isLive: boole
   return { filter, tracking }
 }
 
-/** Refuses kinds of events of which none will be made. */
-function checkMade(kinds: readonly string[], events: readonly EventSpec[], settings: object): void {
-  const needed = events.filter(({ kind }) => kinds.includes(kind)).map(({ madeWith }) => madeWith)
+/** Refuses kinds of events, and actions, of which none will come. */
+function checkMade({ event, action }: Where, events: readonly EventSpec[], settings: object): void {
+  const kinds = event === undefined ? undefined : valuesOf(event)
+  const actions = action === undefined ? undefined : valuesOf(action)
+  if (kinds === undefined && actions === undefined) return
+  const needed = events
+    .filter(({ kind }) => kinds === undefined || kinds.includes(kind))
+    .filter((spec) => actions === undefined || actionsIn(spec).some((one) => actions.includes(one)))
+    .map(({ madeWith }) => madeWith)
   const isMade = (option: string | undefined): boolean =>
     option === undefined || (settings as Readonly<Record<string, unknown>>)[option] === true
   if (needed.some(isMade)) return
-  const advice = `set "${needed.join('" or "')}" too`
-  throw new OptionError('where.event', `No event of ${kinds.join(' or ')} will be made: ${advice}`, advice)
+  const advice = `set "${[...new Set(needed)].join('" or "')}" too`
+  const what = actions === undefined ? `of ${(kinds ?? []).join(' or ')}` : `with ${actions.join(' or ')}`
+  throw new OptionError(
+    kinds === undefined ? 'where.action' : 'where.event',
+    `No event ${what} will be made: ${advice}`,
+    advice,
+  )
 }
 
 /** Whether the process of a record of a scan is one of which other records may come. */

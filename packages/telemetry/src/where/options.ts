@@ -61,7 +61,7 @@ export function wordsOf(events: readonly EventSpec[]): Words {
 export const PASSING: ReadonlySet<string> = new Set(['lost', 'raw'])
 
 /** What can happen in an event, by the words of its field. */
-function actionsIn(event: EventSpec): readonly string[] {
+export function actionsIn(event: EventSpec): readonly string[] {
   return fieldsOf(event).flatMap(([name, { words = [] }]) =>
     name === 'actions' || name === 'action' ? words : [],
   )
