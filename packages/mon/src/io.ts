@@ -1,4 +1,5 @@
 import {
+  closeSync,
   constants as fsConstants,
   createWriteStream,
   openSync,
@@ -11,6 +12,7 @@ import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isOpenedHere, type QuarkEvent } from 'quark-telemetry'
 import type { Opened } from './rotation.js'
+import { readyToAppend } from './files.js'
 import type { Settings } from './settings.js'
 import type { Terminal } from './terminal.js'
 
@@ -24,6 +26,8 @@ export interface Io {
   readonly pieceChars: number
   /** Writes a message for the person at the terminal, which must end with a newline. */
   readonly note: (text: string) => void
+  /** Reports what is missing or lost, even if nothing else is; nothing if the text is empty. */
+  readonly lose: (text: string) => void
   /** Called with events that were taken, whether or not they are shown. */
   readonly count?: ((batch: readonly QuarkEvent[]) => void) | undefined
   /** Whether events are coloured. */
@@ -207,29 +211,35 @@ export async function print(text: string): Promise<void> {
  * @throws when the file cannot be opened, or standard output is closed
  */
 export async function openOutput(
-  settings: Pick<Settings, 'output' | 'benchmark' | 'bufferGraph' | 'command'>,
+  settings: Pick<Settings, 'output' | 'truncate' | 'benchmark' | 'bufferGraph' | 'command'>,
   signal: AbortSignal,
 ): Promise<Writable | undefined> {
-  const { output: path, benchmark, bufferGraph, command } = settings
+  const { output: path, truncate, benchmark, bufferGraph, command } = settings
   if (path === undefined) {
     // Standard output is the command's.
     if (command !== undefined) return process.stderr
     if (!benchmark && bufferGraph === undefined) checkStandardOutput()
     return process.stdout
   }
-  return isFifo(path) ? openFifo(path, signal) : openFile(path, fsConstants.O_TRUNC)
+  return isFifo(path) ? openFifo(path, signal) : openFile(path, truncate)
 }
 
 /** Opens the file again, which others may have renamed, removed or truncated. What it contains is kept. */
 export function reopenFile(path: string): Opened {
-  const stream = openFile(path, 0)
+  const stream = openFile(path)
   return { stream, isEmpty: statSync(path).size === 0 }
 }
 
 /** Opened for appending: if others truncate the file, as `copytruncate` does, no hole is left in it. */
-function openFile(path: string, more: number): Writable {
-  const flags = fsConstants.O_WRONLY | fsConstants.O_CREAT | fsConstants.O_APPEND | more
-  return createWriteStream(path, { fd: openSync(path, flags, 0o600) })
+function openFile(path: string, truncates = false): Writable {
+  const fd = openSync(path, fsConstants.O_WRONLY | fsConstants.O_CREAT | fsConstants.O_APPEND, 0o600)
+  try {
+    readyToAppend(fd, path, truncates)
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+  return createWriteStream(path, { fd })
 }
 
 function isFifo(path: string): boolean {

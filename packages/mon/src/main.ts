@@ -4,6 +4,7 @@ import { EXIT_USAGE, isUsageError, UsageError } from './arguments.js'
 import { benchmark } from './commands/benchmark.js'
 import { BUFFER_GRAPH_FILES, drawBuffer, holdingOptions } from './commands/buffer-graph.js'
 import { runCompletions } from './commands/completions.js'
+import { checkFiles } from './files.js'
 import { doctor } from './commands/doctor.js'
 import { watchAndSummarise } from './commands/summarise.js'
 import { helpText } from './help.js'
@@ -79,15 +80,31 @@ export async function main(args: readonly string[]): Promise<number> {
     verbosity = invocation.settings.verbosity
     const { settings } = invocation
     if (settings.command !== undefined) return await runCommand(settings, settings.command)
-    await run(settings).catch((error: unknown) => {
+    return await run(settings).catch((error: unknown) => {
       if (!isReaderGone(error, settings)) throw error
+      return 0
     })
-    return 0
   } catch (error) {
     process.stderr.write(errorText(inCommandWords(error), verbosity >= STACK_VERBOSITY))
     // The process would not exit while output waits for the reader.
     if (isStuck(error)) process.exit(1)
+    if (error instanceof DegradedError) return EXIT_DEGRADED
     return isUsageError(error) ? EXIT_USAGE : 1
+  }
+}
+
+/** What a run ends with that missed or lost something, with --strict. */
+export const EXIT_DEGRADED = 3
+
+/** Facts are missing, and the run was to fail then. */
+class DegradedError extends Error {
+  override readonly name = 'DegradedError'
+
+  constructor(missing: string) {
+    const facts = missing.replaceAll(/^quark-mon: /gm, '').trimEnd()
+    super(
+      `Cannot learn all that --strict asks for (without it, the run is as complete as it can be):\n${facts}`,
+    )
   }
 }
 
@@ -104,8 +121,9 @@ async function runCommand(settings: Settings, argv: readonly string[]): Promise<
     report(error)
     return error instanceof CommandError ? error.status : STATUS_FAILED
   }
+  let status = 0
   try {
-    await run(settings, command)
+    status = await run(settings, command)
   } catch (error) {
     report(error)
     if (error instanceof CommandError || !command.isReleased) {
@@ -114,11 +132,15 @@ async function runCommand(settings: Settings, argv: readonly string[]): Promise<
     }
     // What fails from here on is no reason to end the command.
   }
-  return endWith(command, report)
+  return endWith(command, status, report)
 }
 
 /** Waits for the end of a command, and ends this process as it has ended. Returns a status if that is not known. */
-async function endWith(command: CommandRun, report: (error: unknown) => void): Promise<number> {
+async function endWith(
+  command: CommandRun,
+  status: number,
+  report: (error: unknown) => void,
+): Promise<number> {
   let ending
   try {
     ending = await command.end()
@@ -130,8 +152,11 @@ async function endWith(command: CommandRun, report: (error: unknown) => void): P
   endAs(ending)
 }
 
-async function run(settings: Settings, command?: CommandRun): Promise<void> {
+/** Runs until the end; the result is the exit code of what was watched. */
+async function run(settings: Settings, command?: CommandRun): Promise<number> {
   recordToOutput(settings)
+  checkFiles(settings)
+  let isDegraded = false
   const ending = new AbortController()
   const { signal } = ending
   const end = (): void => ending.abort()
@@ -148,7 +173,7 @@ async function run(settings: Settings, command?: CommandRun): Promise<void> {
   if (command === undefined) process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
   const rotated = openRotated(settings)
   const stream = rotated?.stream ?? (await openOutput(settings, withTimeLimit(signal, settings.durationMs)))
-  if (stream === undefined) return
+  if (stream === undefined) return 0
   const output = new Output(stream, endSoon, rotated && ((bytes) => rotated.next(bytes)))
   const onHangUp = (): void => hangUp(settings, output, rotated, onSignal)
   if (command === undefined) process.on('SIGHUP', onHangUp)
@@ -167,6 +192,10 @@ async function run(settings: Settings, command?: CommandRun): Promise<void> {
     },
     pieceChars: Math.min(PIECE_CHARS, rotated?.pieceChars ?? Number.POSITIVE_INFINITY),
     note: (text) => void process.stderr.write(text),
+    lose: (text, isSilent = false) => {
+      isDegraded ||= text !== ''
+      if (!isSilent) process.stderr.write(text)
+    },
     colour: wantsColour(settings.colour, process.env, settings.output === undefined && screen.isTTY),
     terminal: settings.output === undefined ? terminalOf(screen, process.env) : undefined,
     signal,
@@ -188,9 +217,11 @@ async function run(settings: Settings, command?: CommandRun): Promise<void> {
     metrics?.watch(quark, output)
     endTidying = tidyMemory(() => quark.stats().insertions)
     const lost = settings.dropPrivileges ? checkDrop(quark.capabilities) : ''
+    const missing = missingText(quark.capabilities) + lost
+    if (settings.strict && missing !== '') throw new DegradedError(missing)
     if (settings.dropPrivileges) becomeNobody()
     if (settings.verbosity > 0) io.note(capabilitiesText(quark.capabilities))
-    if (!settings.quiet) io.note(missingText(quark.capabilities) + lost)
+    io.lose(missing)
     if (settings.durationMs !== undefined) timer = setTimeout(end, settings.durationMs)
 
     endFollowing = await follow(quark, settings, tally, command, end)
@@ -203,13 +234,10 @@ async function run(settings: Settings, command?: CommandRun): Promise<void> {
       const said = command === undefined ? tally.text(stats) : tally.treeText(stats, { capabilities, where })
       const isCounted = settings.format === 'dump' || settings.verbosity > 0 || settings.benchmark
       const sentence = command === undefined && settings.format === 'dump' ? '' : said
-      io.note(
-        (isCounted ? statsText(stats) : '') +
-          sentence +
-          lossText(stats, settings.quark) +
-          filterText(stats, settings.quark),
-      )
+      io.note((isCounted ? statsText(stats) : '') + sentence)
     }
+    io.lose(lossText(stats, settings.quark))
+    if (!settings.quiet) io.note(filterText(stats, settings.quark))
   } catch (error) {
     if (!signal.aborted || !(error instanceof Error) || error.name !== 'AbortError') throw error
   } finally {
@@ -229,6 +257,7 @@ async function run(settings: Settings, command?: CommandRun): Promise<void> {
     io.note(`quark-mon: ${unwrittenLines} lines are not written to ${to}, or not whole\n`)
     throw error
   }
+  return settings.strict && isDegraded ? EXIT_DEGRADED : 0
 }
 
 /** What serves metrics is loaded when it is needed. */
@@ -237,9 +266,9 @@ async function serveMetrics(address: MetricsAddress, isLive: boolean): Promise<M
   return openMetrics(address, isLive)
 }
 
-function openRotated({ output: path, rotation }: Settings): RotatedFile | undefined {
+function openRotated({ output: path, rotation, truncate }: Settings): RotatedFile | undefined {
   if (path === undefined || !isRotated(rotation)) return undefined
-  return new RotatedFile(path, rotation, (error) => process.stderr.write(errorText(error, false)))
+  return new RotatedFile(path, rotation, (error) => process.stderr.write(errorText(error, false)), truncate)
 }
 
 function withTimeLimit(signal: AbortSignal, durationMs: number | undefined): AbortSignal {
@@ -319,5 +348,5 @@ function openQuark({ replay, quark }: Settings, signal: AbortSignal, pid?: numbe
   if (pid !== undefined) return Quark.open({ ...quark, where: { ...quark.where, treeOf: pid }, signal })
   return replay === undefined
     ? Quark.open({ snapshot: quark.bypass !== true, ...quark, signal })
-    : Quark.replay(replaySource(replay), { ...quark, signal })
+    : Quark.replay(replay.map(replaySource), { ...quark, signal })
 }

@@ -62,11 +62,17 @@ export const outputOptions: readonly Option[] = [
     long: 'output',
     short: 'o',
     argument: 'FILE',
-    help: 'write events to this file instead of standard output, which is -',
+    help: 'append events to this file instead of writing them to standard output, which is -',
+    more: 'The file is made with mode 600.',
     set: (settings, value) => {
       settings.output = value === '-' ? undefined : fileName(value)
       settings.isToStandardOutput = value === '-'
     },
+  },
+  {
+    long: 'truncate',
+    help: 'overwrite the files of -o and --record; else -o appends, and --record takes no file that has something in it',
+    set: (settings) => void (settings.truncate = true),
   },
   {
     long: 'rotate-size',
@@ -124,8 +130,17 @@ export const outputOptions: readonly Option[] = [
   {
     long: 'quiet',
     short: 'q',
-    help: 'write nothing but events and errors: no notes and no counters',
+    help: 'write nothing but events, errors, and what is missing or lost: no counters',
     set: (settings) => void (settings.quiet = true),
+  },
+  {
+    long: 'strict',
+    help: 'fail if something is missing or lost: at the start at once, and at the end with status 3',
+    more:
+      'Without it such a run reports what is missing, also with -q, and ends as any other. Missing are facts that cannot be ' +
+      'learnt here; lost are records, processes that found no room, values that were cut out of lines, events that were ' +
+      'not written at the end, and the end of a recording.',
+    set: (settings) => void (settings.strict = true),
   },
   {
     long: 'verbose',
@@ -142,8 +157,11 @@ export const sourceOptions: readonly Option[] = [
     long: 'replay',
     argument: 'FILE',
     help: 'replay the recording in this file, or from standard input with -; needs no privileges',
+    more:
+      'Given several times, the recordings of one machine come one after the other, the one that began first before the ' +
+      'others. One that was cut short, as its quark-mon was killed, is replayed as far as it goes.',
     conflicts: ['drop-privileges', 'buffer-graph'],
-    set: (settings, value) => void (settings.replay = fileName(value)),
+    set: (settings, value) => void (settings.replay = [...(settings.replay ?? []), fileName(value)]),
   },
   {
     long: 'drop-privileges',
@@ -180,6 +198,7 @@ export const modeOptions: readonly Option[] = [
       'benchmark',
       'process-graph',
       'hold',
+      'max-buffer',
     ],
     set: (settings, value) => {
       settings.bufferGraph = wholeNumber(value, 1, 2_000_000)

@@ -29,8 +29,14 @@ export function parseCommandLine(args: readonly string[], { options, missing } =
   if (settings.ecs.form !== undefined) settings.format = 'ecs'
   checkRun(settings)
   checkTogether(settings)
+  checkColour(settings)
   checkRotation(settings)
   return { show: 'events', settings }
+}
+
+function checkColour({ colour, format }: Settings): void {
+  if (colour !== 'always' || format === 'text' || format === 'dump') return
+  throw new UsageError(`--colour=always has no effect with --${format}, which has no colours: remove it`)
 }
 
 function checkTogether({ bufferGraph, quark }: Settings): void {

@@ -8,6 +8,7 @@ import {
   type OptionSpecs,
   type QuarkOptions,
   type QuarkStats,
+  type RecordingError,
   sanitise,
   type TableLimit,
 } from 'quark-telemetry'
@@ -115,6 +116,13 @@ export function capabilitiesText({ backend, kernel, attached }: Capabilities): s
 /** One line for every fact that cannot be learnt. */
 export function missingText({ missing }: Capabilities): string {
   return messages(missing.map(({ fact, reason }) => `no ${factName(fact)}: ${reason}`))
+}
+
+/** The line about a recording without its end. */
+export function cutShortText({ path, offset }: RecordingError): string {
+  return messages([
+    `the recording "${path}" ends at byte ${offset} without its end mark, as when its quark-mon was killed: what came after is not known`,
+  ])
 }
 
 /** The note when the proc connector runs without /proc, which it would read. */

@@ -6,14 +6,13 @@ import {
   createWriteStream,
   fstatSync,
   openSync,
-  readSync,
   realpathSync,
   renameSync,
   rmSync,
   statSync,
-  writeSync,
 } from 'node:fs'
 import type { Writable } from 'node:stream'
+import { readyToAppend } from './files.js'
 
 /** When a file is rotated, and how much is kept. */
 export interface RotationSettings {
@@ -46,7 +45,6 @@ export const MAX_KEEP = 1000
 
 /** A rotation that failed is tried again after so long. */
 const RETRY_MS = 10_000
-const NEWLINE = 10
 
 interface OpenFile {
   readonly fd: number
@@ -81,9 +79,10 @@ export class RotatedFile {
    * Opens the file. A line that a killed run left without its end is ended.
    *
    * @param report called when a rotation failed; writing goes on in the file that is open
+   * @param truncates whether what is found in the file is removed
    * @throws when the file cannot be opened, or is not one that can be rotated
    */
-  constructor(path: string, settings: RotationSettings, report: (error: Error) => void) {
+  constructor(path: string, settings: RotationSettings, report: (error: Error) => void, truncates = false) {
     // Files stay beside the one that a link leads to.
     const found = statSync(path, { throwIfNoEntry: false })
     this.#path = found === undefined ? path : realpathSync(path)
@@ -97,7 +96,7 @@ export class RotatedFile {
     this.#sizeBytes =
       sizeBytes ?? (totalBytes === undefined ? Number.POSITIVE_INFINITY : Math.floor(totalBytes / (keep + 1)))
     this.#report = report
-    this.#file = openForAppending(this.#path)
+    this.#file = openForAppending(this.#path, truncates)
     this.#tryTo(() => this.#prune())
   }
 
@@ -223,32 +222,20 @@ function sizeOf(path: string): number | undefined {
 }
 
 /** Opens a file without removing what is in it. */
-function openForAppending(path: string): OpenFile {
+function openForAppending(path: string, truncates = false): OpenFile {
   const fd = openSync(path, fsConstants.O_WRONLY | fsConstants.O_CREAT | fsConstants.O_APPEND, 0o600)
   try {
     const { size, birthtimeMs, mtimeMs } = fstatSync(fd)
-    const isEnded = size === 0 || endsLine(path, size)
-    if (!isEnded) writeSync(fd, '\n')
     return {
       fd,
       stream: createWriteStream(path, { fd }),
-      isEmpty: size === 0,
-      sizeBytes: size + (isEnded ? 0 : 1),
+      isEmpty: size === 0 || truncates,
+      sizeBytes: readyToAppend(fd, path, truncates),
       headBytes: 0,
       madeMs: size === 0 ? Date.now() : birthtimeMs > 0 ? birthtimeMs : mtimeMs,
     }
   } catch (error) {
     closeSync(fd)
     throw error
-  }
-}
-
-function endsLine(path: string, size: number): boolean {
-  const fd = openSync(path, fsConstants.O_RDONLY)
-  try {
-    const last = Buffer.alloc(1)
-    return readSync(fd, last, 0, 1, size - 1) === 0 || last[0] === NEWLINE
-  } finally {
-    closeSync(fd)
   }
 }

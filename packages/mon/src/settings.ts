@@ -15,8 +15,12 @@ export interface Settings {
   format: Format
   /** Text is indented under that of the parent. */
   tree: boolean
-  /** Recording that events come from, in place of this kernel. */
-  replay: string | undefined
+  /** Recordings that events come from, in place of this kernel. */
+  replay: readonly string[] | undefined
+  /** Overwrite what is in the files of `output` and `record`. */
+  truncate: boolean
+  /** A run that misses or loses something fails. */
+  strict: boolean
   /** File for the graph of the process table. */
   processGraph: string | undefined
   /** How many records to buffer and draw. */
@@ -55,6 +59,8 @@ export function defaultSettings(): Settings {
     format: 'text',
     tree: false,
     replay: undefined,
+    truncate: false,
+    strict: false,
     processGraph: undefined,
     bufferGraph: undefined,
     benchmark: false,

@@ -40,8 +40,8 @@ export class OptionError extends QuarkError {
   /** What to give instead, for those who name the option and the value in their own words. */
   readonly advice: string | undefined
 
-  constructor(option: string, message: string, advice?: string) {
-    super('ERR_QUARK_OPTION', message)
+  constructor(option: string, message: string, advice?: string, options?: ErrorOptions) {
+    super('ERR_QUARK_OPTION', message, options)
     this.option = option
     this.advice = advice
   }
@@ -51,10 +51,21 @@ export class OptionError extends QuarkError {
 export class RecordingError extends QuarkError {
   readonly path: string
   readonly offset: number
+  /**
+   * It ends without its end mark, as when the recording process was killed. All that is whole was delivered before; of several
+   * recordings the next one follows if events are taken again.
+   */
+  readonly isCutShort: boolean
 
-  constructor(path: string, offset: number, problem: string, options?: ErrorOptions) {
+  constructor(
+    path: string,
+    offset: number,
+    problem: string,
+    options: ErrorOptions & { readonly isCutShort?: boolean } = {},
+  ) {
     super('ERR_QUARK_RECORDING', `Cannot read recording "${path}": ${problem} at byte ${offset}`, options)
     this.path = path
     this.offset = offset
+    this.isCutShort = options.isCutShort === true
   }
 }

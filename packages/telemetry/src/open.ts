@@ -14,11 +14,13 @@ import { worldOf } from './kinds/world.js'
 import { type Host, hostOf, readBootId, readHost, unknownHost } from './context/host.js'
 import type { Walk } from './facts/rungs.js'
 import { EXACT_STARTS } from './kinds/process/facts.js'
-import { BackendError, type BackendFailure, QuarkError } from './errors.js'
+import { BackendError, type BackendFailure, OptionError, QuarkError, RecordingError } from './errors.js'
 import { TimeBase } from './event/time-base.js'
 import { type Filters, filtersOf, isKnown, notInKernel } from './filters.js'
 import { findCgroupHierarchy } from './process/procfs/cgroup-mounts.js'
+import { openKernelTypes } from './btf/types.js'
 import { checkOptions } from './options/check.js'
+import { checkMet, checkReplayed } from './options/wishes.js'
 import type { Settings } from './options/declare.js'
 import { monotonicMs } from './event/time-base.js'
 import { BypassFeed } from './pipeline/bypass-feed.js'
@@ -47,6 +49,9 @@ const CGROUP_ROOT: MissingFact = {
     "namespace's root, and cgroups that no mount shows have none (run the container with --cgroupns=host)",
 }
 
+/** A recording: the path of its file, or its bytes as they come. */
+export type Recording = string | AsyncIterable<Uint8Array>
+
 /** The parts of a queue. */
 export interface Parts {
   readonly catalogue: Catalogue
@@ -63,6 +68,8 @@ export interface Parts {
   readonly failures: readonly BackendFailure[]
   /** What is missing with every backend. */
   readonly absent?: readonly MissingFact[]
+  /** Of a recording: its file. */
+  readonly path?: string
 }
 
 /**
@@ -74,6 +81,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   const settings = checkOptions(catalogue.options, options)
   const { signal } = settings
   signal?.throwIfAborted()
+  if (settings.btf !== undefined) checkBtf(settings.btf, options)
   const unreadBefore = unreadFiles()
   const clock = Clock.system()
   const hierarchy = findCgroupHierarchy()
@@ -91,6 +99,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   })
   let recorder: RecordingWriter | undefined
   try {
+    checkMet(catalogue.options, options, backend)
     const host = readHost()
     const openedNs = clock.epochNs(clock.openBootNs)
     const { bootId } = host
@@ -116,6 +125,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       recorder = new RecordingWriter(
         settings.record,
         recordingHeader({ catalogue, settings, clock, bootId, kernel, host, backend }),
+        settings.truncate,
       )
     }
     for (const [kind, { learnt }] of tables.all) {
@@ -175,15 +185,57 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
 }
 
 /**
+ * Opens recordings of one machine, the one that began first before the others.
+ *
+ * @throws as `Quark.replay`
+ */
+export async function replaysParts(
+  catalogue: Catalogue,
+  recordings: readonly Recording[],
+  options: object,
+): Promise<[Parts, ...Parts[]]> {
+  const all: Parts[] = []
+  try {
+    for (const recording of recordings) all.push(await replayParts(catalogue, recording, options))
+    all.sort((a, b) => (a.openedNs < b.openedNs ? -1 : a.openedNs > b.openedNs ? 1 : 0))
+    const [first, ...later] = all
+    if (first === undefined)
+      throw new QuarkError('ERR_QUARK_RECORDING', 'Cannot replay: no recording is named')
+    for (const parts of later) checkSameMachine(first, parts)
+    return [first, ...later]
+  } catch (error) {
+    closeAfterError(
+      ...all.map(
+        ({ feed }) =>
+          () =>
+            feed.close(),
+      ),
+    )
+    throw error
+  }
+}
+
+/** @throws {RecordingError} when two recordings are known to be of two machines */
+function checkSameMachine(first: Parts, other: Parts): void {
+  const [a, b] = [first.host, other.host]
+  const areKnown = a.machineId !== undefined && b.machineId !== undefined
+  const [one, two] = areKnown ? [a.machineId, b.machineId] : [a.hostname, b.hostname]
+  if (one === undefined || two === undefined || one === two) return
+  const path = other.path ?? ''
+  throw new RecordingError(path, 0, `it is of another machine than "${first.path}": replay them one by one;`)
+}
+
+/**
  * Opens a recording.
  *
  * @throws as `Quark.replay`
  */
 export async function replayParts(
   catalogue: Catalogue,
-  recording: string | AsyncIterable<Uint8Array>,
+  recording: Recording,
   options: object,
 ): Promise<Parts> {
+  checkReplayed(catalogue.options, options)
   const reader =
     typeof recording === 'string' ? openRecording(recording) : await openRecordingStream(recording)
   try {
@@ -213,6 +265,7 @@ export async function replayParts(
       signal: settings.signal,
       filters,
       failures: [],
+      path: reader.path,
     }
   } catch (error) {
     reader[Symbol.dispose]()
@@ -236,6 +289,21 @@ function sharesOf({ kinds }: Catalogue): ReadonlyMap<number, number> {
   return new Map(
     kinds.flatMap(({ number, ringShare }) => (ringShare === undefined ? [] : [[number, ringShare]])),
   )
+}
+
+/**
+ * Backends go on without a file that is no good, or do not need one: whoever named one wants it.
+ *
+ * @throws {OptionError} when it cannot be used
+ */
+function checkBtf(path: string, options: object): void {
+  try {
+    openKernelTypes(path)
+  } catch (error) {
+    const { message } = error as Error
+    const by = 'btf' in options && options.btf !== undefined ? 'Option "btf"' : 'The file of QUARK_BTF_PATH'
+    throw new OptionError('btf', `${by} cannot be used: ${message}`, message, { cause: error })
+  }
 }
 
 /** Opens the first backend that works; the failures before it are listed in `missing`. */

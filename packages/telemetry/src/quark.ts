@@ -4,16 +4,16 @@ import { BypassFeed } from './pipeline/bypass-feed.js'
 import type { Catalogue } from './kinds/catalogue.js'
 import type { Host } from './context/host.js'
 import { localNames } from './context/users.js'
-import { OptionError, QuarkError } from './errors.js'
+import { OptionError, QuarkError, RecordingError } from './errors.js'
 import type { QuarkEvent } from './kinds/index.js'
 import { catalogue, type QuarkOptions, type ReplayOptions } from './kinds/index.js'
 import type { RecordType, Tables } from './kinds/kind.js'
 import type { Filters } from './filters.js'
-import { openParts, type Parts, replayParts } from './open.js'
+import { openParts, type Parts, type Recording, replaysParts } from './open.js'
 import type { Feed } from './pipeline/feed.js'
 import { ReplayFeed } from './pipeline/replay-feed.js'
 import type { BufferedRecord, Pipeline } from './pipeline/pipeline.js'
-import type { Capabilities, QuarkStats } from './pipeline/stats.js'
+import { type Capabilities, type QuarkStats, sumOf } from './pipeline/stats.js'
 import type { Process } from './process/process.js'
 import type { Tracking } from './process/tracked/tracking.js'
 import type { Settings } from './options/declare.js'
@@ -24,7 +24,7 @@ import { packageVersion } from './version.js'
 /** Most events of a batch after the end was asked for. */
 const MAX_LAST_EVENTS = 256
 
-let newQuark: (parts: Parts) => Quark
+let newQuark: (parts: Parts, later?: readonly Parts[]) => Quark
 
 /**
  * A queue of events about all processes of this machine. One consumer takes them, by iterating, by batches, or
@@ -40,21 +40,23 @@ let newQuark: (parts: Parts) => Quark
  * ```
  */
 export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
-  /** Which facts are attached, through which hooks, and which are missing. */
-  readonly capabilities: Capabilities
-  /** The machine that events come from; of a replay the one that was recorded, as far as the recording says. */
-  readonly host: Host
   readonly #catalogue: Catalogue
+  #capabilities: Capabilities
+  #host: Host
   readonly #formed: ReturnType<typeof formsOf>
-  readonly #feed: Feed
-  readonly #pipeline: Pipeline
+  #feed: Feed
+  #pipeline: Pipeline
   readonly #users = localNames
   readonly #version: string
-  readonly #settings: Settings
-  readonly #openedNs: bigint
+  #settings: Settings
+  #openedNs: bigint
   readonly #signal: AbortSignal | undefined
-  readonly #filters: Filters | undefined
+  #filters: Filters | undefined
   readonly #isLive: boolean
+  /** Recordings that follow. */
+  readonly #later: Parts[]
+  /** Counters of those that are at their end. */
+  #before: QuarkStats | undefined
   #readiness: Readiness | undefined
   #isEnded = false
   #isClosed = false
@@ -63,22 +65,11 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   #untaken: readonly QuarkEvent[] = []
 
   static {
-    newQuark = (parts) => new Quark(parts)
+    newQuark = (parts, later = []) => new Quark(parts, later)
   }
 
-  private constructor(parts: Parts) {
-    const {
-      catalogue,
-      feed,
-      pipeline,
-      host,
-      settings,
-      openedNs,
-      signal,
-      filters,
-      failures,
-      absent = [],
-    } = parts
+  private constructor(parts: Parts, later: readonly Parts[]) {
+    const { catalogue, feed, pipeline, host, settings, openedNs, signal, filters } = parts
     this.#catalogue = catalogue
     this.#formed = formsOf(catalogue)
     this.#feed = feed
@@ -88,17 +79,23 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     this.#signal = signal
     this.#filters = filters
     this.#isLive = !(feed instanceof ReplayFeed)
-    this.host = host
+    this.#host = host
+    this.#later = [...later]
     // Reads the files now: later the process may have given up the rights to them.
     this.#users.userName(0)
     this.#users.groupName(0)
     this.#version = packageVersion()
-    const { backend, kernel, attached, missing } = feed
-    const refused = failures.map(({ backend, error }) => ({
-      fact: `backend ${backend}`,
-      reason: error.message,
-    }))
-    this.capabilities = { backend, kernel, attached, missing: [...refused, ...missing, ...absent] }
+    this.#capabilities = capabilitiesOf(parts)
+  }
+
+  /** Which facts are attached, through which hooks, and which are missing; of several recordings those of the current one. */
+  get capabilities(): Capabilities {
+    return this.#capabilities
+  }
+
+  /** The machine that events come from; of a replay the one that was recorded, as far as the recording says. */
+  get host(): Host {
+    return this.#host
   }
 
   /**
@@ -114,13 +111,15 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   }
 
   /**
-   * Delivers the events of a recording again, exactly as they came. Needs no rights and no Linux.
+   * Delivers the events of a recording again, exactly as they came. Needs no rights and no Linux. Several recordings of one
+   * machine come one after the other, the one that began first before the others; each has a table of processes of its own.
    *
-   * @param recording the path of a file, or its bytes as they come, such as `process.stdin`
-   * @throws {RecordingError} when the file is no recording; while it is read, when it is broken or cut short
+   * @param recording the path of a file, or its bytes as they come, such as `process.stdin`; or several of these
+   * @throws {RecordingError} when a file is no recording, or of another machine than the others; while it is read, when it
+   *   is broken or cut short
    */
   static async replay(
-    recording: string | AsyncIterable<Uint8Array>,
+    recording: Recording | readonly Recording[],
     options: ReplayOptions = {},
   ): Promise<Quark> {
     return replayQuark(catalogue, recording, options)
@@ -183,7 +182,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   poll(): readonly QuarkEvent[] {
     this.#check()
     return this.#take((events) => {
-      if (!this.#isEnded && !this.#feed.pump(events)) this.#isEnded = true
+      if (!this.#isEnded) this.#pump(events)
       this.#filters?.tracking?.tidy(this.#pipeline.tables.processes)
       this.#arm()
     })
@@ -375,7 +374,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     const rejected = counters.rejected + (bypass?.rejected ?? 0)
     const insertions = counters.insertions + (bypass?.delivered ?? 0)
     const removals = counters.removals + (bypass?.delivered ?? 0)
-    return {
+    const stats: QuarkStats = {
       backend: this.#feed.backend,
       insertions,
       removals,
@@ -405,6 +404,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       skipped: this.#feed.skipped ?? {},
       tables: tableStats(tables),
     }
+    return this.#before === undefined ? stats : sumOf(this.#before, stats)
   }
 
   /** Detaches everything and frees all memory outside of JavaScript. Closing twice is fine. */
@@ -415,11 +415,45 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     closeAll(
       () => this.#readiness?.close(),
       () => this.#feed.close(),
+      ...this.#later.map(
+        ({ feed }) =>
+          () =>
+            feed.close(),
+      ),
     )
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  #pump(events: QuarkEvent[]): void {
+    try {
+      if (this.#feed.pump(events)) return
+    } catch (error) {
+      if (error instanceof RecordingError && error.isCutShort) this.#goOn()
+      throw error
+    }
+    this.#goOn()
+  }
+
+  /** At the end of a recording: the next one, or the end. */
+  #goOn(): void {
+    const next = this.#later[0]
+    if (next === undefined) {
+      this.#isEnded = true
+      return
+    }
+    this.#before = this.stats()
+    this.#feed.close()
+    this.#later.shift()
+    this.#feed = next.feed
+    this.#pipeline = next.pipeline
+    this.#filters = next.filters
+    this.#host = next.host
+    this.#settings = next.settings
+    this.#openedNs = next.openedNs
+    this.#capabilities = capabilitiesOf(next)
   }
 
   /** Events that are left, and those that `fill` adds. If it throws, the next call returns them. */
@@ -438,18 +472,29 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   }
 }
 
+function capabilitiesOf({ feed, failures, absent = [] }: Parts): Capabilities {
+  const { backend, kernel, attached, missing } = feed
+  const refused = failures.map(({ backend, error }) => ({
+    fact: `backend ${backend}`,
+    reason: error.message,
+  }))
+  return { backend, kernel, attached, missing: [...refused, ...missing, ...absent] }
+}
+
 /** Opens a queue of the kinds of a catalogue. */
 export async function openQuark(catalogue: Catalogue, options: object): Promise<Quark> {
   return newQuark(openParts(catalogue, options))
 }
 
-/** Delivers the events of a recording of the kinds of a catalogue. */
+/** Delivers the events of recordings of the kinds of a catalogue. */
 export async function replayQuark(
   catalogue: Catalogue,
-  recording: string | AsyncIterable<Uint8Array>,
+  recording: Recording | readonly Recording[],
   options: object,
 ): Promise<Quark> {
-  return newQuark(await replayParts(catalogue, recording, options))
+  const recordings = Array.isArray(recording) ? (recording as readonly Recording[]) : [recording as Recording]
+  const [first, ...later] = await replaysParts(catalogue, recordings, options)
+  return newQuark(first, later)
 }
 
 /** Counters of the tables of other kinds than processes, which are members of the statistics. */

@@ -11,13 +11,22 @@ const features = FEATURE_NAMES.map((name) => {
 })
 
 async function openEverything() {
-  try {
-    const quark = await Quark.open({ threads: true, failedExecs: true, usage: true })
-    const { attached, missing } = quark.capabilities
-    await quark.close()
-    return { attached, missing }
-  } catch (error) {
-    return { attached: [], missing: [{ fact: 'everything', reason: `${error.message}` }] }
+  const options = { threads: true, failedExecs: true, usage: true }
+  const refused = []
+  for (;;) {
+    try {
+      const quark = await Quark.open(options)
+      const { attached, missing } = quark.capabilities
+      await quark.close()
+      return { attached, missing: [...missing, ...refused] }
+    } catch (error) {
+      const { option, message, advice } = error
+      if (!(option in options))
+        return { attached: [], missing: [{ fact: 'everything', reason: `${message}` }] }
+      // What is asked for and cannot be had is an error.
+      refused.push({ fact: option, reason: `${advice}` })
+      delete options[option]
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Quark } from 'quark-telemetry'
+import { type Batches, batchesOf } from '../batches.js'
 import type { Io } from '../io.js'
 import { statsText } from '../report.js'
 import type { Settings } from '../settings.js'
@@ -12,7 +13,7 @@ const PERIOD_MS = 1000
  * @param now a clock, in ms
  */
 export async function benchmark(
-  quark: Pick<Quark, 'batches' | 'stats'>,
+  quark: Batches & Pick<Quark, 'stats'>,
   settings: Settings,
   io: Io,
   now: () => number = () => performance.now(),
@@ -20,7 +21,7 @@ export async function benchmark(
   let left = settings.count ?? Infinity
   let writtenMs = now()
   using turns = new Turns(io.hurry)
-  for await (const batch of quark.batches()) {
+  for await (const batch of batchesOf(quark, io)) {
     left -= batch.length
     const nowMs = now()
     io.count?.(batch)
@@ -31,7 +32,7 @@ export async function benchmark(
     if (left <= 0) return
     const { buffered } = turns.isTimeUp() ? quark.stats() : { buffered: 0 }
     if (buffered > 0) {
-      io.note(untakenText(0, buffered, 'counted'))
+      io.lose(untakenText(0, buffered, 'counted'))
       return
     }
   }

@@ -1,5 +1,6 @@
 import type { Quark, QuarkEvent } from 'quark-telemetry'
 import { type Formatter, formatter, type Lookup } from '../format.js'
+import { type Batches, batchesOf } from '../batches.js'
 import type { Io } from '../io.js'
 import { truncatedText } from '../report.js'
 import type { Settings } from '../settings.js'
@@ -12,7 +13,7 @@ import { Turns, untakenText } from './turns.js'
  * @param take gets each of them, too
  */
 export async function watch(
-  quark: Lookup & Pick<Quark, 'batches' | 'stats'>,
+  quark: Lookup & Batches & Pick<Quark, 'stats'>,
   settings: Settings,
   io: Io,
   take?: (event: QuarkEvent) => void,
@@ -23,12 +24,12 @@ export async function watch(
     await writeAll(quark, format, settings, io, take)
     if (ends !== undefined) await io.write(ends.end())
   } finally {
-    if (!settings.quiet) io.note(truncatedText(truncatedLines(), settings.lines))
+    io.lose(truncatedText(truncatedLines(), settings.lines))
   }
 }
 
 async function writeAll(
-  quark: Pick<Quark, 'batches' | 'stats'>,
+  quark: Batches & Pick<Quark, 'stats'>,
   format: Formatter['format'],
   settings: Settings,
   io: Io,
@@ -36,7 +37,7 @@ async function writeAll(
 ): Promise<void> {
   let left = settings.count ?? Infinity
   using turns = new Turns(io.hurry)
-  for await (const batch of quark.batches()) {
+  for await (const batch of batchesOf(quark, io)) {
     turns.begin()
     io.count?.(batch)
     let text = ''
@@ -52,7 +53,7 @@ async function writeAll(
       await turns.next()
       if (turns.isTimeUp() && index + 1 < batch.length) {
         const text = untakenText(batch.length - index - 1, quark.stats().buffered, 'written')
-        if (!settings.quiet) io.note(text)
+        io.lose(text)
         return
       }
     }
@@ -60,7 +61,7 @@ async function writeAll(
     if (left === 0) return
     const { buffered } = turns.isTimeUp() ? quark.stats() : { buffered: 0 }
     if (buffered > 0) {
-      if (!settings.quiet) io.note(untakenText(0, buffered, 'written'))
+      io.lose(untakenText(0, buffered, 'written'))
       return
     }
   }

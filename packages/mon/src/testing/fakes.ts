@@ -152,6 +152,8 @@ export class FakeIo implements Io {
     this.notes += text
   }
 
+  readonly lose = this.note
+
   get hurry(): AbortSignal {
     return this.hurrying.signal
   }

@@ -1,5 +1,6 @@
 import { OptionError } from '../errors.js'
 import type { Settings } from './declare.js'
+import { checkTogether } from './wishes.js'
 import { defaultOf, type ObjectOfClass, type OptionSpec, type OptionSpecs, type SettingsOf } from './spec.js'
 
 /**
@@ -24,6 +25,7 @@ export function checkOptions<S extends OptionSpecs>(specs: S, options: object): 
     settings[name] = spec.type === 'members' ? spec.checked(name, value) : value
   }
   if (settings['bypass'] === true) checkBypass(specs, given)
+  checkTogether(given)
   return settings as Settings & SettingsOf<S>
 }
 

@@ -94,7 +94,7 @@ export const coreOptions = {
     },
   },
   /** Deliver an event as soon as nothing can join it any more, not only after the hold time. Default true. */
-  releaseEarly: { type: 'flag', default: true, isRecorded: true },
+  releaseEarly: { type: 'flag', default: true, isRecorded: true, notWithBypass: true },
   /** Most records held back for ordering and aggregation. Default 10,000. */
   maxLength: {
     type: 'count',
@@ -124,8 +124,8 @@ export const coreOptions = {
       argument: 'BYTES',
       help: 'hold records of at most this size together',
       max: GIB,
-      notWithBypass: true,
     },
+    notWithBypass: true,
   },
   /**
    * Most bytes of the processes that are remembered, ended ones and names of cgroups included. Beyond it the longest
@@ -143,8 +143,8 @@ export const coreOptions = {
       argument: 'BYTES',
       help: 'remember processes of at most this size together; beyond it long strings are cut',
       max: 64 * GIB,
-      notWithBypass: true,
     },
+    notWithBypass: true,
   },
   /**
    * Size of the kernel's ring; a power of two and a multiple of the page size. Default 4 MiB. On x86-64 each CPU has its
@@ -191,6 +191,7 @@ export const coreOptions = {
       argument: 'TIME',
       help: 'poll for new records at most this often, which saves CPU and delays events by as much',
     },
+    notWithBypass: true,
   },
   /** BTF file of this kernel, raw or in an ELF file. Default: the running kernel's, or `QUARK_BTF_PATH`. */
   btf: {
@@ -203,6 +204,7 @@ export const coreOptions = {
       help: "read the kernel's types from this file",
       more: 'It has to describe the running kernel. Needed only when /sys/kernel/btf/vmlinux does not exist.',
     },
+    onlyWith: { backends: ['ebpf', 'kprobe'], reason: 'it uses no types of the kernel' },
   },
   /** File that the records are written to as well, for `Quark.replay`. */
   record: {
@@ -216,6 +218,8 @@ export const coreOptions = {
       more: 'With - they are written to standard output, and events only where -o says.',
     },
   },
+  /** Overwrite the file of `record`: else one that has something in it is refused. Default false. */
+  truncate: { type: 'flag', default: false },
   /** Deliver records as they are, without ordering, table or aggregation. Default false. */
   bypass: {
     type: 'flag',

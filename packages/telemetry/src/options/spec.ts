@@ -25,6 +25,8 @@ export interface SpecBase {
   readonly isReplayed?: boolean
   /** It is about making events of records, so it has no meaning with `bypass`. */
   readonly notWithBypass?: boolean
+  /** The backends that it means something to. With another one it cannot be met. */
+  readonly onlyWith?: { readonly backends: readonly string[]; readonly reason: string }
   /** How a command line gives it. */
   readonly command?: CommandForm | readonly CommandForm[]
 }

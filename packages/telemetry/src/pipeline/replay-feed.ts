@@ -77,10 +77,12 @@ export class ReplayFeed implements Feed {
       if (frame === undefined) {
         // Events of the records so far are emitted before the error is thrown.
         if (this.#pipeline.flush(out) > 0) break
+        this.#ended = true
         throw new RecordingError(
           this.#reader.path,
           this.#reader.offset,
           'it was cut short: it has no end mark',
+          { isCutShort: true },
         )
       }
       if (this.#apply(frame, out)) break

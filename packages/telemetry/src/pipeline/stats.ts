@@ -61,6 +61,31 @@ export interface QuarkStats {
   readonly tables: Readonly<Record<string, Readonly<Record<string, number>>>>
 }
 
+/** Counters that are not totals: how much there is now. */
+const CURRENT: ReadonlySet<string> = new Set(['buffered', 'processes', 'tableBytes', 'backend'])
+
+/** The counters of two queues of which the second one followed the first. */
+export function sumOf(before: QuarkStats, stats: QuarkStats): QuarkStats {
+  return sum(before as unknown as Counters, stats as unknown as Counters) as unknown as QuarkStats
+}
+
+interface Counters {
+  readonly [name: string]: string | number | Counters | undefined
+}
+
+function sum(before: Counters, after: Counters): Counters {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)])
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const [a, b] = [before[name], after[name]]
+      if (CURRENT.has(name) || typeof b === 'string') return [name, b]
+      if (typeof a === 'object' || typeof b === 'object')
+        return [name, sum((a ?? {}) as Counters, (b ?? {}) as Counters)]
+      return [name, ((a as number | undefined) ?? 0) + ((b as number | undefined) ?? 0)]
+    }),
+  )
+}
+
 /** Through which hook each fact is learnt on this machine, and which facts are missing. */
 export interface Capabilities {
   readonly backend: string

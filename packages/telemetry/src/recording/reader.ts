@@ -33,6 +33,7 @@ export class RecordingReader implements Disposable {
   readonly #source: ByteSource
   #version = VERSION
   #offset = 0
+  #isCut = false
 
   /** @throws {RecordingError} when the source is no recording, or of another version; it is closed then */
   constructor(source: ByteSource) {
@@ -81,29 +82,39 @@ export class RecordingReader implements Disposable {
     return this.#parse(json.subarray(0, length), FILE_HEADER_BYTES, take)
   }
 
+  /** Whether the source ends within a frame. */
+  get isCut(): boolean {
+    return this.#isCut
+  }
+
   /**
-   * The next frame, or undefined at the end of the source.
+   * The next frame, or undefined at the end of the source, or of its last whole frame.
    *
-   * @throws {RecordingError} when the frame is cut short or its checksum is wrong
+   * @throws {RecordingError} when its checksum is wrong
    */
   next(): Frame | undefined {
     const at = this.#offset
     const header = this.#read(FRAME_HEADER_BYTES)
     if (header === undefined) {
-      if (this.#offset === at) return undefined
-      throw this.#broken(at, 'a frame is cut short')
+      return this.#endAt(at)
     }
     const view = viewOf(header)
     const length = view.getUint32(4, true)
     if (length > MAX_FRAME_BYTES) throw this.#broken(at + 4, `a frame claims ${length} bytes`)
     const payload = this.#read(padded(length))
-    if (payload === undefined) throw this.#broken(at, 'a frame is cut short')
+    if (payload === undefined) return this.#endAt(at)
     const bytes = payload.subarray(0, length)
     if (this.#checksumOf(header, bytes) !== view.getUint32(8, true)) {
       throw this.#broken(at, 'a frame has a wrong checksum')
     }
     const isEssential = this.#version === FIRST_VERSION || (view.getUint32(12, true) & FRAME_ESSENTIAL) !== 0
     return { kind: view.getUint32(0, true), payload: bytes, offset: at + FRAME_HEADER_BYTES, isEssential }
+  }
+
+  #endAt(at: number): undefined {
+    this.#isCut = this.#offset > at
+    this.#offset = at
+    return undefined
   }
 
   #checksumOf(header: Uint8Array, payload: Uint8Array): number {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import {
   mkdtempSync,
   readdirSync,
@@ -293,7 +294,8 @@ test('a file that ends within a frame delivers the steps before, and says where 
   const frames = framesOf(path)
   const { pids, error } = await broken(file(bytes.subarray(0, bytes.length - 8)))
   assert.deepEqual(pids, [10])
-  assert.match(error.message, /a frame is cut short at byte/)
+  assert.match(error.message, /it was cut short: it has no end mark at byte/)
+  assert.equal(error.isCutShort, true)
   assert.equal(error.offset, frames[1]!.offset - 16)
 })
 
@@ -536,9 +538,12 @@ test('a path that cannot be written is reported with the cause', () => {
   assert.deepEqual(openFiles(), [])
 })
 
-test('a recording is private to its user, and replaces what was there', () => {
-  const path = file(Buffer.alloc(1 << 20, 'old'))
-  const writer = new RecordingWriter(path, headerWith())
+test('a recording is private to its user, and replaces what was there only if it is to', () => {
+  const old = Buffer.alloc(1 << 20, 'old')
+  const path = file(old)
+  assert.throws(() => new RecordingWriter(path, headerWith()), /Cannot write recording ".*": the file exists/)
+  assert.deepEqual(readFileSync(path), old)
+  const writer = new RecordingWriter(path, headerWith(), true)
   writer.end(5)
   writer.end(6)
   const frames = framesOf(path)
@@ -547,6 +552,32 @@ test('a recording is private to its user, and replaces what was there', () => {
     [[FRAME_END, '{"nowNs":5}']],
   )
   assert.equal(statSync(written(() => undefined)).mode & 0o777, 0o600)
+})
+
+test('a file with nothing in it, and what is no file, are written to', () => {
+  for (const path of [file(Buffer.alloc(0)), '/dev/null'])
+    new RecordingWriter(path, headerWith())[Symbol.dispose]()
+})
+
+test('a FIFO that nobody reads is refused, and does not stop the process', () => {
+  const path = join(directory, 'fifo')
+  execFileSync('mkfifo', [path])
+  assert.throws(
+    () => new RecordingWriter(path, headerWith()),
+    /Cannot write recording .*nobody reads this FIFO/,
+  )
+})
+
+test('a frame reaches the file after a second, also if no other follows', async () => {
+  const path = join(directory, 'slow')
+  const writer = new RecordingWriter(path, headerWith())
+  const before = readFileSync(path).length
+  writer.step(1)
+  assert.equal(readFileSync(path).length, before)
+  while (readFileSync(path).length === before) await new Promise((resolve) => setTimeout(resolve, 50))
+  writer.step(2)
+  writer.end(3)
+  assert.equal(framesOf(path).length, 3)
 })
 
 test('frames reach the file before they are many', () => {

@@ -1,6 +1,7 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { QuarkError } from '../errors.js'
+import { monotonicMs } from '../event/time-base.js'
 import {
   FILE_HEADER_BYTES,
   FRAME_CLOCK,
@@ -28,15 +29,16 @@ interface RecordedLosses {
   readonly pids: ReadonlyMap<number, number>
 }
 
-/** Frames are flushed when they have this size together; a crash loses no more. */
+/** Frames are flushed when they have this size together, and when the first of them is so old; a crash loses no more. */
 const WRITE_BYTES = 256 << 10
+const WRITE_MS = 1000
 
 /** A pipe whose reader takes nothing for so long is given up. */
 const STUCK_MS = 10_000
 const LOOK_MS = 5
 const STANDARD_OUTPUT = '/dev/stdout'
 /** Opening a pipe must not wait for a reader, nor writing to one without an end. */
-const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NONBLOCK
+const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_NONBLOCK
 
 /**
  * Writes a recording. A method throws a `QuarkError` if the file cannot be written; the file is then closed, without a
@@ -49,11 +51,20 @@ export class RecordingWriter implements Disposable {
   #chunkBytes = 0
   #records: Uint8Array[] = []
   #closed = false
+  #timer: NodeJS.Timeout | undefined
+  #dueMs = 0
+  /** What went wrong when nobody had called. */
+  #failure: unknown
 
-  /** Creates or truncates the file. */
-  constructor(path: string, header: RecordingHeader) {
+  /**
+   * Creates the file.
+   *
+   * @param truncates whether a file that is there is overwritten
+   * @throws {QuarkError} when there is a file with something in it, or the file cannot be made
+   */
+  constructor(path: string, header: RecordingHeader, truncates = false) {
     this.#path = path
-    this.#fd = this.#system(() => openForWriting(path))
+    this.#fd = this.#system(() => openForRecording(path, truncates))
     const json = Buffer.from(JSON.stringify(header))
     const start = Buffer.alloc(FILE_HEADER_BYTES)
     start.write(MAGIC, 0, 'latin1')
@@ -131,6 +142,7 @@ export class RecordingWriter implements Disposable {
   abandon(): void {
     if (this.#closed) return
     this.#closed = true
+    clearTimeout(this.#timer)
     if (this.#fd !== 1) closeSync(this.#fd)
   }
 
@@ -146,6 +158,7 @@ export class RecordingWriter implements Disposable {
   }
 
   #frame(kind: number, payload: Buffer): void {
+    this.#reportFailure()
     if (this.#closed) return
     const header = Buffer.alloc(FRAME_HEADER_BYTES)
     header.writeUInt32LE(kind, 0)
@@ -156,15 +169,36 @@ export class RecordingWriter implements Disposable {
     header.writeUInt32LE(crc32(payload, before), 8)
     this.#append(header)
     this.#append(pad(payload))
-    if (this.#chunkBytes >= WRITE_BYTES) this.#flush()
+    if (this.#chunkBytes >= WRITE_BYTES || monotonicMs() >= this.#dueMs) this.#flush()
+    // Loops that are not Node's run no timers, and a queue without events calls nothing.
+    else this.#timer ??= setTimeout(() => this.#flushLate(), this.#dueMs - monotonicMs()).unref()
+  }
+
+  #flushLate(): void {
+    this.#timer = undefined
+    try {
+      if (!this.#closed) this.#flush()
+    } catch (error) {
+      this.#failure = error
+    }
+  }
+
+  #reportFailure(): void {
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure !== undefined) throw failure
   }
 
   #append(bytes: Uint8Array): void {
+    if (this.#chunkBytes === 0) this.#dueMs = monotonicMs() + WRITE_MS
     this.#chunks.push(bytes)
     this.#chunkBytes += bytes.length
   }
 
   #flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#chunkBytes === 0) return
     const bytes = Buffer.concat(this.#chunks)
     this.#chunks = []
     this.#chunkBytes = 0
@@ -190,12 +224,26 @@ export class RecordingWriter implements Disposable {
   }
 }
 
-/** Standard output may be a socket, which cannot be opened by its name: it is written to as it is. */
-function openForWriting(path: string): number {
+/** Opens the file, unless something is in it that nobody wants to be overwritten. */
+function openForRecording(path: string, truncates: boolean): number {
+  let fd: number
   try {
-    return openSync(path, FLAGS, 0o600)
+    fd = openSync(path, FLAGS, 0o600)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENXIO') throw cause
+    // Standard output may be a socket, which cannot be opened by its name: it is written to as it is.
+    if (path === STANDARD_OUTPUT) return 1
+    throw new Error('nobody reads this FIFO: start its reader first', { cause })
+  }
+  try {
+    const found = fstatSync(fd)
+    if (found.isFile() && found.size > 0) {
+      if (!truncates) throw new Error('the file exists, and is not overwritten unless it is to be truncated')
+      ftruncateSync(fd)
+    }
+    return fd
   } catch (error) {
-    if (path === STANDARD_OUTPUT && (error as NodeJS.ErrnoException).code === 'ENXIO') return 1
+    closeSync(fd)
     throw error
   }
 }

@@ -124,8 +124,8 @@ export const processOptions = {
       long: 'max-processes',
       argument: 'N',
       help: 'remember at most this many processes',
-      notWithBypass: true,
     },
+    notWithBypass: true,
   },
 } as const satisfies OptionSpecs
 

@@ -87,13 +87,11 @@ test(
   },
 )
 
-test('a fact that the backend does not know is missing there, with the reason', LIMIT, async (t) => {
+test('an option whose fact the backend does not know is refused there, with the reason', LIMIT, async () => {
   const options = { priorities: true, backends: ['procConnector'] }
-  const quark = await openQuark(catalogue, options)
-  t.after(() => quark.close())
-  const { missing } = quark.capabilities
-  assert.deepEqual(
-    missing.filter(({ fact }) => fact === 'priorities'),
-    [{ fact: 'priorities', reason: 'no message is about priorities' }],
-  )
+  await assert.rejects(openQuark(catalogue, options), {
+    name: 'OptionError',
+    message:
+      'Option "priorities" cannot be met with the backend procConnector: no message is about priorities',
+  })
 })

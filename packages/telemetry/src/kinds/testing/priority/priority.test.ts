@@ -54,6 +54,7 @@ function record(name: string): string {
   const writer = new RecordingWriter(
     path,
     recordingHeader({ catalogue, settings, clock, kernel: '6.18.0', backend }),
+    true,
   )
   let seq = 0
   const write = (bytes: Uint8Array): void => writer.record(bytes, 0, bytes.length)
