@@ -12,7 +12,7 @@ import type { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isOpenedHere, type QuarkEvent } from 'quark-telemetry'
 import type { Opened } from './rotation.js'
-import { readyToAppend } from './files.js'
+import { readyToAppend } from './append.js'
 import type { Settings } from './settings.js'
 import type { Terminal } from './terminal.js'
 
@@ -26,8 +26,8 @@ export interface Io {
   readonly pieceChars: number
   /** Writes a message for the person at the terminal, which must end with a newline. */
   readonly note: (text: string) => void
-  /** Reports what is missing or lost, even if nothing else is; nothing if the text is empty. */
-  readonly lose: (text: string) => void
+  /** Reports what is missing or lost, unless `isSilent`; nothing is if the text is empty. With --strict the run fails. */
+  readonly lose: (text: string, isSilent?: boolean) => void
   /** Called with events that were taken, whether or not they are shown. */
   readonly count?: ((batch: readonly QuarkEvent[]) => void) | undefined
   /** Whether events are coloured. */

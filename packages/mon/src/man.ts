@@ -162,7 +162,10 @@ as without privileges files cannot be renamed; copytruncate of
 works with it.
 .Sh EXIT STATUS
 .Nm
-exits as its command does, if it has one, and otherwise 0, also when a signal or a closed pipe ended it, 1 when an error occurred, and 2 when the command line is wrong.
+exits as its command does, if it has one, and otherwise 0, also when a signal or a closed pipe ended it, 1 when an error
+occurred, and 2 when the command line is wrong, or asks for what cannot be had. With
+.Fl -strict
+it exits 3 in place of 0 when something was missing or lost.
 .Sh EXAMPLES
 ${COMMAND_EXAMPLES}
 Show what is executed, and nothing that exists already:

@@ -12,7 +12,7 @@ import {
   statSync,
 } from 'node:fs'
 import type { Writable } from 'node:stream'
-import { readyToAppend } from './files.js'
+import { readyToAppend } from './append.js'
 
 /** When a file is rotated, and how much is kept. */
 export interface RotationSettings {

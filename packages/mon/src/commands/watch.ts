@@ -53,7 +53,7 @@ async function writeAll(
       await turns.next()
       if (turns.isTimeUp() && index + 1 < batch.length) {
         const text = untakenText(batch.length - index - 1, quark.stats().buffered, 'written')
-        io.lose(text)
+        io.lose(text, settings.quiet)
         return
       }
     }
@@ -61,7 +61,7 @@ async function writeAll(
     if (left === 0) return
     const { buffered } = turns.isTimeUp() ? quark.stats() : { buffered: 0 }
     if (buffered > 0) {
-      io.lose(untakenText(0, buffered, 'written'))
+      io.lose(untakenText(0, buffered, 'written'), settings.quiet)
       return
     }
   }

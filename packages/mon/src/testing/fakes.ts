@@ -152,7 +152,14 @@ export class FakeIo implements Io {
     this.notes += text
   }
 
-  readonly lose = this.note
+  /** How often something was missing or lost. */
+  losses = 0
+
+  readonly lose = (text: string, isSilent = false): void => {
+    if (text === '') return
+    this.losses += 1
+    if (!isSilent) this.note(text)
+  }
 
   get hurry(): AbortSignal {
     return this.hurrying.signal
