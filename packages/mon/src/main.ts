@@ -93,7 +93,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** What a run ends with that missed or lost something, with --strict. */
+/** What a run ends with that missed or lost something, with --strict, in place of 0. */
 export const EXIT_DEGRADED = 3
 
 /** Facts are missing, and the run was to fail then. */
@@ -149,6 +149,7 @@ async function endWith(
     return STATUS_FAILED
   }
   await flushed(process.stderr)
+  if (status !== 0 && ending.code === 0) return status
   endAs(ending)
 }
 

@@ -1,3 +1,4 @@
+import { type Batches, batchesOf } from '../batches.js'
 import { type Quark, type QuarkEvent, Summary, type SummaryReport, summaryText } from 'quark-telemetry'
 import type { Io } from '../io.js'
 import type { Settings } from '../settings.js'
@@ -91,14 +92,14 @@ export async function watchAndSummarise(
 
 /** Takes events until the run ends, and writes none of them. */
 async function takeAll(
-  quark: Pick<Quark, 'batches'>,
+  quark: Batches,
   settings: Settings,
   io: Io,
   take: (event: QuarkEvent) => void,
 ): Promise<void> {
   let left = settings.count ?? Infinity
   using turns = new Turns(io.hurry)
-  for await (const batch of quark.batches()) {
+  for await (const batch of batchesOf(quark, io)) {
     io.count?.(batch)
     for (const event of batch) {
       if (left === 0) return
