@@ -73,7 +73,7 @@ test('parseCommandLine() sets what each option says', async (t) => {
     { args: ['--longer-than=200ms'], changes: {}, quark: { where: { longerThanMs: 200 } } },
     {
       args: ['--replay=r', '--failed', '--exclude-tree=1'],
-      changes: { replay: 'r' },
+      changes: { replay: ['r'] },
       quark: { where: { failed: true }, excludePids: [1] },
     },
     { args: ['--exclude-tree=1,2', '--exclude-tree=3'], changes: {}, quark: { excludePids: [1, 2, 3] } },
