@@ -40,6 +40,8 @@ export interface JsonMember {
   readonly form: number
   /** The value does not change while it is the same object. */
   readonly isKept?: boolean
+  /** It follows from the member before. */
+  readonly isDerived?: boolean
 }
 
 const FORMS: Readonly<Record<FieldType, number>> = {
@@ -90,7 +92,13 @@ function namesOf(key: string, name: string, field: FieldSpec<object>): JsonMembe
       ? `names of \`${key}\`, unless they are none or all`
       : `name of \`${key}\`, if it has one`
     return [
-      { key: `${key}Name${isSet ? 's' : ''}`, name, field: { type, doc, read: value, isInherited }, form },
+      {
+        key: `${key}Name${isSet ? 's' : ''}`,
+        name,
+        field: { type, doc, read: value, isInherited },
+        form,
+        isDerived: isSet,
+      },
     ]
   }
   switch (type) {

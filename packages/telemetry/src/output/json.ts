@@ -56,7 +56,7 @@ function planJson(spec: EventSpec, line: Line): JsonPlan {
   return { start: `{"kind":"${spec.kind}","time":"`, spec, steps: members.flatMap(stepsOf) }
 }
 
-function stepsOf({ key, name, field, form, isKept = false }: JsonMember): Step[] {
+function stepsOf({ key, name, field, form, isKept = false, isDerived = false }: JsonMember): Step[] {
   const { object, read, isInherited = false } = field
   const isObject = form === OBJECT
   const lead = `"${key}":${isObject ? '{' : ''}`
@@ -72,6 +72,7 @@ function stepsOf({ key, name, field, form, isKept = false }: JsonMember): Step[]
     steps: inner,
     end,
     isInherited,
+    isDerived,
   })
   return [isKept ? stepOf({ first: '', next: ',', form: KEPT, kept: new SameObject(step) }) : step]
 }

@@ -31,7 +31,7 @@ export class Memo implements KeptText {
 
   constructor(steps: readonly Step[]) {
     this.#steps = steps
-    this.#leaves = distinct(leavesOf(steps))
+    this.#leaves = distinct(leavesOf(steps).filter(({ isDerived }) => !isDerived))
     this.#values = this.#leaves.map(() => undefined)
     this.#names = this.#leaves.map(() => undefined)
   }
@@ -131,14 +131,14 @@ function isInherited(step: Step): boolean {
   return step.form === GROUP ? step.steps.every(isInherited) : step.isInherited
 }
 
-/** Steps of which each reads something else: two places of the same value are compared once. */
+/** Steps of which each reads something else: two places of the same value are compared once, with its name if it has one. */
 function distinct(leaves: readonly Step[]): Step[] {
   return leaves.filter(
     ({ form, name, value }, index) =>
       isOfNames(form) ||
-      !leaves
-        .slice(0, index)
-        .some((other) => !isOfNames(other.form) && other.value === value && other.name === name),
+      !leaves.some(
+        (other, at) => (at < index || isOfNames(other.form)) && other.value === value && other.name === name,
+      ),
   )
 }
 

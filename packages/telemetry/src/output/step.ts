@@ -63,6 +63,8 @@ export interface Step {
   readonly end: string
   /** Most events have the same value as the one before. */
   readonly isInherited: boolean
+  /** It follows from the value of another step of the same object, and from nothing else. */
+  readonly isDerived: boolean
   readonly write: Writing | undefined
   readonly kept: KeptText | undefined
 }
@@ -94,8 +96,9 @@ export function stepOf({
   steps = [],
   end = '',
   isInherited = false,
+  isDerived = false,
   write,
   kept,
 }: Partial<Step> & Pick<Step, 'first' | 'next' | 'form'>): Step {
-  return { first, next, form, name, value, isOfEvent, steps, end, isInherited, write, kept }
+  return { first, next, form, name, value, isOfEvent, steps, end, isInherited, isDerived, write, kept }
 }

@@ -72,7 +72,14 @@ function recordOf(what: (typeof records)[number], at: Step, timeNs: number, star
   const { pid, ppid, number, knows, isCwdKnown } = at
   const path = (name: string) => ({ path: `/${name}/${number}`, root: '/', truncated: false, deleted: false })
   const who = { pid, tid: pid, startBootNs: BigInt(startNs), ppid, pgid: pid, sid: number, known: knows }
-  const ids = { uid: number, gid: number + 1, mntNs: 9, comm: `c${number}é`, cgroupId: BigInt(number % 5) }
+  const ids = {
+    uid: number,
+    gid: number + 1,
+    mntNs: 9,
+    loginUid1: number,
+    comm: `c${number}é`,
+    cgroupId: BigInt(number % 5),
+  }
   const cwd = isCwdKnown ? { cwd: path('cwd') } : {}
   switch (what) {
     case 'fork':
@@ -84,8 +91,10 @@ function recordOf(what: (typeof records)[number], at: Step, timeNs: number, star
     }
     case 'exit':
       return record('exit', timeNs, { ...who, leaderExitCode: number << 8 })
-    case 'exitUsage':
-      return record('exitUsage', timeNs, { ...who, leaderExitCode: number, groupRunNs: 77n })
+    case 'exitUsage': {
+      const killer = { killedBy: number % 8, killerPid: number, killerUid: 3, killerComm: `k${number % 3}` }
+      return record('exitUsage', timeNs, { ...who, leaderExitCode: number, groupRunNs: 77n, ...killer })
+    }
     case 'comm':
       return record('comm', timeNs, { ...who, comm: `n${number}` })
     case 'idChange':
@@ -101,8 +110,15 @@ const getters = Object.entries(Object.getOwnPropertyDescriptors(ProcessRecord.pr
 
 /** All that the type Process has. */
 function factsOf(process: Process): Record<string, unknown> {
-  const { pid, ppid, pgid, cgroup } = process
-  return { ...Object.fromEntries(getters.map((name) => [name, process[name]])), pid, ppid, pgid, cgroup }
+  const { pid, ppid, pgid, cgroup, killer } = process
+  return {
+    ...Object.fromEntries(getters.map((name) => [name, process[name]])),
+    pid,
+    ppid,
+    pgid,
+    cgroup,
+    killer,
+  }
 }
 
 function eventFacts({ process, relatives, ...event }: QuarkEvent): unknown {

@@ -8,6 +8,7 @@ import { eventsOf, insert, record, strings, testPipeline } from '../../testing/p
 import { noAggregation } from '../index.js'
 import { PROC_EVENT_GID, PROC_EVENT_SID, PROC_EVENT_UID } from './kernel-ids.js'
 import { execLayout } from './records.js'
+import { KILLED_BY_KERNEL, KILLED_BY_OOM, KILLED_BY_PROCESS } from './records.js'
 
 const START = 1_000_000_000n
 const who = (pid: number) => ({ pid, tid: pid, startBootNs: START + BigInt(pid) })
@@ -188,6 +189,36 @@ test('how a process ended', async (t) => {
       )
     })
   }
+})
+
+test('who sent the signal that ended a process', () => {
+  const comm = { killerPid: 7, killerUid: 1000, killerComm: 'kill' }
+  const byProcess = { by: 'process', pid: 7, uid: 1000, comm: 'kill' }
+  const nobody = { pid: undefined, uid: undefined, comm: undefined }
+  const cases = [
+    { status: 15, killedBy: KILLED_BY_PROCESS, killer: byProcess },
+    { status: 9, killedBy: KILLED_BY_PROCESS | KILLED_BY_OOM, killer: byProcess },
+    { status: 9, killedBy: KILLED_BY_KERNEL | KILLED_BY_OOM, killer: { by: 'oomKiller', ...nobody } },
+    { status: 9, killedBy: KILLED_BY_OOM, killer: { by: 'oomKiller', ...nobody } },
+    // It was to make room, and ended for another reason.
+    { status: 11, killedBy: KILLED_BY_KERNEL | KILLED_BY_OOM, killer: { by: 'kernel', ...nobody } },
+    { status: 15, killedBy: KILLED_BY_OOM, killer: undefined },
+    { status: 15, killedBy: 0, killer: undefined },
+    { status: 0x300, killedBy: KILLED_BY_PROCESS, killer: undefined },
+  ]
+  for (const { status, killedBy, killer } of cases) {
+    for (const name of ['exit', 'exitUsage'] as const) {
+      const process = lastProcess(
+        record(name, START + 50n, { ...who(1), leaderExitCode: status, killedBy, ...comm }),
+      )
+      assert.deepEqual(process.killer, killer, `${name} ${status} ${killedBy}`)
+    }
+  }
+})
+
+test('a process that has a name of 15 bytes for its killer has all of it', () => {
+  const killed = { ...who(1), leaderExitCode: 9, killedBy: KILLED_BY_PROCESS, killerComm: 'fifteen-letters' }
+  assert.equal(lastProcess(record('exit', START + 50n, killed)).killer?.comm, 'fifteen-letters')
 })
 
 test('a running process has not ended', () => {

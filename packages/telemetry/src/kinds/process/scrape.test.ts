@@ -5,6 +5,7 @@ import type { Walk } from '../../facts/rungs.js'
 import { checkOptions } from '../../options/check.js'
 import { ManualClock } from '../../pipeline/clock.js'
 import { HAS_EXACT_START } from '../../process/known.js'
+import { readLogin } from '../../process/procfs/login.js'
 import { scrapeProcess } from '../../process/procfs/scan.js'
 import { catalogue } from '../index.js'
 import { olderLayout, snapshotLayout } from './records.js'
@@ -16,8 +17,12 @@ const NS_PER_TICK = 10_000_000n
 /** The start of this process in the record of a scan, and whether it is exact. */
 function scannedStart(walk: Walk): [bigint, boolean] {
   for (const bytes of scanRecords({ settings, hierarchy: undefined }, new ManualClock(), walk)) {
-    const { pid, startBootNs, known } = decodeRecord(snapshotLayout, bytes)
-    if (pid === process.pid) return [startBootNs, (known & HAS_EXACT_START) !== 0]
+    const { pid, startBootNs, known, loginUid1 } = decodeRecord(snapshotLayout, bytes)
+    if (pid !== process.pid) continue
+    const isExact = (known & HAS_EXACT_START) !== 0
+    // It is of the same process as the start, or is read in /proc.
+    assert.equal(loginUid1, isExact ? 4712 : readLogin(pid).loginUid1)
+    return [startBootNs, isExact]
   }
   throw new Error('the scan did not find this process')
 }
@@ -36,7 +41,7 @@ test('a scan has exact starts of an iterator, unless they are those of another p
       const bytes = encodeRecord(
         olderLayout,
         { cpu: 0, seq: 0, timeNs: 0n },
-        { pid: process.pid, startBootNs },
+        { pid: process.pid, startBootNs, loginUid1: 4712, auditSession1: 3 },
       )
       const padded = Buffer.alloc(bytes.length + 8)
       padded.set(bytes, 8)
