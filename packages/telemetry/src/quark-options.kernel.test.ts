@@ -414,6 +414,7 @@ test('every fact is attached on a kernel that has all', LIMIT, async () => {
       'exit tracepoint/sched_process_exit',
       'failedExecs tracepoint/sys_exit',
       'fork tracepoint/sched_process_fork',
+      'killers tracepoint/signal_generate',
       'threads tracepoint/sched_process_exec',
       'threads tracepoint/sched_process_exit',
       'threads tracepoint/sched_process_fork',
