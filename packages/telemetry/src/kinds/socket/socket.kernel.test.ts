@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -137,13 +139,25 @@ test(
   'each situation has the right processes, bytes and errors, or says nothing',
   { ...LIMIT, skip: !hasPython },
   async (t) => {
-    const quark = await openQuark()
+    const recording = join(mkdtempSync(join(tmpdir(), 'quark-sockets-')), 'recording')
+    t.after(() => rmSync(dirname(recording), { recursive: true }))
+    const quark = await openQuark({ record: recording })
     const facts = new Map<Situation, Facts>()
     const names = [...Object.keys(EXPECTED), 'reused', 'namespaces', 'counted'] as Situation[]
     for (const name of names) facts.set(name, await run(name))
     const events = quark.finish().filter(isOfSocket)
     await quark.close()
     assert.equal(quark.stats().lost, 0)
+    await t.test('a replay of the recording', async () => {
+      const replay = await Quark.replay(recording, { aggregation: 'none' })
+      const replayed: AnySocketEvent[] = []
+      for await (const event of replay) if (isOfSocket(event)) replayed.push(event)
+      await replay.close()
+      const ofSocket = ({ process, relatives: _relatives, ...rest }: AnySocketEvent) => {
+        return { ...rest, process: process?.entityId }
+      }
+      assert.deepEqual(replayed.map(ofSocket), events.map(ofSocket))
+    })
     const factsOf = (name: Situation): Facts => facts.get(name) ?? assert.fail(name)
     const namesOf = ({ pid, child }: Facts) =>
       new Map([
