@@ -25,6 +25,10 @@ do
 done
 QUARK_MON_START="$_qm_ignored:$_qm_blocked:$_qm_limit:$_qm_fds"
 export QUARK_MON_START
+if ! command -v node >/dev/null; then
+  echo 'quark-mon: needs Node.js 20.20 or later, and no node is in PATH (install it; sudo may have a PATH of its own)' >&2
+  exit 127
+fi
 exec node "$0" "$@"
 */
 

@@ -100,6 +100,18 @@ test('an old Node is a sentence, and what runs before it is known is in words th
   }
 })
 
+test('without a Node in PATH it says so', () => {
+  const { status, stderr } = spawnSync('/bin/sh', [join(BIN, 'quark-mon.cjs'), '-V'], {
+    encoding: 'utf8',
+    env: { PATH: '/nonexistent' },
+  })
+  assert.equal(status, 127)
+  assert.match(
+    stderr,
+    /^quark-mon: needs Node\.js 20\.20 or later, and no node is in PATH \(install it; .*\)\n$/,
+  )
+})
+
 test('what goes wrong at the start, or where nobody expects it, is a sentence without a stack', (t) => {
   const { bundle } = installed(t)
   const run = (code: string, ...args: string[]): { status: number | null; stderr: string } => {
