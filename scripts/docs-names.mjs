@@ -35,11 +35,7 @@ const FOREIGN_OPTIONS = new Set(
 /** Pages that name what is in C, and in the schemas of others. */
 const OF_OTHERS = new Set(['docs/from-c.md', 'docs/differences.md', 'docs/ecs.md'])
 /** Names of other programs and of the kernel that no code of ours has. */
-const FOREIGN_NAMES = new Set(
-  'skipLibCheck DataCloneError DynamicUser MemoryMax BLK_DEV_NVME EXT4_FS BPF_SYSCALL DEBUG_INFO_BTF run_time_ns run_cnt'.split(
-    ' ',
-  ),
-)
+const FOREIGN_NAMES = new Set('skipLibCheck DataCloneError DynamicUser MemoryMax'.split(' '))
 
 /** Where names of the library's objects are written as members: `stats().lost`. */
 const MEMBERS_OF = {
@@ -185,8 +181,8 @@ function checkMember(span, known, add) {
 function checkName(path, span, known, add) {
   const names = /^[\w$.]+(?:\(\))?$/.test(span) ? span.replace('()', '').split('.') : []
   for (const name of names) {
-    const isName = /[a-z][A-Z]/.test(name) || (name.includes('_') && !OF_OTHERS.has(path))
-    if (!isName || FOREIGN_NAMES.has(name) || name in globalThis || /^(?:CONFIG|CAP)_/.test(name)) continue
+    const isName = /[a-z][A-Z]/.test(name) || (name.startsWith('quark_') && !OF_OTHERS.has(path))
+    if (!isName || FOREIGN_NAMES.has(name) || name in globalThis) continue
     if (!known.identifiers.has(name) && !known.fields.has(name) && !known.metrics.includes(name))
       add(`nothing is called ${name}`)
   }

@@ -79,6 +79,16 @@ export const FAMILIES: readonly Family[] = [
   family('counter', 'quark_events', 'Events that were taken, by kind', ['kind'], ({ events }) =>
     [...events].map(([kind, count]) => [count, kind]),
   ),
+  family('counter', 'quark_events_filtered', 'Events that the filters left out', [], (_, stats) => [
+    [stats?.filtered],
+  ]),
+  family(
+    'counter',
+    'quark_processes_untracked',
+    'Processes of followed or excluded trees that found no room in the set of the kernel',
+    [],
+    (_, stats) => [[stats?.untracked]],
+  ),
   family(
     'counter',
     'quark_records',
