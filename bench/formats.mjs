@@ -1,6 +1,6 @@
 // What an event of /bin/true (fork, exec and exit) costs in each format: bytes and CPU time, of 0.1.0 and of this checkout,
 // in turns within one run.
-//   node bench/formats.mjs [--rounds=40] [--events=2000] [--quick]     as root
+//   node bench/formats.mjs [--rounds=24] [--events=1000] [--quick]     as root
 // Each build records its own storm, so that an event has what that build knows; what is measured are replays. A whole run
 // is written to bench/formats.md.
 import { spawn } from 'node:child_process'
@@ -33,11 +33,11 @@ const AIM_RATIO = 0.5
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string' },
-    events: { type: 'string', default: '2000' },
+    events: { type: 'string', default: '1000' },
     quick: { type: 'boolean', default: false },
   },
 })
-const rounds = Number(values.rounds ?? (values.quick ? 6 : 40))
+const rounds = Number(values.rounds ?? (values.quick ? 6 : 24))
 const events = Number(values.events)
 
 /** Names of formats, and how each build makes a writer of one; without it the build does not have the format. */
