@@ -13,6 +13,7 @@ import { errnoName, namedCapabilities, signalName } from './names.js'
 import {
   BOOLEAN,
   BYTES,
+  CAPABILITY_NAMES,
   COUNTS,
   DIGITS,
   EXACT,
@@ -111,7 +112,11 @@ function namesOf(key: string, name: string, field: FieldSpec<object>): JsonMembe
     case 'signal':
       return named(STRING, 'string', (from) => nameOf(read(from), signalName))
     case 'capabilities':
-      return named(STRINGS, 'strings', (from) => namedCapabilities(read(from) as bigint | undefined))
+      // By the set, and not as a list of strings: text of the latter counts as long, and no memo keeps it.
+      return named(CAPABILITY_NAMES, 'strings', (from) => {
+        const set = read(from) as bigint | undefined
+        return namedCapabilities(set) === undefined ? undefined : set
+      })
     default:
       return []
   }
