@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { after, before, test } from 'node:test'
 import { BtfError } from 'quark-ebpf'
 import { Clock } from './pipeline/clock.js'
-import { BackendError, OptionError, QuarkError, RecordingError } from './errors.js'
+import { OptionError, QuarkError, RecordingError } from './errors.js'
 import type { QuarkEvent } from './kinds/index.js'
 import type { ExecFailedEvent, ProcessEvent, ThreadEvent } from './kinds/process/events.js'
 import { TICK_NS } from './event/time-base.js'
@@ -380,16 +380,13 @@ test('a BTF file that is missing or broken is refused with the reason', async (t
   }
   for (const [name, { path, reason }] of Object.entries(cases)) {
     await t.test(name, async () => {
-      await assert.rejects(Quark.open({ btf: path, backends: ['ebpf'] }), (error: unknown) => {
-        assert.ok(error instanceof BackendError, String(error))
-        const [failure] = error.failures
-        assert.ok(failure?.error instanceof BtfError)
-        assert.deepEqual([failure.backend, error.failures.length], ['ebpf', 1])
-        assert.match(failure.error.message, reason)
-        assert.ok(failure.error.message.includes(path))
-        assert.equal(error.message, `Cannot watch processes: ebpf: ${failure.error.message}`)
-        assert.equal(error.cause, failure.error)
-        assert.equal(error.code, 'ERR_QUARK_BACKEND')
+      await assert.rejects(Quark.open({ btf: path }), (error: unknown) => {
+        assert.ok(error instanceof OptionError, String(error))
+        assert.ok(error.cause instanceof BtfError)
+        assert.match(error.cause.message, reason)
+        assert.ok(error.cause.message.includes(path))
+        assert.equal(error.message, `Option "btf" cannot be used: ${error.cause.message}`)
+        assert.deepEqual([error.code, error.option], ['ERR_QUARK_OPTION', 'btf'])
         return true
       })
     })

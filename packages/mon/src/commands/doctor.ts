@@ -62,8 +62,8 @@ export function doctorHelp(columns: number): string {
     {
       usage: ['quark-mon doctor [option ...]'],
       summary:
-        'Tries every hook and backend on this machine, and reports what a default run would miss, why, and what to ' +
-        'do about it. Exits 0 when nothing would be missing, 1 when something would, and 2 on an error.',
+        'Tries every hook and backend on this machine, and reports what a default run would miss, what to do about it, ' +
+        'and why. Exits 0 when nothing would be missing, 1 when something would, and 2 on an error.',
       groups: [doctorOptions],
     },
     columns,
@@ -105,13 +105,15 @@ export async function doctor(args: readonly string[]): Promise<number> {
 /** Column where the name of a finding begins. */
 const NAME_COLUMN = 10
 const TEXT_COLUMN = 29
+const STEP_COLUMN = 4
 const MIN_COLUMNS = 72
 const MAX_COLUMNS = 120
 
 const COLOURS: Readonly<Record<Verdict, number>> = { ok: 32, problem: 31, absent: 33, unknown: 33, note: 36 }
 
 /**
- * An examination as text: a heading for each topic, one line or more for each finding, and a conclusion.
+ * An examination as text: what follows and what to do, and then what was found, with a heading for each topic. No paragraph is
+ * written twice.
  *
  * @param how `columns` is the width of the terminal in characters
  */
@@ -121,45 +123,97 @@ export function doctorText(
 ): string {
   const width = Math.min(Math.max(columns, MIN_COLUMNS), MAX_COLUMNS)
   const painted = (code: number, text: string): string => (colour ? `\x1b[${code}m${text}\x1b[0m` : text)
-  const lines: string[] = []
+  const { complete, conclusion, steps } = examination
+  const lines = wrap(sanitise(conclusion), 0, width).map((line) =>
+    painted(complete ? COLOURS.ok : COLOURS.problem, line),
+  )
+  lines.push('')
+  if (steps.length > 0) lines.push(painted(1, 'What to do'))
+  for (const { fix, about } of steps) {
+    lines.push(...wrap(`${sanitise(fix)}  (${about.map(sanitise).join(', ')})`, STEP_COLUMN, width))
+  }
+  if (steps.length > 0) lines.push('')
+  const written = new Paragraphs(steps.map(({ fix }) => fix))
   for (const topic of TOPICS) {
     const findings = examination.findings.filter((finding) => finding.topic === topic)
     if (findings.length === 0) continue
     lines.push(painted(1, topic.charAt(0).toUpperCase() + topic.slice(1)))
-    for (const finding of findings) {
-      const [first = '', ...others] = findingLines(finding, width)
+    for (const group of groupsOf(findings)) {
+      const [finding] = group
+      if (finding === undefined) continue
+      const [first = '', ...others] = findingLines(group, finding, written, width)
       const mark = painted(COLOURS[finding.verdict], finding.verdict.padEnd(NAME_COLUMN - 2))
       lines.push(`  ${mark}${first.slice(NAME_COLUMN)}`, ...others)
     }
     lines.push('')
   }
-  lines.push(...wrap(conclusion(examination), 0, width))
-  return `${lines.join('\n')}\n`
+  return `${lines.join('\n').trimEnd()}\n`
 }
 
-/** The lines of one finding; the first leaves room for the verdict. */
-function findingLines({ name, found, details = [], costs, fix }: Finding, width: number): string[] {
+/** Findings in their order; those of which all is the same but the name are together, in place of the first. */
+function groupsOf(findings: readonly Finding[]): Finding[][] {
+  const groups = new Map<string, Finding[]>()
+  for (const finding of findings) {
+    const { name: _, ...rest } = finding
+    const key = JSON.stringify(rest)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [finding])
+    else group.push(finding)
+  }
+  return [...groups.values()]
+}
+
+/** Which paragraphs were written, and of what. */
+class Paragraphs {
+  readonly #names = new Map<string, string>()
+  readonly #steps: ReadonlySet<string>
+
+  constructor(steps: readonly string[]) {
+    this.#steps = new Set(steps)
+  }
+
+  /** The text, or where it stands already. */
+  once(text: string, name: string): string {
+    const before = this.#names.get(text)
+    if (before !== undefined) return `as ${before}`
+    // Words are as short as what would stand for them.
+    if (text.includes(' ')) this.#names.set(text, name)
+    return text
+  }
+
+  /** What to do, unless it was said. */
+  fix(text: string | undefined): string | undefined {
+    if (text === undefined || this.#steps.has(text) || this.#names.has(text)) return undefined
+    this.#names.set(text, '')
+    return text
+  }
+}
+
+/** The lines of findings that are the same but for their names; the first leaves room for the verdict. */
+function findingLines(
+  group: readonly Finding[],
+  { found, details = [], costs, fix }: Finding,
+  written: Paragraphs,
+  width: number,
+): string[] {
+  const names = group.map(({ name }) => sanitise(name))
   const part = (label: string, text: string): string[] =>
     wrap(`${label}${sanitise(text)}`, TEXT_COLUMN, width)
-  const [first = '', ...others] = part('', found)
+  const text = part('', written.once(found, names[0] ?? ''))
+  const head =
+    names.length === 1
+      ? [
+          ' '.repeat(NAME_COLUMN) +
+            `${names[0]} `.padEnd(TEXT_COLUMN - NAME_COLUMN) +
+            (text.shift() ?? '').slice(TEXT_COLUMN),
+        ]
+      : wrap(names.join(', '), NAME_COLUMN, width)
+  const toDo = written.fix(fix)
   return [
-    ' '.repeat(NAME_COLUMN) +
-      `${sanitise(name)} `.padEnd(TEXT_COLUMN - NAME_COLUMN) +
-      first.slice(TEXT_COLUMN),
-    ...others,
-    ...details.flatMap((detail) => part('', detail)),
+    ...head,
+    ...text,
+    ...details.flatMap((detail) => part('', written.once(detail, names[0] ?? ''))),
     ...(costs.length === 0 ? [] : part('costs: ', costs.join(', '))),
-    ...(fix === undefined ? [] : part('do: ', fix)),
+    ...(toDo === undefined ? [] : part('do: ', toDo)),
   ]
-}
-
-function conclusion({ complete, backend, findings, trials }: Examination): string {
-  if (complete) return `A default run would be complete, with the backend ${backend}.`
-  const problems = findings.filter(({ verdict }) => verdict === 'problem').map(({ name }) => name)
-  const because = problems.length === 0 ? '' : ` Look at: ${problems.map(sanitise).join(', ')}.`
-  if (backend !== undefined)
-    return `A default run would not be complete, with the backend ${backend}.${because}`
-  const untried = trials.filter(({ outcome }) => outcome === 'notTried').map(({ backend }) => backend)
-  if (untried.length === 0) return `A default run would not work: no backend does.${because}`
-  return `A default run would depend on what was not tried: ${untried.join(', ')}.${because}`
 }

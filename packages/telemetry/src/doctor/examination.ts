@@ -29,6 +29,14 @@ export interface Finding {
   readonly fix?: string
 }
 
+/** Something to do. */
+export interface Step {
+  /** A command where there is one. */
+  readonly fix: string
+  /** Names of the findings that it is about. */
+  readonly about: readonly string[]
+}
+
 /** The result of opening one backend alone. */
 export interface BackendTrial {
   readonly backend: string
@@ -48,6 +56,12 @@ export interface Examination {
   readonly complete: boolean
   /** The backend of such a queue; absent when none works, or when one that was not tried comes first. */
   readonly backend?: string
+  /** What follows, in a sentence. */
+  readonly conclusion: string
+  /** What a default run would lack: facts of `Capabilities`, or words for what else suffers. */
+  readonly misses: readonly string[]
+  /** What to do about it, in order; each once. */
+  readonly steps: readonly Step[]
   readonly findings: readonly Finding[]
   readonly trials: readonly BackendTrial[]
 }

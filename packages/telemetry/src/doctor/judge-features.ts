@@ -35,7 +35,8 @@ function judgeFeature(
     ...finding,
     // Whether a default run suffers is for the trials of the backends to find: a feature alone does not show it.
     verdict: 'absent',
-    found: `${reason} (since Linux ${minKernel})`,
+    found: reason,
+    details: [`kernels have it since Linux ${minKernel}`],
     costs: costsOf(feature, supported, readings),
   }
 }

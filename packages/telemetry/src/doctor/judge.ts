@@ -1,6 +1,8 @@
 /** Makes findings of readings. Pure, so that readings of any machine can be judged. */
 
+import { BACKEND_NAMES, DEFAULT_BACKENDS } from '../options/declare.js'
 import type { BackendTrial, Examination, Finding } from './examination.js'
+import { conclude } from './conclude.js'
 import { judgeFeatures } from './judge-features.js'
 import { judgeFiles, judgeMachine, judgeNamespaces, judgeRights, UNLOCK } from './judge-machine.js'
 import type { Readings } from './readings.js'
@@ -20,16 +22,21 @@ export function judge(readings: Readings): Examination {
   return {
     kernel,
     architecture,
-    complete: backend !== undefined && findings.every(({ verdict }) => verdict !== 'problem'),
     ...(backend === undefined ? {} : { backend: backend.backend }),
+    ...conclude(findings, trials, backend),
     findings,
     trials,
   }
 }
 
+/** Backends that are used only by who names them. */
+const ASKED_FOR: ReadonlySet<string> = new Set(
+  BACKEND_NAMES.filter((name) => !DEFAULT_BACKENDS.includes(name)),
+)
+
 /** The first that works, unless one that was not tried would come before it. */
 function defaultBackend(trials: readonly BackendTrial[]): BackendTrial | undefined {
-  const first = trials.find(({ outcome }) => outcome !== 'fails')
+  const first = trials.find(({ backend, outcome }) => outcome !== 'fails' && !ASKED_FOR.has(backend))
   return first?.outcome === 'works' ? first : undefined
 }
 
