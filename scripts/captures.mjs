@@ -12,7 +12,7 @@ import { svgOf, textOf } from './captures/terminal.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const MON = join(root, 'packages/mon/bin/quark-mon.cjs')
 const SCENARIO = join(root, 'scripts/captures/scenario.sh')
-const PAGES = ['README.md', 'docs/text.md']
+const PAGES = ['README.md', 'docs/text.md', 'docs/run.md']
 const FOLDER = join(root, 'docs/captures')
 
 /** Stands for the recording of the scenario. */
@@ -22,7 +22,34 @@ const CAPTURES = [
   { name: 'text-80', columns: 80, shown: 'quark-mon', args: ['--replay', RECORDING] },
   { name: 'text-160', columns: 160, shown: 'quark-mon', args: ['--replay', RECORDING] },
   { name: 'tree', columns: 100, shown: 'quark-mon --tree', args: ['--tree', '--replay', RECORDING] },
+  ofCommand('run', 100, [], ['sh', '-c', 'make -s count; (sleep 0.2; date > today) & exit 3'], ['--wait']),
+  ofCommand('summary', 80, ['--summary'], ['make', '-s', '-j2', 'all']),
 ]
+
+/** A run of a command among the files of `build`, which has its notes, too. */
+function ofCommand(name, columns, options, command, more = []) {
+  const words = [...options, ...more, '--', ...command]
+  const shown = words.map((word) => (/^[\w.-]+$/.test(word) ? word : `'${word}'`)).join(' ')
+  return { name, columns, shown: `quark-mon ${shown}`, args: words, hasNotes: true }
+}
+
+/** A small program of several files. */
+function build(directory) {
+  const files = Array.from({ length: 8 }, (_, i) => `part${i}`)
+  for (const file of files) writeFileSync(join(directory, `${file}.c`), `int ${file}(void) { return 1; }\n`)
+  writeFileSync(
+    join(directory, 'Makefile'),
+    [
+      `all: ${files.map((file) => `${file}.o`).join(' ')} count`,
+      '%.o: %.c',
+      '\tcc -O2 -c $<',
+      'count:',
+      '\tcat part*.c | wc -l',
+      '.PHONY: count',
+      '',
+    ].join('\n'),
+  )
+}
 
 /** The shell of the scenario waits for a line before it begins: by then it is watched. */
 async function record(path, directory) {
@@ -52,13 +79,19 @@ async function record(path, directory) {
 }
 
 /** What quark-mon writes on a terminal of so many columns, with its control sequences. */
-function runOnTerminal({ columns, args }, recording) {
+function runOnTerminal({ columns, args, hasNotes = false }, recording, directory) {
   const words = [process.execPath, MON, ...args].map((arg) => (arg === RECORDING ? recording : arg))
   const command = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ')
   const out = execFileSync(
     'script',
-    ['-qec', `stty cols ${columns} rows 50; exec ${command} 2> /dev/null`, '/dev/null'],
+    [
+      // The status of a command is its own.
+      hasNotes ? '-qc' : '-qec',
+      `stty cols ${columns} rows 50; exec ${command}${hasNotes ? '' : ' 2> /dev/null'}`,
+      '/dev/null',
+    ],
     {
+      cwd: directory,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { PATH: process.env.PATH, HOME: '/root', LANG: 'C.UTF-8', TERM: 'xterm-256color', TZ: 'UTC' },
@@ -85,9 +118,10 @@ const texts = {}
 try {
   const recording = join(directory, '.recording')
   if (captures.some(({ args }) => args.includes(RECORDING))) await record(recording, directory)
+  build(directory)
   for (const capture of captures) {
     const { name, columns, shown } = capture
-    const text = `$ ${shown}\n${runOnTerminal(capture, recording)}`
+    const text = `$ ${shown}\n${runOnTerminal(capture, recording, directory)}`
     texts[name] = textOf(text)
     writeFileSync(join(FOLDER, `${name}.txt`), texts[name])
     writeFileSync(join(FOLDER, `${name}.svg`), svgOf(text, columns))

@@ -225,6 +225,7 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
     io.lose(missing)
     if (settings.durationMs !== undefined) timer = setTimeout(end, settings.durationMs)
 
+    tally.begin()
     endFollowing = await follow(quark, settings, tally, command, end)
     await show(quark)
     if (graphFile !== undefined) writeFileSync(graphFile, processGraph(quark.processes()))

@@ -19,8 +19,13 @@ export interface TallyContext {
 
 /** Counts the processes that a run sees begin, for the sentence at its end. */
 export class Tally {
-  readonly #beginMs = performance.now()
+  #beginMs = performance.now()
   #begun = 0
+
+  /** Begins to measure the time. */
+  begin(): void {
+    this.#beginMs = performance.now()
+  }
 
   /** Takes in an event. */
   readonly add = (event: QuarkEvent): void => {

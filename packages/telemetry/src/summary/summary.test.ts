@@ -121,7 +121,7 @@ test('the text has no more of a terminal than line ends, whatever names hold', (
   summary.add(whole('/tmp/\u001b[2J\n\u202e', 1, { argv: ['a\rb'] }))
   const text = summaryText(summary.report())
   assert.match(text, /\/tmp\/\\x1b\[2J\\n\\u\{202e\}/)
-  assert.match(text, /a\\rb/)
+  assert.match(text, /\$'a\\rb'/)
   assert.doesNotMatch(text.replaceAll('\n', ''), /\p{Cc}|\u202e/u)
 })
 

@@ -1,5 +1,6 @@
 import type { BaseEvent } from '../event/event.js'
 import type { LostEvent } from '../event/event.js'
+import { shellWord } from '../output/shell.js'
 import type { Process, ProcessUsage } from '../process/process.js'
 import { ownName, type TopRow, TopSums, TopValues } from './top.js'
 
@@ -33,7 +34,7 @@ export interface CommandSum {
 export interface ProcessRow {
   readonly pid: number
   readonly command: string
-  /** Its arguments with spaces between them, maybe cut; absent if they are not known. */
+  /** Its arguments as one could paste them into a shell, maybe cut; absent if they are not known. */
   readonly arguments?: string
   readonly value: number
 }
@@ -255,7 +256,8 @@ function rowOf({ pid, argv }: Process, command: string): Omit<ProcessRow, 'value
 function argumentsOf(argv: readonly string[]): string {
   let text = ''
   for (const argument of argv) {
-    text += text === '' ? argument : ` ${argument}`
+    const word = shellWord(argument.slice(0, MAX_ARGUMENTS_CHARS))
+    text += text === '' ? word : ` ${word}`
     if (text.length > MAX_ARGUMENTS_CHARS) return `${text.slice(0, MAX_ARGUMENTS_CHARS - 1)}…`
   }
   return text

@@ -71,8 +71,9 @@ function commandLine({ command, value, errorAtMost }: CommandSum, textOf: (value
 
 function processLine(row: ProcessRow, textOf: (value: number) => string): Line {
   const { pid, command, value } = row
-  const shown = row.arguments ?? command
-  return [textOf(value), `${sanitise(shown === '' ? command : shown)} (pid ${pid})`]
+  // Words of a shell are safe for a terminal.
+  const shown = row.arguments === undefined || row.arguments === '' ? sanitise(command) : row.arguments
+  return [textOf(value), `pid ${pid}  ${shown}`]
 }
 
 function userLine({ uid, name, processes, errorAtMost, cpuSeconds }: UserSum): Line {
