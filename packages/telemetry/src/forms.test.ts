@@ -67,6 +67,19 @@ test('toObject() is a plain copy with all that is known', () => {
   assert.equal(Object.getPrototypeOf(process), Object.prototype)
 })
 
+test('a plain copy has the types of its members', () => {
+  const event = events.find(({ process }) => process?.pid === 111)
+  assert.ok(event?.kind === 'process')
+  const plain = event.toObject()
+  const signal: number | undefined = plain.process.exitSignal
+  const start: bigint | undefined = plain.process.startTimeNs
+  const name: string | undefined = plain.relatives?.parent?.comm
+  const timeNs: bigint = plain.timeNs
+  assert.deepEqual([signal, start, name, timeNs], [9, killed.startTimeNs, 'quark', event.timeNs])
+  // @ts-expect-error a copy has no forms
+  assert.equal(plain.process.toObject, undefined)
+})
+
 test('plain copies can be compared, cloned, sent, spread and written', () => {
   const { port1, port2 } = new MessageChannel()
   for (const event of everything()) {

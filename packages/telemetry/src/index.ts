@@ -27,6 +27,7 @@ export {
   type QuarkErrorCode,
   RecordingError,
 } from './errors.js'
+export type { Forms, Plain, Writable } from './event/forms.js'
 export type { BaseEvent, LostCause, LostEvent } from './event/event.js'
 export type {
   ExecFailedEvent,

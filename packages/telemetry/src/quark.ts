@@ -2,7 +2,7 @@ import { clockNs, Readiness } from 'quark-ebpf'
 import { closeAll } from './backend/close-all.js'
 import { BypassFeed } from './pipeline/bypass-feed.js'
 import type { Catalogue } from './kinds/catalogue.js'
-import type { Host } from './context/host.js'
+import { type Host, isThisMachine } from './context/host.js'
 import { localNames } from './context/users.js'
 import { OptionError, QuarkError, RecordingError } from './errors.js'
 import type { QuarkEvent } from './kinds/index.js'
@@ -53,6 +53,8 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   readonly #signal: AbortSignal | undefined
   #filters: Filters | undefined
   readonly #isLive: boolean
+  /** Uids mean the same here and there. */
+  #hasNames: boolean
   /** Recordings that follow. */
   readonly #later: Parts[]
   /** Counters of those that are at their end. */
@@ -80,6 +82,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     this.#filters = filters
     this.#isLive = !(feed instanceof ReplayFeed)
     this.#host = host
+    this.#hasNames = this.#isLive || isThisMachine(host)
     this.#later = [...later]
     // Reads the files now: later the process may have given up the rights to them.
     this.#users.userName(0)
@@ -323,14 +326,14 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     return [...this.#pipeline.buffered()]
   }
 
-  /** Name of a user in /etc/passwd. */
+  /** Name of a user in /etc/passwd; of a replay only if the recording is of this machine. */
   userName(uid: number): string | undefined {
-    return this.#users.userName(uid)
+    return this.#hasNames ? this.#users.userName(uid) : undefined
   }
 
-  /** Name of a group in /etc/group. */
+  /** Name of a group in /etc/group; of a replay only if the recording is of this machine. */
   groupName(gid: number): string | undefined {
-    return this.#users.groupName(gid)
+    return this.#hasNames ? this.#users.groupName(gid) : undefined
   }
 
   /** What the events of this queue are of, to be written before them: `jsonOf(quark.startEvent())`. */
@@ -451,6 +454,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     this.#pipeline = next.pipeline
     this.#filters = next.filters
     this.#host = next.host
+    this.#hasNames = isThisMachine(next.host)
     this.#settings = next.settings
     this.#openedNs = next.openedNs
     this.#capabilities = capabilitiesOf(next)

@@ -10,6 +10,7 @@ import {
   parseOsRelease,
   readHost,
   unknownHost,
+  isThisMachine,
 } from './host.js'
 
 test('parseOsRelease() reads assignments as a shell does', () => {
@@ -58,6 +59,15 @@ test('addressesOf() lists each address once and leaves out MACs that are none', 
       macs: ['02:0a:00:00:00:01', '02:0a:00:00:00:02'],
     },
   )
+})
+
+test('isThisMachine() goes by the installation, or by the boot', () => {
+  const { machineId, bootId } = readHost()
+  const other = '0123456789abcdef0123456789abcdef'
+  assert.equal(isThisMachine({ machineId: undefined, bootId }), true)
+  assert.equal(isThisMachine({ machineId, bootId: undefined }), machineId !== undefined)
+  assert.equal(isThisMachine({ machineId: other, bootId: other }), false)
+  assert.equal(isThisMachine({ machineId: undefined, bootId: undefined }), false)
 })
 
 test('readHost() describes this machine', () => {

@@ -109,6 +109,12 @@ export function boundingSetOf(status: string | undefined): string | undefined {
   return digits === undefined ? undefined : `0x${digits.padStart(16, '0')}`
 }
 
+/** Whether a machine is this one, as far as can be known: by the ids of the installation, or of the boot. */
+export function isThisMachine({ machineId, bootId }: Pick<Host, 'machineId' | 'bootId'>): boolean {
+  const own = parseMachineId(readText('/etc/machine-id'))
+  return (machineId !== undefined && machineId === own) || (bootId !== undefined && bootId === readBootId())
+}
+
 /** A UUID that changes with every boot. */
 export function readBootId(): string | undefined {
   return nonEmpty(readText('/proc/sys/kernel/random/boot_id')?.trim())

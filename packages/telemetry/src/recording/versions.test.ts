@@ -62,6 +62,7 @@ test('a recording of 0.1.0 replays to the same events', async () => {
   const events = await eventsIn(quark)
   const expected = (name: string): string => readFileSync(new URL(name, TESTDATA), 'utf8')
   const lines = events.map((event) => JSON.parse(jsonOf(event)) as unknown)
+  assert.deepEqual([quark.userName(0), quark.groupName(0)], [undefined, undefined])
   // It does not say which machine it is of, and that was not this one.
   assert.deepEqual(quark.host, unknownHost(undefined, quark.capabilities.kernel))
   const before = expected('0.1.0.ndjson').trimEnd().split('\n')
