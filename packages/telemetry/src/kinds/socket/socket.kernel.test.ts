@@ -7,6 +7,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { spawnSync } from 'node:child_process'
+import { kernelAtLeast } from 'quark-ebpf'
 import { openQuark as openCatalogue, Quark } from '../../quark.js'
 import { catalogueOf } from '../catalogue.js'
 import { hasProgram } from '../../testing/native.js'
@@ -17,7 +18,9 @@ import type { ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './ev
 import { socketKind } from './index.js'
 import { type Facts, hasPython, run, type Situation } from './testing/situations.js'
 
-const LIMIT = { timeout: 120_000 }
+/** Programs at tracepoints get the number of a socket. */
+const SINCE = '5.12'
+const LIMIT = { timeout: 120_000, skip: !kernelAtLeast(SINCE) }
 const LOOPBACK = '127.0.0.1'
 
 type AnySocketEvent = ConnectionEvent | ConnectionFailedEvent | ListenerEvent
@@ -137,7 +140,7 @@ function eventsOf(
 
 test(
   'each situation has the right processes, bytes and errors, or says nothing',
-  { ...LIMIT, skip: !hasPython },
+  { ...LIMIT, skip: LIMIT.skip || !hasPython },
   async (t) => {
     const recording = join(mkdtempSync(join(tmpdir(), 'quark-sockets-')), 'recording')
     t.after(() => rmSync(dirname(recording), { recursive: true }))
@@ -287,7 +290,7 @@ const BY_STATES: Readonly<Partial<Record<Situation, readonly string[]>>> = {
 
 test(
   'tracepoints alone say who opens and reads, and nothing that they do not know',
-  { ...LIMIT, skip: !hasPython },
+  { ...LIMIT, skip: LIMIT.skip || !hasPython },
   async (t) => {
     const options = { sockets: true, backends: ['ebpf'], ringSizeBytes: 2 ** 26, aggregation: 'none' }
     const quark = await openCatalogue(withLastRungs, options)
