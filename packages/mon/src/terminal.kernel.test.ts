@@ -54,10 +54,10 @@ stty -echo cols 160 rows 40
 ${process.execPath} ${COMMAND} -v --ppid=$$ 2> errors < /dev/null &
 mon=$!
 until grep -q 'backend ' errors; do sleep 0.1; done
-env first ${'x'.repeat(200)}
+env first ${'x'.repeat(200)} 2> /dev/null
 read -r _
 stty cols 40
-env second ${'y'.repeat(200)}
+env second ${'y'.repeat(200)} 2> /dev/null
 read -r _
 kill -INT $mon
 wait $mon
