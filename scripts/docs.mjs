@@ -38,7 +38,7 @@ const made = {
     ),
   'docs/api.md': apiPage,
   'docs/json.md': (page) => fillIn(page, jsonParts(declarations)),
-  'docs/ecs.md': (page) => fillIn(page, ecsParts(catalogue)),
+  'docs/ecs.md': (page) => fillIn(page, ecsParts(declarations)),
   'packages/telemetry/schema.json': () => `${JSON.stringify(schemaOf(declarations), undefined, 2)}\n`,
   'docs/text.md': (page) => fillIn(page, textParts(catalogue)),
 }

@@ -1,4 +1,13 @@
-import { createEcs, createJson, createDump, type Quark, type QuarkEvent } from 'quark-telemetry'
+import {
+  createDump,
+  createEcs,
+  createJson,
+  type EndEvent,
+  type LineWriter,
+  type Quark,
+  type QuarkEvent,
+  type StartEvent,
+} from 'quark-telemetry'
 import type { Settings } from './settings.js'
 import type { Terminal } from './terminal.js'
 import { textFormatter } from './text.js'
@@ -43,17 +52,7 @@ export function formatter(
       return { format: (event) => `${dumpOf(event, options)}\n`, truncatedLines: () => dumpOf.truncatedLines }
     }
     case 'json': {
-      const jsonOf = createJson(settings.lines, quark)
-      const start = quark.startEvent()
-      return {
-        format: (event) => `${jsonOf(event)}\n`,
-        truncatedLines: () => jsonOf.truncatedLines,
-        ends: {
-          start: `${jsonOf(start)}\n`,
-          further: `${jsonOf({ ...start, continued: true })}\n`,
-          end: () => `${jsonOf(quark.endEvent())}\n`,
-        },
-      }
+      return withEnds(createJson(settings.lines, quark), quark)
     }
     case 'ecs': {
       const context = {
@@ -61,8 +60,24 @@ export function formatter(
         userName: (uid: number) => quark.userName(uid),
         groupName: (gid: number) => quark.groupName(gid),
       }
-      const ecsOf = createEcs(context, { ...settings.lines, ...settings.ecs })
-      return { format: (event) => `${ecsOf(event)}\n`, truncatedLines: () => ecsOf.truncatedLines }
+      return withEnds(createEcs(context, { ...settings.lines, ...settings.ecs }), quark)
     }
+  }
+}
+
+/** A stream of lines that says what it is of, and how it went. */
+function withEnds(
+  lineOf: LineWriter<QuarkEvent | StartEvent | EndEvent>,
+  quark: Pick<Lookup, 'startEvent' | 'endEvent'>,
+): Formatter {
+  const start = quark.startEvent()
+  return {
+    format: (event) => `${lineOf(event)}\n`,
+    truncatedLines: () => lineOf.truncatedLines,
+    ends: {
+      start: `${lineOf(start)}\n`,
+      further: `${lineOf({ ...start, continued: true })}\n`,
+      end: () => `${lineOf(quark.endEvent())}\n`,
+    },
   }
 }

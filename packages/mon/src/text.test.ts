@@ -95,7 +95,8 @@ test('text shows processes that were there before only if they are asked for; ot
   assert.equal((await written(events)).length, 1)
   assert.equal((await written(events, { quark: { snapshot: true } })).length, 2)
   assert.match((await written(events, { quark: { snapshot: true } }))[0] ?? '', / here +1 /)
-  assert.equal((await written(events, { format: 'ecs' })).length, 2)
+  // Two more say what the stream is of, and how it went.
+  assert.equal((await written(events, { format: 'ecs' })).length, 2 + 2)
   const asked = { where: { event: ['snapshot'] } } as const
   assert.equal((await written(events, { quark: asked })).length, 2)
   // They do not count.

@@ -104,13 +104,17 @@ export function createJson(
 
 /**
  * A function that writes events as lines of ECS JSON, without line ends, and counts those that it cuts. Host fields are
- * written once, here. A line that is cut says so: `quark.line_truncated`.
+ * written once, here; lean documents have all of them only in that of `quark.startEvent()`, which is to be written first. A
+ * line that is cut says so: `quark.line_truncated`.
  *
  * @throws {OptionError} when an option is wrong
  */
-export function createEcs(context: EcsContext, options: EcsOptions = {}): LineWriter<Writable<QuarkEvent>> {
+export function createEcs(
+  context: EcsContext,
+  options: EcsOptions = {},
+): LineWriter<Writable<QuarkEvent | StartEvent | EndEvent>> {
   const { form, maxLineBytes } = checkOptions(ecsOptions, options)
-  return ecsWriter(catalogue, context, { document: form, maxBytes: maxLineBytes })
+  return ecsWriter(declarations, context, { document: form, maxBytes: maxLineBytes })
 }
 
 function maxBytesOf(options: LineOptions): number {

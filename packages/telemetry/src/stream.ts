@@ -133,12 +133,14 @@ const startSpec: EventSpec<StartEvent> = {
     continued: {
       type: 'flag',
       doc: 'it is repeated in a further file: `time` is when the stream began',
+      ecs: 'quark.stream.continued',
     },
-    version: { type: 'string', doc: 'of quark', isAlwaysKnown: true },
+    version: { type: 'string', doc: 'of quark', isAlwaysKnown: true, ecs: 'quark.stream.version' },
     backend: {
       type: 'string',
       doc: 'where records come from; `replay` for a recording',
       isAlwaysKnown: true,
+      ecs: 'quark.stream.backend',
     },
     kernel: { type: 'string', doc: 'release of the kernel', isAlwaysKnown: true },
     host: { type: 'object', object: hostObject, doc: 'the machine', isAlwaysKnown: true },
@@ -146,9 +148,30 @@ const startSpec: EventSpec<StartEvent> = {
       type: 'values',
       doc: 'options of `Quark.open` or `Quark.replay`, with every default filled in; `custom` for objects',
       isAlwaysKnown: true,
+      ecs: 'quark.stream.options',
     },
-    attached: { type: 'objects', object: attachedObject, doc: 'what is learnt', isAlwaysKnown: true },
-    missing: { type: 'objects', object: missingObject, doc: 'what is not', isAlwaysKnown: true },
+    attached: {
+      type: 'objects',
+      object: attachedObject,
+      doc: 'what is learnt',
+      isAlwaysKnown: true,
+      ecs: { path: 'quark.stream.attached', as: 'values' },
+    },
+    missing: {
+      type: 'objects',
+      object: missingObject,
+      doc: 'what is not',
+      isAlwaysKnown: true,
+      ecs: { path: 'quark.stream.missing', as: 'values' },
+    },
+  },
+  ecs: {
+    action: 'stream-started',
+    kind: 'state',
+    category: ['host'],
+    type: ['info'],
+    dataset: 'quark.stream',
+    describesHost: true,
   },
 }
 
@@ -156,7 +179,16 @@ const endSpec: EventSpec<EndEvent> = {
   kind: 'end',
   doc: 'How it went: the last line. A stream without it was broken off',
   subject: () => 0,
-  fields: { stats: { type: 'object', object: statsObject, doc: 'the counters', isAlwaysKnown: true } },
+  fields: {
+    stats: {
+      type: 'object',
+      object: statsObject,
+      doc: 'the counters',
+      isAlwaysKnown: true,
+      ecs: { path: 'quark.stream.stats', as: 'values' },
+    },
+  },
+  ecs: { action: 'stream-ended', kind: 'state', category: ['host'], type: ['info'], dataset: 'quark.stream' },
 }
 
 /** All that can be written: the events of a queue, and the ends of a stream of them. */

@@ -110,13 +110,19 @@ test('watch() writes no more at once than is wanted', async () => {
 test('watch() writes ECS with the names of users', async () => {
   const io = new FakeIo()
   await watch(new FakeQuark([[execOf({ pid: 1, euid: 0 })]]), { ...defaultSettings(), format: 'ecs' }, io)
-  const document = JSON.parse(io.written) as { user: { name: string }; host: object }
+  const document = JSON.parse(io.written.split('\n')[1] ?? '') as { user: { name: string }; host: object }
   assert.equal(document.user.name, 'root')
   assert.deepEqual(document.host, { name: 'here' })
   const full = new FakeIo()
   const settings = { ...defaultSettings(), format: 'ecs', ecs: { form: 'full' } } as const
   await watch(new FakeQuark([[execOf({ pid: 1, euid: 0 })]]), settings, full)
-  assert.equal((JSON.parse(full.written) as { host: { hostname: string } }).host.hostname, 'here')
+  assert.equal(
+    (JSON.parse(full.written.split('\n')[1] ?? '') as { host: { hostname: string } }).host.hostname,
+    'here',
+  )
+  // What the stream is of has all of the host, and the last line the counters.
+  assert.match(io.written, /^\{[^\n]*"host":\{"hostname":"here"[^\n]*"stream-started"/)
+  assert.match(io.written, /"stream-ended"[^\n]*\n$/)
 })
 
 test('watch() bounds the output of an event, and says at the end how many it has cut', async () => {

@@ -338,7 +338,11 @@ test('the default backend is the first that works, and unknown when one before i
   assert.deepEqual(result(WORKS, fails('kprobe'), untried), [true, 'ebpf', ['ok', 'absent', 'unknown']])
   assert.deepEqual(result(fails('ebpf'), works), [true, 'procConnector', ['absent', 'ok']])
   // Nobody gets that who does not ask for it.
-  assert.deepEqual(result(fails('ebpf'), untried, works), [true, 'procConnector', ['absent', 'unknown', 'ok']])
+  assert.deepEqual(result(fails('ebpf'), untried, works), [
+    true,
+    'procConnector',
+    ['absent', 'unknown', 'ok'],
+  ])
   const other = { ...untried, backend: 'other' }
   assert.deepEqual(result(fails('ebpf'), other, works), [false, undefined, ['problem', 'unknown', 'ok']])
   assert.deepEqual(result(fails('ebpf'), fails('kprobe')), [false, undefined, ['problem', 'problem']])

@@ -10,7 +10,7 @@ import { ENVIRONMENT, LINE_CUT } from './text.js'
 const DOCS = new URL('../../../../docs/', import.meta.url)
 const pages = [
   { name: 'json.md', parts: jsonParts(declarations) },
-  { name: 'ecs.md', parts: ecsParts(catalogue) },
+  { name: 'ecs.md', parts: ecsParts(declarations) },
   { name: 'text.md', parts: textParts(catalogue) },
 ]
 

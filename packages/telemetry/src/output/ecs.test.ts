@@ -7,6 +7,7 @@ import { matchGolden } from '../testing/golden.js'
 import type { BaseEvent } from '../event/event.js'
 import { hostileText } from '../testing/hostile-text.js'
 import { allSamples, anyEvent } from '../testing/samples.js'
+import { declarations } from '../stream.js'
 import { ecsWriter } from './ecs.js'
 import { capabilityNames } from './names.js'
 import { processOf, TIME_NS } from '../kinds/process/testing/processes.js'
@@ -165,4 +166,36 @@ test('what a lean document leaves out, the full one of the same event has', () =
       }
     }),
   )
+})
+
+test('the document that begins a stream has all that is known of the host, in both forms', () => {
+  const start = {
+    kind: 'start',
+    timeNs: TIME_NS,
+    version: '1.2.3',
+    backend: 'ebpf',
+    kernel: '6.12.1',
+    options: { holdMs: 5 },
+    attached: [{ fact: 'fork', hook: 'tp_btf/sched_process_fork', flavor: 'direct' }],
+    missing: [{ fact: 'killers', reason: 'why' }],
+    continued: false,
+  }
+  for (const document of ['lean', 'full'] as const) {
+    const written = parse(ecsWriter(declarations, CONTEXT, { document })(start as BaseEvent))
+    assert.equal(valueAt(written, 'host.os.name'), 'Debian GNU/Linux')
+    assert.equal(valueAt(written, 'event.action'), 'stream-started')
+    assert.deepEqual(valueAt(written, 'quark.stream'), {
+      version: '1.2.3',
+      backend: 'ebpf',
+      options: start.options,
+      attached: start.attached,
+      missing: start.missing,
+    })
+    const end = { kind: 'end', timeNs: TIME_NS, stats: { lost: 3, lostRingFull: { exec: 3 } } }
+    const last = parse(ecsWriter(declarations, CONTEXT, { document })(end as BaseEvent))
+    assert.deepEqual(valueAt(last, 'quark.stream.stats'), end.stats)
+    for (const one of [written, last]) {
+      for (const [path, value] of flatten(one)) if (!path.startsWith('quark.')) assertEcs(path, value)
+    }
+  }
 })
