@@ -229,6 +229,10 @@ try {
     environment.PATH = `${dirname(node)}:${process.env.PATH}`
     const bin = (command) => join(global, 'bin', command)
     check(`quark-mon from the tarball on Node ${name}`, node, [bin('quark-mon'), '--json', '--count', '3'])
+    check(`quark-mon -- COMMAND on Node ${name}`, bin('quark-mon'), ['--', 'sh', '-c', '/bin/true; exit 3'], {
+      expected: /2 processes created in .* nothing was lost/,
+      code: 3,
+    })
     check(
       `quark-btf from the tarball on Node ${name}`,
       node,
