@@ -104,7 +104,7 @@ export async function signals({ quick, formats = Object.keys(FORMATS) }) {
   const worst = { p95: 0, max: 0, peakMb: 0 }
   for (const [attack, program] of Object.entries(attacks(directory))) {
     for (const format of formats) {
-      const args = [...FORMATS[format], ...(format === 'counting' ? [] : ['-o', file])]
+      const args = [...FORMATS[format], ...(format === 'counting' ? [] : ['-o', file, '--truncate'])]
       const tries = []
       for (let i = 0; i < (quick ? QUICK_TRIES : TRIES); i++) tries.push(await tryOnce(args, program, file))
       const acts = tries.map(({ actMs }) => actMs)

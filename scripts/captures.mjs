@@ -21,6 +21,7 @@ const RECORDING = 'RECORDING'
 const CAPTURES = [
   { name: 'text-80', columns: 80, shown: 'quark-mon', args: ['--replay', RECORDING] },
   { name: 'text-160', columns: 160, shown: 'quark-mon', args: ['--replay', RECORDING] },
+  { name: 'doctor', columns: 80, shown: 'quark-mon doctor', args: ['doctor'] },
   { name: 'tree', columns: 100, shown: 'quark-mon --tree', args: ['--tree', '--replay', RECORDING] },
   ofCommand('run', 100, [], ['sh', '-c', 'make -s count; (sleep 0.2; date > today) & exit 3'], ['--wait']),
   ofCommand('summary', 80, ['--summary'], ['make', '-s', '-j2', 'all']),

@@ -302,7 +302,9 @@ test('--ecs-form asks for ECS, and for no other format', () => {
   const read = parseCommandLine(['--ecs-form=full'])
   assert.ok(read.show === 'events')
   assert.deepEqual([read.settings.format, read.settings.ecs], ['ecs', { form: 'full' }])
-  assert.throws(() => parseCommandLine(['--json', '--ecs-form=full']), /contradict each other/)
+  for (const other of ['--json', '--text', '--tree', '--dump']) {
+    assert.throws(() => parseCommandLine([other, '--ecs-form=full']), /contradict each other/)
+  }
   assert.throws(() => parseCommandLine(['--ecs-form=fat']), /give lean or full/)
 })
 

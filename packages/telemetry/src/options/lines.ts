@@ -43,7 +43,7 @@ export const ecsOptions = {
       argument: 'FORM',
       help: 'write ECS documents that are lean or full; implies --ecs',
       more: 'Full ones are about three times as long: they have all facts of the host, of capabilities and of related processes.',
-      conflicts: ['dump', 'json'],
+      conflicts: ['text', 'tree', 'dump', 'json'],
     },
   },
 } as const satisfies OptionSpecs
