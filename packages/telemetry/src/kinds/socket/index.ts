@@ -21,7 +21,7 @@ const records = [
   { name: 'connectFailed', layout: connectFailedLayout, key, apply: applyConnectionFailed, colour: 'salmon' },
   { name: 'accept', layout: acceptLayout, key, apply: applyConnection, colour: 'khaki' },
   { name: 'listen', layout: listenLayout, key, apply: applyListener, colour: 'lightblue' },
-  { name: 'close', layout: closeLayout, key, apply: applyConnection, isLast: true, colour: 'plum' },
+  { name: 'socketClose', layout: closeLayout, key, apply: applyConnection, isLast: true, colour: 'plum' },
 ] satisfies RecordType[]
 
 /** TCP connections from their opening to their end, and who listens for them. */
@@ -35,9 +35,9 @@ export const socketKind: Kind<typeof socketOptions, typeof socketEvents> = {
   records,
   joins: {
     default: [
-      ['connect', 'close', 'once'],
-      ['accept', 'close', 'once'],
-      ['listen', 'close', 'once'],
+      ['connect', 'socketClose', 'once'],
+      ['accept', 'socketClose', 'once'],
+      ['listen', 'socketClose', 'once'],
     ],
     minimal: [],
   },

@@ -58,7 +58,7 @@ export const acceptLayout = record(RECORD_ACCEPT, 'accept', socket)
 export const listenLayout = record(RECORD_LISTEN, 'listen', { ...socket, backlog: u32 })
 
 /** A connection was closed by the last process that had it, or nobody listens at a socket any more. */
-export const closeLayout = record(RECORD_CLOSE, 'close', {
+export const closeLayout = record(RECORD_CLOSE, 'socketClose', {
   ...socket,
   closerPid: u32,
   /** Why it had ended before; 0 if it had not, or without an error. */
