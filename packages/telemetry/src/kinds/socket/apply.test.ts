@@ -55,7 +55,7 @@ function eventsWith(records: readonly Uint8Array[], options = {}) {
 }
 
 const connected = { pid: 7, startBootNs: START, phase: PHASE_CONNECTED, sinceNs: 40n }
-const closed = { closerPid: 8, closerStartBootNs: START, sentBytes: 7n, receivedBytes: 9n }
+const closed = { closerPid: 8, closerStartBootNs: START, sentBytes: 7n, receivedBytes: 9n, hasBytes: 1 }
 
 test('an opening and a close soon after are one event, with who did both', () => {
   const records = [
@@ -100,6 +100,11 @@ test('an opening and a close soon after are one event, with who did both', () =>
     ],
   )
   assert.equal(apart[0]?.timeNs, timeNs)
+  // Of a kernel that cannot supply them.
+  const [lone] = eventsWith([
+    socket(closeLayout, 300, { ...connected, ...closed, hasBytes: 0 }),
+  ]) as ConnectionEvent[]
+  assert.deepEqual([lone?.sentBytes, lone?.receivedBytes], [undefined, undefined])
 })
 
 test('a socket that is connected once more has two connections', () => {

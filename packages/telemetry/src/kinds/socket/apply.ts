@@ -48,6 +48,7 @@ const CLOSER_START = at.closerStartBootNs >> 2
 const ERRNO = at.errno >> 2
 const SENT = at.sentBytes >> 2
 const RECEIVED = at.receivedBytes >> 2
+const HAS_BYTES = at.hasBytes >> 2
 const FAILED_ERRNO = connectFailedLayout.at.errno >> 2
 const FAILED_SHUTDOWN = connectFailedLayout.at.shutdown >> 2
 const BACKLOG = listenLayout.at.backlog >> 2
@@ -213,6 +214,7 @@ function closedConnection(group: RecordGroup, tables: Tables): Made<ConnectionEv
   const isFirst = phase === PHASE_WAITING && closerPid !== undefined
   const pid = isFirst ? closerPid : known(words[w + PID] as number)
   const isOwner = pid !== undefined && !isFirst
+  const hasBytes = words[w + HAS_BYTES] !== 0
   return {
     kind: 'connection',
     actions: LISTS[isFirst ? ACCEPT | CLOSE : CLOSE] as readonly ConnectionAction[],
@@ -222,8 +224,8 @@ function closedConnection(group: RecordGroup, tables: Tables): Made<ConnectionEv
     handshakeNs: undefined,
     queuedNs: undefined,
     durationNs: nsBetween(words, w + SINCE, w + TIME_LO),
-    sentBytes: bytesAt(words, w + SENT),
-    receivedBytes: bytesAt(words, w + RECEIVED),
+    sentBytes: hasBytes ? bytesAt(words, w + SENT) : undefined,
+    receivedBytes: hasBytes ? bytesAt(words, w + RECEIVED) : undefined,
     errno: known(words[w + ERRNO] as number),
     unaccepted: phase === PHASE_REFUSED,
     pid,

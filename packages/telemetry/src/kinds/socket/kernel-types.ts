@@ -14,6 +14,7 @@ export interface Sock {
     readonly skc_rcv_saddr: Scalar
     readonly skc_dport: Scalar
     readonly skc_flags: Scalar
+    readonly skc_num: Scalar
     readonly skc_cookie: { readonly counter: Scalar }
     readonly skc_v6_daddr: Address6
     readonly skc_v6_rcv_saddr: Address6

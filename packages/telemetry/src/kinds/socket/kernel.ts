@@ -36,7 +36,9 @@ import {
   or,
   probe,
   remove,
+  resolves,
   type Scalar,
+  shiftLeft,
   shiftRight,
   socketCookie,
   store,
@@ -98,6 +100,11 @@ const currentProcess = () => ({
   startBootNs: current().group_leader.start_boottime,
 })
 
+/** A port in network order. */
+function swapped(port: Scalar): Scalar {
+  return or(shiftLeft(and(port, 0xff), 8), shiftRight(port, 8))
+}
+
 /** Where a socket and its peer are. */
 function placeOf(sk: Sock) {
   const { skc_family, skc_v6_rcv_saddr: own, skc_v6_daddr: peer, ...common } = membersOf(sk)
@@ -107,7 +114,7 @@ function placeOf(sk: Sock) {
     netNs: common.skc_net.net.ns.inum,
     family: skc_family,
     // When a socket is closed the other form of the port is 0 already.
-    localPort: cast<InetSock>('inet_sock', sk).inet_sport,
+    localPort: firstOf(cast<InetSock>('inet_sock', sk).inet_sport, swapped(sk.__sk_common.skc_num)),
     remotePort: common.skc_dport,
     local0: firstNonZero(ifThen(isV4, common.skc_rcv_saddr), word(own, 0)),
     local1: word(own, 1),
@@ -406,6 +413,7 @@ function bytesOf(sk: Sock, state: Scalar) {
       ifThen(oneOf(state, SENDING_STATES), sub(queued, fin)),
     ),
     receivedBytes: sub(tcp.bytes_received, hasFin),
+    hasBytes: resolves(tcp.bytes_sent, tcp.bytes_retrans, queued, tcp.bytes_received, hasFin),
   }
 }
 

@@ -67,6 +67,8 @@ export const closeLayout = record(RECORD_CLOSE, 'socketClose', {
   /** Without what was sent once more; with what is still to be sent. */
   sentBytes: u64,
   receivedBytes: u64,
+  /** 1 if this kernel can supply the bytes. */
+  hasBytes: u32,
 })
 
 /** How a socket was opened. */
