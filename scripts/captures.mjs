@@ -12,7 +12,7 @@ import { svgOf, textOf } from './captures/terminal.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const MON = join(root, 'packages/mon/bin/quark-mon.cjs')
 const SCENARIO = join(root, 'scripts/captures/scenario.sh')
-const PAGES = ['README.md', 'docs/text.md', 'docs/run.md']
+const PAGES = ['README.md', 'docs/text.md', 'docs/run.md', 'docs/doctor.md']
 const FOLDER = join(root, 'docs/captures')
 
 /** Stands for the recording of the scenario. */
