@@ -4,13 +4,18 @@ const REPLACEMENT = 0xfffd
 /** Code points that become text at once. */
 const CHUNK = 4096
 
-/** Bytes as text; each byte that belongs to no character becomes U+FFFD. */
-export function utf8Of(bytes: Uint8Array): string {
+/**
+ * Bytes as text; each byte that belongs to no character becomes U+FFFD.
+ *
+ * @param otherBytes what such a byte is added to instead
+ */
+export function utf8Of(bytes: Uint8Array, otherBytes?: number): string {
   let text = ''
   let points: number[] = []
   for (let at = 0; at < bytes.length;) {
     const length = lengthAt(bytes, at)
-    points.push(length === 0 ? REPLACEMENT : pointAt(bytes, at, length))
+    if (length > 0) points.push(pointAt(bytes, at, length))
+    else points.push(otherBytes === undefined ? REPLACEMENT : otherBytes + (bytes[at] as number))
     at += Math.max(length, 1)
     if (points.length === CHUNK) {
       text += String.fromCodePoint(...points)

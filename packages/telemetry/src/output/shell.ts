@@ -16,8 +16,12 @@ const NOT_LITERAL = /["$`\\!]/
 /** Beyond printable ASCII: most words that need quotes have none, and that is found out fast. */
 const NOT_ASCII = /[^ -~]/
 
+/** Half of a surrogate pair that is a byte which belongs to no character. */
+const isByte = (code: number): boolean => code >= 0xdc80 && code <= 0xdcff
+
 /** What stands for a unit in `$'…'`: three octal digits end for themselves. */
 const inQuotes = (code: number): string => {
+  if (isByte(code)) return `\\${(code & 0xff).toString(8)}`
   switch (code) {
     case 0x27:
       return "\\'"

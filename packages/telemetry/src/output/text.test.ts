@@ -222,6 +222,16 @@ test('a command can be pasted into a shell, with its notes', () => {
   }
 })
 
+test('bytes that are no text can be pasted, too', () => {
+  const argvBytes = Buffer.from('printf\0%s\0a\xff\xe4\0', 'latin1')
+  const argv = ['printf', '%s', 'a\ufffd\ufffd']
+  for (const ascii of [false, true]) {
+    const rest = restOf(lineOf({ pid: 9, argv, argvBytes }, undefined, { ascii }))
+    assert.equal(rest, "printf %s $'a\\377\\344'")
+    assert.equal(spawnSync('bash', ['-c', rest]).stdout.toString('latin1'), 'a\xff\xe4')
+  }
+})
+
 test('the first word of a command is nothing else to a shell', () => {
   for (const word of ['A=b', 'while', '!', 'time', '%1', 'x+=1']) {
     assert.match(

@@ -1,6 +1,7 @@
 /** What lines of text have of a process, for all kinds whose events have one. */
 
 import type { TextColumns, TextNote, Tone } from '../event/spec.js'
+import { argumentsOf, hasOtherBytes } from './command.js'
 import { containerOf } from './container.js'
 import type { Process } from './process.js'
 import type { Relatives } from './relatives.js'
@@ -16,7 +17,10 @@ export const processColumns: Required<Omit<TextColumns<OfProcess>, 'environment'
   uid: ({ process }) => process?.euid ?? process?.uid,
   parentPid: ({ process }) => process?.ppid,
   parentName: ({ relatives }) => relatives?.parent?.comm,
-  command: ({ process }) => process?.argv,
+  command: ({ process }) => {
+    const argv = process?.argv
+    return argv !== undefined && hasOtherBytes(argv) ? argumentsOf(process as Process) : argv
+  },
   name: ({ process }) => process?.comm ?? process?.exe,
 }
 
