@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+// The published schema is made of these.
+import { declarations } from '../../telemetry/dist/stream.js'
+import { schemaCheck } from '../../telemetry/dist/testing/schema.js'
 import { COMMAND, runCommand, Running } from './testing/command.js'
 
 const NOBODY = 65_534
@@ -66,6 +69,9 @@ test('a command is one line of JSON, and Ctrl-C ends with the counters and exit 
   const kinds = linesOf(out).map(({ kind }) => kind)
   assert.deepEqual([kinds[0], kinds.at(-1)], ['start', 'end'])
   assert.equal(kinds.length, events.length + 2)
+  // The published schema describes what is written.
+  const check = schemaCheck(declarations)
+  for (const line of out.trimEnd().split('\n')) check(line)
   const [event, ...others] = marked(events, marker)
   assert.deepEqual(others, [])
   assert.deepEqual(event?.actions, ['fork', 'exec', 'exit'])
