@@ -1,6 +1,6 @@
 /** Gives events, and the objects in them, what makes them behave like objects: `toObject`, `toJSON`, and a form for consoles. */
 
-import { localNames } from './context/users.js'
+import { localMachine } from './context/local.js'
 import type { BaseEvent } from './event/event.js'
 import { plainEvent, plainMembers, plainObject, relatedOf } from './event/plain.js'
 import { type EventSpec, fieldsOf, type NamedField } from './event/spec.js'
@@ -41,8 +41,8 @@ type GiveForms = <E extends object>(event: E) => E
 const given = new WeakMap<Declarations, GiveForms>()
 
 function formsOfAll(declared: Declarations): GiveForms {
-  giveForms(ProcessRecord.prototype, processForms)
-  const writeJson = jsonWriter(declared, DEFAULT_LINE_BYTES, localNames)
+  giveForms(ProcessRecord.prototype, processForms())
+  const writeJson = jsonWriter(declared, DEFAULT_LINE_BYTES, localMachine())
   const prototypes = new Map<string, object>()
   for (const spec of declared.events) {
     const prototype = spec.class?.prototype ?? new (labelled(eventName(spec.kind)))()
@@ -61,11 +61,13 @@ function formsOfAll(declared: Declarations): GiveForms {
   }
 }
 
-const writeProcess = jsonObjectWriter(processObject, localNames)
-const processForms: FormsOf = {
-  toObject: (process) => plainObject(processObject, process),
-  toJSON: (process) => JSON.parse(writeProcess(process)) as object,
-  inspect: (process) => shown('Process', plainMembers(fieldsOf(processObject), process, isShown)),
+function processForms(): FormsOf {
+  const writeProcess = jsonObjectWriter(processObject, localMachine())
+  return {
+    toObject: (process) => plainObject(processObject, process),
+    toJSON: (process) => JSON.parse(writeProcess(process)) as object,
+    inspect: (process) => shown('Process', plainMembers(fieldsOf(processObject), process, isShown)),
+  }
 }
 
 function giveForms(prototype: object, { toObject, toJSON, inspect }: FormsOf): void {

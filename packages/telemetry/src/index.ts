@@ -72,7 +72,7 @@ export { type EcsContext, ECS_VERSION } from './output/ecs.js'
 export type { EcsHost } from './output/ecs-host.js'
 export { sanitise } from './output/sanitise.js'
 export type { DumpOptions } from './output/dump.js'
-export type { Names } from './output/line.js'
+export type { MachineNames, Names } from './output/line.js'
 export type { TextContext, TextOptions } from './output/text.js'
 export type { LineWriter } from './output/writer.js'
 export {

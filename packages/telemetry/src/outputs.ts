@@ -1,7 +1,9 @@
 /** Events in the formats that quark writes, for the kinds that `Quark` knows. */
 
 import { catalogue, type QuarkEvent } from './kinds/index.js'
+import { localMachine } from './context/local.js'
 import { localNames } from './context/users.js'
+import type { BaseEvent } from './event/event.js'
 import type { Writable } from './event/forms.js'
 import { checkOptions } from './options/check.js'
 import { type EcsOptions, ecsOptions, type LineOptions, lineOptions } from './options/lines.js'
@@ -16,7 +18,7 @@ import { type EcsContext, ecsWriter } from './output/ecs.js'
 import { jsonWriter } from './output/json.js'
 import { textHeading, type TextContext, type TextOptions, textWriter } from './output/text.js'
 import { type DumpOptions, dumpWriter } from './output/dump.js'
-import { DEFAULT_LINE_BYTES, type Names } from './output/line.js'
+import { DEFAULT_LINE_BYTES, type MachineNames } from './output/line.js'
 import type { LineWriter } from './output/writer.js'
 import { processLines } from './process/lines.js'
 import type { Process } from './process/process.js'
@@ -30,7 +32,8 @@ export const ECS_OPTIONS: typeof ecsOptions = ecsOptions
 const localUsers: TextContext = { userName: (uid) => localNames.userName(uid) }
 const writeText = textWriter(catalogue, localUsers)
 const writeDump = dumpWriter(catalogue)
-const writeJson = jsonWriter(declarations, DEFAULT_LINE_BYTES, localNames)
+/** Made when it is first needed: it looks at the machine. */
+let writeJson: LineWriter<BaseEvent> | undefined
 const drawBuffer = bufferGraphWriter(catalogue)
 
 export { textHeading }
@@ -62,6 +65,7 @@ export function dumpOf(event: Writable<QuarkEvent>, options?: DumpOptions): stri
  * than 256 KiB the longest values are cut, see `createJson`.
  */
 export function jsonOf(event: Writable<QuarkEvent | StartEvent | EndEvent>): string {
+  writeJson ??= jsonWriter(declarations, DEFAULT_LINE_BYTES, localMachine())
   return writeJson(event)
 }
 
@@ -92,12 +96,12 @@ export function createDump(options: LineOptions = {}): LineWriter<Writable<Quark
  * A function that writes events as `jsonOf` does, and counts those that it cuts. A line that is cut says so:
  * `lineTruncated`.
  *
- * @param names where users and groups get their names from, such as a `Quark`; default: this machine
+ * @param names where users and groups get their names from, such as a `Quark`, and which capabilities there are; default: this machine
  * @throws {OptionError} when an option is wrong
  */
 export function createJson(
   options: LineOptions = {},
-  names: Names = localNames,
+  names: MachineNames = localMachine(),
 ): LineWriter<Writable<QuarkEvent | StartEvent | EndEvent>> {
   return jsonWriter(declarations, maxBytesOf(options), names)
 }

@@ -59,7 +59,7 @@ export function readHost(): Host {
     osFull: fact('PRETTY_NAME'),
     osId: fact('ID'),
     osReleaseType: fact('RELEASE_TYPE'),
-    capabilities: boundingSetOf(readText('/proc/1/status')),
+    capabilities: readCapabilities(),
     ...addressesOf(interfaceAddresses()),
   }
 }
@@ -107,6 +107,11 @@ export function parseMachineId(text: string | undefined): string | undefined {
 export function boundingSetOf(status: string | undefined): string | undefined {
   const digits = /^CapBnd:\s*([\da-f]{1,16})$/m.exec(status ?? '')?.[1]
   return digits === undefined ? undefined : `0x${digits.padStart(16, '0')}`
+}
+
+/** What `Host.capabilities` is of this machine. */
+export function readCapabilities(): string | undefined {
+  return boundingSetOf(readText('/proc/1/status'))
 }
 
 /** Whether a machine is this one, as far as can be known: by the ids of the installation, or of the boot. */

@@ -9,11 +9,11 @@ import {
   type ObjectSpec,
   type RelativeSpec,
 } from '../event/spec.js'
-import { errnoName, namedCapabilities, signalName } from './names.js'
+import { errnoName, NAMED_CAPABILITIES, signalName } from './names.js'
 import {
   BOOLEAN,
   BYTES,
-  CAPABILITY_NAMES,
+  CAPABILITY_NAMES_OF_SOME,
   COUNTS,
   DIGITS,
   EXACT,
@@ -90,7 +90,7 @@ function namesOf(key: string, name: string, field: FieldSpec<object>): JsonMembe
   const named = (form: number, type: FieldType, value: (from: object) => unknown): JsonMember[] => {
     const isSet = type === 'strings'
     const doc = isSet
-      ? `names of \`${key}\`, unless they are none or all`
+      ? `names of \`${key}\`, unless they are none, all, or all that the machine has`
       : `name of \`${key}\`, if it has one`
     return [
       {
@@ -112,10 +112,9 @@ function namesOf(key: string, name: string, field: FieldSpec<object>): JsonMembe
     case 'signal':
       return named(STRING, 'string', (from) => nameOf(read(from), signalName))
     case 'capabilities':
-      // By the set, and not as a list of strings: text of the latter counts as long, and no memo keeps it.
-      return named(CAPABILITY_NAMES, 'strings', (from) => {
-        const set = read(from) as bigint | undefined
-        return namedCapabilities(set) === undefined ? undefined : set
+      return named(CAPABILITY_NAMES_OF_SOME, 'strings', (from) => {
+        const set = read(from)
+        return set === NAMED_CAPABILITIES ? undefined : set
       })
     default:
       return []

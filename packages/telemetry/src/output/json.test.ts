@@ -8,7 +8,7 @@ import type { Process } from '../process/process.js'
 import { matchGolden } from '../testing/golden.js'
 import { allSamples, anyEvent } from '../testing/samples.js'
 import { jsonWriter } from './json.js'
-import type { Names } from './line.js'
+import type { MachineNames } from './line.js'
 
 const NAMES: Readonly<Record<number, string>> = { 0: 'root', 1000: 'al"ice', 1001: 'staff' }
 const nameOf = (id: number): string | undefined => NAMES[id]
@@ -61,7 +61,7 @@ test('jsonWriter() refuses an event that nobody declared', () => {
 })
 
 /** The members of one process in a line. */
-function written(process: Partial<Process>, names?: Names): Record<string, unknown> {
+function written(process: Partial<Process>, names?: MachineNames): Record<string, unknown> {
   const write = jsonWriter(catalogue, undefined, names)
   const event = { kind: 'snapshot', timeNs: TIME_NS, process: processOf({ pid: 3, ...process }) }
   return (JSON.parse(write(event)) as { process: Record<string, unknown> }).process
@@ -89,6 +89,11 @@ test('jsonWriter() names users, groups, signals and capabilities, if they have n
   })
   assert.deepEqual(capEffectiveNames, ['CAP_CHOWN', 'CAP_NET_RAW'])
   assert.deepEqual([capPermittedNames, capAmbientNames], [undefined, undefined])
+  // A machine that has given up one: that is all for it.
+  const host = { capabilities: '0x000001fffeffffff' }
+  const all = written({ capEffective: 0x1ff_feff_ffffn, capBounding: 0x1ff_ffff_fffen }, { ...names, host })
+  assert.equal(all['capEffectiveNames'], undefined)
+  assert.equal((all['capBoundingNames'] as string[]).length, 40)
 })
 
 test('jsonWriter() writes durations as numbers, unless they are not exact', () => {

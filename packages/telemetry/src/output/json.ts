@@ -6,9 +6,10 @@ import type { BaseEvent } from '../event/event.js'
 import { type EventSpec, fieldsOf, type ObjectSpec } from '../event/spec.js'
 import { isoTime } from './iso-time.js'
 import { eventMembers, type JsonMember, membersOf } from './json-members.js'
-import { DEFAULT_LINE_BYTES, fieldsOfLine, Line, type Names, NO_NAMES } from './line.js'
+import { DEFAULT_LINE_BYTES, fieldsOfLine, Line, type MachineNames, NO_NAMES } from './line.js'
 import { DocumentNames } from './line-names.js'
 import { SameObject } from './memo.js'
+import { NAMED_CAPABILITIES } from './names.js'
 import { type Declarations, planByKind } from './specs.js'
 import { KEPT, type Members, OBJECT, OBJECTS, type Step, stepOf } from './step.js'
 import { withMemos, writeSteps } from './steps.js'
@@ -25,10 +26,11 @@ interface JsonPlan {
 export function jsonWriter(
   catalogue: Declarations,
   maxBytes: number = DEFAULT_LINE_BYTES,
-  names: Names = NO_NAMES,
+  names: MachineNames = NO_NAMES,
 ): LineWriter<BaseEvent> {
   const known = new DocumentNames(names)
   const line = new Line(maxBytes, known)
+  line.allCapabilities = capabilitiesOf(names)
   const planOf = planByKind(catalogue, (spec) => planJson(spec, line))
   return lineWriter(line, (event) => {
     known.begin()
@@ -40,15 +42,21 @@ export function jsonWriter(
 }
 
 /** A function that writes objects of one sort, such as processes, as JSON. */
-export function jsonObjectWriter(object: ObjectSpec, names: Names): LineWriter<object> {
+export function jsonObjectWriter(object: ObjectSpec, names: MachineNames): LineWriter<object> {
   const known = new DocumentNames(names)
   const line = new Line(DEFAULT_LINE_BYTES, known)
+  line.allCapabilities = capabilitiesOf(names)
   const steps = membersOf([...fieldsOfLine(line), ...fieldsOf(object)]).flatMap(stepsOf)
   return lineWriter(line, (one) => {
     known.begin()
     const members = one as Members
     return `${writeSteps(steps, members, members, '{', true, line)}}`
   })
+}
+
+/** All that the machine has; if that is not known, all that there are. */
+function capabilitiesOf({ host }: MachineNames): bigint {
+  return host?.capabilities === undefined ? NAMED_CAPABILITIES : BigInt(host.capabilities)
 }
 
 function planJson(spec: EventSpec, line: Line): JsonPlan {

@@ -31,6 +31,12 @@ export interface Names {
   groupName(gid: number): string | undefined
 }
 
+/** The names that a machine has, and what of it tells how to write them. */
+export interface MachineNames extends Names {
+  /** All capabilities that its processes can have, `0x` and hexadecimal digits: sets of these are not spelled out. */
+  readonly host?: { readonly capabilities?: string | undefined } | undefined
+}
+
 /** Of machines of which nothing is known. */
 export const NO_NAMES: Names = { userName: () => undefined, groupName: () => undefined }
 

@@ -24,9 +24,6 @@ export function capabilityNames(set: bigint): readonly string[] {
 // A machine has few different sets (none, all, one per confined service), and their names are long.
 const MOST_REMEMBERED_SETS = 256
 const rememberedSets = new Map<bigint, string>()
-const lists = new Map<bigint, readonly string[] | undefined>()
-let lastSet = 0n
-let lastList: readonly string[] | undefined
 
 /** The names of the set bits as they stand in a list of JSON. */
 export function capabilityList(set: bigint): string {
@@ -37,20 +34,6 @@ export function capabilityList(set: bigint): string {
     if (rememberedSets.size < MOST_REMEMBERED_SETS) rememberedSets.set(set, list)
   }
   return list
-}
-
-/** Names of the set bits, unless there are none, or all that have names. */
-export function namedCapabilities(set: bigint | undefined): readonly string[] | undefined {
-  if (set === undefined || set === 0n) return undefined
-  // Most sets of a process are the same.
-  if (set === lastSet) return lastList
-  lastSet = set
-  lastList = lists.get(set)
-  if (lastList !== undefined || lists.has(set)) return lastList
-  const all = (1n << BigInt(CAPABILITIES.length)) - 1n
-  lastList = (set & all) === all ? undefined : capabilityNames(set)
-  if (lists.size < MOST_REMEMBERED_SETS) lists.set(set, lastList)
-  return lastList
 }
 
 const SIGNALS = byNumber(constants.signals)
@@ -109,3 +92,6 @@ const CAPABILITIES: readonly string[] = [
   'CAP_BPF',
   'CAP_CHECKPOINT_RESTORE',
 ]
+
+/** All that have a name: those of a machine that has given up none. */
+export const NAMED_CAPABILITIES: bigint = (1n << BigInt(CAPABILITIES.length)) - 1n
