@@ -74,6 +74,21 @@ test('neither is one that is not there yet', (t) => {
   assert.throws(() => statSync(file), /ENOENT/)
 })
 
+test('neither is one that rotation renames or removes', (t) => {
+  const file = join(folderOf(t), 'events')
+  for (const number of [1, 3]) {
+    writeFileSync(`${file}.${number}`, 'something')
+    const args = ['--replay', `${file}.${number}`, '-o', file]
+    assert.throws(
+      () => check(...args, '--rotate-size=1M', '--rotate-keep=3'),
+      /renamed when the file of -o is rotated/,
+    )
+    check(...args)
+  }
+  check('--replay', `${file}.3`, '-o', file, '--rotate-size=1M', '--rotate-keep=2')
+  check('--record', `${file}.quark`, '-o', file, '--rotate-size=1M')
+})
+
 test('what many may use is not in the way', () => {
   check('--record', '/dev/null', '-o', '/dev/null', '-C', '/dev/null')
 })

@@ -3,6 +3,7 @@
 import { fstatSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { quote, UsageError } from './arguments.js'
+import { DEFAULT_KEEP, isRotated } from './rotation.js'
 import type { Settings } from './settings.js'
 
 /** What a run does with a file. */
@@ -23,6 +24,7 @@ const STANDARD_INPUT: Use = { by: '--replay', path: undefined, fd: 0 }
  */
 export function checkFiles({
   output,
+  rotation,
   replay = [],
   processGraph,
   quark: { record },
@@ -49,6 +51,27 @@ export function checkFiles({
       throw new UsageError(`${names} the same file twice, ${quote(path)}: give different files`)
     }
     seen.set(key, use)
+  }
+  if (output === undefined || !isRotated(rotation)) return
+  const { keep = DEFAULT_KEEP } = rotation
+  const place = realPlaceOf(output)
+  for (const { by, path } of uses.slice(0, -1)) {
+    if (path === undefined) continue
+    const own = realPlaceOf(path)
+    const number = own.startsWith(`${place}.`) ? own.slice(place.length + 1) : ''
+    if (!/^[1-9]\d*$/.test(number) || Number(number) > keep) continue
+    throw new UsageError(
+      `${by} names ${quote(path)}, which is renamed when the file of -o is rotated: give another file`,
+    )
+  }
+}
+
+/** Where a file is or would be made, through links. */
+function realPlaceOf(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return placeOf(path)
   }
 }
 
