@@ -64,8 +64,9 @@ export class CommandRun {
    * @throws {CommandError} when it cannot be known
    */
   async end(): Promise<Ending> {
-    if (this.#ended === undefined) this.#held.dismiss()
-    return this.#ended ?? { code: null, signal: SIGINT }
+    const ending = this.#ended === undefined ? { code: null, signal: SIGINT } : await this.#ended
+    await this.#held.close()
+    return ending
   }
 
   /** Ends a launcher that is not needed any more, and leaves signals to others. */

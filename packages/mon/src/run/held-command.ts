@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { environmentWith, lastArguments } from './environment.js'
 import { CallError, Launcher } from './launcher.js'
 import { CommandError, execError, isScript, isTriedFurther, programFiles, STATUS_FAILED } from './program.js'
@@ -22,6 +23,8 @@ const WUNTRACED = 2
 const STATUS_BYTES = 4
 /** How often an answer is taken for one that belongs to an earlier request. */
 const MAX_STRAY_ANSWERS = 3
+/** A launcher that somebody has stopped is not waited for. */
+const MAX_CLOSE_MS = 1000
 const SHELL = '/bin/sh\0'
 const NAME = 'quark-mon\0'
 const { EACCES, EFAULT, EINTR, ENOENT } = constants.errno
@@ -139,6 +142,12 @@ export class HeldCommand {
       `How ${this.name} ended is not known: somebody has killed its parent, the launcher (pid ${this.launcherPid})`,
       STATUS_FAILED,
     )
+  }
+
+  /** Ends the launcher after the command, and waits for it: so what both used counts as used by this process's children. */
+  async close(): Promise<void> {
+    this.#launcher.dismiss()
+    await Promise.race([this.#launcher.ended, sleep(MAX_CLOSE_MS, undefined, { ref: false })])
   }
 
   /** Ends the launcher: a command that was not released never begins. */

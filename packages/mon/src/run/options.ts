@@ -20,7 +20,6 @@ export const summaryOptions: readonly Option[] = [
       'the summary to standard error. It turns --usage on.',
     set: (settings, value) => {
       settings.summary = value === AT_END ? {} : { everyMs: timeMs(value, 's', 1000, 24 * 3_600_000) }
-      if (settings.replay === undefined) settings.quark.usage = true
     },
   },
 ]
@@ -73,7 +72,9 @@ export function checkRun(settings: Settings): void {
   }
 }
 
-function checkSummary({ summary, format, output }: Settings): void {
+function checkSummary({ summary, format, output, replay, quark }: Settings): void {
+  // A recording has it or not.
+  if (summary !== undefined && replay === undefined) quark.usage = true
   if (summary !== undefined && format === 'ecs' && output === undefined) {
     throw new UsageError('--summary has no form in ECS: give --json, or -o FILE for the events')
   }

@@ -154,6 +154,20 @@ test('without --wait the run ends with the command', () => {
   assert.ok(process.kill(Number(out), 'SIGKILL'))
 })
 
+test('what the command used counts as used by a child of whoever started quark-mon', () => {
+  // More than quark-mon itself needs.
+  const work = 'i=0; while [ $i -lt 600000 ]; do i=$((i+1)); done'
+  const userSeconds = (command: string): number => {
+    const args = ['-c', `${command}; times`, process.execPath, COMMAND, work]
+    const { stdout } = spawnSync('sh', args, { encoding: 'utf8' })
+    const [, minutes = 0, seconds = 0] = /(\d+)m([\d.]+)s \S+\s*$/.exec(stdout) ?? []
+    return Number(minutes) * 60 + Number(seconds)
+  }
+  const alone = userSeconds('sh -c "$2"')
+  const watched = userSeconds('"$0" "$1" -q -o /dev/null -- sh -c "$2"')
+  assert.ok(alone > 0 && watched > alone * 0.7, `${alone} ${watched}`)
+})
+
 test('processes that are made without end are counted, and what is limited is passed on', () => {
   const bomb =
     'ulimit -p 40 2>/dev/null || ulimit -u 40; i=0; while [ $i -lt 200 ]; do sleep 0.2 & i=$((i+1)); done'
