@@ -55,7 +55,7 @@ function plant(directory) {
     join(directory, 'Makefile'),
     [
       `all: ${objects.join(' ')}`,
-      `broken: all`,
+      `broken:`,
       `\t@false`,
       `%.o: %.c`,
       `\t@${recipe}`,

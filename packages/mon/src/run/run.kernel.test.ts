@@ -230,6 +230,27 @@ test('signals that are sent to quark-mon alone reach the command', async () => {
   }
 })
 
+test('--tree-of ends with its process, and with --wait with the last descendant', async () => {
+  const script = 'read line; (read line <&3; /bin/true late-mark) & /bin/true early-mark'
+  for (const waits of [false, true]) {
+    // The descendant ends when this process closes its end of the pipe.
+    const held = spawn('sh', ['-c', script], { stdio: ['pipe', 'ignore', 'inherit', 'pipe'] })
+    const running = new Running(['--json', ...(waits ? ['--wait'] : []), `--tree-of=${held.pid}`])
+    await running.seen(/"kind":"snapshot"/)
+    held.stdin?.end('go\n')
+    if (waits) {
+      await running.seen(/early-mark/)
+      await sleep(200)
+      held.stdio[3]?.destroy()
+    }
+    const { code, out } = await running.ended()
+    held.stdio[3]?.destroy()
+    assert.equal(code, 0)
+    assert.equal(marked(out, 'early-mark').length, 1)
+    assert.equal(marked(out, 'late-mark').length, waits ? 1 : 0)
+  }
+})
+
 const noTerminals = hasTerminals() ? false : 'needs script(1) of util-linux, and bash'
 const QUARK_MON = `'${process.execPath}' '${COMMAND}'`
 
