@@ -110,8 +110,12 @@ export function sizeUpTo(
 function stepEnd(text: string, at: number): number {
   const end = at + STEP_UNITS
   if (end >= text.length) return text.length
-  const last = text.charCodeAt(end - 1)
-  return last >= 0xd800 && last <= 0xdbff ? end - 1 : end
+  return isWithinPair(text, end) ? end - 1 : end
+}
+
+/** Whether the units before and at `at` are one character. Halves may also stand alone. */
+function isWithinPair(text: string, at: number): boolean {
+  return (text.charCodeAt(at - 1) & 0xfc00) === 0xd800 && (text.charCodeAt(at) & 0xfc00) === 0xdc00
 }
 
 /** The characters of a text that fit into `most` bytes, encoded. */
@@ -133,9 +137,7 @@ function quotedUpTo(text: string, encode: (text: string) => string, most: number
   let out = ''
   for (let step = 1 << 9; step > 0; step >>= 1) {
     const end = Math.min(kept + step, text.length)
-    // Not within a surrogate pair.
-    const last = text.charCodeAt(end - 1)
-    if (last >= 0xd800 && last <= 0xdbff) continue
+    if (isWithinPair(text, end)) continue
     const encoded = encode(text.slice(0, end))
     if (Buffer.byteLength(encoded) > most) continue
     kept = end

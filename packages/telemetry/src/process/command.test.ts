@@ -33,6 +33,7 @@ test('argumentsOf() is argv where all is text, and where it is long or only know
   assert.equal(argumentsOf({ argv, argvBytes: new Uint8Array(20_000) }), argv)
 })
 
-test('hasOtherBytes() finds what was replaced', () => {
+test('hasOtherBytes() finds what was replaced, and does not look through long lists', () => {
+  assert.equal(hasOtherBytes(['\ufffd', ...new Array<string>(20_000).fill('')]), false)
   assert.deepEqual([hasOtherBytes(['a', 'é']), hasOtherBytes(['a', 'b\ufffd'])], [false, true])
 })

@@ -26,8 +26,15 @@ export function argumentsOf({
   return words
 }
 
-/** Whether some of the arguments are not text. */
+/** Whether some of the arguments, which are not too long, are not text. */
 export function hasOtherBytes(argv: readonly string[]): boolean {
-  for (let i = 0; i < argv.length; i++) if ((argv[i] as string).includes(REPLACEMENT)) return true
-  return false
+  let has = false
+  let units = 0
+  for (let i = 0; i < argv.length; i++) {
+    const text = argv[i] as string
+    units += text.length + 1
+    if (units > MOST_BYTES) return false
+    has ||= text.includes(REPLACEMENT)
+  }
+  return has
 }
