@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { BtfError, findTracefs, KprobeEvents } from 'quark-ebpf'
 import { knownOffsets } from '../btf/known-offsets.js'
-import { BackendError } from '../errors.js'
+import { OptionError } from '../errors.js'
 import { Quark } from '../quark.js'
 import { brokenBtf } from '../testing/broken-btf.js'
 import { makeDirectory } from '../testing/scenario.js'
@@ -41,8 +41,8 @@ test('types that cannot be read are an error that says why, and nothing stays be
       await t.test(`${backend}: ${name}`, async () => {
         const btf = write(contents)
         await assert.rejects(Quark.open({ backends: [backend], btf }), (error: unknown) => {
-          assert.ok(error instanceof BackendError && error.cause instanceof BtfError, String(error))
-          assert.deepEqual([error.code, error.cause.code], ['ERR_QUARK_BACKEND', 'ERR_EBPF_BTF'])
+          assert.ok(error instanceof OptionError && error.cause instanceof BtfError, String(error))
+          assert.deepEqual([error.option, error.cause.code], ['btf', 'ERR_EBPF_BTF'])
           assert.match(error.cause.message, reason)
           return true
         })
@@ -54,15 +54,9 @@ test('types that cannot be read are an error that says why, and nothing stays be
   assert.deepEqual(more, [], 'descriptors are left open')
 })
 
-test('by default the backend without types is used, and `missing` has the others with the reason', async () => {
+test('types that somebody asks for are used or refused: no backend without them takes their place', async () => {
   const btf = write('')
-  await using quark = await Quark.open({ btf })
-  const { backend, missing } = quark.capabilities
-  assert.equal(backend, 'procConnector')
-  for (const refused of backends) {
-    const reason = missing.find(({ fact }) => fact === `backend ${refused}`)?.reason
-    assert.match(reason ?? '', /^Broken BTF in \S+: 0 bytes cannot hold a header$/)
-  }
+  await assert.rejects(Quark.open({ btf }), { code: 'ERR_QUARK_OPTION', option: 'btf' })
 })
 
 /** What a queue says whose kernel has a file in the place of its BTF. */
@@ -85,6 +79,10 @@ for (const backend of ['ebpf', 'kprobe']) {
     outcomes[backend] = error.message
   }
 }
+const quark = await Quark.open()
+const { backend, missing } = quark.capabilities
+outcomes.byDefault = [backend, ...missing.filter(({ fact }) => fact.startsWith('backend ')).map(({ reason }) => reason)].join('; ')
+await quark.close()
 console.log(JSON.stringify(outcomes))`
   const mount = 'mount --bind "$1" /sys/kernel/btf/vmlinux && shift && exec "$@"'
   const { stdout, stderr } = spawnSync(
@@ -99,9 +97,11 @@ console.log(JSON.stringify(outcomes))`
 test('a kernel whose own BTF is broken is watched by its known offsets, which is reported', (t) => {
   const known = knownOffsets().kernels.find((entry) => entry.release === release())
   t.diagnostic(known === undefined ? 'the offsets of this kernel are not known' : 'known offsets')
-  const { ebpf, kprobe } = openBehind(Buffer.from('9feb01', 'hex'))
+  const { ebpf, kprobe, byDefault } = openBehind(Buffer.from('9feb01', 'hex'))
   const problem = 'Broken BTF in /sys/kernel/btf/vmlinux: 3 bytes cannot hold a header'
   assert.ok(ebpf?.endsWith(`ebpf: ${problem}`), ebpf)
+  if (known === undefined || !hasKprobes)
+    assert.ok(byDefault?.startsWith(`procConnector; ${problem}`), byDefault)
   if (!hasKprobes) assert.match(kprobe ?? '', /Cannot use kprobe events/)
   else if (known === undefined)
     assert.match(kprobe ?? '', new RegExp(`are not known: ${problem}, and the known`))

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -7,6 +6,7 @@ import { EbpfError, kernelBtf } from 'quark-ebpf'
 import { checkOptions } from '../../options/check.js'
 import { catalogue } from '../../kinds/index.js'
 import { SESSION_FUNCTIONS } from '../../kinds/process/kernel-ids.js'
+import { BackendError } from '../../errors.js'
 import { Quark } from '../../quark.js'
 import { renamedBtf } from '../../testing/renamed-btf.js'
 import { makeDirectory } from '../../testing/scenario.js'
@@ -141,14 +141,15 @@ test('without a member only what is read through it is missing', async (t) => {
   }
 })
 
-test('a queue opens with the next backend, and reports why', async () => {
+test('types without what a backend needs are refused where the next backend would not use them', async () => {
   const options = { btf: btfWithout(['btf_trace_sched_process_exec']), holdMs: 50 }
-  await using quark = await Quark.open({ ...options, backends: ['ebpf', 'procConnector'] })
-  const { backend, missing } = quark.capabilities
-  assert.equal(backend, 'procConnector')
-  const refusal = missing.find(({ fact }) => fact === 'backend ebpf')
-  assert.match(refusal?.reason ?? '', /the tracepoint sched_process_exec: its BTF does not know it/)
-  const { pid } = spawnSync('/bin/true')
-  const events = [...quark.poll(), ...quark.finish()]
-  assert.ok(events.some((event) => event.kind === 'process' && event.process.pid === pid))
+  await assert.rejects(Quark.open({ ...options, backends: ['ebpf'] }), (error: unknown) => {
+    assert.ok(error instanceof BackendError)
+    assert.match(error.message, /the tracepoint sched_process_exec: its BTF does not know it/)
+    return true
+  })
+  await assert.rejects(Quark.open({ ...options, backends: ['ebpf', 'procConnector'] }), {
+    code: 'ERR_QUARK_OPTION',
+    option: 'btf',
+  })
 })

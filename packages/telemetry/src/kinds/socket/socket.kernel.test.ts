@@ -155,15 +155,22 @@ test(
   async (t) => {
     const recording = join(mkdtempSync(join(tmpdir(), 'quark-sockets-')), 'recording')
     t.after(() => rmSync(dirname(recording), { recursive: true }))
-    const quark = await openQuark({ record: recording })
-    // Where functions can be hooked, an accept is seen at once.
-    const isAtOnce = quark.capabilities.attached.some(({ hook }) => hook === 'fexit/inet_csk_accept')
     const facts = new Map<Situation, Facts>()
     const names = [...Object.keys(EXPECTED), 'reused', 'namespaces', 'counted'] as Situation[]
-    for (const name of names) facts.set(name, await run(name))
-    const events = quark.finish().filter(isOfSocket)
-    await quark.close()
-    assert.equal(quark.stats().lost, 0)
+    let isAtOnce = false
+    let events: AnySocketEvent[] = []
+    // On a busy machine the kernel may skip programs, which is reported as a loss: then what is missing proves nothing.
+    for (let tries = 1, lost = 1; lost > 0; tries += 1) {
+      assert.ok(tries <= 5, `${lost} records were lost, five times`)
+      const quark = await openQuark({ record: recording, truncate: true })
+      // Where functions can be hooked, an accept is seen at once.
+      isAtOnce = quark.capabilities.attached.some(({ hook }) => hook === 'fexit/inet_csk_accept')
+      for (const name of names) facts.set(name, await run(name))
+      events = quark.finish().filter(isOfSocket)
+      await quark.close()
+      lost = quark.stats().lost
+      if (lost > 0) t.diagnostic(`try ${tries}: ${JSON.stringify(quark.stats())}`)
+    }
     await t.test('a replay of the recording', async () => {
       const replay = await Quark.replay(recording, { aggregation: 'none' })
       const replayed: AnySocketEvent[] = []
