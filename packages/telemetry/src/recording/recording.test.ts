@@ -448,7 +448,10 @@ test('a file with one changed bit is whole or refused', async () => {
 test('a file that is cut anywhere is refused, and what came before is delivered as it was', async () => {
   const path = written(fillAll)
   const whole = readFileSync(path)
-  const all = (await replayed(path)).map(jsonOf)
+  // A loss has the time at which it is noticed, and a cut may have taken a step of the clock before that.
+  const lineOf = (event: QuarkEvent): string =>
+    jsonOf(event.kind === 'lost' ? { ...event, timeNs: 0n } : event)
+  const all = (await replayed(path)).map(lineOf)
   await fc.assert(
     fc.asyncProperty(fc.nat(whole.length - 1), async (length) => {
       const cut = file(whole.subarray(0, length))
@@ -456,7 +459,7 @@ test('a file that is cut anywhere is refused, and what came before is delivered 
       await assert.rejects(async () => {
         const quark = await Quark.replay(cut)
         try {
-          for await (const event of quark) got.push(jsonOf(event))
+          for await (const event of quark) got.push(lineOf(event))
         } finally {
           await quark.close()
         }
