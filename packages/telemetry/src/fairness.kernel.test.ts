@@ -8,8 +8,6 @@ import { Quark } from './quark.js'
 
 const FLOODER = 64_321
 const VICTIM = 64_322
-/** Their records are less than what is left of the smaller ring. */
-const PROGRAMS = 10
 /** What one exec of the flood has as arguments. */
 const LONG = 'x'.repeat(100_000)
 
@@ -21,8 +19,8 @@ function flood(times: number): void {
 }
 
 /** Programs that yet another user starts meanwhile; returns what they are called with. */
-function startPrograms(): string[] {
-  const markers = Array.from({ length: PROGRAMS }, (_, i) => `victim-${i}-${'y'.repeat(200)}`)
+function startPrograms(count: number): string[] {
+  const markers = Array.from({ length: count }, (_, i) => `victim-${i}-${'y'.repeat(200)}`)
   const script = 'for marker; do /bin/echo "$marker"; done'
   const { stdout } = spawnSync('/bin/sh', ['-c', script, 'sh', ...markers], { uid: VICTIM, gid: VICTIM })
   assert.equal(`${stdout}`, `${markers.join('\n')}\n`)
@@ -44,12 +42,16 @@ async function eventsOf(quark: Quark): Promise<QuarkEvent[]> {
   return assert.fail('the last process was not reported')
 }
 
-for (const ringSizeBytes of [1 << 17, 1 << 21]) {
+// The records of the programs are less than what is left of the ring for others.
+for (const [ringSizeBytes, programs] of [
+  [1 << 17, 10],
+  [1 << 21, 20],
+] as const) {
   test(`a user who fills a ring (${ringSizeBytes}) that nobody reads leaves room for others`, async (t) => {
     await using quark = await Quark.open({ ringSizeBytes, holdMs: 20, batchMs: 0 })
     await eventsOf(quark)
     flood(200 + (ringSizeBytes >> 11))
-    const victims = startPrograms()
+    const victims = startPrograms(programs)
     const events = await eventsOf(quark)
     const stats = quark.stats()
     t.diagnostic(`lost ${JSON.stringify(stats.lostByUid)}, shortened ${stats.shortened}`)

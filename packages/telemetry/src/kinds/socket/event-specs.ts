@@ -30,6 +30,10 @@ const sourceIp = (ends: Ends): string | undefined => plain(isInbound(ends) ? end
 const targetIp = (ends: Ends): string | undefined => plain(isInbound(ends) ? ends.localIp : ends.remoteIp)
 const sourcePort = (ends: Ends): number | undefined => (isInbound(ends) ? ends.remotePort : ends.localPort)
 const targetPort = (ends: Ends): number | undefined => (isInbound(ends) ? ends.localPort : ends.remotePort)
+const sourceBytes = (event: ConnectionEvent): number | undefined =>
+  isInbound(event) ? event.receivedBytes : event.sentBytes
+const targetBytes = (event: ConnectionEvent): number | undefined =>
+  isInbound(event) ? event.sentBytes : event.receivedBytes
 
 function plain(ip: string | undefined): string | undefined {
   return ip === undefined ? undefined : plainIp(ip)
@@ -192,11 +196,11 @@ const connectionSpec: EventSpec<ConnectionEvent> = {
       ecs: [
         {
           path: 'source.bytes',
-          value: (event) => (isInbound(event) ? event.receivedBytes : event.sentBytes),
+          value: sourceBytes,
         },
         {
           path: 'client.bytes',
-          value: (event) => (isInbound(event) ? event.receivedBytes : event.sentBytes),
+          value: sourceBytes,
         },
         { path: 'network.bytes', value: sentAndReceived, doc: 'both together' },
       ],
@@ -210,11 +214,11 @@ const connectionSpec: EventSpec<ConnectionEvent> = {
       ecs: [
         {
           path: 'destination.bytes',
-          value: (event) => (isInbound(event) ? event.sentBytes : event.receivedBytes),
+          value: targetBytes,
         },
         {
           path: 'server.bytes',
-          value: (event) => (isInbound(event) ? event.sentBytes : event.receivedBytes),
+          value: targetBytes,
         },
       ],
     },
