@@ -72,6 +72,16 @@ test('Output.flush() finds the failure of a short text', async () => {
   assert.equal(output.failure?.message, 'ENOSPC')
 })
 
+test('Output.flush() finds the failure of a stream that takes time to close', async () => {
+  const stream = failing('ENOSPC')
+  stream._destroy = (error, done) => void setTimeout(done, 50, error)
+  const output = new Output(stream, () => {})
+  await output.write('a', new AbortController().signal)
+  await output.flush()
+  assert.match(String(output.failure), /ENOSPC/)
+  await new Promise((resolve) => stream.on('close', resolve))
+})
+
 test('wantsColour() follows the option, then NO_COLOR, then the terminal and FORCE_COLOR', () => {
   assert.equal(wantsColour('always', { NO_COLOR: '1' }, false), true)
   assert.equal(wantsColour('never', { FORCE_COLOR: '1' }, true), false)

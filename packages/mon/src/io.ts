@@ -101,8 +101,10 @@ export class Output {
     if (text === '') return true
     const lines = lineCount(text)
     this.#unwrittenLines += lines
+    // Here an error is known as soon as nothing waits any more; the event of it comes when the file was closed.
     return stream.write(text, (error) => {
       if (error == null) this.#unwrittenLines -= lines
+      else this.#fail(error)
     })
   }
 
@@ -150,7 +152,7 @@ export class Output {
       }
       await sleep(FLUSH_LOOK_MS)
     }
-    // An error of the last write comes after the write itself.
+    // Of a stream that writes at once, the error of the last write comes after the write itself.
     await new Promise((resolve) => setImmediate(resolve))
   }
 
@@ -168,10 +170,13 @@ export class Output {
   }
 
   #watch(stream: Writable): void {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      this.#error ??= error
-      this.#end()
-    })
+    stream.on('error', (error: NodeJS.ErrnoException) => this.#fail(error))
+  }
+
+  #fail(error: NodeJS.ErrnoException): void {
+    if (this.#error !== undefined) return
+    this.#error = error
+    this.#end()
   }
 }
 
