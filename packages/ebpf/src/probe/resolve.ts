@@ -286,7 +286,12 @@ export class Resolver {
         `an index that is computed needs a bound: nobody knows how many ${this.#btf.typeName(type)} there are`,
       )
     }
-    const address = binary('+', base, binary('*', index, constant(BigInt(size))))
+    // The verifier refuses to add a number without a bound to a pointer, even if the sum is then used for nothing.
+    const bounded =
+      count === undefined
+        ? index
+        : binary('&', index, constant(BigInt(2 ** (32 - Math.clz32(count - 1)) - 1)))
+    const address = binary('+', base, binary('*', bounded, constant(BigInt(size))))
     // An element that is none has the address 0, behind which everything is 0.
     return this.#atAddress({ kind: 'ifThen', condition: inBounds, value: address }, type, rest)
   }
