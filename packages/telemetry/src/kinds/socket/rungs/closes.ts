@@ -1,0 +1,199 @@
+/** The end of connections, and who closes them. */
+
+import {
+  add,
+  and,
+  cast,
+  cgroupSock,
+  constant,
+  currentTask,
+  enumValue,
+  eq,
+  fentry,
+  firstNonZero,
+  has,
+  ifThen,
+  increase,
+  inTask,
+  lookup,
+  ne,
+  not,
+  oneOf,
+  or,
+  probe,
+  remove,
+  resolves,
+  type Scalar,
+  shiftRight,
+  socketCookie,
+  struct,
+  sub,
+} from 'quark-ebpf/probe'
+import type { Sock, TcpSock } from '../kernel-types.js'
+import type { SocketMaps } from '../maps.js'
+import { closeLayout, PHASE_LISTENING, PHASE_REFUSED, PHASE_WAITING } from '../records.js'
+import {
+  TCP_ESTABLISHED,
+  TCP_SYN_SENT,
+  TCP_SYN_RECV,
+  TCP_CLOSE,
+  TCP_LISTEN,
+  BOTH_SHUTDOWN,
+  stateHook,
+  isTcp,
+  isOwned,
+  current,
+  placeOf,
+} from './common.js'
+
+/** States in which data may wait to be sent. */
+const SENDING_STATES = [TCP_ESTABLISHED, 4, 5, 8, 9, 11]
+/** Bit of `sk_shutdown`. */
+const SEND_SHUTDOWN = 2
+/** Of `task_struct.flags`. */
+const PF_KTHREAD = 0x0020_0000
+const HALF = 0xffff_ffff
+
+const NO_CLOSER = 'the end of a connection is seen, and not who closed it'
+
+/** What was sent and received. */
+function bytesOf(sk: Sock, state: Scalar) {
+  const tcp = cast<TcpSock>('tcp_sock', sk)
+  const queued = and(sub(tcp.write_seq, tcp.snd_nxt), HALF)
+  // The end of the stream has a number of its own in both directions.
+  const fin = and(ne(and(sk.sk_shutdown, SEND_SHUTDOWN), 0), ne(queued, 0))
+  const hasFin = and(shiftRight(sk.__sk_common.skc_flags, enumValue('sock_flags', 'SOCK_DONE')), 1)
+  return {
+    sentBytes: add(
+      sub(tcp.bytes_sent, tcp.bytes_retrans),
+      ifThen(oneOf(state, SENDING_STATES), sub(queued, fin)),
+    ),
+    receivedBytes: sub(tcp.bytes_received, hasFin),
+    hasBytes: resolves(tcp.bytes_sent, tcp.bytes_retrans, queued, tcp.bytes_received, hasFin),
+  }
+}
+
+/** What is known of a socket that is closed. */
+function closeFill(
+  { sockets, waiting }: SocketMaps,
+  cookie: Scalar,
+  sk: Sock,
+  { state, isNobodys }: { readonly state: Scalar; readonly isNobodys: Scalar },
+) {
+  const { pid, startBootNs, sinceNs, phase, errno } = lookup(sockets, cookie)
+  return {
+    pid,
+    startBootNs,
+    cookie,
+    phase: firstNonZero(
+      phase,
+      ifThen(and(has(waiting, cookie), isNobodys), PHASE_REFUSED),
+      ifThen(has(waiting, cookie), PHASE_WAITING),
+      ifThen(eq(state, TCP_LISTEN), PHASE_LISTENING),
+    ),
+    sinceNs: firstNonZero(sinceNs, lookup(waiting, cookie)),
+    errno: firstNonZero(errno, sk.sk_err),
+    ...placeOf(sk),
+  }
+}
+
+/** The last one who has it closes a socket. */
+function closeBody(maps: SocketMaps, cookie: Scalar, sk: Sock) {
+  const { sockets, waiting } = maps
+  const state = sk.__sk_common.skc_state
+  const isUser = eq(and(currentTask<{ flags: Scalar }>().flags, PF_KTHREAD), 0)
+  return {
+    given: and(
+      isTcp(sk),
+      // That will be a failed connection.
+      ne(state, TCP_SYN_SENT),
+      or(ne(state, TCP_CLOSE), has(sockets, cookie), has(waiting, cookie)),
+    ),
+    finally: [remove(sockets, cookie), remove(waiting, cookie)],
+    fill: {
+      ...closeFill(maps, cookie, sk, { state, isNobodys: constant(0) }),
+      // Files may be closed by the kernel on behalf of somebody.
+      closerPid: ifThen(isUser, current().tgid),
+      closerStartBootNs: ifThen(isUser, current().group_leader.start_boottime),
+      ...bytesOf(sk, state),
+    },
+  }
+}
+
+export function releaseProbe(maps: SocketMaps) {
+  const hook = cgroupSock('release', struct<Sock>('sock', 'sk'))
+  return probe({ name: 'quark_close', hook, record: closeLayout }, (_context, sk) =>
+    closeBody(maps, socketCookie(), sk),
+  )
+}
+
+/** The same at the function that closes. */
+export function tcpCloseProbe(maps: SocketMaps) {
+  const hook = inTask(fentry('tcp_close', [struct<Sock>('sock', 'sk')]))
+  return probe({ name: 'quark_close', hook, record: closeLayout }, (sk) =>
+    closeBody(maps, socketCookie(sk), sk),
+  )
+}
+
+/** A connection ends of which no process has a socket, or a process undoes it and keeps the socket. */
+export function endProbe(maps: SocketMaps) {
+  const { sockets, waiting } = maps
+  return probe({ name: 'quark_end', hook: stateHook, record: closeLayout }, (sk, oldState, newState) => {
+    const cookie = socketCookie(sk)
+    const isUndone = and(eq(sk.sk_err, 0), ne(and(sk.sk_shutdown, BOTH_SHUTDOWN), BOTH_SHUTDOWN), isOwned(sk))
+    const isNobodys = or(eq(sk.sk_socket, 0), ne(sk.sk_kern_sock, 0))
+    return {
+      given: and(
+        eq(newState, TCP_CLOSE),
+        not(oneOf(oldState, [TCP_SYN_SENT, TCP_SYN_RECV])),
+        isTcp(sk),
+        or(isNobodys, isUndone),
+        or(has(sockets, cookie), has(waiting, cookie)),
+      ),
+      finally: [remove(sockets, cookie), remove(waiting, cookie)],
+      fill: {
+        ...closeFill(maps, cookie, sk, { state: oldState, isNobodys }),
+        closerPid: ifThen(not(isNobodys), current().tgid),
+        closerStartBootNs: ifThen(not(isNobodys), current().group_leader.start_boottime),
+        ...bytesOf(sk, oldState),
+      },
+    }
+  })
+}
+
+/** A connection ends, whoever has closed it. */
+export function lastStateProbe(maps: SocketMaps) {
+  const { sockets, waiting } = maps
+  return probe({ name: 'quark_end', hook: stateHook, record: closeLayout }, (sk, oldState, newState) => {
+    const cookie = socketCookie(sk)
+    return {
+      given: and(
+        eq(newState, TCP_CLOSE),
+        not(oneOf(oldState, [TCP_SYN_SENT, TCP_SYN_RECV])),
+        isTcp(sk),
+        or(has(sockets, cookie), has(waiting, cookie)),
+      ),
+      finally: [remove(sockets, cookie), remove(waiting, cookie)],
+      fill: {
+        // A socket that was closed has no file, nor has one that was never accepted.
+        ...closeFill(maps, cookie, sk, { state: oldState, isNobodys: constant(0) }),
+        ...bytesOf(sk, oldState),
+      },
+      lacks: { closerPid: NO_CLOSER, closerStartBootNs: NO_CLOSER },
+    }
+  })
+}
+
+/** A connection ends with an error, and its socket is closed later. */
+export function errorProbe({ sockets }: SocketMaps) {
+  return probe({ name: 'quark_error', hook: stateHook }, (sk, oldState, newState) => ({
+    when: and(
+      eq(newState, TCP_CLOSE),
+      not(oneOf(oldState, [TCP_SYN_SENT, TCP_SYN_RECV])),
+      isTcp(sk),
+      ne(sk.sk_err, 0),
+      has(sockets, socketCookie(sk)),
+    ),
+    effects: [increase(sockets, socketCookie(sk), { errno: sk.sk_err })],
+  }))
+}

@@ -1,0 +1,91 @@
+/**
+ * What programs of several rungs share.
+ *
+ * A change of state may be the work of a task or of a softirq, whose current task has nothing to do with it. A process
+ * is only taken from hooks that run in the task that makes the call, or while a task holds the lock of the socket
+ * (`sk_lock.owned`): softirqs leave such a socket alone, and the task handles their packets when it unlocks it.
+ */
+
+import {
+  and,
+  at,
+  cast,
+  currentTask,
+  eq,
+  firstNonZero,
+  firstOf,
+  ifThen,
+  int,
+  ne,
+  or,
+  type Scalar,
+  shiftLeft,
+  shiftRight,
+  struct,
+  tracepoint,
+} from 'quark-ebpf/probe'
+import type { InetSock, Sock, SocketTask } from '../kernel-types.js'
+import { AF_INET } from '../records.js'
+
+/** include/net/tcp_states.h */
+export const TCP_ESTABLISHED = 1
+export const TCP_SYN_SENT = 2
+export const TCP_SYN_RECV = 3
+export const TCP_CLOSE = 7
+export const TCP_LISTEN = 10
+export const IPPROTO_TCP = 6
+/** All bits of `sk_shutdown`. */
+export const BOTH_SHUTDOWN = 3
+
+export const stateHook = {
+  ...tracepoint('inet_sock_set_state', [struct<Sock>('sock', 'sk'), int('oldstate', 4), int('newstate', 4)]),
+  levels: ['task', 'softirq'],
+} as const
+
+export const isTcp = (sk: Sock): Scalar => eq(sk.sk_protocol, IPPROTO_TCP)
+export const isOwned = (sk: Sock): Scalar => ne(sk.sk_lock.owned, 0)
+export const current = (): SocketTask => currentTask<SocketTask>()
+export const currentProcess = () => ({
+  pid: current().tgid,
+  startBootNs: current().group_leader.start_boottime,
+})
+
+/** A port in network order. */
+function swapped(port: Scalar): Scalar {
+  return or(shiftLeft(and(port, 0xff), 8), shiftRight(port, 8))
+}
+
+/** Where a socket and its peer are. */
+export function placeOf(sk: Sock) {
+  const { skc_family, skc_v6_rcv_saddr: own, skc_v6_daddr: peer, ...common } = membersOf(sk)
+  const isV4 = eq(skc_family, AF_INET)
+  const word = (words: typeof own, index: number): Scalar => at(words.in6_u.u6_addr32, index)
+  return {
+    netNs: common.skc_net.net.ns.inum,
+    family: skc_family,
+    // When a socket is closed the other form of the port is 0 already.
+    localPort: firstOf(cast<InetSock>('inet_sock', sk).inet_sport, swapped(sk.__sk_common.skc_num)),
+    remotePort: common.skc_dport,
+    local0: firstNonZero(ifThen(isV4, common.skc_rcv_saddr), word(own, 0)),
+    local1: word(own, 1),
+    local2: word(own, 2),
+    local3: word(own, 3),
+    remote0: firstNonZero(ifThen(isV4, common.skc_daddr), word(peer, 0)),
+    remote1: word(peer, 1),
+    remote2: word(peer, 2),
+    remote3: word(peer, 3),
+  }
+}
+
+/** Members are values of their own: a path has none to enumerate. */
+function membersOf({ __sk_common: common }: Sock) {
+  return {
+    skc_family: common.skc_family,
+    skc_daddr: common.skc_daddr,
+    skc_rcv_saddr: common.skc_rcv_saddr,
+    skc_dport: common.skc_dport,
+    skc_v6_daddr: common.skc_v6_daddr,
+    skc_v6_rcv_saddr: common.skc_v6_rcv_saddr,
+    skc_net: common.skc_net,
+  }
+}
