@@ -30,5 +30,6 @@ export {
   type ProcIdMessage,
   type ProcMessage,
   type ProcPlainMessage,
+  type ProcPtraceMessage,
 } from './proc-event.js'
 export { makeRoom, type ReceiveQueue, receiveQueue } from './socket.js'

@@ -64,8 +64,13 @@ test('parseProcMessage() reads each kind of message', async (t) => {
       message: { ...base, kind: 'exit', pid: 20, tid: 20, status: 0x8b, ppid: 10 },
     },
     {
+      name: 'ptrace: who attached',
+      parts: { what: 0x100, words: [21, 20, 31, 30] },
+      message: { ...base, kind: 'ptrace', pid: 20, tid: 21, tracerPid: 30, tracerTid: 31 },
+    },
+    {
       name: 'what is unknown has a number all the same',
-      parts: { what: 0x100, words: [20, 20] },
+      parts: { what: 0x400, words: [20, 20] },
       message: { ...base, kind: 'other', pid: 20, tid: 20 },
     },
     {

@@ -6,6 +6,7 @@ import {
   PROC_EVENT_EXIT,
   PROC_EVENT_FORK,
   PROC_EVENT_GID,
+  PROC_EVENT_PTRACE,
   PROC_EVENT_SID,
   PROC_EVENT_UID,
 } from '../attach/proc-connector.js'
@@ -46,6 +47,13 @@ export interface ProcCommMessage extends ProcMessageBase {
   readonly comm: Uint8Array
 }
 
+export interface ProcPtraceMessage extends ProcMessageBase {
+  readonly kind: 'ptrace'
+  /** Process and thread that attached to this one, in whatever way; both are 0 if one detached. */
+  readonly tracerPid: number
+  readonly tracerTid: number
+}
+
 export interface ProcPlainMessage extends ProcMessageBase {
   /** `other`: not about a process, such as the acknowledgement of a listener, but it has a sequence number. */
   readonly kind: 'exec' | 'sid' | 'other'
@@ -57,6 +65,7 @@ export type ProcMessage =
   | ProcExitMessage
   | ProcIdMessage
   | ProcCommMessage
+  | ProcPtraceMessage
   | ProcPlainMessage
 
 const CN_IDX_PROC = 1
@@ -120,6 +129,8 @@ export function parseProcMessage(bytes: Uint8Array): ProcMessage | undefined {
         kind: 'comm',
         comm: untilNul(new Uint8Array(bytes.subarray(THIRD, THIRD + COMM_BYTES))),
       }
+    case PROC_EVENT_PTRACE:
+      return { ...base, kind: 'ptrace', tracerTid: u32(THIRD), tracerPid: u32(FOURTH) }
     case PROC_EVENT_EXEC:
       return { ...base, kind: 'exec' }
     case PROC_EVENT_SID:

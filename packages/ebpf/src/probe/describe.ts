@@ -8,6 +8,8 @@ export function describe(node: ExprNode, argumentNames: readonly string[]): stri
       return String(node.value)
     case 'enum':
       return node.valueName
+    case 'offset':
+      return `offsetof(struct ${node.struct}, ${node.members.join('.')})`
     case 'resolves':
       return `resolves(${node.of.map(text).join(', ')})`
     case 'packet':

@@ -106,6 +106,24 @@ export function enumValue(enumName: string, valueName: string): Scalar {
 }
 
 /**
+ * The structure that a member lies in: `containerOf<Mount>('mount', 'mnt', file.f_path.mnt)`. Numbers behind an address of
+ * 0 are 0. Programs that load directly do so from Linux 6.2 on, and call probe_read_kernel before.
+ *
+ * @param member its name; dots separate those of members of members
+ * @param address where the member lies
+ */
+export function containerOf<T>(struct: string, member: string, address: Value): T {
+  const offset: ExprNode = { kind: 'offset', struct, members: member.split('.') }
+  const found = nodeOf(address)
+  const start: ExprNode = { kind: 'binary', op: '-', left: found, right: offset }
+  return pathValue({
+    kind: 'path',
+    root: { kind: 'address', struct, address: { kind: 'ifThen', condition: found, value: start } },
+    steps: [],
+  })
+}
+
+/**
  * A constant of 64 bits, signed or unsigned.
  *
  * @throws {RangeError} when it is not a whole number, or does not fit

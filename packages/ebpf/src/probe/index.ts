@@ -6,6 +6,7 @@ export {
   cast,
   type Chars,
   constant,
+  containerOf,
   cpu,
   currentCgroupId,
   currentPidTgid,

@@ -32,6 +32,13 @@ export interface EnumNode {
   readonly valueName: string
 }
 
+/** How many bytes behind the beginning of a structure a member of it lies. */
+export interface OffsetNode {
+  readonly kind: 'offset'
+  readonly struct: string
+  readonly members: readonly string[]
+}
+
 /** A value that a helper of the kernel returns. */
 export type HelperName = 'pidTgid' | 'uidGid' | 'cgroupId' | 'bootNs' | 'monotonicNs' | 'cpu' | 'socketCookie'
 
@@ -54,6 +61,7 @@ export interface WalkText {
 export type ExprNode =
   | PathNode
   | EnumNode
+  | OffsetNode
   | LookupNode
   /** From -2^63 to 2^64 - 1. */
   | { readonly kind: 'constant'; readonly value: bigint }

@@ -4,6 +4,7 @@ import { add, and, eq, gt, lt, mul, oneOf, or, shiftLeft, shiftRight, sub } from
 import {
   at,
   constant,
+  containerOf,
   currentTask,
   enumValue,
   firstOf,
@@ -110,6 +111,23 @@ test('what is known when a program is generated is computed then, in 64 bits', a
   }
   assert.deepEqual(resolve(and(1, eq(task.pid, 1))), resolve(eq(task.pid, 1)))
   assert.deepEqual(resolve(lt(1, task.pid)), resolve(gt(task.pid, 1)))
+})
+
+test('the structure that a member lies in begins so many bytes before it', () => {
+  const address = (value: unknown) =>
+    (value as { path: { root: { address: { kind: string; value: { right: unknown } } } } }).path.root.address
+  const leader = task.group_leader as unknown as Scalar
+  const found = resolve(containerOf<SmallTask>('task_struct', 'comm', leader).pid)
+  assert.equal(address(found).kind, 'ifThen')
+  assert.deepEqual(address(found).value.right, { kind: 'constant', value: 24n })
+  const of = (struct: string, member: string): unknown =>
+    resolve(containerOf<SmallTask>(struct, member, leader).pid)
+  assert.deepEqual(
+    of('task_struct', 'group_leader.pid'),
+    new Unresolved('struct task_struct only points to group_leader.pid'),
+  )
+  assert.deepEqual(of('task_struct', 'nothing'), new Unresolved('no struct task_struct.nothing'))
+  assert.deepEqual(of('nothing', 'comm'), new Unresolved('no struct nothing'))
 })
 
 test('firstOf() takes the first choice that this kernel has', () => {

@@ -4,7 +4,7 @@ import type { Btf, TypeId } from '../btf/index.js'
 import { BTF_KIND_STRUCT, BTF_KIND_UNION } from '../btf/index.js'
 import { BuildError } from '../errors.js'
 import { type Hook, hookType } from './hooks/index.js'
-import type { EnumNode, ExprNode, LookupNode, NumberSize, PathNode, Root, Step } from './nodes.js'
+import type { EnumNode, ExprNode, LookupNode, NumberSize, OffsetNode, PathNode, Root, Step } from './nodes.js'
 import { compute, toWord } from './operators.js'
 import type { BinaryOp } from './operators.js'
 import { findPrototype, type PresentArguments } from './prototype.js'
@@ -103,6 +103,8 @@ export class Resolver {
         const value = this.#enumerator(node)
         return value instanceof Unresolved ? value : constant(BigInt(value))
       }
+      case 'offset':
+        return this.#offset(node)
       case 'resolves': {
         const isMissing = node.of.some((value) => this.expr(value) instanceof Unresolved)
         return constant(isMissing ? 0n : 1n)
@@ -199,6 +201,20 @@ export class Resolver {
     const value = this.#btf.enumValue(enumName, valueName) ?? this.#btf.findEnumValue(valueName)
     if (value === undefined) return new Unresolved(`no enumerator ${valueName}`)
     return Number.isSafeInteger(value) ? value : new Unresolved(`enumerator ${valueName} is too large`)
+  }
+
+  #offset({ struct, members }: OffsetNode): ResolvedExpr | Unresolved {
+    const type = this.#btf.findStruct(struct)
+    if (type === undefined) return new Unresolved(`no struct ${struct}`)
+    const place = this.#place(
+      type,
+      struct,
+      members.map((name) => ({ kind: 'member', name })),
+    )
+    if (place instanceof Unresolved) return place
+    return place.derefs.length === 0
+      ? constant(BigInt(place.offset))
+      : new Unresolved(`struct ${struct} only points to ${members.join('.')}`)
   }
 
   #argumentStruct(index: number): string | undefined | Unresolved {

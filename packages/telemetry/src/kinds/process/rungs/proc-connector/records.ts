@@ -140,6 +140,7 @@ export class ProcConnectorRecords implements Maker<TimedMessage> {
         return this.#idChange(message, PROC_EVENT_SID, undefined)
       case 'comm':
         return this.#comm(message)
+      case 'ptrace':
       case 'other':
         return undefined
     }
