@@ -24,6 +24,20 @@ export const processColumns: Required<Omit<TextColumns<OfProcess>, 'environment'
   name: ({ process }) => process?.comm ?? process?.exe,
 }
 
+/** The same; in place of its command stands its name, and what it does with whom. */
+export function deedColumns<E extends OfProcess>(deed: (event: E) => string): TextColumns<E> {
+  const { uid, parentPid, parentName } = processColumns
+  return {
+    uid,
+    parentPid,
+    parentName,
+    sentence: (event) => {
+      const name = event.process?.comm
+      return name === undefined ? deed(event) : `${name} ${deed(event)}`
+    },
+  }
+}
+
 /** From what it was executed with. */
 export const environmentOf: NonNullable<TextColumns<OfProcess>['environment']> = ({ process }) => process?.env
 

@@ -2,8 +2,8 @@
 
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
-import { ticksOf, u64Of } from '../../event/time-base.js'
-import { KNOWN_START, KNOWN_START_TICKS, type ProcessRecord } from '../../process/entry.js'
+import { u64Of } from '../../event/time-base.js'
+import { processAt } from '../../process/at.js'
 import type { Tables } from '../kind.js'
 import { ipv4Text, ipv6Text, swap16 } from './address.js'
 import type {
@@ -28,9 +28,8 @@ import {
   RECORD_LISTEN,
 } from './records.js'
 
-/** Words of the header in which the time of a record is. */
+/** Word of the header at which the time of a record begins. */
 const TIME_LO = 2
-const TIME_HI = 3
 
 /** All records begin with the same fields. */
 const { at } = closeLayout
@@ -126,29 +125,6 @@ function socketAt(words: Uint32Array, w: number, { timeBase }: Tables) {
 function remoteAt(words: Uint32Array, w: number) {
   const remotePort = known(swap16((words[w + REMOTE_PORT_AND_PHASE] as number) & 0xffff))
   return { remoteIp: ipAt(words, w, w + REMOTE, remotePort), remotePort }
-}
-
-/** The process with a pid and a start at the time of a record; undefined if the pid is another one's by now. */
-function processAt(
-  words: Uint32Array,
-  w: number,
-  pid: number | undefined,
-  start: number,
-  { processes }: Tables,
-): ProcessRecord | undefined {
-  if (pid === undefined) return undefined
-  const found = processes.peek(pid)
-  if (found === undefined || !isStart(found, words[start] as number, words[start + 1] as number))
-    return undefined
-  const process = processes.lookup(pid)
-  return process?.at((words[w + TIME_LO] as number) | 0, (words[w + TIME_HI] as number) | 0)
-}
-
-/** Whether a process may have begun at a time; what is not known agrees with anything. */
-function isStart({ known, startLo, startHi }: ProcessRecord, lo: number, hi: number): boolean {
-  if ((known & KNOWN_START) === 0 || (lo === 0 && hi === 0)) return true
-  if ((known & KNOWN_START_TICKS) !== 0) return ticksOf(startLo, startHi) === ticksOf(lo, hi)
-  return startLo >>> 0 === lo && startHi >>> 0 === hi
 }
 
 function directionOf(phase: number): Direction | undefined {

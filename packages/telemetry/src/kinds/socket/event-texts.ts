@@ -1,30 +1,9 @@
 /** How the events of sockets are lines of text. */
 
-import type { EventTextSpec, TextColumns, TextNote } from '../../event/spec.js'
-import type { Process } from '../../process/process.js'
-import type { Relatives } from '../../process/relatives.js'
-import { processColumns } from '../../process/text.js'
+import type { EventTextSpec, TextNote } from '../../event/spec.js'
+import { deedColumns } from '../../process/text.js'
 import { endpointText } from './address.js'
 import type { ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './events.js'
-
-interface OfProcess {
-  readonly process: Process | undefined
-  readonly relatives?: Relatives | undefined
-}
-
-/** Those of the process; in place of its command stands its name, and what it does with whom. */
-function columnsWith<E extends OfProcess>(whom: (event: E) => string): TextColumns<E> {
-  const { uid, parentPid, parentName } = processColumns
-  return {
-    uid,
-    parentPid,
-    parentName,
-    sentence: (event) => {
-      const name = event.process?.comm
-      return name === undefined ? whom(event) : `${name} ${whom(event)}`
-    },
-  }
-}
 
 function endOf(ip: string | undefined, port: number | undefined): string {
   return endpointText(ip, port) ?? '?'
@@ -69,7 +48,7 @@ const errnoNote: TextNote<{ readonly errno: number | undefined }> = {
 }
 
 export const connectionText: EventTextSpec<ConnectionEvent> = {
-  ...columnsWith<ConnectionEvent>((event) => endsText(event, ARROWS[event.direction ?? 'unknown'])),
+  ...deedColumns<ConnectionEvent>((event) => endsText(event, ARROWS[event.direction ?? 'unknown'])),
   word: ({ actions }) =>
     actions.includes('connect') ? 'conn' : actions.includes('accept') ? 'acpt' : 'clos',
   words: {
@@ -110,7 +89,7 @@ export const connectionText: EventTextSpec<ConnectionEvent> = {
 }
 
 export const connectionFailedText: EventTextSpec<ConnectionFailedEvent> = {
-  ...columnsWith<ConnectionFailedEvent>((event) => endsText(event, ARROWS.outbound)),
+  ...deedColumns<ConnectionFailedEvent>((event) => endsText(event, ARROWS.outbound)),
   word: () => 'conx',
   words: { conx: { doc: 'a TCP connection of a process was not established (`--sockets`)', tone: 'wrong' } },
   notes: [
@@ -127,7 +106,7 @@ export const connectionFailedText: EventTextSpec<ConnectionFailedEvent> = {
 }
 
 export const listenerText: EventTextSpec<ListenerEvent> = {
-  ...columnsWith<ListenerEvent>(({ localIp, localPort }) => endOf(localIp, localPort)),
+  ...deedColumns<ListenerEvent>(({ localIp, localPort }) => endOf(localIp, localPort)),
   word: ({ actions }) => (actions.includes('listen') ? 'lstn' : 'lend'),
   words: {
     lstn: { doc: 'a process listens for TCP connections (`--sockets`)', tone: 'began' },
