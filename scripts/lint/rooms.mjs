@@ -51,6 +51,7 @@ export const packages = {
       may: ['errors', 'event', 'aggregate'],
       packages: ['node:*'],
     },
+    names: { is: 'names of addresses and sockets', may: ['errors', 'event'] },
     facts: {
       is: 'what kinds want to learn, and the ways to learn it',
       may: ['errors'],
@@ -81,6 +82,7 @@ export const packages = {
         'options',
         'aggregate',
         'process',
+        'names',
         'kinds/kind',
         'kinds/catalogue',
         'kinds/*',
@@ -89,7 +91,7 @@ export const packages = {
     },
     'kinds/kind': {
       is: 'what a kind is',
-      may: ['errors', 'memory', 'event', 'facts', 'options', 'aggregate', 'process'],
+      may: ['errors', 'memory', 'event', 'facts', 'options', 'aggregate', 'process', 'names'],
       packages: ['quark-ebpf/probe'],
     },
     'kinds/catalogue': {
@@ -98,7 +100,7 @@ export const packages = {
     },
     'kinds/*': {
       is: 'one kind of event',
-      may: ['errors', 'memory', 'event', 'facts', 'options', 'aggregate', 'process', 'kinds/kind'],
+      may: ['errors', 'memory', 'event', 'facts', 'options', 'aggregate', 'process', 'names', 'kinds/kind'],
       packages: ['node:*', 'quark-ebpf'],
     },
     where: {

@@ -96,6 +96,7 @@ export {
   type DecodedPath,
   decodePath,
   type EncodablePath,
+  kernelBytes,
   kernelString,
   packetBytes,
   path,

@@ -4,7 +4,8 @@ import * as fc from 'fast-check'
 import { encodeRecord, record as shape, type RecordLayout, u32, u64 } from 'quark-ebpf/probe'
 
 import { join, type JoinRow } from '../event/join.js'
-import type { Apply, Kind, RecordType } from '../kinds/kind.js'
+import type { BaseEvent } from '../event/event.js'
+import type { Apply, EventFilter, Kind, RecordType } from '../kinds/kind.js'
 import { catalogue, kinds, type QuarkEvent } from '../kinds/index.js'
 import type { ProcessEvent } from '../kinds/process/events.js'
 import type { Pipeline } from '../pipeline/pipeline.js'
@@ -225,4 +226,35 @@ test('records of another kind leave the events of processes as they are', () => 
     }),
     { numRuns: 300 },
   )
+})
+
+test('records that hold several things become several events, none beyond a limit, and each is filtered', () => {
+  const waiting: BaseEvent[] = []
+  const records: Partial<RecordType> = {
+    apply: (group) => {
+      group.next()
+      const count = group.words[(group.offsetBytes + sent.layout.at.sender) >> 2] as number
+      const timeNs = BigInt(group.words[(group.offsetBytes >> 2) + 2] as number)
+      for (let at = 0; at < count; at++) waiting.push({ kind: `part${at}`, timeNs })
+      return waiting.shift()
+    },
+    more: () => waiting.shift(),
+  }
+  const filter: EventFilter = { refused: 0, begin: () => {}, wants: ({ kind }) => kind !== 'part2' }
+  for (const way of ['pump', 'flush'] as const) {
+    const all = [...kinds, toyKind({ records }, [])]
+    const pipeline = testPipeline({ kinds: all, filter, holdMs: 0 })
+    for (const [at, sender] of [3, 0, 4].entries())
+      insert(pipeline, toy(sent, at + 1, { pid: at + 1, sender }))
+    const batches: unknown[] = []
+    for (;;) {
+      const events: BaseEvent[] = []
+      if (way === 'pump') pipeline.pump(10e9, events, 2)
+      else pipeline.flush(events, 2)
+      if (events.length === 0) break
+      assert.ok(batches.length === 2 || pipeline.dueInNs(10e9) === 0)
+      batches.push(events.map(({ kind, timeNs }) => `${timeNs} ${kind}`))
+    }
+    assert.deepEqual(batches, [['1 part0', '1 part1'], ['3 part0', '3 part1'], ['3 part3']], way)
+  }
 })

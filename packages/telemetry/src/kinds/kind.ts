@@ -10,6 +10,7 @@ import type { JoinRow } from '../event/join.js'
 import type { RecordGroup, RecordPlace } from '../event/raw.js'
 import type { ShapedType } from '../event/shaped-type.js'
 import type { Fact } from '../facts/fact.js'
+import type { Names } from '../names/names.js'
 import type { SourceClock, Walk } from '../facts/rungs.js'
 
 /** Decides which events are delivered. */
@@ -39,6 +40,8 @@ export interface Tables {
   readonly settings: Readonly<Record<string, unknown>>
   readonly processes: ProcessTable
   readonly cgroups: CgroupPaths
+  /** Names of addresses and sockets: kinds that see names write them. */
+  readonly names: Names
   /** All tables, by the names of their kinds. */
   readonly all: ReadonlyMap<string, KindTable>
   /**
@@ -72,6 +75,11 @@ export interface RecordType extends ShapedType {
   readonly column?: string
   /** Applies a group that begins with such a record. */
   readonly apply: Apply
+  /**
+   * Called after `apply` until there are none: further events of the same records, which may hold several. They
+   * are about the time of the first record.
+   */
+  readonly more?: (tables: Tables) => BaseEvent | undefined
   /** Applies such a record that joined an event of another kind, after that kind has made the event. */
   readonly applyJoined?: (place: RecordPlace, event: BaseEvent | undefined, tables: Tables) => void
   /** `apply` asks the filter itself, before it builds an event. */

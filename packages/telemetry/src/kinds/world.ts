@@ -2,6 +2,7 @@
 
 import type { CgroupPaths, KindTable } from '../event/table.js'
 import type { TimeBase } from '../event/time-base.js'
+import { Names } from '../names/names.js'
 import { ProcessTable } from '../process/table.js'
 import type { EventFilter, Kind, TableContext, Tables } from './kind.js'
 
@@ -12,6 +13,7 @@ export class World implements Tables {
   readonly settings: Readonly<Record<string, unknown>>
   readonly processes: ProcessTable
   readonly cgroups: CgroupPaths
+  readonly names: Names
   readonly all: ReadonlyMap<string, KindTable>
 
   /** `all` are the tables by the names of their kinds; without one of processes or cgroups, none are known. */
@@ -23,6 +25,8 @@ export class World implements Tables {
     this.timeBase = context.timeBase
     this.settings = context.settings as unknown as Readonly<Record<string, unknown>>
     this.all = all
+    const names = all.get(NAMES)
+    this.names = names instanceof Names ? names : new Names()
     const processes = all.get('process')
     this.processes =
       processes instanceof ProcessTable ? processes : new ProcessTable(NO_PROCESSES, context.timeBase)
@@ -39,6 +43,8 @@ export class World implements Tables {
   }
 }
 
+/** The table that no kind makes, as several share it. */
+const NAMES = 'names'
 const NO_PROCESSES = { graceMs: 0, maxProcesses: 1 }
 const NO_CGROUPS: CgroupPaths = { pathOf: () => undefined }
 
@@ -49,5 +55,6 @@ export function worldOf(kinds: readonly Kind[], context: TableContext): World {
     const table = kind.table?.(context)
     if (table !== undefined) tables.set(kind.name, table)
   }
+  tables.set(NAMES, new Names())
   return new World(context, tables)
 }

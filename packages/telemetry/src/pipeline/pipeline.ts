@@ -56,6 +56,13 @@ interface RelatedEvent extends BaseEvent {
   relatives?: Relatives | undefined
 }
 
+/** Records whose kind may have further events of them. */
+interface Unfinished {
+  readonly recordType: RecordType
+  readonly timeLo: number
+  readonly timeHi: number
+}
+
 interface FoundEvent {
   readonly event: BaseEvent
   readonly timeNs: number
@@ -93,6 +100,7 @@ export class Pipeline {
   #nonAggregations = 0
   #missing = 0
   #isBehind = false
+  #unfinished: Unfinished | undefined = undefined
   readonly #filter: EventFilter | undefined
   #hasBegun = false
   /** Events of a scan are filtered when they are delivered: by then all that was found is known. */
@@ -265,6 +273,10 @@ export class Pipeline {
     const leastBytes = this.#leastBytes(limit)
     this.#isBehind = false
     while (out.length - before < limit) {
+      if (this.#unfinished !== undefined) {
+        this.#takeMore(this.#unfinished, out)
+        continue
+      }
       const oldest = this.#buffer.oldest()
       if (this.#isFoundNext(oldest)) {
         this.#takeFound(out)
@@ -297,7 +309,7 @@ export class Pipeline {
   dueInNs(nowBootNs: number): number {
     const oldest = this.#buffer.oldest()
     let dueInNs = Number.POSITIVE_INFINITY
-    if (this.#isFoundNext(oldest)) return 0
+    if (this.#unfinished !== undefined || this.#isFoundNext(oldest)) return 0
     if (oldest !== -1) {
       dueInNs = Math.max(0, this.#release.dueNs(oldest) - this.#buffer.relative(nowBootNs))
     }
@@ -310,10 +322,15 @@ export class Pipeline {
     this.begin()
     const before = out.length
     const leastBytes = this.#leastBytes(limit)
-    while (this.#losses.reportOwn() || this.#buffer.oldest() !== -1) {
-      for (let oldest = this.#buffer.oldest(); oldest !== -1; oldest = this.#buffer.oldest()) {
+    while (this.#losses.reportOwn() || this.#buffer.oldest() !== -1 || this.#unfinished !== undefined) {
+      for (
+        let oldest = this.#buffer.oldest();
+        oldest !== -1 || this.#unfinished !== undefined;
+        oldest = this.#buffer.oldest()
+      ) {
         if (out.length - before >= limit || this.#buffer.sizeBytes < leastBytes) return limit
-        if (this.#isFoundNext(oldest)) this.#takeFound(out)
+        if (this.#unfinished !== undefined) this.#takeMore(this.#unfinished, out)
+        else if (this.#isFoundNext(oldest)) this.#takeFound(out)
         else this.#deliver(oldest, out)
       }
     }
@@ -346,6 +363,7 @@ export class Pipeline {
     for (let oldest = this.#buffer.oldest(); oldest !== -1; oldest = this.#buffer.oldest()) {
       const timeNs = this.#buffer.timeOf(oldest)
       this.#deliver(oldest, out)
+      while (this.#unfinished !== undefined) this.#takeMore(this.#unfinished, out)
       for (const event of out.splice(0)) found.push({ event, timeNs })
     }
     this.#isScanning = false
@@ -396,12 +414,25 @@ export class Pipeline {
         this.#relate(event, timeLo, timeHi)
         out.push(event)
       }
+      if (recordType.more !== undefined) this.#unfinished = { recordType, timeLo, timeHi }
       const count = group.count + foreign.length
       this.#removals += count
       if (count > 1) this.#aggregations += 1
       else this.#nonAggregations += 1
     }
     for (let i = 0; i < group.count; i++) buffer.remove(group.indexAt(i))
+  }
+
+  /** Takes a further event of records that are gone already. */
+  #takeMore({ recordType, timeLo, timeHi }: Unfinished, out: BaseEvent[]): void {
+    const event = recordType.more?.(this.tables)
+    if (event === undefined) {
+      this.#unfinished = undefined
+      return
+    }
+    if (!this.#isWanted(event, recordType)) return
+    this.#relate(event, timeLo, timeHi)
+    out.push(event)
   }
 
   #isWanted(event: BaseEvent, { asksFilter }: RecordType): boolean {

@@ -3,6 +3,6 @@
 export { type DecodedPath, decodePath, type EncodablePath, path, type PathStruct, pathTail } from './path.js'
 export { packetBytes } from './packet-bytes.js'
 export { kernelString, stringTail, userString } from './strings.js'
-export { bytesTail, userBytes } from './user-bytes.js'
+export { bytesTail, kernelBytes, userBytes } from './user-bytes.js'
 export { userIovec } from './user-iovec.js'
 export { words, wordsTail } from './words.js'

@@ -1,6 +1,6 @@
 /** Bytes as they are. */
 
-import { BPF_FUNC_probe_read_user, R0, R2, R3, R7, R9 } from '../../asm/index.js'
+import { BPF_FUNC_probe_read_kernel, BPF_FUNC_probe_read_user, R0, R2, R3, R7, R9 } from '../../asm/index.js'
 import { nodeOf, type Scalar } from '../expr.js'
 import type { ExprNode } from '../nodes.js'
 import { fetchAt } from '../fetch-list.js'
@@ -8,7 +8,7 @@ import { Unresolved } from '../resolve.js'
 import { TEMP_FLAGS } from '../scratch.js'
 import { TAIL_FAILED, TAIL_TRUNCATED } from './descriptor.js'
 import { type ReadTail, type TailFetcher, tooLong } from './fetch.js'
-import { emitTailEnd, emitTailStart, type TailFrame, type TailPlace } from './frame.js'
+import { emitTailEnd, emitTailStart, type TailFrame, type TailPlace, unreadable } from './frame.js'
 import { cut, type TailCodec, type TailSource, type TailType, tailType, type TailWriter } from './tail.js'
 
 const codec: TailCodec = {
@@ -32,7 +32,24 @@ export function userBytes(start: Scalar, end: Scalar, maxBytes?: number): TailSo
   return { kind: 'userBytes', fills: 'bytes', maxBytes, inputs: [nodeOf(start), nodeOf(end)], writer }
 }
 
-const writer: TailWriter = { emit: emitUserBytes, fetch: fetchUserBytes }
+/**
+ * The kernel's memory from `start` to `end`, cut at `maxBytes`; nothing where it cannot be read. Missing where the kernel
+ * refuses bpf_probe_read_kernel.
+ */
+export function kernelBytes(start: Scalar, end: Scalar, maxBytes?: number): TailSource<'bytes'> {
+  const inputs = [nodeOf(start), nodeOf(end)]
+  return { kind: 'kernelBytes', fills: 'bytes', maxBytes, inputs, writer: kernelWriter }
+}
+
+const writer: TailWriter = {
+  emit: (frame, place, inputs) => emitBytes(frame, place, inputs, BPF_FUNC_probe_read_user),
+  fetch: fetchUserBytes,
+}
+
+const kernelWriter: TailWriter = {
+  refusal: (frame) => unreadable(frame, false),
+  emit: (frame, place, inputs) => emitBytes(frame, place, inputs, BPF_FUNC_probe_read_kernel),
+}
 
 /** Words of an array argument (MAX_ARRAY_LEN in kernel/trace/trace_probe.h). */
 const MAX_ARRAY_WORDS = 64
@@ -69,7 +86,12 @@ function fetchUserBytes(
 }
 
 /** The temporaries are the addresses of the first byte and of what is behind the last one. */
-function emitUserBytes(frame: TailFrame, place: TailPlace, [start = 0, end = 0]: readonly number[]): void {
+function emitBytes(
+  frame: TailFrame,
+  place: TailPlace,
+  [start = 0, end = 0]: readonly number[],
+  helper: number,
+): void {
   const { asm } = frame
   const { maxBytes } = place
   const skip = asm.uniqueLabel('user')
@@ -86,7 +108,7 @@ function emitUserBytes(frame: TailFrame, place: TailPlace, [start = 0, end = 0]:
   asm.aside(cut, () => asm.movImm(R7, maxBytes).storeImm(8, R9, TEMP_FLAGS, TAIL_TRUNCATED).jump(fits))
   asm.label(fits)
   emitTailStart(frame, place, failed)
-  asm.mov(R2, R7).call(BPF_FUNC_probe_read_user)
+  asm.mov(R2, R7).call(helper)
   asm.jumpIfImm('!=', R0, 0, failed)
   asm.aside(failed, () => asm.storeImm(8, R9, TEMP_FLAGS, TAIL_FAILED).label(skip).movImm(R7, 0).jump(done))
   asm.label(done)

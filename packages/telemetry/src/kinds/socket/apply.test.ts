@@ -80,6 +80,8 @@ test('an opening and a close soon after are one event, with who did both', () =>
     socketId: 77n,
     remoteIp: '198.51.100.9',
     remotePort: 443,
+    remoteName: undefined,
+    remoteNameSource: undefined,
     direction: 'outbound',
     handshakeNs: 60n,
     queuedNs: undefined,
@@ -170,6 +172,35 @@ test('failed connections say why, or that they were given up, or nothing', () =>
       [111, false, '192.0.2.7', 50_250, '198.51.100.9'],
       [undefined, true, '192.0.2.7', 50_250, '198.51.100.9'],
       [undefined, false, undefined, undefined, '198.51.100.9'],
+    ],
+  )
+})
+
+test('who a process connects to has the name that it used, and who connects to it has none', () => {
+  const pipeline = testPipeline()
+  const { names } = pipeline.tables
+  const address = { ip: '198.51.100.9', name: 'www.example.org', ttlS: 60, netNs: 5, pid: 7 }
+  names.setAddress(address, 10)
+  names.setSocket(80n, 'tls.example.org')
+  const accepted = { pid: 8, phase: PHASE_ACCEPTED, sinceNs: 90n }
+  const mapped = { family: AF_INET6, remote0: 0, remote2: 0xffff_0000, remote3: ends.remote0 }
+  const events = eventsOf(pipeline, [
+    socket(connectLayout, 100, connected),
+    socket(connectFailedLayout, 110, { pid: 9, phase: PHASE_TRIED, errno: 111, cookie: 78n }),
+    socket(acceptLayout, 120, { ...accepted, cookie: 79n }),
+    socket(closeLayout, 130, { ...connected, ...closed, cookie: 80n }),
+    socket(connectLayout, 140, { ...connected, ...mapped, cookie: 81n }),
+    socket(connectLayout, 150, { ...connected, cookie: 82n, netNs: 6 }),
+  ]) as ConnectionEvent[]
+  assert.deepEqual(
+    events.map(({ remoteName, remoteNameSource }) => [remoteName, remoteNameSource]),
+    [
+      ['www.example.org', 'dns'],
+      ['www.example.org', 'dnsOfOther'],
+      [undefined, undefined],
+      ['tls.example.org', 'tls'],
+      ['www.example.org', 'dns'],
+      [undefined, undefined],
     ],
   )
 })

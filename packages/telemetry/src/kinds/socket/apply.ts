@@ -27,6 +27,7 @@ import {
   RECORD_CLOSE,
   RECORD_LISTEN,
 } from './records.js'
+import { remoteNameOf } from './remote-name.js'
 
 /** Word of the header at which the time of a record begins. */
 const TIME_LO = 2
@@ -127,6 +128,10 @@ function remoteAt(words: Uint32Array, w: number) {
   return { remoteIp: ipAt(words, w, w + REMOTE, remotePort), remotePort }
 }
 
+function endsAt(words: Uint32Array, w: number, tables: Tables) {
+  return { ...socketAt(words, w, tables), ...remoteAt(words, w) }
+}
+
 function directionOf(phase: number): Direction | undefined {
   if (phase === PHASE_CONNECTED) return 'outbound'
   if (phase === PHASE_ACCEPTED || phase === PHASE_WAITING || phase === PHASE_REFUSED) return 'inbound'
@@ -148,11 +153,12 @@ export function applyConnection(
   }
   const isAccepted = type === RECORD_ACCEPT
   const pid = known(words[w + PID] as number)
+  const ends = endsAt(words, w, tables)
   const opened: Made<ConnectionEvent> = {
     kind: 'connection',
     actions: LISTS[isAccepted ? ACCEPT : CONNECT] as readonly ConnectionAction[],
-    ...socketAt(words, w, tables),
-    ...remoteAt(words, w),
+    ...ends,
+    ...remoteNameOf(ends, pid, !isAccepted, tables),
     direction: isAccepted ? 'inbound' : 'outbound',
     handshakeNs: isAccepted ? undefined : nsBetween(words, w + SINCE, w + TIME_LO),
     queuedNs: isAccepted ? nsBetween(words, w + SINCE, w + TIME_LO) : undefined,
@@ -191,11 +197,12 @@ function closedConnection(group: RecordGroup, tables: Tables): Made<ConnectionEv
   const pid = isFirst ? closerPid : known(words[w + PID] as number)
   const isOwner = pid !== undefined && !isFirst
   const hasBytes = words[w + HAS_BYTES] !== 0
+  const ends = endsAt(words, w, tables)
   return {
     kind: 'connection',
     actions: LISTS[isFirst ? ACCEPT | CLOSE : CLOSE] as readonly ConnectionAction[],
-    ...socketAt(words, w, tables),
-    ...remoteAt(words, w),
+    ...ends,
+    ...remoteNameOf(ends, pid, phase === PHASE_CONNECTED, tables),
     direction: directionOf(phase),
     handshakeNs: undefined,
     queuedNs: undefined,
@@ -222,10 +229,11 @@ export function applyConnectionFailed(
   const w = group.offsetBytes >> 2
   const pid = known(words[w + PID] as number)
   const errno = known(words[w + FAILED_ERRNO] as number)
+  const ends = endsAt(words, w, tables)
   return {
     kind: 'connectionFailed',
-    ...socketAt(words, w, tables),
-    ...remoteAt(words, w),
+    ...ends,
+    ...remoteNameOf(ends, pid, true, tables),
     errno,
     abandoned: errno === undefined && words[w + FAILED_SHUTDOWN] === BOTH_SHUTDOWN,
     durationNs: nsBetween(words, w + SINCE, w + TIME_LO),

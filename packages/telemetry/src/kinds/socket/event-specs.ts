@@ -4,6 +4,7 @@ import type { EventSpec, FieldSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
 import { endpointText, isIpv4, plainIp } from './address.js'
 import { connectionFailedText, connectionText, listenerText } from './event-texts.js'
+import type { RemoteName } from './remote-name.js'
 import type {
   ConnectionAction,
   ConnectionEvent,
@@ -148,6 +149,29 @@ const remotePort: FieldSpec<Ends> = {
   ],
 }
 
+const remoteName: FieldSpec<RemoteName> = {
+  type: 'string',
+  doc: 'what the process called the other end, if kinds that see names are on: the name that it asked for in TLS, else one for which an answer gave the address',
+  dump: 'SOCK.name remote_name',
+  ecs: [
+    { path: 'destination.domain', doc: 'name of the other end' },
+    'server.domain',
+    {
+      path: 'related.hosts',
+      as: 'strings',
+      value: ({ remoteName }) => (remoteName === undefined ? undefined : [remoteName]),
+    },
+  ],
+}
+
+const remoteNameSource: FieldSpec<RemoteName> = {
+  type: 'word',
+  words: ['tls', 'dns', 'dnsOfOther'],
+  doc: 'where `remoteName` comes from: the connection itself, an answer to the same process, or one to another process of its network namespace',
+  dump: 'SOCK.name source',
+  ecs: 'quark.socket.remote_name_source',
+}
+
 const ACTIONS: readonly ConnectionAction[] = ['connect', 'accept', 'close']
 
 const sentAndReceived = ({ sentBytes, receivedBytes }: ConnectionEvent): number | undefined =>
@@ -187,6 +211,8 @@ const connectionSpec: EventSpec<ConnectionEvent> = {
     localPort,
     remoteIp,
     remotePort,
+    remoteName,
+    remoteNameSource,
     sentBytes: {
       type: 'number',
       unit: 'bytes',
@@ -266,7 +292,7 @@ const connectionSpec: EventSpec<ConnectionEvent> = {
   text: connectionText,
   dump: {
     title: ({ actions }) => actions.map((action) => TITLES[action]).join('+'),
-    lines: ['SOCK local remote received sent', 'SOCK.id', 'SOCK.end'],
+    lines: ['SOCK local remote received sent', 'SOCK.name', 'SOCK.id', 'SOCK.end'],
   },
   ecs: {
     action: ({ actions }) => `connection${actions.map((action) => ECS_ACTIONS[action]).join('')}`,
@@ -333,6 +359,8 @@ const connectionFailedSpec: EventSpec<ConnectionFailedEvent> = {
     localPort,
     remoteIp,
     remotePort,
+    remoteName,
+    remoteNameSource,
     durationNs: {
       type: 'duration',
       unit: 'ns',
@@ -347,7 +375,7 @@ const connectionFailedSpec: EventSpec<ConnectionFailedEvent> = {
   dump: {
     title: () => 'SOCK_CONN_FAILED',
     isAlarm: true,
-    lines: ['SOCK local remote', 'SOCK.id', 'SOCK.end'],
+    lines: ['SOCK local remote', 'SOCK.name', 'SOCK.id', 'SOCK.end'],
   },
   ecs: {
     action: 'connection-failed',

@@ -9,11 +9,15 @@ function endOf(ip: string | undefined, port: number | undefined): string {
   return endpointText(ip, port) ?? '?'
 }
 
-type Ends = Pick<ConnectionEvent, 'localIp' | 'localPort' | 'remoteIp' | 'remotePort'>
+type Ends = Pick<ConnectionEvent, 'localIp' | 'localPort' | 'remoteIp' | 'remotePort' | 'remoteName'>
 
-function endsText({ localIp, localPort, remoteIp, remotePort }: Ends, arrow: string): string {
+function endsText({ localIp, localPort, remoteIp, remotePort, remoteName }: Ends, arrow: string): string {
   const local = endpointText(localIp, localPort)
-  return `${local === undefined ? '' : `${local} `}${arrow} ${endOf(remoteIp, remotePort)}`
+  const remote =
+    remoteName === undefined
+      ? endOf(remoteIp, remotePort)
+      : `${remoteName} (${remoteIp ?? '?'})${remotePort === undefined ? '' : `:${remotePort}`}`
+  return `${local === undefined ? '' : `${local} `}${arrow} ${remote}`
 }
 
 /** By the direction of a connection. */

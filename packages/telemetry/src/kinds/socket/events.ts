@@ -4,6 +4,7 @@ import type { BaseEvent } from '../../event/event.js'
 import type { Forms } from '../../event/forms.js'
 import type { Process } from '../../process/process.js'
 import type { Relatives } from '../../process/relatives.js'
+import type { RemoteName } from './remote-name.js'
 
 /** What all events of sockets have. */
 export interface SocketEvent extends BaseEvent {
@@ -25,7 +26,7 @@ export type ConnectionAction = 'connect' | 'accept' | 'close'
 export type Direction = 'outbound' | 'inbound'
 
 /** A connection was opened or accepted, closed, or both in a short time. */
-export interface ConnectionEvent extends SocketEvent, Forms<ConnectionEvent> {
+export interface ConnectionEvent extends SocketEvent, RemoteName, Forms<ConnectionEvent> {
   readonly kind: 'connection'
   readonly actions: readonly ConnectionAction[]
   /** Epoch ns of the first action. */
@@ -45,7 +46,7 @@ export interface ConnectionEvent extends SocketEvent, Forms<ConnectionEvent> {
 }
 
 /** A connection was tried, and not established. */
-export interface ConnectionFailedEvent extends SocketEvent, Forms<ConnectionFailedEvent> {
+export interface ConnectionFailedEvent extends SocketEvent, RemoteName, Forms<ConnectionFailedEvent> {
   readonly kind: 'connectionFailed'
   readonly remoteIp: string | undefined
   readonly remotePort: number | undefined

@@ -29,6 +29,8 @@ const UNKNOWN = {
   errno: undefined,
   unaccepted: false,
   closerPid: undefined,
+  remoteName: undefined,
+  remoteNameSource: undefined,
 } as const
 
 /** Opened, and closed by another process soon after, when the peer had reset it. */
@@ -39,6 +41,8 @@ const SHORT: Made<ConnectionEvent> = {
   direction: 'outbound',
   remoteIp: '198.51.100.9',
   remotePort: 443,
+  remoteName: 'www.example.org',
+  remoteNameSource: 'tls',
   handshakeNs: 12_345_678n,
   queuedNs: undefined,
   durationNs: 1_500_000_000n,
@@ -94,12 +98,20 @@ const REFUSED: Made<ConnectionFailedEvent> = {
   kind: 'connectionFailed',
   remoteIp: '198.51.100.9',
   remotePort: 443,
+  remoteName: 'www.example.org',
+  remoteNameSource: 'dns',
   errno: 111,
   abandoned: false,
   durationNs: 110_200n,
 }
 
-const ABANDONED: Made<ConnectionFailedEvent> = { ...REFUSED, errno: undefined, abandoned: true }
+const ABANDONED: Made<ConnectionFailedEvent> = {
+  ...REFUSED,
+  errno: undefined,
+  abandoned: true,
+  remoteName: undefined,
+  remoteNameSource: undefined,
+}
 
 const UNREACHABLE: Made<ConnectionFailedEvent> = {
   ...REFUSED,
@@ -149,7 +161,12 @@ const socket = {
   process: fc.constant(undefined),
 }
 
-const remote = { remoteIp: ip, remotePort: port }
+const remote = {
+  remoteIp: ip,
+  remotePort: port,
+  remoteName: maybe(fc.string({ unit: 'binary' })),
+  remoteNameSource: fc.constantFrom('tls' as const, 'dns' as const, 'dnsOfOther' as const, undefined),
+}
 
 const anySocketEvent: fc.Arbitrary<BaseEvent> = fc.oneof(
   fc.record({
