@@ -2,6 +2,7 @@ import {
   createDump,
   createEcs,
   createJson,
+  type EcsContext,
   type EndEvent,
   type LineWriter,
   type Quark,
@@ -55,13 +56,17 @@ export function formatter(
       return withEnds(createJson(settings.lines, quark), quark)
     }
     case 'ecs': {
-      const context = {
-        host: quark.host,
-        userName: (uid: number) => quark.userName(uid),
-        groupName: (gid: number) => quark.groupName(gid),
-      }
-      return withEnds(createEcs(context, { ...settings.lines, ...settings.ecs }), quark)
+      return withEnds(createEcs(ecsContext(quark), { ...settings.lines, ...settings.ecs }), quark)
     }
+  }
+}
+
+/** What documents of ECS have of the machine. */
+export function ecsContext(quark: Pick<Lookup, 'userName' | 'groupName' | 'host'>): EcsContext {
+  return {
+    host: quark.host,
+    userName: (uid) => quark.userName(uid),
+    groupName: (gid) => quark.groupName(gid),
   }
 }
 

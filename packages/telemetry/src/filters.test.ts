@@ -30,6 +30,16 @@ test('kinds of events that the options leave out are refused, but not in a repla
       error.option === 'where.action' &&
       error.message === 'No event with connect or listen will be made: set "sockets" too',
   )
+  for (const where of [{ port: 80 }, { host: '::1' }]) {
+    assert.throws(
+      () => filters({ where }),
+      (error) =>
+        error instanceof OptionError &&
+        /^No event with (a port|another end) will be made: set "sockets"/.test(error.message),
+    )
+    assert.ok(filters({ where, sockets: true }))
+    assert.ok(filters({ where }, false))
+  }
   assert.ok(filters({ where: { action: ['connect', 'exec'] } }))
   assert.ok(filters({ where: { action: 'connect' }, sockets: true }))
   assert.ok(filters({ where, threads: true }))

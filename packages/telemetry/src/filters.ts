@@ -6,7 +6,7 @@ import type { EventSpec } from './event/spec.js'
 import type { Catalogue } from './kinds/catalogue.js'
 import { Tracking } from './process/tracked/tracking.js'
 import { Filter } from './where/filter.js'
-import { actionsIn, valuesOf } from './where/options.js'
+import { actionsIn, givenRoles, hasRole, ROLE_WORDS, valuesOf } from './where/options.js'
 import type { Where } from './where/predicates.js'
 
 /** The filters of a queue, and the trees that they follow or leave out. */
@@ -39,23 +39,31 @@ export function filtersOf({ events }: Catalogue, settings: object, isLive: boole
   return { filter, tracking }
 }
 
-/** Refuses kinds of events, and actions, of which none will come. */
-function checkMade({ event, action }: Where, events: readonly EventSpec[], settings: object): void {
-  const kinds = event === undefined ? undefined : valuesOf(event)
-  const actions = action === undefined ? undefined : valuesOf(action)
-  if (kinds === undefined && actions === undefined) return
+/** Refuses kinds of events, actions, and what only some events have, if none will come. */
+function checkMade(where: Where, events: readonly EventSpec[], settings: object): void {
+  const kinds = where.event === undefined ? undefined : valuesOf(where.event)
+  const actions = where.action === undefined ? undefined : valuesOf(where.action)
+  const roles = givenRoles(where)
+  if (kinds === undefined && actions === undefined && roles.length === 0) return
   const needed = events
     .filter(({ kind }) => kinds === undefined || kinds.includes(kind))
     .filter((spec) => actions === undefined || actionsIn(spec).some((one) => actions.includes(one)))
+    .filter((spec) => roles.every(([, role]) => hasRole(spec, role)))
     .map(({ madeWith }) => madeWith)
   const isMade = (option: string | undefined): boolean =>
     option === undefined || (settings as Readonly<Record<string, unknown>>)[option] === true
   if (needed.some(isMade)) return
-  const advice = `set "${[...new Set(needed)].join('" or "')}" too`
-  const what = actions === undefined ? `of ${(kinds ?? []).join(' or ')}` : `with ${actions.join(' or ')}`
+  const whats = [
+    ...(kinds === undefined ? [] : [`of ${kinds.join(' or ')}`]),
+    ...(actions === undefined ? [] : [`with ${actions.join(' or ')}`]),
+    ...roles.map(([, role]) => `with ${ROLE_WORDS[role]}`),
+  ]
+  const given = kinds !== undefined ? 'event' : actions !== undefined ? 'action' : roles[0]?.[0]
+  const advice =
+    needed.length === 0 ? 'leave one of them out' : `set "${[...new Set(needed)].join('" or "')}" too`
   throw new OptionError(
-    kinds === undefined ? 'where.action' : 'where.event',
-    `No event ${what} will be made: ${advice}`,
+    `where.${given as string}`,
+    `No event ${whats.join(' and ')} will be made: ${advice}`,
     advice,
   )
 }

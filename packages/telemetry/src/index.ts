@@ -93,18 +93,20 @@ export type { BufferedRecord } from './pipeline/pipeline.js'
 export { type Account, accountNamed, accountOf, dieOf, exitNow, groupsOf } from 'quark-ebpf'
 export { isOpenedHere } from './self/descriptors.js'
 export { dropPrivileges } from './self/privileges.js'
-export {
-  type CommandSum,
-  type ProcessRow,
-  type ReportContext,
-  type SummarisedEvent,
-  Summary,
-  type SummaryOptions,
-  type SummaryReport,
-  type UserSum,
-} from './summary/summary.js'
+export type { ReportContext, SummaryHead, SummaryOptions } from './summary/collector.js'
+export type { LostSummary } from './event/own-specs.js'
+export type { KindsReport } from './kinds/index.js'
+export type {
+  CommandSum,
+  ExecFailedSummary,
+  ProcessRow,
+  ProcessSummary,
+  UserSum,
+} from './kinds/process/summary.js'
+export type { ConnectionSummary, ListenerRow, ListenerSummary, PeerRow } from './kinds/socket/summary.js'
+export { type SummarisedEvent, Summary, summaryEcs, type SummaryReport, summaryText } from './summaries.js'
 export { bytesText, durationText } from './output/amounts.js'
-export { countText, summaryText, type SummaryTextOptions } from './summary/text.js'
+export { countText, type SummaryTextOptions } from './summary/text.js'
 export { Quark } from './quark.js'
 export type { EndEvent, StartEvent } from './stream.js'
 export type { AttachedFact, Capabilities, MissingFact, QuarkStats } from './pipeline/stats.js'

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import test from 'node:test'
-import { completions, SHELLS } from '../completions.js'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type TestContext } from 'node:test'
+import { completions, type Shell, SHELLS } from '../completions.js'
 import { runCommand } from '../testing/command.js'
+import { hasTerminals, Terminal } from '../testing/terminal.js'
 import { COMPLETED } from './completions.js'
 
 /** What a real bash offers for a command line, whose last word is being written. */
@@ -53,6 +57,69 @@ test('bash completes options, the words of choices, files, commands and what is 
     assert.deepEqual(offered(...words).sort(), [...expected].sort(), words.join(' '))
   }
   assert.ok(offered('quark-mon', '--', 'ca').includes('cat'))
+})
+
+/** Command lines whose last word only one word completes, and that word. */
+const COMPLETED_LINES: readonly (readonly [line: string, word: string])[] = [
+  ['quark-mon --du', '--duration'],
+  ['quark-mon --dns-n', '--dns-name'],
+  ['quark-mon doct', 'doctor'],
+  ['quark-mon --colour nev', 'never'],
+  ['quark-mon --backend kpr', 'kprobe'],
+  ['quark-mon -o /etc/hostna', '/etc/hostname'],
+  ['quark-mon doctor --aud', '--audit'],
+  ['quark-mon completions fi', 'fish'],
+  ['quark-btf --look', '--lookup'],
+]
+
+function isThere(shell: string): boolean {
+  return spawnSync(shell, ['-c', 'true']).status === 0
+}
+
+function scriptFile(t: TestContext, shell: Shell): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quark-completions-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, shell)
+  writeFileSync(file, completions(shell, COMPLETED))
+  return file
+}
+
+test('a real fish completes command lines', (t) => {
+  if (!isThere('fish')) return t.skip('fish is not installed')
+  const file = scriptFile(t, 'fish')
+  for (const [line, word] of COMPLETED_LINES) {
+    const { status, stdout, stderr } = spawnSync(
+      'fish',
+      ['--no-config', '-c', `source ${file}; complete -C ${JSON.stringify(line)}`],
+      { encoding: 'utf8', cwd: '/' },
+    )
+    assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
+    assert.deepEqual(
+      stdout
+        .trimEnd()
+        .split('\n')
+        .map((one) => one.split('\t')[0]),
+      [word],
+      line,
+    )
+  }
+})
+
+test('a real zsh completes command lines', { timeout: 120_000 }, async (t) => {
+  if (!isThere('zsh')) return t.skip('zsh is not installed')
+  if (!hasTerminals()) return t.skip('script(1) of util-linux is not installed')
+  const file = scriptFile(t, 'zsh')
+  using terminal = new Terminal('exec env TERM=dumb PS1="ready> " zsh -f -i')
+  await terminal.seen('ready> ')
+  // Ctrl-O shows the command line in place of running it. Quotes keep the echo from being what is waited for.
+  const show = 'show() { zle -I; print -r -- "<$BUFFER>"; BUFFER= }; zle -N show; bindkey "^O" show'
+  terminal.press(`cd /; autoload -U compinit; compinit -u -D; source ${file}; ${show}; echo "al"l set\n`)
+  await terminal.seen('all set')
+  for (const [line, word] of COMPLETED_LINES) {
+    terminal.press(`${line}\t\u000f`)
+    await terminal.seen(`<${line.replace(/\S+$/, word)}`)
+    await terminal.seen('>')
+  }
 })
 
 for (const shell of SHELLS) {

@@ -1,6 +1,14 @@
 import { type Batches, batchesOf } from '../batches.js'
-import { type Quark, type QuarkEvent, Summary, type SummaryReport, summaryText } from 'quark-telemetry'
+import {
+  type Quark,
+  type QuarkEvent,
+  Summary,
+  summaryEcs,
+  type SummaryReport,
+  summaryText,
+} from 'quark-telemetry'
 import type { Io } from '../io.js'
+import { ecsContext, type Lookup } from '../format.js'
 import type { Settings } from '../settings.js'
 import type { Tally } from '../run/tally.js'
 import { Turns } from './turns.js'
@@ -9,7 +17,7 @@ import { watch } from './watch.js'
 /** Collects a summary while a run goes on, and writes it when it is asked for: at the end, at intervals, at a signal. */
 export class Summariser {
   readonly #summary = new Summary()
-  readonly #source: Pick<Quark, 'userName'>
+  readonly #source: Pick<Lookup, 'userName' | 'groupName' | 'host'>
   readonly #settings: Settings
   readonly #io: Io
   readonly #beginMs = performance.now()
@@ -22,7 +30,7 @@ export class Summariser {
   }
   #isAsked = false
 
-  constructor(source: Pick<Quark, 'userName'>, settings: Settings, io: Io) {
+  constructor(source: Pick<Lookup, 'userName' | 'groupName' | 'host'>, settings: Settings, io: Io) {
     this.#source = source
     this.#settings = settings
     this.#io = io
@@ -48,13 +56,17 @@ export class Summariser {
   }
 
   #text(): string {
-    const { format, replay } = this.#settings
+    const { format, replay, lines, ecs } = this.#settings
     const report = this.#summary.report({
       userName: (uid) => this.#source.userName(uid),
       // The time of a recording is that between its events.
       ...(replay === undefined ? { seconds: (performance.now() - this.#beginMs) / 1000 } : {}),
     })
     if (format === 'json') return `${jsonText(report)}\n`
+    if (format === 'ecs') {
+      const nowNs = BigInt(Date.now()) * 1_000_000n
+      return `${summaryEcs(report, nowNs, ecsContext(this.#source), { ...lines, ...ecs })}\n`
+    }
     const { colour, terminal } = this.#io
     const columns = terminal?.columns()
     return summaryText(report, { colour, ...(columns === undefined ? {} : { columns }) })

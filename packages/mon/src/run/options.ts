@@ -16,7 +16,7 @@ export const summaryOptions: readonly Option[] = [
     withoutArgument: AT_END,
     help: 'in place of events write a summary at the end, and each time that EVERY is over, such as 30s',
     more:
-      'SIGUSR1 makes it write one, too. With --json it is one object. With -o the events are written as well, to FILE, and ' +
+      'SIGUSR1 makes it write one, too. With --json it is one object, with --ecs one document. With -o the events are written as well, to FILE, and ' +
       'the summary to standard error. It turns --usage on.',
     set: (settings, value) => {
       settings.summary = value === AT_END ? {} : { everyMs: timeMs(value, 's', 1000, 24 * 3_600_000) }
@@ -72,12 +72,9 @@ export function checkRun(settings: Settings): void {
   }
 }
 
-function checkSummary({ summary, format, output, replay, quark }: Settings): void {
+function checkSummary({ summary, replay, quark }: Settings): void {
   // A recording has it or not.
   if (summary !== undefined && replay === undefined) quark.usage = true
-  if (summary !== undefined && format === 'ecs' && output === undefined) {
-    throw new UsageError('--summary has no form in ECS: give --json, or -o FILE for the events')
-  }
 }
 
 function hasTree({ quark }: Settings): boolean {

@@ -351,6 +351,38 @@ test('--summary is one object of what ran, in place of events', () => {
   assert.ok((mostMemory?.length ?? 0) > 0)
 })
 
+test('--summary with --ecs is one document, and --sockets adds who talked to whom', () => {
+  const script =
+    'const s = require("net").createServer((c) => c.pipe(c)).listen(0, "127.0.0.1", () => {' +
+    'const c = require("net").connect(s.address().port, "127.0.0.1", () => c.end("hello"));' +
+    'c.resume().on("close", () => s.close()) })'
+  const { code, err } = runCommand(['--ecs', '--summary', '--sockets', '--', process.execPath, '-e', script])
+  assert.equal(code, 0)
+  const [document, ...others] = err.split('\n').filter((line) => line.startsWith('{'))
+  assert.deepEqual(others, [])
+  const { event, quark } = JSON.parse(document ?? '') as {
+    readonly event: { readonly kind: string }
+    readonly quark: {
+      readonly summary: {
+        readonly processes: object
+        readonly connections: object
+        readonly most_bytes: object[]
+      }
+    }
+  }
+  assert.equal(event.kind, 'metric')
+  const { connections, most_bytes: rows } = quark.summary
+  assert.deepEqual(connections, {
+    opened: 1,
+    accepted: 1,
+    unaccepted: 0,
+    sent_bytes: 10,
+    received_bytes: 10,
+    failed: 0,
+  })
+  assert.equal(rows.length, 2)
+})
+
 test('SIGUSR1 asks for a summary while the run goes on; with -o events are written, too', async (t) => {
   const file = join(folder(t), 'events')
   const running = new Running(

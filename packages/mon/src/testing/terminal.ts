@@ -21,8 +21,8 @@ export class Terminal {
   /** What was looked for so far lies before. */
   #from = 0
 
-  constructor() {
-    const shell = 'exec env PS1="ready> " TERM=dumb bash --norc --noprofile -i'
+  /** @param shell the command that begins an interactive shell */
+  constructor(shell = 'exec env PS1="ready> " TERM=dumb bash --norc --noprofile -i') {
     this.#script = spawn('script', ['-qfc', shell, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] })
     this.#script.stdout?.setEncoding('utf8').on('data', (text: string) => (this.#text += text))
     // The shell may be gone when keys are pressed.

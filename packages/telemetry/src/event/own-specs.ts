@@ -11,7 +11,13 @@ const CAUSES: Readonly<Record<LostCause, string>> = {
   evicted: 'the table was full',
 }
 
-export const lostSpec: EventSpec<LostEvent> = {
+/** What the report of a summary says of losses. */
+export interface LostSummary {
+  /** Records that were lost meanwhile. */
+  readonly lost: number
+}
+
+export const lostSpec: EventSpec<LostEvent, LostSummary> = {
   kind: 'lost',
   doc: 'Records were lost between the event before and this one',
   subject: () => 0,
@@ -79,6 +85,18 @@ export const lostSpec: EventSpec<LostEvent> = {
     ],
   },
   dump: { title: () => 'LOST', isAlarm: true },
+  summary: {
+    counts: [
+      {
+        at: 'lost',
+        doc: 'records that were lost',
+        of: ({ count }) => count,
+        text: 'records were lost: some of what follows is too small',
+        none: 'nothing was lost',
+        isAlways: true,
+      },
+    ],
+  },
   ecs: { action: 'records-lost', category: ['process'], type: ['info'], dataset: 'quark.process' },
 }
 

@@ -4,6 +4,8 @@
  */
 
 import type { BaseEvent } from './event.js'
+import type { Rule } from './rule.js'
+import type { SummarySpec } from './summary-spec.js'
 
 /**
  * What a value is. `time` is epoch ns, `duration` ns, `digits` another u64, `capabilities` a set of bits: all
@@ -35,8 +37,10 @@ export type FieldType =
   | 'counts'
   | 'values'
 
-/** A pure function of a value. Declared as a method, so that rules of different values can be in one list. */
-export type Rule<T, R> = { of(value: T): R }['of']
+export type { Rule }
+
+/** What a field is to filters: a port, an address or the name of a host, or a name that DNS has. */
+export type FieldRole = 'port' | 'host' | 'dnsName'
 
 /** One place in the dump. */
 export interface DumpForm<T> {
@@ -105,6 +109,8 @@ export interface FieldSpec<T> {
   readonly isAlwaysKnown?: boolean
   /** A process has it from its parent, so most events have the same value as the one before: writers make use of it. */
   readonly isInherited?: boolean
+  /** Filters of these roles read it: a number for a port, else text or a list of texts. */
+  readonly roles?: readonly FieldRole[]
   /** It may contain secrets: passwords on command lines, tokens in environments. */
   readonly mayHoldSecrets?: boolean
   /** Key in JSON, default the field's name; null leaves it out. */
@@ -179,7 +185,7 @@ export interface EcsEventSpec<E> {
   /** `event.action`. */
   readonly action: string | Rule<E, string>
   /** `event.kind`. Default `event`. */
-  readonly kind?: 'event' | 'state'
+  readonly kind?: 'event' | 'state' | 'metric'
   /** `event.category`. */
   readonly category: readonly string[]
   /** `event.type`. */
@@ -205,8 +211,8 @@ export interface EcsEventRow {
   readonly type: string
 }
 
-/** One event. */
-export interface EventSpec<E extends BaseEvent = BaseEvent> {
+/** One event; `R` are the members that it adds to the report of a summary. */
+export interface EventSpec<E extends BaseEvent = BaseEvent, R = object> {
   readonly kind: E['kind']
   /** Class of the events. Without it they are objects of none. */
   readonly class?: { readonly prototype: E }
@@ -231,6 +237,8 @@ export interface EventSpec<E extends BaseEvent = BaseEvent> {
   readonly dump?: EventDumpSpec<E>
   /** Without it the event cannot be written as ECS. */
   readonly ecs?: EcsEventSpec<E>
+  /** What a summary says of such events. Default: nothing. */
+  readonly summary?: SummarySpec<E, R>
 }
 
 /**

@@ -18,6 +18,11 @@ function kind(name: string, number: number, parts: Partial<Kind> = {}): Kind {
 
 const apply = () => undefined
 const seen: EventSpec = { kind: 'seen', doc: 'Something was seen', subject: () => 0, fields: {} }
+const counted = (kind: string): EventSpec => ({
+  ...seen,
+  kind,
+  summary: { counts: [{ at: 'all.seen', doc: 'that were seen', of: () => 1, text: 'seen' }] },
+})
 const flag = { type: 'flag', default: false } as const
 
 test('catalogueOf() combines kinds', () => {
@@ -43,6 +48,7 @@ test('catalogueOf() refuses kinds that share a name, and says which', () => {
     [[{}, { number: 20 }], 'number "20"'],
     [[{ options: { some: flag } }, { options: { some: flag } }], 'option "some"'],
     [[{ events: [seen] }, { events: [seen] }], 'event "seen"'],
+    [[{ events: [counted('a')] }, { events: [counted('b')] }], 'member of a summary "all"'],
     [
       [
         { records: [{ name: 'a', layout: layout(20), apply }] },

@@ -5,6 +5,7 @@ import { coreOptions } from '../options/declare.js'
 import type { OptionSpecs } from '../options/spec.js'
 import { ownSpecs, STREAM_KINDS } from '../event/own-specs.js'
 import type { EventOf, EventSpec } from '../event/spec.js'
+import { summaryMembersOf } from '../event/summary-spec.js'
 import { type FilterOptions, filterOptions } from '../where/options.js'
 import type { Kind, LimitCounter, RecordType } from './kind.js'
 
@@ -29,7 +30,7 @@ export interface TableLimit extends LimitCounter {
  * The catalogue of some kinds.
  *
  * @throws {RangeError} naming what two of them share and may not: their name or number, a record type or its name, an
- * option, or the kind of an event
+ * option, the kind of an event, or a member of a summary
  */
 export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<SpecsOf<K>> {
   const unique = new Names()
@@ -38,6 +39,8 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
   for (const name of Object.keys({ ...coreOptions, ...filters }))
     unique.add({ name: 'every queue' }, 'option', name)
   for (const { kind } of ownSpecs) unique.add({ name: 'every queue' }, 'event', kind)
+  for (const name of summaryMembersOf(ownSpecs))
+    unique.add({ name: 'every queue' }, 'member of a summary', name)
   for (const kind of STREAM_KINDS) unique.add({ name: 'every stream' }, 'event', kind)
   for (const kind of kinds) {
     unique.add(kind, 'name', kind.name)
@@ -48,6 +51,7 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
     }
     for (const name of Object.keys(kind.options)) unique.add(kind, 'option', name)
     for (const event of kind.events ?? []) unique.add(kind, 'event', event.kind)
+    for (const name of summaryMembersOf(kind.events ?? [])) unique.add(kind, 'member of a summary', name)
   }
   return {
     kinds,
@@ -75,6 +79,15 @@ type ActionIn<E> = E extends { readonly actions: readonly (infer A extends strin
     : never
 
 type ActionsIn<K extends readonly Kind[]> = ActionIn<EventsOf<K>>
+
+/** The members that the events of some kinds add to the report of a summary. */
+export type ReportOf<K extends readonly Kind[]> = Together<
+  PartOf<NonNullable<K[number]['events']>[number] | (typeof ownSpecs)[number]>
+>
+
+type PartOf<S> = S extends { readonly summary?: { readonly part?: infer R } } ? R : never
+
+type Together<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void ? I : never
 
 /** The intersection of the members of a union. */
 type AllOf<U> = (U extends unknown ? (one: U) => void : never) extends (

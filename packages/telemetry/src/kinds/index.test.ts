@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { coreOptions } from '../options/declare.js'
+import type { OptionSpec } from '../options/spec.js'
 import { kinds } from './index.js'
 
 const SOURCE = new URL('../../src/kinds/', import.meta.url)
@@ -25,5 +26,22 @@ for (const { name, options, limits = [] } of kinds) {
     assert.deepEqual(rows, names)
     const known = [...names, ...Object.keys(coreOptions)]
     for (const { option } of limits) assert.ok(option === undefined || known.includes(option), option)
+  })
+}
+
+for (const { name, options, events = [] } of kinds) {
+  const isOff = events.length > 0 && events.every(({ madeWith }) => madeWith !== undefined)
+  test(`the kind ${name} ${isOff ? 'is off, and says which option switches it on' : 'has nothing to switch on'}`, () => {
+    const switches = Object.entries<OptionSpec>(options).flatMap(([option, spec]) =>
+      spec.type === 'flag' && spec.isKindSwitch === true ? [[option, spec.default]] : [],
+    )
+    assert.equal(switches.length > 0, isOff)
+    for (const [option, byDefault] of switches) {
+      assert.equal(byDefault, false)
+      assert.ok(
+        events.some(({ madeWith }) => madeWith === option),
+        `no event is made with ${String(option)}`,
+      )
+    }
   })
 }

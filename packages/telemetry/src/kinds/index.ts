@@ -1,5 +1,5 @@
 import type { AggregationTable } from '../aggregate/table.js'
-import { aggregationOf, type Catalogue, catalogueOf, type SpecsOf } from './catalogue.js'
+import { aggregationOf, type Catalogue, catalogueOf, type ReportOf, type SpecsOf } from './catalogue.js'
 import type { OptionsOf, ReplayedNames, SettingsOf } from '../options/spec.js'
 import type { LostEvent } from '../event/event.js'
 import type { RawEvent } from '../event/raw-event.js'
@@ -31,6 +31,9 @@ export interface ReplayOptions extends Pick<QuarkOptions, ReplayedNames<Specs> |
 
 /** The events that `Quark` delivers: those of all kinds, losses, and in bypass mode raw records. */
 export type QuarkEvent = EventOf<NonNullable<(typeof kinds)[number]['events']>[number]> | LostEvent | RawEvent
+
+/** The members that the kinds, and losses, have in the report of a summary. */
+export interface KindsReport extends ReportOf<typeof kinds> {}
 
 /** Options with every default filled in. */
 export type QuarkSettings = SettingsOf<Specs>

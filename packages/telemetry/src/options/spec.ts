@@ -35,6 +35,8 @@ export interface SpecBase {
 export interface FlagSpec extends SpecBase {
   readonly type: 'flag'
   readonly default: boolean
+  /** It switches on a kind of events that is off by default: `--all` of the command sets it. */
+  readonly isKindSwitch?: true
 }
 
 /** A whole number: of things, of bytes, or of milliseconds. */

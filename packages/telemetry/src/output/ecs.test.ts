@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EcsFlat } from '@elastic/ecs'
 import * as fc from 'fast-check'
 import { catalogue } from '../kinds/index.js'
 import { matchGolden } from '../testing/golden.js'
@@ -11,46 +10,9 @@ import { declarations } from '../stream.js'
 import { ecsWriter } from './ecs.js'
 import { capabilityNames } from './names.js'
 import { processOf, TIME_NS } from '../kinds/process/testing/processes.js'
-import { CONTEXT, flatten, parse, related, valueAt } from './testing/ecs.js'
+import { assertEcs, CONTEXT, FIELDS, flatten, parse, related, valueAt } from './testing/ecs.js'
 
 const anyProcess = fc.oneof(...allSamples.flatMap(({ anyProcess }) => anyProcess ?? []))
-interface EcsField {
-  readonly type: string
-  readonly normalize: readonly string[]
-  readonly pattern?: string
-  readonly allowed_values?: readonly {
-    readonly name: string
-    readonly expected_event_types?: readonly string[]
-  }[]
-}
-
-const FIELDS = EcsFlat as unknown as Readonly<Record<string, EcsField>>
-const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/
-
-const HAS_TYPE: Readonly<Record<string, (value: unknown) => boolean>> = {
-  keyword: (value) => typeof value === 'string',
-  wildcard: (value) => typeof value === 'string',
-  ip: (value) => typeof value === 'string' && /^[\da-f.:]+$/.test(value),
-  long: Number.isInteger,
-  boolean: (value) => typeof value === 'boolean',
-  date: (value) => typeof value === 'string' && DATE.test(value),
-}
-
-function assertEcs(path: string, value: unknown): void {
-  const field = FIELDS[path]
-  assert.ok(field, `${path} is not a field of ECS`)
-  assert.equal(Array.isArray(value), field.normalize.includes('array'), `${path}: array or not`)
-  for (const element of Array.isArray(value) ? value : [value]) {
-    assert.ok(HAS_TYPE[field.type]?.(element), `${path} is to be ${field.type}: ${String(element)}`)
-    if (field.pattern !== undefined) assert.match(String(element), new RegExp(field.pattern))
-    if (field.allowed_values !== undefined) {
-      assert.ok(
-        field.allowed_values.some(({ name }) => name === element),
-        `${path}: ${String(element)}`,
-      )
-    }
-  }
-}
 
 const GOLDEN_FILES = { lean: 'events.ecs.ndjson', full: 'events.ecs-full.ndjson' } as const
 

@@ -3,6 +3,7 @@
 import { type EventSpec, type FieldSpec, type FieldType, fieldsOf, type ObjectSpec } from '../event/spec.js'
 import { eventMembers, type JsonMember, membersOf } from './json-members.js'
 import { fieldsOfLine } from './line.js'
+import { summarySchema } from './schema-summary.js'
 import type { Declarations } from './specs.js'
 
 /** A schema, or a part of one. */
@@ -17,7 +18,7 @@ const MAX_SIGNAL = 127
 
 const NO_FLAGS = { isTruncated: false, hasCutRelatives: false }
 
-/** The schema of any event. Members that it does not know are allowed: a later version may write them. */
+/** The schema of any event, and of a summary. Members that it does not know are allowed: a later version may write them. */
 export function schemaOf({ events }: Declarations): Schema {
   const objects = new Map<string, Schema>()
   const branches = events.map((spec) => eventSchema(spec, objects))
@@ -25,7 +26,7 @@ export function schemaOf({ events }: Declarations): Schema {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Event of quark',
     description: 'One line of the JSON that jsonOf() and quark-mon --json write',
-    oneOf: branches,
+    oneOf: [...branches, summarySchema(events)],
     $defs: Object.fromEntries(objects),
   }
 }

@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { TopSums, TopValues } from './top.js'
 
 test('sums are exact while there is room for all names', () => {
-  const top = new TopSums(3)
+  const top = new TopSums(3, () => undefined)
   for (const [name, weight] of [
     ['a', 1],
     ['b', 5],
@@ -14,25 +14,39 @@ test('sums are exact while there is room for all names', () => {
   ] as const)
     top.add(name, weight)
   assert.deepEqual(top.rows(10), [
-    { name: 'b', weight: 5, error: 0 },
-    { name: 'a', weight: 3, error: 0 },
-    { name: 'c', weight: 3, error: 0 },
+    { name: 'b', weight: 5, error: 0, thing: undefined },
+    { name: 'a', weight: 3, error: 0, thing: undefined },
+    { name: 'c', weight: 3, error: 0, thing: undefined },
   ])
   assert.equal(top.rows(1).length, 1)
   assert.equal(top.isCut, false)
 })
 
 test('weights that are no weights are none', () => {
-  const top = new TopSums(2)
+  const top = new TopSums(2, () => undefined)
   for (const weight of [0, -1, Number.NaN]) top.add('a', weight)
   assert.deepEqual(top.rows(2), [])
+})
+
+test('what is kept with a name is as old as its place', () => {
+  const top = new TopSums(2, () => ({ count: 0 }))
+  const add = (name: string, weight: number) => {
+    const kept = top.add(name, weight)
+    if (kept !== undefined) kept.count += 1
+  }
+  for (const name of ['a', 'a', 'b', 'a', 'c', 'c']) add(name, 1)
+  add('a', 0)
+  assert.deepEqual(top.rows(2), [
+    { name: 'a', weight: 3, error: 0, thing: { count: 4 } },
+    { name: 'c', weight: 3, error: 1, thing: { count: 2 } },
+  ])
 })
 
 test('with more names than places no sum is too small, none is too large by more than it says, and the heavy ones are there', () => {
   const additions = fc.array(fc.tuple(fc.nat(40), fc.integer({ min: 1, max: 9 })), { maxLength: 400 })
   fc.assert(
     fc.property(additions, fc.integer({ min: 1, max: 12 }), (list, places) => {
-      const top = new TopSums(places)
+      const top = new TopSums(places, () => undefined)
       const truth = new Map<string, number>()
       let total = 0
       for (const [number, weight] of list) {

@@ -5,33 +5,40 @@
  * 1/places of all weight is among them.
  */
 
-/** One of the heaviest names. */
-export interface TopRow {
+/** A name, and what is known of it. */
+export interface TopRow<T> {
   readonly name: string
   readonly weight: number
   /** The weight is too large by at most this. 0 when it is exact. */
   readonly error: number
+  readonly thing: T
 }
 
-interface Place {
+interface Place<T> {
   name: string
   weight: number
   error: number
+  thing: T
   /** Where it is in the heap. */
   at: number
 }
 
-/** Names by the sum of their weights. */
-export class TopSums {
+/** Names by the sum of their weights, each with a thing that is made anew when the name gets its place. */
+export class TopSums<T = undefined> {
   readonly #places: number
-  readonly #byName = new Map<string, Place>()
+  readonly #newThing: () => T
+  readonly #byName = new Map<string, Place<T>>()
   /** A heap: the lightest is the first. */
-  readonly #heap: Place[] = []
+  readonly #heap: Place<T>[] = []
   #isCut = false
 
-  /** @param places most names that are kept; at least 1 */
-  constructor(places: number) {
+  /**
+   * @param places most names that are kept; at least 1
+   * @param newThing makes what is kept with a name
+   */
+  constructor(places: number, newThing: () => T) {
     this.#places = places
+    this.#newThing = newThing
   }
 
   /** Names were given up for others: weights may be too large, and light names are missing. */
@@ -44,46 +51,50 @@ export class TopSums {
     return this.#heap.length
   }
 
-  /** Adds to the weight of a name. Weights below 0 are none. */
-  add(name: string, weight: number): void {
-    if (!(weight > 0)) return
+  /** Adds to the weight of a name, maybe 0, and returns what is kept with it. Weights below 0 are none. */
+  add(name: string, weight: number): T | undefined {
+    if (!(weight >= 0)) return undefined
     const known = this.#byName.get(name)
     if (known !== undefined) {
       known.weight += weight
       this.#sink(known)
-      return
+      return known.thing
     }
+    const thing = this.#newThing()
     if (this.#heap.length < this.#places) {
-      const place = { name: ownName(name), weight, error: 0, at: this.#heap.length }
+      const place = { name: ownName(name), weight, error: 0, thing, at: this.#heap.length }
       this.#heap.push(place)
       this.#byName.set(place.name, place)
       this.#rise(place)
-      return
+      return thing
     }
     this.#isCut = true
-    const lightest = this.#heap[0] as Place
+    const lightest = this.#heap[0] as Place<T>
     this.#byName.delete(lightest.name)
     lightest.name = ownName(name)
     lightest.error = lightest.weight
     lightest.weight += weight
+    lightest.thing = thing
     this.#byName.set(lightest.name, lightest)
     this.#sink(lightest)
+    return thing
   }
 
-  /** The heaviest names, the heaviest first; those of the same weight by name. */
-  rows(most: number): TopRow[] {
+  /** The heaviest names, the heaviest first; those of the same weight by name, and none without a weight. */
+  rows(most: number): TopRow<T>[] {
     return this.#heap
-      .map(({ name, weight, error }) => ({ name, weight, error }))
+      .filter(({ weight }) => weight > 0)
+      .map(({ name, weight, error, thing }) => ({ name, weight, error, thing }))
       .sort((a, b) => b.weight - a.weight || (a.name < b.name ? -1 : 1))
       .slice(0, most)
   }
 
-  #rise(place: Place): void {
+  #rise(place: Place<T>): void {
     const heap = this.#heap
     let { at } = place
     while (at > 0) {
       const up = (at - 1) >> 1
-      const parent = heap[up] as Place
+      const parent = heap[up] as Place<T>
       if (parent.weight <= place.weight) break
       this.#put(parent, at)
       at = up
@@ -91,15 +102,15 @@ export class TopSums {
     this.#put(place, at)
   }
 
-  #sink(place: Place): void {
+  #sink(place: Place<T>): void {
     const heap = this.#heap
     let { at } = place
     for (;;) {
       let down = 2 * at + 1
       if (down >= heap.length) break
       const right = heap[down + 1]
-      if (right !== undefined && right.weight < (heap[down] as Place).weight) down += 1
-      const child = heap[down] as Place
+      if (right !== undefined && right.weight < (heap[down] as Place<T>).weight) down += 1
+      const child = heap[down] as Place<T>
       if (child.weight >= place.weight) break
       this.#put(child, at)
       at = down
@@ -107,7 +118,7 @@ export class TopSums {
     this.#put(place, at)
   }
 
-  #put(place: Place, at: number): void {
+  #put(place: Place<T>, at: number): void {
     this.#heap[at] = place
     place.at = at
   }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OptionError } from '../errors.js'
+import type { BaseEvent } from '../event/event.js'
+import type { EventSpec } from '../event/spec.js'
 import { catalogue, type QuarkEvent } from '../kinds/index.js'
 import type { EventFilter } from '../kinds/kind.js'
 import { processOf } from '../kinds/process/testing/processes.js'
@@ -48,6 +50,10 @@ const threadExit = {
 const ofNobody = { kind: 'thread', action: 'fork', pid: 9, tid: 10, process: undefined }
 const refused = { kind: 'connectionFailed', process: processOf({ pid: 9 }) }
 const snapshot = { kind: 'snapshot', process: processOf({ pid: 9, uid: 1000 }) }
+
+function connection(known: object): Asked {
+  return { kind: 'connection', actions: ['connect'], ...known } as Asked
+}
 
 /** Events that pass, and events that do not. */
 const CASES: readonly [where: Where, yes: readonly Asked[], no: readonly Asked[]][] = [
@@ -114,6 +120,38 @@ const CASES: readonly [where: Where, yes: readonly Asked[], no: readonly Asked[]
     ],
   ],
   [
+    { port: 443 },
+    [
+      connection({ remotePort: 443 }),
+      connection({ localPort: 443 }),
+      { kind: 'listener', localPort: 443 } as Asked,
+    ],
+    [connection({ remotePort: 80, localPort: 4430 }), connection({}), event({}), ofNobody],
+  ],
+  [
+    { port: ['8000-8999', 22, '60000-'] },
+    [8000, 8999, 22, 65_535].map((remotePort) => connection({ remotePort })),
+    [7999, 9000, 21, 59_999].map((remotePort) => connection({ remotePort })),
+  ],
+  [
+    { host: ['10.0.0.0/8', '2001:db8::/32'] },
+    ['10.1.2.3', '::ffff:10.1.2.3', '2001:db8::7'].map((remoteIp) => connection({ remoteIp })),
+    [
+      connection({ remoteIp: '11.0.0.1' }),
+      connection({ remoteIp: '::1' }),
+      // This end is not whom it talks to.
+      connection({ localIp: '10.1.2.3', remoteIp: '11.0.0.1' }),
+      connection({}),
+      event({}),
+    ],
+  ],
+  [{ host: '*' }, [], [connection({ remoteIp: '10.1.2.3' })]],
+  [
+    { host: '::1', port: 80 },
+    [connection({ remoteIp: '::1', remotePort: 80 })],
+    [connection({ remoteIp: '::1' })],
+  ],
+  [
     { comm: 'sh', user: 'root', action: 'exec' },
     [event({ comm: 'sh', uid: 0 })],
     [event({ comm: 'sh', uid: 1 }), event({ comm: 'x', uid: 0 }), event({ comm: 'sh', uid: 0 }, ['exit'])],
@@ -131,6 +169,47 @@ for (const [where, yes, no] of CASES) {
     assert.deepEqual([filter.passed, filter.refused], [yes.length, no.length])
   })
 }
+
+interface NamedEvent extends BaseEvent {
+  readonly kind: 'named'
+  readonly name: string | undefined
+  readonly answers: readonly string[] | undefined
+}
+
+test('names of hosts and of DNS are those of the fields that are declared to be some', () => {
+  const named: EventSpec<NamedEvent> = {
+    kind: 'named',
+    doc: 'Something with a name',
+    subject: () => 0,
+    fields: {
+      name: { type: 'string', doc: 'it', roles: ['dnsName', 'host'] },
+      answers: { type: 'strings', doc: 'its addresses', roles: ['host'] },
+    },
+  }
+  const filter = (where: Where): Filter =>
+    new Filter(where, {
+      events: [named as EventSpec],
+      userId: () => undefined,
+      userNames: () => [],
+      tracking: undefined,
+    })
+  const wants = (where: Where, known: Partial<NamedEvent>): boolean =>
+    filter(where).wants({ kind: 'named', ...known } as Asked)
+  for (const [where, known, is] of [
+    [{ dnsName: '*.example.org' }, { name: 'WWW.Example.org.' }, true],
+    [{ dnsName: 'WWW.example.ORG.' }, { name: 'www.example.org' }, true],
+    [{ dnsName: ['a', '*.net'] }, { name: 'x.net' }, true],
+    [{ dnsName: '*.example.org' }, { name: 'example.org' }, false],
+    [{ dnsName: '.' }, { name: '.' }, true],
+    [{ dnsName: '*' }, { name: undefined }, false],
+    [{ dnsName: '*' }, { answers: ['x'] }, false],
+    [{ host: 'www.example.org' }, { name: 'www.Example.org' }, true],
+    [{ host: '10.0.0.0/8' }, { name: 'www.example.org', answers: ['192.0.2.1', '10.0.0.1'] }, true],
+    [{ host: '10.0.0.0/8' }, { name: '10.example.org', answers: [] }, false],
+  ] as [Where, Partial<NamedEvent>, boolean][]) {
+    assert.equal(wants(where, known), is, JSON.stringify([where, known]))
+  }
+})
 
 function plain(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value

@@ -9,6 +9,7 @@ import type { Tracking } from '../process/tracked/tracking.js'
 import { compileGlob, type Matcher } from './glob.js'
 import { PASSING, valuesOf } from './options.js'
 import type { Where } from './predicates.js'
+import { roleTests } from './roles.js'
 import { uidRange } from './values.js'
 
 /** An event, or an object with those of its members that filters read. */
@@ -50,6 +51,7 @@ export class Filter {
     // What costs least comes first.
     this.#tests = [
       ...kindTests(where),
+      ...roleTests(where, context.events),
       ...trackedTests(context),
       ...processTests(where, context),
       ...joinedTests(where, context),

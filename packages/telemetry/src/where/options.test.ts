@@ -23,6 +23,10 @@ test('filters are typed', () => {
     excludePids: [1],
   }
   const replayed: ReplayOptions = { where: { user: ['root', 1000] }, excludePids: [1] }
+  const connections: QuarkOptions = { sockets: true, where: { port: [80, '8000-8999'], host: '10.0.0.0/8' } }
+  assert.deepEqual(checkOptions(catalogue.options, connections).where, connections.where)
+  // @ts-expect-error an address is text
+  const number: QuarkOptions = { where: { host: 10 } }
   // @ts-expect-error there is no such kind
   const wrong: QuarkOptions = { where: { event: 'proces' } }
   // @ts-expect-error there is no such filter
@@ -31,7 +35,7 @@ test('filters are typed', () => {
   const excluded: ReplayOptions = { maxArgvBytes: 1 }
   assert.deepEqual(checkOptions(catalogue.options, options).where, options.where)
   assert.ok(replayed.where !== undefined)
-  assert.ok([wrong, other, excluded].length === 3)
+  assert.ok([wrong, other, excluded, number].length === 4)
 })
 
 const MISTAKES: readonly [where: unknown, option: string, message: string][] = [
@@ -56,6 +60,24 @@ const MISTAKES: readonly [where: unknown, option: string, message: string][] = [
   [{ cwd: ['/a', '/[b-a]'] }, 'where.cwd', 'turn the range "b-a" round'],
   [{ cgroup: 'system.slice' }, 'where.cgroup', 'begins with a slash'],
   [{ container: 'abc' }, 'where.container', "8 or more characters of a container's id"],
+  [{ port: 65_536 }, 'where.port', 'a port or a range up to 65535'],
+  [{ port: '90-80' }, 'where.port', 'no port is in it: give 80-90'],
+  [{ port: 'https' }, 'where.port', 'such as 443, 8000-8999 or 1024-'],
+  [{ host: 7 }, 'where.host', 'give an address, a network or a name'],
+  [{ host: '10.0.0.0/33' }, 'where.host', 'give a network from 10.0.0.0/0 to 10.0.0.0/32'],
+  [{ host: '2001:db8::/129' }, 'where.host', 'give a network from 2001:db8::/0 to 2001:db8::/128'],
+  [{ host: '10.0.0.256' }, 'where.host', 'it is no address and no network'],
+  [{ host: '10.0.0.0/x' }, 'where.host', 'give a network from 10.0.0.0/0'],
+  [{ host: '1::2::3' }, 'where.host', 'it is no address and no network'],
+  [{ host: 'fe80::1%eth0' }, 'where.host', 'leave out what names the interface: fe80::1'],
+  [{ host: 'example.org:443' }, 'where.host', 'give example.org, and 443 as the port'],
+  [{ host: '[::1]:443' }, 'where.host', 'give ::1, and 443 as the port'],
+  [{ host: 'https://example.org/x' }, 'where.host', 'give the name alone: example.org'],
+  [{ host: 'exam[ple.org' }, 'where.host', 'close the "["'],
+  [{ dnsName: '' }, 'where.dnsName', 'give a pattern'],
+  [{ event: 'process', port: 80 }, 'where.event', 'No event of process has a port: leave out "where.port"'],
+  [{ event: 'listener', host: '::1' }, 'where.event', 'No event of listener has another end'],
+  [{ hosts: '::1' }, 'where.hosts', 'did you mean "host"?'],
   [{ failed: 1 }, 'where.failed', 'give true or false'],
   [{ longerThanMs: -1 }, 'where.longerThanMs', 'give a time'],
   [{ longerThanMs: Number.NaN }, 'where.longerThanMs', 'give a time'],

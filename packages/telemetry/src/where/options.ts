@@ -1,7 +1,7 @@
 /** The options about which events are delivered. */
 
 import { OptionError } from '../errors.js'
-import { type EventSpec, fieldsOf } from '../event/spec.js'
+import { type EventSpec, fieldsOf, type FieldRole } from '../event/spec.js'
 import type { CommandForm, MembersSpec, MemberSpec, NumbersSpec } from '../options/spec.js'
 import { suggestion } from '../options/suggest.js'
 import { type PredicateName, predicates, type PredicateSpec, type Where } from './predicates.js'
@@ -67,6 +67,25 @@ export function actionsIn(event: EventSpec): readonly string[] {
   )
 }
 
+/** Whether events have fields of a role. */
+export function hasRole(event: EventSpec, role: FieldRole): boolean {
+  return fieldsOf(event).some(([, { roles = [] }]) => roles.includes(role))
+}
+
+/** What the fields of a role have, in sentences. */
+export const ROLE_WORDS: Readonly<Record<FieldRole, string>> = {
+  port: 'a port',
+  host: 'another end',
+  dnsName: 'a name of DNS',
+}
+
+/** The filters that were given and read fields of a role. */
+export function givenRoles(where: Where): [name: PredicateName, role: FieldRole][] {
+  return Object.entries<PredicateSpec>(predicates).flatMap(([name, { role }]) =>
+    role === undefined || where[name as PredicateName] === undefined ? [] : [[name as PredicateName, role]],
+  )
+}
+
 function memberOf(name: string, spec: PredicateSpec, words: Words): MemberSpec {
   const type = valueType(spec.type)
   const own = spec.type === 'kinds' ? words.kinds : spec.type === 'actions' ? words.actions : undefined
@@ -127,6 +146,13 @@ function checkedWhere(option: string, value: object, words: Words, events: reado
 
 /** Refuses filters of which one lets only pass what the other one does not. */
 function checkTogether(option: string, where: Where, events: readonly EventSpec[]): void {
+  for (const [name, role] of givenRoles(where)) {
+    if (events.some((event) => hasRole(event, role))) continue
+    throw new OptionError(
+      `${option}.${name}`,
+      `No event has ${ROLE_WORDS[role]}: leave out "${option}.${name}"`,
+    )
+  }
   const kinds = where.event === undefined ? undefined : valuesOf(where.event)
   if (kinds === undefined) return
   const chosen = events.filter(({ kind }) => kinds.includes(kind))
@@ -140,6 +166,9 @@ function checkTogether(option: string, where: Where, events: readonly EventSpec[
     const actions = valuesOf(where.action)
     const isPossible = chosen.some((event) => actionsIn(event).some((action) => actions.includes(action)))
     if (!isPossible) refuse('action', `has the action ${actions.join(' or ')}`)
+  }
+  for (const [name, role] of givenRoles(where)) {
+    if (!chosen.some((event) => hasRole(event, role))) refuse(name, `has ${ROLE_WORDS[role]}`)
   }
   if (where.failed === true && !chosen.some(({ isFailure }) => isFailure !== undefined)) {
     refuse('failed', 'is a failure')

@@ -3,6 +3,7 @@
  * table of docs/filters.md follow from here.
  */
 
+import type { FieldRole } from '../event/spec.js'
 import type { CommandForm } from '../options/spec.js'
 
 /** One value or several: several mean any of them. */
@@ -19,14 +20,18 @@ export type PredicateType =
   | 'containers'
   | 'kinds'
   | 'actions'
+  | 'ports'
+  | 'hosts'
+  | 'names'
   | 'flag'
   | 'ms'
 
 /**
  * When a filter can decide: in the kernel where the backend has a set of tracked processes, on the kind of the event, on
- * its process as it is afterwards, or on all records that were joined. None needs the event to be built.
+ * fields of a role, on its process as it is afterwards, or on all records that were joined. None needs the event to be
+ * built.
  */
-export type Decides = 'kernel' | 'kind' | 'process' | 'joined'
+export type Decides = 'kernel' | 'kind' | 'fields' | 'process' | 'joined'
 
 /** A filter. */
 export interface PredicateSpec {
@@ -35,7 +40,9 @@ export interface PredicateSpec {
   readonly doc: string
   readonly decides: Decides
   /** Members of the event or of its process that it reads. */
-  readonly reads: readonly string[]
+  readonly reads?: readonly string[]
+  /** In place of that: what the fields of events are declared to be which it reads. */
+  readonly role?: FieldRole
   readonly command: CommandForm
 }
 
@@ -156,6 +163,44 @@ export const predicates = {
       more: 'The id is the one in the path of the cgroup, whose first 8 characters are enough.',
     },
   },
+  port: {
+    type: 'ports',
+    doc: 'events with one of these ports, on this end or the other: `443`, `"8000-8999"`',
+    decides: 'fields',
+    role: 'port',
+    command: {
+      group,
+      long: 'port',
+      argument: 'PORT',
+      help: 'show only events with this port, on either end, such as 443 or 8000-8999',
+      more: 'Several with commas between.',
+    },
+  },
+  host: {
+    type: 'hosts',
+    doc: 'events whose other end has one of these addresses, is in one of these networks, or has a name that matches: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`, `*.example.org`',
+    decides: 'fields',
+    role: 'host',
+    command: {
+      group,
+      long: 'host',
+      argument: 'HOST',
+      help: 'show only events whose other end is this address, network or name, such as 10.0.0.0/8 or *.example.org',
+      more: 'Several with commas between. A name is one that is known of the address; it may be a glob.',
+    },
+  },
+  dnsName: {
+    type: 'names',
+    doc: 'events about a name of DNS that matches one of these globs, whatever the case',
+    decides: 'fields',
+    role: 'dnsName',
+    command: {
+      group,
+      long: 'dns-name',
+      argument: 'GLOB',
+      help: "show only events about a name of DNS that matches, such as '*.example.org'",
+    },
+  },
   event: {
     type: 'kinds',
     doc: 'events of these kinds',
@@ -229,6 +274,12 @@ export interface Where<Kind extends string = string, Action extends string = str
   readonly cgroup?: OneOrMore<string> | undefined
   /** Id of a container as in the path of its cgroup, or the first 8 or more characters of it. */
   readonly container?: OneOrMore<string> | undefined
+  /** A port of either end, or a range of them: `'8000-8999'`. */
+  readonly port?: OneOrMore<number | string> | undefined
+  /** Address, network (`'10.0.0.0/8'`) or name of the other end; a name may be a glob, and case does not count. */
+  readonly host?: OneOrMore<string> | undefined
+  /** Glob for a name of DNS; case does not count. */
+  readonly dnsName?: OneOrMore<string> | undefined
   /** Kind of the event. */
   readonly event?: OneOrMore<Kind> | undefined
   /** What happened, whatever else did. */

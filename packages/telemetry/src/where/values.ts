@@ -1,6 +1,7 @@
 /** Values of filters: how they are checked, compiled, and read from a command line. */
 
 import { suggestion } from '../options/suggest.js'
+import { networkOf } from './address.js'
 import { compileGlob, GlobError } from './glob.js'
 import type { PredicateType } from './predicates.js'
 
@@ -19,6 +20,7 @@ export interface Words {
 
 const MAX_PID = 0x7fff_ffff
 const MAX_UID = 0xffff_ffff
+const MAX_PORT = 0xffff
 /** A year: longer times are a mistake. */
 const MAX_MS = 366 * 86_400_000
 /** Fewer characters of an id are those of too many containers. */
@@ -104,6 +106,20 @@ export const valueTypes = {
     },
     parse: list,
   },
+  ports: {
+    values: 'ports or ranges such as `"8000-8999"`',
+    check: (value) => void portRange(value),
+    parse: numbers,
+  },
+  hosts: {
+    values: 'addresses, networks such as `10.0.0.0/8`, names or globs',
+    check: (value) => checkHost(value),
+    parse: list,
+  },
+  names: {
+    values: 'globs of names',
+    check: (value) => checkGlob(value, false),
+  },
   kinds: {
     values: 'kinds of events',
     check: (value, { kinds }) => checkWord(value, kinds),
@@ -141,16 +157,51 @@ function isWhole(value: unknown, min: number, max: number): value is number {
 }
 
 /** The lowest and highest uid of a range. @throws {ValueProblem} */
-export function uidRange(value: unknown): readonly [lowest: number, highest: number] {
-  if (isWhole(value, 0, MAX_UID)) return [value, value]
+export function uidRange(value: unknown): Range {
+  return rangeOf(value, MAX_UID, 'uid', 'such as 1000, 0-999 or 1000-')
+}
+
+/** The lowest and highest port of a range. @throws {ValueProblem} */
+export function portRange(value: unknown): Range {
+  return rangeOf(value, MAX_PORT, 'port', 'such as 443, 8000-8999 or 1024-')
+}
+
+type Range = readonly [lowest: number, highest: number]
+
+function rangeOf(value: unknown, max: number, what: string, examples: string): Range {
+  if (isWhole(value, 0, max)) return [value, value]
   const [, from = '', dash, to = ''] = (typeof value === 'string' && /^(\d*)(-)?(\d*)$/.exec(value)) || []
   if (from !== '' || (dash !== undefined && to !== '')) {
     const lowest = from === '' ? 0 : Number(from)
-    const highest = dash === undefined ? lowest : to === '' ? MAX_UID : Number(to)
-    if (lowest > highest) throw new ValueProblem(`no uid is in it: give ${highest}-${lowest}`)
-    if (highest <= MAX_UID) return [lowest, highest]
+    const highest = dash === undefined ? lowest : to === '' ? max : Number(to)
+    if (lowest > highest) throw new ValueProblem(`no ${what} is in it: give ${highest}-${lowest}`)
+    if (highest <= max) return [lowest, highest]
   }
-  throw new ValueProblem(`give a uid or a range up to ${MAX_UID}, such as 1000, 0-999 or 1000-`)
+  throw new ValueProblem(`give a ${what} or a range up to ${max}, ${examples}`)
+}
+
+/** What follows a colon is a port, unless there are several. */
+const WITH_PORT = /^([^:]+|\[.*\]):(\d+)$/
+const EXAMPLES = 'such as 192.0.2.1, 10.0.0.0/8, 2001:db8::/32 or *.example.org'
+
+function checkHost(value: unknown): void {
+  if (typeof value !== 'string' || value === '')
+    throw new ValueProblem(`give an address, a network or a name, ${EXAMPLES}`)
+  if (networkOf(value) !== undefined) return
+  const [ip = '', bits] = value.split('/')
+  const whole = bits === undefined ? undefined : networkOf(ip)
+  if (whole !== undefined)
+    throw new ValueProblem(`give a network from ${ip}/0 to ${ip}/${ip.includes(':') ? 128 : 32}`)
+  const [, host, port] = WITH_PORT.exec(value) ?? []
+  if (host !== undefined)
+    throw new ValueProblem(`give ${host.replace(/[[\]]/g, '')}, and ${port as string} as the port`)
+  const [, inUrl] = /^\w+:\/\/([^/:]+)/.exec(value) ?? []
+  if (inUrl !== undefined) throw new ValueProblem(`give the name alone: ${inUrl}`)
+  if (value.includes('%'))
+    throw new ValueProblem(`leave out what names the interface: ${value.replace(/%.*/, '')}`)
+  if (/[:/]/.test(value) || /^[\d.]+$/.test(value))
+    throw new ValueProblem(`it is no address and no network: give one ${EXAMPLES}`)
+  checkGlob(value, false)
 }
 
 const UNITS_MS: Readonly<Record<string, number>> = {

@@ -13,6 +13,7 @@ import {
   type SnapshotEvent,
   type ThreadEvent,
 } from './events.js'
+import { execFailedSummary, type ExecFailedSummary, processSummary, type ProcessSummary } from './summary.js'
 
 const CATEGORY = ['process']
 const DATASET = 'quark.process'
@@ -44,7 +45,7 @@ const idChangeObject: ObjectSpec<IdChange> = {
   },
 }
 
-const processSpec: EventSpec<ProcessEvent> = {
+const processSpec: EventSpec<ProcessEvent, ProcessSummary> = {
   kind: 'process',
   class: ProcessChange,
   doc: 'One or more of a process’s fork, exec, exit, id and name changes that happened close together',
@@ -72,6 +73,7 @@ const processSpec: EventSpec<ProcessEvent> = {
     process: { ...processAfterwards, isAlwaysKnown: true },
   },
   text: processText,
+  summary: processSummary,
   dump: { title: ({ actions }) => actions.map((action) => TITLES[action]).join('+') },
   ecs: {
     action: ({ actions }) => actionOf(actions),
@@ -213,7 +215,7 @@ const threadSpec: EventSpec<ThreadEvent> = {
   },
 }
 
-const execFailedSpec: EventSpec<ExecFailedEvent> = {
+const execFailedSpec: EventSpec<ExecFailedEvent, ExecFailedSummary> = {
   kind: 'execFailed',
   doc: 'An execve(2) failed',
   madeWith: 'failedExecs',
@@ -249,6 +251,7 @@ const execFailedSpec: EventSpec<ExecFailedEvent> = {
     process: processAfterwards,
   },
   text: execFailedText,
+  summary: execFailedSummary,
   dump: { title: () => 'EXEC_FAILED', isAlarm: true, lines: ['FAIL tid errno filename'] },
   ecs: {
     action: 'process-exec-failed',

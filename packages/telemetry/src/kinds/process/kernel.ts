@@ -58,6 +58,7 @@ import {
 import { killerOf, oomKillerOf } from './kernel-killers.js'
 import { startBootNs } from './kernel-start.js'
 import type { Bprm, Cgroup, KernelCred, Task } from '../../process/kernel-types.js'
+import type { ReadLimits } from '../../process/procfs/scan.js'
 import { forget } from '../../process/tracked/kernel.js'
 
 /** `task_struct.flags` of kernel threads (include/linux/sched.h). */
@@ -72,11 +73,7 @@ function known(bit: number, ...values: Value[]): Scalar {
 }
 
 /** Settings that the probes depend on. */
-export interface ProcessProbeSettings {
-  /** Most bytes of argv that are captured; 0 for none. */
-  readonly maxArgvBytes: number
-  /** Most bytes of the environment that are captured; 0 for none. */
-  readonly maxEnvBytes: number
+export interface ProcessProbeSettings extends ReadLimits {
   /** Which hierarchy a process's cgroup is taken from: v2, or v1's pids controller. */
   readonly cgroupHierarchy: 'unified' | 'pids'
   /** Also records of kernel threads. */

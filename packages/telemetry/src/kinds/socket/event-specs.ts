@@ -12,6 +12,13 @@ import type {
   ListenerEvent,
   SocketEvent,
 } from './events.js'
+import {
+  connectionFailedSummary,
+  connectionSummary,
+  type ConnectionSummary,
+  listenerSummary,
+  type ListenerSummary,
+} from './summary.js'
 
 const CATEGORY = ['network']
 const DATASET = 'quark.socket'
@@ -122,6 +129,7 @@ const localIp: FieldSpec<Ends> = {
 const localPort: FieldSpec<Ends> = {
   type: 'number',
   max: 65_535,
+  roles: ['port'],
   doc: 'port of this end',
   ecs: [
     { path: 'source.port', value: sourcePort },
@@ -131,6 +139,7 @@ const localPort: FieldSpec<Ends> = {
 
 const remoteIp: FieldSpec<Ends> = {
   type: 'string',
+  roles: ['host'],
   doc: 'address of the other end',
   dump: { at: 'SOCK remote', value: ({ remoteIp, remotePort }) => endpointText(remoteIp, remotePort) },
   ecs: [
@@ -142,6 +151,7 @@ const remoteIp: FieldSpec<Ends> = {
 const remotePort: FieldSpec<Ends> = {
   type: 'number',
   max: 65_535,
+  roles: ['port'],
   doc: 'port of the other end',
   ecs: [
     { path: 'destination.port', value: targetPort },
@@ -177,7 +187,7 @@ const ACTIONS: readonly ConnectionAction[] = ['connect', 'accept', 'close']
 const sentAndReceived = ({ sentBytes, receivedBytes }: ConnectionEvent): number | undefined =>
   sentBytes === undefined || receivedBytes === undefined ? undefined : sentBytes + receivedBytes
 
-const connectionSpec: EventSpec<ConnectionEvent> = {
+const connectionSpec: EventSpec<ConnectionEvent, ConnectionSummary> = {
   kind: 'connection',
   doc: 'A TCP connection was established by a process, accepted by one, or closed',
   subject: ({ pid, closerPid, process }) => process?.pid ?? pid ?? closerPid ?? 0,
@@ -290,6 +300,7 @@ const connectionSpec: EventSpec<ConnectionEvent> = {
     },
   },
   text: connectionText,
+  summary: connectionSummary,
   dump: {
     title: ({ actions }) => actions.map((action) => TITLES[action]).join('+'),
     lines: ['SOCK local remote received sent', 'SOCK.name', 'SOCK.id', 'SOCK.end'],
@@ -372,6 +383,7 @@ const connectionFailedSpec: EventSpec<ConnectionFailedEvent> = {
     process: { type: 'object', object: processObject, doc: 'the process of `pid`' },
   },
   text: connectionFailedText,
+  summary: connectionFailedSummary,
   dump: {
     title: () => 'SOCK_CONN_FAILED',
     isAlarm: true,
@@ -388,7 +400,7 @@ const connectionFailedSpec: EventSpec<ConnectionFailedEvent> = {
   },
 }
 
-const listenerSpec: EventSpec<ListenerEvent> = {
+const listenerSpec: EventSpec<ListenerEvent, ListenerSummary> = {
   kind: 'listener',
   doc: 'A process listens for TCP connections, or has stopped to',
   subject: ({ pid, closerPid, process }) => process?.pid ?? pid ?? closerPid ?? 0,
@@ -418,6 +430,7 @@ const listenerSpec: EventSpec<ListenerEvent> = {
     localPort: {
       type: 'number',
       max: 65_535,
+      roles: ['port'],
       doc: 'the port; absent when the kernel chose it in listen(2)',
       ecs: 'server.port',
     },
@@ -443,6 +456,7 @@ const listenerSpec: EventSpec<ListenerEvent> = {
     },
   },
   text: listenerText,
+  summary: listenerSummary,
   dump: {
     title: ({ actions }) =>
       actions.map((action) => (action === 'listen' ? 'SOCK_LISTEN' : 'SOCK_LISTEN_CLOSED')).join('+'),

@@ -8,6 +8,7 @@ export const socketOptions = {
   sockets: {
     type: 'flag',
     default: false,
+    isKindSwitch: true,
     command: [
       {
         group: 'watch',

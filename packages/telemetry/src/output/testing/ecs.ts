@@ -1,5 +1,7 @@
 /** ECS documents in tests. */
 
+import assert from 'node:assert/strict'
+import { EcsFlat } from '@elastic/ecs'
 import type { BaseEvent } from '../../event/event.js'
 import type { Process } from '../../process/process.js'
 import { allSamples } from '../../testing/samples.js'
@@ -70,4 +72,45 @@ export function flatten(document: Json, prefix = ''): [string, unknown][] {
       ? flatten(value as Json, `${prefix}${key}.`)
       : [[prefix + key, value] as [string, unknown]],
   )
+}
+
+/** A field, as ECS publishes it. */
+export interface EcsField {
+  readonly type: string
+  readonly normalize: readonly string[]
+  readonly pattern?: string
+  readonly allowed_values?: readonly {
+    readonly name: string
+    readonly expected_event_types?: readonly string[]
+  }[]
+}
+
+/** The fields of ECS, by path. */
+export const FIELDS = EcsFlat as unknown as Readonly<Record<string, EcsField>>
+const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/
+
+const HAS_TYPE: Readonly<Record<string, (value: unknown) => boolean>> = {
+  keyword: (value) => typeof value === 'string',
+  wildcard: (value) => typeof value === 'string',
+  ip: (value) => typeof value === 'string' && /^[\da-f.:]+$/.test(value),
+  long: Number.isInteger,
+  boolean: (value) => typeof value === 'boolean',
+  date: (value) => typeof value === 'string' && DATE.test(value),
+}
+
+/** A field that ECS has, with a value of its type. */
+export function assertEcs(path: string, value: unknown): void {
+  const field = FIELDS[path]
+  assert.ok(field, `${path} is not a field of ECS`)
+  assert.equal(Array.isArray(value), field.normalize.includes('array'), `${path}: array or not`)
+  for (const element of Array.isArray(value) ? value : [value]) {
+    assert.ok(HAS_TYPE[field.type]?.(element), `${path} is to be ${field.type}: ${String(element)}`)
+    if (field.pattern !== undefined) assert.match(String(element), new RegExp(field.pattern))
+    if (field.allowed_values !== undefined) {
+      assert.ok(
+        field.allowed_values.some(({ name }) => name === element),
+        `${path}: ${String(element)}`,
+      )
+    }
+  }
 }

@@ -7,7 +7,7 @@ import type { CgroupHierarchy } from './cgroup-mounts.js'
 import { parseStat, type ProcStat } from './parse.js'
 import { readLatin1, unreadFiles } from './read.js'
 import { procProblem } from './pids.js'
-import { type ScrapedProcess, scrapeProcess } from './scan.js'
+import { type ReadLimits, type ScrapedProcess, scrapeProcess } from './scan.js'
 
 /*
  * Facts that are too new for a record, as `HAS_` bits of their groups; the following stands for the tails that an
@@ -49,23 +49,16 @@ export function checkProc(backend: string): void {
   if (problem !== undefined) throw new QuarkError('ERR_QUARK_SYSTEM', `Cannot use ${backend}: ${problem}`)
 }
 
-/** How much of a process is read. */
-export interface EnrichLimits {
-  readonly maxArgvBytes: number
-  readonly maxEnvBytes: number
-}
-
 /** Reads facts from /proc, and checks that they are of the wanted process, not of a later one with its pid. */
 export class Enricher {
   readonly #hierarchy: CgroupHierarchy | undefined
-  readonly #maxArgvBytes: number
-  readonly #maxEnvBytes: number
+  readonly #limits: ReadLimits
 
-  constructor(limits: EnrichLimits, hierarchy: CgroupHierarchy | undefined) {
+  constructor(limits: ReadLimits, hierarchy: CgroupHierarchy | undefined) {
     this.#hierarchy = hierarchy
     // One byte more than is wanted shows that there is more.
-    this.#maxArgvBytes = limits.maxArgvBytes === 0 ? 0 : limits.maxArgvBytes + 1
-    this.#maxEnvBytes = limits.maxEnvBytes === 0 ? 0 : limits.maxEnvBytes + 1
+    const more = (bytes: number): number => (bytes === 0 ? 0 : bytes + 1)
+    this.#limits = { maxArgvBytes: more(limits.maxArgvBytes), maxEnvBytes: more(limits.maxEnvBytes) }
   }
 
   /** Everything about a process as it is now; undefined when it is gone, whoever has its pid. */
@@ -73,8 +66,7 @@ export class Enricher {
     const procPath = directoryOf(subject)
     const found = scrapeProcess(subject.tid, {
       procPath,
-      maxArgvBytes: this.#maxArgvBytes,
-      maxEnvBytes: this.#maxEnvBytes,
+      ...this.#limits,
       hierarchy: this.#hierarchy?.kind ?? 'unified',
       cgroupRoot: this.#hierarchy?.namespaceRoot,
     })
@@ -84,7 +76,7 @@ export class Enricher {
     if (after?.startBootNs !== found.startBootNs) return undefined
     const cgroupId = this.#cgroupId(found.cgroup)
     // A process that still has its program and shows no environment has an empty one.
-    const hasNone = found.exe !== undefined && !after.leaderEnded && this.#maxEnvBytes > 0
+    const hasNone = found.exe !== undefined && !after.leaderEnded && this.#limits.maxEnvBytes > 0
     if (found.env !== undefined || !hasNone) return { ...found, cgroupId }
     return { ...found, cgroupId, env: new Uint8Array(0), envSizeBytes: 0 }
   }

@@ -5,13 +5,17 @@ import { fromHierarchyRoot } from './cgroup-mounts.js'
 import { parseCgroup, parseNamespace, parseStackStart, parseStat, parseStatus } from './parse.js'
 import { type FileIdentity, fileIdentity, readBytes, readLatin1, readLink, readWord } from './read.js'
 
-export interface ScrapeOptions {
-  /** Where procfs is mounted. Default `/proc`. */
-  readonly procPath?: string
+/** How much of the texts of a process is read. */
+export interface ReadLimits {
   /** Most bytes of argv; 0 for none. */
   readonly maxArgvBytes: number
   /** Most bytes of the environment; 0 for none. */
   readonly maxEnvBytes: number
+}
+
+export interface ScrapeOptions extends ReadLimits {
+  /** Where procfs is mounted. Default `/proc`. */
+  readonly procPath?: string
   /** Which hierarchy the cgroup is taken from: v2, or v1's pids controller. */
   readonly hierarchy: 'unified' | 'pids'
   /** Where paths of cgroups in /proc begin, if not at the root of the hierarchy; latin1. */

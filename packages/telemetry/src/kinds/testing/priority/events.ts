@@ -6,6 +6,7 @@ import type { EventSpec } from '../../../event/spec.js'
 import type { Process } from '../../../process/process.js'
 import type { Relatives } from '../../../process/relatives.js'
 import { processObject } from '../../../process/spec.js'
+import { programMember } from '../../../process/summary.js'
 import { processColumns } from '../../../process/text.js'
 
 /** Whose priorities there are, in the order of their numbers (setpriority(2)). */
@@ -27,7 +28,15 @@ export interface PriorityEvent extends BaseEvent, Forms<PriorityEvent> {
   readonly relatives?: Relatives | undefined
 }
 
-const prioritySpec: EventSpec<PriorityEvent> = {
+/** What a summary says of priorities. */
+export interface PrioritySummary {
+  /** Absent as long as none was set. */
+  readonly priorities?: number
+  /** Programs by how often they set one. */
+  readonly mostPriorities?: readonly { readonly command: string; readonly value: number }[]
+}
+
+const prioritySpec: EventSpec<PriorityEvent, PrioritySummary> = {
   kind: 'priority',
   doc: 'A process set the priority of a process, a group of processes, or a user',
   subject: ({ process }) => process?.pid ?? 0,
@@ -98,6 +107,21 @@ const prioritySpec: EventSpec<PriorityEvent> = {
         value: ({ note }) => note,
         doc: 'what somebody wrote about it',
         example: "'a note'",
+      },
+    ],
+  },
+  summary: {
+    counts: [
+      { at: 'priorities', doc: 'that were set', of: () => 1, text: ['priority set', 'priorities set'] },
+    ],
+    lists: [
+      {
+        type: 'sums',
+        at: 'mostPriorities',
+        title: 'Set priorities most',
+        doc: 'programs by how often they set a priority',
+        members: [programMember],
+        numbers: [{ name: 'value', doc: 'how often', unit: 'count', of: () => 1 }],
       },
     ],
   },

@@ -6,6 +6,7 @@ export const priorityOptions = {
   priorities: {
     type: 'flag',
     default: false,
+    isKindSwitch: true,
     command: { group: 'watch', long: 'priorities', help: 'also show changes of priorities' },
   },
   /** A FIFO from which notes about priorities are read: lines of `which who nice text`. */

@@ -23,6 +23,8 @@ import { recordingHeader } from '../../../recording/header.js'
 import { RecordingWriter } from '../../../recording/writer.js'
 import { FakeBackend } from '../../../testing/fake-backend.js'
 import { rungRows, rungTable } from '../../../testing/rung-fields.js'
+import { Collector } from '../../../summary/collector.js'
+import { tableOf } from '../../../summary/text.js'
 import { schemaCheck } from '../../../testing/schema.js'
 import { catalogueOf } from '../../catalogue.js'
 import { kinds } from '../../index.js'
@@ -188,6 +190,29 @@ test('text, dump, JSON and ECS have the event as it is declared', () => {
     dataset: 'quark.priority',
     ...('module' in (document['event'] ?? {}) ? { module: 'quark' } : {}),
   })
+})
+
+test('a summary has what the event declares for it, once there was such an event', () => {
+  const collector = new Collector(catalogue.events)
+  assert.ok(!('priorities' in collector.report()))
+  for (let i = 0; i < 3; i += 1) collector.add(event)
+  const report = collector.report({ seconds: 1 })
+  assert.equal(report['priorities'], 3)
+  assert.deepEqual(report['mostPriorities'], [{ command: '(unknown)', value: 3 }])
+  assert.equal(
+    tableOf(catalogue.events, report),
+    [
+      '0 processes in 1.00s (0.0 per second)',
+      '0 ended, 0 failed, 0 killed, 0 execs',
+      '3 priorities set',
+      'nothing was lost',
+      '',
+      'Set priorities most',
+      '         3  (unknown)',
+      '',
+    ].join('\n'),
+  )
+  schemaCheck(catalogue)(JSON.stringify({ time: '2026-01-02T03:04:05.678Z', ...report }))
 })
 
 test('the docs have the event and the options', () => {

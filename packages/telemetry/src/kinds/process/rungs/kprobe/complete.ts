@@ -6,15 +6,10 @@
 import type { Complete } from '../../../../facts/rungs.js'
 import { hasKernelPids } from '../../../../process/procfs/pids.js'
 import { readBytes, readLink } from '../../../../process/procfs/read.js'
-
-/** Limits of what is read. */
-export interface CompletionLimits {
-  readonly maxArgvBytes: number
-  readonly maxEnvBytes: number
-}
+import type { ReadLimits } from '../../../../process/procfs/scan.js'
 
 /** Completes records from /proc, unless its pids are others than those of records. */
-export function completion(limits: CompletionLimits): Complete {
+export function completion(limits: ReadLimits): Complete {
   let isPossible: boolean | undefined
   return (fields, cut) => {
     isPossible ??= hasKernelPids()
@@ -38,7 +33,7 @@ const DELETED = ' (deleted)'
 export function completeFromProc(
   fields: Record<string, unknown>,
   cut: readonly string[],
-  { maxArgvBytes, maxEnvBytes }: CompletionLimits,
+  { maxArgvBytes, maxEnvBytes }: ReadLimits,
 ): string[] {
   const folder = `/proc/${String(fields['pid'])}`
   return cut.filter((name) => {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import type { Process } from '../process/process.js'
-import { type SummarisedEvent, Summary } from './summary.js'
-import { summaryText } from './text.js'
+import { assertEcs, CONTEXT, flatten, parse, valueAt } from './output/testing/ecs.js'
+import type { Process } from './process/process.js'
+import { declarations } from './stream.js'
+import { type SummarisedEvent, Summary, summaryEcs, summaryText } from './summaries.js'
+import { schemaCheck } from './testing/schema.js'
 
 const MS = 1_000_000n
 let pids = 100
@@ -134,4 +136,65 @@ test('the text of a run in which nothing happened is short', () => {
 
 test('the number of rows is checked', () => {
   for (const rows of [0, 1.5, 101, Number.NaN]) assert.throws(() => new Summary({ rows }), RangeError)
+})
+
+/** A summary with every member that processes have. */
+function busy(): Summary {
+  const summary = new Summary()
+  for (let i = 0; i < 1500; i += 1) {
+    summary.add(whole(`/bin/${i % 1200}`, i, { ...usage(i, i + 1), uid: i % 3, exitCode: i % 2 }))
+  }
+  summary.add({ kind: 'execFailed', timeNs: 0n, process: undefined })
+  return summary
+}
+
+const userName = (uid: number): string | undefined => (uid === 0 ? 'root' : undefined)
+
+test('the object of a summary is what the schema says, empty or full', () => {
+  const check = schemaCheck(declarations)
+  const time = '2026-01-02T03:04:05.678Z'
+  for (const summary of [new Summary(), busy()]) {
+    check(JSON.stringify({ time, ...summary.report({ seconds: 1.5, userName }) }))
+  }
+  const report = busy().report({ seconds: 1, userName })
+  assert.throws(() => check(JSON.stringify({ time, ...report, surprise: 1 })))
+  assert.throws(() => check(JSON.stringify({ time, ...report, mostRuns: [{ value: 1 }] })))
+  const { lost: _lost, ...others } = report
+  assert.throws(() => check(JSON.stringify({ time, ...others })))
+})
+
+test('the order of members is that of earlier versions', () => {
+  assert.deepEqual(Object.keys(busy().report()), [
+    'kind',
+    'seconds',
+    'processes',
+    'processesPerSecond',
+    'execs',
+    'failedExecs',
+    'lost',
+    'mostRuns',
+    'mostTime',
+    'longest',
+    'mostCpu',
+    'mostMemory',
+    'mostFailed',
+    'users',
+    'isCut',
+  ])
+})
+
+test('a document of ECS has the report below quark, and beside it only fields of ECS', () => {
+  for (const form of ['lean', 'full'] as const) {
+    const report = busy().report({ seconds: 1.5, userName })
+    const document = parse(summaryEcs(report, 1_700_000_000_000_000_000n, CONTEXT, { form }))
+    for (const [path, value] of flatten(document)) if (!path.startsWith('quark.')) assertEcs(path, value)
+    assert.equal(valueAt(document, 'event.kind'), 'metric')
+    assert.equal(valueAt(document, 'event.duration'), 1_500_000_000)
+    assert.equal(valueAt(document, 'host.hostname'), 'web-1')
+    assert.equal(valueAt(document, 'quark.summary.processes.began'), 1500)
+    assert.equal(valueAt(document, 'quark.summary.failed_execs'), 1)
+    assert.equal(valueAt(document, 'quark.summary.is_cut'), true)
+    const [first] = valueAt(document, 'quark.summary.most_cpu') as readonly object[]
+    assert.deepEqual(Object.keys(first ?? {}), ['command', 'value', 'error_at_most'])
+  }
 })
