@@ -101,7 +101,7 @@ export const packages = {
     'kinds/*': {
       is: 'one kind of event',
       may: ['errors', 'memory', 'event', 'facts', 'options', 'aggregate', 'process', 'names', 'kinds/kind'],
-      packages: ['node:*', 'quark-ebpf'],
+      packages: ['node:*', 'quark-ebpf', 'dns-packet'],
     },
     where: {
       is: 'filters: which events are delivered',
