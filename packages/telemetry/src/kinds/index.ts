@@ -4,19 +4,16 @@ import type { OptionsOf, ReplayedNames, SettingsOf } from '../options/spec.js'
 import type { LostEvent } from '../event/event.js'
 import type { RawEvent } from '../event/raw-event.js'
 import type { EventOf } from '../event/spec.js'
-import { cgroupKind } from './cgroup/index.js'
-import { processKind } from './process/index.js'
-import { socketKind } from './socket/index.js'
+import type { Kind } from './kind.js'
+import * as list from './list.js'
 
 /**
  * All kinds. Their types are named, so that declarations of this file refer to them and editors find the comments on
  * options.
  */
-export const kinds: readonly [typeof processKind, typeof cgroupKind, typeof socketKind] = [
-  processKind,
-  cgroupKind,
-  socketKind,
-]
+export const kinds: readonly (typeof list)[keyof typeof list][] = Object.values(list).sort(
+  (a: Kind, b: Kind) => a.number - b.number,
+)
 
 type Specs = SpecsOf<typeof kinds>
 

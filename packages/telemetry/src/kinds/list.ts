@@ -1,0 +1,5 @@
+/** The kinds, a line for each. They are put in order by their numbers. */
+
+export { cgroupKind } from './cgroup/index.js'
+export { processKind } from './process/index.js'
+export { socketKind } from './socket/index.js'
