@@ -125,7 +125,7 @@ function zsh(name: string, commands: readonly CompletedCommand[]): string {
     .map(({ words: [, word], options, operands }) => {
       const specs = options.flatMap(zshSpecs).map((spec) => `        ${spec} \\\n`)
       const own = operands.length === 0 ? '' : `        ${quoted(`1: :(${operands.join(' ')})`)} \\\n`
-      const rest = word === undefined ? "        '*:: :_normal'\n" : "        '*: :_default'\n"
+      const rest = "        '*: :_default'\n"
       const shift = word === undefined ? '' : '      shift words\n      ((CURRENT--))\n'
       return `    ${word ?? '*'})\n${shift}      _arguments -s \\\n${specs.join('')}${own}${rest}      ;;\n`
     })
@@ -133,6 +133,13 @@ function zsh(name: string, commands: readonly CompletedCommand[]): string {
 #compdef ${name}
 # zsh completion of ${name}: source <(quark-mon completions zsh)
 ${functionName(name)}() {
+  local -i at=\${words[(i)--]}
+  if ((at < CURRENT)); then
+    words=("\${(@)words[at+1,-1]}")
+    ((CURRENT -= at))
+    _normal
+    return
+  fi
   case $words[2] in
 ${arms.join('')}  esac
 }
@@ -156,6 +163,22 @@ function zshSpecs(option: Option<never>): string[] {
   })
 }
 
+/** Names of files are offered behind `--` only, as the shell has them for the command there. */
+function fishCommand(name: string): string {
+  const has = `${functionName(name)}_has_command`
+  return `\
+function ${has}
+  contains -- -- (commandline -opc)
+end
+function ${functionName(name)}_command
+  set -l words (commandline -opc)
+  set -l at (contains -i -- -- $words)
+  complete -C (string join -- ' ' (string escape -- $words[(math $at + 1)..]) (commandline -ct))
+end
+complete -c ${name} -n ${has} -x -a '(${functionName(name)}_command)'
+`
+}
+
 function fish(name: string, commands: readonly CompletedCommand[]): string {
   const subcommands = commands.flatMap(({ words: [, word] }) => word ?? [])
   const lines = commands.flatMap(({ words: [, word], options, operands }) => {
@@ -165,7 +188,8 @@ function fish(name: string, commands: readonly CompletedCommand[]): string {
           ? ''
           : ` -n ${quoted(`not __fish_seen_subcommand_from ${subcommands.join(' ')}`)}`
         : ` -n ${quoted(`__fish_seen_subcommand_from ${word}`)}`
-    const first = word === undefined ? ` -n ${quoted('__fish_use_subcommand')}` : seen
+    const isFirst = `not ${functionName(name)}_has_command; and __fish_use_subcommand`
+    const first = word === undefined ? ` -n ${quoted(isFirst)}` : seen
     return [
       ...operands.map((operand) => `complete -c ${name}${first} -a ${operand}`),
       ...options.map((option) => {
@@ -186,6 +210,6 @@ function fish(name: string, commands: readonly CompletedCommand[]): string {
   return `\
 # fish completion of ${name}: quark-mon completions fish | source
 complete -c ${name} -f
-${lines.join('\n')}
+${fishCommand(name)}${lines.join('\n')}
 `
 }

@@ -61,7 +61,7 @@ test('bash completes options, the words of choices, files, commands and what is 
 
 /** Command lines whose last word only one word completes, and that word. */
 const COMPLETED_LINES: readonly (readonly [line: string, word: string])[] = [
-  ['quark-mon --du', '--duration'],
+  ['quark-mon --dur', '--duration'],
   ['quark-mon --dns-n', '--dns-name'],
   ['quark-mon doct', 'doctor'],
   ['quark-mon --colour nev', 'never'],
@@ -69,6 +69,9 @@ const COMPLETED_LINES: readonly (readonly [line: string, word: string])[] = [
   ['quark-mon -o /etc/hostna', '/etc/hostname'],
   ['quark-mon doctor --aud', '--audit'],
   ['quark-mon completions fi', 'fish'],
+  ['quark-mon --colour=nev', '--colour=never'],
+  ['quark-mon -q -- cat /etc/hostna', '/etc/hostname'],
+  ['quark-mon -- setpri', 'setpriv'],
   ['quark-btf --look', '--lookup'],
 ]
 
