@@ -1,6 +1,7 @@
 import { openSync, writeFileSync } from 'node:fs'
 import { type Capabilities, type QuarkStats, processGraph, Quark } from 'quark-telemetry'
 import { EXIT_USAGE, isUsageError, UsageError } from './arguments.js'
+import { asciicast } from './commands/asciicast.js'
 import { benchmark } from './commands/benchmark.js'
 import { BUFFER_GRAPH_FILES, drawBuffer, holdingOptions } from './commands/buffer-graph.js'
 import { runCompletions } from './commands/completions.js'
@@ -66,6 +67,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args
   if (command === 'doctor') return doctor(rest)
   if (command === 'completions') return runCompletions(rest)
+  if (command === 'asciicast') return asciicast(rest)
   let verbosity = 0
   try {
     const invocation = parseCommandLine(args)

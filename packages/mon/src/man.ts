@@ -1,5 +1,6 @@
 import { BTF_USAGE } from './btf/text.js'
 import { btfOptions } from './btf/options.js'
+import { asciicastOptions } from './commands/asciicast.js'
 import { doctorOptions } from './commands/doctor.js'
 import type { Option, OptionGroup } from './option.js'
 import { TABLE } from './options.js'
@@ -61,6 +62,23 @@ for information only
 The lines below it name what cannot be learnt because of it, and the command that changes that.
 It needs no privileges, but without them much stays unknown.
 It exits 0 when a default run would be complete, 1 when it would not, and 2 on an error.`
+
+const ASCIICAST = `\
+.Nm
+.Cm asciicast
+writes what a terminal showed, out of a recording that was made with
+.Fl -tty
+and
+.Fl -record ,
+as an asciicast (version 2), which
+.Xr asciinema 1
+plays.
+What was typed is in it where the terminal echoed it, and where output is missing there is a marker.
+If the recording has several terminals, one must be chosen:
+.Pp
+.Dl # quark-mon --tty --record=session.quark
+.Dl $ quark-mon asciicast --list session.quark
+.Dl $ quark-mon asciicast --terminal=pts/3 -o session.cast session.quark`
 
 const COMPLETIONS = `\
 .Nm
@@ -210,6 +228,10 @@ export function manPage({ groups, missing } = TABLE): string {
     '.Cm doctor',
     ...doctorOptions.options.map(synopsis),
     '.Nm',
+    '.Cm asciicast',
+    ...asciicastOptions.options.map(synopsis),
+    '.Ar RECORDING',
+    '.Nm',
     '.Cm completions',
     '.Ar SHELL',
     '.Sh DESCRIPTION',
@@ -221,6 +243,9 @@ export function manPage({ groups, missing } = TABLE): string {
     '.Sh DOCTOR',
     DOCTOR,
     ...items(doctorOptions),
+    '.Sh ASCIICAST',
+    ASCIICAST,
+    ...items(asciicastOptions),
     '.Sh COMPLETIONS',
     COMPLETIONS,
     AFTER_OPTIONS,

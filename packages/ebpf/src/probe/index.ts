@@ -97,6 +97,8 @@ export {
   decodePath,
   type EncodablePath,
   kernelBytes,
+  kernelIovec,
+  type KernelIovec,
   kernelString,
   packetBytes,
   path,

@@ -10,6 +10,7 @@ import { TABLE } from '../options.js'
 import { WORDS } from '../parse.js'
 import { errorText } from '../report.js'
 import { nearestWord } from '../values.js'
+import { asciicastOptions } from './asciicast.js'
 import { doctorOptions } from './doctor.js'
 
 const NAME = 'quark-mon completions'
@@ -24,6 +25,7 @@ const options: OptionGroup<object> = {
 export const COMPLETED: readonly CompletedCommand[] = [
   { words: ['quark-mon'], options: ofAny(TABLE), operands: WORDS },
   { words: ['quark-mon', 'doctor'], options: ofAny(doctorOptions), operands: [] },
+  { words: ['quark-mon', 'asciicast'], options: ofAny(asciicastOptions), operands: [] },
   { words: ['quark-mon', 'completions'], options: ofAny(options), operands: SHELLS },
   { words: ['quark-btf'], options: ofAny(btfOptions), operands: [] },
 ]

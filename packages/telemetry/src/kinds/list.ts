@@ -3,3 +3,4 @@
 export { cgroupKind } from './cgroup/index.js'
 export { processKind } from './process/index.js'
 export { socketKind } from './socket/index.js'
+export { ttyKind } from './tty/index.js'

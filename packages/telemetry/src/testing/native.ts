@@ -210,3 +210,21 @@ export function ioUringPolled(): boolean {
   params[2] = IORING_SETUP_SQPOLL
   return Number(func('syscall', ['long', 'unsigned int', 'void *'])(SYS_IO_URING_SETUP, 4, params)) >= 0
 }
+
+/** ioctl(2) with a buffer. */
+export function ioctl(fd: number, request: number, buffer: Uint8Array): void {
+  call('ioctl', ['int', 'unsigned long', 'void *'], fd, request, buffer)
+}
+
+/** splice(2) of so many bytes from a pipe. Returns how many went through. */
+export function splice(from: number, to: number, bytes: number): number {
+  const parameters = ['int', 'void *', 'int', 'void *', 'size_t', 'unsigned int']
+  return call('splice', parameters, from, null, to, null, bytes, 0)
+}
+
+/** A pipe: the end to read from, and the one to write to. */
+export function pipe(): readonly [number, number] {
+  const ends = new Int32Array(2)
+  call('pipe2', ['void *', 'int'], ends, 0)
+  return [ends[0] as number, ends[1] as number]
+}

@@ -4,5 +4,5 @@ export { type DecodedPath, decodePath, type EncodablePath, path, type PathStruct
 export { packetBytes } from './packet-bytes.js'
 export { kernelString, stringTail, userString } from './strings.js'
 export { bytesTail, kernelBytes, userBytes } from './user-bytes.js'
-export { userIovec } from './user-iovec.js'
+export { kernelIovec, type KernelIovec, userIovec } from './user-iovec.js'
 export { words, wordsTail } from './words.js'

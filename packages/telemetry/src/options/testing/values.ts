@@ -32,4 +32,6 @@ export const OTHER_VALUES: Required<QuarkOptions> = {
   maxProcesses: 700,
   sockets: true,
   maxSockets: 700,
+  tty: true,
+  maxTtyBytes: 700,
 }

@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import type { Fact } from '../../facts/fact.js'
+import { openQuark, Quark } from '../../quark.js'
+import { catalogueOf } from '../catalogue.js'
+import { cgroupKind } from '../cgroup/index.js'
+import { processKind } from '../process/index.js'
+import type { TtyEvent } from './events.js'
+import { ttyKind } from './index.js'
+import { KEPT_BYTES, LARGE, runSituations, type TtyFacts, WRITES } from './testing/situations.js'
+
+const LIMIT = { timeout: 120_000 }
+const OPTIONS = {
+  tty: true,
+  maxTtyBytes: KEPT_BYTES,
+  backends: ['ebpf'],
+  aggregation: 'none',
+  ringSizeBytes: 2 ** 24,
+} as const
+const hasPython = spawnSync('python3', ['-V']).status === 0
+const IN_TERMINALS = { ...LIMIT, skip: hasPython ? false : 'needs Python and script(1)' }
+
+/** The rungs of the fact, by what they hook. */
+const RUNGS = [
+  'fexit, iov_iter',
+  'fexit, before 5.11',
+  'kretprobe, iov_iter',
+  'kretprobe, before 5.11',
+  'calls',
+] as const
+
+/** A queue whose only way to learn of terminals is one of the rungs. */
+function openRung(rung: number, options: object = {}): Promise<Quark> {
+  const kind = {
+    ...ttyKind,
+    facts: (surroundings: Parameters<typeof ttyKind.facts>[0]): Fact[] =>
+      ttyKind
+        .facts(surroundings)
+        .map((fact) => ({ ...fact, rungs: [fact.rungs[rung] ?? assert.fail('no such rung')] })),
+  }
+  const catalogue = catalogueOf([processKind, cgroupKind, kind] as const)
+  return openQuark(catalogue, { ...OPTIONS, ...options }) as unknown as Promise<Quark>
+}
+
+function ttyEvents(events: readonly { readonly kind: string }[]): TtyEvent[] {
+  return events.filter(({ kind }) => kind === 'tty') as TtyEvent[]
+}
+
+/** Asserts what every rung sees, and what only functions do. */
+function checkSituations(
+  { pid, tty, fullBytes, second }: TtyFacts,
+  events: TtyEvent[],
+  isOfCalls: boolean,
+): void {
+  const ours = events.filter((event) => event.pid === pid)
+  for (const { process, ttyMajor, ttyMinor, terminal, driver, columns, rows, devpts } of ours) {
+    assert.deepEqual(
+      [process?.pid, ttyMajor, ttyMinor, terminal, driver, columns, rows],
+      [pid, 136, tty, `pts/${tty}`, 'pty_slave', 100, 30],
+    )
+    assert.ok((devpts ?? 0) > 0)
+  }
+  const expected = WRITES.map(({ text, origin = 'output' }) => {
+    return [text.slice(0, KEPT_BYTES), origin, text.length, Math.max(0, text.length - KEPT_BYTES)]
+  })
+  assert.deepEqual(
+    ours.slice(0, WRITES.length).map(({ text = '', data, origin, writtenBytes, missingBytes }) => {
+      return [Buffer.from(data ?? text).toString('latin1'), origin, writtenBytes, missingBytes]
+    }),
+    expected,
+  )
+  const isFilling = ({ text = '' }: TtyEvent): boolean => /^f+$/.test(text)
+  const filling = ours.slice(WRITES.length).filter(isFilling)
+  assert.equal(
+    filling.reduce((sum, { writtenBytes }) => sum + writtenBytes, 0),
+    fullBytes,
+  )
+  assert.ok(filling.every(({ missingBytes }) => missingBytes === 0))
+  // Pages of the kernel are not read, and the call is none of those that are seen.
+  assert.deepEqual(
+    ours
+      .slice(WRITES.length)
+      .filter((event) => !isFilling(event))
+      .map(({ text, missingBytes }) => [text, missingBytes]),
+    isOfCalls ? [] : [[undefined, 15]],
+  )
+  assert.deepEqual(
+    events.filter((event) => event.pid === second.pid).map(({ text, terminal }) => [text, terminal]),
+    [['to /dev/tty\n', `pts/${second.tty}`]],
+  )
+}
+
+let seenRungs = 0
+for (const [rung, name] of RUNGS.entries()) {
+  test(`every situation of a terminal is seen through ${name}, live and in a replay`, LIMIT, async (t) => {
+    const recording = join(mkdtempSync(join(tmpdir(), 'quark-tty-')), 'recording')
+    t.after(() => rmSync(dirname(recording), { recursive: true }))
+    const quark = await openRung(rung, { record: recording })
+    const missing = quark.capabilities.missing.find(({ fact }) => fact === 'ttyWrites')
+    if (missing !== undefined) {
+      await quark.close()
+      t.skip(`this kernel does not offer it: ${missing.reason}`)
+      return
+    }
+    seenRungs += 1
+    const facts = await runSituations()
+    const events = ttyEvents(quark.finish())
+    const { lost } = quark.stats()
+    await quark.close()
+    assert.equal(lost, 0)
+    checkSituations(facts, events, name === 'calls')
+    const replay = await Quark.replay(recording, { aggregation: 'none' })
+    const replayed: TtyEvent[] = []
+    for await (const event of replay) if (event.kind === 'tty') replayed.push(event)
+    await replay.close()
+    checkSituations(facts, replayed, name === 'calls')
+  })
+}
+
+test('at least one of them works, and the fact is learnt by the best', LIMIT, async (t) => {
+  assert.ok(seenRungs > 0)
+  await using quark = await Quark.open(OPTIONS)
+  const { attached, missing } = quark.capabilities
+  const hooks = attached.filter(({ fact }) => fact === 'ttyWrites').map(({ hook }) => hook)
+  t.diagnostic(hooks.join(', '))
+  assert.ok(hooks.length > 0)
+  // What system calls do not show is declared.
+  const isOfCalls = hooks.some((hook) => hook.endsWith('sys_exit'))
+  assert.equal(
+    missing.some(({ fact }) => fact === 'ttyWrites.other calls'),
+    isOfCalls,
+  )
+})
+
+test('writes of one process at one terminal are one event', LIMIT, async () => {
+  const quark = await Quark.open({ ...OPTIONS, aggregation: 'default', holdMs: 1000 })
+  const { pid } = await runSituations()
+  const events = ttyEvents(quark.finish())
+  await quark.close()
+  const [first] = events.filter((event) => event.pid === pid)
+  // Up to the first one that is not kept whole.
+  const texts = WRITES.slice(0, 24).map(({ text }) => text.slice(0, KEPT_BYTES))
+  assert.deepEqual(
+    [Buffer.from(first?.data ?? '').toString('latin1'), first?.writes, first?.missingBytes],
+    [texts.join(''), 24, LARGE.length - KEPT_BYTES],
+  )
+})
+
+test('this process’s own writes are no events', IN_TERMINALS, async () => {
+  const program = `
+    const { Quark } = await import(${JSON.stringify(new URL('../../index.js', import.meta.url).href)})
+    const quark = await Quark.open({ tty: true, backends: ['ebpf'] })
+    process.stdout.write('the agent speaks\\n')
+    const own = quark.finish().filter((e) => e.kind === 'tty' && e.text.includes('the agent'))
+    await quark.close()
+    process.exit(own.length === 0 ? 0 : 1)`
+  // script(1) shows on its own terminal what the program writes to the inner one.
+  const inner = `${process.execPath} --input-type=module -e ${quoted(program)}`
+  assert.equal(inTerminal(inner), 0)
+  // A terminal behind that.
+  assert.equal(inTerminal(`script -qec ${quoted(inner)} /dev/null`), 0)
+})
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`
+}
+
+/** The status of a command that runs in a terminal of its own. */
+function inTerminal(command: string): number | null {
+  const program = 'import pty, sys; sys.exit(pty.spawn(["sh", "-c", sys.argv[1]]) >> 8)'
+  return spawnSync('python3', ['-c', program, command], { stdio: ['ignore', 'pipe', 'inherit'] }).status
+}
+
+/** A terminal that is flooded by as many writers, until it is killed. */
+async function flood(t: TestContext, writers: number): Promise<void> {
+  const program = `
+import os, sys
+m, s = os.openpty()
+for _ in range(${writers}):
+    if os.fork() == 0:
+        while True: os.write(s, b'y\\n' * 500)
+print('ready', flush=True)
+while True: os.read(m, 65536)`
+  const child = spawn('python3', ['-c', program], { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  t.after(() => process.kill(-(child.pid as number), 'SIGKILL'))
+  await once(child.stdout, 'data')
+}
+
+test('a terminal that is flooded loses its own records, and none of processes', IN_TERMINALS, async (t) => {
+  const quark = await Quark.open({ ...OPTIONS, ringSizeBytes: 2 ** 23 })
+  await flood(t, 2)
+  // Nobody reads meanwhile: the flood has a quarter of the ring.
+  const pids = Array.from({ length: 50 }, () => spawnSync('/bin/true').pid)
+  const events = quark.finish()
+  const { produced, lostRingFull } = quark.stats()
+  await quark.close()
+  const writes = ttyEvents(events).length
+  t.diagnostic(`${writes} of ${produced['ttyWrite']} writes`)
+  assert.equal(writes + (lostRingFull['ttyWrite'] ?? 0), produced['ttyWrite'])
+  assert.ok(writes > 100)
+  // Of other processes on a busy machine there may be too many.
+  if ((lostRingFull['exit'] ?? 0) > 0) {
+    t.skip('other processes have filled the ring')
+    return
+  }
+  const seen = new Set(
+    events.flatMap((event) =>
+      event.kind === 'process' && event.actions.includes('exit') ? [event.process.pid] : [],
+    ),
+  )
+  assert.deepEqual(
+    pids.filter((pid) => !seen.has(pid)),
+    [],
+  )
+})
