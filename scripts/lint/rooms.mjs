@@ -107,6 +107,11 @@ export const packages = {
       is: 'filters: which events are delivered',
       may: ['errors', 'event', 'options', 'process'],
     },
+    redact: {
+      is: 'secrets, and what is shown in their place',
+      may: ['errors', 'event', 'memory'],
+      packages: ['node:*', 're2js', 'quark-ebpf/probe'],
+    },
     btf: { is: 'types of kernels without BTF', may: ['errors'], packages: ['node:*', 'quark-ebpf'] },
     backend: {
       is: 'where records come from: transport, whatever they hold',

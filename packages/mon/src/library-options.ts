@@ -159,6 +159,8 @@ function valueOf(spec: OptionSpec, form: CommandForm, text: string, before: unkn
       const more = text.split(',').map((part) => wholeNumber(part.trim(), spec.min, spec.max))
       return [...((before ?? []) as readonly number[]), ...more]
     }
+    case 'texts':
+      return [...((before ?? []) as readonly string[]), text]
     case 'list':
       return someOf(text, spec.words)
     case 'choice':
@@ -179,6 +181,7 @@ function defaultText(spec: OptionSpec): string | undefined {
     case 'path':
     case 'instance':
     case 'numbers':
+    case 'texts':
     case 'members':
       return undefined
     default:

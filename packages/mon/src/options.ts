@@ -52,6 +52,7 @@ export function optionTable(specs: OptionSpecs): OptionTable {
       title: 'Output',
       options: [
         ...outputOptions,
+        ...library.filter(({ group }) => group === 'output'),
         ...summaryOptions,
         ...libraryOptions({ form: ECS_OPTIONS.form }, 'ecs'),
         ...libraryOptions(LINE_OPTIONS, 'lines'),

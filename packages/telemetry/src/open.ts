@@ -9,7 +9,7 @@ import type { BackendContext } from './backend/context.js'
 import { closeAfterError } from './backend/close-all.js'
 import { openBackend } from './backend/index.js'
 import { aggregationOf, type Catalogue } from './kinds/catalogue.js'
-import type { Tables } from './kinds/kind.js'
+import type { RecordType, Tables } from './kinds/kind.js'
 import { worldOf } from './kinds/world.js'
 import { type Host, hostOf, readBootId, readHost, unknownHost } from './context/host.js'
 import type { Walk } from './facts/rungs.js'
@@ -28,6 +28,9 @@ import { Clock } from './pipeline/clock.js'
 import type { Feed } from './pipeline/feed.js'
 import { LiveFeed } from './pipeline/live-feed.js'
 import { LongRecords } from './pipeline/long-records.js'
+import { PatternFinder } from './redact/patterns.js'
+import { RecordRedactor } from './redact/records.js'
+import { Redactor } from './redact/redactor.js'
 import { Pipeline, type PipelineOptions } from './pipeline/pipeline.js'
 import { ReplayFeed } from './pipeline/replay-feed.js'
 import type { MissingFact } from './pipeline/stats.js'
@@ -103,12 +106,16 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     const host = readHost()
     const openedNs = clock.epochNs(clock.openBootNs)
     const { bootId } = host
+    const redaction = redactionOf(settings)
+    const records =
+      redaction === undefined ? undefined : new RecordRedactor(redaction, recordTypesOf(catalogue))
     const timeBase = new TimeBase(clock.bootEpochNs, { id: bootId, hasExactStarts: hasExactStarts(backend) })
     // Without events there are no cgroups to look up.
     const context = {
       settings,
       timeBase,
       filter: filters?.filter,
+      redaction,
       hierarchy: settings.bypass ? undefined : hierarchy,
       // Where nothing is mounted, cgroup ids are those of v2.
       cgroupHierarchyId: hierarchy?.hierarchyId ?? 0,
@@ -118,7 +125,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     const pipeline = pipelineOf(catalogue, settings, tables, lanes)
     const kernel = release()
     if (settings.bypass) {
-      const feed = new BypassFeed(backend, clock, kernel, settings.pollMs, catalogue.recordTypes)
+      const feed = new BypassFeed(backend, clock, kernel, settings.pollMs, catalogue.recordTypes, records)
       return { catalogue, feed, pipeline, host, settings, openedNs, signal, filters, failures }
     }
     if (settings.record !== undefined) {
@@ -126,6 +133,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
         settings.record,
         recordingHeader({ catalogue, settings, clock, bootId, kernel, host, backend }),
         settings.truncate,
+        records,
       )
     }
     for (const [kind, { learnt }] of tables.all) {
@@ -250,6 +258,7 @@ export async function replayParts(
       settings,
       timeBase,
       filter: filters?.filter,
+      redaction: redactionOf(settings),
       hierarchy: undefined,
     })
     const { cpus, levels = 1 } = reader.header
@@ -271,6 +280,31 @@ export async function replayParts(
     reader[Symbol.dispose]()
     throw error
   }
+}
+
+/**
+ * What takes the secrets out of events and records; undefined if they are to stay.
+ *
+ * @throws {OptionError} for a pattern that is none
+ */
+function redactionOf({ redact, redactPatterns }: Settings): Redactor | undefined {
+  if (!redact) return undefined
+  if (redactPatterns === undefined || redactPatterns.length === 0) return new Redactor()
+  try {
+    return new Redactor({ patterns: new PatternFinder(redactPatterns) })
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    throw new OptionError(
+      'redactPatterns',
+      `Cannot use option "redactPatterns": ${error.message}`,
+      undefined,
+      { cause: error },
+    )
+  }
+}
+
+function recordTypesOf({ kinds }: Catalogue): RecordType[] {
+  return kinds.flatMap(({ records }) => records)
 }
 
 /** The machine of a recording. One that does not say it is of this machine if it is of the same boot. */

@@ -5,6 +5,7 @@ import type { Settings } from '../options/declare.js'
 import type { OptionSpecs, SettingsOf } from '../options/spec.js'
 import type { BaseEvent } from '../event/event.js'
 import type { EventSpec } from '../event/spec.js'
+import type { Redaction, TailSecrets } from '../event/redaction.js'
 import type { CgroupPaths, KindTable } from '../event/table.js'
 import type { JoinRow } from '../event/join.js'
 import type { RecordGroup, RecordPlace } from '../event/raw.js'
@@ -35,6 +36,8 @@ export interface FilteredEvent {
 export interface Tables {
   /** Which events are delivered; all if there is none. */
   readonly filter?: EventFilter | undefined
+  /** Takes the secrets out of what events show; nothing does without. */
+  readonly redaction?: Redaction | undefined
   readonly timeBase: TimeBase
   /** Options of the queue, with every default filled in. */
   readonly settings: Readonly<Record<string, unknown>>
@@ -57,6 +60,8 @@ export interface TableContext<T = Settings> {
   readonly settings: T
   readonly timeBase: TimeBase
   readonly filter?: EventFilter | undefined
+  /** Takes the secrets out of what events show; nothing does without. */
+  readonly redaction?: Redaction | undefined
   /** Undefined where nothing of this machine is to be looked up: in a replay. */
   readonly hierarchy: CgroupHierarchy | undefined
   /** The kernel's number of the hierarchy that records have ids of. Undefined in a replay: the recording has it. */
@@ -86,6 +91,8 @@ export interface RecordType extends ShapedType {
   readonly asksFilter?: boolean
   /** Nothing follows it in its chain: with a pid as key, in a process's life. */
   readonly isLast?: boolean
+  /** How the secrets of its tails are looked for, before it is recorded or delivered as it is. Of a tail that is not named: as in any text. */
+  readonly secrets?: Readonly<Record<string, TailSecrets>>
   /** Its type in recordings of 0.1.0, where that was another one. */
   readonly formerType?: number
   /** In graphs of the buffer: a name of Graphviz's X11 scheme. Default white. */

@@ -1,6 +1,7 @@
 /** The tables of all kinds, put together. */
 
 import type { CgroupPaths, KindTable } from '../event/table.js'
+import type { Redaction } from '../event/redaction.js'
 import type { TimeBase } from '../event/time-base.js'
 import { Names } from '../names/names.js'
 import { ProcessTable } from '../process/table.js'
@@ -9,6 +10,7 @@ import type { EventFilter, Kind, TableContext, Tables } from './kind.js'
 /** The tables of some kinds. */
 export class World implements Tables {
   readonly filter: EventFilter | undefined
+  readonly redaction: Redaction | undefined
   readonly timeBase: TimeBase
   readonly settings: Readonly<Record<string, unknown>>
   readonly processes: ProcessTable
@@ -18,10 +20,11 @@ export class World implements Tables {
 
   /** `all` are the tables by the names of their kinds; without one of processes or cgroups, none are known. */
   constructor(
-    context: Pick<TableContext, 'timeBase' | 'settings' | 'filter'>,
+    context: Pick<TableContext, 'timeBase' | 'settings' | 'filter' | 'redaction'>,
     all: ReadonlyMap<string, KindTable>,
   ) {
     this.filter = context.filter
+    this.redaction = context.redaction
     this.timeBase = context.timeBase
     this.settings = context.settings as unknown as Readonly<Record<string, unknown>>
     this.all = all

@@ -67,6 +67,11 @@ function problemOf(name: string, spec: OptionSpec, value: unknown): string | und
         Array.isArray(value) && value.every((one) => isWithin(one, spec)),
         `a list of ${spec.item}s, each a whole number from ${spec.min} to ${spec.max}`,
       )
+    case 'texts':
+      return mustBe(
+        Array.isArray(value) && value.length <= spec.max && value.every((one) => isText(one, spec.maxChars)),
+        `a list of at most ${spec.max} ${spec.item}s, each a text of 1 to ${spec.maxChars} characters`,
+      )
     case 'list':
       return listProblem(name, spec, value)
     default:
@@ -88,6 +93,10 @@ function listProblem(
   }
   const strange = value.findIndex((word) => !words.includes(word))
   return strange === -1 ? undefined : `Unknown ${item} "${String(value[strange])}": use ${known}`
+}
+
+function isText(value: unknown, maxChars: number): boolean {
+  return typeof value === 'string' && value.length > 0 && value.length <= maxChars
 }
 
 function isInstance(value: unknown, of: ObjectOfClass | undefined): boolean {

@@ -52,6 +52,41 @@ export const coreOptions = {
       },
     ],
   },
+  /**
+   * Replace secrets in arguments, environments and other texts by `[REDACTED:hash]` before they leave the process: in events,
+   * raw records and recordings. Default true.
+   */
+  redact: {
+    type: 'flag',
+    default: true,
+    isReplayed: true,
+    command: {
+      group: 'output',
+      long: 'no-redact',
+      help: 'show passwords, tokens and other secrets as they are',
+      more: 'Without it they are replaced by [REDACTED:hash], also in recordings; equal secrets of one run have an equal hash.',
+      value: false,
+    },
+  },
+  /**
+   * Patterns of more secrets, in the syntax of RE2. Of a pattern with a group, what the group matches is the secret. At most 64 of
+   * 1,024 characters. Default: none.
+   */
+  redactPatterns: {
+    type: 'texts',
+    max: 64,
+    maxChars: 1024,
+    item: 'pattern',
+    isReplayed: true,
+    command: {
+      group: 'output',
+      long: 'redact-pattern',
+      argument: 'REGEX',
+      help: 'replace what matches this, too, or its first group; may be given several times',
+      more: 'The syntax is that of RE2, whose time grows with the length of the text and no more.',
+      conflicts: ['no-redact'],
+    },
+  },
   /** Which records may be joined into one event. Default `'default'`. */
   aggregation: {
     type: 'choice',

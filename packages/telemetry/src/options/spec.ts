@@ -8,6 +8,7 @@ export type OptionSpec =
   | FlagSpec
   | NumberSpec
   | NumbersSpec
+  | TextsSpec
   | PathSpec
   | ChoiceSpec
   | ListSpec
@@ -53,6 +54,16 @@ export interface NumbersSpec extends SpecBase {
   readonly type: 'numbers'
   readonly min: number
   readonly max: number
+  /** What one of them is. */
+  readonly item: string
+}
+
+/** Texts in any order, maybe none; undefined by default. A command adds one at a time. */
+export interface TextsSpec extends SpecBase {
+  readonly type: 'texts'
+  /** Most of them, and characters of each. */
+  readonly max: number
+  readonly maxChars: number
   /** What one of them is. */
   readonly item: string
 }
@@ -165,17 +176,19 @@ export type ValueOf<S extends OptionSpec> = S extends FlagSpec
     ? number
     : S extends NumbersSpec
       ? readonly number[]
-      : S extends MembersSpec<infer T>
-        ? T
-        : S extends PathSpec
-          ? string
-          : S extends ListSpec
-            ? readonly S['words'][number][]
-            : S extends ChoiceSpec
-              ? S['words'][number] | InstanceOf<S['or']>
-              : S extends InstanceSpec
-                ? InstanceOf<S['of']>
-                : never
+      : S extends TextsSpec
+        ? readonly string[]
+        : S extends MembersSpec<infer T>
+          ? T
+          : S extends PathSpec
+            ? string
+            : S extends ListSpec
+              ? readonly S['words'][number][]
+              : S extends ChoiceSpec
+                ? S['words'][number] | InstanceOf<S['or']>
+                : S extends InstanceSpec
+                  ? InstanceOf<S['of']>
+                  : never
 
 type InstanceOf<C> = C extends { readonly class: abstract new (...args: never) => infer T } ? T : never
 

@@ -5,6 +5,7 @@ import type { RecordLayout } from 'quark-ebpf/probe'
 import type { Backend, BackendCounters } from '../backend/backend.js'
 import type { Clock } from './clock.js'
 import type { BaseEvent } from '../event/event.js'
+import type { RecordRedaction } from '../event/redaction.js'
 import { RawEvent } from '../event/raw-event.js'
 import type { Feed } from './feed.js'
 import type { AttachedFact, MissingFact } from './stats.js'
@@ -27,6 +28,7 @@ export class BypassFeed implements Feed, RecordSink {
   readonly #backend: Backend
   readonly #clock: Clock
   readonly #pollMs: number
+  readonly #redaction: RecordRedaction | undefined
   readonly #types: readonly (RecordName | undefined)[]
   #out: BaseEvent[] = []
   #emptyLooks = 0
@@ -40,7 +42,9 @@ export class BypassFeed implements Feed, RecordSink {
     kernel: string,
     pollMs: number,
     records: readonly RecordName[],
+    redaction?: RecordRedaction,
   ) {
+    this.#redaction = redaction
     this.backend = backend.name
     this.kernel = kernel
     this.attached = backend.attached
@@ -74,7 +78,9 @@ export class BypassFeed implements Feed, RecordSink {
       return
     }
     // The ring's memory is reused as soon as the sink returns.
-    const copy = Uint8Array.prototype.slice.call(bytes, offset, offset + length)
+    const copy =
+      this.#redaction?.redacted(bytes, offset, length) ??
+      Uint8Array.prototype.slice.call(bytes, offset, offset + length)
     this.#delivered += 1
     this.#out.push(new RawEvent(type.name, type.layout, copy, this.#clock.bootEpochNs))
   }

@@ -1,3 +1,4 @@
+import type { Redaction } from '../event/redaction.js'
 import type { TimeBase } from '../event/time-base.js'
 import { Slab } from '../memory/slab.js'
 import { PACKED_FIXED_BYTES, packedTextLength, packFixed, SharedFacts, unpack } from './packed.js'
@@ -51,6 +52,7 @@ export class EndedProcesses {
   /** Bytes of those that are packed, without images that are not in their records. */
   sizeBytes = 0
   readonly #timeBase: TimeBase
+  readonly #redaction: Redaction | undefined
   readonly #held: HeldBytes
   readonly #slab = new Slab()
   /** Each has five words, a time and facts, at its number in a ring; the capacity is a power of two. */
@@ -60,8 +62,9 @@ export class EndedProcesses {
   #lastFacts: SharedFacts | undefined = undefined
 
   /** `held` counts images. */
-  constructor(timeBase: TimeBase, held: HeldBytes) {
+  constructor(timeBase: TimeBase, held: HeldBytes, redaction?: Redaction) {
     this.#timeBase = timeBase
+    this.#redaction = redaction
     this.#held = held
   }
 
@@ -126,7 +129,15 @@ export class EndedProcesses {
     const bytes = this.#slab.bytesOf(place >> CHUNK_SHIFT)
     const text = latin1Of(bytes, start, start + packedTextLength(words, offsetBytes >> 2))
     const pid = (this.#words[at * WORDS] as number) >>> 0
-    return unpack(pid, this.#timeBase, this.#facts[at] as SharedFacts, words, offsetBytes >> 2, text)
+    return unpack(
+      pid,
+      this.#timeBase,
+      this.#facts[at] as SharedFacts,
+      words,
+      offsetBytes >> 2,
+      text,
+      this.#redaction,
+    )
   }
 
   /** Halves of the start time of a number's process. */

@@ -443,6 +443,15 @@ export class ProcessRecord implements Process {
     return this.image?.argv
   }
 
+  /** As they are, whatever is shown. */
+  get realArgv(): readonly string[] | undefined {
+    return this.image?.realArgv
+  }
+
+  get argvRedacted(): boolean {
+    return this.image?.argvRedacted ?? false
+  }
+
   get argvBytes(): Uint8Array | undefined {
     return this.image?.argvBytes
   }
@@ -457,6 +466,15 @@ export class ProcessRecord implements Process {
 
   get env(): readonly string[] | undefined {
     return this.image?.env
+  }
+
+  /** As it is, whatever is shown. */
+  get realEnv(): readonly string[] | undefined {
+    return this.image?.realEnv
+  }
+
+  get envRedacted(): boolean {
+    return this.image?.envRedacted ?? false
   }
 
   get envTruncated(): boolean {

@@ -35,7 +35,9 @@ function countedAgain(table: ProcessTable): number {
 
 /** What may be cut; the rest must be the same. */
 const CUT = new Set(
-  'argv argvBytes argvTruncated env envTruncated exe exeTruncated cwd cwdTruncated root cgroup'.split(' '),
+  'argv realArgv argvBytes argvTruncated env realEnv envTruncated exe exeTruncated cwd cwdTruncated root cgroup'.split(
+    ' ',
+  ),
 )
 
 const uncut = Object.entries(Object.getOwnPropertyDescriptors(ProcessRecord.prototype))

@@ -1,4 +1,5 @@
 import { TAIL_DELETED, TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_PSEUDO, TAIL_TRUNCATED } from 'quark-ebpf/probe'
+import type { Redaction } from '../event/redaction.js'
 import { isCutPath, ownLatin1, pathAt, rootAt, stringsAt, tailAt } from '../memory/text.js'
 
 /** So many strings, of so many bytes, are kept once they were read: each needs some 40 bytes, even if it is empty. */
@@ -27,8 +28,12 @@ export class Image {
   readonly #env: number
   readonly #argvSizeBytes: number
   readonly #envSizeBytes: number
+  readonly #redaction: Redaction | undefined
   #argvStrings: readonly string[] | undefined = undefined
   #envStrings: readonly string[] | undefined = undefined
+  /** What `argv` and `env` are without secrets, for those that are kept. */
+  #shownArgv: readonly string[] | undefined = undefined
+  #shownEnv: readonly string[] | undefined = undefined
   /** How many of those that are counted in a table have it. */
   holders = 0
 
@@ -37,6 +42,7 @@ export class Image {
    * @param start where its tails for exe, argv and env follow each other
    * @param exe descriptor, as `argv` and `env`
    * @param argvSizeBytes real size, as `envSizeBytes`
+   * @param redaction takes the secrets out of what is read; nothing does without
    */
   constructor(
     text: string,
@@ -46,6 +52,7 @@ export class Image {
     env: number,
     argvSizeBytes: number,
     envSizeBytes: number,
+    redaction?: Redaction,
   ) {
     this.#text = text
     this.#start = start
@@ -54,12 +61,13 @@ export class Image {
     this.#env = env
     this.#argvSizeBytes = argvSizeBytes
     this.#envSizeBytes = envSizeBytes
+    this.#redaction = redaction
   }
 
   /** The image that `pack` wrote at word `w`; `text` is the same as then. */
-  static unpack(text: string, words: Uint32Array, w: number): Image {
+  static unpack(text: string, words: Uint32Array, w: number, redaction?: Redaction): Image {
     const word = (at: number): number => words[w + at] as number
-    return new Image(text, word(0), word(1), word(2), word(3), word(4), word(5))
+    return new Image(text, word(0), word(1), word(2), word(3), word(4), word(5), redaction)
   }
 
   get textBytes(): number {
@@ -85,7 +93,16 @@ export class Image {
       this.#text.slice(start, start + (tail & TAIL_LENGTH_MASK))
     const argvStart = this.#start + exeBytes
     const text = part(this.#start, exe) + part(argvStart, argv) + part(argvStart + argvBytes, env)
-    return new Image(ownLatin1(text), 0, exe, argv, env, this.#argvSizeBytes, this.#envSizeBytes)
+    return new Image(
+      ownLatin1(text),
+      0,
+      exe,
+      argv,
+      env,
+      this.#argvSizeBytes,
+      this.#envSizeBytes,
+      this.#redaction,
+    )
   }
 
   /** Whether its tails are those of that record. */
@@ -126,15 +143,33 @@ export class Image {
     return (this.#exe & TAIL_FAILED) === 0 ? rootAt(this.#text, this.#start, this.#exe) : undefined
   }
 
-  get argv(): readonly string[] | undefined {
+  /** The arguments as they are, whatever is shown. */
+  get realArgv(): readonly string[] | undefined {
     if (!isCaptured(this.#argv)) return undefined
     return this.#argvStrings ?? this.#read(this.#argvStart, this.#argv, true)
   }
 
-  /** A copy of the bytes. */
+  /** The arguments without secrets: the same array, if there are none. */
+  get argv(): readonly string[] | undefined {
+    const real = this.realArgv
+    if (real === undefined || this.#redaction === undefined) return real
+    if (this.#shownArgv !== undefined) return this.#shownArgv
+    const shown = this.#redaction.argv(real)
+    if (real === this.#argvStrings) this.#shownArgv = shown
+    return shown
+  }
+
+  /** Secrets in `argv` were replaced. */
+  get argvRedacted(): boolean {
+    return this.#redaction !== undefined && this.argv !== this.realArgv
+  }
+
+  /** A copy of the bytes, without secrets. */
   get argvBytes(): Uint8Array | undefined {
     if (!isCaptured(this.#argv)) return undefined
-    return Uint8Array.from(Buffer.from(tailAt(this.#text, this.#argvStart, this.#argv), 'latin1'))
+    const tail = tailAt(this.#text, this.#argvStart, this.#argv)
+    const shown = this.#redaction?.argvBytes(tail) ?? tail
+    return Uint8Array.from(Buffer.from(shown, 'latin1'))
   }
 
   get argvTruncated(): boolean {
@@ -145,10 +180,26 @@ export class Image {
     return isCaptured(this.#argv) ? this.#argvSizeBytes : undefined
   }
 
-  get env(): readonly string[] | undefined {
+  /** The environment as it is, whatever is shown. */
+  get realEnv(): readonly string[] | undefined {
     if (!isCaptured(this.#env)) return undefined
     const start = this.#argvStart + (this.#argv & TAIL_LENGTH_MASK)
     return this.#envStrings ?? this.#read(start, this.#env, false)
+  }
+
+  /** The environment without secrets: the same array, if there are none. */
+  get env(): readonly string[] | undefined {
+    const real = this.realEnv
+    if (real === undefined || this.#redaction === undefined) return real
+    if (this.#shownEnv !== undefined) return this.#shownEnv
+    const shown = this.#redaction.env(real)
+    if (real === this.#envStrings) this.#shownEnv = shown
+    return shown
+  }
+
+  /** Secrets in `env` were replaced. */
+  get envRedacted(): boolean {
+    return this.#redaction !== undefined && this.env !== this.realEnv
   }
 
   get envTruncated(): boolean {

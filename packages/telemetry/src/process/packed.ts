@@ -1,3 +1,4 @@
+import type { Redaction } from '../event/redaction.js'
 import type { TimeBase } from '../event/time-base.js'
 import { Image } from './image.js'
 import { Past } from './past.js'
@@ -176,6 +177,7 @@ export function unpack(
   words: Uint32Array,
   w: number,
   text: string,
+  redaction?: Redaction,
 ): ProcessRecord {
   const process = new ProcessRecord(pid, timeBase)
   const flags = words[w] as number
@@ -194,7 +196,8 @@ export function unpack(
   process.exitLo = signed(12)
   process.exitHi = signed(13)
   process.identity = shared.form.identityIn(text)
-  process.image = (flags & OWN_IMAGE) === 0 ? shared.image : Image.unpack(text, words, w + IMAGE_WORD)
+  process.image =
+    (flags & OWN_IMAGE) === 0 ? shared.image : Image.unpack(text, words, w + IMAGE_WORD, redaction)
   if ((flags & HAS_PAST) !== 0) {
     const facts = {
       identity: undefined,

@@ -88,11 +88,15 @@ export interface Process extends Forms<Process> {
   readonly argv: readonly string[] | undefined
   /** argv as the kernel has it: NUL-terminated strings, maybe cut. A new copy. */
   readonly argvBytes: Uint8Array | undefined
+  /** Secrets in `argv` and `argvBytes` were replaced by `[REDACTED:hash]`. */
+  readonly argvRedacted: boolean
   /** argv is longer than the limit; `argvSizeBytes` is its real size. */
   readonly argvTruncated: boolean
   readonly argvSizeBytes: number | undefined
   /** `NAME=value` strings; captured only when asked for. */
   readonly env: readonly string[] | undefined
+  /** As `argvRedacted`. */
+  readonly envRedacted: boolean
   readonly envTruncated: boolean
   readonly envSizeBytes: number | undefined
   /** Path within the hierarchy, beginning with `/`. */

@@ -414,6 +414,13 @@ export const processObject: ObjectSpec<Process> = {
       mayHoldSecrets: true,
       json: null,
     },
+    argvRedacted: {
+      type: 'flag',
+      read: (p) => p.argvRedacted,
+      doc: 'secrets in `argv` were replaced by `[REDACTED:hash]`',
+      dump: 'CMDL.cut redacted',
+      ecs: 'quark.args_redacted',
+    },
     argvTruncated: {
       type: 'flag',
       read: (p) => p.argvTruncated,
@@ -436,6 +443,13 @@ export const processObject: ObjectSpec<Process> = {
       mayHoldSecrets: true,
       dump: { at: 'ENV env_len', type: 'number', value: envSizeBytes },
       ecs: 'process.env_vars',
+    },
+    envRedacted: {
+      type: 'flag',
+      read: (p) => p.envRedacted,
+      doc: 'secrets in `env` were replaced by `[REDACTED:hash]`',
+      dump: 'ENV redacted',
+      ecs: 'quark.env_redacted',
     },
     envTruncated: {
       type: 'flag',

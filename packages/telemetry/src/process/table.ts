@@ -1,3 +1,4 @@
+import type { Redaction } from '../event/redaction.js'
 import type { KindTable } from '../event/table.js'
 import { isLess, ticksOf, type TimeBase } from '../event/time-base.js'
 import { EndedProcesses } from './ended.js'
@@ -27,6 +28,8 @@ export interface ProcessTableOptions {
   readonly maxTableBytes?: number
   /** Most bytes of packed processes, 5/7 of `maxTableBytes` by default; beyond it the oldest go. 0 packs none. */
   readonly maxPackedBytes?: number
+  /** Takes the secrets out of what processes show; nothing does without. */
+  readonly redaction?: Redaction | undefined
 }
 
 /** Enough for the default number of processes, most of them packed, with some hundred bytes of strings each. */
@@ -75,6 +78,7 @@ export class ProcessTable implements KindTable {
   /** Time of the current call, ns of CLOCK_BOOTTIME. */
   #nowNs = 0
   readonly #options: ProcessTableOptions
+  readonly redaction: Redaction | undefined
   readonly #timeBase: TimeBase
   /** Oldest first. */
   readonly #entries = new Map<number, ProcessRecord>()
@@ -90,7 +94,8 @@ export class ProcessTable implements KindTable {
   constructor(options: ProcessTableOptions, timeBase: TimeBase) {
     this.#options = options
     this.#timeBase = timeBase
-    this.#ended = new EndedProcesses(timeBase, this.#held)
+    this.#ended = new EndedProcesses(timeBase, this.#held, options.redaction)
+    this.redaction = options.redaction
     const { maxTableBytes = MAX_TABLE_BYTES, maxPackedBytes = Math.floor(maxTableBytes * PACKED_SHARE) } =
       options
     this.#maxBytes = maxTableBytes

@@ -94,6 +94,8 @@ export interface RecordingHeader {
   readonly architecture: string
   /** The machine, with the members that are known; absent in files of 0.1.0. */
   readonly host?: Readonly<Record<string, unknown>>
+  /** Secrets in records were replaced; absent when they were not. */
+  readonly isRedacted?: true
   /** CPUs that records can come from. */
   readonly cpus: number
   /** Lanes of each CPU; 1 when absent. */

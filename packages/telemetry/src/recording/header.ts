@@ -52,6 +52,7 @@ export function recordingHeader({
     kernel,
     architecture: arch(),
     ...(host === undefined ? {} : { host: { ...host } }),
+    ...(settings.redact ? { isRedacted: true } : {}),
     cpus: possibleCpuCount(),
     levels: MAX_LEVELS,
     backend: backend.name,

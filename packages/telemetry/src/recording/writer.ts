@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { QuarkError } from '../errors.js'
+import type { RecordRedaction } from '../event/redaction.js'
 import { monotonicMs } from '../event/time-base.js'
 import {
   FILE_HEADER_BYTES,
@@ -47,6 +48,7 @@ const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_NONBLOCK
 export class RecordingWriter implements Disposable {
   readonly #path: string
   readonly #fd: number
+  readonly #redaction: RecordRedaction | undefined
   #chunks: Uint8Array[] = []
   #chunkBytes = 0
   #records: Uint8Array[] = []
@@ -60,10 +62,12 @@ export class RecordingWriter implements Disposable {
    * Creates the file.
    *
    * @param truncates whether a file that is there is overwritten
+   * @param redaction takes the secrets out of records; nothing does without
    * @throws {QuarkError} when there is a file with something in it, or the file cannot be made
    */
-  constructor(path: string, header: RecordingHeader, truncates = false) {
+  constructor(path: string, header: RecordingHeader, truncates = false, redaction?: RecordRedaction) {
     this.#path = path
+    this.#redaction = redaction
     this.#fd = this.#system(() => openForRecording(path, truncates))
     const json = Buffer.from(JSON.stringify(header))
     const start = Buffer.alloc(FILE_HEADER_BYTES)
@@ -78,9 +82,10 @@ export class RecordingWriter implements Disposable {
   /** Copies a record into the current step. */
   record(bytes: Uint8Array, offset: number, length: number): void {
     if (this.#closed) return
-    const copy = Buffer.alloc(RECORD_HEADER_BYTES + padded(length))
-    copy.writeUInt32LE(length, 0)
-    copy.set(bytes.subarray(offset, offset + length), RECORD_HEADER_BYTES)
+    const record = this.#redaction?.redacted(bytes, offset, length) ?? bytes.subarray(offset, offset + length)
+    const copy = Buffer.alloc(RECORD_HEADER_BYTES + padded(record.length))
+    copy.writeUInt32LE(record.length, 0)
+    copy.set(record, RECORD_HEADER_BYTES)
     this.#records.push(copy)
   }
 

@@ -69,14 +69,18 @@ export function applyExecFailed(group: RecordGroup, tables: Tables): Made<ExecFa
     timeNs: timeNsOf(words, w, tables),
     pid,
     tid: words[w + FAILED_TID] as number,
-    filename: stringTail(
-      textOf(group),
-      execFailedLayout.fixedSizeBytes,
-      words[w + FAILED_FILENAME] as number,
+    filename: shownText(
+      stringTail(textOf(group), execFailedLayout.fixedSizeBytes, words[w + FAILED_FILENAME] as number),
+      tables,
     ),
     errno: -((words[w + FAILED_RESULT] as number) | 0),
     process: processAt(pid, words, w, tables),
   }
+}
+
+/** A text without secrets. */
+function shownText(text: string | undefined, { redaction }: Tables): string | undefined {
+  return text === undefined || redaction === undefined ? text : redaction.text(text)
 }
 
 const SNAPSHOT_PID = snapshotLayout.at.pid >> 2

@@ -199,6 +199,7 @@ export function readExecTails(
     words[record + EXEC_ENV] as number,
     words[record + EXEC_ARGV_BYTES] as number,
     words[record + EXEC_ENV_BYTES] as number,
+    table.redaction,
   )
   process.image = image
   countCuts(image, table)
@@ -366,7 +367,7 @@ function readSnapshotTails(
   if ((exe & argv & TAIL_FAILED) === 0) {
     const argvSizeBytes = words[record + SNAPSHOT_ARGV_BYTES] as number
     const envSizeBytes = words[record + SNAPSHOT_ENV_BYTES] as number
-    const image = new Image(text, exeStart, exe, argv, env, argvSizeBytes, envSizeBytes)
+    const image = new Image(text, exeStart, exe, argv, env, argvSizeBytes, envSizeBytes, table.redaction)
     process.image = image
     countCuts(image, table)
   }

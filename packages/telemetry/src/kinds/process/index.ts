@@ -20,6 +20,8 @@ import {
   threadForkLayout,
 } from './records.js'
 
+const imageSecrets = { argv: 'argv', env: 'env' } as const
+
 /** Processes, from fork to exit. */
 export const processKind: Kind<typeof processOptions, typeof processEvents> = {
   name: 'process',
@@ -27,9 +29,9 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
   options: processOptions,
   facts: processFacts,
   scan: scanRecords,
-  table: ({ settings, timeBase }) => {
+  table: ({ settings, timeBase, redaction }) => {
     const maxTableBytes = settings.maxTableBytes - cgroupNamesBytes(settings.maxTableBytes)
-    return new ProcessTable({ ...settings, maxTableBytes }, timeBase)
+    return new ProcessTable({ ...settings, maxTableBytes, redaction }, timeBase)
   },
   records: [
     { name: 'fork', layout: forkLayout, apply: applyProcessChanges, asksFilter: true, colour: 'orange' },
@@ -38,6 +40,7 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
       layout: execLayout,
       apply: applyProcessChanges,
       asksFilter: true,
+      secrets: imageSecrets,
       colour: 'lightslateblue',
     },
     {
@@ -65,7 +68,14 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
       colour: 'plum',
     },
     { name: 'comm', layout: commLayout, apply: applyProcessChanges, asksFilter: true, colour: 'yellow' },
-    { name: 'snapshot', layout: snapshotLayout, apply: applySnapshot, isOwn: true, colour: 'lightgrey' },
+    {
+      name: 'snapshot',
+      layout: snapshotLayout,
+      apply: applySnapshot,
+      isOwn: true,
+      secrets: imageSecrets,
+      colour: 'lightgrey',
+    },
     { name: 'threadFork', layout: threadForkLayout, apply: applyThread },
     { name: 'threadExit', layout: threadExitLayout, apply: applyThread },
     { name: 'execFailed', layout: execFailedLayout, apply: applyExecFailed },

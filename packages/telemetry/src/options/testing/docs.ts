@@ -64,6 +64,7 @@ export function valuesText(spec: OptionSpec): string {
     case 'members':
       return 'an object with filters'
     case 'numbers':
+    case 'texts':
       return `a list of ${spec.item}s`
     case 'list':
       return `a list of ${words(spec.words)}`
@@ -80,6 +81,7 @@ export function defaultText(spec: OptionSpec): string {
     case 'path':
     case 'members':
     case 'numbers':
+    case 'texts':
     case 'instance':
       return 'none'
     case 'list':

@@ -7,6 +7,8 @@ export const OTHER_VALUES: Required<QuarkOptions> = {
   backends: ['procConnector'],
   aggregation: 'none',
   holdMs: 7,
+  redact: false,
+  redactPatterns: ['x+'],
   releaseEarly: false,
   maxLength: 700,
   maxBufferBytes: 1 << 20,

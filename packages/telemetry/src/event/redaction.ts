@@ -1,0 +1,22 @@
+/** Takes secrets out of what leaves the process. What has none is returned as it is: the same array or string. */
+export interface Redaction {
+  argv(argv: readonly string[]): readonly string[]
+  /** NUL-terminated arguments with one character a byte. */
+  argvBytes(tail: string): string
+  /** Of `NAME=value` strings. */
+  env(env: readonly string[]): readonly string[]
+  /** The same with one character a byte. */
+  envBytes(tail: string): string
+  text(text: string): string
+  /** The same of a text with one character a byte. */
+  textBytes(text: string): string
+}
+
+/** How the secrets of a tail of a record are looked for. */
+export type TailSecrets = 'argv' | 'env' | 'text'
+
+/** Takes the secrets out of records that leave the process as they are. */
+export interface RecordRedaction {
+  /** The record without secrets; undefined if it has none, or is broken. */
+  redacted(bytes: Uint8Array, offset: number, length: number): Uint8Array | undefined
+}
