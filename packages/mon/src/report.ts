@@ -63,6 +63,7 @@ export function lossText(
     ],
     [stats.lostRejected, 'records could not be decoded: please report it, with a file made by --record'],
     [stats.lostRecursion, 'records lost because a program interrupted itself: nothing can be done'],
+    [stats.lostUnseen, 'connections that the kernel counted were not seen: nothing can be done'],
     ...limits.map((limit): [number, string] => [
       countOf(stats, limit),
       `${limit.text}: ${remedy(specs, limit)}`,

@@ -112,6 +112,7 @@ const statsObject: ObjectSpec<QuarkStats> = {
     shortened: { ...count, doc: 'records whose strings were cut as the ring was nearly full' },
     lostRejected: { ...count, doc: 'records that could not be decoded' },
     lostRecursion: { ...count, doc: 'runs of a program that the kernel skipped' },
+    lostUnseen: { ...count, doc: 'what the kernel counted and no record told of' },
     evicted: { ...count, doc: 'processes that were forgotten too early' },
     evictedForBytes: { ...count, doc: 'of these, since all were too large together' },
     cutProcesses: { ...count, doc: 'remembered processes whose strings were cut' },

@@ -16,7 +16,7 @@ import {
 } from '../asm/index.js'
 import { BuildError, NotSupportedError } from '../errors.js'
 import { emitArgument } from './hooks/arguments.js'
-import { callNumber, type Hook, type HookType, hookType } from './hooks/index.js'
+import { callNumber, type Hook, type HookType, hookType, runFilter } from './hooks/index.js'
 import type { ExprNode, MapEffect } from './nodes.js'
 import { HEADER_SEQ, HEADER_TIME, HEADER_TYPE, type RecordLayout } from './record.js'
 import { emitEnter, emitLeave } from './levels.js'
@@ -70,6 +70,16 @@ export function standInOf({ hook }: Probe, { btf, preemptible }: Target): StandI
   return preemptible && hookType(hook).preemption === 'recent' ? standInTypes(btf) : undefined
 }
 
+/**
+ * What the dispatcher of a hook needs to have a stand-in: what interrupts it would lose all that its probes want. Where
+ * programs are preempted there are no dispatchers.
+ */
+export function dispatcherStandInOf(hook: Hook, { btf, flavor }: Target): StandInTypes | undefined {
+  const { levels, preemption } = hookType(hook)
+  const mayNest = preemption === 'recent' && (hook.levels ?? levels).length > 1
+  return mayNest && flavor === 'direct' ? standInTypes(btf) : undefined
+}
+
 /** The kfuncs that keep a program from being preempted, where that can happen to it. */
 function preemptionOf(type: HookType, target: Target): Preemption | undefined {
   const isPreemptible =
@@ -112,29 +122,36 @@ function siteOf({ programs }: HookType, flavor: Flavor): HelperSite {
 }
 
 /**
- * Numbers of the system calls that a hook wants.
+ * What a hook wants: numbers of system calls, or values of an argument.
  *
- * @throws {NotSupportedError} when the architecture has none of them
+ * @throws {NotSupportedError} when the architecture has none of the calls
  */
-export function callNumbers({ calls = [] }: Hook, { architecture }: Target): readonly number[] {
+export function wantedNumbers({ calls = [], among }: Hook, { architecture }: Target): readonly number[] {
+  if (among !== undefined) return among.values
   const numbers = calls.map((name) => callNumber(name, architecture)).filter((number) => number !== undefined)
   if (numbers.length > 0) return numbers
   throw new NotSupportedError(`the system calls ${calls.join(', ')} on ${architecture}`)
 }
 
 /**
- * Generates the dispatcher of a hook: it tail-calls the programs of probes that want the system call, by its number.
+ * Generates the dispatcher of a hook: it tail-calls the programs of probes that want the run, by its number.
  *
  * @param first the map that has them
+ * @param assignment its role and note, where `dispatcherStandInOf` says that it has a stand-in
  */
-export function compileDispatcher(hook: Hook, target: Target, first: string): AssembledCode {
+export function compileDispatcher(
+  hook: Hook,
+  target: Target,
+  first: string,
+  assignment: Pick<Assignment, 'role' | 'note'>,
+): AssembledCode {
   const name = `${hook.target}_dispatch`.slice(0, 15)
   const resolver = new Resolver(target.btf, hook, presentArguments(hook, target.btf), readsAddresses(target))
   return new Compiler(
     probe({ name, hook }, () => ({})),
     target,
     resolver,
-  ).compileDispatcher(first)
+  ).compileDispatcher(first, assignment)
 }
 
 class Compiler implements LoadFrame {
@@ -204,7 +221,7 @@ class Compiler implements LoadFrame {
     if (isNeededLater) asm.store(8, R10, this.#contextSlot, R6)
     // First: until preemption is disabled, the kernel skips runs of this program by other tasks on this CPU.
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_disable', this.#preemption.disable)
-    this.#emitPart(assignment)
+    this.#emitPart(assignment, standInOf(this.#probe, this.#target))
     this.#emitFilter(assignment.next !== undefined)
     this.#emitCondition(this.#probe.given, 'end')
     this.#emitCondition(this.#probe.when, 'out')
@@ -240,9 +257,8 @@ class Compiler implements LoadFrame {
     }
   }
 
-  #emitPart({ role, note }: Assignment): void {
+  #emitPart({ role, note }: Pick<Assignment, 'role' | 'note'>, types: StandInTypes | undefined): void {
     const { cpus, scratch } = this.#target
-    const types = standInOf(this.#probe, this.#target)
     if (types === undefined) return
     emitPart(this.asm, { role, types, note: notesOffset(scratch) + note * NOTE_BYTES, cpus, scratch })
   }
@@ -257,35 +273,39 @@ class Compiler implements LoadFrame {
     this.#values.emitAddress(dst, address)
   }
 
-  /** Continues only for the system calls that the probe wants; a dispatcher has checked their number already. */
+  /** Continues only for the runs that the probe wants; a dispatcher has checked their number already. */
   #emitFilter(isDispatched: boolean): void {
-    const { calls } = this.#hookType
-    if (calls === undefined) return
+    const filter = runFilter(this.#probe.hook)
+    if (filter === undefined) return
     this.#beginOnStack()
     if (!isDispatched) {
-      const value = this.#resolved(calls.number, 'number of a system call')
+      const value = this.#resolved(filter.number, 'number of a run')
       // Ascending, as sets are.
-      const numbers = callNumbers(this.#probe.hook, this.#target).toSorted((a, b) => a - b)
+      const numbers = wantedNumbers(this.#probe.hook, this.#target).toSorted((a, b) => a - b)
       this.#values.emitUnless({ kind: 'oneOf', value, numbers: numbers.map(BigInt) }, 'end')
     }
-    this.#values.emitUnless(this.#resolved(calls.isNative, 'architecture of a system call'), 'end')
+    if (filter.isWanted !== undefined) {
+      this.#values.emitUnless(this.#resolved(filter.isWanted, 'condition of a run'), 'end')
+    }
   }
 
-  /** Tail-calls the program that a map has for the current system call; falls through if it has none. */
+  /** Tail-calls the program that a map has for this run; falls through if it has none. */
   #emitNext(map: string): void {
-    const { calls } = this.#hookType
-    if (calls === undefined) throw new BuildError(`Cannot go on from a ${this.#hookType.kind}`)
+    const filter = runFilter(this.#probe.hook)
+    if (filter === undefined) throw new BuildError(`Cannot go on from a ${this.#hookType.kind}`)
     const { asm } = this
     asm.load(8, R6, R10, this.#contextSlot)
     this.#values.beginOnStack()
-    this.#values.evaluate(this.#resolved(calls.number, 'number of a system call'))
+    this.#values.evaluate(this.#resolved(filter.number, 'number of a run'))
     asm.mov(R3, R0).mov(R1, R6).loadMap(R2, map).call(BPF_FUNC_tail_call)
   }
 
-  /** The dispatcher that probes for system calls share at their tracepoint; it tail-calls through the map `first`. */
-  compileDispatcher(first: string): AssembledCode {
+  /** The dispatcher that probes share at their tracepoint; it tail-calls through the map `first`. */
+  compileDispatcher(first: string, assignment: Pick<Assignment, 'role' | 'note'>): AssembledCode {
     this.asm.mov(R6, R1).store(8, R10, this.#contextSlot, R6)
+    this.#emitPart(assignment, dispatcherStandInOf(this.#probe.hook, this.#target))
     this.#emitNext(first)
+    this.asm.label('out')
     return this.asm.movImm(R0, this.#hookType.exitValue).exit().emitAsides().assemble()
   }
 

@@ -114,10 +114,10 @@ export {
 export type { TailCodec, TailSource, TailType, Typed } from './tails/tail.js'
 export {
   type ArgumentPlace,
+  among,
   type ArgumentsOf,
   type ArgumentType,
   callArgument,
-  type CallFilter,
   callNumber,
   type CallRegisters,
   cgroupSkb,

@@ -4,11 +4,13 @@ import { chmodSync, existsSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
+  among,
   callArgument,
   type CallRegisters,
   currentTask,
   eq,
   type Flavor,
+  int,
   isCall,
   probe,
   record,
@@ -192,4 +194,35 @@ kernelTest('programs are shared where the kernel does not preempt them', '5.10',
   const target = { preemptible: false, architecture: 'x64' } as Parameters<typeof canShare>[1]
   assert.equal(canShare(sysExit(UNLINK), target), true)
   assert.equal(canShare(sysExit(UNLINK), { ...target, preemptible: true }), false)
+})
+
+const numbered = among(
+  tracepoint('sys_enter', [struct<CallRegisters>('pt_regs', 'call'), int('number', 8)]),
+  'number',
+  [process.arch === 'x64' ? 87 : 35],
+)
+
+for (const shareCalls of [true, false]) {
+  const how = shareCalls ? 'one program for all' : 'a program for each'
+  kernelTest(`probes see the values of an argument that they name (${how})`, '5.11', () => {
+    const declared = probe(
+      { name: 't_among', hook: numbered, record: record(0x440, 'among', { number: u32 }) },
+      (_call, number) => ({ when: eq(pid, process.pid), fill: { number } }),
+    )
+    using session = openSession({ flavor: 'direct', loop: 'bounded' }, { shareCalls })
+    session.attach(declared)
+    work()
+    const numbers = drainRecords(session, declared).map(({ number }) => number)
+    assert.deepEqual(new Set(numbers), new Set(numbered.among?.values))
+    session.detach()
+    work()
+    assert.deepEqual(drainRecords(session, declared), [])
+  })
+}
+
+kernelTest('values that no map of programs has room for are refused', '5.8', () => {
+  const hook = tracepoint('sys_enter', [struct<CallRegisters>('pt_regs', 'call'), int('number', 8)])
+  assert.throws(() => among(hook, 'number', [512]), RangeError)
+  assert.throws(() => among(hook, 'number', []), RangeError)
+  assert.throws(() => among(hook, 'call', [1]), RangeError)
 })

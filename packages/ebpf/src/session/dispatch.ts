@@ -1,6 +1,6 @@
 /**
- * One program for all probes of a session that want some system calls: it is attached to the tracepoint, reads the
- * number of the call, and tail-calls the first program that wants it. Each of those tail-calls the next one. Every
+ * One program for all probes of a session that want some runs of a hook, such as some system calls: it is attached to the
+ * tracepoint, reads the number of the call, and tail-calls the first program that wants it. Each of those tail-calls the next one. Every
  * program takes a level of the scratch, and releases it before the tail call.
  *
  * ```
@@ -10,27 +10,30 @@
  *                │ 257: ────┼─────┼──────────────┼──▶  │ 257: none│
  *                └──────────┘     └──────────────┘     └──────────┘
  * ```
+ *
+ * A dispatcher that can be interrupted by itself has a stand-in (probe/stand-in.ts), which goes on through the same maps.
  */
 
 import { type AssembledCode } from '../asm/index.js'
 import { Link } from '../attach/index.js'
 import { BpfMap } from '../map/map.js'
-import { callNumbers, compileDispatcher } from '../probe/compile.js'
-import { type Hook, hookType, type Target } from '../probe/index.js'
+import { compileDispatcher, dispatcherStandInOf, wantedNumbers } from '../probe/compile.js'
+import { type Assignment, type Hook, type Target } from '../probe/index.js'
+import { runFilter } from '../probe/hooks/index.js'
 import type { Program } from '../program/program.js'
 import { kernelAtLeast } from '../sys/platform.js'
 import { attachProgram, type ProbeLink, type Where } from './hooks.js'
 import type { SessionMaps } from './maps.js'
 
-/** Numbers of system calls are below. */
+/** Numbers of system calls, and values of arguments, are below. */
 const NUMBERS = 512
 
-/** Programs by the number of a call, for a tail call. */
+/** Programs by the number of a run, for a tail call. */
 function createCallTable(name: string): BpfMap {
   return BpfMap.create({ name, type: 'programArray', maxEntries: NUMBERS })
 }
 
-/** A program that wants calls of some numbers, and the map through which it tail-calls the next one. */
+/** A program that wants runs of some numbers, and the map through which it tail-calls the next one. */
 export interface Station {
   readonly program: Program
   readonly numbers: readonly number[]
@@ -98,8 +101,9 @@ function setProgram(table: BpfMap, number: number, { fd }: Program): void {
  * Where a tracepoint's program can be preempted, each has its own, with a stand-in.
  */
 export function canShare(hook: Hook, { preemptible, architecture }: Target): boolean {
-  const isOfCalls = hookType(hook).calls !== undefined
-  return isOfCalls && !preemptible && kernelAtLeast(architecture === 'arm64' ? '6.0' : '5.10')
+  return (
+    runFilter(hook) !== undefined && !preemptible && kernelAtLeast(architecture === 'arm64' ? '6.0' : '5.10')
+  )
 }
 
 /** The kernel ends a chain of more tail calls (MAX_TAIL_CALL_CNT is 33, in old kernels 32). */
@@ -107,8 +111,10 @@ const MAX_STATIONS = 30
 
 interface Dispatcher {
   readonly program: Program
+  readonly standIn: Program | undefined
   readonly chains: CallChains
-  link: ProbeLink | undefined
+  /** The last to be opened is the first to be closed. */
+  links: readonly ProbeLink[]
 }
 
 /** What a probe behind a dispatcher needs of it. */
@@ -116,6 +122,13 @@ export interface Reservation {
   readonly dispatcher: Dispatcher
   readonly next: BpfMap
   readonly numbers: readonly number[]
+}
+
+/** Attaches the program, and behind it its stand-in. */
+function attachDispatcher(hook: Hook, dispatcher: Dispatcher, where: Where): void {
+  for (const program of [dispatcher.program, dispatcher.standIn]) {
+    if (program !== undefined) dispatcher.links = [...dispatcher.links, attachProgram(hook, program, where)]
+  }
 }
 
 /** The dispatchers of a session: one for each tracepoint and flavour. */
@@ -138,16 +151,30 @@ export class SessionCalls {
    * Prepares for the program of a probe to be called.
    *
    * @param load loads a dispatcher; the session closes it
+   * @param takeNote takes one of the notes by which stand-ins go
    * @throws {KernelError | VerifierError} when the kernel refuses
    */
-  reserve(hook: Hook, target: Target, load: (code: AssembledCode) => Program): Reservation {
-    const numbers = callNumbers(hook, target)
-    const name = `${hook.kind} ${target.flavor}`
+  reserve(
+    hook: Hook,
+    target: Target,
+    load: (code: AssembledCode) => Program,
+    takeNote: () => number,
+  ): Reservation {
+    const numbers = wantedNumbers(hook, target)
+    const name = `${hook.kind} ${hook.target} ${hook.among?.argument ?? ''} ${target.flavor}`
     let dispatcher = this.#dispatchers.get(name)
     if (dispatcher === undefined) {
       const first = this.#createTable()
-      const program = load(compileDispatcher(hook, target, first.spec.name))
-      dispatcher = { program, chains: new CallChains(first), link: undefined }
+      const hasStandIn = dispatcherStandInOf(hook, target) !== undefined
+      const note = hasStandIn ? takeNote() : 0
+      const loadAs = (role: Assignment['role']): Program =>
+        load(compileDispatcher(hook, target, first.spec.name, { role, note }))
+      dispatcher = {
+        program: loadAs('first'),
+        standIn: hasStandIn ? loadAs('standIn') : undefined,
+        chains: new CallChains(first),
+        links: [],
+      }
       this.#dispatchers.set(name, dispatcher)
     }
     this.#reservations += 1
@@ -166,12 +193,12 @@ export class SessionCalls {
     const detach = (): void => {
       chains.remove(station)
       if (!chains.isEmpty) return
-      dispatcher.link?.close()
-      dispatcher.link = undefined
+      for (const link of dispatcher.links.toReversed()) link.close()
+      dispatcher.links = []
     }
     chains.add(station)
     try {
-      dispatcher.link ??= attachProgram(hook, dispatcher.program, where)
+      if (dispatcher.links.length === 0) attachDispatcher(hook, dispatcher, where)
     } catch (error) {
       detach()
       throw error

@@ -93,7 +93,12 @@ export class SessionLoader {
     const { flavor } = target
     const { hook } = probe
     const reservation = shares
-      ? this.calls.reserve(hook, target, (code) => this.#loadCode(hook.target, hook, code, flavor))
+      ? this.calls.reserve(
+          hook,
+          target,
+          (code) => this.#loadCode(hook.target, hook, code, flavor),
+          () => this.#takeNote(probe),
+        )
       : undefined
     const compiled = compileProbe(probe, target, { ...assignment, next: reservation?.next.spec.name })
     const program = this.#load(compiled, flavor)
@@ -110,12 +115,7 @@ export class SessionLoader {
   /** Assigns a probe its parts of the scratch. */
   #assign(probe: Probe, target: Target): Assignment {
     const hasStandIn = standInOf(probe, target) !== undefined
-    const note = hasStandIn ? this.#notes++ : 0
-    if (note >= MAX_NOTES) {
-      throw new BuildError(
-        `Cannot load probe "${probe.name}": a session has at most ${MAX_NOTES} tracepoints`,
-      )
-    }
+    const note = hasStandIn ? this.#takeNote(probe) : 0
     const { record } = probe
     if (record === undefined) return { role: 'first', counter: 0, share: undefined, note, next: undefined }
     const counter = this.counters.get(record.type) ?? this.counters.size
@@ -132,6 +132,11 @@ export class SessionLoader {
       note,
       next: undefined,
     }
+  }
+
+  #takeNote(probe: Probe): number {
+    if (this.#notes < MAX_NOTES) return this.#notes++
+    throw new BuildError(`Cannot load probe "${probe.name}": a session has at most ${MAX_NOTES} tracepoints`)
   }
 
   /** Frees the BTF: no more probes can be loaded. */

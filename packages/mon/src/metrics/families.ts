@@ -103,6 +103,7 @@ export const FAMILIES: readonly Family[] = [
           [sum(stats.lostRingFull), 'ringFull'],
           [stats.lostRejected, 'rejected'],
           [stats.lostRecursion, 'recursion'],
+          [stats.lostUnseen, 'unseen'],
         ],
   ),
   family(

@@ -32,6 +32,7 @@ export function statsOf(counted: Partial<QuarkStats> = {}): QuarkStats {
     shortened: 0,
     lostRejected: 0,
     lostRecursion: 0,
+    lostUnseen: 0,
     evicted: 0,
     unenriched: 0,
     truncatedArgv: 0,

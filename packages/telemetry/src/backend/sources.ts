@@ -2,7 +2,7 @@
 
 import { type Fd, Poller, type RecordSink } from 'quark-ebpf'
 import type { AttachedFact, MissingFact } from '../facts/fact.js'
-import type { Source, SourceClock, SourceRung } from '../facts/rungs.js'
+import type { Source, SourceClock, SourceRung, Walk } from '../facts/rungs.js'
 import type { LoadedRung } from './loaded-rung.js'
 import type { Backend, BackendCounters } from './backend.js'
 import { closeAll } from './close-all.js'
@@ -29,6 +29,8 @@ export class Sources implements Disposable {
   readonly #clock: SourceClock
   readonly #open: OpenSource[] = []
   #isStopped = false
+  /** Of the backend beside them. */
+  #walk: Walk = () => false
 
   constructor(clock: SourceClock) {
     this.#clock = clock
@@ -50,6 +52,7 @@ export class Sources implements Disposable {
         const outbox = new Outbox(1, MAX_RECORDS)
         const source = rung.open({
           clock: this.#clock,
+          walk: (fact, sink) => this.#walk(fact, sink),
           push: (layout, { timeNs }, values, limits) =>
             outbox.push(layout, { cpu: 0, timeNs }, values, limits),
           noteLost: (count) => outbox.noteLost(0, count),
@@ -60,9 +63,19 @@ export class Sources implements Disposable {
     }
   }
 
+  /** How the backend beside them walks. Called before anything is read. */
+  useWalk(walk: Walk): void {
+    this.#walk = walk
+  }
+
   /** Gives each source a lane of its own, from this number on. Called before anything is read. */
   useLanes(first: number): void {
     for (const [index, { outbox }] of this.#open.entries()) outbox.firstLane = first + index
+  }
+
+  /** CLOCK_BOOTTIME. */
+  get nowNs(): number {
+    return this.#clock.bootNowNs()
   }
 
   /** How full the fullest is, 0 to 1. */
@@ -105,6 +118,15 @@ export class Sources implements Disposable {
     if (this.#isStopped && outbox.length === before) open.isEmpty = true
   }
 
+  /** The backend has handed over all that it had at that time. */
+  drained(upToNs: number): void {
+    for (const { source, outbox } of this.#open) {
+      if (source.drained === undefined) continue
+      source.drained(upToNs)
+      outbox.settle()
+    }
+  }
+
   drain(sink: RecordSink, max: number): number {
     let count = 0
     for (const { outbox } of this.#open) if (count < max) count += outbox.drain(sink, max - count)
@@ -124,6 +146,8 @@ export class Sources implements Disposable {
     if (this.#isStopped) return
     this.#isStopped = true
     for (const { source } of this.#open) source.stop()
+    // What they walk through goes with the backend.
+    this.#walk = () => false
   }
 
   [Symbol.dispose](): void {
@@ -157,6 +181,7 @@ export class SourcedBackend implements Backend {
     // Behind those of all levels of all CPUs, whichever the backend has.
     this.#lanes = Math.max(LANES, backend.sequences().length)
     sources.useLanes(this.#lanes)
+    sources.useWalk((fact, sink) => this.walk(fact, sink))
     const { fds } = sources
     this.#poller = fds.length === 0 ? undefined : new Poller(fds)
   }
@@ -177,7 +202,11 @@ export class SourcedBackend implements Backend {
   drain(sink: RecordSink, max: number): number {
     this.#sources.read()
     let count = this.#sources.drain(sink, Math.floor(max / 4))
-    count += this.#backend.drain(sink, max - count)
+    const { nowNs } = this.#sources
+    const room = max - count
+    const taken = this.#backend.drain(sink, room)
+    if (taken < room) this.#sources.drained(nowNs)
+    count += taken
     return count < max ? count + this.#sources.drain(sink, max - count) : count
   }
 
@@ -241,8 +270,8 @@ export class SourcedBackend implements Backend {
   }
 
   stop(): void {
-    this.#backend.stop()
     this.#sources.stop()
+    this.#backend.stop()
   }
 
   [Symbol.dispose](): void {

@@ -19,10 +19,10 @@ export interface LostEvent extends BaseEvent, Forms<LostEvent> {
   readonly cpu: number | undefined
   /** Real uid of the processes that ran when the ring was full, when it is known; one event for each. */
   readonly uid?: number | undefined
-  /** Kind whose table had no room, unless that is the table of processes. */
+  /** Kind whose table had no room, unless that is the table of processes; kind of what the kernel counted and no program saw. */
   readonly table?: string | undefined
   readonly process: undefined
   readonly relatives?: undefined
 }
 
-export type LostCause = 'ringFull' | 'rejected' | 'recursion' | 'evicted'
+export type LostCause = 'ringFull' | 'rejected' | 'recursion' | 'evicted' | 'unseen'

@@ -17,7 +17,7 @@ const CPU = 6
 const TABLE = 7
 const WORDS = 8
 
-const CAUSES: readonly LostCause[] = ['ringFull', 'rejected', 'recursion', 'evicted']
+const CAUSES: readonly LostCause[] = ['ringFull', 'rejected', 'recursion', 'evicted', 'unseen']
 const NO_CPU = 0xffffffff
 /** A loss that is of no table, or of that of processes. */
 export const NO_TABLE = -1

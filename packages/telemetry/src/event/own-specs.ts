@@ -9,6 +9,7 @@ const CAUSES: Readonly<Record<LostCause, string>> = {
   rejected: 'they are broken',
   recursion: 'a program interrupted itself',
   evicted: 'the table was full',
+  unseen: 'the kernel counted them, and no program saw them',
 }
 
 /** What the report of a summary says of losses. */
@@ -24,8 +25,8 @@ export const lostSpec: EventSpec<LostEvent, LostSummary> = {
   fields: {
     cause: {
       type: 'word',
-      words: ['ringFull', 'rejected', 'recursion', 'evicted'],
-      doc: 'where: the ring was full, a record was broken, a program did not run, or a table was full',
+      words: ['ringFull', 'rejected', 'recursion', 'evicted', 'unseen'],
+      doc: 'where: the ring was full, a record was broken, a program did not run, a table was full, or the kernel counted what no program saw',
       isAlwaysKnown: true,
       dump: 'LOST cause',
       ecs: 'quark.lost.cause',
@@ -51,7 +52,7 @@ export const lostSpec: EventSpec<LostEvent, LostSummary> = {
     },
     table: {
       type: 'string',
-      doc: 'kind whose table had no room, unless that is the table of processes',
+      doc: 'kind whose table had no room, unless that is the table of processes; kind of what was not seen',
       dump: 'LOST table',
       ecs: 'quark.lost.table',
     },

@@ -6,6 +6,11 @@ export interface KindTable {
   readonly size: number
   /** Entries that were evicted to make room for a record. */
   readonly evicted: number
+  /**
+   * What the kernel counted and no record told of, as far as that is certain; it only rises. Of it is reported what other
+   * losses do not explain.
+   */
+  readonly unseen?: number
   /** Removes entries that have expired at `nowNs` of CLOCK_BOOTTIME, which does not fall from call to call. */
   collect(nowNs: number): void
   /** ns from `nowNs` until `collect` is worth a call; Infinity if it is not. */

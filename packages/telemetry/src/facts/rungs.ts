@@ -201,6 +201,8 @@ export interface SourceRung {
 
 export interface SourceContext {
   readonly clock: SourceClock
+  /** Walks through what the iterators of a fact find, while the backend runs; false before and afterwards. */
+  readonly walk: Walk
   /** Makes a record of something that happened at `timeNs` of CLOCK_BOOTTIME; else as `RecordWriter.push`. */
   push<F extends Fields>(
     layout: RecordLayout<F>,
@@ -228,7 +230,9 @@ export interface Source {
   readonly pollMs?: number
   /** Makes records of all that there is; never blocks. */
   read(): void
-  /** Stops watching; `read` still makes records of what happened before. */
+  /** Every record that the backend made up to this time of CLOCK_BOOTTIME, in ns, was handed over. */
+  drained?(upToNs: number): void
+  /** Stops watching, before the backend does; `read` still makes records of what happened before. */
   stop(): void
   close(): void
 }

@@ -41,6 +41,10 @@ export class Losses {
   readonly #all: readonly KindTable[]
   readonly #names: readonly string[]
   readonly #reportedEvicted: Float64Array
+  /** The same of what nobody saw. */
+  readonly #reportedUnseen: Float64Array
+  /** Records that were reported as lost on their way. */
+  #onTheWay = 0
 
   constructor(buffer: RecordBuffer, tables: Tables, lanes: Lanes) {
     this.#buffer = buffer
@@ -49,10 +53,12 @@ export class Losses {
     this.#all = [...tables.all.values()]
     this.#names = [...tables.all.keys()]
     this.#reportedEvicted = new Float64Array(this.#all.length)
+    this.#reportedUnseen = new Float64Array(this.#all.length)
   }
 
   note(cause: LostCause, count: number, lane?: number, table = NO_TABLE): void {
     const { cpus, lanes } = this.#lanes
+    if (cause !== 'evicted' && cause !== 'unseen') this.#onTheWay += count
     const cpu = lane !== undefined && lane < lanes ? lane % cpus : undefined
     const { words, bytes } = this.#record
     this.#record.set(this.latestLo, this.latestHi, cause, count, cpu, table)
@@ -66,11 +72,17 @@ export class Losses {
     this.reportedRejected = this.rejected
   }
 
-  /** Reports broken records, and what tables had no room for; false if there was nothing. */
+  /** What the kernel counted and no record told of, as far as it was reported. */
+  get unseen(): number {
+    return this.#reportedUnseen.reduce((sum, count) => sum + count, 0)
+  }
+
+  /** Reports broken records, what tables had no room for, and what was not seen; false if there was nothing. */
   reportOwn(): boolean {
     let hasAny = this.rejected !== this.reportedRejected
     this.reportRejected()
     for (let at = 0; at < this.#all.length; at++) {
+      if (this.#reportUnseen(at)) hasAny = true
       const evicted = (this.#all[at] as KindTable).evicted - (this.#reportedEvicted[at] as number)
       if (evicted === 0) continue
       hasAny = true
@@ -78,6 +90,16 @@ export class Losses {
       ;(this.#reportedEvicted[at] as number) += evicted
     }
     return hasAny
+  }
+
+  /** Any record that was lost on its way may be one of those that are missed. */
+  #reportUnseen(at: number): boolean {
+    const { unseen = 0 } = this.#all[at] as KindTable
+    const count = unseen - this.#onTheWay - (this.#reportedUnseen[at] as number)
+    if (count <= 0) return false
+    this.note('unseen', count, undefined, at)
+    ;(this.#reportedUnseen[at] as number) += count
+    return true
   }
 
   /** Appends the events of a loss that was put among the records: one for each user, where they are known. */

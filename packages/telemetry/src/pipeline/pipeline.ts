@@ -40,6 +40,8 @@ export interface PipelineCounters {
   readonly rejected: number
   /** Records whose loss was seen as a gap in the numbers of their lane. */
   readonly missing: number
+  /** What the kernel counted and no record told of. */
+  readonly unseen: number
 }
 
 /** A held record, for graphs of the buffer. */
@@ -129,6 +131,7 @@ export class Pipeline {
       nonAggregations: this.#nonAggregations,
       rejected: this.#losses.rejected,
       missing: this.#missing,
+      unseen: this.#losses.unseen,
     }
   }
 

@@ -26,7 +26,7 @@ export interface QuarkStats {
   readonly processes: number
   /** Records that the backend made, by record name, lost ones included; not those of the scan of /proc. */
   readonly produced: Readonly<Record<string, number>>
-  /** Records that were lost: the sum of the next three. */
+  /** Records that were lost: the sum of `lostRingFull`, `lostRejected`, `lostRecursion` and `lostUnseen`. */
   readonly lost: number
   /** Records that found the ring full, by record name; `unknown` where only their number is known. */
   readonly lostRingFull: Readonly<Record<string, number>>
@@ -41,6 +41,8 @@ export interface QuarkStats {
   readonly lostRejected: number
   /** Runs of a program that the kernel skipped because one was already running on that CPU. */
   readonly lostRecursion: number
+  /** What the kernel counted, such as connections of this network namespace, and no record told of. */
+  readonly lostUnseen: number
   /** Processes that were evicted from the table before their grace time ended. */
   readonly evicted: number
   /** Those of them that went since all together were larger than `maxTableBytes`. */

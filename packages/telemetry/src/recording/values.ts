@@ -6,7 +6,13 @@ import { parseLayout } from './layouts.js'
 
 type Members = Readonly<Record<string, unknown>>
 
-const CAUSES: readonly unknown[] = ['ringFull', 'rejected', 'recursion', 'evicted'] satisfies LostCause[]
+const CAUSES: readonly unknown[] = [
+  'ringFull',
+  'rejected',
+  'recursion',
+  'evicted',
+  'unseen',
+] satisfies LostCause[]
 /** No machine has more CPUs, and memory is set aside by their highest number. */
 const MAX_CPU = 0xffff
 const MAX_TYPE = 0xffff

@@ -15,6 +15,8 @@ export interface SockContext {
   readonly priority: Scalar
   /** Of the connection, as in include/net/tcp_states.h. */
   readonly state: Scalar
+  /** Of the peer, in network order; 0 where there is none. */
+  readonly dst_port: Scalar
   /** In network order; only where a port was got. */
   readonly src_ip4: Scalar
   readonly src_ip6: Elements<Scalar>

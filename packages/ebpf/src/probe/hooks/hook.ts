@@ -85,10 +85,37 @@ export interface Hook<A extends readonly ArgumentType<Value>[] = readonly Argume
   readonly arguments: A
   /** Of system calls: which ones. */
   readonly calls?: readonly SystemCall[]
+  /** Which argument says what happens, and the values of it that are wanted; see `among`. */
+  readonly among?: { readonly argument: number; readonly values: readonly number[] }
   /** Of the proc connector: which events are wanted. */
   readonly events?: number
   /** What its programs can interrupt, where that is less than for others of its kind (contexts.ts). */
   readonly levels?: readonly ContextLevel[]
+}
+
+/** Values of an argument are below: each is a slot in a map of programs. */
+const MAX_VALUE = 511
+
+/**
+ * Declares that only some values of an argument are wanted: `among(tracepoint('inet_sock_set_state', …), 'newstate', [1,
+ * 7])`. All such probes of a session at one place share a program there, which goes on to those that want the value at
+ * hand, where the kernel can do that (Linux 5.10, on arm64 6.0; not since 6.19). A probe costs nothing for other values.
+ *
+ * @throws {RangeError} for an argument that is none, and for values that are not whole numbers from 0 to 511
+ */
+export function among<H extends Hook>(hook: H, name: string, values: readonly number[]): H {
+  const argument = hook.arguments.findIndex((one) => one.name === name && one.sizeBytes !== undefined)
+  if (argument === -1)
+    throw new RangeError(`Cannot choose among values of "${name}": ${hook.target} has no such number`)
+  if (
+    values.length === 0 ||
+    !values.every((value) => Number.isInteger(value) && value >= 0 && value <= MAX_VALUE)
+  ) {
+    throw new RangeError(
+      `Cannot choose among ${values.join(', ')}: give whole numbers from 0 to ${MAX_VALUE}`,
+    )
+  }
+  return { ...hook, among: { argument, values } }
 }
 
 /** The typed values behind a hook's arguments. */

@@ -13,9 +13,10 @@ import { socketFilterType } from './socket-filter.js'
 import { sysEnterType } from './sys-enter.js'
 import { sysExitType } from './sys-exit.js'
 import { tracepointType } from './tracepoint.js'
-import type { HookType } from './type.js'
+import type { HookType, RunFilter } from './type.js'
 
 export {
+  among,
   type ArgumentsOf,
   type ArgumentType,
   argumentValues,
@@ -31,7 +32,7 @@ export {
 } from './hook.js'
 export type {
   ArgumentPlace,
-  CallFilter,
+  RunFilter,
   HookType,
   MinKernel,
   Place,
@@ -67,6 +68,12 @@ export const HOOK_TYPES: { readonly [K in HookKind]: HookType & { readonly kind:
   cgroupSock: cgroupSockType,
   cgroupSockAddr: cgroupSockAddrType,
   iterator: iteratorType,
+}
+
+/** What distinguishes the runs of a hook; undefined where its probes want all of them. */
+export function runFilter(hook: Hook): RunFilter | undefined {
+  if (hook.among === undefined) return hookType(hook).calls
+  return { number: { kind: 'path', root: { kind: 'argument', index: hook.among.argument }, steps: [] } }
 }
 
 /** What is known of a hook's kind. */

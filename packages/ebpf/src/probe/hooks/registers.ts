@@ -3,7 +3,7 @@
 import { and, eq, ne } from '../arithmetic.js'
 import { at, constant, currentTask, type Elements, firstOf, nodeOf, pathValue, type Scalar } from '../expr.js'
 import { callNumber, type SystemCall } from './system-calls.js'
-import type { CallFilter } from './type.js'
+import type { RunFilter } from './type.js'
 
 /** `struct pt_regs`, with the members of x86-64 and those of arm64. Use `callArgument` and `isCall`. */
 export interface CallRegisters {
@@ -78,7 +78,7 @@ const FIRST_ARGUMENT = pathValue<CallRegisters>({
 })
 
 /** How programs check whether they want the current system call. */
-export const CALL_FILTER: CallFilter = {
+export const CALL_FILTER: RunFilter = {
   number: nodeOf(numberOfCall(FIRST_ARGUMENT)),
-  isNative: nodeOf(isNativeCall(FIRST_ARGUMENT)),
+  isWanted: nodeOf(isNativeCall(FIRST_ARGUMENT)),
 }

@@ -39,11 +39,11 @@ export interface MinKernel {
   readonly arm64: string
 }
 
-/** What distinguishes system calls, for hooks that see all of them. */
-export interface CallFilter {
+/** What distinguishes the runs of a hook, such as system calls, where probes want some of them. */
+export interface RunFilter {
   readonly number: ExprNode
-  /** Whether the number is one of a 64-bit program. */
-  readonly isNative: ExprNode
+  /** A condition that is checked before all others: whether the number is one of a 64-bit program. */
+  readonly isWanted?: ExprNode
 }
 
 /** One of several places to which programs of one type are attached. */
@@ -63,7 +63,7 @@ export interface HookType {
   /** The flavours in which its programs can be generated, and how they are loaded then. */
   readonly programs: Readonly<Partial<Record<Flavor, ProgramShape>>>
   /** Its probes want some system calls only: the program checks the number before anything else. */
-  readonly calls?: CallFilter
+  readonly calls?: RunFilter
   /** By the targets of such hooks. */
   readonly places?: Readonly<Record<string, Place>>
   readonly levels: readonly ContextLevel[]

@@ -25,7 +25,7 @@ const EVICTION: Made<LostEvent> = { ...LOSS, cause: 'evicted', count: 3, cpu: un
 const anyLoss: fc.Arbitrary<Made<LostEvent>> = fc.record({
   kind: fc.constant('lost' as const),
   timeNs: u64,
-  cause: fc.constantFrom('ringFull' as const, 'rejected' as const, 'recursion' as const, 'evicted' as const),
+  cause: fc.constantFrom(...(['ringFull', 'rejected', 'recursion', 'evicted', 'unseen'] as const)),
   count: u32,
   cpu: maybe(u32),
   uid: maybe(u32),

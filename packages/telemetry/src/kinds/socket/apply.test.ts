@@ -21,6 +21,7 @@ import {
   PHASE_TRIED,
   PHASE_UNKNOWN,
   PHASE_WAITING,
+  tcpCountsLayout,
 } from './records.js'
 
 const START = 1_000_000_000n
@@ -234,12 +235,17 @@ test('no record, whatever is in it, makes a number that is wrong or an exception
   const layouts = socketKind.records.map(({ layout }) => layout)
   fc.assert(
     fc.property(
-      fc.constantFrom(...layouts),
+      fc.constantFrom<RecordLayout>(...layouts),
       fc.uint8Array({ minLength: 256, maxLength: 256 }),
       (layout, noise) => {
         const bytes = noise.slice(0, layout.fixedSizeBytes)
         bytes.set(encodeRecord(layout, { cpu: 0, seq: 0, timeNs: 9n }, {}).subarray(0, 16))
         const [event] = eventsWith([bytes])
+        // What the kernel counted is no event.
+        if (layout === tcpCountsLayout) {
+          assert.equal(event, undefined)
+          return
+        }
         assert.ok(event)
         for (const value of Object.values(event)) {
           if (typeof value === 'number') assert.ok(Number.isSafeInteger(value) && value >= 0)

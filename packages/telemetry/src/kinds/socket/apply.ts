@@ -5,6 +5,7 @@ import type { RecordGroup } from '../../event/raw.js'
 import { u64Of } from '../../event/time-base.js'
 import { processAt } from '../../process/at.js'
 import type { Tables } from '../kind.js'
+import { noteTold } from './apply-counts.js'
 import { ipv4Text, ipv6Text, swap16 } from './address.js'
 import type {
   ConnectionAction,
@@ -22,6 +23,7 @@ import {
   PHASE_CONNECTED,
   PHASE_LISTENING,
   PHASE_REFUSED,
+  PHASE_TRIED,
   PHASE_WAITING,
   RECORD_ACCEPT,
   RECORD_CLOSE,
@@ -133,7 +135,8 @@ function endsAt(words: Uint32Array, w: number, tables: Tables) {
 }
 
 function directionOf(phase: number): Direction | undefined {
-  if (phase === PHASE_CONNECTED) return 'outbound'
+  // One whose handshake was missed was tried, and then was there.
+  if (phase === PHASE_CONNECTED || phase === PHASE_TRIED) return 'outbound'
   if (phase === PHASE_ACCEPTED || phase === PHASE_WAITING || phase === PHASE_REFUSED) return 'inbound'
   return undefined
 }
@@ -146,6 +149,7 @@ export function applyConnection(
   if (!group.next()) return undefined
   const { words, type } = group
   const w = group.offsetBytes >> 2
+  noteTold(words, w, type, tables)
   if (type === RECORD_CLOSE) {
     return phaseOf(words, w) === PHASE_LISTENING
       ? closedListener(group, tables)
@@ -225,8 +229,9 @@ export function applyConnectionFailed(
   tables: Tables,
 ): Made<ConnectionFailedEvent> | undefined {
   if (!group.next()) return undefined
-  const { words } = group
+  const { words, type } = group
   const w = group.offsetBytes >> 2
+  noteTold(words, w, type, tables)
   const pid = known(words[w + PID] as number)
   const errno = known(words[w + FAILED_ERRNO] as number)
   const ends = endsAt(words, w, tables)

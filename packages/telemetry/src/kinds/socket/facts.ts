@@ -1,11 +1,14 @@
 /** Facts about sockets, and their rungs. */
 
+import { kernelAtLeast } from 'quark-ebpf'
 import type { Fact } from '../../facts/fact.js'
-import type { EbpfRung, Lack } from '../../facts/rungs.js'
+import type { EbpfRung, Lack, SourceRung } from '../../facts/rungs.js'
 import type { Surroundings } from '../kind.js'
 import { socketProbes } from './kernel.js'
+import { ADDRESSES, COOKIES } from './keys.js'
 import { socketMaps } from './maps.js'
 import type { SocketSettings } from './options.js'
+import { PENDING, tcpCounters } from './tcp-counters.js'
 
 /** The fact of sockets that are older than the queue. */
 export const OPEN_SOCKETS = 'openSockets'
@@ -33,24 +36,42 @@ const LATE_FAILURES: Lack = {
  * The order is that of attaching: a socket whose opening was seen must not be closed unseen, and what failed is recorded
  * before the next attempt takes its place.
  */
-export function socketFacts({ settings }: Surroundings<SocketSettings>): Fact[] {
+export function socketFacts({ settings, isTracked = false }: Surroundings<SocketSettings>): Fact[] {
   if (!settings.sockets) return []
-  const { unreachable, closes, accepts, listeners, connections, open } = socketProbes(
-    socketMaps(settings.maxSockets),
+  const keys = kernelAtLeast('5.12') ? COOKIES : ADDRESSES
+  const { unreachable, closes, accepts, listeners, connections, open, pending } = socketProbes(
+    socketMaps(settings.maxSockets, keys),
   )
+  const fact = (name: string, ...rungs: (EbpfRung | SourceRung)[]): Fact => {
+    return { name, required: false, rungs: keys.isForAll ? rungs : rungs.filter(canUseAddresses) }
+  }
   return [
-    fact('socketUnreachable', ebpf(unreachable.functions), ebpf(unreachable.cgroup, LATE_FAILURES)),
-    fact('socketCloses', ebpf(closes.cgroup), ebpf(closes.functions), ebpf(closes.states)),
+    fact(
+      'socketUnreachable',
+      ebpf(unreachable.functions),
+      ebpf(unreachable.kprobes),
+      ebpf(unreachable.cgroup, LATE_FAILURES),
+    ),
+    fact(
+      'socketCloses',
+      ebpf(closes.cgroup),
+      ebpf(closes.functions),
+      ebpf(closes.kprobes),
+      ebpf(closes.states),
+    ),
     fact(
       'socketAccepts',
       ebpf(accepts.functions),
+      ebpf(accepts.kprobes),
       ebpf(accepts.sending, LATE_ACCEPTS),
       ebpf(accepts.cgroup, LATE_ACCEPTS),
       ebpf(accepts.reading, BY_READING),
     ),
     fact('socketListeners', ebpf(listeners)),
-    fact(OPEN_SOCKETS, ebpf(open.withCookies), ebpf(open.ofProcesses)),
+    fact(OPEN_SOCKETS, ...(keys.isForAll ? [ebpf(open.withCookies)] : []), ebpf(open.ofProcesses)),
     fact('socketConnections', ebpf(connections.cgroup), ebpf(connections.states)),
+    // What programs leave out is not missing.
+    ...(isTracked ? [] : [fact(PENDING, ebpf(pending)), fact('socketCounts', tcpCounters)]),
   ]
 }
 
@@ -58,6 +79,10 @@ function ebpf(probes: EbpfRung['probes'], ...lacks: readonly Lack[]): EbpfRung {
   return { by: 'ebpf', probes, lacks }
 }
 
-function fact(name: string, ...rungs: EbpfRung[]): Fact {
-  return { name, required: false, rungs }
+/** Programs of these hooks have a number of the socket, and not its address. */
+function canUseAddresses(rung: EbpfRung | SourceRung): boolean {
+  if (rung.by === 'source') return true
+  return rung.probes.every(
+    ({ hook: { kind } }) => !kind.startsWith('cgroup') && kind !== 'fentry' && kind !== 'fexit',
+  )
 }

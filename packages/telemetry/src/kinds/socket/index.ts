@@ -1,5 +1,7 @@
 import type { Kind, RecordType } from '../kind.js'
 import { applyConnection, applyConnectionFailed, applyListener } from './apply.js'
+import { applyCounts } from './apply-counts.js'
+import { CountedTable } from './counted-table.js'
 import { socketEvents } from './event-specs.js'
 import { socketFacts } from './facts.js'
 import { socketOptions } from './options.js'
@@ -10,6 +12,7 @@ import {
   connectLayout,
   listenLayout,
   SOCKET_KIND,
+  tcpCountsLayout,
 } from './records.js'
 import { scanSockets } from './scan.js'
 
@@ -22,6 +25,7 @@ const records = [
   { name: 'accept', layout: acceptLayout, key, apply: applyConnection, colour: 'khaki' },
   { name: 'listen', layout: listenLayout, key, apply: applyListener, colour: 'lightblue' },
   { name: 'socketClose', layout: closeLayout, key, apply: applyConnection, isLast: true, colour: 'plum' },
+  { name: 'tcpCounts', layout: tcpCountsLayout, apply: applyCounts },
 ] satisfies RecordType[]
 
 /** TCP connections from their opening to their end, and who listens for them. */
@@ -32,6 +36,7 @@ export const socketKind: Kind<typeof socketOptions, typeof socketEvents> = {
   options: socketOptions,
   facts: socketFacts,
   scan: scanSockets,
+  table: () => new CountedTable(),
   records,
   joins: {
     default: [
@@ -47,6 +52,8 @@ export const socketKind: Kind<typeof socketOptions, typeof socketEvents> = {
     socketAccepts: 'connections that are accepted',
     socketListeners: 'who listens for connections',
     socketConnections: 'connections that are opened',
+    socketsPending: 'connections that are under way',
+    socketCounts: 'whether all connections were seen',
     openSockets: 'who has the sockets that are open at the start',
   },
   events: socketEvents,

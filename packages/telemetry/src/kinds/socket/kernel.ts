@@ -1,13 +1,28 @@
 /** Programs that fill the records of sockets in the kernel, by fact and rung. */
 
 import type { SocketMaps } from './maps.js'
-import { acceptProbe, acceptedProbe, firstReadProbe, firstSendProbe, takenProbe } from './rungs/accepts.js'
+import {
+  acceptProbe,
+  acceptedKprobe,
+  acceptedProbe,
+  firstReadProbe,
+  firstSendProbe,
+  takenProbe,
+} from './rungs/accepts.js'
 import { attemptByStateProbe, attemptProbe } from './rungs/attempts.js'
-import { endProbe, errorProbe, lastStateProbe, releaseProbe, tcpCloseProbe } from './rungs/closes.js'
+import {
+  endProbe,
+  errorProbe,
+  lastStateProbe,
+  releaseProbe,
+  tcpCloseKprobe,
+  tcpCloseProbe,
+} from './rungs/closes.js'
 import { connectFailedProbe, connectProbe } from './rungs/handshakes.js'
 import { listenProbe } from './rungs/listeners.js'
 import { cookiesProbe, openSocketsProbe } from './rungs/open.js'
-import { givenUpProbe, refusedProbe, retryProbe } from './rungs/unreachable.js'
+import { pendingProbe } from './rungs/pending.js'
+import { failedCalls, givenUpProbe, refusedProbe, retryProbe } from './rungs/unreachable.js'
 
 /**
  * The probes of each rung. Some rely on their order: what a socket was is recorded before another probe of the same hook
@@ -22,21 +37,25 @@ export function socketProbes(maps: SocketMaps) {
   return {
     unreachable: {
       functions: [refusedProbe(maps, 4), refusedProbe(maps, 6), ...later],
+      kprobes: failedCalls(maps),
       cgroup: later,
     },
     closes: {
       cgroup: [releaseProbe(maps), ...ends],
       functions: [tcpCloseProbe(maps), ...ends],
+      kprobes: [tcpCloseKprobe(maps), ...ends],
       states: [lastStateProbe(maps)],
     },
     accepts: {
       functions: [acceptedProbe(maps), takenProbe(maps)],
+      kprobes: [acceptedKprobe(maps), takenProbe(maps)],
       /** Linux 6.3. */
       sending: [firstSendProbe(maps), ...byAddress, ...byReading],
       cgroup: [...byAddress, ...byReading],
       reading: byReading,
     },
     listeners: [listenProbe(maps)],
+    pending: [pendingProbe(maps)],
     open: {
       withCookies: [cookiesProbe(), openSocketsProbe(maps)],
       ofProcesses: [openSocketsProbe(maps)],

@@ -1,8 +1,9 @@
 /** What the programs of sockets keep about each of them until it is closed. */
 
 import { map, u32, u64 } from 'quark-ebpf/probe'
+import type { SocketKeys } from './keys.js'
 
-/** The sockets of which something was reported, or is going to be, by their cookies. */
+/** The sockets of which something was reported, or is going to be, by their keys. */
 function socketsMap(maxEntries: number) {
   return map({
     name: 'quark_sockets',
@@ -36,8 +37,9 @@ function waitingMap(maxEntries: number) {
 export interface SocketMaps {
   readonly sockets: ReturnType<typeof socketsMap>
   readonly waiting: ReturnType<typeof waitingMap>
+  readonly keys: SocketKeys
 }
 
-export function socketMaps(maxSockets: number): SocketMaps {
-  return { sockets: socketsMap(maxSockets), waiting: waitingMap(maxSockets >> 2) }
+export function socketMaps(maxSockets: number, keys: SocketKeys): SocketMaps {
+  return { sockets: socketsMap(maxSockets), waiting: waitingMap(maxSockets >> 2), keys }
 }

@@ -13,6 +13,8 @@ export const RECORD_CONNECT_FAILED = (SOCKET_KIND << 8) | 2
 export const RECORD_ACCEPT = (SOCKET_KIND << 8) | 3
 export const RECORD_LISTEN = (SOCKET_KIND << 8) | 4
 export const RECORD_CLOSE = (SOCKET_KIND << 8) | 5
+export const RECORD_TCP_COUNTS = (SOCKET_KIND << 8) | 0x21
+const RECORD_TCP_PENDING = (SOCKET_KIND << 8) | 0x22
 
 /** What all records begin with. */
 const socket = {
@@ -70,6 +72,25 @@ export const closeLayout = record(RECORD_CLOSE, 'socketClose', {
   /** 1 if this kernel can supply the bytes. */
   hasBytes: u32,
 })
+
+/** What the kernel has counted in quark's network namespace, and what of it no record can have told of yet. */
+export const tcpCountsLayout = record(RECORD_TCP_COUNTS, 'tcpCounts', {
+  netNs: u32,
+  /** Connections that are being tried. */
+  opening: u32,
+  /** CLOCK_BOOTTIME at which the counters were read. */
+  readNs: u64,
+  /** ActiveOpens, PassiveOpens and AttemptFails of /proc/net/snmp; ListenDrops of /proc/net/netstat. */
+  activeOpens: u64,
+  passiveOpens: u64,
+  attemptFails: u64,
+  listenDrops: u64,
+  /** Connections that others opened, and that no process was seen to have. */
+  waiting: u32,
+})
+
+/** A connection of which no record can have told yet: one of `opening`, of `waiting`, or both. Only iterators make it. */
+export const tcpPendingLayout = record(RECORD_TCP_PENDING, 'tcpPending', { isOpening: u32, isWaiting: u32 })
 
 /** How a socket was opened. */
 export const PHASE_UNKNOWN = 0

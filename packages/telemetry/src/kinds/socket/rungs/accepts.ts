@@ -10,7 +10,9 @@ import {
   has,
   int,
   inTask,
+  kretprobe,
   lookup,
+  ne,
   not,
   probe,
   remove,
@@ -34,49 +36,48 @@ import {
 } from './common.js'
 
 /** A handshake that the other side began has finished: who accepts the connection is to be seen. */
-export function takenProbe({ sockets, waiting }: SocketMaps) {
-  return probe({ name: 'quark_taken', hook: stateHook }, (sk, oldState, newState) => ({
-    when: and(
-      eq(newState, TCP_ESTABLISHED),
-      eq(oldState, TCP_SYN_RECV),
-      isTcp(sk),
-      not(has(sockets, socketCookie(sk))),
-    ),
-    effects: [store(waiting, socketCookie(sk), bootNs())],
+export function takenProbe({ sockets, waiting, keys }: SocketMaps) {
+  return probe({ name: 'quark_taken', hook: stateHook(TCP_ESTABLISHED) }, (sk, oldState) => ({
+    when: and(eq(oldState, TCP_SYN_RECV), isTcp(sk), not(has(sockets, keys.of(sk)))),
+    effects: [store(waiting, keys.of(sk), bootNs())],
   }))
 }
 
 /** What the first process that is seen with a connection does. */
-function acceptBody({ sockets, waiting }: SocketMaps, cookie: Scalar, sk: Sock, isCandidate: Scalar) {
+function acceptBody({ sockets, waiting, keys }: SocketMaps, key: Scalar, sk: Sock, isCandidate: Scalar) {
   const accepted = { ...currentProcess(), phase: PHASE_ACCEPTED }
   return {
-    given: and(isCandidate, has(waiting, cookie)),
-    effects: [claim(sockets, cookie, 0, { ...accepted, sinceNs: lookup(waiting, cookie) })],
-    finally: [remove(waiting, cookie)],
-    fill: { ...accepted, cookie, sinceNs: lookup(sockets, cookie).sinceNs, ...placeOf(sk) },
+    given: and(isCandidate, has(waiting, key)),
+    effects: [claim(sockets, key, 0, { ...accepted, sinceNs: lookup(waiting, key) })],
+    finally: [remove(waiting, key)],
+    fill: { ...accepted, cookie: keys.idOf(key), sinceNs: lookup(sockets, key).sinceNs, ...placeOf(sk) },
   }
 }
 
 /** The function that accepts returns a socket. */
+function acceptedBody({ sockets, waiting, keys }: SocketMaps, key: Scalar, sk: Sock) {
+  const accepted = { ...currentProcess(), phase: PHASE_ACCEPTED }
+  return {
+    // What is read of no socket is 0.
+    given: and(isTcp(sk), ne(key, 0)),
+    effects: [claim(sockets, key, 0, { ...accepted, sinceNs: lookup(waiting, key) })],
+    finally: [remove(waiting, key)],
+    fill: { ...accepted, cookie: keys.idOf(key), sinceNs: lookup(sockets, key).sinceNs, ...placeOf(sk) },
+  }
+}
+
 export function acceptedProbe(maps: SocketMaps) {
-  const { sockets, waiting } = maps
-  return probe(
-    {
-      name: 'quark_accept',
-      hook: inTask(fexit('inet_csk_accept', [], struct<Sock>('sock', 'accepted'))),
-      record: acceptLayout,
-    },
-    (sk) => {
-      const cookie = socketCookie(sk)
-      const accepted = { ...currentProcess(), phase: PHASE_ACCEPTED }
-      return {
-        // What is read of no socket is 0.
-        given: isTcp(sk),
-        effects: [claim(sockets, cookie, 0, { ...accepted, sinceNs: lookup(waiting, cookie) })],
-        finally: [remove(waiting, cookie)],
-        fill: { ...accepted, cookie, sinceNs: lookup(sockets, cookie).sinceNs, ...placeOf(sk) },
-      }
-    },
+  const hook = inTask(fexit('inet_csk_accept', [], struct<Sock>('sock', 'accepted')))
+  return probe({ name: 'quark_accept', hook, record: acceptLayout }, (sk) =>
+    acceptedBody(maps, maps.keys.of(sk), sk),
+  )
+}
+
+/** The same where only kprobes can hook it. */
+export function acceptedKprobe(maps: SocketMaps) {
+  const hook = inTask(kretprobe('inet_csk_accept', struct<Sock>('sock', 'accepted')))
+  return probe({ name: 'quark_accept', hook, record: acceptLayout }, (sk) =>
+    acceptedBody(maps, maps.keys.ofUntyped(sk), sk),
   )
 }
 
@@ -103,7 +104,7 @@ export function firstReadProbe(maps: SocketMaps) {
       },
       record: acceptLayout,
     },
-    (sk) => acceptBody(maps, socketCookie(sk), sk, isOwned(sk)),
+    (sk) => acceptBody(maps, maps.keys.of(sk), sk, isOwned(sk)),
   )
 }
 
@@ -115,6 +116,6 @@ export function firstSendProbe(maps: SocketMaps) {
       hook: inTask(tracepoint('sock_send_length', [struct<Sock>('sock', 'sk'), int('ret', 4)])),
       record: acceptLayout,
     },
-    (sk) => acceptBody(maps, socketCookie(sk), sk, isTcp(sk)),
+    (sk) => acceptBody(maps, maps.keys.of(sk), sk, isTcp(sk)),
   )
 }

@@ -49,11 +49,9 @@ export function attemptProbe({ sockets }: SocketMaps, version: 4 | 6) {
 }
 
 /** The first packet of a handshake is sent, in the task that connects. */
-export function attemptByStateProbe({ sockets }: SocketMaps) {
-  return probe({ name: 'quark_syn', hook: stateHook }, (sk, _oldState, newState) => ({
-    when: and(eq(newState, TCP_SYN_SENT), isTcp(sk), isOwned(sk)),
-    effects: [
-      store(sockets, socketCookie(sk), { ...currentProcess(), phase: PHASE_TRIED, sinceNs: bootNs() }),
-    ],
+export function attemptByStateProbe({ sockets, keys }: SocketMaps) {
+  return probe({ name: 'quark_syn', hook: stateHook(TCP_SYN_SENT) }, (sk) => ({
+    when: and(isTcp(sk), isOwned(sk)),
+    effects: [store(sockets, keys.of(sk), { ...currentProcess(), phase: PHASE_TRIED, sinceNs: bootNs() })],
   }))
 }

@@ -15,6 +15,7 @@ import {
   ifThen,
   increase,
   inTask,
+  kprobe,
   lookup,
   ne,
   not,
@@ -75,30 +76,30 @@ function bytesOf(sk: Sock, state: Scalar) {
 
 /** What is known of a socket that is closed. */
 function closeFill(
-  { sockets, waiting }: SocketMaps,
-  cookie: Scalar,
+  { sockets, waiting, keys }: SocketMaps,
+  key: Scalar,
   sk: Sock,
   { state, isNobodys }: { readonly state: Scalar; readonly isNobodys: Scalar },
 ) {
-  const { pid, startBootNs, sinceNs, phase, errno } = lookup(sockets, cookie)
+  const { pid, startBootNs, sinceNs, phase, errno } = lookup(sockets, key)
   return {
     pid,
     startBootNs,
-    cookie,
+    cookie: keys.idOf(key),
     phase: firstNonZero(
       phase,
-      ifThen(and(has(waiting, cookie), isNobodys), PHASE_REFUSED),
-      ifThen(has(waiting, cookie), PHASE_WAITING),
+      ifThen(and(has(waiting, key), isNobodys), PHASE_REFUSED),
+      ifThen(has(waiting, key), PHASE_WAITING),
       ifThen(eq(state, TCP_LISTEN), PHASE_LISTENING),
     ),
-    sinceNs: firstNonZero(sinceNs, lookup(waiting, cookie)),
+    sinceNs: firstNonZero(sinceNs, lookup(waiting, key)),
     errno: firstNonZero(errno, sk.sk_err),
     ...placeOf(sk),
   }
 }
 
 /** The last one who has it closes a socket. */
-function closeBody(maps: SocketMaps, cookie: Scalar, sk: Sock) {
+function closeBody(maps: SocketMaps, key: Scalar, sk: Sock) {
   const { sockets, waiting } = maps
   const state = sk.__sk_common.skc_state
   const isUser = eq(and(currentTask<{ flags: Scalar }>().flags, PF_KTHREAD), 0)
@@ -107,11 +108,11 @@ function closeBody(maps: SocketMaps, cookie: Scalar, sk: Sock) {
       isTcp(sk),
       // That will be a failed connection.
       ne(state, TCP_SYN_SENT),
-      or(ne(state, TCP_CLOSE), has(sockets, cookie), has(waiting, cookie)),
+      or(ne(state, TCP_CLOSE), has(sockets, key), has(waiting, key)),
     ),
-    finally: [remove(sockets, cookie), remove(waiting, cookie)],
+    finally: [remove(sockets, key), remove(waiting, key)],
     fill: {
-      ...closeFill(maps, cookie, sk, { state, isNobodys: constant(0) }),
+      ...closeFill(maps, key, sk, { state, isNobodys: constant(0) }),
       // Files may be closed by the kernel on behalf of somebody.
       closerPid: ifThen(isUser, current().tgid),
       closerStartBootNs: ifThen(isUser, current().group_leader.start_boottime),
@@ -131,28 +132,35 @@ export function releaseProbe(maps: SocketMaps) {
 export function tcpCloseProbe(maps: SocketMaps) {
   const hook = inTask(fentry('tcp_close', [struct<Sock>('sock', 'sk')]))
   return probe({ name: 'quark_close', hook, record: closeLayout }, (sk) =>
-    closeBody(maps, socketCookie(sk), sk),
+    closeBody(maps, maps.keys.of(sk), sk),
+  )
+}
+
+/** The same where only kprobes can hook it. */
+export function tcpCloseKprobe(maps: SocketMaps) {
+  const hook = inTask(kprobe('tcp_close', [struct<Sock>('sock', 'sk')]))
+  return probe({ name: 'quark_close', hook, record: closeLayout }, (sk) =>
+    closeBody(maps, maps.keys.ofUntyped(sk), sk),
   )
 }
 
 /** A connection ends of which no process has a socket, or a process undoes it and keeps the socket. */
 export function endProbe(maps: SocketMaps) {
-  const { sockets, waiting } = maps
-  return probe({ name: 'quark_end', hook: stateHook, record: closeLayout }, (sk, oldState, newState) => {
-    const cookie = socketCookie(sk)
+  const { sockets, waiting, keys } = maps
+  return probe({ name: 'quark_end', hook: stateHook(TCP_CLOSE), record: closeLayout }, (sk, oldState) => {
+    const key = keys.of(sk)
     const isUndone = and(eq(sk.sk_err, 0), ne(and(sk.sk_shutdown, BOTH_SHUTDOWN), BOTH_SHUTDOWN), isOwned(sk))
     const isNobodys = or(eq(sk.sk_socket, 0), ne(sk.sk_kern_sock, 0))
     return {
       given: and(
-        eq(newState, TCP_CLOSE),
         not(oneOf(oldState, [TCP_SYN_SENT, TCP_SYN_RECV])),
         isTcp(sk),
         or(isNobodys, isUndone),
-        or(has(sockets, cookie), has(waiting, cookie)),
+        or(has(sockets, key), has(waiting, key)),
       ),
-      finally: [remove(sockets, cookie), remove(waiting, cookie)],
+      finally: [remove(sockets, key), remove(waiting, key)],
       fill: {
-        ...closeFill(maps, cookie, sk, { state: oldState, isNobodys }),
+        ...closeFill(maps, key, sk, { state: oldState, isNobodys }),
         closerPid: ifThen(not(isNobodys), current().tgid),
         closerStartBootNs: ifThen(not(isNobodys), current().group_leader.start_boottime),
         ...bytesOf(sk, oldState),
@@ -163,20 +171,19 @@ export function endProbe(maps: SocketMaps) {
 
 /** A connection ends, whoever has closed it. */
 export function lastStateProbe(maps: SocketMaps) {
-  const { sockets, waiting } = maps
-  return probe({ name: 'quark_end', hook: stateHook, record: closeLayout }, (sk, oldState, newState) => {
-    const cookie = socketCookie(sk)
+  const { sockets, waiting, keys } = maps
+  return probe({ name: 'quark_end', hook: stateHook(TCP_CLOSE), record: closeLayout }, (sk, oldState) => {
+    const key = keys.of(sk)
     return {
       given: and(
-        eq(newState, TCP_CLOSE),
         not(oneOf(oldState, [TCP_SYN_SENT, TCP_SYN_RECV])),
         isTcp(sk),
-        or(has(sockets, cookie), has(waiting, cookie)),
+        or(has(sockets, key), has(waiting, key)),
       ),
-      finally: [remove(sockets, cookie), remove(waiting, cookie)],
+      finally: [remove(sockets, key), remove(waiting, key)],
       fill: {
         // A socket that was closed has no file, nor has one that was never accepted.
-        ...closeFill(maps, cookie, sk, { state: oldState, isNobodys: constant(0) }),
+        ...closeFill(maps, key, sk, { state: oldState, isNobodys: constant(0) }),
         ...bytesOf(sk, oldState),
       },
       lacks: { closerPid: NO_CLOSER, closerStartBootNs: NO_CLOSER },
@@ -185,15 +192,14 @@ export function lastStateProbe(maps: SocketMaps) {
 }
 
 /** A connection ends with an error, and its socket is closed later. */
-export function errorProbe({ sockets }: SocketMaps) {
-  return probe({ name: 'quark_error', hook: stateHook }, (sk, oldState, newState) => ({
+export function errorProbe({ sockets, keys }: SocketMaps) {
+  return probe({ name: 'quark_error', hook: stateHook(TCP_CLOSE) }, (sk, oldState) => ({
     when: and(
-      eq(newState, TCP_CLOSE),
       not(oneOf(oldState, [TCP_SYN_SENT, TCP_SYN_RECV])),
       isTcp(sk),
       ne(sk.sk_err, 0),
-      has(sockets, socketCookie(sk)),
+      has(sockets, keys.of(sk)),
     ),
-    effects: [increase(sockets, socketCookie(sk), { errno: sk.sk_err })],
+    effects: [increase(sockets, keys.of(sk), { errno: sk.sk_err })],
   }))
 }

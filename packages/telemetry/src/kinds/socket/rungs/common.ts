@@ -7,6 +7,7 @@
  */
 
 import {
+  among,
   and,
   at,
   cast,
@@ -37,10 +38,12 @@ export const IPPROTO_TCP = 6
 /** All bits of `sk_shutdown`. */
 export const BOTH_SHUTDOWN = 3
 
-export const stateHook = {
-  ...tracepoint('inet_sock_set_state', [struct<Sock>('sock', 'sk'), int('oldstate', 4), int('newstate', 4)]),
-  levels: ['task', 'softirq'],
-} as const
+/** Changes of the state of a socket to one of these. */
+export function stateHook(...newStates: readonly number[]) {
+  const args = [struct<Sock>('sock', 'sk'), int('oldstate', 4), int('newstate', 4)] as const
+  const hook = { ...tracepoint('inet_sock_set_state', args), levels: ['task', 'softirq'] } as const
+  return among(hook, 'newstate', newStates)
+}
 
 export const isTcp = (sk: Sock): Scalar => eq(sk.sk_protocol, IPPROTO_TCP)
 export const isOwned = (sk: Sock): Scalar => ne(sk.sk_lock.owned, 0)

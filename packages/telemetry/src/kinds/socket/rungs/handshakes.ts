@@ -1,6 +1,6 @@
 /** Connections that processes of this machine began: how their handshake ended. */
 
-import { and, eq, has, lookup, or, probe, remove, socketCookie, store } from 'quark-ebpf/probe'
+import { and, eq, has, lookup, or, probe, remove, store } from 'quark-ebpf/probe'
 import type { SocketMaps } from '../maps.js'
 import { connectFailedLayout, connectLayout, PHASE_CONNECTED } from '../records.js'
 import {
@@ -15,47 +15,45 @@ import {
 } from './common.js'
 
 /** A handshake that this side began has finished. */
-export function connectProbe({ sockets }: SocketMaps) {
+export function connectProbe({ sockets, keys }: SocketMaps) {
   return probe(
-    { name: 'quark_connect', hook: stateHook, record: connectLayout },
-    (sk, oldState, newState) => {
-      const cookie = socketCookie(sk)
-      const { pid, startBootNs, sinceNs } = lookup(sockets, cookie)
+    { name: 'quark_connect', hook: stateHook(TCP_ESTABLISHED), record: connectLayout },
+    (sk, oldState) => {
+      const key = keys.of(sk)
+      const { pid, startBootNs, sinceNs } = lookup(sockets, key)
       const phase = PHASE_CONNECTED
       return {
         when: and(
-          eq(newState, TCP_ESTABLISHED),
           isTcp(sk),
           // Both sides may begin at once.
-          or(eq(oldState, TCP_SYN_SENT), and(eq(oldState, TCP_SYN_RECV), has(sockets, cookie))),
+          or(eq(oldState, TCP_SYN_SENT), and(eq(oldState, TCP_SYN_RECV), has(sockets, key))),
         ),
-        effects: [store(sockets, cookie, { pid, startBootNs, sinceNs, phase })],
-        fill: { pid, startBootNs, sinceNs, phase, cookie, ...placeOf(sk) },
+        effects: [store(sockets, key, { pid, startBootNs, sinceNs, phase })],
+        fill: { pid, startBootNs, sinceNs, phase, cookie: keys.idOf(key), ...placeOf(sk) },
       }
     },
   )
 }
 
 /** A handshake that this side began has failed, or was given up. */
-export function connectFailedProbe({ sockets }: SocketMaps) {
+export function connectFailedProbe({ sockets, keys }: SocketMaps) {
   return probe(
-    { name: 'quark_refused', hook: stateHook, record: connectFailedLayout },
-    (sk, oldState, newState) => {
-      const cookie = socketCookie(sk)
-      const { pid, startBootNs, sinceNs, phase } = lookup(sockets, cookie)
+    { name: 'quark_refused', hook: stateHook(TCP_CLOSE), record: connectFailedLayout },
+    (sk, oldState) => {
+      const key = keys.of(sk)
+      const { pid, startBootNs, sinceNs, phase } = lookup(sockets, key)
       return {
         given: and(
-          eq(newState, TCP_CLOSE),
           isTcp(sk),
-          or(eq(oldState, TCP_SYN_SENT), and(eq(oldState, TCP_SYN_RECV), has(sockets, cookie))),
+          or(eq(oldState, TCP_SYN_SENT), and(eq(oldState, TCP_SYN_RECV), has(sockets, key))),
         ),
-        finally: [remove(sockets, cookie)],
+        finally: [remove(sockets, key)],
         fill: {
           pid,
           startBootNs,
           sinceNs,
           phase,
-          cookie,
+          cookie: keys.idOf(key),
           ...placeOf(sk),
           errno: sk.sk_err,
           shutdown: and(sk.sk_shutdown, BOTH_SHUTDOWN),

@@ -34,12 +34,13 @@ export function cookiesProbe() {
 }
 
 /** Sockets that processes have already, and who the first one is that has each. */
-export function openSocketsProbe({ sockets }: SocketMaps) {
+export function openSocketsProbe({ sockets, keys }: SocketMaps) {
   const file = struct<File>('file', 'file')
   const hook = iterator('task_file', [struct<SocketTask>('task_struct', 'task'), int('fd', 4), file])
   return probe({ name: 'quark_open', hook }, (task, _fd, opened) => {
     const { sk } = cast<SocketOfFile>('socket', opened.private_data)
-    const { skc_state: state, skc_family: family, skc_cookie: cookie } = sk.__sk_common
+    const { skc_state: state, skc_family: family } = sk.__sk_common
+    const key = keys.ofUntyped(sk)
     const phase = firstNonZero(
       ifThen(eq(state, TCP_LISTEN), PHASE_LISTENING),
       ifThen(eq(state, TCP_SYN_SENT), PHASE_TRIED),
@@ -51,10 +52,10 @@ export function openSocketsProbe({ sockets }: SocketMaps) {
         oneOf(family, [AF_INET, AF_INET6]),
         isTcp(sk),
         ne(state, TCP_CLOSE),
-        ne(cookie.counter, 0),
+        ne(key, 0),
       ),
       effects: [
-        claim(sockets, cookie.counter, 0, {
+        claim(sockets, key, 0, {
           pid: task.tgid,
           startBootNs: task.group_leader.start_boottime,
           phase,
