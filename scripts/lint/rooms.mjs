@@ -22,6 +22,7 @@ export const packages = {
     perf: { is: 'readers of perf rings', may: ['errors', 'sys'], packages: ['node:*'] },
     attach: { is: 'ways to attach a program', may: ['errors', 'sys', 'program'], packages: ['node:*'] },
     netlink: { is: 'messages of netlink sockets', may: ['errors', 'sys', 'attach'], packages: ['node:*'] },
+    fanotify: { is: 'what happens to files, by fanotify', may: ['errors', 'sys'], packages: ['node:*'] },
     kernel: {
       is: 'what the running kernel can do',
       may: ['errors', 'sys', 'btf', 'map', 'program', 'attach'],

@@ -16,6 +16,7 @@ export { kernelBtf } from './kernel/btf.js'
 export { btfOfFile } from './kernel/btf-files.js'
 export * from './attach/index.js'
 export * from './netlink/index.js'
+export * from './fanotify/index.js'
 export { kernelPreempts } from './kernel/preemption.js'
 export { FEATURE_NAMES, type FeatureName, type FeatureResult, probeFeature } from './kernel/features.js'
 export {

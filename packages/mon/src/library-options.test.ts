@@ -9,12 +9,12 @@ import { parseCommandLine, UsageError } from './parse.js'
 import { lossText } from './report.js'
 import { statsOf } from './testing/fakes.js'
 
-/** What a kind declares that watches files, as `-F` asks for in other versions. */
-const fileOptions = {
-  files: {
+/** What a kind declares whose letter is refused without it. */
+const podOptions = {
+  pods: {
     type: 'flag',
     default: false,
-    command: { group: 'watch', long: 'file', short: 'F', help: 'also show files that are opened' },
+    command: { group: 'watch', long: 'kube', short: 'K', help: 'also show files that are opened' },
   },
   maxNameBytes: {
     type: 'bytes',
@@ -26,7 +26,7 @@ const fileOptions = {
     command: {
       group: 'watch',
       long: 'max-name',
-      after: 'file',
+      after: 'kube',
       argument: 'BYTES',
       help: 'cut names of files at this size',
       more: 'Longer names are counted.',
@@ -52,7 +52,7 @@ const fileOptions = {
   },
 } as const satisfies OptionSpecs
 
-const specs: OptionSpecs = { ...OPTIONS, ...fileOptions }
+const specs: OptionSpecs = { ...OPTIONS, ...podOptions }
 const table = optionTable(specs)
 
 function quarkOptions(...args: string[]): unknown {
@@ -71,9 +71,9 @@ function refusal(...args: string[]): string {
 }
 
 test('an option that a kind declares is read from the command line by its type', () => {
-  assert.deepEqual(quarkOptions('-F'), { files: true })
-  assert.deepEqual(quarkOptions('--file', '--max-name=8K', '--remember', '7'), {
-    files: true,
+  assert.deepEqual(quarkOptions('-K'), { pods: true })
+  assert.deepEqual(quarkOptions('--kube', '--max-name=8K', '--remember', '7'), {
+    pods: true,
     maxNameBytes: 8192,
     rememberMs: 7,
   })
@@ -92,33 +92,33 @@ test('an option that a kind declares is read from the command line by its type',
 })
 
 test('it contradicts a replay unless a recording keeps it, and bypass if it has no meaning then', () => {
-  assert.match(refusal('-F', '--replay=x'), /contradict each other/)
+  assert.match(refusal('-K', '--replay=x'), /contradict each other/)
   assert.match(refusal('-B', '--max-name=8K'), /contradict each other/)
   const read = parseCommandLine(['--remember=5', '--replay=x'], table)
   assert.equal(read.show, 'events')
-  assert.deepEqual(quarkOptions('-B', '-F'), { bypass: true, files: true })
+  assert.deepEqual(quarkOptions('-B', '-K'), { bypass: true, pods: true })
 })
 
 test('it is in the help text and in the manual page', () => {
   assert.match(
     helpText(80, table),
-    /^ {2}-F, --file {14}also show files that are opened\n {6}--max-name=BYTES {4}cut names of files at this size \(default: 4K\)$/m,
+    /^ {2}-K, --kube {14}also show files that are opened\n {6}--max-name=BYTES {4}cut names of files at this size \(default: 4K\)$/m,
   )
   assert.match(
     manPage(table),
-    /^\.It Fl F , Fl \\-file\nAlso show files that are opened\.\n\.It Fl \\-max\\-name Ns = Ns Ar BYTES\nCut names of files at this size\.\nDefault: 4K\.\nLonger names are counted\.$/m,
+    /^\.It Fl K , Fl \\-kube\nAlso show files that are opened\.\n\.It Fl \\-max\\-name Ns = Ns Ar BYTES\nCut names of files at this size\.\nDefault: 4K\.\nLonger names are counted\.$/m,
   )
 })
 
 test('what a kind brings is refused no more', () => {
-  assert.ok(TABLE.missing.some(({ short }) => short === 'F'))
+  assert.ok(TABLE.missing.some(({ short }) => short === 'K'))
   assert.deepEqual(
     table.missing.map(({ short }) => short),
-    TABLE.missing.map(({ short }) => short).filter((short) => short !== 'F'),
+    TABLE.missing.map(({ short }) => short).filter((short) => short !== 'K'),
   )
-  assert.doesNotMatch(helpText(80, table), /not supported yet: .*-F/)
-  assert.doesNotMatch(manPage(table), /watching files/)
-  assert.throws(() => parseCommandLine(['-F']), /watching files is not supported yet/)
+  assert.doesNotMatch(helpText(80, table), /not supported yet: .*-K/)
+  assert.doesNotMatch(manPage(table), /asking Kubernetes/)
+  assert.throws(() => parseCommandLine(['-K', 'x']), /asking Kubernetes is not supported yet/)
 })
 
 test('a loss in the table of a kind names the option that would have prevented it', () => {

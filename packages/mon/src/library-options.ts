@@ -15,6 +15,7 @@ import {
   byteText,
   fileName,
   oneOf,
+  placesOf,
   powerOfTwo,
   someOf,
   timeMs,
@@ -161,6 +162,8 @@ function valueOf(spec: OptionSpec, form: CommandForm, text: string, before: unkn
     }
     case 'texts':
       return [...((before ?? []) as readonly string[]), text]
+    case 'places':
+      return [...((before ?? []) as readonly string[]), ...placesOf(text)]
     case 'list':
       return someOf(text, spec.words)
     case 'choice':
@@ -179,6 +182,7 @@ function defaultText(spec: OptionSpec): string | undefined {
     case 'list':
       return spec.default.join(',')
     case 'path':
+    case 'places':
     case 'instance':
     case 'numbers':
     case 'texts':

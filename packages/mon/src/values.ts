@@ -1,3 +1,5 @@
+import { resolve } from 'node:path'
+
 /** An option's argument is wrong. The message says what is expected; the parser adds the option and the value. */
 export class ValueError extends Error {
   override readonly name = 'ValueError'
@@ -199,6 +201,18 @@ export function someOf<Word extends string>(text: string, words: readonly Word[]
 export function userName(text: string): string {
   if (text === '') throw new ValueError('give the name or the number of a user')
   return text
+}
+
+/**
+ * Paths separated by commas, as absolute ones.
+ *
+ * @throws {ValueError} when one is empty
+ */
+export function placesOf(text: string): string[] {
+  return text.split(',').map((path) => {
+    if (path === '') throw new ValueError('give paths separated by commas, such as /etc,/home')
+    return resolve(path)
+  })
 }
 
 /**

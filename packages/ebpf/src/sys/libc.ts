@@ -345,3 +345,26 @@ export function mallocTrim(padBytes: number): boolean | undefined {
     return undefined
   }
 }
+
+/** fanotify_init(2). Needs Linux 2.6.37. */
+export function fanotifyInit(flags: number, eventFlags: number): Result {
+  return callInt('fanotify_init', ['uint', 'uint'], flags, eventFlags)
+}
+
+/** fanotify_mark(2) of a path, which is NUL-terminated. */
+export function fanotifyMark(fd: number, flags: number, mask: number, path: Uint8Array): Result {
+  const parameters = ['int', 'uint', 'uint64', 'int', 'void *']
+  return callInt('fanotify_mark', parameters, fd, flags, mask, AT_FDCWD, path)
+}
+
+const AT_FDCWD = -100
+
+/** open_by_handle_at(2). `handle` is a `struct file_handle`. */
+export function openByHandle(mountFd: number, handle: Uint8Array, flags: number): Result {
+  return callInt('open_by_handle_at', ['int', 'void *', 'int'], mountFd, handle, flags)
+}
+
+/** statfs(2) of a NUL-terminated path. `into` is a `struct statfs` of 120 bytes. */
+export function statFileSystem(path: Uint8Array, into: Uint8Array): Result {
+  return callInt('statfs', ['void *', 'void *'], path, into)
+}

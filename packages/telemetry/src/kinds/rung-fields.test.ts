@@ -13,7 +13,9 @@ interface SamplesFile {
 
 /** The facts of a kind, with all of its switches off, and on. */
 function factsOf({ facts, options }: Kind): Fact[] {
-  const flags = Object.entries(options).flatMap(([name, { type }]) => (type === 'flag' ? [name] : []))
+  const flags = Object.entries(options).flatMap(([name, { type }]) =>
+    type === 'flag' || type === 'places' ? [name] : [],
+  )
   return [false, true].flatMap((value) => {
     const switches = Object.fromEntries(flags.map((name) => [name, value]))
     return facts({ settings: checkOptions(catalogue.options, switches), hierarchy: undefined })

@@ -53,6 +53,11 @@ function problemOf(name: string, spec: OptionSpec, value: unknown): string | und
       return mustBe(typeof value === 'boolean', 'true or false')
     case 'path':
       return mustBe(typeof value === 'string', 'a path')
+    case 'places':
+      return mustBe(
+        typeof value === 'boolean' || isPlaces(value),
+        'true, false, or a list of absolute paths, at least one',
+      )
     case 'instance':
       return mustBe(isInstance(value, spec.of), spec.of.noun)
     case 'choice':
@@ -97,6 +102,11 @@ function listProblem(
 
 function isText(value: unknown, maxChars: number): boolean {
   return typeof value === 'string' && value.length > 0 && value.length <= maxChars
+}
+
+function isPlaces(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length === 0) return false
+  return value.every((one) => typeof one === 'string' && one.startsWith('/') && !one.includes('\0'))
 }
 
 function isInstance(value: unknown, of: ObjectOfClass | undefined): boolean {

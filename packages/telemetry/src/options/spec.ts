@@ -10,6 +10,7 @@ export type OptionSpec =
   | NumbersSpec
   | TextsSpec
   | PathSpec
+  | PlacesSpec
   | ChoiceSpec
   | ListSpec
   | InstanceSpec
@@ -73,6 +74,12 @@ export interface PathSpec extends SpecBase {
   readonly type: 'path'
   /** Environment variable that names the file if the option does not. */
   readonly environment?: string
+}
+
+/** True for everywhere, or absolute paths; a command adds some at a time, separated by commas. */
+export interface PlacesSpec extends SpecBase {
+  readonly type: 'places'
+  readonly default: boolean
 }
 
 /** One of some words, or an object of a class in place of them. */
@@ -178,6 +185,8 @@ export type ValueOf<S extends OptionSpec> = S extends FlagSpec
       ? readonly number[]
       : S extends TextsSpec
         ? readonly string[]
+      : S extends PlacesSpec
+        ? boolean | readonly string[]
         : S extends MembersSpec<infer T>
           ? T
           : S extends PathSpec

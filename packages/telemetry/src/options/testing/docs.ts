@@ -59,6 +59,8 @@ export function valuesText(spec: OptionSpec): string {
       return '`true`, `false`'
     case 'path':
       return 'a file'
+    case 'places':
+      return '`true`, `false`, a list of absolute paths'
     case 'instance':
       return spec.of.noun
     case 'members':

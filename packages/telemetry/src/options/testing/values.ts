@@ -36,4 +36,7 @@ export const OTHER_VALUES: Required<QuarkOptions> = {
   maxSockets: 700,
   tty: true,
   maxTtyBytes: 700,
+  files: ['/etc'],
+  fileOperations: ['names'],
+  fileUids: [0],
 }

@@ -1,0 +1,136 @@
+/** A fanotify group that reports what happens on file systems, by directory and name. */
+
+import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from 'node:fs'
+import { Fd } from '../sys/fd.js'
+import { fanotifyInit, fanotifyMark, openByHandle, statFileSystem } from '../sys/libc.js'
+import { checked } from '../sys/permission.js'
+import { type FanotifyEvent, type FileHandle, parseFanotify } from './parse.js'
+
+const FAN_CLOEXEC = 0x1
+const FAN_NONBLOCK = 0x2
+/** Report the file, its directory and its name. */
+const FAN_REPORT_DFID_NAME_TARGET = 0x1e00
+const FAN_MARK_ADD = 0x1
+const FAN_MARK_REMOVE = 0x2
+const FAN_MARK_FILESYSTEM = 0x100
+
+const READ_BYTES = 64 * 1024
+/** Of struct statfs on 64-bit machines. */
+const STATFS_BYTES = 120
+const FSID_OFFSET = 56
+const O_PATH = 0o10000000
+/** Of paths of removed files below /proc. */
+const DELETED = Buffer.from(' (deleted)')
+
+/**
+ * A group of fanotify. Its queue holds 16,384 events; when it is full, an event says so (`FAN_Q_OVERFLOW`) without a
+ * number. Needs Linux 5.17 and CAP_SYS_ADMIN.
+ *
+ * @example
+ * ```ts
+ * using group = FanotifyGroup.open()
+ * group.markFileSystem('/home', FAN_CREATE | FAN_DELETE | FAN_ONDIR)
+ * for (const { mask, pid, at } of group.read()) console.log(mask, pid, at?.name)
+ * ```
+ */
+export class FanotifyGroup implements Disposable {
+  /** Readable when there are events. */
+  readonly fd: Fd
+  readonly #buffer = Buffer.alloc(READ_BYTES)
+
+  private constructor(fd: Fd) {
+    this.fd = fd
+  }
+
+  /** @throws {KernelError} when the kernel refuses: before 5.17 with EINVAL, without CAP_SYS_ADMIN with EPERM */
+  static open(): FanotifyGroup {
+    const flags = FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME_TARGET
+    const result = fanotifyInit(flags, constants.O_RDONLY)
+    return new FanotifyGroup(new Fd(checked('Cannot watch files', 'fanotify_init', result), 'fanotify group'))
+  }
+
+  /**
+   * Watches the whole file system that has `path`. The mark does not keep it from being unmounted, and ends with it.
+   *
+   * @param mask `FAN_` bits
+   * @throws {KernelError} when the kernel refuses: EOPNOTSUPP and ENODEV for file systems without handles
+   */
+  markFileSystem(path: string | Uint8Array, mask: number): void {
+    const flags = FAN_MARK_ADD | FAN_MARK_FILESYSTEM
+    const result = fanotifyMark(this.fd.number, flags, mask, terminated(path))
+    checked('Cannot watch a file system', 'fanotify_mark', result)
+  }
+
+  /** Ends watching the file system that has `path`, if it is watched. */
+  unmarkFileSystem(path: string | Uint8Array, mask: number): void {
+    fanotifyMark(this.fd.number, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, mask, terminated(path))
+  }
+
+  /** The events that wait, oldest first: as many as fit 64 KiB. An empty list if there are none. */
+  read(): FanotifyEvent[] {
+    try {
+      return parseFanotify(this.#buffer, readSync(this.fd.number, this.#buffer))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return []
+      throw error
+    }
+  }
+
+  close(): void {
+    this.fd.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+function terminated(path: string | Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(path as string), Buffer.alloc(1)])
+}
+
+/** The id of the file system that has `path`, as events have it; undefined if it cannot be read. */
+export function fileSystemId(path: string | Uint8Array): bigint | undefined {
+  const statfs = Buffer.alloc(STATFS_BYTES)
+  return statFileSystem(terminated(path), statfs) < 0 ? undefined : statfs.readBigUInt64LE(FSID_OFFSET)
+}
+
+/**
+ * Paths of handles of one file system. It holds a descriptor of a mount, which keeps that from being unmounted: close it
+ * soon.
+ */
+export class HandlePaths implements Disposable {
+  readonly #mount: number
+
+  /**
+   * @param mountPoint where the file system is mounted: paths begin there
+   * @throws {Error} what `fs.openSync` throws
+   */
+  constructor(mountPoint: string | Uint8Array) {
+    this.#mount = openSync(Buffer.from(mountPoint as string), constants.O_RDONLY | constants.O_NONBLOCK)
+  }
+
+  /**
+   * The path that a directory has now; undefined if it is gone or cannot be opened. Needs CAP_DAC_READ_SEARCH.
+   */
+  pathOf({ handle }: FileHandle): Buffer | undefined {
+    const fd = openByHandle(this.#mount, handle, O_PATH | constants.O_NOFOLLOW)
+    if (fd < 0) return undefined
+    using owned = new Fd(fd, 'file of a handle')
+    try {
+      const path = readlinkSync(`/proc/self/fd/${owned.number}`, { encoding: 'buffer' })
+      if (!endsWith(path, DELETED) || fstatSync(owned.number).nlink > 0) return path
+    } catch {
+      // It was removed meanwhile.
+    }
+    return undefined
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#mount)
+  }
+}
+
+function endsWith(bytes: Buffer, end: Buffer): boolean {
+  return bytes.length >= end.length && bytes.subarray(bytes.length - end.length).equals(end)
+}

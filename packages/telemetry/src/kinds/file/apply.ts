@@ -1,0 +1,294 @@
+/** Events out of records about files. */
+
+import { TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
+import type { Made } from '../../event/forms.js'
+import type { RecordGroup, RecordPlace } from '../../event/raw.js'
+import { u32At, u64At } from '../../event/record-fields.js'
+import { textOf } from '../../event/record-text.js'
+import { u64Of } from '../../event/time-base.js'
+import type { ProcessRecord } from '../../process/entry.js'
+import type { Tables } from '../kind.js'
+import { FILE_ACTIONS, type FileAction, type FileEvent, type FileType } from './events.js'
+import {
+  deviceText,
+  doneFacts,
+  type FileFacts,
+  joinedPath,
+  seenFacts,
+  stringIn,
+  typeOf,
+  walkedPath,
+} from './facts-of.js'
+import {
+  closedLayout,
+  DID_MODIFY,
+  DID_EXCHANGE,
+  DID_LINK,
+  DID_MKDIR,
+  DID_RMDIR,
+  DID_SYMLINK,
+  doneLayout,
+  movedLayout,
+  namedLayout,
+  RECORD_CLOSED,
+  RECORD_DONE,
+  seenEndLayout,
+  seenLayout,
+} from './records.js'
+import { isPseudoPath } from './pseudo.js'
+import type { FileTable, Report } from './table.js'
+
+/** Words of the header in which the time of a record is. */
+const TIME_LO = 2
+const TIME_HI = 3
+
+/** Lists of actions by their bits: shared by events. Few of the possible ones happen. */
+const lists = new Map<number, readonly FileAction[]>()
+const MAX_LISTS = 1024
+
+function actionsOf(bits: number): readonly FileAction[] {
+  const known = lists.get(bits)
+  if (known !== undefined) return known
+  const list = Object.freeze(FILE_ACTIONS.filter((_action, bit) => (bits & (1 << bit)) !== 0))
+  if (lists.size < MAX_LISTS) lists.set(bits, list)
+  return list
+}
+
+function tableIn(tables: Tables): FileTable {
+  return tables.table('file')
+}
+
+function timeOf({ words, offsetBytes }: RecordPlace): bigint {
+  const w = offsetBytes >> 2
+  return u64Of(words[w + TIME_LO] as number, words[w + TIME_HI] as number)
+}
+
+function processOf(
+  { words, offsetBytes }: RecordPlace,
+  pid: number,
+  tables: Tables,
+): ProcessRecord | undefined {
+  const w = offsetBytes >> 2
+  return tables.processes
+    .lookup(pid)
+    ?.at((words[w + TIME_LO] as number) | 0, (words[w + TIME_HI] as number) | 0)
+}
+
+/** What an event has beside what is known of its file. */
+interface Circumstances {
+  readonly what: number
+  readonly pid: number
+  readonly bootNs: bigint
+  readonly process: ProcessRecord | undefined
+  readonly writtenBytes?: number | undefined
+  readonly target?: string | undefined
+  readonly type?: FileType | undefined
+  readonly isUnverified?: boolean
+  readonly isInexact?: boolean
+}
+
+function eventOf(facts: FileFacts, of: Circumstances, tables: Tables): Made<FileEvent> {
+  const { attributes } = facts
+  return {
+    kind: 'file',
+    actions: actionsOf(of.what),
+    timeNs: of.bootNs + tables.timeBase.bootEpochNs,
+    path: facts.path,
+    oldPath: facts.oldPath,
+    target: of.target,
+    deleted: facts.isDeleted,
+    unverified: of.isUnverified ?? false,
+    inexact: of.isInexact ?? false,
+    type: attributes === undefined ? of.type : typeOf(attributes.mode),
+    device: facts.device === undefined ? undefined : deviceText(facts.device),
+    inode: facts.inode,
+    generation: facts.generation,
+    mode: attributes?.mode,
+    uid: attributes?.uid,
+    gid: attributes?.gid,
+    links: attributes?.links,
+    size: attributes?.size,
+    atimeNs: attributes?.atimeNs,
+    mtimeNs: attributes?.mtimeNs,
+    ctimeNs: attributes?.ctimeNs,
+    writtenBytes: of.writtenBytes,
+    pid: of.pid,
+    process: of.process,
+  }
+}
+
+const NOTHING_KNOWN: FileFacts = {
+  path: undefined,
+  oldPath: undefined,
+  isDeleted: false,
+  device: undefined,
+  inode: undefined,
+  generation: undefined,
+  attributes: undefined,
+}
+
+/** Something was done with an open file, once or several times. */
+export function applyDone(group: RecordGroup, tables: Tables): Made<FileEvent> | undefined {
+  if (!group.next()) return undefined
+  const pid = u32At(group, doneLayout.at.pid)
+  const process = processOf(group, pid, tables)
+  const change = new Change(timeOf(group))
+  do change.take(group, tables)
+  while (group.next())
+  return change.event({ pid, process }, tables)
+}
+
+/** What the records of one file and process say together. */
+class Change {
+  what = 0
+  writtenBytes: number | undefined
+  #facts: FileFacts | undefined
+  #reported: Report | undefined
+  readonly #bootNs: bigint
+
+  constructor(bootNs: bigint) {
+    this.#bootNs = bootNs
+  }
+
+  take(record: RecordPlace, tables: Tables): void {
+    const table = tableIn(tables)
+    if (record.type === RECORD_DONE) {
+      const what = u32At(record, doneLayout.at.what)
+      const facts = doneFacts(record)
+      this.what |= what
+      this.#facts = facts
+      const file = fileIn(record, doneLayout.at)
+      table.done(file, facts.path, what, timeOf(record))
+      if ((what & DID_MODIFY) !== 0) table.written(file, facts)
+    } else if (record.type === RECORD_CLOSED) {
+      const facts = table.closed(fileIn(record, closedLayout.at))
+      this.what |= u32At(record, closedLayout.at.what)
+      this.writtenBytes = (this.writtenBytes ?? 0) + Number(u64At(record, closedLayout.at.writtenBytes))
+      this.#facts ??= facts ?? closedFacts(record)
+    } else {
+      const report = table.end(u32At(record, seenEndLayout.at.id))
+      if (report === undefined || report.left === 0) return
+      this.what |= report.left
+      this.#reported ??= report
+    }
+  }
+
+  event(of: Pick<Circumstances, 'pid' | 'process'>, tables: Tables): Made<FileEvent> | undefined {
+    const { what, writtenBytes } = this
+    const facts = this.#facts ?? this.#reported?.facts
+    if (what === 0 || facts === undefined || !isWanted(facts, tables)) return undefined
+    const isInexact = this.#facts === undefined
+    const bootNs = isInexact ? (this.#reported?.untilNs ?? this.#bootNs) : this.#bootNs
+    return eventOf(facts, { ...of, what, bootNs, writtenBytes, isInexact }, tables)
+  }
+}
+
+function isWanted({ path, oldPath }: FileFacts, tables: Tables): boolean {
+  const { selection } = tableIn(tables)
+  if (path === undefined) return selection.isAll
+  return selection.wants(path) || (oldPath !== undefined && selection.wants(oldPath))
+}
+
+function fileIn(record: RecordPlace, at: typeof doneLayout.at | typeof closedLayout.at) {
+  return {
+    pid: u32At(record, at.pid),
+    device: u32At(record, at.device),
+    inode: u64At(record, at.inode),
+    generation: u32At(record, at.generation),
+  }
+}
+
+function closedFacts(record: RecordPlace): FileFacts {
+  const { at } = closedLayout
+  return {
+    ...NOTHING_KNOWN,
+    device: u32At(record, at.device),
+    inode: u64At(record, at.inode),
+    generation: u32At(record, at.generation),
+  }
+}
+
+/** fanotify reported something: it waits for calls that say it better. */
+export function applySeen(group: RecordGroup, tables: Tables): undefined {
+  if (!group.next()) return
+  const { at } = seenLayout
+  const what = u32At(group, at.what)
+  tableIn(tables).report({
+    id: u32At(group, at.id),
+    pid: u32At(group, at.pid),
+    facts: seenFacts(group),
+    sinceNs: timeOf(group),
+    untilNs: u64At(group, at.untilNs),
+    what,
+    left: what,
+  })
+}
+
+/** A call did something with a name. */
+export function applyNamed(group: RecordGroup, tables: Tables): Made<FileEvent> | undefined {
+  if (!group.next()) return undefined
+  const { at, fixedSizeBytes } = namedLayout
+  const text = textOf(group)
+  const base = u32At(group, at.base)
+  const name = stringIn(text, fixedSizeBytes + (base & TAIL_LENGTH_MASK), u32At(group, at.name))
+  if (name === undefined) return undefined
+  const path = joinedPath(walkedPath(text, fixedSizeBytes, base), name)
+  return named(group, { pid: u32At(group, at.pid), what: u32At(group, at.what), path }, tables)
+}
+
+/** A call with two names. */
+export function applyMoved(group: RecordGroup, tables: Tables): Made<FileEvent> | undefined {
+  if (!group.next()) return undefined
+  const { at, fixedSizeBytes } = movedLayout
+  const text = textOf(group)
+  const tails = [at.base, at.toBase, at.name, at.toName].map((offset) => u32At(group, offset))
+  const [base = 0, toBase = 0, first = 0, second = 0] = tails
+  const toBaseStart = fixedSizeBytes + (base & TAIL_LENGTH_MASK)
+  const nameStart = toBaseStart + (toBase & TAIL_LENGTH_MASK)
+  const name = stringIn(text, nameStart, first)
+  const toName = stringIn(text, nameStart + (first & TAIL_LENGTH_MASK), second)
+  if (toName === undefined) return undefined
+  const what = u32At(group, at.what)
+  const path = joinedPath(walkedPath(text, toBaseStart, toBase), toName)
+  const isSymlink = (what & DID_SYMLINK) !== 0
+  const oldPath =
+    isSymlink || name === undefined ? undefined : joinedPath(walkedPath(text, fixedSizeBytes, base), name)
+  const call = { pid: u32At(group, at.pid), what, path, oldPath, target: isSymlink ? name : undefined }
+  // The other one of the two was moved as well.
+  if ((what & DID_EXCHANGE) !== 0 && oldPath !== undefined)
+    tableIn(tables).named(call.pid, what, oldPath, timeOf(group))
+  return named(group, call, tables)
+}
+
+interface NamedCall {
+  readonly pid: number
+  readonly what: number
+  readonly path: string | undefined
+  readonly oldPath?: string | undefined
+  readonly target?: string | undefined
+}
+
+function named(record: RecordPlace, call: NamedCall, tables: Tables): Made<FileEvent> | undefined {
+  const { pid, what, path, oldPath, target } = call
+  const bootNs = timeOf(record)
+  if (path === undefined) return undefined
+  const reported = isPseudoPath(path) ? undefined : tableIn(tables).named(pid, what, path, bootNs)
+  const old = (what & DID_LINK) === 0 ? (reported?.oldPath ?? oldPath) : oldPath
+  const facts: FileFacts = { ...(reported ?? NOTHING_KNOWN), path: reported?.path ?? path, oldPath: old }
+  if (!isWanted(facts, tables)) return undefined
+  const of = {
+    what,
+    pid,
+    bootNs,
+    process: processOf(record, pid, tables),
+    target,
+    type: typeByCall(what),
+    isUnverified: reported === undefined,
+  }
+  return eventOf(facts, of, tables)
+}
+
+function typeByCall(what: number): FileType | undefined {
+  if ((what & (DID_MKDIR | DID_RMDIR)) !== 0) return 'dir'
+  return (what & DID_SYMLINK) === 0 ? undefined : 'symlink'
+}

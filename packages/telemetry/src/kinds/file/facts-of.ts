@@ -1,0 +1,128 @@
+/** What records say of a file, as events have it. */
+
+import { TAIL_DELETED, TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_PSEUDO } from 'quark-ebpf/probe'
+import type { RecordPlace } from '../../event/raw.js'
+import { u32At, u64At } from '../../event/record-fields.js'
+import { textOf } from '../../event/record-text.js'
+import { cstringAt, pathAt, rootAt } from '../../memory/text.js'
+import type { FileType } from './events.js'
+import { doneLayout, seenLayout } from './records.js'
+
+/** What is known of a file. */
+export interface FileFacts {
+  readonly path: string | undefined
+  readonly oldPath: string | undefined
+  readonly isDeleted: boolean
+  readonly device: number | undefined
+  readonly inode: bigint | undefined
+  readonly generation: number | undefined
+  readonly attributes: FileAttributes | undefined
+}
+
+/** Attributes of a file; times are epoch ns. */
+export interface FileAttributes {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly links: number
+  readonly size: number
+  readonly atimeNs: bigint
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+}
+
+const S_IFMT = 0o170000
+const TYPES: Readonly<Record<number, FileType>> = {
+  0o010000: 'fifo',
+  0o020000: 'char',
+  0o040000: 'dir',
+  0o060000: 'block',
+  0o100000: 'file',
+  0o120000: 'symlink',
+  0o140000: 'socket',
+}
+
+export function typeOf(mode: number): FileType | undefined {
+  return TYPES[mode & S_IFMT]
+}
+
+/** `8:1`, of the kernel's number of a device. */
+export function deviceText(device: number): string {
+  return `${device >>> 20}:${device & 0xf_ffff}`
+}
+
+type AttributeOffsets = typeof doneLayout.at | typeof seenLayout.at
+
+function attributesIn(record: RecordPlace, at: AttributeOffsets): FileAttributes {
+  return {
+    mode: u32At(record, at.mode),
+    uid: u32At(record, at.uid),
+    gid: u32At(record, at.gid),
+    links: u32At(record, at.links),
+    size: Number(u64At(record, at.sizeBytes)),
+    atimeNs: u64At(record, at.atimeNs),
+    mtimeNs: u64At(record, at.mtimeNs),
+    ctimeNs: u64At(record, at.ctimeNs),
+  }
+}
+
+/** A path that a process sees, from the root of its mount namespace. */
+export function walkedPath(text: string, start: number, descriptor: number): string | undefined {
+  if ((descriptor & TAIL_FAILED) !== 0) return undefined
+  const path = pathAt(text, start, descriptor)
+  const root = rootAt(text, start, descriptor)
+  if (path === undefined || root === undefined || root === '/') return path
+  return path === '/' ? root : root + path
+}
+
+/** Of a record about an open file. */
+export function doneFacts(record: RecordPlace): FileFacts {
+  const { at, fixedSizeBytes } = doneLayout
+  const descriptor = u32At(record, at.path)
+  return {
+    path: walkedPath(textOf(record), fixedSizeBytes, descriptor),
+    oldPath: undefined,
+    isDeleted: (descriptor & TAIL_DELETED) !== 0 || (descriptor & TAIL_PSEUDO) !== 0,
+    device: u32At(record, at.device),
+    inode: u64At(record, at.inode),
+    generation: u32At(record, at.generation),
+    attributes: attributesIn(record, at),
+  }
+}
+
+/** Of a report of fanotify. */
+export function seenFacts(record: RecordPlace): FileFacts {
+  const { at, fixedSizeBytes } = seenLayout
+  const text = textOf(record)
+  const path = u32At(record, at.path)
+  const oldPath = u32At(record, at.oldPath)
+  const hasInode = u32At(record, at.hasInode)
+  const oldStart = fixedSizeBytes + (path & TAIL_LENGTH_MASK)
+  return {
+    path: stringIn(text, fixedSizeBytes, path),
+    oldPath: stringIn(text, oldStart, oldPath),
+    isDeleted: false,
+    device: u32At(record, at.device) || undefined,
+    inode: hasInode === 0 ? undefined : u64At(record, at.inode),
+    generation: hasInode < 2 ? undefined : u32At(record, at.generation),
+    attributes: u32At(record, at.hasAttributes) === 0 ? undefined : attributesIn(record, at),
+  }
+}
+
+/** A string tail; undefined if it is empty or could not be read. */
+export function stringIn(text: string, start: number, descriptor: number): string | undefined {
+  const length = descriptor & TAIL_LENGTH_MASK
+  if ((descriptor & TAIL_FAILED) !== 0 || length === 0) return undefined
+  return cstringAt(text, start, length)
+}
+
+/** A name as a process gave it, from where relative ones begin; only its text is looked at. */
+export function joinedPath(base: string | undefined, name: string): string | undefined {
+  if (!name.startsWith('/') && base === undefined) return undefined
+  const parts: string[] = []
+  for (const part of (name.startsWith('/') ? name : `${base}/${name}`).split('/')) {
+    if (part === '..') parts.pop()
+    else if (part !== '' && part !== '.') parts.push(part)
+  }
+  return `/${parts.join('/')}`
+}

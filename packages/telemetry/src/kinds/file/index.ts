@@ -1,0 +1,118 @@
+import { join } from '../../event/join.js'
+import type { Kind, RecordType } from '../kind.js'
+import { applyDone, applyMoved, applyNamed, applySeen } from './apply.js'
+import { fileEvents } from './event-specs.js'
+import { fileFacts } from './facts.js'
+import { fileOptions } from './options.js'
+import {
+  closedLayout,
+  DID_CREATE,
+  doneLayout,
+  FILE_KIND,
+  IS_BY_NAME,
+  movedLayout,
+  namedLayout,
+  seenEndLayout,
+  seenLayout,
+} from './records.js'
+import { FileTable } from './table.js'
+
+/** What one process does with one file is chained. */
+const key = ['pid', 'device', 'inode']
+
+const done = { name: 'fileDone', layout: doneLayout, key, apply: applyDone, colour: 'lightyellow' } as const
+const closed = { name: 'fileClosed', layout: closedLayout, key, apply: applyDone, colour: 'wheat' } as const
+const named = {
+  name: 'fileNamed',
+  layout: namedLayout,
+  key: 'pid',
+  apply: applyNamed,
+  colour: 'tan',
+} as const
+const moved = {
+  name: 'fileMoved',
+  layout: movedLayout,
+  key: 'pid',
+  apply: applyMoved,
+  colour: 'tan',
+} as const
+const seen = {
+  name: 'fileSeen',
+  layout: seenLayout,
+  key: 'id',
+  apply: applySeen,
+  colour: 'lavender',
+} as const
+const seenEnd = {
+  name: 'fileSeenEnd',
+  layout: seenEndLayout,
+  key,
+  apply: applyDone,
+  colour: 'thistle',
+} as const
+
+const records = [done, closed, named, moved, seen, seenEnd] satisfies RecordType[]
+
+interface Whats {
+  readonly fields: { readonly what: number }
+}
+
+function hasWhat({ fields }: Whats, bits: number): boolean {
+  return (fields.what & bits) !== 0
+}
+
+interface Generations {
+  readonly fields: { readonly generation: number }
+}
+
+/** Another file may have got the inode. */
+function isSameFile({
+  parent,
+  child,
+}: {
+  readonly parent: Generations
+  readonly child: Generations
+}): boolean {
+  return parent.fields.generation === child.fields.generation
+}
+
+/** Changes of files. */
+export const fileKind: Kind<typeof fileOptions, typeof fileEvents> = {
+  name: 'file',
+  number: FILE_KIND,
+  ringShare: 0.5,
+  options: fileOptions,
+  facts: fileFacts,
+  table: ({ settings }) => new FileTable(settings.files),
+  records,
+  joins: {
+    default: [
+      join(
+        done,
+        done,
+        (pair) => isSameFile(pair) && !pair.parent.has('fileClosed') && !hasWhat(pair.child, DID_CREATE),
+      ),
+      join(done, closed, (pair) => isSameFile(pair) && !pair.parent.has('fileClosed')),
+      // What a name is about belongs to another record, which may come later.
+      join(done, seenEnd, (pair) => isSameFile(pair) && !hasWhat(pair.child, IS_BY_NAME)),
+      join(
+        seenEnd,
+        seenEnd,
+        (pair) => isSameFile(pair) && !hasWhat(pair.parent, IS_BY_NAME) && !hasWhat(pair.child, IS_BY_NAME),
+      ),
+    ],
+    minimal: [],
+  },
+  factLabels: {
+    fileCalls: 'changes of files by system calls',
+    fileNotices: 'changes of files that fanotify reports',
+  },
+  limits: [
+    {
+      counter: 'evicted',
+      text: 'reports of changed files were not compared with system calls',
+      reason: 'as many came at the same time as are kept',
+    },
+  ],
+  events: fileEvents,
+}

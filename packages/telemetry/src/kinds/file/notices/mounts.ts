@@ -1,0 +1,72 @@
+/** Mounted file systems, as /proc/self/mountinfo has them. */
+
+import { readFileSync } from 'node:fs'
+
+/** A file system, at one of the places where it is mounted. */
+export interface MountedFileSystem {
+  /** The kernel's number of the device: the major above twenty bits of the minor. */
+  readonly device: number
+  readonly type: string
+  /** One character a byte. */
+  readonly place: string
+  /** The whole file system is mounted there, not a directory of it. */
+  readonly isWhole: boolean
+}
+
+/** Bytes that a mount table may have; a longer one is read so far. */
+const MAX_TABLE_BYTES = 16 << 20
+
+/** The text of the table; empty if it cannot be read. One character a byte. */
+export function readMountTable(): string {
+  try {
+    return readFileSync('/proc/self/mountinfo', 'latin1').slice(0, MAX_TABLE_BYTES)
+  } catch {
+    return ''
+  }
+}
+
+/** Each file system once: at the place where all of it is seen, if there is one. */
+export function fileSystemsOf(table: string): MountedFileSystem[] {
+  const found = new Map<number, MountedFileSystem>()
+  for (const line of table.split('\n')) {
+    const mount = mountOf(line)
+    if (mount === undefined) continue
+    const known = found.get(mount.device)
+    // Of several whole ones the last is on top where places are equal.
+    if (known === undefined || (mount.isWhole && !known.isWhole)) found.set(mount.device, mount)
+  }
+  return [...found.values()]
+}
+
+/** `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue` */
+function mountOf(line: string): MountedFileSystem | undefined {
+  const [left = '', right = ''] = line.split(' - ')
+  const [, , device = '', root = '', place = ''] = left.split(' ')
+  const numbers = /^(\d+):(\d+)$/.exec(device)
+  if (numbers === null || place === '') return undefined
+  return {
+    device: deviceNumber(Number(numbers[1]), Number(numbers[2])),
+    type: right.split(' ')[0] ?? '',
+    place: unescaped(place),
+    isWhole: root === '/',
+  }
+}
+
+/** The kernel's number of a device. */
+export function deviceNumber(major: number, minor: number): number {
+  return ((major << 20) | minor) >>> 0
+}
+
+/** `\040` is a space. */
+function unescaped(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_all, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  )
+}
+
+/** The kernel's number of a device, of one in the form of stat(2). */
+export function numberOfDev(dev: bigint): number {
+  const major = Number(((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn))
+  const minor = Number((dev & 0xffn) | ((dev >> 12n) & ~0xffn))
+  return deviceNumber(major, minor)
+}

@@ -1,0 +1,112 @@
+/**
+ * Paths of directories by the handles that fanotify gives. A handle can only be resolved to where the directory is now; so
+ * what events say of directories (made, moved, removed) is kept, and read in their order.
+ */
+
+import {
+  type FanotifyEvent,
+  type FileHandle,
+  FAN_CREATE,
+  FAN_DELETE,
+  FAN_ONDIR,
+  FAN_RENAME,
+  HandlePaths,
+} from 'quark-ebpf'
+
+/** Directories of which it is known where they are; the one that was used longest ago goes. */
+const MAX_KNOWN = 32_768
+/** Directories below each other of which each is known by its parent. */
+const MAX_DEPTH = 256
+
+/** Where a directory is: below another one, or at a path that was looked up. */
+type Known =
+  | { readonly parent: FileHandle; readonly name: string }
+  | { readonly path: string; readonly age: number }
+
+/** One character a byte, all of them. */
+export class DirectoryNames {
+  readonly #known = new Map<string, Known>()
+  /** Paths that were looked up before a directory moved may be wrong. */
+  #age = 0
+  /** Mounts that are open during a batch, by file system; undefined where that failed. */
+  readonly #mounts = new Map<bigint, HandlePaths | undefined>()
+  readonly #placeOf: (fileSystemId: bigint) => string | undefined
+
+  /** @param placeOf where a file system is mounted, one character a byte */
+  constructor(placeOf: (fileSystemId: bigint) => string | undefined) {
+    this.#placeOf = placeOf
+  }
+
+  get size(): number {
+    return this.#known.size
+  }
+
+  /** Called with all events that were read, before any of them is `take`n: where directories were before these. */
+  prepare(events: readonly FanotifyEvent[]): void {
+    for (const { mask, file, at, from } of events) {
+      if ((mask & FAN_ONDIR) === 0 || file === undefined || this.#known.has(file.key)) continue
+      const before =
+        (mask & FAN_RENAME) !== 0 ? from : (mask & (FAN_DELETE | FAN_CREATE)) === 0 ? undefined : at
+      if (before?.name !== undefined) this.#set(file.key, { parent: before.directory, name: before.name })
+    }
+  }
+
+  /** Takes what an event says of a directory; called for each in turn. */
+  take({ mask, file, at }: FanotifyEvent): void {
+    if ((mask & FAN_ONDIR) === 0 || file === undefined || at?.name === undefined) return
+    // Of one that is removed it is still asked where it was.
+    if ((mask & (FAN_DELETE | FAN_RENAME)) !== 0) this.#age += 1
+    if ((mask & (FAN_CREATE | FAN_RENAME)) === 0) return
+    this.#set(file.key, { parent: at.directory, name: at.name })
+  }
+
+  /** The path of a name in a directory; undefined if that is not known. One character a byte. */
+  pathOf(directory: FileHandle, name: string | undefined): string | undefined {
+    const path = this.#directory(directory, 0)
+    if (path === undefined || name === undefined || name === '.') return path
+    return path === '/' ? `/${name}` : `${path}/${name}`
+  }
+
+  #directory(directory: FileHandle, depth: number): string | undefined {
+    const known = this.#known.get(directory.key)
+    if (known !== undefined && 'parent' in known) {
+      if (depth >= MAX_DEPTH) return undefined
+      const parent = this.#directory(known.parent, depth + 1)
+      return parent === undefined ? undefined : parent === '/' ? `/${known.name}` : `${parent}/${known.name}`
+    }
+    if (known?.age === this.#age) return known.path
+    const path = this.#mountOf(directory.fileSystemId)?.pathOf(directory)?.toString('latin1')
+    if (path !== undefined) this.#set(directory.key, { path, age: this.#age })
+    return path
+  }
+
+  #mountOf(fileSystemId: bigint): HandlePaths | undefined {
+    if (!this.#mounts.has(fileSystemId)) this.#mounts.set(fileSystemId, this.#openMount(fileSystemId))
+    return this.#mounts.get(fileSystemId)
+  }
+
+  #openMount(fileSystemId: bigint): HandlePaths | undefined {
+    const place = this.#placeOf(fileSystemId)
+    if (place === undefined) return undefined
+    try {
+      return new HandlePaths(Buffer.from(place, 'latin1'))
+    } catch {
+      // It was unmounted.
+      return undefined
+    }
+  }
+
+  /** The batch ends: no mount is held any more. */
+  release(): void {
+    for (const mount of this.#mounts.values()) mount?.[Symbol.dispose]()
+    this.#mounts.clear()
+  }
+
+  #set(key: string, known: Known): void {
+    this.#known.delete(key)
+    this.#known.set(key, known)
+    if (this.#known.size <= MAX_KNOWN) return
+    const [oldest] = this.#known.keys()
+    this.#known.delete(oldest as string)
+  }
+}

@@ -1,0 +1,338 @@
+/** The source of what fanotify reports: reads events, finds names and attributes, and makes records. */
+
+import { lstatSync } from 'node:fs'
+import {
+  EbpfError,
+  FAN_ATTRIB,
+  FAN_CREATE,
+  FAN_DELETE,
+  FAN_MODIFY,
+  FAN_ONDIR,
+  FAN_Q_OVERFLOW,
+  FAN_RENAME,
+  FanotifyGroup,
+  type FanotifyEvent,
+  type Fd,
+  fileSystemId,
+  inodeOfHandle,
+} from 'quark-ebpf'
+import type { Source, SourceContext } from '../../../facts/rungs.js'
+import { decodeUtf8 } from '../../../memory/text.js'
+import type { Choice } from '../choice.js'
+import { PSEUDO_TYPES } from '../pseudo.js'
+import {
+  DID_ATTRIBUTES,
+  DID_CREATE,
+  DID_LINK,
+  DID_MKDIR,
+  DID_MKNOD,
+  DID_MODIFY,
+  DID_MOVE,
+  DID_REMOVE,
+  DID_RMDIR,
+  DID_SYMLINK,
+  DID_UTIMES,
+  seenEndLayout,
+  seenLayout,
+} from '../records.js'
+import { fileSystemsOf, type MountedFileSystem, numberOfDev, readMountTable } from './mounts.js'
+import { DirectoryNames } from './names.js'
+
+/** What may be merged with it. */
+const ALL_BUT_DELETE = FAN_CREATE | FAN_RENAME | FAN_MODIFY | FAN_ATTRIB
+/** After so many it is not read again: there is room for the records of these, and of one more read. */
+const MAX_EVENTS = 256
+const NS_PER_MS = 1_000_000
+/** How often the table of mounts is looked at while there are events. */
+const MOUNTS_EVERY_NS = 200 * NS_PER_MS
+/** A system call may return so long after fanotify reported what it did. */
+const SLACK_NS = 20n * BigInt(NS_PER_MS)
+/** The clock of this process and that of programs may differ by so much. */
+const CLOCK_SLACK_NS = 2n * BigInt(NS_PER_MS)
+const S_IFMT = 0o170000
+const S_IFLNK = 0o120000
+const S_IFREG = 0o100000
+
+interface Watched {
+  readonly id: bigint
+  readonly device: number
+  readonly place: string
+}
+
+/** What is known of a file beside its event. */
+interface Attributes {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly links: number
+  readonly sizeBytes: bigint
+  readonly atimeNs: bigint
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+}
+
+/** What a record has of an event. */
+interface Seen extends Partial<Attributes> {
+  readonly what: number
+  readonly device: number
+  readonly inode: bigint
+  readonly generation: number
+  readonly hasInode: number
+  readonly hasAttributes: number
+  readonly path?: Buffer
+  readonly oldPath?: Buffer
+}
+
+export class FileWatch implements Source {
+  readonly fds: readonly [Fd]
+  readonly #context: SourceContext
+  readonly #choice: Choice
+  readonly #mask: number
+  readonly #group: FanotifyGroup
+  readonly #watched = new Map<bigint, Watched>()
+  readonly #refused = new Set<number>()
+  readonly #names = new DirectoryNames((id) => this.#watched.get(id)?.place)
+  #table = ''
+  #nextMountsNs = 0
+  /** All that happened before this is read: CLOCK_BOOTTIME. */
+  #emptyNs: number
+  #nextId = 1
+  #isStopped = false
+
+  /** @throws {KernelError} if fanotify does not work here */
+  constructor(context: SourceContext, choice: Choice) {
+    this.#context = context
+    this.#choice = choice
+    this.#mask = maskOf(choice)
+    this.#group = FanotifyGroup.open()
+    this.fds = [this.#group.fd]
+    this.#emptyNs = context.clock.bootNowNs()
+    try {
+      this.#followMounts()
+    } catch (error) {
+      this.#group.close()
+      throw error
+    }
+  }
+
+  /** File systems that are watched. */
+  get watchedCount(): number {
+    return this.#watched.size
+  }
+
+  /** Marks what was mounted meanwhile. @throws {KernelError} when nothing could be marked at all */
+  #followMounts(): void {
+    const table = readMountTable()
+    if (table === this.#table) return
+    this.#table = table
+    const present = new Set<bigint>()
+    let refusal: EbpfError | undefined
+    for (const mount of fileSystemsOf(table)) {
+      if (PSEUDO_TYPES.has(mount.type) || this.#refused.has(mount.device)) continue
+      try {
+        const id = this.#mark(mount)
+        if (id !== undefined) present.add(id)
+      } catch (error) {
+        if (!(error instanceof EbpfError)) throw error
+        refusal ??= error
+        this.#refused.add(mount.device)
+      }
+    }
+    for (const id of this.#watched.keys()) if (!present.has(id)) this.#watched.delete(id)
+    if (this.#watched.size === 0 && refusal !== undefined) throw refusal
+  }
+
+  /** Undefined if another file system has the id: events could be of either. */
+  #mark({ device, place }: MountedFileSystem): bigint | undefined {
+    const bytes = Buffer.from(place, 'latin1')
+    const id = fileSystemId(bytes)
+    if (id === undefined) return undefined
+    const known = this.#watched.get(id)
+    if (known !== undefined && known.device !== device) return id
+    if (known === undefined) this.#group.markFileSystem(bytes, this.#mask)
+    if (known?.place !== place) this.#watched.set(id, { id, device, place })
+    return id
+  }
+
+  read(): void {
+    if (this.#isStopped && this.#group.fd.closed) return
+    const { clock } = this.#context
+    const beforeNs = clock.bootNowNs()
+    this.#lookAtMounts(beforeNs)
+    let events = this.#readEvents()
+    let count = 0
+    let askedNs = beforeNs
+    try {
+      while (events.length > 0) {
+        this.#names.prepare(events)
+        const untilNs = clock.bootNowNs()
+        for (const event of ordered(events)) this.#note(event, untilNs)
+        count += events.length
+        if (count >= MAX_EVENTS) return
+        askedNs = clock.bootNowNs()
+        events = this.#readEvents()
+      }
+      this.#emptyNs = askedNs
+    } finally {
+      this.#names.release()
+    }
+  }
+
+  #readEvents(): FanotifyEvent[] {
+    try {
+      return this.#group.read()
+    } catch {
+      this.#context.noteLost(1)
+      return []
+    }
+  }
+
+  #lookAtMounts(nowNs: number): void {
+    if (nowNs < this.#nextMountsNs) return
+    this.#nextMountsNs = nowNs + MOUNTS_EVERY_NS
+    try {
+      this.#followMounts()
+    } catch {
+      // Without its rights the process cannot mark any more; what is marked stays so.
+    }
+  }
+
+  #note(event: FanotifyEvent, untilNs: number): void {
+    const { mask, pid, at, from } = event
+    // A directory itself is a name of its own.
+    const file = event.file ?? (at?.name === '.' ? at.directory : undefined)
+    if ((mask & FAN_Q_OVERFLOW) !== 0) {
+      // How many, the kernel does not say.
+      this.#context.noteLost(1)
+      return
+    }
+    this.#names.take(event)
+    const what = whatOf(mask, at?.name !== undefined)
+    if (pid === process.pid || what === 0) return
+    const path = at === undefined ? undefined : this.#names.pathOf(at.directory, at.name)
+    const oldPath = from === undefined ? undefined : this.#names.pathOf(from.directory, from.name)
+    if (!this.#isWanted(path) && !this.#isWanted(oldPath)) return
+    const identity = file === undefined ? undefined : inodeOfHandle(file)
+    const device = this.#watched.get((file ?? at?.directory)?.fileSystemId ?? -1n)?.device
+    const attributes = path === undefined ? undefined : attributesOf(path, device, identity?.inode)
+    this.#push(event, untilNs, {
+      what: sharpened(what, mask, attributes),
+      device: device ?? 0,
+      inode: identity?.inode ?? 0n,
+      generation: identity?.generation ?? 0,
+      hasInode: identity === undefined ? 0 : 2,
+      hasAttributes: attributes === undefined ? 0 : 1,
+      ...attributes,
+      ...(path === undefined ? {} : { path: Buffer.from(path, 'latin1') }),
+      ...(oldPath === undefined ? {} : { oldPath: Buffer.from(oldPath, 'latin1') }),
+    })
+  }
+
+  /** Text with one character a byte. */
+  #isWanted(path: string | undefined): boolean {
+    return path !== undefined && this.#choice.selection.wants(decodeUtf8(path))
+  }
+
+  #push({ pid }: FanotifyEvent, untilNs: number, values: Seen): void {
+    const id = this.#nextId
+    this.#nextId = id === 0xffff_ffff ? 1 : id + 1
+    const { what, device, inode, generation } = values
+    const until = BigInt(Math.round(untilNs))
+    const sinceNs = BigInt(Math.round(this.#emptyNs)) - CLOCK_SLACK_NS
+    this.#context.push(seenLayout, { timeNs: sinceNs }, { ...values, pid, id, untilNs: until })
+    this.#context.push(
+      seenEndLayout,
+      { timeNs: until + SLACK_NS },
+      { pid, device, inode, generation, what, id },
+    )
+  }
+
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  close(): void {
+    this.#group.close()
+  }
+}
+
+/**
+ * Events of one name are merged while they wait: one that was created and removed is removed where its directory is after
+ * all others.
+ */
+function ordered(events: readonly FanotifyEvent[]): readonly FanotifyEvent[] {
+  const removals: FanotifyEvent[] = []
+  const others = events.map((event) => {
+    const { mask } = event
+    if ((mask & FAN_DELETE) === 0 || (mask & ALL_BUT_DELETE) === 0) return event
+    removals.push({ ...event, mask: mask & ~ALL_BUT_DELETE })
+    return { ...event, mask: mask & ~FAN_DELETE }
+  })
+  return removals.length === 0 ? events : [...others, ...removals]
+}
+
+/** Names are needed to follow directories, also where only content is wanted. */
+function maskOf({ hasContent, hasAttributes }: Choice): number {
+  let mask = FAN_CREATE | FAN_DELETE | FAN_RENAME | FAN_ONDIR
+  if (hasContent) mask |= FAN_MODIFY
+  if (hasAttributes) mask |= FAN_ATTRIB
+  return mask
+}
+
+/** What the bits of an event mean, before anything is known of the file. */
+function whatOf(mask: number, isNamed: boolean): number {
+  const isDirectory = (mask & FAN_ONDIR) !== 0
+  let what = 0
+  if ((mask & FAN_CREATE) !== 0) what |= isDirectory ? DID_MKDIR : DID_CREATE
+  if ((mask & FAN_DELETE) !== 0) what |= isDirectory ? DID_RMDIR : DID_REMOVE
+  if ((mask & FAN_RENAME) !== 0) what |= DID_MOVE
+  // Of a directory it is the time of its last change, which was set.
+  if ((mask & FAN_MODIFY) !== 0) what |= isDirectory ? DID_UTIMES : DID_MODIFY
+  // Without a name it is the number of links, which changes with names.
+  if ((mask & FAN_ATTRIB) !== 0 && isNamed) what |= DID_ATTRIBUTES
+  return what
+}
+
+/** The type of what was created says how. */
+function sharpened(what: number, mask: number, attributes: Attributes | undefined): number {
+  if ((what & DID_CREATE) === 0 || attributes === undefined || (mask & FAN_ONDIR) !== 0) return what
+  const type = attributes.mode & S_IFMT
+  const how =
+    type === S_IFLNK
+      ? DID_SYMLINK
+      : type === S_IFREG
+        ? attributes.links > 1
+          ? DID_LINK
+          : DID_CREATE
+        : DID_MKNOD
+  return (what & ~DID_CREATE) | how
+}
+
+/** The attributes of the file that has the path now, if it is still the same one. */
+function attributesOf(
+  path: string,
+  device: number | undefined,
+  inode: bigint | undefined,
+): Attributes | undefined {
+  try {
+    const { mode, uid, gid, nlink, size, atimeNs, mtimeNs, ctimeNs, ino, dev } = lstatSync(
+      Buffer.from(path, 'latin1'),
+      { bigint: true },
+    )
+    if (inode !== undefined && ino !== inode) return undefined
+    // Of some file systems stat(2) has another number.
+    if (device !== undefined && inode === undefined && numberOfDev(dev) !== device) return undefined
+    return {
+      mode: Number(mode),
+      uid: Number(uid),
+      gid: Number(gid),
+      links: Number(nlink),
+      sizeBytes: size,
+      atimeNs,
+      mtimeNs,
+      ctimeNs,
+    }
+  } catch {
+    return undefined
+  }
+}

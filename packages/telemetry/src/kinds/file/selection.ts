@@ -1,0 +1,93 @@
+/** Which files are wanted: below paths, and with names that match a glob. */
+
+import { lstatSync, realpathSync } from 'node:fs'
+import { isPseudoPath } from './pseudo.js'
+import { fileSystemsOf, numberOfDev, readMountTable } from './notices/mounts.js'
+
+/** Places that are compared in the kernel; with more of them everything is, in user space. */
+const MAX_ROOTS = 32
+
+/** A file or directory by what the kernel has of it. */
+export interface Root {
+  readonly device: number
+  readonly inode: bigint
+}
+
+/** One of the paths that were asked for. */
+interface Place {
+  /** Without a slash at its end; empty for the root. */
+  readonly directory: string
+  readonly name: RegExp | undefined
+}
+
+const GLOB = /[*?[]/
+
+/** What was asked for. */
+export class Selection {
+  /** Nothing is left out but file systems that keep nothing. */
+  readonly isAll: boolean
+  readonly #places: readonly Place[]
+
+  /** @param files the option */
+  constructor(files: boolean | readonly string[]) {
+    this.#places = typeof files === 'boolean' ? [placeOf('/')] : files.map((path) => placeOf(path))
+    this.isAll = this.#places.some(({ directory, name }) => directory === '' && name === undefined)
+  }
+
+  /** Whether a path is wanted. Text of any form: bytes as characters, or decoded. */
+  wants(path: string): boolean {
+    if (isPseudoPath(path)) return false
+    for (const { directory, name } of this.#places) {
+      const isBelow = directory === '' || path === directory || path.startsWith(`${directory}/`)
+      if (isBelow && (name === undefined || name.test(path.slice(path.lastIndexOf('/') + 1)))) return true
+    }
+    return false
+  }
+
+  /**
+   * The directories below which all that is wanted lies, and those where file systems are mounted below them. Undefined
+   * where the kernel is not to compare them: if all is wanted, if one does not exist yet, or if there are too many.
+   */
+  roots(): readonly Root[] | undefined {
+    if (this.#places.some(({ directory }) => directory === '')) return undefined
+    const directories = this.#places.map(({ directory }) => directory)
+    const mounts = fileSystemsOf(readMountTable())
+      .map(({ place }) => Buffer.from(place, 'latin1').toString())
+      .filter((place) => directories.some((directory) => place.startsWith(`${directory}/`)))
+    const paths = [...new Set([...directories, ...mounts])]
+    if (paths.length > MAX_ROOTS) return undefined
+    try {
+      return paths.map((path) => rootAt(path))
+    } catch {
+      return undefined
+    }
+  }
+}
+
+function rootAt(path: string): Root {
+  const { dev, ino } = lstatSync(realpathSync(path), { bigint: true })
+  return { device: numberOfDev(dev), inode: ino }
+}
+
+function placeOf(path: string): Place {
+  const whole = path.replace(/\/+$/, '')
+  const slash = whole.lastIndexOf('/')
+  const last = whole.slice(slash + 1)
+  return GLOB.test(last)
+    ? { directory: whole.slice(0, slash), name: nameGlob(last) }
+    : { directory: whole, name: undefined }
+}
+
+/** `*`, `?` and sets in brackets. */
+function nameGlob(glob: string): RegExp {
+  const source = glob.replaceAll(
+    /\[(!?)([^\]]*)\]|[\s\S]/g,
+    (part, not: string | undefined, set: string | undefined) => {
+      if (set !== undefined)
+        return `[${not === '!' ? '^' : ''}${set.replaceAll(/[\\\]^]/g, String.raw`\$&`)}]`
+      if (part === '*') return '.*'
+      return part === '?' ? '.' : part.replaceAll(/[\\^$.|+(){}[\]/]/g, String.raw`\$&`)
+    },
+  )
+  return new RegExp(`^${source}$`, 's')
+}

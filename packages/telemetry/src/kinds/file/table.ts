@@ -1,0 +1,282 @@
+/**
+ * What system calls and fanotify say of the same change, brought together: what fanotify reported waits until its time is
+ * over, and calls in that time take from it what they are about.
+ */
+
+import type { KindTable } from '../../event/table.js'
+import { Selection } from './selection.js'
+import type { FileFacts } from './facts-of.js'
+import {
+  DID_ATTRIBUTES,
+  DID_CHMOD,
+  DID_CHOWN,
+  DID_CREATE,
+  DID_EXCHANGE,
+  DID_LINK,
+  DID_MKDIR,
+  DID_MKNOD,
+  DID_MODIFY,
+  DID_MOVE,
+  DID_REMOVE,
+  DID_RMDIR,
+  DID_SYMLINK,
+  DID_TRUNCATE,
+  DID_UTIMES,
+  DID_XATTR,
+} from './records.js'
+
+/** Reports that wait, files that are being written to, and calls that reports may still come for. */
+const MAX_WAITING = 8192
+const MAX_WRITING = 16_384
+const MAX_RECENT = 16_384
+
+const CREATIONS = DID_CREATE | DID_MKNOD | DID_SYMLINK | DID_LINK | DID_MKDIR
+const CONTENT = DID_MODIFY | DID_TRUNCATE
+const ATTRIBUTES = DID_CHMOD | DID_CHOWN | DID_UTIMES | DID_XATTR | DID_ATTRIBUTES
+const REMOVALS = DID_REMOVE | DID_RMDIR
+const MOVES = DID_MOVE | DID_EXCHANGE
+
+/** What fanotify reports for what a call does: bits of one group mean the same. */
+function reportedAs(what: number): number {
+  let bits = 0
+  for (const group of [CREATIONS, CONTENT, ATTRIBUTES, REMOVALS, MOVES])
+    if ((what & group) !== 0) bits |= group
+  return bits
+}
+
+/** A report of fanotify. */
+export interface Report {
+  readonly id: number
+  readonly pid: number
+  readonly facts: FileFacts
+  /** CLOCK_BOOTTIME of the time in which it happened. */
+  readonly sinceNs: bigint
+  readonly untilNs: bigint
+  /** Bits of what happened. */
+  readonly what: number
+  /** Those that no call has said yet. */
+  left: number
+}
+
+/**
+ * Which bits of a report a call accounts for. Setting the time of the last change alone is reported as a change of the
+ * content.
+ */
+function saidOf({ what: reported }: Report, what: number): number {
+  const bits = reportedAs(what)
+  return (what & DID_UTIMES) !== 0 && (reported & ATTRIBUTES) === 0 ? bits | CONTENT : bits
+}
+
+/** Whether a report may be about a call. Changes that are merged while they wait are one report of several calls. */
+function isAbout(report: Report, what: number): boolean {
+  const said = saidOf(report, what)
+  return ((report.left | (report.what & (CONTENT | ATTRIBUTES))) & said) !== 0
+}
+
+/** What an open file is, and who has it. */
+export interface FileOfProcess {
+  readonly pid: number
+  readonly device: number
+  readonly inode: bigint
+  /** Another file may get the inode of one that is gone. */
+  readonly generation: number
+}
+
+interface Recent {
+  bits: number
+  count: number
+  timeNs: bigint
+}
+
+function inodeKey({ pid, device, inode, generation }: FileOfProcess): string {
+  return `${pid}:${device}:${inode}:${generation}`
+}
+
+/** Undefined when it is not known which file it is. */
+function fileOf({ pid, facts: { device, inode, generation } }: Report): string | undefined {
+  if (device === undefined || inode === undefined || generation === undefined) return undefined
+  return inodeKey({ pid, device, inode, generation })
+}
+
+function nameKey(pid: number, path: string): string {
+  return `${pid}/${path.slice(path.lastIndexOf('/') + 1)}`
+}
+
+export class FileTable implements KindTable {
+  readonly selection: Selection
+  /** Changes of files that only a name is known of. */
+  unverified = 0
+  evicted = 0
+  readonly #waiting = new Map<number, Report>()
+  readonly #byInode = new Lists()
+  readonly #byName = new Lists()
+  /** What was written to by processes that have it open, and was reported. */
+  readonly #writing = new Map<string, FileFacts>()
+  /** Calls whose reports may come late. */
+  readonly #recent = new Map<string, Recent>()
+
+  constructor(files: boolean | readonly string[]) {
+    this.selection = new Selection(files === false ? true : files)
+  }
+
+  get size(): number {
+    return this.#waiting.size + this.#writing.size
+  }
+
+  /** fanotify reported something. */
+  report(report: Report): void {
+    this.#forgetSaid(report)
+    if (this.#waiting.size >= MAX_WAITING) {
+      const [oldest] = this.#waiting.keys()
+      this.end(oldest as number)
+      this.evicted += 1
+    }
+    this.#waiting.set(report.id, report)
+    const file = fileOf(report)
+    if (file !== undefined) this.#byInode.add(file, report)
+    const {
+      pid,
+      facts: { path },
+    } = report
+    if (path !== undefined) this.#byName.add(nameKey(pid, path), report)
+  }
+
+  /** Takes out what calls have said already. */
+  #forgetSaid(report: Report): void {
+    const {
+      pid,
+      facts: { path },
+      sinceNs,
+    } = report
+    const key = fileOf(report)
+    if (key !== undefined) {
+      if (this.#writing.has(key)) report.left &= ~CONTENT
+      const said = this.#recent.get(key)
+      if (said !== undefined && said.timeNs >= sinceNs) report.left &= ~said.bits
+    }
+    if (path === undefined) return
+    const said = this.#recent.get(nameKey(pid, path))
+    if (said === undefined || said.count === 0 || said.timeNs < sinceNs) return
+    if ((report.left & said.bits) === 0) return
+    report.left &= ~said.bits
+    said.count -= 1
+  }
+
+  /** The time of a report is over: what is left of it. Undefined if it is not known any more. */
+  end(id: number): Report | undefined {
+    const report = this.#waiting.get(id)
+    if (report === undefined) return undefined
+    this.#waiting.delete(id)
+    const file = fileOf(report)
+    if (file !== undefined) this.#byInode.remove(file, report)
+    const {
+      pid,
+      facts: { path },
+    } = report
+    if (path !== undefined) this.#byName.remove(nameKey(pid, path), report)
+    return report
+  }
+
+  /**
+   * A call did something with an open file. That it was created is about its name: it may have others, which were made
+   * meanwhile.
+   */
+  done(file: FileOfProcess, path: string | undefined, what: number, timeNs: bigint): void {
+    const key = inodeKey(file)
+    const changes = what & ~CREATIONS
+    if (changes !== 0) {
+      for (const report of this.#byInode.of(key)) report.left &= ~saidOf(report, changes)
+      this.#remember(key, reportedAs(changes), timeNs)
+    }
+    if ((what & CREATIONS) === 0 || path === undefined) return
+    const name = nameKey(file.pid, path)
+    const created = this.#byName
+      .of(name)
+      .find((report) => (report.left & CREATIONS) !== 0 && fileOf(report) === key)
+    if (created === undefined) this.#remember(name, CREATIONS, timeNs)
+    else created.left &= ~CREATIONS
+  }
+
+  /** A file is written to until it is closed. */
+  written(file: FileOfProcess, facts: FileFacts): void {
+    const key = inodeKey(file)
+    this.#writing.delete(key)
+    this.#writing.set(key, facts)
+    if (this.#writing.size > MAX_WRITING) this.#writing.delete(this.#writing.keys().next().value as string)
+  }
+
+  closed(file: FileOfProcess): FileFacts | undefined {
+    const key = inodeKey(file)
+    const facts = this.#writing.get(key)
+    this.#writing.delete(key)
+    return facts
+  }
+
+  /** A call did something with a name: the report of the same, if there is one. */
+  named(pid: number, what: number, path: string, timeNs: bigint): FileFacts | undefined {
+    const bits = reportedAs(what)
+    const key = nameKey(pid, path)
+    let found: Report | undefined
+    for (const report of this.#byName.of(key)) {
+      if (!isAbout(report, what)) continue
+      found ??= report
+      if (report.facts.path !== path) continue
+      found = report
+      break
+    }
+    if (found === undefined) {
+      this.#remember(key, bits, timeNs)
+      this.unverified += 1
+      return undefined
+    }
+    found.left &= ~saidOf(found, what)
+    return found.facts
+  }
+
+  #remember(key: string, bits: number, timeNs: bigint): void {
+    const said = this.#recent.get(key) ?? { bits: 0, count: 0, timeNs }
+    this.#recent.delete(key)
+    said.bits |= bits
+    said.count += 1
+    said.timeNs = timeNs
+    this.#recent.set(key, said)
+    if (this.#recent.size > MAX_RECENT) this.#recent.delete(this.#recent.keys().next().value as string)
+  }
+
+  /** Everything is bounded by number. */
+  collect(): void {}
+
+  collectInNs(): number {
+    return Infinity
+  }
+
+  stats(): Readonly<Record<string, number>> {
+    const { size, evicted, unverified } = this
+    return { size, evicted, unverified }
+  }
+}
+
+const NO_REPORTS: readonly Report[] = []
+
+/** Reports by a key, oldest first. */
+class Lists {
+  readonly #lists = new Map<string, Report[]>()
+
+  of(key: string): readonly Report[] {
+    return this.#lists.get(key) ?? NO_REPORTS
+  }
+
+  add(key: string, report: Report): void {
+    const list = this.#lists.get(key)
+    if (list === undefined) this.#lists.set(key, [report])
+    else list.push(report)
+  }
+
+  remove(key: string, report: Report): void {
+    const list = this.#lists.get(key)
+    if (list === undefined) return
+    const at = list.indexOf(report)
+    if (at !== -1) list.splice(at, 1)
+    if (list.length === 0) this.#lists.delete(key)
+  }
+}
