@@ -22,7 +22,7 @@ test('--all switches on every kind whose declaration has a switch, and no other 
     return read.show === 'events' ? read.settings.quark : assert.fail()
   }
   const own = Object.entries<OptionSpec>(OPTIONS).flatMap(([name, spec]) =>
-    spec.type === 'flag' && spec.isKindSwitch === true ? [name] : [],
+    'isKindSwitch' in spec && spec.isKindSwitch === true ? [name] : [],
   )
   assert.ok(own.includes('sockets'))
   const on = Object.fromEntries(own.map((name) => [name, true]))

@@ -49,7 +49,7 @@ export function libraryOptions(specs: OptionSpecs, receiver: Receiver = 'quark')
 
 /** `--all`, which switches on every kind of events that has a switch; nothing if there is none. */
 export function allOption(specs: OptionSpecs): LibraryOption[] {
-  const switches = Object.entries(specs).filter(([, spec]) => spec.type === 'flag' && spec.isKindSwitch)
+  const switches = Object.entries(specs).filter(([, spec]) => 'isKindSwitch' in spec && spec.isKindSwitch)
   const forms = switches.flatMap(([, spec]) => formsOf(spec)[0] ?? [])
   if (forms.length === 0) return []
   const names = forms.map(({ long }) => `--${long}`).join(', ')

@@ -4,6 +4,7 @@ import { type FactReading, readFact, readMachine } from './doctor/readings.js'
 import type { Catalogue } from './kinds/catalogue.js'
 import { catalogue } from './kinds/index.js'
 import { checkOptions } from './options/check.js'
+import { isSwitch } from './options/spec.js'
 import { openQuark } from './quark.js'
 
 /** How to examine a machine. */
@@ -39,7 +40,7 @@ export async function examineFor(catalogue: Catalogue, options: ExamineOptions):
 /** All facts, and which of them are learnt only with an option. */
 function readFacts(catalogue: Catalogue): FactReading[] {
   const flags = catalogue.kinds.flatMap(({ options }) =>
-    Object.entries(options).filter(([, { type }]) => type === 'flag'),
+    Object.entries(options).filter(([, spec]) => isSwitch(spec)),
   )
   const factsWith = (value: boolean) => {
     const options = Object.fromEntries(flags.map(([name]) => [name, value]))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { coreOptions } from '../options/declare.js'
-import type { OptionSpec } from '../options/spec.js'
+import { isSwitch, type OptionSpec } from '../options/spec.js'
 import { kinds } from './index.js'
 
 const SOURCE = new URL('../../src/kinds/', import.meta.url)
@@ -33,7 +33,7 @@ for (const { name, options, events = [] } of kinds) {
   const isOff = events.length > 0 && events.every(({ madeWith }) => madeWith !== undefined)
   test(`the kind ${name} ${isOff ? 'is off, and says which option switches it on' : 'has nothing to switch on'}`, () => {
     const switches = Object.entries<OptionSpec>(options).flatMap(([option, spec]) =>
-      spec.type === 'flag' && spec.isKindSwitch === true ? [[option, spec.default]] : [],
+      isSwitch(spec) && spec.isKindSwitch === true ? [[option, spec.default]] : [],
     )
     assert.equal(switches.length > 0, isOff)
     for (const [option, byDefault] of switches) {

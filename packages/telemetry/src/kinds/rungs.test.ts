@@ -3,12 +3,13 @@ import { test } from 'node:test'
 import type { Fact } from '../facts/fact.js'
 import { layoutsOf } from '../facts/rungs.js'
 import { checkOptions } from '../options/check.js'
+import { isSwitch } from '../options/spec.js'
 import { catalogue } from './index.js'
 
 /** All facts of all kinds, with all of their switches on or off. */
 function factsWith(value: boolean): Fact[] {
   const flags = catalogue.kinds.flatMap(({ options }) =>
-    Object.entries(options).flatMap(([name, { type }]) => (type === 'flag' ? [[name, value] as const] : [])),
+    Object.entries(options).flatMap(([name, spec]) => (isSwitch(spec) ? [[name, value] as const] : [])),
   )
   const settings = checkOptions(catalogue.options, Object.fromEntries(flags))
   return catalogue.kinds.flatMap((kind) => kind.facts({ settings, hierarchy: undefined }))

@@ -80,6 +80,8 @@ export interface PathSpec extends SpecBase {
 export interface PlacesSpec extends SpecBase {
   readonly type: 'places'
   readonly default: boolean
+  /** As of a flag. */
+  readonly isKindSwitch?: true
 }
 
 /** One of some words, or an object of a class in place of them. */
@@ -234,6 +236,11 @@ export function recordedNames(specs: OptionSpecs): string[] {
 /** The default of an option; undefined if it has none. */
 export function defaultOf(spec: OptionSpec): unknown {
   return 'default' in spec ? spec.default : undefined
+}
+
+/** Whether an option can be true or false: a flag, or places. */
+export function isSwitch(spec: OptionSpec): spec is FlagSpec | PlacesSpec {
+  return spec.type === 'flag' || spec.type === 'places'
 }
 
 /** The forms in which a command line gives an option. */

@@ -9,6 +9,8 @@ export const fileOptions = {
   files: {
     type: 'places',
     default: false,
+    isKindSwitch: true,
+    isRecorded: true,
     command: {
       group: 'watch',
       long: 'file',
