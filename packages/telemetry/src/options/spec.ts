@@ -187,19 +187,19 @@ export type ValueOf<S extends OptionSpec> = S extends FlagSpec
       ? readonly number[]
       : S extends TextsSpec
         ? readonly string[]
-      : S extends PlacesSpec
-        ? boolean | readonly string[]
-        : S extends MembersSpec<infer T>
-          ? T
-          : S extends PathSpec
-            ? string
-            : S extends ListSpec
-              ? readonly S['words'][number][]
-              : S extends ChoiceSpec
-                ? S['words'][number] | InstanceOf<S['or']>
-                : S extends InstanceSpec
-                  ? InstanceOf<S['of']>
-                  : never
+        : S extends PlacesSpec
+          ? boolean | readonly string[]
+          : S extends MembersSpec<infer T>
+            ? T
+            : S extends PathSpec
+              ? string
+              : S extends ListSpec
+                ? readonly S['words'][number][]
+                : S extends ChoiceSpec
+                  ? S['words'][number] | InstanceOf<S['or']>
+                  : S extends InstanceSpec
+                    ? InstanceOf<S['of']>
+                    : never
 
 type InstanceOf<C> = C extends { readonly class: abstract new (...args: never) => infer T } ? T : never
 
