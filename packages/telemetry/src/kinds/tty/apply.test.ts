@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { encodeRecord } from 'quark-ebpf/probe'
@@ -178,4 +179,29 @@ test('any bytes become an event that never throws, and adds up', () => {
 test('without the option nothing is attached', () => {
   const settings = { tty: false, maxTtyBytes: 8192 } as never
   assert.deepEqual(ttyKind.facts({ settings, hierarchy: undefined }), [])
+})
+
+test('the records of a real session are what was seen of it', () => {
+  const hex = readFileSync(new URL('../../../src/kinds/tty/testdata/session.hex', import.meta.url), 'latin1')
+  const records = hex.split('\n\n').map((record) => Buffer.from(record.replaceAll('\n', ''), 'hex'))
+  const events = eventsWith(records)
+  assert.deepEqual(
+    events.map(({ origin, text, data, columns, rows, writes, driver }) => {
+      return [
+        origin,
+        data === undefined ? text : Buffer.from(data).toString('latin1'),
+        columns,
+        rows,
+        writes,
+        driver,
+      ]
+    }),
+    [
+      ['output', 'prompt$ ', 100, 30, 1, 'pty_slave'],
+      ['typed', 'typed\r', 100, 30, 1, 'pty_slave'],
+      ['output', '\u001b[1mbold\u001b[0m typed\n', 100, 30, 1, 'pty_slave'],
+      // What was typed meanwhile is not shown.
+      ['output', 'gr\xc3\xbc\xc3\x9fe\n\xff\nto the terminal\n', 80, 24, 3, 'pty_slave'],
+    ],
+  )
 })
