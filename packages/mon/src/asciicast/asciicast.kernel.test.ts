@@ -86,7 +86,8 @@ test('a session that was recorded after -D is a cast, which asciinema plays', { 
     const { stdout } = spawnSync('script', ['-qec', `asciinema cat ${path}`, '/dev/null'], {
       encoding: 'utf8',
     })
-    assert.match(stdout, /\u001b\[1mbold\u001b\[0m\r\ngrüße\r\n\ufffd\r\n/)
+    const shown = '\u001b[1mbold\u001b[0m\r\ngrüße\r\n\ufffd\r\n'
+    assert.ok(stdout.includes(shown), stdout)
   })
   await t.test('a file is not overwritten unless that is asked for', () => {
     const path = join(folder, 'file')
