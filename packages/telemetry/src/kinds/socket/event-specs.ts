@@ -161,6 +161,7 @@ const remotePort: FieldSpec<Ends> = {
 
 const remoteName: FieldSpec<RemoteName> = {
   type: 'string',
+  roles: ['host', 'dnsName'],
   doc: 'what the process called the other end, if kinds that see names are on: the name that it asked for in TLS, else one for which an answer gave the address',
   dump: 'SOCK.name remote_name',
   ecs: [

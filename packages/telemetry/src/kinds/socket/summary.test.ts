@@ -112,6 +112,18 @@ test('a summary has who talked to whom, and who began to listen', () => {
   ])
 })
 
+test('addresses of a name are one', () => {
+  const summary = new Summary()
+  const named = { actions: ['connect'], direction: 'outbound', remotePort: 443, process: curl } as const
+  for (const remoteIp of ['192.0.2.1', '192.0.2.2'])
+    summary.add(connection({ ...named, remoteName: 'example.org', remoteIp }))
+  const report = summary.report({ seconds: 1 })
+  assert.deepEqual(report.mostConnections, [
+    { command: '/usr/bin/curl', direction: 'outbound', remote: 'example.org', port: 443, connections: 2 },
+  ])
+  assert.match(summaryText(report), /^ +2 {2}\/usr\/bin\/curl -> example\.org:443$/m)
+})
+
 test('without connections a summary says nothing of them', () => {
   const report = new Summary().report()
   for (const member of ['connections', 'mostBytes', 'mostConnections', 'listeners'])

@@ -11,7 +11,7 @@ export interface PeerRow {
   readonly command: string
   /** Who began; absent when that was not seen. */
   readonly direction?: 'outbound' | 'inbound'
-  /** Address of the other end. */
+  /** Name of the other end, or its address if it has none. */
   readonly remote?: string
   /** The port of the server: the remote one, or that of the process for inbound connections. */
   readonly port?: number
@@ -110,9 +110,9 @@ const peerMembers: readonly SummaryMember<Talk>[] = [
   },
   {
     name: 'remote',
-    doc: 'address of the other end',
+    doc: 'name of the other end, or its address if it has none',
     type: 'name',
-    of: ({ remoteIp }) => (remoteIp === undefined ? undefined : plainIp(remoteIp)),
+    of: ({ remoteName, remoteIp }) => remoteName ?? (remoteIp === undefined ? undefined : plainIp(remoteIp)),
     label: ' ',
     text: endText,
   },
