@@ -4,6 +4,7 @@ import { AggregationTable } from '../aggregate/table.js'
 import { checkOptions } from './check.js'
 import { OptionError } from '../errors.js'
 import { catalogue, type QuarkSettings } from '../kinds/index.js'
+import type { OptionSpec } from './spec.js'
 
 /** Options as a caller without a compiler might give them. */
 function check(options: object): QuarkSettings {
@@ -22,20 +23,11 @@ function refusal(options: object): OptionError {
 }
 
 /** The whole numbers, with their bounds. */
-const NUMBERS: readonly [name: string, min: number, max: number][] = [
-  ['maxLength', 1, 10_000_000],
-  ['maxBufferBytes', 65_536, 2 ** 40],
-  ['maxTableBytes', 2 ** 20, 2 ** 40],
-  ['holdMs', 0, 3_600_000],
-  ['graceMs', 0, 86_400_000],
-  ['maxProcesses', 16, 10_000_000],
-  ['maxSockets', 256, 4_194_304],
-  ['ringSizeBytes', 4096, 2 ** 30],
-  ['maxArgvBytes', 0, 4_194_304],
-  ['maxEnvBytes', 0, 4_194_304],
-  ['pollMs', 1, 10_000],
-  ['batchMs', 0, 10_000],
-]
+const NUMBERS = Object.entries<OptionSpec>(catalogue.options).flatMap(([name, spec]) =>
+  spec.type === 'count' || spec.type === 'bytes' || spec.type === 'ms'
+    ? [[name, spec.min, spec.max] as const]
+    : [],
+)
 
 for (const [name, min, max] of NUMBERS) {
   test(`${name} is a whole number from ${min} to ${max}`, () => {
@@ -52,6 +44,7 @@ for (const [name, min, max] of NUMBERS) {
 
 test('every number has a range, and every default is within it', () => {
   const settings = check({})
+  assert.ok(NUMBERS.length >= 12)
   const numbers = Object.entries(settings).filter(([, value]) => typeof value === 'number')
   assert.deepEqual(numbers.map(([name]) => name).sort(), NUMBERS.map(([name]) => name).sort())
 })

@@ -2,10 +2,11 @@
 
 import { encodeRecord, type FieldsOf, type RecordLayout } from 'quark-ebpf/probe'
 import type { AggregationTable } from '../aggregate/table.js'
-import type { QuarkEvent } from '../kinds/index.js'
+import { OPTIONS, type QuarkEvent } from '../kinds/index.js'
 import type { EventFilter, Kind, TableContext } from '../kinds/kind.js'
 import { worldOf } from '../kinds/world.js'
 import { TimeBase } from '../event/time-base.js'
+import { defaultOf, type OptionSpecs } from '../options/spec.js'
 import { defaultAggregation, kinds } from '../kinds/index.js'
 import {
   commLayout,
@@ -88,6 +89,7 @@ export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
   const { maxTableBytes = 32 << 20 } = options
   const timeBase = new TimeBase(bootEpochNs)
   const settings = {
+    ...defaultsOf(OPTIONS),
     graceMs,
     maxProcesses,
     maxTableBytes,
@@ -110,6 +112,11 @@ export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
       filter: options.filter,
     }),
   )
+}
+
+/** The defaults of options that have one. */
+function defaultsOf(specs: OptionSpecs): object {
+  return Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, defaultOf(spec)]))
 }
 
 /** Inserts one record, from memory that is overwritten afterwards, as a ring's is. */

@@ -104,6 +104,10 @@ export function assertEcs(path: string, value: unknown): void {
   assert.ok(field, `${path} is not a field of ECS`)
   assert.equal(Array.isArray(value), field.normalize.includes('array'), `${path}: array or not`)
   for (const element of Array.isArray(value) ? value : [value]) {
+    if (field.type === 'object') {
+      for (const [key, member] of flatten(element as Json)) assertEcs(`${path}.${key}`, member)
+      continue
+    }
     assert.ok(HAS_TYPE[field.type]?.(element), `${path} is to be ${field.type}: ${String(element)}`)
     if (field.pattern !== undefined) assert.match(String(element), new RegExp(field.pattern))
     if (field.allowed_values !== undefined) {
