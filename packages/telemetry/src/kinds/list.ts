@@ -1,6 +1,7 @@
 /** The kinds, a line for each. They are put in order by their numbers. */
 
 export { cgroupKind } from './cgroup/index.js'
+export { dnsKind } from './dns/index.js'
 export { fileKind } from './file/index.js'
 export { processKind } from './process/index.js'
 export { socketKind } from './socket/index.js'

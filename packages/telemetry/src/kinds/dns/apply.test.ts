@@ -1,0 +1,428 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as fc from 'fast-check'
+import { encodeRecord } from 'quark-ebpf/probe'
+import type { Pipeline } from '../../pipeline/pipeline.js'
+import { eventsOf, insert, record, testPipeline } from '../../testing/process-records.js'
+import { noAggregation } from '../index.js'
+import type { DnsEvent } from './events.js'
+import { packetLayout, PLACE_RECEIVED, PLACE_SENT } from './records.js'
+import { MAX_EVENTS, MAX_EXCHANGES, type DnsTable } from './table.js'
+import { MAX_STREAMS } from './streams.js'
+import {
+  ANSWER_FLAGS,
+  question,
+  type WirePacket,
+  wireMessage,
+  wireName,
+  wirePacket,
+  wireRecord,
+  words,
+} from './testing/messages.js'
+
+const START = 1_000_000_000n
+const CLIENT = [[192, 0, 2, 7], 50_250] as const
+const SERVER = [[192, 0, 2, 53], 53] as const
+const TO_SERVER = { from: CLIENT, to: SERVER } as const
+const TO_CLIENT = { from: SERVER, to: CLIENT } as const
+const QUERY = wireMessage()
+const ANSWER = wireMessage({
+  flags: ANSWER_FLAGS,
+  answers: [
+    wireRecord(5, wireName('cdn', 'example', 'net')),
+    wireRecord(1, Buffer.from([198, 51, 100, 9]), 60, wireName('cdn', 'example', 'net')),
+  ],
+})
+const sent = { place: PLACE_SENT, pid: 7, startBootNs: START, cookie: 77n, netNs: 5 } as const
+const got = { ...sent, place: PLACE_RECEIVED } as const
+
+/** A record of a packet at a time in ns. The key is that of programs: for one conversation it is the same. */
+function packet(timeNs: number, wire: WirePacket, values: object, maxBytes = 4096): Uint8Array {
+  const bytes = wirePacket(wire)
+  const fields = { exchange: 1, client: 1, lengthBytes: bytes.length, packet: bytes, ...values }
+  return encodeRecord(packetLayout, { cpu: 0, seq: 0, timeNs: BigInt(timeNs) }, fields, { packet: maxBytes })
+}
+
+function client(pid: number): Uint8Array {
+  return record('exec', pid, { pid, tid: pid, startBootNs: START, comm: `client${pid}` })
+}
+
+function dnsOf(pipeline: Pipeline, records: readonly Uint8Array[]): DnsEvent[] {
+  return eventsOf(pipeline, records).filter(({ kind }) => kind === 'dns') as DnsEvent[]
+}
+
+function tableIn(pipeline: Pipeline): DnsTable {
+  return pipeline.tables.table('dns')
+}
+
+function brief({ actions, direction, pid, name, type, rcode, latencyNs, attempts, serverPid }: DnsEvent) {
+  return [actions.join('+'), direction, pid, name, type, rcode, latencyNs, attempts, serverPid]
+}
+
+test('a question with its answer is one event of the process that asked, and its addresses have the name', () => {
+  const pipeline = testPipeline()
+  const [event, ...more] = dnsOf(pipeline, [
+    client(7),
+    packet(100, { ...TO_SERVER, payload: QUERY }, sent),
+    // Whoever reads it, the last to send was the one who asked.
+    packet(350, { ...TO_CLIENT, payload: ANSWER }, got),
+  ])
+  assert.deepEqual(more, [])
+  assert.ok(event)
+  const { process, relatives: _relatives, ...rest } = event
+  assert.equal(process?.comm, 'client7')
+  const answers = [
+    { name: 'www.example.org', type: 'CNAME', class: 'IN', ttlS: 60, data: 'cdn.example.net' },
+    { name: 'cdn.example.net', type: 'A', class: 'IN', ttlS: 60, data: '198.51.100.9' },
+  ]
+  assert.deepEqual(rest, {
+    kind: 'dns',
+    actions: ['query', 'answer'],
+    timeNs: 100n,
+    protocol: 'dns',
+    direction: 'outbound',
+    transport: 'udp',
+    pid: 7,
+    name: 'www.example.org',
+    type: 'A',
+    class: 'IN',
+    questionCount: 1,
+    opcode: 'QUERY',
+    dnsId: 0x1234,
+    flags: ['RD', 'RA'],
+    rcode: 'NOERROR',
+    answers,
+    answerCount: 2,
+    addresses: ['198.51.100.9'],
+    clientSubnet: undefined,
+    clientIp: '192.0.2.7',
+    clientPort: 50_250,
+    serverIp: '192.0.2.53',
+    serverPort: 53,
+    latencyNs: 250n,
+    attempts: undefined,
+    queryBytes: QUERY.length,
+    answerBytes: ANSWER.length,
+    isCut: false,
+    isMalformed: false,
+    serverPid: undefined,
+    netNs: 5,
+    socketId: 77n,
+    queryMessage: undefined,
+    answerMessage: undefined,
+  })
+  const ends = { socketId: 1n, netNs: 5, pid: 7, remoteIp: '198.51.100.9' }
+  assert.deepEqual(pipeline.tables.names.find(ends, 400), { name: 'www.example.org', source: 'dns' })
+})
+
+test('over loopback both ends see both messages: one event, with the pid of the server', () => {
+  const server = { pid: 9, startBootNs: START, cookie: 78n, netNs: 5 }
+  const records = [
+    packet(100, { ...TO_SERVER, payload: QUERY }, sent),
+    packet(110, { ...TO_SERVER, payload: QUERY }, { ...server, place: PLACE_RECEIVED }),
+    packet(200, { ...TO_CLIENT, payload: ANSWER }, { ...server, place: PLACE_SENT }),
+    packet(210, { ...TO_CLIENT, payload: ANSWER }, got),
+  ]
+  const expected = ['outbound', 7, 'www.example.org', 'A']
+  assert.deepEqual(dnsOf(testPipeline(), records).map(brief), [
+    ['query+answer', ...expected, 'NOERROR', 100n, undefined, 9],
+  ])
+  // When nothing joins, the answer is an event of its own, and still of the one who asked.
+  assert.deepEqual(dnsOf(testPipeline({ aggregation: noAggregation() }), records).map(brief), [
+    ['query', ...expected, undefined, undefined, undefined, undefined],
+    ['answer', ...expected, 'NOERROR', 100n, undefined, 9],
+  ])
+})
+
+test('a question without an answer is an event after the hold time; what comes later is another one', () => {
+  const pipeline = testPipeline({ holdMs: 1000 })
+  const events: DnsEvent[] = []
+  const pump = (nowNs: number) => pipeline.pump(nowNs, events as never[])
+  insert(pipeline, packet(100, { ...TO_SERVER, payload: QUERY }, sent))
+  pump(0.9e9)
+  assert.equal(events.length, 0)
+  pump(1.1e9)
+  insert(pipeline, packet(2e9, { ...TO_SERVER, payload: QUERY }, sent))
+  insert(pipeline, packet(2.1e9, { ...TO_SERVER, payload: QUERY }, sent))
+  pump(4e9)
+  insert(pipeline, packet(5e9, { ...TO_CLIENT, payload: ANSWER }, got))
+  pump(7e9)
+  const asked = ['outbound', 7, 'www.example.org', 'A']
+  assert.deepEqual(events.map(brief), [
+    ['query', ...asked, undefined, undefined, undefined, undefined],
+    ['query', ...asked, undefined, undefined, 3, undefined],
+    ['answer', ...asked, 'NOERROR', 3_000_000_000n, 3, undefined],
+  ])
+  assert.deepEqual(
+    events.map(({ timeNs }) => timeNs),
+    [100n, 2_000_000_000n, 5_000_000_000n],
+  )
+})
+
+test('a server that is asked from elsewhere has the event', () => {
+  const unknown = { place: PLACE_RECEIVED, pid: 0, cookie: 78n }
+  const server = { place: PLACE_SENT, pid: 9, startBootNs: START, cookie: 78n }
+  const [event] = dnsOf(testPipeline(), [
+    client(9),
+    packet(100, { ...TO_SERVER, payload: QUERY }, unknown),
+    packet(200, { ...TO_CLIENT, payload: ANSWER }, server),
+  ])
+  assert.ok(event)
+  assert.deepEqual(brief(event), [
+    'query+answer',
+    'inbound',
+    9,
+    'www.example.org',
+    'A',
+    'NOERROR',
+    100n,
+    undefined,
+    undefined,
+  ])
+  assert.equal(event.process?.comm, 'client9')
+})
+
+test('an answer from elsewhere, to another question, or a second one, is not the answer', () => {
+  const forged = wireMessage({
+    flags: ANSWER_FLAGS,
+    questions: [question(wireName('evil'))],
+    answers: [wireRecord(1, Buffer.from([203, 0, 113, 1]))],
+  })
+  const pipeline = testPipeline()
+  const events = dnsOf(pipeline, [
+    packet(100, { ...TO_SERVER, payload: QUERY }, sent),
+    packet(110, { ...TO_CLIENT, payload: forged }, got),
+    packet(120, { ...TO_CLIENT, from: [[203, 0, 113, 9], 53], payload: ANSWER }, got),
+    packet(130, { ...TO_CLIENT, payload: ANSWER }, got),
+    packet(140, { ...TO_CLIENT, payload: wireMessage({ flags: ANSWER_FLAGS | 3 }) }, got),
+  ])
+  assert.deepEqual(
+    events.map(({ actions, name, serverIp, rcode }) => [actions.join('+'), name, serverIp, rcode]),
+    [
+      ['query+answer', 'www.example.org', '192.0.2.53', 'NOERROR'],
+      ['answer', 'evil', '192.0.2.53', 'NOERROR'],
+      ['answer', 'www.example.org', '203.0.113.9', 'NOERROR'],
+      ['answer', 'www.example.org', '192.0.2.53', 'NXDOMAIN'],
+    ],
+  )
+})
+
+test('mDNS: one event of a question, however many listen; LLMNR: who answers is not who was asked', () => {
+  const group = { from: [CLIENT[0], 5353], to: [[224, 0, 0, 251], 5353] } as const
+  const listener = { place: PLACE_RECEIVED, pid: 0, netNs: 5 }
+  const llmnr = { from: CLIENT, to: [[224, 0, 0, 252], 5355] } as const
+  const answered = { from: [[192, 0, 2, 99], 5355], to: CLIENT } as const
+  const events = dnsOf(testPipeline(), [
+    packet(100, { ...group, payload: QUERY }, sent),
+    packet(101, { ...group, payload: QUERY }, { ...listener, cookie: 80n }),
+    packet(102, { ...group, payload: QUERY }, { ...listener, cookie: 81n }),
+    packet(200, { ...llmnr, payload: QUERY }, { ...sent, exchange: 2 }),
+    packet(300, { ...answered, payload: ANSWER }, { ...got, exchange: 2 }),
+    packet(
+      400,
+      { ...group, from: [[192, 0, 2, 98], 5353], payload: ANSWER },
+      { ...listener, cookie: 80n, exchange: 3 },
+    ),
+    packet(
+      401,
+      { ...group, from: [[192, 0, 2, 98], 5353], payload: ANSWER },
+      { ...listener, cookie: 81n, exchange: 3 },
+    ),
+  ])
+  assert.deepEqual(
+    events.map(({ protocol, actions, direction, serverIp }) => [
+      protocol,
+      actions.join('+'),
+      direction,
+      serverIp,
+    ]),
+    [
+      ['mdns', 'query', 'outbound', '224.0.0.251'],
+      ['llmnr', 'query+answer', 'outbound', '192.0.2.99'],
+      ['mdns', 'answer', 'outbound', '192.0.2.98'],
+    ],
+  )
+})
+
+/** A message behind its length. */
+function framed(...messages: readonly Buffer[]): Buffer {
+  return Buffer.concat(messages.flatMap((message) => [words(message.length), message]))
+}
+
+test('over TCP: several messages in a segment, and one in many, seen from both ends, are one event each', () => {
+  const second = wireMessage({ id: 2, questions: [question(wireName('two'), 28)] })
+  const queries = framed(QUERY, second)
+  const answers = framed(
+    wireMessage({ id: 2, flags: ANSWER_FLAGS, questions: [question(wireName('two'), 28)] }),
+    ANSWER,
+  )
+  const server = { pid: 9, startBootNs: START, cookie: 78n, place: PLACE_RECEIVED }
+  const segments = [...answers].map((_, at) =>
+    packet(
+      300 + at,
+      { ...TO_CLIENT, payload: answers.subarray(at, at + 1), sequence: (0xffff_fff0 + at) >>> 0 },
+      got,
+    ),
+  )
+  const events = dnsOf(testPipeline(), [
+    packet(100, { ...TO_SERVER, payload: queries.subarray(0, 1), sequence: 5 }, sent),
+    packet(101, { ...TO_SERVER, payload: queries.subarray(0, 1), sequence: 5 }, server),
+    packet(102, { ...TO_SERVER, payload: queries.subarray(1), sequence: 6 }, sent),
+    // Sent once more.
+    packet(103, { ...TO_SERVER, payload: queries, sequence: 5 }, sent),
+    ...segments,
+  ])
+  assert.deepEqual(
+    events.map(({ actions, transport, name, dnsId, rcode }) => [
+      actions.join('+'),
+      transport,
+      name,
+      dnsId,
+      rcode,
+    ]),
+    [
+      ['query+answer', 'tcp', 'www.example.org', 0x1234, 'NOERROR'],
+      ['query+answer', 'tcp', 'two', 2, 'NOERROR'],
+    ],
+  )
+})
+
+test('segments that come out of order are put in order; what is lost is counted, and later messages are found', () => {
+  const pipeline = testPipeline()
+  const whole = framed(ANSWER)
+  const part = (timeNs: number, from: number, to: number, base = 1000) =>
+    packet(timeNs, { ...TO_CLIENT, payload: whole.subarray(from, to), sequence: base + from }, got)
+  const names = (records: Uint8Array[]) => dnsOf(pipeline, records).map(({ name }) => name)
+  assert.deepEqual(names([part(1, 0, 10), part(2, 20, 30), part(3, 30, whole.length), part(4, 10, 20)]), [
+    'www.example.org',
+  ])
+  // A hole of ten bytes, and nine segments behind it.
+  const holes = Array.from({ length: 9 }, (_, at) => part(30 + at, 20 + at, 21 + at, 5000))
+  assert.deepEqual(names([part(20, 0, 10, 5000), ...holes]), [])
+  assert.equal(tableIn(pipeline).streams.lost, 1)
+  assert.deepEqual(names([part(50, 0, whole.length, 5029)]), ['www.example.org'])
+})
+
+test('64 KiB over TCP, in segments of one byte: bounded, and right', () => {
+  const records = Array.from({ length: 2000 }, () => wireRecord(16, Buffer.from('\x13xxxxxxxxxxxxxxxxxxx')))
+  const big = framed(wireMessage({ flags: ANSWER_FLAGS, answers: records }))
+  assert.ok(big.length > 64_000)
+  const pipeline = testPipeline({ maxLength: 1_000_000 })
+  for (let at = 0; at < big.length; at++)
+    insert(
+      pipeline,
+      packet(1000 + at, { ...TO_CLIENT, payload: big.subarray(at, at + 1), sequence: at }, got),
+    )
+  const [event, ...more] = dnsOf(pipeline, [])
+  assert.deepEqual(
+    [more, event?.answerBytes, event?.isCut, event?.answers?.length],
+    [[], big.length - 2, true, 32],
+  )
+})
+
+test('packets that hold no message, or only the first part of one, are counted', () => {
+  const pipeline = testPipeline()
+  const [cut, more] = dnsOf(pipeline, [
+    packet(1, { payload: ANSWER.subarray(0, 11) }, sent),
+    packet(2, { payload: ANSWER, fragment: 0x2001 }, sent),
+    encodeRecord(packetLayout, { cpu: 0, seq: 0, timeNs: 3n }, {}),
+    packet(4, { ...TO_CLIENT, payload: ANSWER, fragment: 0x2000 }, got, 80),
+    packet(
+      5,
+      {
+        ...TO_CLIENT,
+        payload: wireMessage({ id: 9, flags: ANSWER_FLAGS }),
+        options: Buffer.from([1, 1, 1, 0]),
+      },
+      got,
+    ),
+  ])
+  const { undecoded, fragments } = tableIn(pipeline)
+  assert.deepEqual([undecoded, fragments], [3, 1])
+  assert.deepEqual(
+    [cut?.name, cut?.isCut, cut?.isMalformed, cut?.answerBytes],
+    ['www.example.org', true, false, ANSWER.length],
+  )
+  assert.deepEqual([more?.dnsId, more?.isCut], [9, false])
+})
+
+test('over IPv6, also with headers in between', () => {
+  const from = [[...Buffer.from('20010db8000000000000000000000007', 'hex')], 5000] as const
+  const to = [[...Buffer.from('20010db8000000000000000000000053', 'hex')], 53] as const
+  for (const [options, firstHeader] of [
+    [Buffer.alloc(0), undefined],
+    [Buffer.from('1100000000000000', 'hex'), 60],
+    [Buffer.from('2c000000000000001100000000000001', 'hex'), 0],
+  ] as const) {
+    const wire = { from, to, payload: QUERY, options, ...(firstHeader === undefined ? {} : { firstHeader }) }
+    const [event] = dnsOf(testPipeline(), [packet(1, wire, sent)])
+    assert.deepEqual(
+      [event?.clientIp, event?.serverIp, event?.name],
+      ['2001:db8::7', '2001:db8::53', 'www.example.org'],
+    )
+  }
+})
+
+test('tables are bounded, and what finds no room is counted or forgotten', () => {
+  const pipeline = testPipeline({ maxLength: 100_000 })
+  const one = wireMessage({ questions: [], counts: [0, 0, 0, 0] })
+  const crowd = framed(
+    ...Array.from({ length: MAX_EVENTS + 5 }, (_, id) => Buffer.concat([words(id), one.subarray(2)])),
+  )
+  assert.equal(dnsOf(pipeline, [packet(1, { payload: crowd, sequence: 1 }, sent, 65_535)]).length, MAX_EVENTS)
+  assert.equal(tableIn(pipeline).evicted, 5)
+  for (let id = 0; id < MAX_EXCHANGES + 7; id++) {
+    insert(pipeline, packet(10 + id, { payload: wireMessage({ id }) }, { ...sent, exchange: id + 1 }))
+    const from = [[10, 0, id >> 8, id & 255], 9] as const
+    insert(
+      pipeline,
+      packet(
+        10 + id,
+        { from, payload: framed(QUERY).subarray(0, 9), sequence: 1 },
+        { ...sent, client: id + 1 },
+      ),
+    )
+  }
+  dnsOf(pipeline, [])
+  const { exchanges, streams, lostStreams } = tableIn(pipeline).stats()
+  assert.deepEqual([exchanges, streams], [MAX_EXCHANGES, MAX_STREAMS])
+  assert.ok((lostStreams as number) > 3000)
+})
+
+test('no record, whatever is in it, makes an exception or a number that is wrong', () => {
+  const real = wirePacket({ payload: ANSWER })
+  const segment = wirePacket({ payload: framed(ANSWER), sequence: 1 })
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    fc
+      .tuple(fc.constantFrom(real, segment), fc.array(fc.tuple(fc.nat({ max: 150 }), fc.nat({ max: 255 }))))
+      .map(([from, changes]) => {
+        const packet = Buffer.from(from)
+        for (const [at, value] of changes) packet[at] = value
+        return packet as Uint8Array
+      }),
+  )
+  fc.assert(
+    fc.property(
+      fc.array(bytes, { maxLength: 4 }),
+      fc.constantFrom(sent, got, { place: 0 }),
+      (packets, values) => {
+        const pipeline = testPipeline()
+        const records = packets.map((packet, at) =>
+          encodeRecord(
+            packetLayout,
+            { cpu: 0, seq: 0, timeNs: BigInt(9 + at) },
+            { ...values, exchange: 1, client: 1, packet },
+          ),
+        )
+        for (const event of dnsOf(pipeline, records)) {
+          for (const value of Object.values(event)) {
+            if (typeof value === 'number') assert.ok(Number.isSafeInteger(value) && value >= 0)
+            if (typeof value === 'bigint') assert.ok(value >= 0n)
+          }
+        }
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})

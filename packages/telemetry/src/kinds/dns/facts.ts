@@ -1,0 +1,27 @@
+/** Facts about names that are looked up, and their rungs. */
+
+import type { Fact } from '../../facts/fact.js'
+import type { EbpfRung, Lack } from '../../facts/rungs.js'
+import type { Surroundings } from '../kind.js'
+import { dnsProbes } from './kernel.js'
+import { DNS_PORTS, type DnsSettings } from './options.js'
+
+/** The fact of messages that are sent and received. */
+export const DNS_MESSAGES = 'dnsMessages'
+
+const ONLY_SENT: Lack = {
+  what: `${DNS_MESSAGES}.received`,
+  reason: 'packets are seen when they are sent: answers of other machines, and what those ask, are not',
+}
+
+export function dnsFacts({ settings }: Surroundings<DnsSettings>): Fact[] {
+  if (!settings.dns) return []
+  const { dnsPorts = [], maxDnsBytes } = settings
+  const ports = dnsPorts.length === 0 ? DNS_PORTS : dnsPorts
+  const { cgroup, queue } = dnsProbes({ ports, maxBytes: maxDnsBytes })
+  return [{ name: DNS_MESSAGES, required: false, rungs: [ebpf(cgroup), ebpf(queue, ONLY_SENT)] }]
+}
+
+function ebpf(probes: EbpfRung['probes'], ...lacks: readonly Lack[]): EbpfRung {
+  return { by: 'ebpf', probes, lacks }
+}
