@@ -36,7 +36,7 @@ class Tally {
       accepts: 0,
       failed: 0,
       closes: 0,
-      wrongBytes: 0,
+      wrong: [],
       byPid: new Map(),
     }
     this.byNs.set(netNs, seen)
@@ -53,7 +53,10 @@ class Tally {
     seen.closes += 1
     const isClient = direction === 'outbound'
     const bytes = isClient ? [bytesFor(localPort), 0] : [0, bytesFor(remotePort)]
-    if (sentBytes !== bytes[0] || receivedBytes !== bytes[1]) seen.wrongBytes += 1
+    if (sentBytes === bytes[0] && receivedBytes === bytes[1]) return
+    seen.wrong.push(
+      `${actions.join('+')} ${direction}: ${sentBytes}/${receivedBytes}, not ${bytes.join('/')}`,
+    )
   }
 }
 
@@ -62,7 +65,8 @@ interface Seen {
   accepts: number
   failed: number
   closes: number
-  wrongBytes: number
+  /** Ends whose bytes are wrong. */
+  readonly wrong: string[]
   /** Events by the direction and the process of their connection. */
   readonly byPid: Map<string, number>
 }
@@ -92,7 +96,7 @@ async function runLoad(count: number, perMs: number): Promise<{ load: Load; seen
 }
 
 function check(t: TestContext, { load, seen, stats }: Awaited<ReturnType<typeof runLoad>>): void {
-  const { connects, accepts, failed, closes, wrongBytes, byPid } = seen
+  const { connects, accepts, failed, closes, wrong, byPid } = seen
   const { lost, lostRecursion, lostRingFull, lostUnseen } = stats
   const { made, seconds, activeOpens, passiveOpens, interruptedInit = 0 } = load
   t.diagnostic(
@@ -106,7 +110,7 @@ function check(t: TestContext, { load, seen, stats }: Awaited<ReturnType<typeof 
   assert.ok(missing <= lost + interruptedInit, `${missing} are missing`)
   // A kernel that runs programs there hides nothing; one that does not hides all of them.
   if (lost === 0) assert.ok(missing === 0 || missing === interruptedInit, `${missing} are missing`)
-  assert.equal(wrongBytes, 0)
+  assert.deepEqual(wrong, [])
   const known = new Set([`outbound ${load.clientPid}`, `inbound ${load.serverPid}`])
   const others = [...byPid].filter(
     ([key]) => !known.has(key) && !key.endsWith(' 0') && !key.startsWith('undefined'),
