@@ -18,27 +18,13 @@ const LIMIT = { timeout: 900_000, skip: !kernelAtLeast('5.8') }
 
 /** What was seen of the connections of a load; memory does not grow with them. */
 class Tally {
-  readonly #netNs: () => number | undefined
-  /** Until the namespace of the load is known, by namespace. */
+  /** By network namespace: which one is that of the load is known at its end. */
   readonly byNs = new Map<number, Seen>()
-
-  constructor(netNs: () => number | undefined) {
-    this.#netNs = netNs
-  }
 
   add(event: QuarkEvent): void {
     if (event.kind !== 'connection' && event.kind !== 'connectionFailed') return
     const { netNs = 0, pid = 0 } = event
-    const wanted = this.#netNs()
-    if (wanted !== undefined && wanted !== netNs) return
-    const seen = this.byNs.get(netNs) ?? {
-      connects: 0,
-      accepts: 0,
-      failed: 0,
-      closes: 0,
-      wrong: [],
-      byPid: new Map(),
-    }
+    const seen = this.byNs.get(netNs) ?? nothing()
     this.byNs.set(netNs, seen)
     if (event.kind === 'connectionFailed') {
       seen.failed += 1
@@ -71,6 +57,10 @@ interface Seen {
   readonly byPid: Map<string, number>
 }
 
+function nothing(): Seen {
+  return { connects: 0, accepts: 0, failed: 0, closes: 0, wrong: [], byPid: new Map() }
+}
+
 async function runLoad(count: number, perMs: number): Promise<{ load: Load; seen: Seen; stats: QuarkStats }> {
   const quark = await Quark.open({ sockets: true, backends: ['ebpf'], ringSizeBytes: 2 ** 26 })
   const child = spawn(process.execPath, [PROGRAM, String(count), String(perMs)], {
@@ -79,7 +69,7 @@ async function runLoad(count: number, perMs: number): Promise<{ load: Load; seen
   let output = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
   const ended = once(child, 'close')
-  const tally = new Tally(() => undefined)
+  const tally = new Tally()
   // Its output ends with it.
   while (child.stdout.readable) {
     await quark.wait(20)
