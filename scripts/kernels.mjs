@@ -1,7 +1,7 @@
 // Runs the kernel tests of every package on other kernels, under QEMU without KVM. See docs/kernels.md.
 //   node scripts/kernels.mjs [version…] [--arch x64|arm64] [--vmlinuz PATH] [--lockdown integrity|confidentiality]
 //                            [--test PATTERN | --facts | --run 'ARGUMENTS OF NODE'] [--env NAME=VALUE]…
-//                            [--ci] [--cpus N] [--refresh] [--no-build]
+//                            [--ci] [--cpus N] [--python] [--refresh] [--no-build]
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -65,6 +65,8 @@ const { values, positionals } = parseArgs({
     ci: { type: 'boolean', default: false },
     /** CPUs of the guest; 1 unless a test needs more. */
     cpus: { type: 'string', default: '1' },
+    /** Python in the guest, for tests that need it. */
+    python: { type: 'boolean', default: false },
     refresh: { type: 'boolean', default: false },
     'no-build': { type: 'boolean', default: false },
   },
@@ -121,6 +123,7 @@ function imageOptions() {
     filter: filesToRun(),
     settings: values.env,
     command: values.run,
+    python: values.python,
   }
 }
 

@@ -18,20 +18,31 @@ import { NotFetched, output, Suite, unpackNpm } from './packages.mjs'
 
 const PACKAGES = { 'quark-ebpf': 'ebpf', 'quark-telemetry': 'telemetry', 'quark-mon': 'mon' }
 const IMAGE_SIZE = '320M'
+/** What Python is made of, and the libraries of its modules. */
+const PYTHON = [
+  'python3.11-minimal',
+  'libpython3.11-minimal',
+  'libpython3.11-stdlib',
+  'libffi8',
+  'libexpat1',
+  'zlib1g',
+]
 /** Libraries that Node and busybox are linked with. */
 const LIBRARIES = ['libc6', 'libstdc++6', 'libgcc-s1']
 
 /**
  * Builds the image for an architecture. `files` are the test files that it will run, as the guest names them; with
- * `command`, arguments of node, it runs that instead. `settings` are NAME=VALUE, for either.
+ * `command`, arguments of node, it runs that instead. `settings` are NAME=VALUE, for either. `python` adds Python, for tests
+ * that make system calls which Node does not.
  */
-export async function buildImage(arch, { cache, filter, settings = [], command }) {
+export async function buildImage(arch, { cache, filter, settings = [], command, python = false }) {
   const base = baseTree(arch, cache)
   // Of this process alone: another run may build another image meanwhile.
   const tree = join(cache, `tree-${arch}-${process.pid}`)
   rmSync(tree, { recursive: true, force: true })
   cpSync(base, tree, { recursive: true, verbatimSymlinks: true })
   addPackages(tree, arch)
+  if (python) addPython(tree, arch, cache)
   // What was built of a file that is gone stays in dist.
   const source = (file) => file.replace('/dist/', '/src/').replace(/\.js$/, '.ts')
   const files = globSync('packages', /dist\/.*\.kernel\.test\.js$/).filter(
@@ -90,6 +101,28 @@ function baseTree(arch, cache) {
   writeFileSync(join(base, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n')
   writeFileSync(done, 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n')
   return base
+}
+
+function addPython(tree, arch, cache) {
+  const unpacked = join(cache, `python-${arch}`)
+  if (!existsSync(join(unpacked, 'done'))) {
+    const suite = new Suite('bookworm', cache)
+    suite.update()
+    for (const name of arch === process.arch ? PYTHON : [...PYTHON, ...LIBRARIES]) {
+      if (!suite.unpack(name, arch, unpacked))
+        throw new NotFetched(`Debian bookworm has no ${name} for ${arch}`)
+    }
+    writeFileSync(join(unpacked, 'done'), '')
+  }
+  for (const folder of ['lib', 'lib64', 'usr/lib']) {
+    if (!existsSync(join(unpacked, folder))) continue
+    cpSync(join(unpacked, folder), join(tree, folder), {
+      recursive: true,
+      verbatimSymlinks: true,
+      force: false,
+    })
+  }
+  copyFileSync(join(unpacked, 'usr/bin/python3.11'), join(tree, 'bin/python3'))
 }
 
 /**

@@ -57,13 +57,18 @@ const HALF = 0xffff_ffff
 
 const NO_CLOSER = 'the end of a connection is seen, and not who closed it'
 
+/** 1 if a flag of a socket is set. */
+function flagOf(sk: Sock, flag: string): Scalar {
+  return and(shiftRight(sk.__sk_common.skc_flags, enumValue('sock_flags', flag)), 1)
+}
+
 /** What was sent and received. */
 function bytesOf(sk: Sock, state: Scalar) {
   const tcp = cast<TcpSock>('tcp_sock', sk)
   const queued = and(sub(tcp.write_seq, tcp.snd_nxt), HALF)
   // The end of the stream has a number of its own in both directions.
   const fin = and(ne(and(sk.sk_shutdown, SEND_SHUTDOWN), 0), ne(queued, 0))
-  const hasFin = and(shiftRight(sk.__sk_common.skc_flags, enumValue('sock_flags', 'SOCK_DONE')), 1)
+  const hasFin = flagOf(sk, 'SOCK_DONE')
   return {
     sentBytes: add(
       sub(tcp.bytes_sent, tcp.bytes_retrans),
@@ -79,7 +84,7 @@ function closeFill(
   { sockets, waiting, keys }: SocketMaps,
   key: Scalar,
   sk: Sock,
-  { state, isNobodys }: { readonly state: Scalar; readonly isNobodys: Scalar },
+  { state, isNobodys, error }: { readonly state: Scalar; readonly isNobodys: Scalar; readonly error: Scalar },
 ) {
   const { pid, startBootNs, sinceNs, phase, errno } = lookup(sockets, key)
   return {
@@ -93,7 +98,7 @@ function closeFill(
       ifThen(eq(state, TCP_LISTEN), PHASE_LISTENING),
     ),
     sinceNs: firstNonZero(sinceNs, lookup(waiting, key)),
-    errno: firstNonZero(errno, sk.sk_err),
+    errno: firstNonZero(errno, error),
     ...placeOf(sk),
   }
 }
@@ -112,7 +117,7 @@ function closeBody(maps: SocketMaps, key: Scalar, sk: Sock) {
     ),
     finally: [remove(sockets, key), remove(waiting, key)],
     fill: {
-      ...closeFill(maps, key, sk, { state, isNobodys: constant(0) }),
+      ...closeFill(maps, key, sk, { state, isNobodys: constant(0), error: sk.sk_err }),
       // Files may be closed by the kernel on behalf of somebody.
       closerPid: ifThen(isUser, current().tgid),
       closerStartBootNs: ifThen(isUser, current().group_leader.start_boottime),
@@ -160,7 +165,7 @@ export function endProbe(maps: SocketMaps) {
       ),
       finally: [remove(sockets, key), remove(waiting, key)],
       fill: {
-        ...closeFill(maps, key, sk, { state: oldState, isNobodys }),
+        ...closeFill(maps, key, sk, { state: oldState, isNobodys, error: sk.sk_err }),
         closerPid: ifThen(not(isNobodys), current().tgid),
         closerStartBootNs: ifThen(not(isNobodys), current().group_leader.start_boottime),
         ...bytesOf(sk, oldState),
@@ -183,7 +188,12 @@ export function lastStateProbe(maps: SocketMaps) {
       finally: [remove(sockets, key), remove(waiting, key)],
       fill: {
         // A socket that was closed has no file, nor has one that was never accepted.
-        ...closeFill(maps, key, sk, { state: oldState, isNobodys: constant(0) }),
+        ...closeFill(maps, key, sk, {
+          state: oldState,
+          isNobodys: constant(0),
+          // What comes after the close is no error of whoever closed it.
+          error: ifThen(not(flagOf(sk, 'SOCK_DEAD')), sk.sk_err),
+        }),
         ...bytesOf(sk, oldState),
       },
       lacks: { closerPid: NO_CLOSER, closerStartBootNs: NO_CLOSER },

@@ -172,6 +172,39 @@ try: s.connect(('ff02::1', 9))
 except OSError as e: codes.append(e.errno)
 s.close()
 done(port=port, codes=codes)`,
+  nonBlocking: `
+l = listen(); c = socket.socket(); c.setblocking(False)
+try: c.connect(l.getsockname())
+except BlockingIOError: pass
+select.select([], [c], [])
+port = c.getsockname()[1]; a, _ = l.accept(); c.close(); a.close(); l.close()
+done(port=port)`,
+  refused: `
+l = listen(); port = l.getsockname()[1]; l.close()
+codes = []
+for blocking in [True, False]:
+    c = socket.socket(); c.setblocking(blocking)
+    try:
+        c.connect((LOCAL, port))
+    except BlockingIOError:
+        select.select([], [c], []); codes.append(c.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+    except OSError as e: codes.append(e.errno)
+    c.close()
+done(port=port, codes=codes)`,
+  exited: `
+l = listen()
+child = os.fork()
+if child == 0:
+    c = connect(l.getsockname()); c.send(b'123'); os._exit(0)
+a, (_, port) = l.accept(); wait(child)
+while a.recv(9): pass
+a.close(); l.close()
+done(port=port, child=child)`,
+  ipv6: `
+l = socket.socket(socket.AF_INET6); l.bind(('::1', 0)); l.listen(8)
+c = connect(('::1', l.getsockname()[1])); port = c.getsockname()[1]
+a, _ = l.accept(); c.send(b'1234'); a.recv(9); c.close(); a.close(); l.close()
+done(port=port)`,
   counted: `
 inode = unshare(); l = listen(backlog=64)
 for _ in range(40):
@@ -195,6 +228,8 @@ done(port=5001, inodes=inodes)`,
 } as const
 
 export type Situation = keyof typeof SITUATIONS
+
+export const SITUATION_NAMES = Object.keys(SITUATIONS) as readonly Situation[]
 
 export type Facts = { readonly pid: number; readonly port: number } & Readonly<Record<string, unknown>>
 
