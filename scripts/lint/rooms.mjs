@@ -157,7 +157,7 @@ export const packages = {
     },
     summary: {
       is: 'what many events have in common',
-      may: ['errors', 'memory', 'event', 'process', 'output'],
+      may: ['errors', 'memory', 'event', 'output'],
     },
     self: {
       is: 'what the library does to its own process',

@@ -159,6 +159,10 @@ test('errors of the library about options name those of the command', async () =
     await words(Quark.open({ where: { event: 'thread', user: 'root' } })),
     'No event of thread will be made: set --threads too',
   )
+  assert.equal(
+    await words(Quark.open({ where: { event: 'listener', port: 80 } })),
+    'No event of listener and with a port will be made: set --sockets too',
+  )
   assert.match(
     await words(Quark.open({ where: { user: 'no.such.user' } })),
     /^--user: there is no user "no.such.user"/,

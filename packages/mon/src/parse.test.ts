@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import * as fc from 'fast-check'
+import { allOption, libraryOptions } from './library-options.js'
+import { OPTIONS } from 'quark-telemetry'
 import { optionName } from './option.js'
 import { TABLE } from './options.js'
 import { parseCommandLine, UsageError } from './parse.js'
@@ -41,6 +43,20 @@ test('parseCommandLine() sets what each option says', async (t) => {
     },
     { args: ['-B'], changes: {}, quark: { bypass: true } },
     { args: ['-C', 'table.dot'], changes: { processGraph: 'table.dot' } },
+    { args: ['--wait', '--tree-of=1'], changes: { waits: true }, quark: { where: { treeOf: [1] } } },
+    { args: ['--as=root', '--', 'true', '-x'], changes: { commandUser: 'root', command: ['true', '-x'] } },
+    { args: ['--strict'], changes: { strict: true } },
+    { args: ['--summary'], changes: { summary: {} }, quark: { usage: true } },
+    { args: ['--summary=30s'], changes: { summary: { everyMs: 30_000 } }, quark: { usage: true } },
+    { args: ['--truncate', '-o', 'x'], changes: { truncate: true, output: 'x' } },
+    {
+      args: ['-o', 'x', '--rotate-size=1M', '--rotate-age=1h', '--rotate-keep=3', '--rotate-total=9M'],
+      changes: {
+        output: 'x',
+        rotation: { sizeBytes: 2 ** 20, ageMs: 3_600_000, keep: 3, totalBytes: 9 * 2 ** 20 },
+      },
+    },
+    { args: ['--ecs-form=full'], changes: { format: 'ecs', ecs: { form: 'full' } } },
     { args: ['-D'], changes: { dropPrivileges: true } },
     { args: ['-E'], changes: { format: 'ecs' } },
     { args: ['-E', '--max-line=64K'], changes: { format: 'ecs', lines: { maxLineBytes: 65_536 } } },
@@ -65,6 +81,13 @@ test('parseCommandLine() sets what each option says', async (t) => {
       quark: { where: { exe: ['/usr/**'], cwd: ['tmp'] } },
     },
     { args: ['--cgroup=/a'], changes: {}, quark: { where: { cgroup: ['/a'] } } },
+    { args: ['--port=80,8000-8999'], changes: {}, quark: { where: { port: [80, '8000-8999'] } } },
+    {
+      args: ['--host=10.0.0.0/8, ::1', '--host=*.example.org'],
+      changes: {},
+      quark: { where: { host: ['10.0.0.0/8', '::1', '*.example.org'] } },
+    },
+    { args: ['--dns-name=*.example.org'], changes: {}, quark: { where: { dnsName: ['*.example.org'] } } },
     { args: ['--container=0123abcd'], changes: {}, quark: { where: { container: ['0123abcd'] } } },
     { args: ['--event=process,snapshot'], changes: {}, quark: { where: { event: ['process', 'snapshot'] } } },
     { args: ['--action=exec'], changes: {}, quark: { where: { action: ['exec'] } } },
@@ -120,10 +143,13 @@ test('parseCommandLine() sets what each option says', async (t) => {
     })
   }
   const tested = new Set(cases.flatMap(({ args }) => args.map((arg) => arg.replace(/=.*/, ''))))
+  // Those that follow from declarations of the library are tested by their types, in library-options.test.ts.
+  const declared = new Set([...libraryOptions(OPTIONS), ...allOption(OPTIONS)].map(({ long }) => long))
   const untested = options.filter(
     ({ long, short }) =>
+      !declared.has(long) &&
       !tested.has(`--${long}`) &&
-      ![...tested].some((arg) => /^-[a-zA-Z]/.test(arg) && arg.includes(short ?? '-')),
+      ![...tested].some((arg) => /^-[a-zA-Z]/.test(arg) && short !== undefined && arg.includes(short)),
   )
   assert.deepEqual(untested.map(optionName), ['--version', '--help'])
 })
@@ -179,6 +205,9 @@ test('parseCommandLine() says what is wrong and what to give instead', async (t)
       '--hold cannot be "2h": give a time from 0ms to 1h, such as 500ms, 10s or 5m; a number alone is milliseconds',
     ],
     [['--colour=red'], '--colour cannot be "red": give auto or always or never'],
+    [['--port=90-80'], '--port cannot be "90-80": no port is in it: give 80-90'],
+    [['--host=[::1]:443'], '--host cannot be "[::1]:443": give ::1, and 443 as the port'],
+    [['--hosts=::1'], 'Unknown option "--hosts": did you mean --host?'],
     [['-C', ''], '-C cannot be "": give the name of a file'],
     [['-N'], '-N cannot be used: watching DNS is not supported yet (remove -N)'],
     [['-K', 'config'], '-K cannot be used: asking Kubernetes is not supported yet (remove -K)'],

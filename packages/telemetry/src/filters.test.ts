@@ -30,6 +30,9 @@ test('kinds of events that the options leave out are refused, but not in a repla
       error.option === 'where.action' &&
       error.message === 'No event with connect or listen will be made: set "sockets" too',
   )
+  assert.throws(() => filters({ where: { event: 'file' } }), /set "files" too/)
+  assert.ok(filters({ where: { event: 'file' }, files: true }))
+  assert.ok(filters({ where: { event: 'file' }, files: ['/etc'] }))
   for (const where of [{ port: 80 }, { host: '::1' }]) {
     assert.throws(
       () => filters({ where }),

@@ -50,8 +50,11 @@ function checkMade(where: Where, events: readonly EventSpec[], settings: object)
     .filter((spec) => actions === undefined || actionsIn(spec).some((one) => actions.includes(one)))
     .filter((spec) => roles.every(([, role]) => hasRole(spec, role)))
     .map(({ madeWith }) => madeWith)
-  const isMade = (option: string | undefined): boolean =>
-    option === undefined || (settings as Readonly<Record<string, unknown>>)[option] === true
+  const isMade = (option: string | undefined): boolean => {
+    // A switch may have a value, such as a list of places.
+    const value = option === undefined || (settings as Readonly<Record<string, unknown>>)[option]
+    return value !== undefined && value !== false
+  }
   if (needed.some(isMade)) return
   const whats = [
     ...(kinds === undefined ? [] : [`of ${kinds.join(' or ')}`]),
