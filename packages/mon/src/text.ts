@@ -13,10 +13,10 @@ const NS_PER_SECOND = 1_000_000_000n
  */
 export function isHidden({ kind }: QuarkEvent, { format, quark }: Settings): boolean {
   return (
-    kind === 'snapshot' &&
+    (kind === 'snapshot' || kind === 'socketSnapshot') &&
     format === 'text' &&
     quark.snapshot !== true &&
-    quark.where?.event?.includes('snapshot') !== true
+    quark.where?.event?.includes(kind) !== true
   )
 }
 

@@ -38,6 +38,7 @@ export type {
   ThreadEvent,
 } from './kinds/process/events.js'
 export type { Ids, Killer, Process, ProcessUsage } from './process/process.js'
+export type { Socket, SocketEnds, SocketState, Transport } from './kinds/socket/socket.js'
 export type { Relatives } from './process/relatives.js'
 export type { Join, JoinPredicate, RawRecord } from './event/join.js'
 export { RawEvent } from './event/raw-event.js'

@@ -15,6 +15,8 @@ import { ReplayFeed } from './pipeline/replay-feed.js'
 import type { BufferedRecord, Pipeline } from './pipeline/pipeline.js'
 import { type Capabilities, type QuarkStats, sumOf } from './pipeline/stats.js'
 import type { Process } from './process/process.js'
+import type { Socket, SocketEnds } from './kinds/socket/socket.js'
+import { SocketTable } from './kinds/socket/table.js'
 import type { Tracking } from './process/tracked/tracking.js'
 import type { Settings } from './options/declare.js'
 import { formsOf } from './forms.js'
@@ -276,6 +278,29 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     return this.#pipeline.tables.processes.all()
   }
 
+  /**
+   * All known sockets, closed ones last, which are there for `socketGraceMs`. Needs `sockets`; those without a connection
+   * are known by what was found at the start, and by their flows.
+   */
+  sockets(): IterableIterator<Socket> {
+    return socketsIn(this.#pipeline.tables)?.all() ?? [][Symbol.iterator]()
+  }
+
+  /** The known socket with this number, which events have as `socketId`. */
+  socket(socketId: bigint): Socket | undefined {
+    return socketsIn(this.#pipeline.tables)?.get(socketId)
+  }
+
+  /** The known sockets that a process opened, accepted, or was the first to be found with. */
+  socketsOf(pid: number): Socket[] {
+    return socketsIn(this.#pipeline.tables)?.ofPid(pid) ?? []
+  }
+
+  /** The known socket with these ends. Of several an open one, and of closed ones the last. */
+  lookupSocket(ends: SocketEnds): Socket | undefined {
+    return socketsIn(this.#pipeline.tables)?.at(ends)
+  }
+
   /** Parent, grandparent and so on, as far as they are known. */
   ancestors(pid: number): Process[] {
     return this.#pipeline.tables.processes.ancestors(pid)
@@ -484,6 +509,11 @@ function capabilitiesOf({ feed, failures, absent = [] }: Parts): Capabilities {
     reason: error.message,
   }))
   return { backend, kernel, attached, missing: [...refused, ...missing, ...absent] }
+}
+
+function socketsIn({ all }: Tables): SocketTable | undefined {
+  const table = all.get('socket')
+  return table instanceof SocketTable ? table : undefined
 }
 
 /** Opens a queue of the kinds of a catalogue. */

@@ -12,6 +12,7 @@ import {
   BPF_FUNC_probe_read_kernel,
   BPF_FUNC_probe_read_user,
   BPF_FUNC_skb_load_bytes,
+  BPF_FUNC_sock_from_file,
   R0,
   R1,
   R2,
@@ -39,6 +40,7 @@ const HELPERS: Readonly<Record<HelperName, number>> = {
   monotonicNs: BPF_FUNC_ktime_get_ns,
   cpu: BPF_FUNC_get_smp_processor_id,
   socketCookie: BPF_FUNC_get_socket_cookie,
+  fileSocketCookie: BPF_FUNC_get_socket_cookie,
 }
 
 /** Bytes of a packet; 0 beyond its end. */
@@ -52,10 +54,18 @@ export function emitPacket(asm: Assembler, { offset, size }: { offset: number; s
 /** @throws {BuildError} when a program of this kind cannot have it */
 export function emitHelper(
   frame: LoadFrame,
-  { name, argument }: ResolvedHelper,
+  { name, argument, offset }: ResolvedHelper,
   { site, probe }: { readonly site: HelperSite; readonly probe: string },
 ): void {
   const { asm } = frame
+  if (offset !== undefined || name === 'fileSocketCookie') {
+    if (argument === undefined || offset === undefined || frame.flavor !== 'direct') {
+      const needs = 'it needs a program that is attached through BTF'
+      throw new BuildError(`Cannot call ${name}(…) in probe "${probe}": ${needs}`)
+    }
+    emitCookieBehind(frame, { argument, offset, isFile: name === 'fileSocketCookie' })
+    return
+  }
   if (name === 'socketCookie') {
     if (argument === undefined && site !== 'tracing') asm.mov(R1, R6)
     else if (argument !== undefined && site === 'tracing' && frame.flavor === 'direct')
@@ -69,6 +79,26 @@ export function emitHelper(
     }
   }
   asm.call(HELPERS[name])
+}
+
+/** The cookie of the socket behind a file or a `struct socket`. The verifier wants the pointers checked. */
+function emitCookieBehind(
+  frame: LoadFrame,
+  {
+    argument,
+    offset,
+    isFile,
+  }: { readonly argument: number; readonly offset: number; readonly isFile: boolean },
+): void {
+  const { asm } = frame
+  const [none, end] = [asm.uniqueLabel('none'), asm.uniqueLabel('end')]
+  frame.argument(isFile ? R1 : R0, argument)
+  if (isFile) asm.call(BPF_FUNC_sock_from_file)
+  asm.jumpIfImm('==', R0, 0, none)
+  asm.load(8, R1, R0, offset).jumpIfImm('==', R1, 0, none)
+  asm.call(BPF_FUNC_get_socket_cookie).jump(end)
+  asm.label(none).movImm(R0, 0)
+  asm.label(end)
 }
 
 /** The number at the address in R0; 0 where it cannot be read. */

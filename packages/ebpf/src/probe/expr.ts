@@ -221,3 +221,15 @@ export function socketCookie(socket?: Value): Scalar {
   }
   return helper('socketCookie', socket)
 }
+
+/**
+ * As `socketCookie`, of the socket that an open file is; 0 of another file. `file` is an argument of the hook that the
+ * kernel types as a file, such as that of the iterator `task_file`. Needs Linux 5.12.
+ */
+export function fileSocketCookie(file: Value): Scalar {
+  const { root, steps } = pathOf(file, 'take the cookie')
+  if (root.kind !== 'argument' || steps.length > 0) {
+    throw new TypeError('Cannot take the cookie of the socket of a file that is no argument of the hook')
+  }
+  return helper('fileSocketCookie', file)
+}

@@ -20,6 +20,7 @@ export {
   packet,
   resolves,
   type Scalar,
+  fileSocketCookie,
   socketCookie,
   userValue,
   type Value,

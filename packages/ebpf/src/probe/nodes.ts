@@ -40,7 +40,15 @@ export interface OffsetNode {
 }
 
 /** A value that a helper of the kernel returns. */
-export type HelperName = 'pidTgid' | 'uidGid' | 'cgroupId' | 'bootNs' | 'monotonicNs' | 'cpu' | 'socketCookie'
+export type HelperName =
+  | 'pidTgid'
+  | 'uidGid'
+  | 'cgroupId'
+  | 'bootNs'
+  | 'monotonicNs'
+  | 'cpu'
+  | 'socketCookie'
+  | 'fileSocketCookie'
 
 export interface LookupNode {
   readonly kind: 'lookup'

@@ -194,7 +194,15 @@ export class Resolver {
     }
     const struct = this.#argumentStruct(argument.root.index)
     if (struct instanceof Unresolved) return struct
-    return { kind: 'helper', name, argument: argument.root.index }
+    const { index } = argument.root
+    // A `struct socket` has the socket of the network behind it.
+    if (name !== 'fileSocketCookie' && struct !== 'socket') return { kind: 'helper', name, argument: index }
+    const socket = this.#btf.findStruct('socket')
+    if (socket === undefined) return new Unresolved('no struct socket')
+    const place = this.#place(socket, 'socket', [{ kind: 'member', name: 'sk' }])
+    return place instanceof Unresolved
+      ? place
+      : { kind: 'helper', name, argument: index, offset: place.offset }
   }
 
   #enumerator({ enumName, valueName }: EnumNode): number | Unresolved {

@@ -58,6 +58,8 @@ export interface ResolvedHelper {
   readonly name: HelperName
   /** Which argument of the hook the helper gets; absent where it gets the context, or nothing. */
   readonly argument: number | undefined
+  /** Where `struct socket` has its `sk`, if the argument is one or leads to one. */
+  readonly offset?: number
 }
 
 export type ResolvedExpr =

@@ -2,9 +2,9 @@
 
 import { type Fd, Poller, type RecordSink } from 'quark-ebpf'
 import type { AttachedFact, MissingFact } from '../facts/fact.js'
-import type { Source, SourceClock, SourceRung, Walk } from '../facts/rungs.js'
+import type { Source, SourceClock, SourceContext, SourceRung, Walk } from '../facts/rungs.js'
 import type { LoadedRung } from './loaded-rung.js'
-import type { Backend, BackendCounters } from './backend.js'
+import type { Backend, BackendCounters, LossesOf } from './backend.js'
 import { closeAll } from './close-all.js'
 import { addCounters } from './counters.js'
 import { LANES } from './lanes.js'
@@ -49,15 +49,7 @@ export class Sources implements Disposable {
   load(rung: SourceRung): LoadedRung {
     return {
       attach: () => {
-        const outbox = new Outbox(1, MAX_RECORDS)
-        const source = rung.open({
-          clock: this.#clock,
-          walk: (fact, sink) => this.#walk(fact, sink),
-          push: (layout, { timeNs }, values, limits) =>
-            outbox.push(layout, { cpu: 0, timeNs }, values, limits),
-          noteLost: (count) => outbox.noteLost(0, count),
-        })
-        this.#open.push({ source, outbox, nextNs: 0, isEmpty: false })
+        this.open((context) => rung.open(context))
         return { hooks: [rung], ...(rung.lacks === undefined ? {} : { lacks: rung.lacks }) }
       },
     }
@@ -66,6 +58,18 @@ export class Sources implements Disposable {
   /** How the backend beside them walks. Called before anything is read. */
   useWalk(walk: Walk): void {
     this.#walk = walk
+  }
+
+  /** Opens a source. */
+  open(make: (context: SourceContext) => Source): void {
+    const outbox = new Outbox(1, MAX_RECORDS)
+    const source = make({
+      clock: this.#clock,
+      walk: (fact, sink) => this.#walk(fact, sink),
+      push: (layout, { timeNs }, values, limits) => outbox.push(layout, { cpu: 0, timeNs }, values, limits),
+      noteLost: (count) => outbox.noteLost(0, count),
+    })
+    this.#open.push({ source, outbox, nextNs: 0, isEmpty: false })
   }
 
   /** Gives each source a lane of its own, from this number on. Called before anything is read. */
@@ -159,6 +163,8 @@ export class Sources implements Disposable {
   }
 }
 
+const NO_LOSSES: LossesOf = { total: 0, uids: new Map(), pids: new Map() }
+
 /** A backend with sources beside it. */
 export class SourcedBackend implements Backend {
   readonly name: string
@@ -196,6 +202,18 @@ export class SourcedBackend implements Backend {
 
   get unenriched(): number {
     return this.#backend.unenriched ?? 0
+  }
+
+  get shortened(): number {
+    return this.#backend.shortened ?? 0
+  }
+
+  takeLosses(): LossesOf {
+    return this.#backend.takeLosses?.() ?? NO_LOSSES
+  }
+
+  shareAmongUsers(part: number): void {
+    this.#backend.shareAmongUsers?.(part)
   }
 
   /** Sources get a quarter before the backend, so that neither waits for the other to be empty. */

@@ -196,6 +196,9 @@ export interface EcsEventSpec<E> {
   readonly dataset: string
   /** `event.duration`, ns. */
   readonly duration?: Rule<E, bigint | undefined>
+  /** `event.start` and `event.end`, epoch ns, of what is told at another time than that of the event. */
+  readonly start?: Rule<E, bigint | undefined>
+  readonly end?: Rule<E, bigint | undefined>
   /** It begins a stream: lean documents, too, have all that is known of the host. */
   readonly describesHost?: boolean
   /** As in `ObjectSpec`, for the event's own fields. */

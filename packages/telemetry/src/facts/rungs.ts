@@ -1,14 +1,16 @@
 /** Rungs: ways to learn a fact, one per backend, and what makes records of a backend's messages. */
 
-import type { AuditRecord, Fd, ProcMessage, RecordSink } from 'quark-ebpf'
+import type { AuditRecord, Fd, ProcMessage, RecordSink, SessionMap } from 'quark-ebpf'
 import type {
   EncodableFieldsOf,
   FieldPlace,
   Fields,
   FunctionEntry,
+  MapParts,
   Probe,
   RecordLayout,
   TailLimits,
+  TypedMap,
 } from 'quark-ebpf/probe'
 
 /**
@@ -34,7 +36,24 @@ export interface EbpfRung {
   readonly by: 'ebpf'
   readonly probes: readonly Probe[]
   readonly lacks?: readonly Lack[]
+  /** Makes records of what the programs keep in their maps. */
+  readonly reader?: MapReader
 }
+
+/** A reader in user space of the maps of a rung's programs. */
+export interface MapReader {
+  readonly fills: readonly RecordLayout[]
+  /** Called when the programs are attached; the maps cannot be read any more when the source is closed. */
+  open(context: SourceContext, maps: Maps): Source
+}
+
+/** The maps behind declarations. */
+export interface Maps {
+  map<K extends MapParts, V extends MapParts>(declared: TypedMap<K, V>): SessionMap<K, V>
+}
+
+/** The map behind a declaration of a type. */
+export type ReadMap<T> = T extends TypedMap<infer K, infer V> ? SessionMap<K, V> : never
 
 /** Kprobe events and tracepoints: all of them must be there. */
 export interface KprobeRung {
@@ -241,7 +260,10 @@ export interface Source {
 export function layoutsOf(rung: Rung): RecordLayout[] {
   switch (rung.by) {
     case 'ebpf':
-      return rung.probes.flatMap(({ hook, record }) => (hook.kind === 'iterator' ? [] : (record ?? [])))
+      return [
+        ...rung.probes.flatMap(({ hook, record }) => (hook.kind === 'iterator' ? [] : (record ?? []))),
+        ...(rung.reader?.fills ?? []),
+      ]
     case 'kprobe':
       return rung.hooks.flatMap((hook) => ('probe' in hook ? (hook.probe.record ?? []) : hook.layout))
     default:

@@ -113,7 +113,9 @@ function planEcs(spec: EventSpec, relatives: RelativesWriter, line: Line, docume
   const steps =
     subject === undefined ? treeOf(own, order) : stepsWithSubject(subject, own, order, relatives, document)
   const isConstant =
-    typeof ecs.action === 'string' && typeof ecs.type !== 'function' && ecs.duration === undefined
+    typeof ecs.action === 'string' &&
+    typeof ecs.type !== 'function' &&
+    (ecs.duration ?? ecs.start ?? ecs.end) === undefined
   return {
     spec,
     constant: isConstant
@@ -158,7 +160,7 @@ interface Category {
 
 /** A function that writes `event`. An action nearly always has the same types: their text is kept. */
 function categoriser<E>(ecs: EcsEventSpec<E>): (event: E) => string {
-  const { action, type, duration } = ecs
+  const { action, type, duration, start, end } = ecs
   const known = new Map<string, Category>()
   return (event) => {
     const name = typeof action === 'string' ? action : action(event)
@@ -169,8 +171,15 @@ function categoriser<E>(ecs: EcsEventSpec<E>): (event: E) => string {
       if (known.size < MOST_ACTIONS) known.set(name, category)
     }
     const durationNs = duration?.(event)
-    return durationNs === undefined ? `${category.text}}` : `${category.text},"duration":${durationNs}}`
+    const text = durationNs === undefined ? category.text : `${category.text},"duration":${durationNs}`
+    return start === undefined && end === undefined
+      ? `${text}}`
+      : `${text}${timeMember('start', start?.(event))}${timeMember('end', end?.(event))}}`
   }
+}
+
+function timeMember(key: string, timeNs: bigint | undefined): string {
+  return timeNs === undefined ? '' : `,"${key}":"${isoTime(timeNs)}"`
 }
 
 function isEqual(a: readonly string[], b: readonly string[]): boolean {

@@ -94,6 +94,9 @@ export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
     maxProcesses,
     maxTableBytes,
     snapshot: snapshotEvents,
+    maxSockets: 65_536,
+    maxSocketBytes: 32 << 20,
+    socketGraceMs: 4000,
   } as unknown as TableContext['settings']
   return new Pipeline(
     {

@@ -85,7 +85,10 @@ type Row = Omit<RungRow, 'fact'>
 function rowsOf(rung: Rung, samples: RungSamples): Row[] {
   switch (rung.by) {
     case 'ebpf':
-      return rung.probes.flatMap(programRow)
+      return [
+        ...rung.probes.flatMap(programRow),
+        ...(rung.reader?.fills ?? []).map((layout) => ({ rung: 'ebpf maps', layout, lacks: [] })),
+      ]
     case 'kprobe':
       return rung.hooks.flatMap((hook) => {
         if (!('probe' in hook)) return [tracepointRow(hook, samples)]

@@ -23,6 +23,8 @@ export interface SkbContext {
   readonly local_ip6: Elements<Scalar>
   readonly remote_port: Scalar
   readonly local_port: Scalar
+  /** Packets that it will be cut into; 0 for one. Linux 5.1. */
+  readonly gso_segs: Scalar
 }
 
 /**

@@ -182,7 +182,7 @@ function openSession(options: EbpfBackendOptions): Parts {
   )
   try {
     const tracked = tracking === undefined ? undefined : trackIn(session, inherit, tracking)
-    const loader = new ProbeLoader(session)
+    const loader = new ProbeLoader(session, sources)
     const answers = attachFacts(facts, 'ebpf', sources, (rung, { name }) => loader.load(rung, name))
     session.seal()
     if (tracked !== undefined) {
@@ -252,22 +252,25 @@ function hookProblem(kind: Probe['hook']['kind']): EbpfError | undefined {
 /** Loads the probes of rungs. */
 class ProbeLoader {
   readonly #session: ProbeSession
+  readonly #sources: Sources
   /** Hooks that the kernel refused: they are not tried again for another rung or fact. */
   readonly #refused = new Map<string, EbpfError>()
   /** The iterators that were attached, by their facts. */
   readonly iterators = new Map<string, readonly Probe[]>()
 
-  constructor(session: ProbeSession) {
+  constructor(session: ProbeSession, sources: Sources) {
     this.#session = session
+    this.#sources = sources
   }
 
-  load({ probes, lacks = [] }: EbpfRung, fact: string): LoadedRung {
+  load({ probes, lacks = [], reader }: EbpfRung, fact: string): LoadedRung {
     const loaded = probes.map((probe) => this.#loadProbe(probe))
     return {
       attach: () => {
         const attached = this.#attach(loaded)
         const iterators = probes.filter(({ hook }) => hook.kind === 'iterator')
         if (iterators.length > 0) this.iterators.set(fact, iterators)
+        if (reader !== undefined) this.#sources.open((context) => reader.open(context, this.#session))
         return { ...attached, lacks }
       },
     }

@@ -2,7 +2,6 @@
 
 import type { RecordGroup } from '../../event/raw.js'
 import type { Tables } from '../kind.js'
-import type { CountedTable } from './counted-table.js'
 import {
   closeLayout,
   connectFailedLayout,
@@ -13,6 +12,7 @@ import {
   RECORD_CONNECT_FAILED,
   tcpCountsLayout,
 } from './records.js'
+import type { SocketTable } from './table.js'
 
 const NET_NS = closeLayout.at.netNs >> 2
 const SINCE = closeLayout.at.sinceNs >> 2
@@ -22,8 +22,8 @@ const ERRNO = connectFailedLayout.at.errno >> 2
 
 const { at } = tcpCountsLayout
 
-function tableOf(tables: Tables): CountedTable {
-  return tables.table<CountedTable>('socket')
+function tableOf(tables: Tables): SocketTable {
+  return tables.table<SocketTable>('socket')
 }
 
 function u64(words: Uint32Array, at: number): number {

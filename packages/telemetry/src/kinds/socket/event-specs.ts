@@ -1,17 +1,33 @@
 /** Declarations of the events of sockets. */
 
-import type { EventSpec, FieldSpec } from '../../event/spec.js'
+import type { EventSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
-import { endpointText, isIpv4, plainIp } from './address.js'
+import { endpointText } from './address.js'
+import {
+  bytesFields,
+  CATEGORY,
+  closerPid,
+  DATASET,
+  directionField,
+  family,
+  familyOfEnds,
+  localIp,
+  localPort,
+  netNs,
+  PATHS,
+  pid,
+  remoteIp,
+  remoteName,
+  remoteNameSource,
+  remotePort,
+  socketId,
+  transport,
+} from './event-fields.js'
 import { connectionFailedText, connectionText, listenerText } from './event-texts.js'
-import type { RemoteName } from './remote-name.js'
-import type {
-  ConnectionAction,
-  ConnectionEvent,
-  ConnectionFailedEvent,
-  ListenerEvent,
-  SocketEvent,
-} from './events.js'
+import { udpFlowSpec } from './flow-spec.js'
+import { rawSocketSpec, unixSocketSpec } from './raw-spec.js'
+import { socketSnapshotSpec } from './snapshot-spec.js'
+import type { ConnectionAction, ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './events.js'
 import {
   connectionFailedSummary,
   connectionSummary,
@@ -20,173 +36,7 @@ import {
   type ListenerSummary,
 } from './summary.js'
 
-const CATEGORY = ['network']
-const DATASET = 'quark.socket'
-const PATHS = ['network', 'source', 'destination', 'client', 'server', 'related']
-
-/** An event about two ends. */
-interface Ends {
-  readonly direction?: ConnectionEvent['direction']
-  readonly localIp: string | undefined
-  readonly localPort: number | undefined
-  readonly remoteIp: string | undefined
-  readonly remotePort: number | undefined
-}
-
-const isInbound = ({ direction }: Ends): boolean => direction === 'inbound'
-const sourceIp = (ends: Ends): string | undefined => plain(isInbound(ends) ? ends.remoteIp : ends.localIp)
-const targetIp = (ends: Ends): string | undefined => plain(isInbound(ends) ? ends.localIp : ends.remoteIp)
-const sourcePort = (ends: Ends): number | undefined => (isInbound(ends) ? ends.remotePort : ends.localPort)
-const targetPort = (ends: Ends): number | undefined => (isInbound(ends) ? ends.localPort : ends.remotePort)
-const sourceBytes = (event: ConnectionEvent): number | undefined =>
-  isInbound(event) ? event.receivedBytes : event.sentBytes
-const targetBytes = (event: ConnectionEvent): number | undefined =>
-  isInbound(event) ? event.sentBytes : event.receivedBytes
-
-function plain(ip: string | undefined): string | undefined {
-  return ip === undefined ? undefined : plainIp(ip)
-}
-
-function networkTypeOf(ip: string | undefined): string | undefined {
-  return ip === undefined ? undefined : isIpv4(ip) ? 'ipv4' : 'ipv6'
-}
-
-const pid: FieldSpec<SocketEvent> = {
-  type: 'pid',
-  doc: 'of the process that opened the connection, accepted it or listens; a connection counts as accepted by the first process that is seen to have it; absent when that is not known',
-  ecs: { path: 'process.pid', value: ({ pid, process }) => (process === undefined ? pid : undefined) },
-}
-
-const transport: FieldSpec<SocketEvent> = {
-  type: 'word',
-  words: ['tcp'],
-  doc: 'the protocol',
-  isAlwaysKnown: true,
-  ecs: 'network.transport',
-}
-
-const family: FieldSpec<SocketEvent> = {
-  type: 'word',
-  words: ['ipv4', 'ipv6'],
-  doc: 'of the socket; one of IPv6 reaches an IPv4 address as `::ffff:192.0.2.1`',
-  isAlwaysKnown: true,
-}
-
-/** The type of the network is that of the packets. */
-const familyOfEnds: FieldSpec<Ends & SocketEvent> = {
-  ...family,
-  ecs: {
-    path: 'network.type',
-    value: ({ remoteIp, localIp }) => networkTypeOf(remoteIp ?? localIp),
-    doc: 'of the packets: `ipv4` or `ipv6`',
-  },
-}
-
-const netNs: FieldSpec<SocketEvent> = {
-  type: 'number',
-  doc: 'inode number of the network namespace, to which the addresses belong',
-  dump: 'SOCK.id net_inonum',
-  ecs: 'quark.socket.net_ns',
-}
-
-const socketId: FieldSpec<SocketEvent> = {
-  type: 'digits',
-  doc: 'cookie of the socket: the same in all of its events, and in `ss -e`; a socket may have several connections one after the other',
-  isAlwaysKnown: true,
-  dump: 'SOCK.id cookie',
-  ecs: 'quark.socket.id',
-}
-
-const closerPid: FieldSpec<{ readonly closerPid: number | undefined }> = {
-  type: 'pid',
-  doc: 'of the process that closed it, as the last one that had it',
-  dump: 'SOCK.end closer_pid',
-  ecs: 'quark.socket.closer_pid',
-}
-
-const localIp: FieldSpec<Ends> = {
-  type: 'string',
-  doc: 'address of this end',
-  dump: { at: 'SOCK local', value: ({ localIp, localPort }) => endpointText(localIp, localPort) },
-  ecs: [
-    {
-      path: 'source.ip',
-      value: sourceIp,
-      doc: 'of who began the connection, or of this end if that is not known',
-    },
-    { path: 'client.ip', value: sourceIp },
-    {
-      path: 'related.ip',
-      as: 'strings',
-      value: (ends) => {
-        const ips = [sourceIp(ends), targetIp(ends)].filter((ip) => ip !== undefined)
-        return ips.length === 0 ? undefined : [...new Set(ips)]
-      },
-    },
-  ],
-}
-
-const localPort: FieldSpec<Ends> = {
-  type: 'number',
-  max: 65_535,
-  roles: ['port'],
-  doc: 'port of this end',
-  ecs: [
-    { path: 'source.port', value: sourcePort },
-    { path: 'client.port', value: sourcePort },
-  ],
-}
-
-const remoteIp: FieldSpec<Ends> = {
-  type: 'string',
-  roles: ['host'],
-  doc: 'address of the other end',
-  dump: { at: 'SOCK remote', value: ({ remoteIp, remotePort }) => endpointText(remoteIp, remotePort) },
-  ecs: [
-    { path: 'destination.ip', value: targetIp },
-    { path: 'server.ip', value: targetIp },
-  ],
-}
-
-const remotePort: FieldSpec<Ends> = {
-  type: 'number',
-  max: 65_535,
-  roles: ['port'],
-  doc: 'port of the other end',
-  ecs: [
-    { path: 'destination.port', value: targetPort },
-    { path: 'server.port', value: targetPort },
-  ],
-}
-
-const remoteName: FieldSpec<RemoteName> = {
-  type: 'string',
-  roles: ['host', 'dnsName'],
-  doc: 'what the process called the other end, if kinds that see names are on: the name that it asked for in TLS, else one for which an answer gave the address',
-  dump: 'SOCK.name remote_name',
-  ecs: [
-    { path: 'destination.domain', doc: 'name of the other end' },
-    'server.domain',
-    {
-      path: 'related.hosts',
-      as: 'strings',
-      value: ({ remoteName }) => (remoteName === undefined ? undefined : [remoteName]),
-    },
-  ],
-}
-
-const remoteNameSource: FieldSpec<RemoteName> = {
-  type: 'word',
-  words: ['tls', 'dns', 'dnsOfOther'],
-  doc: 'where `remoteName` comes from: the connection itself, an answer to the same process, or one to another process of its network namespace',
-  dump: 'SOCK.name source',
-  ecs: 'quark.socket.remote_name_source',
-}
-
 const ACTIONS: readonly ConnectionAction[] = ['connect', 'accept', 'close']
-
-const sentAndReceived = ({ sentBytes, receivedBytes }: ConnectionEvent): number | undefined =>
-  sentBytes === undefined || receivedBytes === undefined ? undefined : sentBytes + receivedBytes
 
 const connectionSpec: EventSpec<ConnectionEvent, ConnectionSummary> = {
   kind: 'connection',
@@ -204,17 +54,7 @@ const connectionSpec: EventSpec<ConnectionEvent, ConnectionSummary> = {
       isAlwaysKnown: true,
       ecs: 'quark.actions',
     },
-    direction: {
-      type: 'word',
-      words: ['outbound', 'inbound'],
-      doc: 'who began it: `outbound` is this end; absent when its beginning was not seen',
-      ecs: {
-        path: 'network.direction',
-        value: ({ direction }) =>
-          direction === undefined ? undefined : direction === 'inbound' ? 'ingress' : 'egress',
-      },
-      dump: 'SOCK.id direction',
-    },
+    direction: directionField('who began it: `outbound` is this end; absent when its beginning was not seen'),
     pid,
     transport,
     family: familyOfEnds,
@@ -224,41 +64,10 @@ const connectionSpec: EventSpec<ConnectionEvent, ConnectionSummary> = {
     remotePort,
     remoteName,
     remoteNameSource,
-    sentBytes: {
-      type: 'number',
-      unit: 'bytes',
-      max: Number.MAX_SAFE_INTEGER,
-      doc: 'sent, without what was sent again, and with what waited to be sent when it was closed',
-      dump: 'SOCK sent',
-      ecs: [
-        {
-          path: 'source.bytes',
-          value: sourceBytes,
-        },
-        {
-          path: 'client.bytes',
-          value: sourceBytes,
-        },
-        { path: 'network.bytes', value: sentAndReceived, doc: 'both together' },
-      ],
-    },
-    receivedBytes: {
-      type: 'number',
-      unit: 'bytes',
-      max: Number.MAX_SAFE_INTEGER,
-      doc: 'received, whether or not they were read',
-      dump: 'SOCK received',
-      ecs: [
-        {
-          path: 'destination.bytes',
-          value: targetBytes,
-        },
-        {
-          path: 'server.bytes',
-          value: targetBytes,
-        },
-      ],
-    },
+    ...bytesFields<ConnectionEvent>({
+      sent: 'sent, without what was sent again, and with what waited to be sent when it was closed',
+      received: 'received, whether or not they were read',
+    }),
     handshakeNs: {
       type: 'duration',
       unit: 'ns',
@@ -482,4 +291,12 @@ const listenerSpec: EventSpec<ListenerEvent, ListenerSummary> = {
 }
 
 /** In the order of the docs. */
-export const socketEvents = [connectionSpec, connectionFailedSpec, listenerSpec] as const
+export const socketEvents = [
+  connectionSpec,
+  connectionFailedSpec,
+  listenerSpec,
+  udpFlowSpec,
+  rawSocketSpec,
+  unixSocketSpec,
+  socketSnapshotSpec,
+] as const

@@ -4,14 +4,19 @@ import type { EventTextSpec, TextNote } from '../../event/spec.js'
 import { deedColumns } from '../../process/text.js'
 import { endpointText } from './address.js'
 import type { ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './events.js'
+import type { Bytes } from './event-fields.js'
 
-function endOf(ip: string | undefined, port: number | undefined): string {
+export function endOf(ip: string | undefined, port: number | undefined): string {
   return endpointText(ip, port) ?? '?'
 }
 
-type Ends = Pick<ConnectionEvent, 'localIp' | 'localPort' | 'remoteIp' | 'remotePort' | 'remoteName'>
+type Ends = Pick<ConnectionEvent, 'localIp' | 'localPort' | 'remoteIp' | 'remotePort'> &
+  Partial<Pick<ConnectionEvent, 'remoteName'>>
 
-function endsText({ localIp, localPort, remoteIp, remotePort, remoteName }: Ends, arrow: string): string {
+export function endsText(
+  { localIp, localPort, remoteIp, remotePort, remoteName }: Ends,
+  arrow: string,
+): string {
   const local = endpointText(localIp, localPort)
   const remote =
     remoteName === undefined
@@ -21,9 +26,9 @@ function endsText({ localIp, localPort, remoteIp, remotePort, remoteName }: Ends
 }
 
 /** By the direction of a connection. */
-const ARROWS = { outbound: '->', inbound: '<-', unknown: '--' } as const
+export const ARROWS = { outbound: '->', inbound: '<-', unknown: '--' } as const
 
-const durationNote: TextNote<{ readonly durationNs: bigint | undefined }> = {
+export const durationNote: TextNote<{ readonly durationNs: bigint | undefined }> = {
   label: '',
   type: 'duration',
   value: ({ durationNs }) => durationNs,
@@ -31,7 +36,7 @@ const durationNote: TextNote<{ readonly durationNs: bigint | undefined }> = {
   example: '1.25ms',
 }
 
-const closerNote: TextNote<{
+export const closerNote: TextNote<{
   readonly pid: number | undefined
   readonly closerPid: number | undefined
 }> = {
@@ -42,7 +47,7 @@ const closerNote: TextNote<{
   example: 'closed by 4243',
 }
 
-const errnoNote: TextNote<{ readonly errno: number | undefined }> = {
+export const errnoNote: TextNote<{ readonly errno: number | undefined }> = {
   label: '',
   type: 'errno',
   value: ({ errno }) => errno,
@@ -50,6 +55,24 @@ const errnoNote: TextNote<{ readonly errno: number | undefined }> = {
   doc: 'why a connection ended or was not established',
   example: 'ECONNRESET',
 }
+
+/** How much went both ways. */
+export const bytesNotes: readonly TextNote<Bytes>[] = [
+  {
+    label: 'sent ',
+    type: 'size',
+    value: ({ sentBytes }) => sentBytes,
+    doc: 'bytes that this end sent',
+    example: 'sent 517B',
+  },
+  {
+    label: 'received ',
+    type: 'size',
+    value: ({ receivedBytes }) => receivedBytes,
+    doc: 'bytes that this end received',
+    example: 'received 3.41M',
+  },
+]
 
 export const connectionText: EventTextSpec<ConnectionEvent> = {
   ...deedColumns<ConnectionEvent>((event) => endsText(event, ARROWS[event.direction ?? 'unknown'])),
@@ -64,20 +87,7 @@ export const connectionText: EventTextSpec<ConnectionEvent> = {
     clos: { doc: 'a TCP connection was closed', tone: 'quiet' },
   },
   notes: [
-    {
-      label: 'sent ',
-      type: 'size',
-      value: ({ sentBytes }) => sentBytes,
-      doc: 'bytes that this end sent',
-      example: 'sent 517B',
-    },
-    {
-      label: 'received ',
-      type: 'size',
-      value: ({ receivedBytes }) => receivedBytes,
-      doc: 'bytes that this end received',
-      example: 'received 3.41M',
-    },
+    ...bytesNotes,
     errnoNote,
     {
       label: 'not accepted',

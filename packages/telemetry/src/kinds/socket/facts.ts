@@ -4,9 +4,15 @@ import { kernelAtLeast } from 'quark-ebpf'
 import type { Fact } from '../../facts/fact.js'
 import type { EbpfRung, Lack, SourceRung } from '../../facts/rungs.js'
 import type { Surroundings } from '../kind.js'
+import { flowMaps } from './flow-maps.js'
+import { flowProbes } from './rungs/datagrams.js'
+import { flowReader } from './flow-reader.js'
 import { socketProbes } from './kernel.js'
+import { rawProbes } from './rungs/raw.js'
+import { unixProbes } from './rungs/unix.js'
+import { openSocketProbes } from './rungs/open.js'
 import { ADDRESSES, COOKIES } from './keys.js'
-import { socketMaps } from './maps.js'
+import { type SocketMaps, socketMaps } from './maps.js'
 import type { SocketSettings } from './options.js'
 import { PENDING, tcpCounters } from './tcp-counters.js'
 
@@ -32,19 +38,24 @@ const LATE_FAILURES: Lack = {
     'connect(2) to an address that cannot be reached is seen when the socket is used again or closed, without the error',
 }
 
+const OTHER_NAMESPACES: Lack = {
+  what: 'openSockets.other namespaces',
+  reason:
+    'in other network namespaces only sockets are found whose cookie somebody has asked for (all of them: Linux 5.12)',
+}
+
 /**
  * The order is that of attaching: a socket whose opening was seen must not be closed unseen, and what failed is recorded
  * before the next attempt takes its place.
  */
 export function socketFacts({ settings, isTracked = false }: Surroundings<SocketSettings>): Fact[] {
-  if (!settings.sockets) return []
+  const unix = settings.unixSockets ? unixFacts() : []
+  if (!settings.sockets) return unix
   const keys = kernelAtLeast('5.12') ? COOKIES : ADDRESSES
-  const { unreachable, closes, accepts, listeners, connections, open, pending } = socketProbes(
-    socketMaps(settings.maxSockets, keys),
-  )
-  const fact = (name: string, ...rungs: (EbpfRung | SourceRung)[]): Fact => {
-    return { name, required: false, rungs: keys.isForAll ? rungs : rungs.filter(canUseAddresses) }
-  }
+  const maps = socketMaps(settings.maxSockets, keys)
+  const { unreachable, closes, accepts, listeners, connections, pending } = socketProbes(maps)
+  const fact = (name: string, ...rungs: (EbpfRung | SourceRung)[]): Fact =>
+    factOf(name, ...(keys.isForAll ? rungs : rungs.filter(canUseAddresses)))
   return [
     fact(
       'socketUnreachable',
@@ -68,10 +79,79 @@ export function socketFacts({ settings, isTracked = false }: Surroundings<Socket
       ebpf(accepts.reading, BY_READING),
     ),
     fact('socketListeners', ebpf(listeners)),
-    fact(OPEN_SOCKETS, ...(keys.isForAll ? [ebpf(open.withCookies)] : []), ebpf(open.ofProcesses)),
+    fact(OPEN_SOCKETS, ...openRungs(maps)),
+    ...rawFacts(settings, maps),
+    ...unix,
+    ...(settings.udpFlows ? flowFacts(settings, maps) : []),
     fact('socketConnections', ebpf(connections.cgroup), ebpf(connections.states)),
     // What programs leave out is not missing.
     ...(isTracked ? [] : [fact(PENDING, ebpf(pending)), fact('socketCounts', tcpCounters)]),
+  ]
+}
+
+/** The ways to the sockets that are open at the start. */
+function openRungs(maps: SocketMaps): EbpfRung[] {
+  const { asked, withCookies, ofProcesses, byKeys } = openSocketProbes(maps)
+  if (!maps.keys.isForAll) return [ebpf(byKeys, TCP_ONLY)]
+  return [ebpf(asked), ebpf(withCookies, OTHER_NAMESPACES), ebpf(ofProcesses, OTHER_NAMESPACES)]
+}
+
+const TCP_ONLY: Lack = {
+  what: 'openSockets.other protocols',
+  reason: 'of sockets that are open at the start only those of TCP are found (others: Linux 5.12)',
+}
+
+const ARRIVED: Lack = {
+  what: 'udpReceived.delivered',
+  reason: 'datagrams count as received when they come, also those that a full buffer then drops',
+}
+
+const NO_READERS: Lack = {
+  what: 'udpReceived.process',
+  reason: 'who reads is not seen: a flow of which nothing is sent belongs to who opened the socket',
+}
+
+/** The socket is behind its packet since Linux 6.2. */
+const NO_NAMESPACE: Lack = {
+  what: 'udpFlows.netNs',
+  reason: 'the network namespace of a flow needs Linux 6.2',
+  until: '6.2',
+}
+
+/** Sockets that see packets of others. */
+function rawFacts({ packetSockets }: SocketSettings, maps: SocketMaps): Fact[] {
+  const { opened, closed, packets, packetsClosed } = rawProbes(maps)
+  return [
+    factOf('rawSocketCloses', ebpf(closed)),
+    factOf('rawSockets', ebpf(opened)),
+    factOf('packetSocketCloses', ebpf(packetsClosed)),
+    factOf('packetSockets', ebpf(packets.functions), ...(packetSockets ? [ebpf(packets.calls)] : [])),
+  ]
+}
+
+function unixFacts(): Fact[] {
+  const { functions, calls } = unixProbes()
+  return [factOf('unixSockets', ebpf(functions), ebpf(calls, CALLS_ONLY))]
+}
+
+const CALLS_ONLY: Lack = {
+  what: 'unixSockets.other calls',
+  reason: 'what is done by io_uring and by 32-bit programs is not seen without fexit',
+}
+
+/** Datagrams that are sent, those that are received, and who opens the sockets. */
+function flowFacts(settings: SocketSettings, sockets: SocketMaps): Fact[] {
+  const maps = flowMaps(settings.maxFlows)
+  const { openers, sent, received } = flowProbes(maps, sockets)
+  return [
+    factOf('udpOpeners', ebpf(openers)),
+    factOf(
+      'udpReceived',
+      ebpf(received.delivered),
+      ebpf(received.readers, ARRIVED),
+      ebpf(received.arrived, ARRIVED, NO_READERS),
+    ),
+    factOf('udpFlows', { ...ebpf(sent, NO_NAMESPACE), reader: flowReader(maps, sockets, settings) }),
   ]
 }
 
@@ -85,4 +165,8 @@ function canUseAddresses(rung: EbpfRung | SourceRung): boolean {
   return rung.probes.every(
     ({ hook: { kind } }) => !kind.startsWith('cgroup') && kind !== 'fentry' && kind !== 'fexit',
   )
+}
+
+function factOf(name: string, ...rungs: (EbpfRung | SourceRung)[]): Fact {
+  return { name, required: false, rungs }
 }

@@ -1,7 +1,9 @@
 import type { Kind, RecordType } from '../kind.js'
 import { applyConnection, applyConnectionFailed, applyListener } from './apply.js'
 import { applyCounts } from './apply-counts.js'
-import { CountedTable } from './counted-table.js'
+import { applyFlow } from './apply-flow.js'
+import { applyRaw, applyUnix } from './apply-raw.js'
+import { applyFound } from './apply-found.js'
 import { socketEvents } from './event-specs.js'
 import { socketFacts } from './facts.js'
 import { socketOptions } from './options.js'
@@ -10,11 +12,17 @@ import {
   closeLayout,
   connectFailedLayout,
   connectLayout,
+  flowLayout,
+  foundLayout,
   listenLayout,
+  rawCloseLayout,
+  rawLayout,
   SOCKET_KIND,
   tcpCountsLayout,
+  unixLayout,
 } from './records.js'
 import { scanSockets } from './scan.js'
+import { SocketTable } from './table.js'
 
 /** Records of one socket are chained. */
 const key = 'cookie'
@@ -26,6 +34,11 @@ const records = [
   { name: 'listen', layout: listenLayout, key, apply: applyListener, colour: 'lightblue' },
   { name: 'socketClose', layout: closeLayout, key, apply: applyConnection, isLast: true, colour: 'plum' },
   { name: 'tcpCounts', layout: tcpCountsLayout, apply: applyCounts },
+  { name: 'udpFlow', layout: flowLayout, key, apply: applyFlow, colour: 'lightcyan' },
+  { name: 'rawSocket', layout: rawLayout, key, apply: applyRaw, colour: 'orange' },
+  { name: 'rawSocketClose', layout: rawCloseLayout, key, apply: applyRaw, isLast: true, colour: 'orange' },
+  { name: 'unixSocket', layout: unixLayout, key, apply: applyUnix, colour: 'wheat' },
+  { name: 'socketFound', layout: foundLayout, key, apply: applyFound, isOwn: true, colour: 'lightgrey' },
 ] satisfies RecordType[]
 
 /** TCP connections from their opening to their end, and who listens for them. */
@@ -36,13 +49,14 @@ export const socketKind: Kind<typeof socketOptions, typeof socketEvents> = {
   options: socketOptions,
   facts: socketFacts,
   scan: scanSockets,
-  table: () => new CountedTable(),
+  table: ({ settings }) => new SocketTable(settings),
   records,
   joins: {
     default: [
       ['connect', 'socketClose', 'once'],
       ['accept', 'socketClose', 'once'],
       ['listen', 'socketClose', 'once'],
+      ['rawSocket', 'rawSocketClose', 'once'],
     ],
     minimal: [],
   },
@@ -54,7 +68,22 @@ export const socketKind: Kind<typeof socketOptions, typeof socketEvents> = {
     socketConnections: 'connections that are opened',
     socketsPending: 'connections that are under way',
     socketCounts: 'whether all connections were seen',
+    rawSockets: 'raw sockets',
+    rawSocketCloses: 'raw sockets that are closed',
+    packetSockets: 'sockets of packets',
+    packetSocketCloses: 'sockets of packets that are closed',
+    unixSockets: 'connections through Unix sockets',
+    udpOpeners: 'who opens sockets of UDP',
+    udpReceived: 'datagrams that are received',
+    udpFlows: 'datagrams that are sent, and flows of UDP',
     openSockets: 'who has the sockets that are open at the start',
   },
+  limits: [
+    {
+      counter: 'evicted',
+      text: 'open sockets were forgotten too early',
+      option: 'maxSockets',
+    },
+  ],
   events: socketEvents,
 }

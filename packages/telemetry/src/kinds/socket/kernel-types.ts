@@ -21,10 +21,12 @@ export interface Sock {
     readonly skc_net: { readonly net: { readonly ns: { readonly inum: Scalar } } }
   }
   readonly sk_protocol: Scalar
+  readonly sk_type: Scalar
   readonly sk_err: Scalar
   readonly sk_shutdown: Scalar
   readonly sk_socket: Scalar
   readonly sk_kern_sock: Scalar
+  readonly sk_peer_pid: { readonly numbers: Elements<{ readonly nr: Scalar }> }
   readonly sk_max_ack_backlog: Scalar
   readonly sk_lock: { readonly owned: Scalar }
 }
@@ -42,8 +44,44 @@ export interface TcpSock {
 }
 
 export interface SocketTask {
+  readonly nsproxy: { readonly net_ns: { readonly ns: { readonly inum: Scalar } } }
+  readonly files: { readonly fdt: { readonly fd: Elements<File>; readonly max_fds: Scalar } }
   readonly tgid: Scalar
   readonly group_leader: { readonly start_boottime: Scalar }
+}
+
+interface UnixAddress {
+  readonly len: Scalar
+  readonly name: Elements<{ readonly sun_path: Elements<Scalar> }>
+}
+
+export interface UnixSock {
+  readonly peer: Scalar
+  readonly addr: UnixAddress
+}
+
+/** A packet: `struct sk_buff`. */
+export interface SkBuff {
+  readonly sk: Sock
+  readonly head: Scalar
+  readonly len: Scalar
+  readonly protocol: Scalar
+  readonly network_header: Scalar
+  readonly transport_header: Scalar
+}
+
+export interface UdpHeader {
+  readonly source: Scalar
+}
+
+export interface IpHeader {
+  readonly saddr: Scalar
+  readonly daddr: Scalar
+}
+
+export interface Ipv6Header {
+  readonly saddr: Address6
+  readonly daddr: Address6
 }
 
 /** `struct bpf_sock_addr_kern`. */

@@ -20,7 +20,6 @@ import {
 } from './rungs/closes.js'
 import { connectFailedProbe, connectProbe } from './rungs/handshakes.js'
 import { listenProbe } from './rungs/listeners.js'
-import { cookiesProbe, openSocketsProbe } from './rungs/open.js'
 import { pendingProbe } from './rungs/pending.js'
 import { failedCalls, givenUpProbe, refusedProbe, retryProbe } from './rungs/unreachable.js'
 
@@ -56,10 +55,6 @@ export function socketProbes(maps: SocketMaps) {
     },
     listeners: [listenProbe(maps)],
     pending: [pendingProbe(maps)],
-    open: {
-      withCookies: [cookiesProbe(), openSocketsProbe(maps)],
-      ofProcesses: [openSocketsProbe(maps)],
-    },
     connections: {
       cgroup: [...handshakes, attemptProbe(maps, 4), attemptProbe(maps, 6)],
       states: [...handshakes, attemptByStateProbe(maps)],

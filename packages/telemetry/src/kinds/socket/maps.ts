@@ -33,13 +33,30 @@ function waitingMap(maxEntries: number) {
   return map({ name: 'quark_waiting', type: 'lruHash', key: u64, value: u64, maxEntries })
 }
 
+/** Who opened the sockets that have no connection of TCP. */
+function openersMap(maxEntries: number) {
+  return map({
+    name: 'quark_openers',
+    type: 'lruHash',
+    key: u64,
+    value: { pid: u32, reserved: u32, startBootNs: u64, sinceNs: u64 },
+    maxEntries,
+  })
+}
+
 /** The maps of one queue. */
 export interface SocketMaps {
   readonly sockets: ReturnType<typeof socketsMap>
   readonly waiting: ReturnType<typeof waitingMap>
+  readonly openers: ReturnType<typeof openersMap>
   readonly keys: SocketKeys
 }
 
 export function socketMaps(maxSockets: number, keys: SocketKeys): SocketMaps {
-  return { sockets: socketsMap(maxSockets), waiting: waitingMap(maxSockets >> 2), keys }
+  return {
+    sockets: socketsMap(maxSockets),
+    waiting: waitingMap(maxSockets >> 2),
+    openers: openersMap(maxSockets >> 2),
+    keys,
+  }
 }

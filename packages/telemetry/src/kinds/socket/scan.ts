@@ -3,12 +3,19 @@ import type { Surroundings } from '../kind.js'
 import { OPEN_SOCKETS } from './facts.js'
 import type { SocketSettings } from './options.js'
 
-/** The programs that walk through all sockets note in their map who has each: there are no records of it. */
-export function scanSockets(
+/** A record for each socket that a process has, as many as the table takes. */
+export function* scanSockets(
   { settings }: Surroundings<SocketSettings>,
   _clock: SourceClock,
   walk: Walk,
 ): Iterable<Uint8Array> {
-  if (settings.sockets) walk(OPEN_SOCKETS, { record: () => undefined })
-  return []
+  if (!settings.sockets) return
+  const found: Uint8Array[] = []
+  walk(OPEN_SOCKETS, {
+    record: (_words, bytes, offset, length) => {
+      if (found.length < settings.maxSockets)
+        found.push(Uint8Array.from(bytes.subarray(offset, offset + length)))
+    },
+  })
+  yield* found
 }

@@ -6,7 +6,6 @@ import {
   cast,
   cgroupSock,
   constant,
-  currentTask,
   enumValue,
   eq,
   fentry,
@@ -43,6 +42,7 @@ import {
   stateHook,
   isTcp,
   isOwned,
+  isUserTask,
   current,
   placeOf,
 } from './common.js'
@@ -51,8 +51,6 @@ import {
 const SENDING_STATES = [TCP_ESTABLISHED, 4, 5, 8, 9, 11]
 /** Bit of `sk_shutdown`. */
 const SEND_SHUTDOWN = 2
-/** Of `task_struct.flags`. */
-const PF_KTHREAD = 0x0020_0000
 const HALF = 0xffff_ffff
 
 const NO_CLOSER = 'the end of a connection is seen, and not who closed it'
@@ -63,7 +61,7 @@ function flagOf(sk: Sock, flag: string): Scalar {
 }
 
 /** What was sent and received. */
-function bytesOf(sk: Sock, state: Scalar) {
+export function bytesOf(sk: Sock, state: Scalar) {
   const tcp = cast<TcpSock>('tcp_sock', sk)
   const queued = and(sub(tcp.write_seq, tcp.snd_nxt), HALF)
   // The end of the stream has a number of its own in both directions.
@@ -107,7 +105,7 @@ function closeFill(
 function closeBody(maps: SocketMaps, key: Scalar, sk: Sock) {
   const { sockets, waiting } = maps
   const state = sk.__sk_common.skc_state
-  const isUser = eq(and(currentTask<{ flags: Scalar }>().flags, PF_KTHREAD), 0)
+  const isUser = isUserTask()
   return {
     given: and(
       isTcp(sk),

@@ -48,6 +48,10 @@ export function stateHook(...newStates: readonly number[]) {
 export const isTcp = (sk: Sock): Scalar => eq(sk.sk_protocol, IPPROTO_TCP)
 export const isOwned = (sk: Sock): Scalar => ne(sk.sk_lock.owned, 0)
 export const current = (): SocketTask => currentTask<SocketTask>()
+/** Of `task_struct.flags`. */
+const PF_KTHREAD = 0x0020_0000
+/** Not a thread of the kernel, which works for somebody. */
+export const isUserTask = (): Scalar => eq(and(currentTask<{ flags: Scalar }>().flags, PF_KTHREAD), 0)
 export const currentProcess = () => ({
   pid: current().tgid,
   startBootNs: current().group_leader.start_boottime,

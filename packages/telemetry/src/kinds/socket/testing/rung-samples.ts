@@ -1,4 +1,7 @@
 import type { RungSamples } from '../../../testing/rung-fields.js'
+import { foundLayout } from '../records.js'
 
-/** Programs are all rungs that there are. */
-export const rungSamples: RungSamples = {}
+/** All that the walk finds is known; when a socket was opened nobody can tell. */
+const { sinceNs: _sinceNs, ...values } = foundLayout.at
+
+export const rungSamples: RungSamples = { scanned: { layout: foundLayout, values } }

@@ -1,0 +1,176 @@
+/** Makes records of flows that have ended, out of the maps in which programs count them. */
+
+import { KernelError } from 'quark-ebpf'
+import type { MapReader, ReadMap, Source, SourceContext } from '../../facts/rungs.js'
+import type { FlowMaps } from './flow-maps.js'
+import type { SocketMaps } from './maps.js'
+import { FLOW_CLOSED, FLOW_IDLE, FLOW_OPEN, flowLayout } from './records.js'
+
+/** How often the maps are looked through, if that takes no more than a fiftieth of the time. */
+const POLL_MS = 1000
+const MOST_SHARE = 1 / 50
+/** Most records at a time: what is left is found at the next look. */
+const MAX_RECORDS = 1024
+const NS_PER_MS = 1_000_000n
+
+type Maps = {
+  readonly [Name in keyof FlowMaps]: ReadMap<FlowMaps[Name]>
+} & { readonly openers: ReadMap<SocketMaps['openers']> }
+
+type FlowKey = Parameters<Maps['counts']['get']>[0]
+type Counts = NonNullable<ReturnType<Maps['counts']['get']>>
+type Closed = NonNullable<ReturnType<Maps['closed']['get']>>
+
+export interface FlowReaderOptions {
+  /** A flow without a datagram for so long has ended. */
+  readonly flowIdleMs: number
+}
+
+/** Reads the maps of flows. */
+export function flowReader(
+  maps: FlowMaps,
+  sockets: Pick<SocketMaps, 'openers'>,
+  options: FlowReaderOptions,
+): MapReader {
+  return {
+    fills: [flowLayout],
+    open: (context, session) =>
+      new FlowReader(
+        {
+          counts: session.map(maps.counts),
+          about: session.map(maps.about),
+          readers: session.map(maps.readers),
+          closed: session.map(maps.closed),
+          begun: session.map(maps.begun),
+          openers: session.map(sockets.openers),
+        },
+        context,
+        options,
+      ),
+  }
+}
+
+export class FlowReader implements Source {
+  readonly pollMs = POLL_MS
+  readonly #maps: Maps
+  readonly #context: SourceContext
+  readonly #idleNs: bigint
+  #isStopped = false
+  #restUntilMs = 0
+  /** Flows that were taken out of the map, and those that were found missing. */
+  #taken = 0n
+  #evicted = 0n
+
+  constructor(maps: Maps, context: SourceContext, { flowIdleMs }: FlowReaderOptions) {
+    this.#maps = maps
+    this.#context = context
+    this.#idleNs = BigInt(flowIdleMs) * NS_PER_MS
+  }
+
+  read(): void {
+    const beganMs = performance.now()
+    if (beganMs < this.#restUntilMs && !this.#isStopped) return
+    try {
+      this.#sweep()
+    } catch (error) {
+      // Of rights that were given up: what is counted stays in the kernel.
+      if (!(error instanceof KernelError)) throw error
+    }
+    this.#restUntilMs = performance.now() + (performance.now() - beganMs) / MOST_SHARE
+  }
+
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  /** The maps are the session's. */
+  close(): void {}
+
+  #sweep(): void {
+    const { counts, closed, begun } = this.#maps
+    const begunBefore = begun.get(0) ?? 0n
+    // Before the flows: one of a socket that is closed meanwhile is left for the next look.
+    const closedSockets = new Map(closed.entries())
+    const nowNs = BigInt(this.#context.clock.bootNowNs())
+    const ended: { readonly key: FlowKey; readonly why: number }[] = []
+    let left = 0n
+    let isWhole = true
+    for (const [key, { lastNs }] of counts.entries()) {
+      const why = this.#whyEnded(closedSockets.has(key.cookie), nowNs - lastNs)
+      if (why === undefined) left += 1n
+      else if (ended.length < MAX_RECORDS) ended.push({ key, why })
+      else {
+        isWhole = false
+        left += 1n
+      }
+    }
+    for (const { key, why } of ended) this.#take(key, why, closedSockets.get(key.cookie), nowNs)
+    if (isWhole) {
+      for (const cookie of closedSockets.keys()) this.#forgetSocket(cookie)
+      this.#noteEvicted(begunBefore - this.#taken - left)
+    }
+  }
+
+  #whyEnded(isClosed: boolean, quietNs: bigint): number | undefined {
+    if (isClosed) return FLOW_CLOSED
+    if (quietNs >= this.#idleNs) return FLOW_IDLE
+    return this.#isStopped ? FLOW_OPEN : undefined
+  }
+
+  #take(key: FlowKey, why: number, closed: Closed | undefined, nowNs: bigint): void {
+    const { counts, about } = this.#maps
+    const known = about.get(key)
+    const last = counts.get(key)
+    counts.delete(key)
+    about.delete(key)
+    this.#taken += 1n
+    if (last !== undefined) this.#push(key, last, known, { why, closed, nowNs })
+  }
+
+  #push(
+    key: FlowKey,
+    { lastNs, ...counted }: Counts,
+    known: ReturnType<Maps['about']['get']>,
+    end: { readonly why: number; readonly closed: Closed | undefined; readonly nowNs: bigint },
+  ): void {
+    const { cookie, family, remotePort, ...remote } = key
+    const { firstNs: sinceNs = 0n, pid = 0, startBootNs = 0n, ...about } = known ?? {}
+    const opener = this.#maps.openers.get(cookie)
+    const user =
+      pid === 0
+        ? (this.#maps.readers.get(cookie) ?? opener ?? { pid: 0, startBootNs: 0n })
+        : { pid, startBootNs }
+    this.#context.push(
+      flowLayout,
+      { timeNs: end.nowNs },
+      {
+        ...about,
+        ...remote,
+        ...counted,
+        cookie,
+        family,
+        remotePort,
+        sinceNs,
+        lastNs: lastNs > end.nowNs ? end.nowNs : lastNs,
+        pid: user.pid,
+        startBootNs: user.startBootNs,
+        openerPid: opener?.pid ?? 0,
+        closerPid: end.closed?.closerPid ?? 0,
+        ended: end.why,
+      },
+    )
+  }
+
+  #forgetSocket(cookie: bigint): void {
+    const { closed, readers, openers } = this.#maps
+    closed.delete(cookie)
+    readers.delete(cookie)
+    openers.delete(cookie)
+  }
+
+  #noteEvicted(evicted: bigint): void {
+    if (evicted <= this.#evicted) return
+    this.#context.noteLost(Number(evicted - this.#evicted))
+    this.#evicted = evicted
+  }
+}
