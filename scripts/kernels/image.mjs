@@ -174,6 +174,20 @@ function addForeignNode(base, arch, cache) {
   )
 }
 
+/** The modules that the packages need, and those that these need. */
+function dependencies() {
+  const found = new Set()
+  const visit = (manifest) => {
+    for (const name of Object.keys(JSON.parse(readFileSync(manifest, 'utf8')).dependencies ?? {})) {
+      if (found.has(name) || name in PACKAGES) continue
+      found.add(name)
+      visit(`node_modules/${name}/package.json`)
+    }
+  }
+  for (const folder of Object.values(PACKAGES)) visit(`packages/${folder}/package.json`)
+  return found
+}
+
 /** Symbols are a tenth of Node; where they cannot be stripped they stay. */
 function addStripped(from, to) {
   copyFileSync(from, to)
@@ -197,8 +211,8 @@ function addPackages(tree, arch) {
     cpSync(path, join(app, path), { recursive: true, filter: (from) => !leftOut.test(from) })
   }
   const native = arch === process.arch ? [`node_modules/@koromix/koffi-linux-${arch}`] : []
-  for (const path of ['node_modules/koffi', 'node_modules/fast-check', 'node_modules/pure-rand', ...native])
-    copy(path)
+  const modules = [...dependencies(), 'fast-check', 'pure-rand'].map((name) => `node_modules/${name}`)
+  for (const path of [...modules, ...native]) copy(path)
   for (const [name, folder] of Object.entries(PACKAGES)) {
     for (const part of ['package.json', 'dist', 'data', 'bin', 'man']) copy(join('packages', folder, part))
     symlinkSync(`/app/packages/${folder}`, join(app, 'node_modules', name))
