@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
+import type { DnsEvent } from './events.js'
+import { Helper, runCommand, watch } from './testing/watch.js'
+
+/** Programs of cgroups know the current task since 6.1, and since 6.10 where tasks are preempted. */
+const hasCgroups = kernelAtLeast(kernelPreempts() ? '6.10' : '6.1')
+const LIMIT = {
+  timeout: 120_000,
+  skip: hasCgroups ? false : 'needs programs of cgroups that know their task',
+}
+const ADDRESS = '127.5.3.1'
+const SERVER = fileURLToPath(new URL('testing/server.js', import.meta.url))
+
+function serve(): Promise<Helper> {
+  return Helper.start(process.execPath, [SERVER, ADDRESS, '53'])
+}
+
+/** Looks names up in turn by node's own resolver. */
+function lookUp(...names: readonly string[]): Promise<{ pid: number; text: string }> {
+  const code = `const r = new (require('dns').promises.Resolver)({ timeout: 300, tries: 2 })
+    r.setServers(['${ADDRESS}'])
+    ;(async () => { for (const name of ${JSON.stringify(names)})
+      console.log(name, await r.resolve4(name).then((a) => a.length, (e) => e.code)) })()`
+  return runCommand(process.execPath, ['-e', code])
+}
+
+/** One line for each question, as the server prints it. */
+function lineOf({ transport, clientIp, clientPort, name, type }: DnsEvent): string {
+  return `${transport} ${clientIp} ${clientPort} ${name} ${type === 'A' ? 1 : type}`
+}
+
+/** Events of this server alone: others may look names up meanwhile. */
+function ofServer(events: readonly DnsEvent[]): DnsEvent[] {
+  return events.filter(({ serverIp }) => serverIp === ADDRESS)
+}
+
+test('the resolver of node: every question once, by UDP and TCP, answered or not', LIMIT, async () => {
+  await using server = await serve()
+  let client = { pid: 0, text: '' }
+  const { dns, quark } = await watch(async () => {
+    client = await lookUp('WWW.test', 'none.test', 'long.test', 'silent.test')
+  })
+  assert.equal(client.text, 'WWW.test 1\nnone.test ENOTFOUND\nlong.test 2000\nsilent.test ETIMEOUT\n')
+  const events = ofServer(dns)
+  const asked = server.text.split('\n').filter((line) => / /.test(line))
+  // What is asked again is the same question.
+  assert.deepEqual(
+    [...new Set(events.filter(({ actions }) => actions.includes('query')).map(lineOf))].sort(),
+    [...new Set(asked)].sort(),
+  )
+  const brief = events.map(({ actions, transport, name, rcode, answerCount, flags, attempts }) => {
+    const isCut = flags.includes('TC')
+    return [
+      actions.join('+'),
+      transport,
+      name,
+      rcode,
+      answerCount,
+      isCut,
+      name === 'silent.test' ? attempts : 0,
+    ]
+  })
+  const [silent, ...again] = brief.filter(([, , name]) => name === 'silent.test')
+  assert.deepEqual(silent?.slice(0, 4), ['query', 'udp', 'silent.test', undefined])
+  for (const more of again) assert.equal(more[0], 'query')
+  assert.deepEqual(
+    brief.filter(([, , name]) => name !== 'silent.test'),
+    [
+      ['query+answer', 'udp', 'www.test', 'NOERROR', 1, false, 0],
+      ['query+answer', 'udp', 'none.test', 'NXDOMAIN', 0, false, 0],
+      ['query+answer', 'udp', 'long.test', 'NOERROR', 0, true, 0],
+      ['query+answer', 'tcp', 'long.test', 'NOERROR', 2000, false, 0],
+    ],
+  )
+  for (const event of events) {
+    assert.deepEqual([event.pid, event.process?.pid, event.direction], [client.pid, client.pid, 'outbound'])
+    assert.equal(event.serverPid, event.actions.includes('answer') ? server.pid : undefined)
+    assert.ok(event.netNs !== undefined && event.socketId !== undefined)
+  }
+  const long = events.find(({ transport }) => transport === 'tcp')
+  assert.ok((long?.answerBytes ?? 0) > 32_000 && long?.isCut === true && long.answers?.length === 32)
+  assert.equal(quark.stats().lost, 0)
+  const { lostStreams, undecoded } = quark.stats().tables['dns'] ?? {}
+  assert.deepEqual([lostStreams, undecoded], [0, 0])
+})
+
+test('later connections are to the name that was asked for', LIMIT, async () => {
+  await using _server = await serve()
+  const web = createServer((socket) => socket.end()).listen(0, '127.5.0.9')
+  await once(web, 'listening')
+  const { port } = web.address() as { port: number }
+  let client = { pid: 0, text: '' }
+  try {
+    const code = `const r = new (require('dns').promises.Resolver)(); r.setServers(['${ADDRESS}'])
+      r.resolve4('web.test').then(([ip]) => require('net').connect(${port}, ip).resume())`
+    const { connections } = await watch(async () => {
+      client = await runCommand(process.execPath, ['-e', code])
+    })
+    const ends = connections.filter(({ remotePort }) => remotePort === port)
+    assert.ok(ends.length > 0)
+    for (const { pid, remoteName, remoteNameSource, remoteIp } of ends) {
+      assert.deepEqual(
+        [pid, remoteIp, remoteName, remoteNameSource],
+        [client.pid, '127.5.0.9', 'web.test', 'dns'],
+      )
+    }
+  } finally {
+    web.close()
+  }
+})
+
+const SHARED = `import os, socket
+def ask(s, name):
+    s.send(b'\\0\\7\\1\\0\\0\\1' + bytes(6) + bytes([len(name)]) + name + b'\\4test\\0\\0\\1\\0\\1')
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(('${ADDRESS}', 53))
+ask(s, b'parent')
+child = os.fork()
+if child == 0:
+    s.recv(512)
+    ask(s, b'child')
+    os._exit(0)
+os.waitpid(child, 0)
+s.recv(512)
+print(child)`
+
+const hasPython = spawnSync('python3', ['--version']).status === 0
+const WITH_PYTHON = { ...LIMIT, skip: LIMIT.skip || (hasPython ? false : 'needs python3') }
+
+test(
+  'of processes that share a socket, a question and its answer are of who asked',
+  WITH_PYTHON,
+  async () => {
+    await using _server = await serve()
+    let parent = { pid: 0, text: '' }
+    const { dns } = await watch(async () => {
+      parent = await runCommand('python3', ['-c', SHARED])
+    })
+    // The first answer is read by the child, and the second one by the parent. Launchers of python may have other pids.
+    const child = Number(parent.text)
+    const events = ofServer(dns).map(({ name, actions, pid }) => [name, actions.join('+'), pid === child])
+    assert.deepEqual(events, [
+      ['parent.test', 'query+answer', false],
+      ['child.test', 'query+answer', true],
+    ])
+  },
+)
+
+test('other ports, and messages as they were sent', LIMIT, async () => {
+  await using _server = await Helper.start(process.execPath, [SERVER, ADDRESS, '5399'])
+  const code = `const r = new (require('dns').promises.Resolver)(); r.setServers(['${ADDRESS}:5399']); r.resolve4('www.test')`
+  const { dns } = await watch(
+    async () => {
+      await runCommand(process.execPath, ['-e', code])
+    },
+    { dnsPorts: [5399], dnsPackets: true },
+  )
+  const [event, ...more] = ofServer(dns)
+  assert.deepEqual([more, event?.name, event?.protocol], [[], 'www.test', 'dns'])
+  const messages = [event?.queryMessage, event?.answerMessage].map((bytes) => Buffer.from(bytes ?? []))
+  for (const message of messages) assert.ok(message.includes('\x03www\x04test\x00', 'latin1'))
+})
