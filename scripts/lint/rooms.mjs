@@ -108,6 +108,10 @@ export const packages = {
       is: 'filters: which events are delivered',
       may: ['errors', 'event', 'options', 'process'],
     },
+    rules: {
+      is: 'the language of rules: parsed, checked, asked',
+      may: ['errors', 'event', 'options', 'process', 'where'],
+    },
     redact: {
       is: 'secrets, and what is shown in their place',
       may: ['errors', 'event', 'memory'],

@@ -5,6 +5,7 @@ export type QuarkErrorCode =
   | 'ERR_QUARK_CLOSED'
   | 'ERR_QUARK_RECORDING'
   | 'ERR_QUARK_SYSTEM'
+  | 'ERR_QUARK_RULES'
 
 /** Base of every error that this package throws on purpose. */
 export class QuarkError extends Error {

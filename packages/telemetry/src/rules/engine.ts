@@ -1,0 +1,139 @@
+/** Asks rules about the events of a queue, and remembers which processes have a tag. */
+
+import type { ProcessRecord } from '../process/entry.js'
+import type { ProcessTable } from '../process/table.js'
+import type { Subject } from './fields.js'
+import type { RuleSet, Verdict } from './rule-set.js'
+
+/** An event, or an object with those of its members that rules read. */
+interface Candidate {
+  readonly kind: string
+  readonly process?: unknown
+  readonly actions?: readonly string[] | undefined
+}
+
+/** A process that has a tag, whichever process gets its pid later. */
+interface Tagged {
+  readonly startLo: number
+  readonly startHi: number
+  readonly tag: bigint
+}
+
+/** Tags of processes that are forgotten are dropped when there are so many more than after the last time. */
+const SWEEP_AFTER = 4096
+/** Parents that are looked at, at most. */
+const MAX_ANCESTORS = 64
+
+/** Decides which events are delivered, by rules. */
+export class RuleEngine {
+  readonly #rules: RuleSet
+  readonly #asksAncestors: boolean
+  readonly #poisons: boolean
+  readonly #tagged = new Map<number, Tagged>()
+  #sweepAt = SWEEP_AFTER
+  #processes: ProcessTable | undefined
+  /** What was decided last. */
+  verdict: Verdict = { action: 'pass' }
+
+  constructor(rules: RuleSet) {
+    this.#rules = rules
+    this.#asksAncestors = rules.asksAncestors
+    this.#poisons = rules.poisons
+  }
+
+  /** Gives tags to the processes that exist already, parents first. */
+  begin(processes: ProcessTable): void {
+    this.#processes = processes
+    if (!this.#poisons) return
+    const known = [...processes.all()].sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid)
+    for (const process of known) {
+      this.#inherit(process)
+      this.#ask({ kind: 'snapshot', process })
+    }
+    this.#rules.resetCounters()
+  }
+
+  /** Whether an event is delivered. */
+  wants(event: Candidate): boolean {
+    if (this.#poisons && event.actions?.includes('fork') === true) this.#inherit(event.process as ProcessRecord)
+    this.verdict = this.#ask(event)
+    return this.verdict.action !== 'drop'
+  }
+
+  #ask(event: Candidate): Verdict {
+    const process = event.process as ProcessRecord | undefined
+    const tag = process === undefined ? 0n : this.#tagOf(process)
+    const verdict = this.#rules.match(new Asked(event, process, tag, this.#asksAncestors ? this.#processes : undefined))
+    if (process !== undefined && verdict.tag !== undefined && verdict.tag !== tag) this.#tag(process, verdict.tag)
+    return verdict
+  }
+
+  #tagOf({ pid, startLo, startHi }: ProcessRecord): bigint {
+    const tagged = this.#tagged.get(pid)
+    return tagged !== undefined && tagged.startLo === startLo && tagged.startHi === startHi ? tagged.tag : 0n
+  }
+
+  /** A process has the tag of the one that made it. */
+  #inherit(process: ProcessRecord): void {
+    const parentPid = process.creator ?? process.ppid
+    const parent = parentPid === undefined ? undefined : this.#tagged.get(parentPid)
+    if (parent !== undefined) this.#tag(process, parent.tag)
+  }
+
+  #tag({ pid, startLo, startHi }: ProcessRecord, tag: bigint): void {
+    if (tag === 0n) this.#tagged.delete(pid)
+    else this.#tagged.set(pid, { startLo, startHi, tag })
+    if (this.#tagged.size > this.#sweepAt) this.#sweep()
+  }
+
+  #sweep(): void {
+    for (const pid of this.#tagged.keys()) if (this.#processes?.peek(pid) === undefined) this.#tagged.delete(pid)
+    this.#sweepAt = this.#tagged.size + SWEEP_AFTER
+  }
+}
+
+/** Looks ancestors up when a rule asks for them, and once. */
+class Asked implements Subject {
+  readonly event: Candidate
+  readonly process: ProcessRecord | undefined
+  readonly tag: bigint
+  readonly #processes: ProcessTable | undefined
+  #ancestors: readonly ProcessRecord[] | undefined
+
+  constructor(
+    event: Candidate,
+    process: ProcessRecord | undefined,
+    tag: bigint,
+    processes: ProcessTable | undefined,
+  ) {
+    this.event = event
+    this.process = process
+    this.tag = tag
+    this.#processes = processes
+  }
+
+  get ancestors(): readonly ProcessRecord[] {
+    this.#ancestors ??= this.#find()
+    return this.#ancestors
+  }
+
+  /** The same process, with another tag. */
+  withTag(tag: bigint): Subject {
+    const asked = new Asked(this.event, this.process, tag, this.#processes)
+    asked.#ancestors = this.#ancestors
+    return asked
+  }
+
+  #find(): ProcessRecord[] {
+    const found: ProcessRecord[] = []
+    let child = this.process
+    while (found.length < MAX_ANCESTORS && child?.ppid !== undefined) {
+      const parent = this.#processes?.peek(child.ppid)
+      // A parent that began later is another process that got the pid of the real one.
+      if (parent === undefined || parent.startTicks > child.startTicks || parent.pid === child.pid) break
+      found.push(parent)
+      child = parent
+    }
+    return found
+  }
+}

@@ -1,0 +1,209 @@
+import { QuarkError } from '../errors.js'
+import type { EventSpec } from '../event/spec.js'
+import { type RuleField, ruleFields, type Subject } from './fields.js'
+import type { RuleProblem } from './lex.js'
+import { compileCondition, type Test } from './match.js'
+import { parseRules } from './parse.js'
+import type { Condition, Rule, RuleAction, Rules, RuleTest } from './syntax.js'
+import { valueOf } from './values.js'
+import { warningsOf } from './warnings.js'
+
+/** Longest text of rules. */
+export const MAX_TEXT_CHARS = 16 << 20
+
+/** A text of rules is not usable. `problems` are at most 100, in the order of the text. */
+export class RuleError extends QuarkError {
+  /** Where the text is from. */
+  readonly path: string
+  readonly problems: readonly RuleProblem[]
+
+  constructor(path: string, problems: readonly RuleProblem[]) {
+    const lines = problems.map(({ line, column, message }) => `${path}:${line}:${column}: ${message}`)
+    super('ERR_QUARK_RULES', lines.join('\n'))
+    this.path = path
+    this.problems = problems
+  }
+}
+
+/** What rules decide about an event. */
+export interface Verdict {
+  /** `pass` also when no rule decides. */
+  readonly action: 'pass' | 'drop' | 'warn' | 'fail'
+  /** Number of the rule that decided, from 0; absent when none did. */
+  readonly rule?: number
+  /** The tag of the process from now on, if a rule gave one. */
+  readonly tag?: bigint
+}
+
+/** A rule, and how often it was asked and matched. */
+export interface RuleCounter {
+  /** As it is written. */
+  readonly text: string
+  /** Where it begins in the text; 0 for one that was appended. */
+  readonly line: number
+  readonly evals: number
+  readonly hits: number
+}
+
+/** A rule that is not parsed: the fields must all have their values. */
+export interface RuleParts {
+  readonly action: 'pass' | 'drop' | 'warn' | 'fail' | { readonly poison: bigint }
+  /** Values by names of fields, as a text of rules has them; of a list one is enough. None: any event. */
+  readonly fields?: Readonly<Record<string, string | number | bigint | readonly (string | number | bigint)[]>>
+}
+
+interface Compiled extends Rule {
+  readonly test: Test
+  evals: number
+  hits: number
+}
+
+/**
+ * Rules, which decide about events: the first that matches and says `pass`, `drop`, `warn` or `fail` does; `poison` tags
+ * the process and its descendants and goes on. An event about which no rule decides passes. All that the C library's
+ * grammar has means the same here.
+ *
+ * @example
+ * ```ts
+ * const rules = RuleSet.parse('drop on process.exe /usr/bin/*\npass on any')
+ * ```
+ */
+export class RuleSet {
+  /** What is probably meant otherwise: rules that can never decide. */
+  readonly warnings: readonly RuleProblem[]
+  /** What the text says that events must do. */
+  readonly tests: readonly RuleTest[]
+  readonly #fields: ReadonlyMap<string, RuleField>
+  readonly #rules: Compiled[]
+
+  /** @internal */
+  constructor({ rules, tests }: Rules, fields: ReadonlyMap<string, RuleField>) {
+    this.#fields = fields
+    this.#rules = rules.map(compiled)
+    this.tests = tests
+    this.warnings = warningsOf(rules)
+  }
+
+  /**
+   * Parses rules.
+   *
+   * @param path what problems name as their place
+   * @param specs of the events whose own fields can be asked about
+   * @throws {RuleError} with all that is wrong
+   */
+  static parse(text: string, specs: readonly EventSpec[], path = 'rules'): RuleSet {
+    if (text.length > MAX_TEXT_CHARS) {
+      throw new RuleError(path, [
+        { line: 1, column: 1, message: `the rules have more than ${MAX_TEXT_CHARS} characters` },
+      ])
+    }
+    const fields = ruleFields(specs)
+    const problems: RuleProblem[] = []
+    const rules = parseRules(text, fields, problems)
+    if (problems.length > 0) throw new RuleError(path, problems)
+    return new RuleSet(rules, fields)
+  }
+
+  /** How many rules there are. */
+  get size(): number {
+    return this.#rules.length
+  }
+
+  /** Whether a rule asks about processes that others descend from: that takes a look-up for each. */
+  get asksAncestors(): boolean {
+    return this.#rules.some(({ condition }) => mentions(condition, 'ancestor.'))
+  }
+
+  /** Whether a rule gives tags. */
+  get poisons(): boolean {
+    return this.#rules.some(({ action }) => action.name === 'poison')
+  }
+
+  /**
+   * Adds a rule behind the others.
+   *
+   * @throws {RuleError} for fields that there are not, and values that they cannot have
+   */
+  append({ action, fields = {} }: RuleParts): void {
+    const conditions = Object.entries(fields).map(([name, given]) => this.#fieldCondition(name, given))
+    const condition: Condition = conditions.length === 0 ? { kind: 'any' } : { kind: 'all', of: conditions }
+    const named: RuleAction = typeof action === 'string' ? { name: action } : { name: 'poison', tag: action.poison }
+    const head = named.name === 'poison' ? `poison ${named.tag}` : named.name
+    const words = Object.entries(fields).flatMap(([name, given]) => [name, textOf(given)])
+    const text = `${head} on ${words.length === 0 ? 'any' : words.join(' ')}`
+    this.#rules.push(compiled({ action: named, condition, at: { line: 0, column: 0 }, text }))
+  }
+
+  #fieldCondition(name: string, given: NonNullable<RuleParts['fields']>[string]): Condition {
+    const field = this.#fields.get(name)
+    const at = { line: 0, column: 0 }
+    if (field === undefined) {
+      throw new RuleError('append', [{ ...at, message: `there is no field "${name}"` }])
+    }
+    try {
+      const values = (Array.isArray(given) ? given : [given]).map((value) => valueOf(field, `${value}`))
+      return { kind: 'field', field, values, at }
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw new RuleError('append', [{ ...at, message: error.message }])
+    }
+  }
+
+  /** Asks the rules about an event, in their order, and counts. */
+  match(subject: Subject): Verdict {
+    let tag: bigint | undefined
+    let asked = subject
+    for (let i = 0; i < this.#rules.length; i++) {
+      const rule = this.#rules[i] as Compiled
+      rule.evals += 1
+      if (rule.test(asked) !== 'yes') continue
+      rule.hits += 1
+      const { action } = rule
+      if (action.name !== 'poison') {
+        return { action: action.name, rule: i, ...(tag === undefined ? {} : { tag }) }
+      }
+      tag = action.tag
+      // The rules after it see the tag.
+      asked = asked.withTag(tag)
+    }
+    return { action: 'pass', ...(tag === undefined ? {} : { tag }) }
+  }
+
+  /** The rules in their order, with how often they were asked and matched. */
+  counters(): RuleCounter[] {
+    return this.#rules.map(({ text, at, evals, hits }) => ({ text, line: at.line, evals, hits }))
+  }
+
+  /** Begins to count again, except how often processes got tags. */
+  resetCounters(): void {
+    for (const rule of this.#rules) if (rule.action.name !== 'poison') rule.evals = rule.hits = 0
+  }
+
+  /** What each rule is: for `explain`. */
+  rules(): readonly Rule[] {
+    return this.#rules
+  }
+}
+
+function compiled(rule: Rule): Compiled {
+  return { ...rule, test: compileCondition(rule.condition), evals: 0, hits: 0 }
+}
+
+function textOf(given: NonNullable<RuleParts['fields']>[string]): string {
+  const one = (value: string | number | bigint): string =>
+    typeof value === 'string' && !/^[^\s"#\\]+$/.test(value) ? `"${value.replaceAll(/["\\]/g, '\\$&')}"` : `${value}`
+  return Array.isArray(given) ? `[ ${given.map(one).join(' ')} ]` : one(given as string)
+}
+
+function mentions(condition: Condition, prefix: string): boolean {
+  switch (condition.kind) {
+    case 'any':
+      return false
+    case 'field':
+      return condition.field.name.startsWith(prefix)
+    case 'not':
+      return mentions(condition.of, prefix)
+    default:
+      return condition.of.some((one) => mentions(one, prefix))
+  }
+}
