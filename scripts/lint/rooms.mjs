@@ -97,7 +97,7 @@ export const packages = {
     },
     'kinds/catalogue': {
       is: 'what all kinds together have',
-      may: ['errors', 'event', 'options', 'aggregate', 'where', 'kinds/kind'],
+      may: ['errors', 'event', 'options', 'aggregate', 'where', 'rules', 'kinds/kind'],
     },
     'kinds/*': {
       is: 'one kind of event',

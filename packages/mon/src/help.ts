@@ -26,12 +26,13 @@ function monHelp({ groups, missing }: OptionTable): HelpTable<Settings> {
       'quark-mon [option ...] -- command [argument ...]',
       'quark-mon doctor [option ...]',
       'quark-mon asciicast [option ...] RECORDING',
+      'quark-mon rules check|explain|test FILE',
       'quark-mon completions SHELL',
     ],
     summary:
       'Shows every process of this machine from fork to exit, until Ctrl-C is pressed; with a command only that and its ' +
-      'descendants, until it ends. doctor says what of it this machine allows, asciicast makes a cast of a terminal that was recorded, and ' +
-      'completions makes a shell complete command lines.',
+      'descendants, until it ends. doctor says what of it this machine allows, asciicast makes a cast of a terminal that was recorded, ' +
+      'rules looks at files of rules, and completions makes a shell complete command lines.',
     groups,
     remark: `Options of other versions that are not supported yet: ${missing.map(({ short }) => `-${short}`).join(' ')}`,
   }

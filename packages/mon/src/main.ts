@@ -1,7 +1,15 @@
 import { openSync, writeFileSync } from 'node:fs'
-import { type Capabilities, type QuarkStats, processGraph, Quark } from 'quark-telemetry'
+import {
+  type Capabilities,
+  type QuarkStats,
+  processGraph,
+  Quark,
+  RuleError,
+  type RuleSet,
+} from 'quark-telemetry'
 import { EXIT_USAGE, isUsageError, UsageError } from './arguments.js'
 import { asciicast } from './commands/asciicast.js'
+import { rules } from './commands/rules.js'
 import { benchmark } from './commands/benchmark.js'
 import { BUFFER_GRAPH_FILES, drawBuffer, holdingOptions } from './commands/buffer-graph.js'
 import { runCompletions } from './commands/completions.js'
@@ -44,6 +52,7 @@ import { parseStartState, START_VARIABLE } from './run/start-state.js'
 import { Tally } from './run/tally.js'
 import { onProcessesEnd, onTreeEnd } from './run/tree-end.js'
 import { isRotated, RotatedFile } from './rotation.js'
+import { findingsOf, problemsText, readRules, warningsText } from './rule-file.js'
 import type { Settings } from './settings.js'
 import { terminalOf } from './terminal.js'
 import { isReaderGone, recordToOutput, replaySource } from './standard-streams.js'
@@ -66,6 +75,7 @@ export async function main(args: readonly string[]): Promise<number> {
   process.stderr.on('error', () => {})
   const [command, ...rest] = args
   if (command === 'doctor') return doctor(rest)
+  if (command === 'rules') return rules(rest)
   if (command === 'completions') return runCompletions(rest)
   if (command === 'asciicast') return asciicast(rest)
   let verbosity = 0
@@ -87,7 +97,11 @@ export async function main(args: readonly string[]): Promise<number> {
       return 0
     })
   } catch (error) {
-    process.stderr.write(errorText(inCommandWords(error), verbosity >= STACK_VERBOSITY))
+    process.stderr.write(
+      error instanceof RuleError
+        ? problemsText(error)
+        : errorText(inCommandWords(error), verbosity >= STACK_VERBOSITY),
+    )
     // The process would not exit while output waits for the reader.
     if (isStuck(error)) process.exit(1)
     if (error instanceof DegradedError) return EXIT_DEGRADED
@@ -97,6 +111,9 @@ export async function main(args: readonly string[]): Promise<number> {
 
 /** What a run ends with that missed or lost something, with --strict, in place of 0. */
 export const EXIT_DEGRADED = 3
+
+/** What a run ends with in which a rule with the action fail has matched, in place of 0. */
+export const EXIT_RULES = 4
 
 /** Facts are missing, and the run was to fail then. */
 class DegradedError extends Error {
@@ -206,8 +223,10 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
   }
   // Files are opened here: later, the directory or the rights may be gone.
   const graphFile = settings.processGraph === undefined ? undefined : openSync(settings.processGraph, 'w')
+  const rules = settings.ruleset === undefined ? undefined : useRules(settings, settings.ruleset, io)
   const tally = new Tally()
   const show = prepare(settings, io, tally)
+  let hasFailed = false
   let metrics: Metrics | undefined
   let timer: NodeJS.Timeout | undefined
   const ageTimer = rotated && setInterval(() => output.rotate(), AGE_LOOK_MS).unref()
@@ -242,6 +261,7 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
     }
     io.lose(lossText(stats, settings.quark))
     if (!settings.quiet) io.note(filterText(stats, settings.quark))
+    hasFailed = rules !== undefined && reportRules(rules, settings.ruleset as string, io)
   } catch (error) {
     if (!signal.aborted || !(error instanceof Error) || error.name !== 'AbortError') throw error
   } finally {
@@ -261,7 +281,23 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
     io.note(`quark-mon: ${unwrittenLines} lines are not written to ${to}, or not whole\n`)
     throw error
   }
+  if (hasFailed) return EXIT_RULES
   return settings.strict && isDegraded ? EXIT_DEGRADED : 0
+}
+
+/** Reads the rules, before the rights to their file are given up. */
+function useRules(settings: Settings, path: string, io: Io): RuleSet {
+  const rules = readRules(path)
+  if (!settings.quiet) io.note(warningsText(rules, path))
+  settings.quark.rules = rules
+  return rules
+}
+
+/** Reports what rules are to warn or fail about; whether one is to fail. */
+function reportRules(rules: RuleSet, path: string, io: Io): boolean {
+  const { text, hasFailed } = findingsOf(rules.counters(), path)
+  io.note(text)
+  return hasFailed
 }
 
 /** What serves metrics is loaded when it is needed. */

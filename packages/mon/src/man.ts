@@ -80,6 +80,30 @@ If the recording has several terminals, one must be chosen:
 .Dl $ quark-mon asciicast --list session.quark
 .Dl $ quark-mon asciicast --terminal=pts/3 -o session.cast session.quark`
 
+const RULES = `\
+.Nm
+.Cm rules check
+finds everything that is wrong in a file of rules, and rules that can never decide;
+.Cm explain
+writes each rule with where it is decided and why;
+.Cm test
+runs the tests that stand beside the rules;
+.Cm fields
+lists what rules can ask.
+A rule that matches and says
+.Cm warn
+is reported at the end of a run; one that says
+.Cm fail
+makes the run exit with 4, too.
+A file may look like this:
+.Bd -literal -offset indent
+list shells = /bin/sh /bin/bash
+poison 1 on process.exe [ $shells ] process.uid 33
+warn on poison 1 process.exe /usr/bin/curl
+drop on process.exe /usr/lib/* not poison 1
+test "curl of a shell" warn on poison 1 process.exe /usr/bin/curl
+.Ed`
+
 const COMPLETIONS = `\
 .Nm
 .Cm completions
@@ -232,6 +256,10 @@ export function manPage({ groups, missing } = TABLE): string {
     ...asciicastOptions.options.map(synopsis),
     '.Ar RECORDING',
     '.Nm',
+    '.Cm rules',
+    '.Cm check | explain | test | fields',
+    '.Ar FILE',
+    '.Nm',
     '.Cm completions',
     '.Ar SHELL',
     '.Sh DESCRIPTION',
@@ -246,6 +274,8 @@ export function manPage({ groups, missing } = TABLE): string {
     '.Sh ASCIICAST',
     ASCIICAST,
     ...items(asciicastOptions),
+    '.Sh RULES',
+    RULES,
     '.Sh COMPLETIONS',
     COMPLETIONS,
     AFTER_OPTIONS,

@@ -7,6 +7,7 @@ import {
   modeOptions,
   OF_FORMATS,
   outputOptions,
+  ruleOptions,
   sourceOptions,
   watchOptions,
 } from './own-options.js'
@@ -31,7 +32,6 @@ const REFUSED: readonly MissingOption[] = [
   { short: 'L', long: 'module-load', feature: 'watching kernel modules' },
   { short: 'N', long: 'dns', feature: 'watching DNS' },
   { short: 'n', long: 'nova', feature: 'the NOVA backend' },
-  { short: 'r', long: 'ruleset', argument: 'FILE', feature: 'filtering by rules' },
   { short: 'S', long: 'sock-conn', feature: 'watching connections' },
   { short: 'T', long: 'ptrace', feature: 'watching ptrace(2)' },
 ]
@@ -46,7 +46,7 @@ export function optionTable(specs: OptionSpecs): OptionTable {
     },
     {
       title: 'Which events to show: all of these must hold',
-      options: library.filter(({ group }) => group === 'filter'),
+      options: [...library.filter(({ group }) => group === 'filter'), ...ruleOptions],
     },
     {
       title: 'Output',

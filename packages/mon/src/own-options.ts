@@ -171,6 +171,25 @@ export const sourceOptions: readonly Option[] = [
   },
 ]
 
+/** Rules, which the library takes as an object. */
+export const ruleOptions: readonly Option[] = [
+  {
+    long: 'ruleset',
+    short: 'r',
+    argument: 'FILE',
+    help: 'let the rules in this file decide which events are shown; - is standard input',
+    more: 'See quark-mon rules. They are asked before the other filters.',
+    set: (settings, value) => void (settings.ruleset = fileName(value)),
+  },
+  {
+    long: 'rules',
+    argument: 'FILE',
+    conflicts: ['ruleset'],
+    help: 'the same as --ruleset',
+    set: (settings, value) => void (settings.ruleset = fileName(value)),
+  },
+]
+
 /** Options that do something else than show events. */
 export const modeOptions: readonly Option[] = [
   {

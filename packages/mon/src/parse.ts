@@ -8,7 +8,7 @@ import { defaultSettings, type Settings } from './settings.js'
 export { UsageError }
 
 /** What may follow the name of the command, beside options. */
-export const WORDS: readonly string[] = ['doctor', 'asciicast', 'completions', 'help']
+export const WORDS: readonly string[] = ['doctor', 'asciicast', 'rules', 'completions', 'help']
 
 /** A parsed command line. */
 export type Invocation =

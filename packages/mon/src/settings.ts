@@ -15,6 +15,8 @@ export interface Settings {
   format: Format
   /** Text is indented under that of the parent. */
   tree: boolean
+  /** File with rules. */
+  ruleset: string | undefined
   /** Recordings that events come from, in place of this kernel. */
   replay: readonly string[] | undefined
   /** Overwrite what is in the files of `output` and `record`. */
@@ -58,6 +60,7 @@ export function defaultSettings(): Settings {
     ecs: {},
     format: 'text',
     tree: false,
+    ruleset: undefined,
     replay: undefined,
     truncate: false,
     strict: false,

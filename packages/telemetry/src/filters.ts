@@ -5,13 +5,16 @@ import { OptionError } from './errors.js'
 import type { EventSpec } from './event/spec.js'
 import type { Catalogue } from './kinds/catalogue.js'
 import { Tracking } from './process/tracked/tracking.js'
+import { RuleEngine } from './rules/engine.js'
+import type { RuleSet } from './rules/rule-set.js'
+import { RuledFilter } from './ruled-filter.js'
 import { Filter } from './where/filter.js'
 import { actionsIn, givenRoles, hasRole, ROLE_WORDS, valuesOf } from './where/options.js'
 import type { Where } from './where/predicates.js'
 
 /** The filters of a queue, and the trees that they follow or leave out. */
 export interface Filters {
-  readonly filter: Filter
+  readonly filter: Filter | RuledFilter
   readonly tracking: Tracking | undefined
 }
 
@@ -22,9 +25,13 @@ export interface Filters {
  * @throws {OptionError} for users that there are not, and for kinds of events that the options leave out
  */
 export function filtersOf({ events }: Catalogue, settings: object, isLive: boolean): Filters | undefined {
-  const { where, excludePids } = settings as { where?: Where; excludePids?: readonly number[] }
+  const { where, excludePids, rules } = settings as {
+    where?: Where
+    excludePids?: readonly number[]
+    rules?: RuleSet
+  }
   const given = Object.values(where ?? {}).filter((value) => value !== undefined && value !== false)
-  if (given.length === 0 && excludePids === undefined) return undefined
+  if (given.length === 0 && excludePids === undefined && rules === undefined) return undefined
   const roots = where?.treeOf === undefined ? [] : valuesOf(where.treeOf)
   const isTracking = roots.length > 0 || excludePids !== undefined
   const tracking = isTracking ? new Tracking({ treeOf: roots, excludePids }) : undefined
@@ -36,7 +43,8 @@ export function filtersOf({ events }: Catalogue, settings: object, isLive: boole
     userNames: () => users.users(),
     tracking,
   })
-  return { filter, tracking }
+  if (rules === undefined) return { filter, tracking }
+  return { filter: new RuledFilter(new RuleEngine(rules), filter), tracking }
 }
 
 /** Refuses kinds of events, actions, and what only some events have, if none will come. */

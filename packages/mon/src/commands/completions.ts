@@ -11,6 +11,7 @@ import { WORDS } from '../parse.js'
 import { errorText } from '../report.js'
 import { nearestWord } from '../values.js'
 import { asciicastOptions } from './asciicast.js'
+import { RULE_VERBS, rulesOptions } from './rules.js'
 import { doctorOptions } from './doctor.js'
 
 const NAME = 'quark-mon completions'
@@ -26,6 +27,7 @@ export const COMPLETED: readonly CompletedCommand[] = [
   { words: ['quark-mon'], options: ofAny(TABLE), operands: WORDS },
   { words: ['quark-mon', 'doctor'], options: ofAny(doctorOptions), operands: [] },
   { words: ['quark-mon', 'asciicast'], options: ofAny(asciicastOptions), operands: [] },
+  { words: ['quark-mon', 'rules'], options: ofAny(rulesOptions), operands: RULE_VERBS },
   { words: ['quark-mon', 'completions'], options: ofAny(options), operands: SHELLS },
   { words: ['quark-btf'], options: ofAny(btfOptions), operands: [] },
 ]

@@ -38,7 +38,13 @@ test('catalogueOf() combines kinds', () => {
     recordTypes.map(({ name }) => name),
     ['a', 'b'],
   )
-  assert.deepEqual(Object.keys(options), [...Object.keys(coreOptions), 'where', 'excludePids', 'some'])
+  assert.deepEqual(Object.keys(options), [
+    ...Object.keys(coreOptions),
+    'rules',
+    'where',
+    'excludePids',
+    'some',
+  ])
   assert.deepEqual(events, [seen, ...ownSpecs])
 })
 

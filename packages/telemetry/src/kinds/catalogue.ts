@@ -6,6 +6,7 @@ import type { OptionSpecs } from '../options/spec.js'
 import { ownSpecs, STREAM_KINDS } from '../event/own-specs.js'
 import type { EventOf, EventSpec } from '../event/spec.js'
 import { summaryMembersOf } from '../event/summary-spec.js'
+import { ruleOptions } from '../rules/options.js'
 import { type FilterOptions, filterOptions } from '../where/options.js'
 import type { Kind, LimitCounter, RecordType } from './kind.js'
 
@@ -36,7 +37,7 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
   const unique = new Names()
   const events = [...kinds.flatMap((kind) => kind.events ?? []), ...ownSpecs]
   const filters = filterOptions(events)
-  for (const name of Object.keys({ ...coreOptions, ...filters }))
+  for (const name of Object.keys({ ...coreOptions, ...ruleOptions, ...filters }))
     unique.add({ name: 'every queue' }, 'option', name)
   for (const { kind } of ownSpecs) unique.add({ name: 'every queue' }, 'event', kind)
   for (const name of summaryMembersOf(ownSpecs))
@@ -56,7 +57,13 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
   return {
     kinds,
     recordTypes: kinds.flatMap((kind) => kind.records),
-    options: Object.assign({}, coreOptions, filters, ...kinds.map((kind) => kind.options)) as SpecsOf<K>,
+    options: Object.assign(
+      {},
+      coreOptions,
+      ruleOptions,
+      filters,
+      ...kinds.map((kind) => kind.options),
+    ) as SpecsOf<K>,
     events,
     factLabels: Object.assign({}, ...kinds.map(({ factLabels }) => factLabels)) as Record<string, string>,
     limits: kinds.flatMap(({ name, limits = [] }) => limits.map((limit) => ({ ...limit, kind: name }))),
@@ -64,9 +71,10 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
 }
 
 /** The options of every queue, and those of some kinds. */
-export type SpecsOf<K extends readonly Kind[]> = typeof coreOptions & {
-  readonly [Name in keyof FilterOptions]: FilterOptions<KindsIn<K>, ActionsIn<K>>[Name]
-} & AllOf<K[number]['options']>
+export type SpecsOf<K extends readonly Kind[]> = typeof coreOptions &
+  typeof ruleOptions & {
+    readonly [Name in keyof FilterOptions]: FilterOptions<KindsIn<K>, ActionsIn<K>>[Name]
+  } & AllOf<K[number]['options']>
 
 type EventsOf<K extends readonly Kind[]> = EventOf<NonNullable<K[number]['events']>[number]>
 

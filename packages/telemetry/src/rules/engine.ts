@@ -3,7 +3,7 @@
 import type { ProcessRecord } from '../process/entry.js'
 import type { ProcessTable } from '../process/table.js'
 import type { Subject } from './fields.js'
-import type { RuleSet, Verdict } from './rule-set.js'
+import type { RuleSet, RuleVerdict } from './rule-set.js'
 
 /** An event, or an object with those of its members that rules read. */
 interface Candidate {
@@ -33,7 +33,7 @@ export class RuleEngine {
   #sweepAt = SWEEP_AFTER
   #processes: ProcessTable | undefined
   /** What was decided last. */
-  verdict: Verdict = { action: 'pass' }
+  verdict: RuleVerdict = { action: 'pass' }
 
   constructor(rules: RuleSet) {
     this.#rules = rules
@@ -55,16 +55,20 @@ export class RuleEngine {
 
   /** Whether an event is delivered. */
   wants(event: Candidate): boolean {
-    if (this.#poisons && event.actions?.includes('fork') === true) this.#inherit(event.process as ProcessRecord)
+    if (this.#poisons && event.actions?.includes('fork') === true)
+      this.#inherit(event.process as ProcessRecord)
     this.verdict = this.#ask(event)
     return this.verdict.action !== 'drop'
   }
 
-  #ask(event: Candidate): Verdict {
+  #ask(event: Candidate): RuleVerdict {
     const process = event.process as ProcessRecord | undefined
     const tag = process === undefined ? 0n : this.#tagOf(process)
-    const verdict = this.#rules.match(new Asked(event, process, tag, this.#asksAncestors ? this.#processes : undefined))
-    if (process !== undefined && verdict.tag !== undefined && verdict.tag !== tag) this.#tag(process, verdict.tag)
+    const verdict = this.#rules.match(
+      new Asked(event, process, tag, this.#asksAncestors ? this.#processes : undefined),
+    )
+    if (process !== undefined && verdict.tag !== undefined && verdict.tag !== tag)
+      this.#tag(process, verdict.tag)
     return verdict
   }
 
@@ -87,7 +91,8 @@ export class RuleEngine {
   }
 
   #sweep(): void {
-    for (const pid of this.#tagged.keys()) if (this.#processes?.peek(pid) === undefined) this.#tagged.delete(pid)
+    for (const pid of this.#tagged.keys())
+      if (this.#processes?.peek(pid) === undefined) this.#tagged.delete(pid)
     this.#sweepAt = this.#tagged.size + SWEEP_AFTER
   }
 }

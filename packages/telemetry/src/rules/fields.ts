@@ -18,6 +18,8 @@ export interface Subject {
   readonly tag: bigint
   /** The parent, its parent and so on, as far as they are known. */
   readonly ancestors: readonly ProcessRecord[]
+  /** Values that are stated, of which all others are not known, in place of those of an event. */
+  readonly stated?: ReadonlyMap<string, string | number | bigint>
   /** The same, after a rule gave the process a tag. */
   withTag(tag: bigint): Subject
 }
@@ -52,34 +54,96 @@ function ofAncestors(read: (process: ProcessRecord) => Value): RuleField['read']
 
 /** Fields that are not made of events' own. */
 const FIELDS: readonly RuleField[] = [
-  { name: 'process.pid', type: 'number', isInC: true, isNever0: true, doc: 'pid', read: ofProcess((p) => p.pid) },
+  {
+    name: 'process.pid',
+    type: 'number',
+    isInC: true,
+    isNever0: true,
+    doc: 'pid',
+    read: ofProcess((p) => p.pid),
+  },
   { name: 'process.ppid', type: 'number', isInC: true, isNever0: true, doc: 'pid of the parent', read: ofProcess((p) => p.ppid) }, // prettier-ignore
   { name: 'process.uid', type: 'number', isInC: true, doc: 'real uid', read: ofProcess((p) => p.uid) },
   { name: 'process.gid', type: 'number', isInC: true, doc: 'real gid', read: ofProcess((p) => p.gid) },
   { name: 'process.sid', type: 'number', isInC: true, doc: 'session', read: ofProcess((p) => p.sid) },
-  { name: 'process.exe', type: 'pattern', isInC: true, doc: 'path of the program', read: ofProcess((p) => p.exe) },
+  {
+    name: 'process.exe',
+    type: 'pattern',
+    isInC: true,
+    doc: 'path of the program',
+    read: ofProcess((p) => p.exe),
+  },
   { name: 'file.path', type: 'pattern', isInC: true, doc: 'path of the file that the event is about', read: byMember('path') }, // prettier-ignore
   { name: 'poison', type: 'tag', isInC: true, isNever0: true, doc: 'tag that a rule gave to the process or one that it descends from', read: ({ tag }) => tag }, // prettier-ignore
   { name: 'process.euid', type: 'number', doc: 'effective uid', read: ofProcess((p) => p.euid) },
   { name: 'process.egid', type: 'number', doc: 'effective gid', read: ofProcess((p) => p.egid) },
   { name: 'process.pgid', type: 'number', doc: 'process group', read: ofProcess((p) => p.pgid) },
-  { name: 'process.loginuid', type: 'number', doc: 'uid of who logged in', read: ofProcess((p) => p.loginUid) },
+  {
+    name: 'process.loginuid',
+    type: 'number',
+    doc: 'uid of who logged in',
+    read: ofProcess((p) => p.loginUid),
+  },
   { name: 'process.comm', type: 'pattern', doc: 'name, at most 15 bytes', read: ofProcess((p) => p.comm) },
-  { name: 'process.arg', isList: true, type: 'pattern', mayHoldSecrets: true, doc: 'one of the arguments', read: ofProcess((p) => p.realArgv) },
+  {
+    name: 'process.arg',
+    isList: true,
+    type: 'pattern',
+    mayHoldSecrets: true,
+    doc: 'one of the arguments',
+    read: ofProcess((p) => p.realArgv),
+  },
   { name: 'process.command', type: 'pattern', mayHoldSecrets: true, doc: 'all arguments with blanks between them', read: ofProcess((p) => p.realArgv?.join(' ')) }, // prettier-ignore
   { name: 'process.cwd', type: 'pattern', doc: 'working directory', read: ofProcess((p) => p.cwd) },
   { name: 'process.cgroup', type: 'pattern', doc: 'path of the cgroup', read: ofProcess((p) => p.cgroup) },
-  { name: 'process.tty', type: 'pattern', doc: 'name of the terminal, such as pts/3', read: ofProcess((p) => p.ttyName) },
-  { name: 'ancestor.pid', isList: true, type: 'number', doc: 'pid of a process that it descends from', read: ofAncestors((p) => p.pid) },
+  {
+    name: 'process.tty',
+    type: 'pattern',
+    doc: 'name of the terminal, such as pts/3',
+    read: ofProcess((p) => p.ttyName),
+  },
+  {
+    name: 'ancestor.pid',
+    isList: true,
+    type: 'number',
+    doc: 'pid of a process that it descends from',
+    read: ofAncestors((p) => p.pid),
+  },
   { name: 'ancestor.exe', isList: true, type: 'pattern', doc: 'program of a process that it descends from', read: ofAncestors((p) => p.exe) }, // prettier-ignore
   { name: 'ancestor.comm', isList: true, type: 'pattern', doc: 'name of a process that it descends from', read: ofAncestors((p) => p.comm) }, // prettier-ignore
   { name: 'container.id', type: 'pattern', doc: 'container, as the path of the cgroup has its id', read: ofProcess((p) => (p.cgroup === undefined ? undefined : containerOf(p.cgroup))) }, // prettier-ignore
-  { name: 'namespace.pid', type: 'number', doc: 'inode number of the pid namespace', read: ofProcess((p) => p.pidNs) },
-  { name: 'namespace.net', type: 'number', doc: 'inode number of the network namespace', read: ofProcess((p) => p.netNs) },
-  { name: 'namespace.mnt', type: 'number', doc: 'inode number of the mount namespace', read: ofProcess((p) => p.mntNs) },
-  { name: 'namespace.user', type: 'number', doc: 'inode number of the user namespace', read: ofProcess((p) => p.userNs) },
+  {
+    name: 'namespace.pid',
+    type: 'number',
+    doc: 'inode number of the pid namespace',
+    read: ofProcess((p) => p.pidNs),
+  },
+  {
+    name: 'namespace.net',
+    type: 'number',
+    doc: 'inode number of the network namespace',
+    read: ofProcess((p) => p.netNs),
+  },
+  {
+    name: 'namespace.mnt',
+    type: 'number',
+    doc: 'inode number of the mount namespace',
+    read: ofProcess((p) => p.mntNs),
+  },
+  {
+    name: 'namespace.user',
+    type: 'number',
+    doc: 'inode number of the user namespace',
+    read: ofProcess((p) => p.userNs),
+  },
   { name: 'event.kind', type: 'word', doc: 'kind of the event', read: ({ event }) => event.kind },
-  { name: 'event.action', isList: true, type: 'word', doc: 'one of its actions', read: ({ event }) => actionsOf(event) },
+  {
+    name: 'event.action',
+    isList: true,
+    type: 'word',
+    doc: 'one of its actions',
+    read: ({ event }) => actionsOf(event),
+  },
 ]
 
 /** Fields that events declare by their roles. */
@@ -101,7 +165,11 @@ function actionsOf(event: object): Value | readonly Value[] {
 
 /** All fields, of which those of events' own read what these specs declare. */
 export function ruleFields(specs: readonly EventSpec[]): ReadonlyMap<string, RuleField> {
-  const byRole = BY_ROLE.map(({ role, ...field }): RuleField => ({ ...field, isList: true, read: readRole(role, specs) }))
+  const byRole = BY_ROLE.map(({ role, ...field }): RuleField => ({
+    ...field,
+    isList: true,
+    read: readRole(role, specs),
+  }))
   return new Map([...FIELDS, ...byRole].map((field) => [field.name, field]))
 }
 

@@ -134,7 +134,10 @@ interface Spelling {
 function problemOf(text: string): string | undefined {
   if (text.includes('\0')) return 'a word cannot have a NUL byte'
   // A character has at most three bytes for each of its units.
-  if (text.length >= MAX_WORD_BYTES || (text.length * 3 >= MAX_WORD_BYTES && utf8Bytes(text) >= MAX_WORD_BYTES)) {
+  if (
+    text.length >= MAX_WORD_BYTES ||
+    (text.length * 3 >= MAX_WORD_BYTES && utf8Bytes(text) >= MAX_WORD_BYTES)
+  ) {
     return `a word has at most ${MAX_WORD_BYTES - 1} bytes`
   }
   return undefined

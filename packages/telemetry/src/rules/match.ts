@@ -61,14 +61,14 @@ export function fieldsIn(condition: Condition): Set<RuleField> {
 /** What stands in the place of a secret (redact/). */
 const REDACTED = '[REDACTED'
 
-function fieldTest({ type, read, mayHoldSecrets }: RuleField, values: readonly RuleValue[]): Test {
+function fieldTest({ name, type, read, mayHoldSecrets }: RuleField, values: readonly RuleValue[]): Test {
   const passes = valueTest(type, values)
   const truthOf = (value: string): Truth => {
     if (passes(value)) return 'yes'
     return mayHoldSecrets === true && value.includes(REDACTED) ? 'unknown' : 'no'
   }
   return (subject) => {
-    const value = read(subject)
+    const value = subject.stated === undefined ? read(subject) : subject.stated.get(name)
     if (!Array.isArray(value)) return value === undefined ? 'unknown' : truthOf(value as string)
     let truth: Truth = value.length === 0 ? 'unknown' : 'no'
     for (const one of value as readonly (string | undefined)[]) {

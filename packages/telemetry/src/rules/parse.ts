@@ -68,8 +68,8 @@ class Parser {
   #words: readonly Word[] = []
   #at = 0
   #depth = 0
-  /** Conditions of the rule so far. */
-  #size = 0
+  /** How many fields and values each condition of a macro asks about. */
+  readonly #sizes = new Map<Condition, number>()
 
   constructor(fields: ReadonlyMap<string, RuleField>) {
     this.#fields = fields
@@ -79,7 +79,6 @@ class Parser {
     this.#words = words
     this.#at = 0
     this.#depth = 0
-    this.#size = 0
     const first = words[0] as Word
     if (this.#takes('list')) this.#list()
     else if (this.#takes('macro')) this.#macro()
@@ -92,6 +91,7 @@ class Parser {
     this.#expect('on')
     const condition: Condition = this.#takes('any') ? { kind: 'any' } : this.#some()
     this.#end()
+    this.#checkSize(first, condition)
     if (this.rules.length >= MAX_RULES) throw new Problem(first, `there are more than ${MAX_RULES} rules`)
     const text = this.#words.map(written).join(' ')
     this.rules.push({ action: action as RuleAction, condition, at: placeOf(first), text })
@@ -113,7 +113,10 @@ class Parser {
     const name = this.#name('list')
     const values = this.#words.slice(this.#at)
     if (values.length === 0) throw new Problem(name, `list "${shown(name)}" has no values`)
-    this.#lists.set(name.text, values.flatMap((word) => this.#valuesOf(word)))
+    this.#lists.set(
+      name.text,
+      values.flatMap((word) => this.#valuesOf(word)),
+    )
     if ((this.#lists.get(name.text) as readonly Word[]).length > MAX_VALUES) {
       throw new Problem(name, `a list has at most ${MAX_VALUES} values`)
     }
@@ -123,6 +126,7 @@ class Parser {
     const name = this.#name('macro')
     const condition = this.#some()
     this.#end()
+    this.#sizes.set(condition, this.#checkSize(name, condition))
     this.#macros.set(name.text, condition)
   }
 
@@ -148,6 +152,7 @@ class Parser {
       const word = this.#next('a field')
       const field = this.#fieldOf(word)
       const value = this.#next(`a value of ${field.name}`)
+      this.#valueFor(field, value)
       values.push({ field, value: value.text, at: placeOf(word) })
     }
     const tag = action.name === 'poison' ? action.tag : 0n
@@ -164,7 +169,8 @@ class Parser {
     const of = [this.#one()]
     for (;;) {
       if (this.#takes('and')) of.push(this.#one())
-      else if (this.#at < this.#words.length && !this.#isNext('or') && !this.#isNext(')')) of.push(this.#one())
+      else if (this.#at < this.#words.length && !this.#isNext('or') && !this.#isNext(')'))
+        of.push(this.#one())
       else return of.length === 1 ? (of[0] as Condition) : { kind: 'all', of }
     }
   }
@@ -172,7 +178,6 @@ class Parser {
   #one(): Condition {
     const word = this.#next('what it is about, such as process.exe')
     this.#depth += 1
-    this.#size += 1
     if (this.#depth > MAX_DEPTH) throw new Problem(word, `more than ${MAX_DEPTH} levels of "not" and "("`)
     const condition = this.#oneOf(word)
     this.#depth -= 1
@@ -196,8 +201,31 @@ class Parser {
     const condition = this.#macros.get(name)
     if (condition !== undefined) return condition
     const known = [...this.#macros.keys()]
-    const advice = known.length === 0 ? `define it in a line before: macro ${name} = …` : suggestion(name, known)
+    const advice =
+      known.length === 0 ? `define it in a line before: macro ${name} = …` : suggestion(name, known)
     throw new Problem(word, `there is no macro "${name}": ${advice}`)
+  }
+
+  /** Macros of macros must not grow without an end. Returns how large it is. */
+  #checkSize(word: Word, condition: Condition): number {
+    const size = this.#sizeOf(condition)
+    if (size > MAX_VALUES) throw new Problem(word, `it asks for more than ${MAX_VALUES} values`)
+    return size
+  }
+
+  #sizeOf(condition: Condition): number {
+    const known = this.#sizes.get(condition)
+    if (known !== undefined) return known
+    switch (condition.kind) {
+      case 'any':
+        return 1
+      case 'field':
+        return condition.values.length
+      case 'not':
+        return this.#sizeOf(condition.of)
+      default:
+        return condition.of.reduce((sum, one) => sum + this.#sizeOf(one), 0)
+    }
   }
 
   #fieldOf(word: Word): RuleField {
@@ -211,14 +239,16 @@ class Parser {
     const word = this.#next(`a value of ${field.name}`)
     const words = isWord(word, '[') ? this.#listed(word, field) : this.#valuesOf(word)
     if (words.length > MAX_VALUES) throw new Problem(word, `a field has at most ${MAX_VALUES} values`)
-    return words.map((one) => {
-      try {
-        return valueOf(field, one.text)
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error
-        throw new Problem(one, error.message)
-      }
-    })
+    return words.map((one) => this.#valueFor(field, one))
+  }
+
+  #valueFor(field: RuleField, word: Word): RuleValue {
+    try {
+      return valueOf(field, word.text)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw new Problem(word, error.message)
+    }
   }
 
   #listed(open: Word, field: RuleField): Word[] {
@@ -287,7 +317,10 @@ function placeOf({ line, column }: Word): { line: number; column: number } {
 
 function numberOf(word: Word, bits: 32 | 64): bigint {
   try {
-    const value = valueOf({ name: 'poison', type: bits === 64 ? 'tag' : 'number', doc: '', read: () => 0 }, word.text)
+    const value = valueOf(
+      { name: 'poison', type: bits === 64 ? 'tag' : 'number', doc: '', read: () => 0 },
+      word.text,
+    )
     if (value.kind === 'range' && value.from === value.to) return value.from
   } catch (error) {
     if (!(error instanceof RangeError)) throw error

@@ -28,15 +28,39 @@ function decide(text: string, subject: Subject): string {
 const shell = subjectOf({ pid: 11, ppid: 10, uid: 1000, gid: 100, sid: 5, exe: '/bin/sh', comm: 'sh', realArgv: ['sh', '-c', 'x y'] }) // prettier-ignore
 
 test('the fields and actions of C', () => {
-  for (const field of ['process.pid 11', 'process.ppid 10', 'process.uid 1000', 'process.gid 100', 'process.sid 5', 'process.exe /bin/sh', 'process.exe /bin/*', 'process.exe "/bin/sh"', 'any']) {
+  for (const field of [
+    'process.pid 11',
+    'process.ppid 10',
+    'process.uid 1000',
+    'process.gid 100',
+    'process.sid 5',
+    'process.exe /bin/sh',
+    'process.exe /bin/*',
+    'process.exe "/bin/sh"',
+    'any',
+  ]) {
     assert.equal(decide(`drop on ${field}`, shell), 'drop', field)
   }
-  for (const field of ['process.pid 12', 'process.uid 0', 'process.exe /bin/s', 'process.exe /bin/sh*sh', 'file.path /x', 'poison 7']) {
+  for (const field of [
+    'process.pid 12',
+    'process.uid 0',
+    'process.exe /bin/s',
+    'process.exe /bin/sh*sh',
+    'file.path /x',
+    'poison 7',
+  ]) {
     assert.equal(decide(`drop on ${field}`, shell), 'pass', field)
   }
-  assert.equal(decide('drop on process.uid 1000 process.exe /bin/bash', shell), 'pass', 'all fields must match')
+  assert.equal(
+    decide('drop on process.uid 1000 process.exe /bin/bash', shell),
+    'pass',
+    'all fields must match',
+  )
   assert.equal(decide('pass on process.uid 1000\ndrop on any', shell), 'pass', 'the first decides')
-  assert.equal(decide('drop on file.path /etc/*', subjectOf(undefined, { kind: 'file', path: '/etc/passwd' })), 'drop')
+  assert.equal(
+    decide('drop on file.path /etc/*', subjectOf(undefined, { kind: 'file', path: '/etc/passwd' })),
+    'drop',
+  )
 })
 
 test('words are those of C', () => {
@@ -87,7 +111,8 @@ test('beyond C: or, not, groups, lists, ranges, macros, several stars', () => {
   for (const condition of yes) assert.equal(decide(`drop on ${condition}`, shell), 'drop', condition)
   const no = ['process.uid 0 or process.uid 1', 'not process.uid 1000', 'process.uid 1001..1999', 'process.exe *h*h', 'not not process.uid 1'] // prettier-ignore
   for (const condition of no) assert.equal(decide(`drop on ${condition}`, shell), 'pass', condition)
-  const text = 'list shells = /bin/sh /bin/bash\nmacro user = process.uid 1000..1999 or \\\n process.uid 7\ndrop on $user process.exe [ $shells /bin/zsh ]'
+  const text =
+    'list shells = /bin/sh /bin/bash\nmacro user = process.uid 1000..1999 or \\\n process.uid 7\ndrop on $user process.exe [ $shells /bin/zsh ]'
   assert.equal(decide(text, shell), 'drop')
   assert.equal(decide('list a = 1 1000\nlist b = $a 5\ndrop on process.uid $b', shell), 'drop')
   assert.equal(decide('warn on any', shell), 'warn')
@@ -95,7 +120,10 @@ test('beyond C: or, not, groups, lists, ranges, macros, several stars', () => {
 })
 
 test('ancestors, events and addresses', () => {
-  const child = subjectOf({}, { kind: 'process', actions: ['fork', 'exec'] }, [{ pid: 5, exe: '/bin/sh' }, { pid: 1, exe: '/init' }])
+  const child = subjectOf({}, { kind: 'process', actions: ['fork', 'exec'] }, [
+    { pid: 5, exe: '/bin/sh' },
+    { pid: 1, exe: '/init' },
+  ])
   assert.equal(decide('drop on ancestor.exe /init', child), 'drop')
   assert.equal(decide('drop on ancestor.pid 2', child), 'pass')
   assert.equal(decide('drop on event.action exec', child), 'drop')
@@ -162,7 +190,9 @@ test('every problem of a text is found at its place', () => {
 
 test('junk is refused, and bounded', () => {
   assert.deepEqual(problemsOf('drop on process.exe /a\0b'), ['1:21: a word cannot have a NUL byte'])
-  assert.deepEqual(problemsOf(`drop on process.exe /${'x'.repeat(4096)}`), ['1:21: a word has at most 4095 bytes'])
+  assert.deepEqual(problemsOf(`drop on process.exe /${'x'.repeat(4096)}`), [
+    '1:21: a word has at most 4095 bytes',
+  ])
   assert.equal(problemsOf('\u0001\ufffd\n'.repeat(5000)).length, 100)
   assert.equal(problemsOf(`drop on ${'( '.repeat(10_000)}`).length, 1)
   assert.equal(problemsOf(`drop on ${'not '.repeat(10_000)} any`).length, 1)
@@ -173,8 +203,16 @@ test('junk is refused, and bounded', () => {
   fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => void problemsOf(text)))
 })
 
+test('macros do not grow without an end', () => {
+  const doubled = Array.from({ length: 40 }, (_, i) => `macro m${i + 1} = $m${i} or $m${i}`)
+  const problems = problemsOf(['macro m0 = process.uid 1', ...doubled].join('\n'))
+  assert.equal(problems[0], '18:7: it asks for more than 65536 values')
+})
+
 test('rules that do nothing are warned of', () => {
-  const { warnings } = parse('drop on process.pid 1 process.pid 2\ndrop on process.uid 5\npass on process.uid 5\npass on any\ndrop on process.pid 9')
+  const { warnings } = parse(
+    'drop on process.pid 1 process.pid 2\ndrop on process.uid 5\npass on process.uid 5\npass on any\ndrop on process.pid 9',
+  )
   assert.deepEqual(
     warnings.map(({ line, message }) => `${line}: ${message}`),
     [
@@ -191,9 +229,16 @@ test('rules are appended without a text', () => {
   rules.append({ action: { poison: 5n } })
   assert.deepEqual(rules.match(shell), { action: 'drop', rule: 0 })
   assert.deepEqual(rules.match(subjectOf({})), { action: 'pass', tag: 5n })
-  assert.deepEqual(rules.counters().map(({ text }) => text), ['drop on process.comm sh process.uid [ 1 1000 ]', 'poison 5 on any'])
-  assert.throws(() => rules.append({ action: 'drop', fields: { 'process.pid': 0 } }), { code: 'ERR_QUARK_RULES' })
-  assert.throws(() => rules.append({ action: 'drop', fields: { x: 0 } }), { message: /there is no field "x"/ })
+  assert.deepEqual(
+    rules.counters().map(({ text }) => text),
+    ['drop on process.comm sh process.uid [ 1 1000 ]', 'poison 5 on any'],
+  )
+  assert.throws(() => rules.append({ action: 'drop', fields: { 'process.pid': 0 } }), {
+    code: 'ERR_QUARK_RULES',
+  })
+  assert.throws(() => rules.append({ action: 'drop', fields: { x: 0 } }), {
+    message: /there is no field "x"/,
+  })
 })
 
 test('a pattern is what it says', () => {
@@ -201,7 +246,8 @@ test('a pattern is what it says', () => {
     ['/bin/*', '/bin/', true], ['/bin/*', '/bin', false], ['*', '', true], ['/a*a', '/aa', true], ['/a*a', '/a', false],
     ['ab*b', 'ab', false], ['a*b*c', 'abc', true], ['a*b*c', 'ac', false], ['a*bc*c', 'abc', false], ['a**c', 'ac', true],
   ] // prettier-ignore
-  for (const [pattern, text, matches] of rows) assert.equal(compilePattern(pattern)(text), matches, `${pattern} ${text}`)
+  for (const [pattern, text, matches] of rows)
+    assert.equal(compilePattern(pattern)(text), matches, `${pattern} ${text}`)
   const ab = fc.string({ unit: fc.constantFrom('a', 'b', '*'), maxLength: 8 })
   fc.assert(
     fc.property(ab, fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 12 }), (pattern, text) => {
@@ -218,13 +264,18 @@ interface Meant {
 }
 
 const field: fc.Arbitrary<Meant> = fc.oneof(
-  fc.tuple(fc.constantFrom('pid', 'uid', 'sid'), fc.integer({ min: 1, max: 4 })).map(([name, value]): Meant => ({
-    text: `process.${name} ${value}`,
-    of: (known) => (known[name as 'pid'] === undefined ? undefined : known[name as 'pid'] === value),
-  })),
+  fc
+    .tuple(fc.constantFrom('pid', 'uid', 'sid'), fc.integer({ min: 1, max: 4 }))
+    .map(([name, value]): Meant => ({
+      text: `process.${name} ${value}`,
+      of: (known) => (known[name as 'pid'] === undefined ? undefined : known[name as 'pid'] === value),
+    })),
   fc.constantFrom('/bin/sh', '/bin/*', '*').map((value): Meant => ({
     text: `process.exe ${value}`,
-    of: ({ exe }) => (exe === undefined ? undefined : value === '*' || exe === value || (value === '/bin/*' && `${exe}`.startsWith('/bin/'))),
+    of: ({ exe }) =>
+      exe === undefined
+        ? undefined
+        : value === '*' || exe === value || (value === '/bin/*' && `${exe}`.startsWith('/bin/')),
   })),
 )
 
@@ -232,7 +283,13 @@ const condition = fc.letrec<{ any: Meant }>((tie) => ({
   any: fc.oneof(
     { maxDepth: 4 },
     field,
-    tie('any').map(({ text, of }): Meant => ({ text: `not ( ${text} )`, of: (known) => { const truth = of(known); return truth === undefined ? undefined : !truth } })),
+    tie('any').map(({ text, of }): Meant => ({
+      text: `not ( ${text} )`,
+      of: (known) => {
+        const truth = of(known)
+        return truth === undefined ? undefined : !truth
+      },
+    })),
     fc.tuple(tie('any'), tie('any'), fc.constantFrom('and', 'or', '')).map(([a, b, word]): Meant => ({
       text: `( ${a.text} ) ${word} ( ${b.text} )`,
       of: (known) => {
@@ -246,7 +303,8 @@ const condition = fc.letrec<{ any: Meant }>((tie) => ({
 })).any
 
 test('what rules decide is what they say', () => {
-  const some = <T>(values: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(values, { nil: undefined })
+  const some = <T>(values: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+    fc.option(values, { nil: undefined })
   const known = fc.record({
     pid: fc.integer({ min: 1, max: 4 }),
     uid: some(fc.integer({ min: 1, max: 4 })),
@@ -255,7 +313,11 @@ test('what rules decide is what they say', () => {
   })
   fc.assert(
     fc.property(condition, known, ({ text, of }, process) => {
-      assert.equal(decide(`drop on ${text}`, subjectOf(process)), of(process) === true ? 'drop' : 'pass', text)
+      assert.equal(
+        decide(`drop on ${text}`, subjectOf(process)),
+        of(process) === true ? 'drop' : 'pass',
+        text,
+      )
     }),
   )
 })

@@ -1,5 +1,6 @@
 import { QuarkError } from '../errors.js'
 import type { EventSpec } from '../event/spec.js'
+import { explained, type RuleExplanation } from './explain.js'
 import { type RuleField, ruleFields, type Subject } from './fields.js'
 import type { RuleProblem } from './lex.js'
 import { compileCondition, type Test } from './match.js'
@@ -26,7 +27,7 @@ export class RuleError extends QuarkError {
 }
 
 /** What rules decide about an event. */
-export interface Verdict {
+export interface RuleVerdict {
   /** `pass` also when no rule decides. */
   readonly action: 'pass' | 'drop' | 'warn' | 'fail'
   /** Number of the rule that decided, from 0; absent when none did. */
@@ -127,7 +128,8 @@ export class RuleSet {
   append({ action, fields = {} }: RuleParts): void {
     const conditions = Object.entries(fields).map(([name, given]) => this.#fieldCondition(name, given))
     const condition: Condition = conditions.length === 0 ? { kind: 'any' } : { kind: 'all', of: conditions }
-    const named: RuleAction = typeof action === 'string' ? { name: action } : { name: 'poison', tag: action.poison }
+    const named: RuleAction =
+      typeof action === 'string' ? { name: action } : { name: 'poison', tag: action.poison }
     const head = named.name === 'poison' ? `poison ${named.tag}` : named.name
     const words = Object.entries(fields).flatMap(([name, given]) => [name, textOf(given)])
     const text = `${head} on ${words.length === 0 ? 'any' : words.join(' ')}`
@@ -150,14 +152,23 @@ export class RuleSet {
   }
 
   /** Asks the rules about an event, in their order, and counts. */
-  match(subject: Subject): Verdict {
+  match(subject: Subject): RuleVerdict {
+    return this.#decide(subject, 1)
+  }
+
+  /** As `match`, without being counted. */
+  decide(subject: Subject): RuleVerdict {
+    return this.#decide(subject, 0)
+  }
+
+  #decide(subject: Subject, count: 0 | 1): RuleVerdict {
     let tag: bigint | undefined
     let asked = subject
     for (let i = 0; i < this.#rules.length; i++) {
       const rule = this.#rules[i] as Compiled
-      rule.evals += 1
+      rule.evals += count
       if (rule.test(asked) !== 'yes') continue
-      rule.hits += 1
+      rule.hits += count
       const { action } = rule
       if (action.name !== 'poison') {
         return { action: action.name, rule: i, ...(tag === undefined ? {} : { tag }) }
@@ -179,9 +190,9 @@ export class RuleSet {
     for (const rule of this.#rules) if (rule.action.name !== 'poison') rule.evals = rule.hits = 0
   }
 
-  /** What each rule is: for `explain`. */
-  rules(): readonly Rule[] {
-    return this.#rules
+  /** Where each rule is decided, and why. */
+  explain(): RuleExplanation[] {
+    return this.#rules.map(explained)
   }
 }
 
@@ -191,7 +202,9 @@ function compiled(rule: Rule): Compiled {
 
 function textOf(given: NonNullable<RuleParts['fields']>[string]): string {
   const one = (value: string | number | bigint): string =>
-    typeof value === 'string' && !/^[^\s"#\\]+$/.test(value) ? `"${value.replaceAll(/["\\]/g, '\\$&')}"` : `${value}`
+    typeof value === 'string' && !/^[^\s"#\\]+$/.test(value)
+      ? `"${value.replaceAll(/["\\]/g, '\\$&')}"`
+      : `${value}`
   return Array.isArray(given) ? `[ ${given.map(one).join(' ')} ]` : one(given as string)
 }
 

@@ -26,7 +26,12 @@ export type Condition =
   | { readonly kind: 'all' | 'some'; readonly of: readonly Condition[] }
   | { readonly kind: 'not'; readonly of: Condition }
   /** One of the values. */
-  | { readonly kind: 'field'; readonly field: RuleField; readonly values: readonly RuleValue[]; readonly at: Place }
+  | {
+      readonly kind: 'field'
+      readonly field: RuleField
+      readonly values: readonly RuleValue[]
+      readonly at: Place
+    }
 
 /** One rule. */
 export interface Rule {

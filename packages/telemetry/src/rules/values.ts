@@ -27,7 +27,9 @@ export function valueOf(field: RuleField, text: string): RuleValue {
 function networkValue(text: string): RuleValue {
   if (text === '') throw new RangeError('an address cannot be empty')
   if (networkOf(text) === undefined && /^[\d.]+\/|:.*:|^[\d.]+$/.test(text)) {
-    throw new RangeError(`"${text}" is no address: write one such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32`)
+    throw new RangeError(
+      `"${text}" is no address: write one such as 192.0.2.1, 192.0.2.0/24 or 2001:db8::/32`,
+    )
   }
   return { kind: 'text', text }
 }

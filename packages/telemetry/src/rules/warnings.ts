@@ -11,9 +11,12 @@ export function warningsOf(rules: readonly Rule[]): RuleProblem[] {
   const seen = new Map<string, number>()
   let decides: number | undefined
   for (const { action, condition, at, text } of rules) {
-    const say = (message: string): unknown => warnings.length < MAX_WARNINGS && warnings.push({ ...at, message })
-    if (decides !== undefined) say(`this rule is never asked: the one in line ${decides} decides about every event`)
-    else if (isContradiction(condition)) say('this rule never matches: a field cannot have two values at once')
+    const say = (message: string): unknown =>
+      warnings.length < MAX_WARNINGS && warnings.push({ ...at, message })
+    if (decides !== undefined)
+      say(`this rule is never asked: the one in line ${decides} decides about every event`)
+    else if (isContradiction(condition))
+      say('this rule never matches: a field cannot have two values at once')
     const what = text.slice(text.indexOf(' on ') + 1)
     const before = action.name === 'poison' ? undefined : seen.get(what)
     if (before !== undefined && decides === undefined) {
@@ -36,7 +39,8 @@ function isContradiction(condition: Condition): boolean {
   for (const one of condition.of) {
     if (one.kind !== 'field' || one.field.isList === true) continue
     const before = ranges.get(one.field.name)
-    if (before !== undefined && !before.some((value) => one.values.some((other) => mayBeEqual(value, other)))) return true
+    if (before !== undefined && !before.some((value) => one.values.some((other) => mayBeEqual(value, other))))
+      return true
     ranges.set(one.field.name, one.values)
   }
   return false

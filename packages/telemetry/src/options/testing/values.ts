@@ -1,6 +1,7 @@
 /** Values of options, for tests that go over all of them. */
 
 import { OPTIONS, type QuarkOptions } from '../../kinds/index.js'
+import { rulesOf } from '../../rule-sets.js'
 import type { OptionSpec, OptionSpecs } from '../spec.js'
 
 /** What does not follow from the declarations. */
@@ -11,6 +12,7 @@ const CHOSEN: QuarkOptions = {
   btf: '/sys/kernel/btf/vmlinux',
   record: '/dev/null',
   signal: new AbortController().signal,
+  rules: rulesOf('drop on process.pid 1'),
   where: { ppid: 1 },
   redactPatterns: ['x+'],
   files: ['/etc'],

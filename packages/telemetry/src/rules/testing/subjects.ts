@@ -3,7 +3,9 @@ import { ProcessRecord } from '../../process/entry.js'
 import type { Subject } from '../fields.js'
 
 /** Members of a process that rules read. */
-export type Known = Partial<Record<'pid' | 'ppid' | 'uid' | 'gid' | 'sid' | 'exe' | 'comm' | 'cwd' | 'cgroup', unknown>> & {
+export type Known = Partial<
+  Record<'pid' | 'ppid' | 'uid' | 'gid' | 'sid' | 'exe' | 'comm' | 'cwd' | 'cgroup', unknown>
+> & {
   readonly realArgv?: readonly string[]
 }
 

@@ -1,0 +1,24 @@
+/** Rules about the events that `Quark` knows. */
+
+import { catalogue } from './kinds/index.js'
+import { type RuleField, ruleFields } from './rules/fields.js'
+import { RuleSet } from './rules/rule-set.js'
+import { type RuleTestResult, runTests } from './rules/test-rules.js'
+
+/** What rules can ask, by name. */
+export const RULE_FIELDS: ReadonlyMap<string, RuleField> = ruleFields(catalogue.events)
+
+/**
+ * Makes rules of a text, see docs/rules.md. Rule files of the C library mean the same.
+ *
+ * @param path what problems name as their place
+ * @throws {RuleError} with everything that is wrong
+ */
+export function rulesOf(text: string, path?: string): RuleSet {
+  return RuleSet.parse(text, catalogue.events, path)
+}
+
+/** Runs the tests that stand beside the rules in their text. */
+export function testRules(rules: RuleSet): RuleTestResult[] {
+  return runTests(rules)
+}

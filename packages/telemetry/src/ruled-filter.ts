@@ -1,0 +1,37 @@
+import type { EventFilter, FilteredEvent, Tables } from './kinds/kind.js'
+import type { RuleEngine } from './rules/engine.js'
+import type { Filter } from './where/filter.js'
+import { PASSING } from './where/options.js'
+
+/** Rules, and then filters: rules see every event, so that tags reach all descendants. */
+export class RuledFilter implements EventFilter {
+  readonly #rules: RuleEngine
+  readonly #filter: Filter
+  #dropped = 0
+
+  constructor(rules: RuleEngine, filter: Filter) {
+    this.#rules = rules
+    this.#filter = filter
+  }
+
+  get refused(): number {
+    return this.#filter.refused + this.#dropped
+  }
+
+  /** Events that passed, those not counted that always do. */
+  get passed(): number {
+    return this.#filter.passed
+  }
+
+  begin(tables: Tables): void {
+    this.#rules.begin(tables.processes)
+    this.#filter.begin(tables)
+  }
+
+  wants(event: FilteredEvent): boolean {
+    if (PASSING.has(event.kind)) return true
+    if (this.#rules.wants(event)) return this.#filter.wants(event)
+    this.#dropped += 1
+    return false
+  }
+}
