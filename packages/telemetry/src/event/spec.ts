@@ -39,8 +39,8 @@ export type FieldType =
 
 export type { Rule }
 
-/** What a field is to filters: a port, an address or the name of a host, or a name that DNS has. */
-export type FieldRole = 'port' | 'host' | 'dnsName'
+/** What a field is to filters: a port, an address or the name of a host, a name that DNS has, or the path of a file. */
+export type FieldRole = 'port' | 'host' | 'dnsName' | 'path'
 
 /** One place in the dump. */
 export interface DumpForm<T> {

@@ -174,6 +174,7 @@ interface NamedEvent extends BaseEvent {
   readonly kind: 'named'
   readonly name: string | undefined
   readonly answers: readonly string[] | undefined
+  readonly file: string | undefined
 }
 
 test('names of hosts and of DNS are those of the fields that are declared to be some', () => {
@@ -184,6 +185,7 @@ test('names of hosts and of DNS are those of the fields that are declared to be 
     fields: {
       name: { type: 'string', doc: 'it', roles: ['dnsName', 'host'] },
       answers: { type: 'strings', doc: 'its addresses', roles: ['host'] },
+      file: { type: 'string', doc: 'where it is', roles: ['path'] },
     },
   }
   const filter = (where: Where): Filter =>
@@ -201,6 +203,10 @@ test('names of hosts and of DNS are those of the fields that are declared to be 
     [{ dnsName: ['a', '*.net'] }, { name: 'x.net' }, true],
     [{ dnsName: '*.example.org' }, { name: 'example.org' }, false],
     [{ dnsName: '.' }, { name: '.' }, true],
+    [{ path: '/etc/**' }, { file: '/etc/a/b' }, true],
+    [{ path: '*.conf' }, { file: '/etc/a/b.conf' }, true],
+    [{ path: ['/var/*', '/etc/*'] }, { file: '/etc/a/b' }, false],
+    [{ path: '*' }, { file: undefined }, false],
     [{ dnsName: '*' }, { name: undefined }, false],
     [{ dnsName: '*' }, { answers: ['x'] }, false],
     [{ host: 'www.example.org' }, { name: 'www.Example.org' }, true],

@@ -77,6 +77,7 @@ export const ROLE_WORDS: Readonly<Record<FieldRole, string>> = {
   port: 'a port',
   host: 'another end',
   dnsName: 'a name of DNS',
+  path: 'the path of a file',
 }
 
 /** The filters that were given and read fields of a role. */

@@ -201,6 +201,18 @@ export const predicates = {
       help: "show only events about a name of DNS that matches, such as '*.example.org'",
     },
   },
+  path: {
+    type: 'paths',
+    doc: 'events about a file whose path matches one of these globs, also of a move the path before',
+    decides: 'fields',
+    role: 'path',
+    command: {
+      group,
+      long: 'path',
+      argument: 'GLOB',
+      help: "show only events about files whose path matches, such as '/etc/**'; without a slash: the last part",
+    },
+  },
   event: {
     type: 'kinds',
     doc: 'events of these kinds',
@@ -280,6 +292,8 @@ export interface Where<Kind extends string = string, Action extends string = str
   readonly host?: OneOrMore<string> | undefined
   /** Glob for a name of DNS; case does not count. */
   readonly dnsName?: OneOrMore<string> | undefined
+  /** Glob for the path of the file that an event is about; without a slash, for its last part. */
+  readonly path?: OneOrMore<string> | undefined
   /** Kind of the event. */
   readonly event?: OneOrMore<Kind> | undefined
   /** What happened, whatever else did. */

@@ -1,8 +1,8 @@
-/** Filters that read whatever fields events declare to be a port, a host or a name. */
+/** Filters that read whatever fields events declare to be a port, a host, a name or a path. */
 
 import { type EventSpec, type FieldRole, fieldsOf } from '../event/spec.js'
 import { type Address, addressOf, isIn, type Network, networkOf } from './address.js'
-import { compileGlob } from './glob.js'
+import { compileGlob, type Matcher } from './glob.js'
 import { valuesOf } from './options.js'
 import type { Where } from './predicates.js'
 import { portRange } from './values.js'
@@ -16,12 +16,16 @@ type Test = (event: Candidate) => boolean
 type Read = (event: Candidate) => unknown
 
 /** Tests for the filters of roles. What has no field of the role, or does not know it, does not pass. */
-export function roleTests({ port, host, dnsName }: Where, events: readonly EventSpec[]): Test[] {
+export function roleTests({ port, host, dnsName, path }: Where, events: readonly EventSpec[]): Test[] {
   const tests: Test[] = []
   if (port !== undefined) tests.push(roleTest('port', events, portTest(valuesOf(port))))
   if (dnsName !== undefined) {
     const matches = nameTest(valuesOf(dnsName))
     tests.push(roleTest('dnsName', events, (name) => typeof name === 'string' && matches(name)))
+  }
+  if (path !== undefined) {
+    const matchers = valuesOf(path).map((pattern) => compileGlob(pattern, true))
+    tests.push(roleTest('path', events, (text) => typeof text === 'string' && isMatched(text, matchers)))
   }
   if (host !== undefined) tests.push(roleTest('host', events, hostTest(valuesOf(host))))
   return tests
@@ -82,11 +86,12 @@ function isInOne(address: Address, networks: readonly Network[]): boolean {
 /** Names of DNS are the same whatever their case, and with a dot at their end. */
 function nameTest(patterns: readonly string[]): (name: string) => boolean {
   const matchers = patterns.map((pattern) => compileGlob(plainName(pattern), false))
-  return (name) => {
-    const plain = plainName(name)
-    for (const matches of matchers) if (matches(plain)) return true
-    return false
-  }
+  return (name) => isMatched(plainName(name), matchers)
+}
+
+function isMatched(text: string, matchers: readonly Matcher[]): boolean {
+  for (const matches of matchers) if (matches(text)) return true
+  return false
 }
 
 /** The root itself is its dot. */

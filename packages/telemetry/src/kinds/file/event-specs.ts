@@ -4,6 +4,7 @@ import type { EcsForm, EventSpec, FieldSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
 import { FILE_ACTIONS, FILE_TYPES, type FileAction, type FileEvent } from './events.js'
 import { fileText } from './event-text.js'
+import { type FileSummary, fileSummary } from './summary.js'
 
 const ECS_WORDS: Readonly<Record<FileAction, string>> = {
   create: 'created',
@@ -77,6 +78,7 @@ function text(value: { toString(): string } | undefined): string | undefined {
 const path: FieldSpec<FileEvent> = {
   type: 'string',
   doc: 'path of the file, as the process sees it, below the root directory of the process if that is another one; of a move and a link the new one; absent when it is not known',
+  roles: ['path'],
   dump: 'FILE.path path',
   ecs: [
     'file.path',
@@ -104,7 +106,7 @@ function time(doc: string, dump: string, ecs: string | EcsForm<FileEvent>): Fiel
   return { type: 'time', doc, dump: { at: `FILE.times ${dump}`, type: 'digits' }, ecs }
 }
 
-const fileSpec: EventSpec<FileEvent> = {
+const fileSpec: EventSpec<FileEvent, FileSummary> = {
   kind: 'file',
   doc: 'A process created, changed, moved or removed a file',
   subject: ({ pid }) => pid,
@@ -127,6 +129,7 @@ const fileSpec: EventSpec<FileEvent> = {
     oldPath: {
       type: 'string',
       doc: 'of a move the path before; of a link the other name; of an exchange the other file',
+      roles: ['path'],
       dump: 'FILE.old old_path',
       ecs: 'quark.file.old_path',
     },
@@ -232,6 +235,7 @@ const fileSpec: EventSpec<FileEvent> = {
     process: { type: 'object', object: processObject, doc: 'the process of `pid`' },
   },
   text: fileText,
+  summary: fileSummary,
   dump: {
     title: () => 'FILE',
     lines: [

@@ -216,14 +216,7 @@ export class FileTable implements KindTable {
   named(pid: number, what: number, path: string, timeNs: bigint): FileFacts | undefined {
     const bits = reportedAs(what)
     const key = nameKey(pid, path)
-    let found: Report | undefined
-    for (const report of this.#byName.of(key)) {
-      if (!isAbout(report, what)) continue
-      found ??= report
-      if (report.facts.path !== path) continue
-      found = report
-      break
-    }
+    const found = this.#reportOf(key, what, path)
     if (found === undefined) {
       this.#remember(key, bits, timeNs)
       this.unverified += 1
@@ -231,6 +224,22 @@ export class FileTable implements KindTable {
     }
     found.left &= ~saidOf(found, what)
     return found.facts
+  }
+
+  /** One that no call has said yet, else one of several changes; with the same path, else the first. */
+  #reportOf(key: string, what: number, path: string): Report | undefined {
+    let best: Report | undefined
+    let bestRank = 0
+    for (const report of this.#byName.of(key)) {
+      if (!isAbout(report, what)) continue
+      const isUnsaid = (report.left & saidOf(report, what)) !== 0
+      const rank = (isUnsaid ? 2 : 0) + (report.facts.path === path ? 1 : 0) + 1
+      if (rank <= bestRank) continue
+      best = report
+      bestRank = rank
+      if (rank === 4) break
+    }
+    return best
   }
 
   #remember(key: string, bits: number, timeNs: bigint): void {

@@ -1,0 +1,68 @@
+/** Floods of files: what is not delivered is declared as lost, nothing is told twice, and no process is lost for it. */
+
+import assert from 'node:assert/strict'
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { hasPython } from './testing/situations.js'
+import { runWatched } from './testing/watched.js'
+
+const FILES = 50_000
+const PROCESSES = 2000
+
+const FLOOD = `
+import os, sys
+for i in range(${FILES}):
+    name = f'f{i}'
+    os.close(os.open(name, os.O_WRONLY | os.O_CREAT))
+    os.unlink(name)
+`
+
+interface ProcessLike {
+  readonly kind: string
+  readonly actions?: readonly string[]
+  readonly process?: { readonly comm?: string; readonly argv?: readonly string[] }
+}
+
+test(
+  `${2 * FILES} changes of files in a burst, and ${PROCESSES} processes beside them`,
+  { timeout: 300_000, skip: !hasPython && 'there is no Python' },
+  async (t) => {
+    const root = realpathSync(mkdtempSync(join(tmpdir(), 'quark-burst-')))
+    t.after(() => rmSync(root, { recursive: true }))
+    const command = `cd ${root}; python3 -c "${FLOOD}" & for i in $(seq ${PROCESSES}); do /bin/true $i; done; wait`
+    const { events, all, quark } = await runWatched(root, command, { holdMs: 1000 })
+    const stats = quark.stats()
+    t.diagnostic(
+      JSON.stringify({
+        produced: stats.produced,
+        lost: stats.lost,
+        by: stats.lostRingFull,
+        tables: stats.tables['file'],
+      }),
+    )
+    const told = new Map<string, number>()
+    for (const { actions, path } of events) {
+      for (const action of actions) {
+        if (action !== 'create' && action !== 'remove') continue
+        const key = `${action} ${path}`
+        told.set(key, (told.get(key) ?? 0) + 1)
+      }
+    }
+    const twice = [...told].filter(([, count]) => count > 1).map(([key]) => key)
+    const missing = 2 * FILES - told.size
+    t.diagnostic(`${told.size} of ${2 * FILES} changes were told, ${twice.length} of them twice`)
+    assert.deepEqual(twice.slice(0, 5), [])
+    assert.ok(
+      missing >= 0 && missing <= stats.lost,
+      `${missing} changes are missing, and ${stats.lost} records were lost`,
+    )
+    const wanted = new Set(Array.from({ length: PROCESSES }, (_, i) => String(i + 1)))
+    for (const { kind, actions, process } of all as readonly ProcessLike[]) {
+      if (kind !== 'process' || actions?.includes('exit') !== true) continue
+      if (process?.argv?.[0] === '/bin/true') wanted.delete(process.argv[1] ?? '')
+    }
+    assert.deepEqual([...wanted], [], 'processes are missing')
+  },
+)
