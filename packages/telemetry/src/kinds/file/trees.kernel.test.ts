@@ -76,7 +76,7 @@ function accountOf(events: readonly FileEvent[]): { touched: Set<string>; remove
     if (deleted) continue
     if (actions.includes('move')) {
       // What was below a directory moves with it.
-      for (const known of [...touched]) {
+      for (const known of touched) {
         if (oldPath !== undefined && known.startsWith(`${oldPath}/`)) {
           const moved = `${path}${known.slice(oldPath.length)}`
           if (!removed.has(known)) there(moved)
