@@ -49,7 +49,8 @@ export interface MapReader {
 
 /** The maps behind declarations. */
 export interface Maps {
-  map<K extends MapParts, V extends MapParts>(declared: TypedMap<K, V>): SessionMap<K, V>
+  /** Undefined when no program that is attached uses it. */
+  map<K extends MapParts, V extends MapParts>(declared: TypedMap<K, V>): SessionMap<K, V> | undefined
 }
 
 /** The map behind a declaration of a type. */

@@ -17,7 +17,7 @@ import {
 } from 'quark-ebpf'
 import { openKernelTypes } from '../../btf/types.js'
 import type { AttachedFact, Fact, MissingFact } from '../../facts/fact.js'
-import { type EbpfRung, probesOf } from '../../facts/rungs.js'
+import { type EbpfRung, type Maps, probesOf } from '../../facts/rungs.js'
 import { asking, inheritProbe } from '../../process/tracked/kernel.js'
 import { KernelSet } from '../../process/tracked/kernel-set.js'
 import { FILTERS_IN_KERNEL, type Tracking } from '../../process/tracked/tracking.js'
@@ -270,7 +270,7 @@ class ProbeLoader {
         const attached = this.#attach(loaded)
         const iterators = probes.filter(({ hook }) => hook.kind === 'iterator')
         if (iterators.length > 0) this.iterators.set(fact, iterators)
-        if (reader !== undefined) this.#sources.open((context) => reader.open(context, this.#session))
+        if (reader !== undefined) this.#sources.open((context) => reader.open(context, mapsOf(this.#session)))
         return { ...attached, lacks }
       },
     }
@@ -306,6 +306,20 @@ class ProbeLoader {
       })),
       missing: running.flatMap(({ missing }) => missing),
     }
+  }
+}
+
+/** The maps of a session, as far as its programs use them. */
+function mapsOf(session: ProbeSession): Maps {
+  return {
+    map: (declared) => {
+      try {
+        return session.map(declared)
+      } catch (error) {
+        if (error instanceof RangeError) return undefined
+        throw error
+      }
+    },
   }
 }
 

@@ -1,6 +1,7 @@
 /** Makes records of flows that have ended, out of the maps in which programs count them. */
 
 import { KernelError } from 'quark-ebpf'
+import { QuarkError } from '../../errors.js'
 import type { MapReader, ReadMap, Source, SourceContext } from '../../facts/rungs.js'
 import type { FlowMaps } from './flow-maps.js'
 import type { SocketMaps } from './maps.js'
@@ -13,9 +14,15 @@ const MOST_SHARE = 1 / 50
 const MAX_RECORDS = 1024
 const NS_PER_MS = 1_000_000n
 
-type Maps = {
-  readonly [Name in keyof FlowMaps]: ReadMap<FlowMaps[Name]>
-} & { readonly openers: ReadMap<SocketMaps['openers']> }
+/** Those without which nothing is counted, and those that some rungs have no programs for. */
+interface Maps {
+  readonly counts: ReadMap<FlowMaps['counts']>
+  readonly about: ReadMap<FlowMaps['about']>
+  readonly begun: ReadMap<FlowMaps['begun']>
+  readonly closed: ReadMap<FlowMaps['closed']>
+  readonly readers: ReadMap<FlowMaps['readers']> | undefined
+  readonly openers: ReadMap<SocketMaps['openers']> | undefined
+}
 
 type FlowKey = Parameters<Maps['counts']['get']>[0]
 type Counts = NonNullable<ReturnType<Maps['counts']['get']>>
@@ -34,19 +41,15 @@ export function flowReader(
 ): MapReader {
   return {
     fills: [flowLayout],
-    open: (context, session) =>
-      new FlowReader(
-        {
-          counts: session.map(maps.counts),
-          about: session.map(maps.about),
-          readers: session.map(maps.readers),
-          closed: session.map(maps.closed),
-          begun: session.map(maps.begun),
-          openers: session.map(sockets.openers),
-        },
-        context,
-        options,
-      ),
+    open: (context, session) => {
+      const [counts, about] = [session.map(maps.counts), session.map(maps.about)]
+      const [begun, closed] = [session.map(maps.begun), session.map(maps.closed)]
+      if (counts === undefined || about === undefined || begun === undefined || closed === undefined)
+        throw new QuarkError('ERR_QUARK_SYSTEM', 'Cannot read flows of UDP: no program counts them')
+      const readers = session.map(maps.readers)
+      const openers = session.map(sockets.openers)
+      return new FlowReader({ counts, about, begun, closed, readers, openers }, context, options)
+    },
   }
 }
 
@@ -135,10 +138,10 @@ export class FlowReader implements Source {
   ): void {
     const { cookie, family, remotePort, ...remote } = key
     const { firstNs: sinceNs = 0n, pid = 0, startBootNs = 0n, ...about } = known ?? {}
-    const opener = this.#maps.openers.get(cookie)
+    const opener = this.#maps.openers?.get(cookie)
     const user =
       pid === 0
-        ? (this.#maps.readers.get(cookie) ?? opener ?? { pid: 0, startBootNs: 0n })
+        ? (this.#maps.readers?.get(cookie) ?? opener ?? { pid: 0, startBootNs: 0n })
         : { pid, startBootNs }
     this.#context.push(
       flowLayout,
@@ -164,8 +167,8 @@ export class FlowReader implements Source {
   #forgetSocket(cookie: bigint): void {
     const { closed, readers, openers } = this.#maps
     closed.delete(cookie)
-    readers.delete(cookie)
-    openers.delete(cookie)
+    readers?.delete(cookie)
+    openers?.delete(cookie)
   }
 
   #noteEvicted(evicted: bigint): void {

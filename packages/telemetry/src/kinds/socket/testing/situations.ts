@@ -237,8 +237,13 @@ export const hasPython: boolean =
   spawnSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 9))']).status === 0
 
 /** Runs a situation to its end. */
-export async function run(situation: Situation): Promise<Facts> {
-  const child = spawn('python3', ['-c', PRELUDE + SITUATIONS[situation]], {
+export function run(situation: Situation): Promise<Facts> {
+  return runProgram(situation, SITUATIONS[situation])
+}
+
+/** Runs a program to its end, which prints what it did as its last line. */
+export async function runProgram(situation: string, program: string): Promise<Facts> {
+  const child = spawn('python3', ['-c', PRELUDE + program], {
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: 30_000,
   })

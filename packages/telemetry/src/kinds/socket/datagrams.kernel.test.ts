@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
+import { openQuark as openCatalogue, type Quark } from '../../quark.js'
+import { catalogueOf } from '../catalogue.js'
+import { cgroupKind } from '../cgroup/index.js'
+import { processKind } from '../process/index.js'
+import type { RawSocketEvent, UdpFlowEvent, UnixSocketEvent } from './events.js'
+import { socketKind } from './index.js'
+import { DATAGRAMS, UDP } from './testing/datagrams.js'
+import { type Facts, hasPython, runProgram } from './testing/situations.js'
+import { LIMIT } from './testing/watch.js'
+
+const PYTHON = { ...LIMIT, skip: hasPython ? LIMIT.skip : 'there is no Python 3.9 here' }
+
+type AnyEvent = UdpFlowEvent | RawSocketEvent | UnixSocketEvent
+
+function openQuark(options: object = {}): Promise<Quark> {
+  return openCatalogue(catalogueOf([processKind, cgroupKind, socketKind] as const), {
+    sockets: true,
+    backends: ['ebpf'],
+    ringSizeBytes: 2 ** 24,
+    ...options,
+  })
+}
+
+function has(quark: Quark, lacking: string): boolean {
+  return !quark.capabilities.missing.some(({ fact }) => fact === lacking)
+}
+
+function run(name: keyof typeof DATAGRAMS): Promise<Facts> {
+  return runProgram(name, UDP + DATAGRAMS[name])
+}
+
+/** What happened while a situation ran, and what it says itself. */
+async function during(quark: Quark, name: keyof typeof DATAGRAMS): Promise<[AnyEvent[], Facts]> {
+  const facts = await run(name)
+  const events = quark.finish() as unknown as AnyEvent[]
+  await quark.close()
+  return [events, facts]
+}
+
+/** Flows to or from a port, as `pid: who began local->remote out/in sent/received ended`. */
+function flowsOf(events: readonly AnyEvent[], port: unknown, names: ReadonlyMap<unknown, string>): string[] {
+  const name = (pid: number | undefined): string => names.get(pid) ?? (pid === undefined ? 'nobody' : 'other')
+  return events
+    .flatMap((event) => (event.kind === 'udpFlow' && event.localPort === port ? event : []))
+    .map((event) => {
+      const { direction, sentDatagrams, receivedDatagrams, sentBytes, receivedBytes } = event
+      const ends = `${event.localIp}->${event.remoteIp}`
+      const who = `${name(event.pid)} of ${name(event.openerPid)}, ${event.ended} by ${name(event.closerPid)}`
+      return `${direction} ${ends} ${sentDatagrams}/${receivedDatagrams} ${sentBytes}/${receivedBytes} by ${who}`
+    })
+    .toSorted()
+}
+
+const LOOP = '127.0.0.1->127.0.0.1'
+const OURS = 'by us of us, closed by us'
+
+/** Per situation: flows at the port of the client, and at the first server. */
+const FLOWS: Readonly<Partial<Record<keyof typeof DATAGRAMS, readonly [string[], string[]]>>> = {
+  connected: [[`outbound ${LOOP} 2/2 7/9 ${OURS}`], [`inbound ${LOOP} 2/2 9/7 ${OURS}`]],
+  many: [[`outbound ${LOOP} 1200/0 120000/0 ${OURS}`], [`inbound ${LOOP} 0/1200 0/120000 ${OURS}`]],
+  ipv6: [[`outbound ::1->::1 1/0 3/0 ${OURS}`], [`inbound ::1->::1 0/1 0/3 ${OURS}`]],
+  mapped: [
+    [`outbound ::ffff:127.0.0.1->::ffff:127.0.0.1 1/0 3/0 ${OURS}`],
+    [`inbound ${LOOP} 0/1 0/3 ${OURS}`],
+  ],
+  forked: [[`outbound ${LOOP} 1/1 3/3 ${OURS}`], [`inbound ${LOOP} 1/1 3/3 by child of us, closed by us`]],
+  passed: [[`outbound ${LOOP} 1/0 2/0 by child of us, closed by child`], [`inbound ${LOOP} 0/1 0/2 ${OURS}`]],
+  segmented: [[`outbound ${LOOP} 10/0 1000/0 ${OURS}`], [`inbound ${LOOP} 0/10 0/1000 ${OURS}`]],
+}
+
+for (const [name, [client, server]] of Object.entries(FLOWS)) {
+  test(`flows of UDP: ${name}`, PYTHON, async () => {
+    const quark = await openQuark()
+    const isCounted = has(quark, 'udpFlows')
+    const [events, facts] = await during(quark, name as keyof typeof DATAGRAMS)
+    const names = new Map<unknown, string>([
+      [facts.pid, 'us'],
+      [facts['child'], 'child'],
+    ])
+    assert.ok(isCounted)
+    assert.deepEqual(flowsOf(events, facts.port, names), client)
+    assert.deepEqual(flowsOf(events, facts['server'], names), server)
+  })
+}
+
+test('one socket has a flow for each other end', PYTHON, async () => {
+  const [events, facts] = await during(await openQuark(), 'unconnected')
+  const flows = events.flatMap((event) =>
+    event.kind === 'udpFlow' && event.localPort === facts.port ? event : [],
+  )
+  assert.deepEqual(
+    flows
+      .map(({ remotePort, sentDatagrams, sentBytes }) => [remotePort, sentDatagrams, sentBytes])
+      .toSorted(),
+    (facts['servers'] as number[]).map((port, i) => [port, i + 1, 5 * (i + 1)]).toSorted(),
+  )
+  assert.equal(new Set(flows.map(({ socketId }) => socketId)).size, 1)
+})
+
+test('who only reads is known where the kernel tells', PYTHON, async (t) => {
+  const quark = await openQuark()
+  const isTold = has(quark, 'udpReceived.process')
+  const [events, facts] = await during(quark, 'reader')
+  if (!isTold) t.diagnostic('this kernel does not tell who reads')
+  const names = new Map<unknown, string>([
+    [facts.pid, 'us'],
+    [facts['child'], 'child'],
+  ])
+  assert.deepEqual(flowsOf(events, facts['server'], names), [
+    `inbound ${LOOP} 0/1 0/3 by ${isTold ? 'child' : 'us'} of us, closed by us`,
+  ])
+})
+
+test('a port that is used again at once has flows of its own', PYTHON, async () => {
+  const [events, facts] = await during(await openQuark(), 'reused')
+  const flows = events.flatMap((event) =>
+    event.kind === 'udpFlow' && event.localPort === facts.port ? event : [],
+  )
+  assert.deepEqual(
+    flows.map(({ sentBytes }) => sentBytes).toSorted((a, b) => (a ?? 0) - (b ?? 0)),
+    Array.from({ length: 50 }, (_, i) => i + 1),
+  )
+  assert.equal(new Set(flows.map(({ socketId }) => socketId)).size, 50)
+})
+
+test('equal ends in two network namespaces, which are gone soon, are two flows', PYTHON, async (t) => {
+  const quark = await openQuark()
+  const hasNamespaces = has(quark, 'udpFlows.netNs')
+  const [events, facts] = await during(quark, 'namespaces')
+  const flows = events.flatMap((event) =>
+    event.kind === 'udpFlow' && event.pid === facts.pid && event.localPort === 5001 ? event : [],
+  )
+  const inodes = facts['inodes'] as number[]
+  if (!hasNamespaces) t.diagnostic('this kernel does not tell the namespace of a packet')
+  assert.deepEqual(
+    flows.map(({ netNs, sentBytes }) => [netNs, sentBytes]).toSorted(),
+    [1, 2].map((bytes, i) => [hasNamespaces ? inodes[i] : undefined, bytes]).toSorted(),
+  )
+})
+
+test('a flow without a datagram ends while the socket is open', PYTHON, async () => {
+  const quark = await openQuark({ flowIdleMs: 100 })
+  const { createSocket } = await import('node:dgram')
+  const socket = createSocket('udp4')
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+  const { port } = socket.address()
+  await new Promise((resolve) => socket.send('123', port, '127.0.0.1', resolve))
+  const found: UdpFlowEvent[] = []
+  const endMs = performance.now() + 30_000
+  while (found.length === 0 && performance.now() < endMs) {
+    await quark.wait(500)
+    for (const event of quark.poll() as readonly { kind: string }[]) {
+      if (event.kind === 'udpFlow' && (event as UdpFlowEvent).localPort === port)
+        found.push(event as UdpFlowEvent)
+    }
+  }
+  await quark.close()
+  socket.close()
+  assert.deepEqual(
+    found.map(({ ended, sentDatagrams, receivedBytes, pid }) => [ended, sentDatagrams, receivedBytes, pid]),
+    [['idle', 1, 3, process.pid]],
+  )
+})
+
+test('50,000 other ends take no room from processes, and what is given up is counted', PYTHON, async () => {
+  const quark = await openQuark({ maxFlows: 1024, ringSizeBytes: 2 ** 18 })
+  const facts = await run('flood')
+  const pids = Array.from({ length: 3 }, () => spawnSync('/bin/true').pid)
+  const events = quark.finish() as unknown as (AnyEvent & {
+    readonly process?: { readonly pid: number }
+    readonly actions?: readonly string[]
+    readonly count?: number
+  })[]
+  const { lostRingFull } = quark.stats()
+  await quark.close()
+  for (const pid of pids) {
+    const actions = events.flatMap((event) =>
+      (event.kind as string) === 'process' && event.process?.pid === pid ? (event.actions ?? []) : [],
+    )
+    assert.deepEqual([...actions].toSorted(), ['exec', 'exit', 'fork'], JSON.stringify(lostRingFull))
+  }
+  const flows = events.filter((event) => event.kind === 'udpFlow' && event.localPort === facts.port)
+  const lost = events.reduce(
+    (sum, event) => sum + ((event.kind as string) === 'lost' ? (event.count ?? 0) : 0),
+    0,
+  )
+  const sent = facts['sent'] as number
+  assert.ok(sent > 40_000)
+  // Flows of others may be among the lost ones.
+  assert.ok(flows.length + lost >= sent, `${flows.length} flows and ${lost} lost of ${sent}`)
+})
+
+test('raw sockets are seen from their opening to their close', PYTHON, async () => {
+  const [events, facts] = await during(await openQuark(), 'raw')
+  const raw = events.flatMap((event) => (event.kind === 'rawSocket' && event.pid === facts.pid ? event : []))
+  assert.deepEqual(
+    raw.map(({ actions, family, socketType, protocol, closerPid }) => [
+      actions.join(),
+      family,
+      socketType,
+      protocol,
+      closerPid,
+    ]),
+    [
+      ['open,close', 'ipv4', 'raw', 1, facts['child']],
+      ['open,close', 'ipv6', 'raw', 58, facts.pid],
+    ],
+  )
+})
+
+test('sockets of packets are seen, with what they listen to', PYTHON, async () => {
+  const quark = await openQuark({ packetSockets: true })
+  const seesClose = has(quark, 'packetSocketCloses')
+  const [events, facts] = await during(quark, 'packet')
+  const raw = events.flatMap((event) => (event.kind === 'rawSocket' && event.pid === facts.pid ? event : []))
+  const actions = seesClose ? 'open,close' : 'open'
+  assert.deepEqual(
+    raw.map((event) => [event.actions.join(), event.family, event.socketType, event.protocol]),
+    [
+      [actions, 'packet', 'raw', 3],
+      [actions, 'packet', 'dgram', 0x86dd],
+    ],
+  )
+})
+
+test('connections through Unix sockets have the name of who listens, and the other end', PYTHON, async () => {
+  const [events, facts] = await during(await openQuark({ sockets: false, unixSockets: true }), 'unix')
+  const { pid, path } = facts as Facts & { readonly path: string }
+  const [first, second] = facts['children'] as [number, number]
+  const unix = events.flatMap((event) =>
+    event.kind === 'unixSocket' && [pid, first, second].includes(event.pid ?? 0) ? event : [],
+  )
+  const abstract = `quark-\x1b[31m${pid}`
+  assert.deepEqual(
+    unix.map((event) => [event.action, event.pid, event.path, event.abstract, event.peerPid]).toSorted(),
+    [
+      ['accept', pid, path, false, first],
+      ['accept', pid, abstract, true, second],
+      ['connect', first, path, false, pid],
+      ['connect', second, abstract, true, pid],
+      ['listen', pid, path, false, pid],
+      ['listen', pid, abstract, true, pid],
+    ].toSorted(),
+  )
+})
