@@ -1,6 +1,7 @@
 /** Declarations of the events of processes. */
 
 import type { EventSpec, FieldSpec, ObjectSpec } from '../../event/spec.js'
+import { execChangeObject } from '../../process/exec-change.js'
 import { processObject } from '../../process/spec.js'
 import { idsObject } from '../../process/spec-parts.js'
 import { execFailedText, processText, snapshotText, threadText } from './event-texts.js'
@@ -69,6 +70,12 @@ const processSpec: EventSpec<ProcessEvent, ProcessSummary> = {
       doc: 'ids before and after',
       dump: { at: 'IDCH', type: 'string', value: changesOf },
       ecs: 'quark.id_change',
+    },
+    execChange: {
+      type: 'object',
+      object: execChangeObject,
+      doc: 'who wrote what it executed, if that was its own session or tree; only with `execChanges`',
+      ecs: 'quark.exec_change',
     },
     process: { ...processAfterwards, isAlwaysKnown: true },
   },

@@ -1,6 +1,7 @@
 /** How the events of processes are lines of text. */
 
 import type { EventTextSpec, TextNote, TextWord } from '../../event/spec.js'
+import { execChangeNotes } from '../../process/exec-change.js'
 import type { Ids } from '../../process/process.js'
 import {
   doubtNotes,
@@ -96,6 +97,7 @@ export const processText: EventTextSpec<ProcessEvent> = {
     NAME_NOTE,
     ...placeNotes,
     ...notesOf('exec', programNotes),
+    ...execChangeNotes,
     ...doubtNotes,
     ...notesOf('exit', usageNotes),
   ],

@@ -2,6 +2,7 @@
 
 import type { BaseEvent } from '../../event/event.js'
 import type { Forms, Plain } from '../../event/forms.js'
+import type { ExecChange } from '../../process/exec-change.js'
 import type { Ids, Process } from '../../process/process.js'
 import type { Relatives } from '../../process/relatives.js'
 
@@ -27,6 +28,8 @@ export interface ProcessEvent extends BaseEvent, Forms<ProcessEvent> {
   /** Its parent and leaders, as they were when the event began. */
   readonly relatives?: Relatives | undefined
   readonly idChange: IdChange | undefined
+  /** What it executed was written before by its own session or tree; only with `execChanges`. */
+  readonly execChange?: ExecChange | undefined
 }
 
 /** An existing process, found in /proc when the queue was opened. */
@@ -99,6 +102,8 @@ export class ProcessChange implements ProcessEvent {
   readonly actions: readonly ProcessAction[]
   readonly process: Process
   readonly idChange: IdChange | undefined
+  /** Set by the records that joined. */
+  execChange: ExecChange | undefined = undefined
   /** Set at delivery. */
   relatives: Relatives | undefined = undefined
   declare toObject: () => Plain<ProcessEvent>

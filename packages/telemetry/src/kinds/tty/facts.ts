@@ -3,7 +3,7 @@
 import type { Fact } from '../../facts/fact.js'
 import type { EbpfRung, Lack } from '../../facts/rungs.js'
 import type { Surroundings } from '../kind.js'
-import { callProbes, type TtyProbeSettings, writeIterProbes, writeProbes } from './kernel.js'
+import { callProbes, functionProbes, type TtyProbeSettings } from './kernel.js'
 import type { TtySettings } from './options.js'
 import { findOwn } from './own.js'
 
@@ -19,10 +19,9 @@ const WITHOUT_PROGRAMS = 'what is written to terminals needs eBPF'
 export function ttyFacts({ settings }: Surroundings<TtySettings>): Fact[] {
   if (!settings.tty) return []
   const probes: TtyProbeSettings = { maxBytes: settings.maxTtyBytes, own: findOwn() }
-  const functions = (['fentry', 'kprobe'] as const).flatMap((by): EbpfRung[] => [
-    { by: 'ebpf', probes: writeIterProbes(by, probes) },
-    { by: 'ebpf', probes: writeProbes(by, probes) },
-  ])
+  const functions = (['fentry', 'kprobe'] as const).map((by): EbpfRung => {
+    return { by: 'ebpf', probes: functionProbes(by, probes) }
+  })
   return [
     {
       name: 'ttyWrites',

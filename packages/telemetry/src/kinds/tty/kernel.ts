@@ -32,7 +32,6 @@ import {
   oneOf,
   or,
   pair,
-  pointer,
   type Probe,
   probe,
   type Scalar,
@@ -176,8 +175,8 @@ function pairOf<const A extends readonly ArgumentType<Value>[]>(
   return [probes.exit, probes.entry]
 }
 
-/** The function of Linux 5.11 and later: a `struct iov_iter` says where the bytes are. */
-export function writeIterProbes(by: FunctionHook, settings: TtyProbeSettings): Probe[] {
+/** A `struct iov_iter` says where the bytes are: since Linux 5.11, and later releases of 5.10. */
+export function functionProbes(by: FunctionHook, settings: TtyProbeSettings): Probe[] {
   const entry = entryHook(by, [struct<Kiocb>('kiocb', 'iocb'), struct<IovIter>('iov_iter', 'from')])
   return pairOf(by, settings, entry, (iocb, from) => {
     const isOne = firstOf(eq(from.iter_type, enumValue('iter_type', 'ITER_UBUF')), constant(0))
@@ -193,18 +192,6 @@ export function writeIterProbes(by: FunctionHook, settings: TtyProbeSettings): P
       length: from.count,
     }
   })
-}
-
-/** The function before Linux 5.11. */
-export function writeProbes(by: FunctionHook, settings: TtyProbeSettings): Probe[] {
-  const entry = entryHook(by, [struct<File>('file', 'file'), pointer('buffer'), int('count', 8)])
-  return pairOf(by, settings, entry, (file, start, length) => ({
-    tty: ttyOf(file),
-    iovecs: constant(0),
-    count: constant(1),
-    start,
-    length,
-  }))
 }
 
 /** The file of a descriptor; of a closed one all members are 0. */

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type { Fact } from '../../facts/fact.js'
+import { OptionError } from '../../errors.js'
 import { openQuark, Quark } from '../../quark.js'
 import { catalogueOf } from '../catalogue.js'
 import { cgroupKind } from '../cgroup/index.js'
@@ -26,16 +27,10 @@ const hasPython = spawnSync('python3', ['-V']).status === 0
 const IN_TERMINALS = { ...LIMIT, skip: hasPython ? false : 'needs Python and script(1)' }
 
 /** The rungs of the fact, by what they hook. */
-const RUNGS = [
-  'fexit, iov_iter',
-  'fexit, before 5.11',
-  'kretprobe, iov_iter',
-  'kretprobe, before 5.11',
-  'calls',
-] as const
+const RUNGS = ['fexit', 'kretprobe', 'calls'] as const
 
-/** A queue whose only way to learn of terminals is one of the rungs. */
-function openRung(rung: number, options: object = {}): Promise<Quark> {
+/** A queue whose only way to learn of terminals is one of the rungs; the error if there is none. */
+async function openRung(rung: number, options: object): Promise<Quark | OptionError> {
   const kind = {
     ...ttyKind,
     facts: (surroundings: Parameters<typeof ttyKind.facts>[0]): Fact[] =>
@@ -44,7 +39,12 @@ function openRung(rung: number, options: object = {}): Promise<Quark> {
         .map((fact) => ({ ...fact, rungs: [fact.rungs[rung] ?? assert.fail('no such rung')] })),
   }
   const catalogue = catalogueOf([processKind, cgroupKind, kind] as const)
-  return openQuark(catalogue, { ...OPTIONS, ...options }) as unknown as Promise<Quark>
+  try {
+    return (await openQuark(catalogue, { ...OPTIONS, ...options })) as unknown as Quark
+  } catch (error) {
+    if (error instanceof OptionError) return error
+    throw error
+  }
 }
 
 function ttyEvents(events: readonly { readonly kind: string }[]): TtyEvent[] {
@@ -101,10 +101,8 @@ for (const [rung, name] of RUNGS.entries()) {
     const recording = join(mkdtempSync(join(tmpdir(), 'quark-tty-')), 'recording')
     t.after(() => rmSync(dirname(recording), { recursive: true }))
     const quark = await openRung(rung, { record: recording })
-    const missing = quark.capabilities.missing.find(({ fact }) => fact === 'ttyWrites')
-    if (missing !== undefined) {
-      await quark.close()
-      t.skip(`this kernel does not offer it: ${missing.reason}`)
+    if (quark instanceof OptionError) {
+      t.skip(`this kernel does not offer it: ${quark.message}`)
       return
     }
     seenRungs += 1

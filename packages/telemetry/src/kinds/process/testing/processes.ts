@@ -168,6 +168,17 @@ export const EVENTS: readonly (
       from: { uid: 0, euid: 0, suid: 0 },
       to: { sid: 1, uid: 1000, euid: 0, suid: 4_294_967_295, gid: 1001, egid: 2, sgid: 3 },
     },
+    execChange: {
+      file: 'script',
+      script: './build.sh',
+      relation: 'session',
+      openedNs: TIME_NS - 1_500_000_000n,
+      writerPid: 4100,
+      writerEntityId: 'BBAAAAAAAAAAAAAA',
+      writerComm: 'vi',
+      writerUid: 1000,
+      memfd: false,
+    },
   },
   {
     kind: 'process',

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import type { Fact } from '../../facts/fact.js'
+import type { ExecChange } from '../../process/exec-change.js'
+import { OptionError } from '../../errors.js'
+import { openQuark, Quark } from '../../quark.js'
+import { catalogueOf } from '../catalogue.js'
+import { cgroupKind } from '../cgroup/index.js'
+import type { QuarkEvent } from '../index.js'
+import { processKind } from '../process/index.js'
+import { execChangeKind } from './index.js'
+
+const LIMIT = { timeout: 120_000 }
+const OPTIONS = { execChanges: true, backends: ['ebpf'], holdMs: 2000, ringSizeBytes: 2 ** 24 } as const
+/** The rungs of the fact, by what they hook. */
+const RUNGS = ['fentry', 'kprobe', 'calls'] as const
+
+/** Each command executes what it is about with its own name as an argument. What the programs then do does not matter. */
+const SESSION = String.raw`
+exec 2> /dev/null
+cp -L /bin/true copied; ./copied copied-1
+mv copied moved; ./moved moved-1
+ln moved linked; ./linked linked-1
+tar cf a.tar moved; rm moved linked; tar xf a.tar; ./moved unpacked-1
+printf '#!/bin/sh\nexit 0\n' > script; chmod +x script; ./script script-1
+/bin/true nothing-1
+printf 'data' > data; /bin/sh -c 'cat data; exit 0' data-1
+setsid cp -L /bin/true elsewhere; sleep 0.3; ./elsewhere tree-1
+`
+
+/** What is to be seen: by the argument, the file, the writer's name, and how they belong together. */
+const EXPECTED: Readonly<Record<string, string | undefined>> = {
+  'copied-1': 'program by cp, session',
+  'moved-1': 'program by cp, session',
+  'linked-1': 'program by cp, session',
+  'unpacked-1': 'program by tar, session',
+  'script-1': 'script by sh, session',
+  'nothing-1': undefined,
+  'data-1': undefined,
+  'tree-1': 'program by cp, tree',
+}
+
+function sentence(change: ExecChange | undefined): string | undefined {
+  return change && `${change.file} by ${change.writerComm}, ${change.relation}`
+}
+
+/** The execs of the session, by their last argument. */
+function execsOf(events: readonly QuarkEvent[]): Map<string, ExecChange | undefined> {
+  const found = new Map<string, ExecChange | undefined>()
+  for (const event of events) {
+    if (event.kind !== 'process' || !event.actions.includes('exec')) continue
+    const name = event.process.argv?.at(-1)
+    if (name !== undefined && Object.hasOwn(EXPECTED, name)) found.set(name, event.execChange)
+  }
+  return found
+}
+
+/** A queue whose only way to learn of written files is one of the rungs; the error if there is none. */
+async function openRung(rung: number, options: object): Promise<Quark | OptionError> {
+  const kind = {
+    ...execChangeKind,
+    facts: (surroundings: Parameters<typeof execChangeKind.facts>[0]): Fact[] =>
+      execChangeKind
+        .facts(surroundings)
+        .map((fact) => ({ ...fact, rungs: [fact.rungs[rung] ?? assert.fail('no such rung')] })),
+  }
+  const catalogue = catalogueOf([processKind, cgroupKind, kind] as const)
+  try {
+    return (await openQuark(catalogue, { ...OPTIONS, ...options })) as unknown as Quark
+  } catch (error) {
+    if (error instanceof OptionError) return error
+    throw error
+  }
+}
+
+function runSession(cwd: string): void {
+  spawnSync('/bin/sh', ['-c', SESSION], { cwd, stdio: 'ignore' })
+}
+
+let seenRungs = 0
+for (const [rung, name] of RUNGS.entries()) {
+  test(
+    `what a session wrote and executes is seen through ${name}, live and in a replay`,
+    LIMIT,
+    async (t) => {
+      const folder = mkdtempSync(join(tmpdir(), 'quark-written-'))
+      t.after(() => rmSync(folder, { recursive: true }))
+      const recording = join(folder, 'recording')
+      const quark = await openRung(rung, { record: recording })
+      if (quark instanceof OptionError) {
+        t.skip(`this kernel does not offer it: ${quark.message}`)
+        return
+      }
+      seenRungs += 1
+      runSession(folder)
+      const seen = execsOf(quark.finish())
+      await quark.close()
+      const replay = await Quark.replay(recording)
+      const replayed: QuarkEvent[] = []
+      for await (const event of replay) replayed.push(event)
+      await replay.close()
+      for (const execs of [seen, execsOf(replayed)]) {
+        const sentences = Object.fromEntries(
+          [...execs].map(([argument, change]) => [argument, sentence(change)]),
+        )
+        assert.deepEqual(sentences, EXPECTED)
+      }
+      const script = seen.get('script-1')
+      assert.equal(dirname(script?.script ?? ''), name === 'calls' ? folder : '.')
+      const copier = seen.get('copied-1')
+      assert.ok((copier?.writerEntityId ?? '') !== '')
+      assert.equal(copier?.writerUid, process.getuid?.())
+      assert.ok(Date.now() - Number((copier?.openedNs ?? 0n) / 1_000_000n) < 600_000)
+    },
+  )
+}
+
+test('at least one of them works, and without the option there is nothing', LIMIT, async () => {
+  assert.ok(seenRungs > 0)
+  await using quark = await Quark.open({ backends: ['ebpf'] })
+  assert.ok(!quark.capabilities.attached.some(({ fact }) => fact === 'execChanges'))
+})
+
+test(
+  'a file of memory that is executed is known as such; what another session wrote is not',
+  LIMIT,
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'quark-written-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    const quark = await Quark.open(OPTIONS)
+    const program = `
+    import { fexecve, memfd } from '${new URL('../../testing/native.js', import.meta.url).href}'
+    import { readFileSync } from 'node:fs'
+    fexecve(memfd('program', readFileSync('/bin/true')), { argv: ['true', 'memfd-1'], env: [] })`
+    spawnSync(process.execPath, ['--input-type=module', '-e', program])
+    // The parent of what executes it has ended: it descends from nobody that is known, and leads a session.
+    spawnSync('/bin/sh', ['-c', 'cp -L /bin/true foreign'], { cwd: folder })
+    spawnSync('/bin/sh', ['-c', "setsid /bin/sh -c 'sleep 1; ./foreign foreign-1' > /dev/null 2>&1 &"], {
+      cwd: folder,
+    })
+    await new Promise((resolve) => setTimeout(resolve, 2000 * Number(process.env['TEST_SLOW'] ?? 1)))
+    const execs = quark.finish().filter((event) => event.kind === 'process' && event.actions.includes('exec'))
+    await quark.close()
+    const changeOf = (argument: string): ExecChange | undefined => {
+      const found = execs.find((event) => event.process?.argv?.at(-1) === argument) as
+        | { readonly execChange?: ExecChange | undefined }
+        | undefined
+      assert.ok(found !== undefined, `no exec with ${argument}`)
+      return found.execChange
+    }
+    const change = changeOf('memfd-1')
+    assert.deepEqual([change?.file, change?.memfd, change?.relation], ['program', true, 'session'])
+    assert.equal(changeOf('foreign-1'), undefined)
+  },
+)
+
+test('an exec that was delivered already has an event for that', LIMIT, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'quark-written-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const quark = await Quark.open({ ...OPTIONS, aggregation: 'none' })
+  runSession(folder)
+  const events = quark.finish()
+  await quark.close()
+  const changes = events.flatMap((event) => (event.kind === 'execChange' ? [event] : []))
+  const ours = changes.filter(({ process }) => process?.cwd === folder)
+  assert.deepEqual(
+    ours.map(({ execChange }) => sentence(execChange)),
+    Object.values(EXPECTED).filter((expected) => expected !== undefined),
+  )
+})
