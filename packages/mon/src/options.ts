@@ -24,7 +24,6 @@ export interface OptionTable {
 
 /** Options of the C quark-mon, refused by name unless a kind declares them, so that scripts do not fail silently. */
 const REFUSED: readonly MissingOption[] = [
-  { short: 'e', long: 'entry-leader', feature: 'finding how a process entered the system' },
   { short: 'F', long: 'file', feature: 'watching files' },
   { short: 'G', long: 'getpid', feature: 'watching getpid(2)' },
   { short: 'H', long: 'shm', feature: 'watching shared memory' },

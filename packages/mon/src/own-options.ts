@@ -11,6 +11,13 @@ export const OF_FORMATS = ['text', 'dump', 'json', 'ecs', 'ecs-form', 'tree', 'c
 /** Options about which events are shown. */
 export const watchOptions: readonly Option[] = [
   {
+    long: 'entry-leader',
+    short: 'e',
+    help: 'accepted as by the C quark-mon: entry leaders are always found',
+    // Nothing is to be switched on.
+    set: () => undefined,
+  },
+  {
     long: 'count',
     argument: 'N',
     help: 'end after this many events',

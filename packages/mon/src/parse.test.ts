@@ -133,6 +133,10 @@ test('parseCommandLine() sets what each option says', async (t) => {
     { args: ['--replay', '-'], changes: { replay: ['-'] } },
     { args: ['--metrics=9464'], changes: { metrics: { host: '127.0.0.1', port: 9464 } } },
     { args: ['--colour=never'], changes: { colour: 'never' } },
+    { args: ['-e'], changes: {} },
+    { args: ['--entry-leader'], changes: {} },
+    { args: ['--ancestors'], changes: {}, quark: { ancestors: 16 } },
+    { args: ['--ancestors=3'], changes: {}, quark: { ancestors: 3 } },
     { args: ['-stvl7'], changes: { verbosity: 1 }, quark: { snapshot: false, threads: true, maxLength: 7 } },
     { args: ['-l', '5', '-l', '6'], changes: {}, quark: { maxLength: 6 } },
   ]

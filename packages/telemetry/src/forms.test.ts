@@ -126,7 +126,7 @@ test('console.log() shows what is known, under the names of the types, and relat
   assert.match(shown, /\n {4}exitSignal: 9,\n/)
   assert.match(
     shown,
-    /\n {2}relatives: \{ parent: \{ pid: 99, entityId: 'YwAAAB0l49ApAAAA', comm: 'quark' \} \}\n\}$/,
+    /\n {2}relatives: \{\n {4}parent: \{ pid: 99, entityId: 'YwAAAB0l49ApAAAA', comm: 'quark' \},\n {4}entryLeader: \{ pid: 1, .*\}\n {2}\}\n\}$/,
   )
   assert.doesNotMatch(shown, /startLo|uncloneable|argvBytes|undefined/)
   assert.match(inspect(killed), /^Process \{\n {2}pid: 111,\n/)

@@ -102,8 +102,10 @@ function shownEvent(spec: EventSpec, event: object): object {
   const related = relatedOf(fields)
   if (related === undefined || relatives === undefined) return shown(eventName(spec.kind), members)
   const brief = fieldsOf(related).filter(([name]) => related.brief?.includes(name))
+  const briefOf = (relative: object): unknown =>
+    Array.isArray(relative) ? relative.map(briefOf) : plainMembers(brief, relative)
   const inBrief = Object.entries(relatives as object).flatMap(([name, relative]) =>
-    relative === undefined ? [] : [[name, plainMembers(brief, relative as object)]],
+    relative === undefined ? [] : [[name, briefOf(relative as object)]],
   )
   return shown(eventName(spec.kind), { ...members, relatives: Object.fromEntries(inBrief) as object })
 }

@@ -24,7 +24,9 @@ export function relatedOf(fields: readonly NamedField[]): ObjectSpec | undefined
 
 function plainRelatives(spec: ObjectSpec, relatives: object): Record<string, unknown> {
   const known = Object.entries(relatives).filter(([, relative]) => relative !== undefined)
-  return Object.fromEntries(known.map(([name, relative]) => [name, plainObject(spec, relative as object)]))
+  const plainOf = (relative: object): unknown =>
+    Array.isArray(relative) ? relative.map(plainOf) : plainObject(spec, relative)
+  return Object.fromEntries(known.map(([name, relative]) => [name, plainOf(relative as object)]))
 }
 
 /** Whether a field is to be in a copy. */

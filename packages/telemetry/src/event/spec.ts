@@ -157,6 +157,19 @@ export interface ObjectSpec<T = AnyMembers> {
   readonly brief?: readonly string[]
   /** Others of its kind that ECS shows beside it. */
   readonly relatives?: readonly RelativeSpec<T>[]
+  /** A list of others of its kind, which the event's `relatives` have. */
+  readonly lineage?: LineageSpec
+}
+
+/** Others of an object's own kind in an order, each of which made the one before. */
+export interface LineageSpec {
+  /** Member of the event's `relatives`, and key in JSON. */
+  readonly name: string
+  readonly doc: string
+  /** What is shown of each. */
+  readonly object: ObjectSpec
+  /** Where ECS has the list. */
+  readonly ecs: string
 }
 
 /** One of an object's own kind to which it is related: a process's parent or leader. */
@@ -174,6 +187,12 @@ export interface RelativeSpec<T = AnyMembers> {
   readonly isInJson?: boolean
   /** Key of a boolean: whether it is the object itself. */
   readonly same?: string
+  /** What the object says of it, as a member of it: an object of the same for all that have that relative. */
+  readonly says?: {
+    readonly key: string
+    readonly object: ObjectSpec
+    readonly value: Rule<T, object | undefined>
+  }
   /** As in `EcsForm`. */
   readonly only?: EcsDocument
   /** The relative's own. */
@@ -338,6 +357,18 @@ export type NamedField = readonly [name: string, field: FieldSpec<object>]
 /** All fields of an event or object in the order of JSON. */
 export function fieldsOf(spec: { readonly fields: object }): NamedField[] {
   return Object.entries(spec.fields) as NamedField[]
+}
+
+/** The lists of relatives of an event's object, as fields of the event. */
+export function lineagesOf(fields: readonly NamedField[]): NamedField[] {
+  return fields.flatMap(([, field]): NamedField[] => {
+    const lineage = field.object?.lineage
+    if (lineage === undefined) return []
+    const { name, doc, object, ecs } = lineage
+    const read = (event: object): unknown =>
+      (event as { readonly relatives?: Readonly<Record<string, unknown>> }).relatives?.[name]
+    return [[name, { type: 'objects', object, doc, ecs, read }]]
+  })
 }
 
 /** The places of a field in one format. */

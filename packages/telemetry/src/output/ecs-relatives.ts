@@ -1,10 +1,10 @@
 /** Writes the relatives of an event's object as ECS: with all common fields in bounded texts, or as references. */
 
 import type { EcsDocument, ObjectSpec, RelativeSpec } from '../event/spec.js'
-import { type Leaf, treeOf } from './ecs-tree.js'
+import { type Leaf, objectSteps, treeOf } from './ecs-tree.js'
 import type { Line } from './line.js'
 import { flat } from './memo.js'
-import { type Members, OWN, type Step, stepOf, type Writing } from './step.js'
+import { type Members, OBJECT, OWN, type Step, stepOf, type Writing } from './step.js'
 import { withMemos, writeSteps } from './steps.js'
 
 /** Relatives by their names in the declaration. */
@@ -22,6 +22,7 @@ class Siblings {
   readonly isCut: boolean
   readonly #specs: readonly RelativeSpec[]
   readonly #ids: readonly (number | undefined)[]
+  readonly #said: readonly (object | undefined)[]
   /** An object that is its own relative has no siblings. */
   readonly #isAlone: boolean
   readonly #text: string
@@ -37,6 +38,7 @@ class Siblings {
     this.#specs = specs
     this.related = related
     this.#ids = specs.map((spec) => spec.id(object))
+    this.#said = specs.map(({ says }) => says?.value(object))
     this.#isAlone = specs.some(({ name }) => related[name] === object)
     this.#text = text
     this.isCut = isCut
@@ -48,6 +50,7 @@ class Siblings {
     for (let i = 0; i < this.#specs.length; i++) {
       const spec = this.#specs[i] as RelativeSpec
       if (spec.id(object) !== this.#ids[i] || this.related[spec.name] === object) return false
+      if (spec.says !== undefined && spec.says.value(object) !== this.#said[i]) return false
     }
     return true
   }
@@ -145,9 +148,10 @@ export class RelativesWriter {
     return common === '' ? out : out + (isFirst ? step.first : step.next) + common
   }
 
-  #writingOf({ name, id: idOf, shows, same }: RelativeSpec, shown: Shown): Writing {
+  #writingOf({ name, id: idOf, shows, same, says }: RelativeSpec, shown: Shown): Writing {
     // Of an unknown relative only the id is known.
     const idLead = shown.references[0]?.first ?? ''
+    const said = says === undefined ? [] : [saidStep(says, this.#document)]
     return (step, event, subject, out, isFirst) => {
       const id = idOf(subject)
       // Those of the kernel have none.
@@ -162,6 +166,7 @@ export class RelativesWriter {
       else text += this.#textOf(relative, shown)
       if (shows === 'parent') text = writeSteps(shown.parent, undefined, relative, text, false, line)
       if (same !== undefined) text += `,"${same}":${relative === subject}`
+      if (said.length > 0) text = writeSteps(said, undefined, subject, text, false, line)
       text = writeSteps(step.steps, event, relative, text, false, line)
       line.leaveRelative(before)
       return `${text}}`
@@ -193,6 +198,11 @@ export class RelativesWriter {
     this.#texts.set(relative, text)
     this.#textCount += 1
   }
+}
+
+function saidStep({ key, object, value }: NonNullable<RelativeSpec['says']>, document: EcsDocument): Step {
+  const steps = objectSteps(object, document)
+  return stepOf({ first: `"${key}":{`, next: `,"${key}":{`, form: OBJECT, value, steps, end: '}' })
 }
 
 /** Texts of so many relatives are kept. */

@@ -102,7 +102,8 @@ export function reachIn(
   return document === 'full' ? reach : leanReach
 }
 
-function objectSteps(object: ObjectSpec, document: EcsDocument): Step[] {
+/** Steps for the members of an object. */
+export function objectSteps(object: ObjectSpec, document: EcsDocument): Step[] {
   return treeOf(leavesOf(fieldsOf(object), false, document), object.paths ?? [])
 }
 

@@ -8,6 +8,7 @@ import {
   type EcsEventSpec,
   type EventSpec,
   fieldsOf,
+  lineagesOf,
   type NamedField,
 } from '../event/spec.js'
 import { cutHost, type EcsHost, hostFields, hostIdentity } from './ecs-host.js'
@@ -105,7 +106,7 @@ function planEcs(spec: EventSpec, relatives: RelativesWriter, line: Line, docume
   const fields = fieldsOf(spec)
   const subject = fields.find(isSubject)
   const own = leavesOf(
-    [...fieldsOfLine(line), ...fields.filter((field) => !isSubject(field))],
+    [...fieldsOfLine(line), ...fields.filter((field) => !isSubject(field)), ...lineagesOf(fields)],
     true,
     document,
   )

@@ -5,6 +5,7 @@ import {
   type FieldSpec,
   type FieldType,
   fieldsOf,
+  lineagesOf,
   type NamedField,
   type ObjectSpec,
   type RelativeSpec,
@@ -80,7 +81,8 @@ export function membersOf(fields: readonly NamedField[]): JsonMember[] {
 /** The members of an event, without its kind and time. */
 export function eventMembers(spec: EventSpec): JsonMember[] {
   const fields = fieldsOf(spec)
-  return [...membersOf(fields), ...fields.flatMap(([, { object }]) => relatedOf(object))]
+  const related = fields.flatMap(([, { object }]) => relatedOf(object))
+  return [...membersOf(fields), ...related, ...membersOf(lineagesOf(fields))]
 }
 
 /** What a number is called, as a member behind it. */

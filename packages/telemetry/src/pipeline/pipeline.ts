@@ -119,7 +119,10 @@ export class Pipeline {
     this.#aggregator = new Aggregator(this.#buffer, aggregation, this.#shapes)
     this.#release = new Release(this.#buffer, this.#shapes, this.#aggregator, releaseEarly)
     this.#group = new RecordGroup(this.#buffer)
-    this.#relatives = new RelativesFinder(tables.processes)
+    this.#relatives = new RelativesFinder(
+      tables.processes,
+      (tables.settings['ancestors'] as number | undefined) ?? 0,
+    )
     this.#losses = new Losses(this.#buffer, tables, { cpus, lanes: cpus * levels })
   }
 
@@ -370,6 +373,7 @@ export class Pipeline {
       for (const event of out.splice(0)) found.push({ event, timeNs })
     }
     this.#isScanning = false
+    processes.settleOrigins()
     for (const { event, timeNs } of found) {
       // It may have been found before its parent.
       this.#relate(event, LATEST, LATEST)

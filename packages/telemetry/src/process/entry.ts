@@ -1,6 +1,9 @@
 import { TAIL_FAILED, TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
-import type { Ids, Killer, Process, ProcessUsage } from './process.js'
+import type { Container, EntryPoint, Ids, Killer, Pod, Process, ProcessUsage } from './process.js'
 import { ttyNameOf } from './tty.js'
+import type { Origin } from './entry-point.js'
+import { placeOf } from './place.js'
+import { isScheduler, type Scheduler } from './unit.js'
 import { NOT_CLONEABLE, type Plain } from '../event/forms.js'
 import { isLess, ticksOf, type TimeBase, u64Of } from '../event/time-base.js'
 import { cutTail, type Image } from './image.js'
@@ -81,6 +84,8 @@ export class ProcessRecord implements Process {
   cwdStart = 0
   cwdTail = TAIL_FAILED
   cgroup: string | undefined = undefined
+  /** The entry leader that it descends from. */
+  origin: Origin | undefined = undefined
   exitStatus = 0
   exitLo = 0
   exitHi = 0
@@ -120,6 +125,7 @@ export class ProcessRecord implements Process {
     copy.image = this.image
     copy.setCwd(this.cwdText, this.cwdStart, this.cwdTail)
     copy.cgroup = this.cgroup
+    copy.origin = this.origin
     copy.exitStatus = this.exitStatus
     copy.exitLo = this.exitLo
     copy.exitHi = this.exitHi
@@ -148,6 +154,7 @@ export class ProcessRecord implements Process {
     this.image = image
     this.setCwd(cwdText, cwdStart, cwdTail)
     this.cgroup = cgroup
+    this.origin = parent.origin
   }
 
   /** Keeps the present state, before a change at that time that joins an older record. */
@@ -238,6 +245,7 @@ export class ProcessRecord implements Process {
     this.image ??= other.image
     if ((this.cwdTail & TAIL_FAILED) !== 0) this.setCwd(other.cwdText, other.cwdStart, other.cwdTail)
     this.cgroup ??= other.cgroup
+    this.origin ??= other.origin
   }
 
   setCwd(text: string, start: number, descriptor: number): void {
@@ -483,6 +491,39 @@ export class ProcessRecord implements Process {
 
   get envSizeBytes(): number | undefined {
     return this.image?.envSizeBytes
+  }
+
+  get entry(): EntryPoint | undefined {
+    return this.origin
+  }
+
+  get container(): Container | undefined {
+    return placeOf(this.cgroup).container
+  }
+
+  get pod(): Pod | undefined {
+    return placeOf(this.cgroup).pod
+  }
+
+  get unit(): string | undefined {
+    return placeOf(this.cgroup).unit
+  }
+
+  get userUnit(): string | undefined {
+    return placeOf(this.cgroup).userUnit
+  }
+
+  get slice(): string | undefined {
+    return placeOf(this.cgroup).slice
+  }
+
+  get loginSession(): string | undefined {
+    return placeOf(this.cgroup).loginSession
+  }
+
+  get scheduler(): Scheduler | undefined {
+    const { scheduler } = placeOf(this.cgroup)
+    return scheduler === undefined || isScheduler(this.exe) ? undefined : scheduler
   }
 
   get exitCode(): number | undefined {

@@ -5,6 +5,7 @@ import { Past } from './past.js'
 import { ProcessRecord, type UsageSource } from './entry.js'
 import type { IdentityForm } from './identity.js'
 import { type HeldBytes, KILLER_BYTES, textsBytes, USAGE_BYTES } from './held.js'
+import type { Origin } from './entry-point.js'
 import type { Killer } from './process.js'
 
 /**
@@ -50,6 +51,7 @@ export class SharedFacts {
   readonly pastComm: string | null | undefined
   readonly cwdText: string
   readonly cgroup: string | undefined
+  readonly origin: Origin | undefined
   readonly newComm: string | null | undefined
   readonly usageSource: UsageSource | undefined
   readonly killer: Killer | undefined
@@ -71,6 +73,7 @@ export class SharedFacts {
     this.pastComm = past?.comm
     this.cwdText = process.cwdText === text ? '' : process.cwdText
     this.cgroup = process.cgroup
+    this.origin = process.origin
     this.newComm = process.newComm
     this.usageSource = process.usageSource
     this.killer = process.killer
@@ -112,6 +115,7 @@ export class SharedFacts {
       this.pastCgroup === past?.cgroup &&
       this.pastComm === past?.comm &&
       this.cgroup === process.cgroup &&
+      this.origin === process.origin &&
       this.newComm === process.newComm &&
       this.usageSource === process.usageSource &&
       this.killer === process.killer &&
@@ -213,6 +217,7 @@ export function unpack(
     process.past = new Past(facts, signed(14), signed(15), undefined)
   }
   process.cgroup = shared.cgroup
+  process.origin = shared.origin
   process.newComm = shared.newComm
   process.usageSource = shared.usageSource
   process.killer = shared.killer

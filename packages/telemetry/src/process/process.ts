@@ -1,4 +1,6 @@
 import type { Forms } from '../event/forms.js'
+import type { ContainerRuntime } from './container.js'
+import type { Scheduler } from './unit.js'
 
 /**
  * A process as it was when an event happened. Objects are not changed after they were delivered: a later
@@ -101,6 +103,22 @@ export interface Process extends Forms<Process> {
   readonly envSizeBytes: number | undefined
   /** Path within the hierarchy, beginning with `/`. */
   readonly cgroup: string | undefined
+  /** How it came into the system: by whose login, in which container, or with the system; docs/context.md. */
+  readonly entry: EntryPoint | undefined
+  /** The container that it runs in. */
+  readonly container: Container | undefined
+  /** The pod of Kubernetes that it runs in. */
+  readonly pod: Pod | undefined
+  /** Unit of systemd that it belongs to: `cron.service`, `session-3.scope`. In a container: of the systemd there. */
+  readonly unit: string | undefined
+  /** Unit of a user's own manager. */
+  readonly userUnit: string | undefined
+  /** The innermost slice around `unit`. */
+  readonly slice: string | undefined
+  /** Number of its session of systemd-logind, such as `3` or `c1`. */
+  readonly loginSession: string | undefined
+  /** It is a job of that scheduler: it runs in the unit of one, and is not the scheduler itself. */
+  readonly scheduler: Scheduler | undefined
   /** Exit status as in exit(3), 0 to 255; undefined while it runs and when a signal ended it. */
   readonly exitCode: number | undefined
   /** Number of the signal that ended it. */
@@ -114,6 +132,50 @@ export interface Process extends Forms<Process> {
   readonly durationNs: bigint | undefined
   /** Captured only when asked for. */
   readonly usage: ProcessUsage | undefined
+}
+
+/** What an entry leader began: the system, a kernel thread, a login by ssh, by SSM, at a terminal or console, a container. */
+export type EntryType = 'init' | 'kthread' | 'sshd' | 'ssm' | 'container' | 'terminal' | 'console'
+
+/** Where a process descends from. */
+export interface EntryPoint {
+  readonly type: EntryType
+  /** Pid of the entry leader. */
+  readonly pid: number
+  /** Address that an ssh login came from, as the environment of the entry leader says. */
+  readonly address: string | undefined
+  /** Its port. */
+  readonly port: number | undefined
+}
+
+/** A container. Beyond id and runtime it has what the runtime said, when that was asked (docs/context.md). */
+export interface Container {
+  /** As the path of the cgroup has it: 64 hexadecimal digits, or a name where the runtime has no numbers. */
+  readonly id: string
+  /** Undefined where the path does not say it. */
+  readonly runtime: ContainerRuntime | undefined
+  readonly name: string | undefined
+  /** Name of the image without tag and digest. */
+  readonly image: string | undefined
+  readonly imageTag: string | undefined
+  /** `sha256:` and the digits. */
+  readonly imageDigest: string | undefined
+  readonly labels: Readonly<Record<string, string>> | undefined
+}
+
+/** A pod of Kubernetes. Beyond its uid it has what the API of Kubernetes said, when that was asked. */
+export interface Pod {
+  readonly uid: string
+  readonly name: string | undefined
+  readonly namespace: string | undefined
+  readonly node: string | undefined
+  /** Name of the cluster. */
+  readonly cluster: string | undefined
+  readonly clusterId: string | undefined
+  /** Version of Kubernetes. */
+  readonly clusterVersion: string | undefined
+  readonly ips: readonly string[] | undefined
+  readonly labels: Readonly<Record<string, string>> | undefined
 }
 
 /** Who sent the signal that ended a process. */

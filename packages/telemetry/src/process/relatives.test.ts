@@ -49,6 +49,7 @@ test('relatives are the parent, the leaders, and the relatives of those that doc
     sessionLeader: 5,
     parentGroupLeader: 7,
     sessionLeaderParent: 1,
+    entryLeader: undefined,
   })
   assert.equal(findRelatives(process, table).groupLeader, process)
   const kernelThread = note(table, 3, 1 * MS, { ppid: 0, pgid: 0, sid: 0 })

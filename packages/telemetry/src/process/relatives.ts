@@ -1,4 +1,6 @@
+import { ticksOf } from '../event/time-base.js'
 import { KNOWN_START, type ProcessRecord, REPLACED } from './entry.js'
+import type { Origin } from './entry-point.js'
 import type { Process } from './process.js'
 import type { ProcessTable } from './table.js'
 
@@ -10,6 +12,10 @@ export interface Relatives {
   readonly sessionLeader?: Process | undefined
   readonly parentGroupLeader?: Process | undefined
   readonly sessionLeaderParent?: Process | undefined
+  /** The process that it descends from: see `Process.entry`. Undefined when the table has forgotten it. */
+  readonly entryLeader?: Process | undefined
+  /** Its parent, the parent of that and so on; only as many as the option `ancestors` says. */
+  readonly ancestors?: readonly Process[] | undefined
 }
 
 /** Looks processes up; what it returns does not change any more. */
@@ -35,8 +41,12 @@ export class ProcessesAt implements ProcessLookup {
 /** A start time from /proc is cut to clock ticks, so a parent may seem this much younger than its child. */
 const CLOCK_TICK_NS = 10_000_000
 
-/** The relatives of a process; each is undefined when it is not known, or its pid was used again. */
-export function findRelatives(p: ProcessRecord, table: ProcessLookup): Relatives {
+/**
+ * The relatives of a process; each is undefined when it is not known, or its pid was used again.
+ *
+ * @param most most ancestors; 0 for none
+ */
+export function findRelatives(p: ProcessRecord, table: ProcessLookup, most = 0): Relatives {
   const { ppid, sid } = p
   const parent = ppid === undefined || ppid === 0 ? undefined : older(p, ppid, table)
   const sessionLeader = sid === undefined || sid === 0 ? undefined : older(p, sid, table)
@@ -49,7 +59,35 @@ export function findRelatives(p: ProcessRecord, table: ProcessLookup): Relatives
       sessionLeader?.ppid === undefined || sessionLeader.ppid === 0
         ? undefined
         : older(sessionLeader, sessionLeader.ppid, table),
+    entryLeader: entryLeaderOf(p, table),
+    ...(most === 0 ? {} : { ancestors: ancestorsOf(p, parent, table, most) }),
   }
+}
+
+function ancestorsOf(
+  p: ProcessRecord,
+  parent: ProcessRecord | undefined,
+  table: ProcessLookup,
+  most: number,
+): ProcessRecord[] {
+  const found: ProcessRecord[] = []
+  let child = p
+  for (let at = parent; at !== undefined && at !== child && found.length < most;) {
+    found.push(at)
+    child = at
+    at = at.ppid === undefined || at.ppid === 0 ? undefined : older(at, at.ppid, table)
+  }
+  return found
+}
+
+/** The entry leader, if the table still has it, and not another process with its pid. */
+function entryLeaderOf(p: ProcessRecord, table: ProcessLookup): ProcessRecord | undefined {
+  const { origin } = p
+  if (origin === undefined) return undefined
+  if (origin.pid === p.pid) return p
+  const found = table.lookup(origin.pid)
+  if (found === undefined || (origin.startLo | origin.startHi) === 0) return found
+  return found.startTicks === ticksOf(origin.startLo, origin.startHi) ? found : undefined
 }
 
 /** The leader of the group of `p`, which may have begun after `p` did: setpgid(2) moves processes. */
@@ -85,6 +123,7 @@ interface Shared {
   readonly ppid: number | undefined
   readonly pgid: number | undefined
   readonly sid: number | undefined
+  readonly origin: Origin | undefined
   /** Start of the oldest sibling that they were found for: to an older one they may be too young. */
   readonly startNs: number
   /** `arrivals` of the table when some of them were missing. */
@@ -99,23 +138,26 @@ export class RelativesFinder implements ProcessLookup {
   readonly #table: ProcessTable
   readonly #shared: (Shared | undefined)[] = new Array(REMEMBERED).fill(undefined)
   readonly #then: ProcessesAt
+  readonly #mostAncestors: number
   /** How many look-ups for the current process found nothing. */
   #missed = 0
   /** A relative has changed since the time of the event. */
   #hasChanged = false
 
-  constructor(table: ProcessTable) {
+  constructor(table: ProcessTable, mostAncestors = 0) {
     this.#table = table
+    this.#mostAncestors = mostAncestors
     this.#then = new ProcessesAt(table)
   }
 
   /** The relatives of the process of an event that began at a time (CLOCK_BOOTTIME, halves). */
   find(p: ProcessRecord, timeLo: number, timeHi: number): Relatives {
-    const { pid, ppid, pgid, sid } = p
+    const { pid, ppid, pgid, sid, origin } = p
     this.#then.timeLo = timeLo | 0
     this.#then.timeHi = timeHi | 0
     // A leader is its own relative, and the table may not have it.
-    if (pid === ppid || pid === pgid || pid === sid) return findRelatives(p, this.#then)
+    if (pid === ppid || pid === pgid || pid === sid || pid === origin?.pid)
+      return findRelatives(p, this.#then, this.#mostAncestors)
     const at = (ppid ?? 0) & (REMEMBERED - 1)
     const shared = this.#shared[at]
     if (
@@ -123,6 +165,7 @@ export class RelativesFinder implements ProcessLookup {
       shared.ppid === ppid &&
       shared.pgid === pgid &&
       shared.sid === sid &&
+      shared.origin === origin &&
       startNs(p) >= shared.startNs &&
       shared.arrivals === this.#table.arrivals &&
       areCurrent(shared.relatives)
@@ -133,10 +176,10 @@ export class RelativesFinder implements ProcessLookup {
   }
 
   #findShared(p: ProcessRecord, at: number): Relatives {
-    const { ppid, pgid, sid } = p
+    const { ppid, pgid, sid, origin } = p
     this.#missed = 0
     this.#hasChanged = false
-    const relatives = findRelatives(p, this)
+    const relatives = findRelatives(p, this, this.#mostAncestors)
     // Not shared: a relative that is too young for this process, as it need not be so for the next one, and a past
     // state of a relative.
     if (
@@ -146,7 +189,7 @@ export class RelativesFinder implements ProcessLookup {
       areSmall(relatives)
     ) {
       const { arrivals } = this.#table
-      this.#shared[at] = { relatives, ppid, pgid, sid, startNs: startNs(p), arrivals }
+      this.#shared[at] = { relatives, ppid, pgid, sid, origin, startNs: startNs(p), arrivals }
     }
     return relatives
   }
@@ -181,12 +224,15 @@ const RELATIVES = [
   'sessionLeader',
   'parentGroupLeader',
   'sessionLeaderParent',
-] as const satisfies (keyof Relatives)[]
+  'entryLeader',
+] as const satisfies Exclude<keyof Relatives, 'ancestors'>[]
 
 /** How many relatives exist that are not known. */
 function countMissing(p: ProcessRecord, relatives: Relatives): number {
-  const { parent, groupLeader, sessionLeader, parentGroupLeader, sessionLeaderParent } = relatives
+  const { parent, groupLeader, sessionLeader, parentGroupLeader, sessionLeaderParent, entryLeader } =
+    relatives
   return (
+    missing(p.origin?.pid, entryLeader) +
     missing(p.ppid, parent) +
     missing(p.pgid, groupLeader) +
     missing(p.sid, sessionLeader) +
@@ -201,13 +247,16 @@ function missing(pid: number | undefined, found: Process | undefined): number {
 }
 
 function areCurrent(relatives: Relatives): boolean {
-  const { parent, groupLeader, sessionLeader, parentGroupLeader, sessionLeaderParent } = relatives
+  const { parent, groupLeader, sessionLeader, parentGroupLeader, sessionLeaderParent, entryLeader } =
+    relatives
   return (
+    isCurrent(entryLeader) &&
     isCurrent(parent) &&
     isCurrent(groupLeader) &&
     isCurrent(sessionLeader) &&
     isCurrent(parentGroupLeader) &&
-    isCurrent(sessionLeaderParent)
+    isCurrent(sessionLeaderParent) &&
+    (relatives.ancestors === undefined || relatives.ancestors.every(isCurrent))
   )
 }
 

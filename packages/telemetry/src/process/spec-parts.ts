@@ -1,7 +1,7 @@
 /** Parts of a process: its relatives, its usage, and former ids. */
 
 import type { ObjectSpec, RelativeSpec } from '../event/spec.js'
-import type { Ids, Killer, Process, ProcessUsage } from './process.js'
+import type { Container, EntryPoint, Ids, Killer, Pod, Process, ProcessUsage } from './process.js'
 
 /** Ids of a process at some time. */
 export const idsObject: ObjectSpec<Ids> = {
@@ -37,6 +37,114 @@ export const killerObject: ObjectSpec<Killer> = {
     },
     uid: { type: 'uid', doc: 'its real user', ecs: 'user' },
     comm: { type: 'string', doc: 'its name', ecs: 'name' },
+  },
+}
+
+/** Where a process descends from. */
+export const entryObject: ObjectSpec<EntryPoint> = {
+  name: 'entry',
+  doc: 'How a process came into the system',
+  fields: {
+    type: {
+      type: 'word',
+      words: ['init', 'kthread', 'sshd', 'ssm', 'container', 'terminal', 'console'],
+      doc: 'with the system, as a kernel thread, by a login (ssh, SSM, serial terminal, virtual console), or in a container',
+      isAlwaysKnown: true,
+      ecs: 'type',
+    },
+    pid: { type: 'pid', doc: 'of the entry leader, from which it descends', isAlwaysKnown: true },
+    address: {
+      type: 'string',
+      doc: 'that an ssh login came from, as the environment of the entry leader says',
+      ecs: 'source.ip',
+    },
+    port: { type: 'number', max: 65_535, doc: 'its port' },
+  },
+}
+
+/** A container. */
+export const containerObject: ObjectSpec<Container> = {
+  name: 'container',
+  doc: 'A container; what the runtime was not asked about, or did not say, is absent',
+  fields: {
+    id: {
+      type: 'string',
+      doc: 'as the path of the cgroup has it: 64 digits, or a name where the runtime has no numbers',
+      isAlwaysKnown: true,
+      ecs: 'id',
+    },
+    runtime: {
+      type: 'word',
+      words: ['docker', 'podman', 'containerd', 'cri-o', 'lxc', 'systemd-nspawn', 'ecs'],
+      doc: 'what made it; absent where the path does not say it',
+      ecs: 'runtime',
+    },
+    name: { type: 'string', doc: 'its name, as the runtime says', ecs: 'name' },
+    image: { type: 'string', doc: 'name of the image, without tag and digest', ecs: 'image.name' },
+    imageTag: {
+      type: 'string',
+      doc: 'tag of the image',
+      ecs: { path: 'image.tag', as: 'strings', value: ({ imageTag }) => listOf(imageTag) },
+    },
+    imageDigest: {
+      type: 'string',
+      doc: 'digest of the image: `sha256:` and digits',
+      ecs: { path: 'image.hash.all', as: 'strings', value: ({ imageDigest }) => listOf(imageDigest) },
+    },
+    labels: { type: 'values', doc: 'labels, as many as are kept', ecs: 'labels' },
+  },
+}
+
+/** A pod. */
+export const podObject: ObjectSpec<Pod> = {
+  name: 'pod',
+  doc: 'A pod of Kubernetes; what its API was not asked about, or did not say, is absent',
+  fields: {
+    uid: {
+      type: 'string',
+      doc: 'its uid, as the path of the cgroup has it',
+      isAlwaysKnown: true,
+      ecs: [
+        { path: 'type', value: () => 'kubernetes', doc: '`kubernetes`' },
+        { path: 'resource.type', value: () => 'pod', doc: '`pod`' },
+        'resource.id',
+      ],
+    },
+    name: { type: 'string', doc: 'its name', ecs: 'resource.name' },
+    namespace: { type: 'string', doc: 'its namespace', ecs: 'namespace' },
+    node: { type: 'string', doc: 'the node that it runs on' },
+    cluster: { type: 'string', doc: 'name of the cluster', ecs: 'cluster.name' },
+    clusterId: { type: 'string', doc: 'id of the cluster', ecs: 'cluster.id' },
+    clusterVersion: { type: 'string', doc: 'version of Kubernetes', ecs: 'cluster.version' },
+    ips: { type: 'strings', doc: 'its addresses', ecs: 'resource.ip' },
+    labels: {
+      type: 'values',
+      doc: 'labels, as many as are kept',
+      ecs: {
+        path: 'resource.label',
+        as: 'strings',
+        value: ({ labels }) =>
+          labels === undefined
+            ? undefined
+            : Object.entries(labels).map(([name, value]) => `${name}:${value}`),
+      },
+    },
+  },
+}
+
+function listOf(text: string | undefined): readonly string[] | undefined {
+  return text === undefined ? undefined : [text]
+}
+
+/** One of the processes that a process descends from. */
+export const ancestorObject: ObjectSpec<Pick<Process, 'pid' | 'entityId' | 'comm' | 'exe'>> = {
+  name: 'ancestor',
+  doc: 'A process that another one descends from; its own events have more of it',
+  fields: {
+    pid: { type: 'pid', doc: "the kernel's tgid", isAlwaysKnown: true, ecs: 'pid' },
+    entityId: { type: 'string', doc: 'as in its own events', ecs: 'entity_id' },
+    comm: { type: 'string', doc: 'its name', ecs: 'name' },
+    exe: { type: 'string', doc: 'its program', ecs: 'executable' },
   },
 }
 
@@ -129,5 +237,14 @@ export const processRelatives: readonly RelativeSpec<Process>[] = [
     relatives: [
       { ...reference, name: 'sessionLeaderParent', doc: 'its parent', key: 'parent', id: (p) => p.ppid },
     ],
+  },
+  {
+    name: 'entryLeader',
+    doc: 'the process from which it descends: its login, its container, or process 1',
+    key: 'entry_leader',
+    id: (p) => p.entry?.pid,
+    shows: 'relatives',
+    same: 'same_as_process',
+    says: { key: 'entry_meta', object: entryObject, value: (p) => p.entry },
   },
 ]

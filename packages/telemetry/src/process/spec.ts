@@ -3,7 +3,15 @@
 import type { ObjectSpec } from '../event/spec.js'
 import { capabilitySet, leanIf, namespace } from './ecs-forms.js'
 import type { Process } from './process.js'
-import { killerObject, processRelatives, usageObject } from './spec-parts.js'
+import {
+  ancestorObject,
+  containerObject,
+  entryObject,
+  killerObject,
+  podObject,
+  processRelatives,
+  usageObject,
+} from './spec-parts.js'
 
 /** A process as it was when an event happened. */
 export const processObject: ObjectSpec<Process> = {
@@ -336,6 +344,64 @@ export const processObject: ObjectSpec<Process> = {
       ecs: 'quark.cgroup',
       attribute: 'process.linux.cgroup',
     },
+    entry: {
+      type: 'object',
+      isInherited: true,
+      read: (p) => p.entry,
+      object: entryObject,
+      doc: 'how it came into the system',
+    },
+    container: {
+      type: 'object',
+      isInherited: true,
+      read: (p) => p.container,
+      object: containerObject,
+      doc: 'the container that it runs in',
+      ecs: 'container',
+    },
+    pod: {
+      type: 'object',
+      isInherited: true,
+      read: (p) => p.pod,
+      object: podObject,
+      doc: 'the pod of Kubernetes that it runs in',
+      ecs: 'orchestrator',
+    },
+    unit: {
+      type: 'string',
+      isInherited: true,
+      read: (p) => p.unit,
+      doc: 'unit of systemd that it belongs to; in a container: of the systemd there',
+      ecs: 'quark.systemd.unit',
+    },
+    userUnit: {
+      type: 'string',
+      isInherited: true,
+      read: (p) => p.userUnit,
+      doc: "unit of a user's own manager",
+      ecs: 'quark.systemd.user_unit',
+    },
+    slice: {
+      type: 'string',
+      isInherited: true,
+      read: (p) => p.slice,
+      doc: 'the innermost slice around `unit`',
+      ecs: 'quark.systemd.slice',
+    },
+    loginSession: {
+      type: 'string',
+      isInherited: true,
+      read: (p) => p.loginSession,
+      doc: 'number of its session of systemd-logind: `3`, `c1`',
+      ecs: 'quark.login.session',
+    },
+    scheduler: {
+      type: 'word',
+      words: ['cron', 'anacron', 'at'],
+      read: (p) => p.scheduler,
+      doc: 'it is a job of that scheduler: it runs in its unit, and is not the scheduler itself',
+      ecs: 'quark.scheduler',
+    },
     comm: {
       type: 'string',
       read: (p) => p.comm,
@@ -552,6 +618,12 @@ export const processObject: ObjectSpec<Process> = {
   ],
   brief: ['pid', 'entityId', 'comm'],
   relatives: processRelatives,
+  lineage: {
+    name: 'ancestors',
+    doc: 'its parent, the parent of that and so on, as many as `ancestors` says; those beyond one that is not known are absent',
+    object: ancestorObject,
+    ecs: 'quark.ancestors',
+  },
 }
 
 function otherRoot({ root }: Process): string | undefined {

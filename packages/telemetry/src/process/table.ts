@@ -5,6 +5,7 @@ import { EndedProcesses } from './ended.js'
 import { HeldBytes, LEAST_LEVEL, Sizes, textBytes } from './held.js'
 import type { Image } from './image.js'
 import type { Past } from './past.js'
+import { settleOrigins } from './origin.js'
 import { exclusionOf, inheritedMarks, withExclusion } from './tracked/flags.js'
 import { NOWHERE, PidIndex } from '../memory/pid-index.js'
 import {
@@ -30,6 +31,8 @@ export interface ProcessTableOptions {
   readonly maxPackedBytes?: number
   /** Takes the secrets out of what processes show; nothing does without. */
   readonly redaction?: Redaction | undefined
+  /** Reads the environment of a process that runs here now; absent where nothing of this machine is to be looked up. */
+  readonly environmentOf?: (process: ProcessRecord) => readonly string[] | undefined
 }
 
 /** Enough for the default number of processes, most of them packed, with some hundred bytes of strings each. */
@@ -119,6 +122,17 @@ export class ProcessTable implements KindTable {
   /** The entry of a pid, not to be changed or delivered. */
   peek(pid: number): ProcessRecord | undefined {
     return this.#unpackedEntry(pid) ?? this.#unpack(pid)
+  }
+
+  /** Finds how the processes that were found came into the system, whatever the order in which they were found. */
+  settleOrigins(): void {
+    this.#settle()
+    settleOrigins(this.#entries.values(), this)
+  }
+
+  /** The environment of a process that runs here now, if it can be read. */
+  environmentOf(process: ProcessRecord): readonly string[] | undefined {
+    return this.#options.environmentOf?.(process)
   }
 
   /** The process that has or last had this pid, for delivery. */

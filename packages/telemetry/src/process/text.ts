@@ -2,8 +2,7 @@
 
 import type { TextColumns, TextNote, Tone } from '../event/spec.js'
 import { argumentsOf, hasOtherBytes } from './command.js'
-import { containerOf } from './container.js'
-import type { Process } from './process.js'
+import type { Container, Process } from './process.js'
 import type { Relatives } from './relatives.js'
 
 /** An event about a process, or of one. */
@@ -44,10 +43,11 @@ export const environmentOf: NonNullable<TextColumns<OfProcess>['environment']> =
 const SHORT_ID = 12
 const LONG_ID = /^[0-9a-f]{32}/
 
-/** The container, in a short form where its id is a long number. */
-function shortContainer(cgroup: string): string | undefined {
-  const id = containerOf(cgroup)
-  return id !== undefined && LONG_ID.test(id) ? id.slice(0, SHORT_ID) : id
+/** The name of the container, else its id, in a short form where that is a long number. */
+function shortContainer(container: Container | undefined): string | undefined {
+  if (container === undefined) return undefined
+  const { id, name } = container
+  return name ?? (LONG_ID.test(id) ? id.slice(0, SHORT_ID) : id)
 }
 
 /** Where it runs: what most processes have from their parents is left out. */
@@ -55,8 +55,8 @@ export const placeNotes: readonly TextNote<OfProcess>[] = [
   {
     label: 'container ',
     type: 'string',
-    value: ({ process }) => (process?.cgroup === undefined ? undefined : shortContainer(process.cgroup)),
-    doc: 'the container, as the path of its cgroup has its id: the first 12 digits, or a name',
+    value: ({ process }) => shortContainer(process?.container),
+    doc: 'the container: its name if that is known, else the first 12 digits of its id',
     example: 'container 3f2a9c0e7d41',
   },
   {
@@ -64,12 +64,21 @@ export const placeNotes: readonly TextNote<OfProcess>[] = [
     type: 'string',
     value: ({ process, relatives }) => {
       const cgroup = process?.cgroup
-      return cgroup === undefined || cgroup === relatives?.parent?.cgroup || containerOf(cgroup) !== undefined
+      return cgroup === undefined || cgroup === relatives?.parent?.cgroup || process?.container !== undefined
         ? undefined
         : cgroup
     },
     doc: 'the cgroup, unless it is that of its parent or of a container',
     example: 'cgroup /system.slice/cron.service',
+  },
+  {
+    label: 'ssh from ',
+    type: 'string',
+    value: ({ process }) =>
+      process?.entry === undefined || process.entry.pid !== process.pid ? undefined : process.entry.address,
+    tone: 'began',
+    doc: 'it is the first program of an ssh login, which came from there',
+    example: 'ssh from 192.0.2.7',
   },
 ]
 

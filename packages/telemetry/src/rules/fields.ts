@@ -1,7 +1,6 @@
 /** What rules can ask: each field is declared once. Parser, matcher, docs and suggestions follow from here. */
 
 import { type EventSpec, type FieldRole, fieldsOf } from '../event/spec.js'
-import { containerOf } from '../process/container.js'
 import type { ProcessRecord } from '../process/entry.js'
 
 /**
@@ -111,7 +110,7 @@ const FIELDS: readonly RuleField[] = [
   },
   { name: 'ancestor.exe', isList: true, type: 'pattern', doc: 'program of a process that it descends from', read: ofAncestors((p) => p.exe) }, // prettier-ignore
   { name: 'ancestor.comm', isList: true, type: 'pattern', doc: 'name of a process that it descends from', read: ofAncestors((p) => p.comm) }, // prettier-ignore
-  { name: 'container.id', type: 'pattern', doc: 'container, as the path of the cgroup has its id', read: ofProcess((p) => (p.cgroup === undefined ? undefined : containerOf(p.cgroup))) }, // prettier-ignore
+  { name: 'container.id', type: 'pattern', doc: 'container, as the path of the cgroup has its id', read: ofProcess((p) => p.container?.id) }, // prettier-ignore
   {
     name: 'namespace.pid',
     type: 'number',

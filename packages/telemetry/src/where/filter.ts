@@ -1,7 +1,6 @@
 import { OptionError } from '../errors.js'
 import type { EventSpec } from '../event/spec.js'
 import { suggestion } from '../options/suggest.js'
-import { containerOf } from '../process/container.js'
 import type { Process } from '../process/process.js'
 import type { ProcessRecord } from '../process/entry.js'
 import type { ProcessTable } from '../process/table.js'
@@ -44,6 +43,7 @@ export class Filter {
   passed = 0
   readonly #tracking: Tracking | undefined
   readonly #tests: readonly Test[]
+  readonly #lineage = new Lineage()
 
   /** @throws {OptionError} for users that there are not */
   constructor(where: Where, context: FilterContext) {
@@ -55,10 +55,12 @@ export class Filter {
       ...trackedTests(context),
       ...processTests(where, context),
       ...joinedTests(where, context),
+      ...ancestorTests(where, this.#lineage),
     ]
   }
 
   begin({ processes }: { readonly processes: ProcessTable }): void {
+    this.#lineage.processes = processes
     this.#tracking?.begin(processes)
   }
 
@@ -130,11 +132,7 @@ function processTests(where: Where, context: FilterContext): Test[] {
         (name) =>
           name.startsWith(id),
     )
-    tests.push(
-      textTest(matchers, (process) =>
-        process.cgroup === undefined ? undefined : containerOf(process.cgroup),
-      ),
-    )
+    tests.push(textTest(matchers, (process) => process.container?.id))
   }
   const known: Test[] = tests.map(
     (test): Test =>
@@ -180,6 +178,47 @@ function uidOf(user: string | number, { userId, userNames }: FilterContext): num
     'give a name of /etc/passwd, or a uid',
   )
   throw new OptionError('where.user', `Option "where.user": there is no user "${user}": ${advice}`, advice)
+}
+
+/** Most generations that are looked through. */
+const MAX_GENERATIONS = 256
+
+/** Looks through the ancestors of processes, once there are processes. */
+class Lineage {
+  processes: Pick<ProcessTable, 'peek'> | undefined = undefined
+
+  has(process: Process, matches: (ancestor: Process) => boolean): boolean {
+    let child = process
+    for (let i = 0; i < MAX_GENERATIONS; i++) {
+      const { ppid } = child
+      if (ppid === undefined || ppid === 0 || ppid === child.pid) return false
+      const parent = this.processes?.peek(ppid)
+      // One that began later has got the pid of the parent.
+      if (parent === undefined || parent.startTicks > startTicksOf(child)) return false
+      if (matches(parent)) return true
+      child = parent
+    }
+    return false
+  }
+}
+
+function startTicksOf(process: Process): number {
+  const { startTicks } = process as ProcessRecord
+  return startTicks > 0 ? startTicks : Number.POSITIVE_INFINITY
+}
+
+function ancestorTests({ ancestor }: Where, lineage: Lineage): Test[] {
+  if (ancestor === undefined) return []
+  const byExe = textTest(globs(ancestor, true), ({ exe }) => exe)
+  const byName = textTest(
+    globs(
+      valuesOf(ancestor).filter((pattern) => !pattern.includes('/')),
+      false,
+    ),
+    ({ comm }) => comm,
+  )
+  const matches = (one: Process): boolean => byExe(one) || byName(one)
+  return [({ process }) => process !== undefined && lineage.has(process, matches)]
 }
 
 /** What only all records of an event together show. */

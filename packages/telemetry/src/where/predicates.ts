@@ -126,6 +126,19 @@ export const predicates = {
       help: "show only processes whose executable matches, such as '/usr/**'; without a slash: its file name",
     },
   },
+  ancestor: {
+    type: 'paths',
+    doc: 'processes that descend from one whose name or executable matches one of these globs, as far as their parents are known',
+    decides: 'process',
+    reads: ['ppid'],
+    command: {
+      group,
+      long: 'ancestor',
+      argument: 'GLOB',
+      help: 'show only processes below one whose name or executable matches, such as sshd',
+      more: 'A process whose parents have ended is below process 1.',
+    },
+  },
   cwd: {
     type: 'paths',
     doc: 'processes whose working directory matches one of these globs',
@@ -280,6 +293,8 @@ export interface Where<Kind extends string = string, Action extends string = str
   readonly comm?: OneOrMore<string> | undefined
   /** Glob for the path of the executable; without a slash, for its file name. */
   readonly exe?: OneOrMore<string> | undefined
+  /** Glob for the name or executable of a process that it descends from; with a slash, only for the executable. */
+  readonly ancestor?: OneOrMore<string> | undefined
   /** Glob for the working directory; without a slash, for its last part. */
   readonly cwd?: OneOrMore<string> | undefined
   /** Path of a cgroup: those in it and below pass. */

@@ -6,6 +6,7 @@ import type { Tables } from '../kind.js'
 import type { RecordGroup, RecordPlace } from '../../event/raw.js'
 import { textOf } from '../../event/record-text.js'
 import type { ProcessRecord } from '../../process/entry.js'
+import { settleOrigin } from '../../process/origin.js'
 import {
   cgroupIdOf,
   coversFork,
@@ -203,6 +204,7 @@ function applyFork(group: RecordGroup, words: Uint32Array, w: number, tables: Ta
   if (text !== undefined) process.newComm = undefined
   readCgroup(process, words, w, 0, tables)
   if (text !== undefined) readForkTails(process, words, w, text, tables.processes)
+  if (process.origin === undefined) settleOrigin(process, tables.processes)
   return process
 }
 
@@ -214,6 +216,8 @@ function applyExec(group: RecordGroup, words: Uint32Array, w: number, tables: Ta
   process.newComm = undefined
   readCgroup(process, words, w, EXEC_SHIFT, tables)
   readExecTails(process, words, w, text, tables.processes)
+  // Only the leader of a session can be an entry of its own.
+  if (process.pid === process.sid || process.origin === undefined) settleOrigin(process, tables.processes)
   return process
 }
 

@@ -5,6 +5,7 @@ import { processFacts } from './facts.js'
 import { processOptions } from './options.js'
 import { scanRecords } from './scrape.js'
 import { cgroupNamesBytes } from '../../process/cgroup-names.js'
+import { readEnvironment } from '../../process/procfs/environment.js'
 import { ProcessTable } from '../../process/table.js'
 import { applyExecFailed, applySnapshot, applyThread } from './apply-others.js'
 import {
@@ -29,9 +30,12 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
   options: processOptions,
   facts: processFacts,
   scan: scanRecords,
-  table: ({ settings, timeBase, redaction }) => {
+  table: ({ settings, timeBase, redaction, cgroupHierarchyId }) => {
     const maxTableBytes = settings.maxTableBytes - cgroupNamesBytes(settings.maxTableBytes)
-    return new ProcessTable({ ...settings, maxTableBytes, redaction }, timeBase)
+    // Known only of a queue of this machine.
+    const isLive = cgroupHierarchyId !== undefined
+    const context = { redaction, ...(isLive ? { environmentOf: readEnvironment } : {}) }
+    return new ProcessTable({ ...settings, maxTableBytes, ...context }, timeBase)
   },
   records: [
     { name: 'fork', layout: forkLayout, apply: applyProcessChanges, asksFilter: true, colour: 'orange' },

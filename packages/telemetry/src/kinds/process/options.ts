@@ -72,6 +72,22 @@ export const processOptions = {
       help: 'show CPU time, peak memory and I/O of processes that end',
     },
   },
+  /** Most ancestors that events list: the parent, the parent of that and so on. Default 0: none. */
+  ancestors: {
+    type: 'count',
+    default: 0,
+    min: 0,
+    max: 256,
+    isRecorded: true,
+    notWithBypass: true,
+    command: {
+      group: 'watch',
+      long: 'ancestors',
+      argument: 'N',
+      withoutArgument: '16',
+      help: 'list up to N ancestors of processes in JSON and ECS (16 without a number)',
+    },
+  },
   /** Begin with one event per existing process. Default false. */
   snapshot: {
     type: 'flag',

@@ -70,6 +70,43 @@ const anyFacts: fc.Arbitrary<Made<Process>> = fc.record({
       comm: maybe(hostileText),
     }),
   ),
+  entry: maybe(
+    fc.record({
+      type: fc.constantFrom('init' as const, 'sshd' as const, 'container' as const, 'console' as const),
+      pid: u32,
+      address: maybe(fc.oneof(fc.ipV4(), fc.ipV6())),
+      port: maybe(fc.nat({ max: 65_535 })),
+    }),
+  ),
+  container: maybe(
+    fc.record({
+      id: hostileText,
+      runtime: maybe(fc.constantFrom('docker' as const, 'cri-o' as const)),
+      name: maybe(hostileText),
+      image: maybe(hostileText),
+      imageTag: maybe(hostileText),
+      imageDigest: maybe(hostileText),
+      labels: maybe(fc.dictionary(hostileText, hostileText)),
+    }),
+  ),
+  pod: maybe(
+    fc.record({
+      uid: hostileText,
+      name: maybe(hostileText),
+      namespace: maybe(hostileText),
+      node: maybe(hostileText),
+      cluster: maybe(hostileText),
+      clusterId: maybe(hostileText),
+      clusterVersion: maybe(hostileText),
+      ips: maybe(fc.array(fc.ipV4())),
+      labels: maybe(fc.dictionary(hostileText, hostileText)),
+    }),
+  ),
+  unit: maybe(hostileText),
+  userUnit: maybe(hostileText),
+  slice: maybe(hostileText),
+  loginSession: maybe(hostileText),
+  scheduler: maybe(fc.constantFrom('cron' as const, 'at' as const)),
   exitTimeNs: maybe(u64),
   durationNs: maybe(u64),
   usage: maybe(

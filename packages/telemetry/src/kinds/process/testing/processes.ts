@@ -1,6 +1,7 @@
 /** Processes and events for tests of the outputs. */
 
 import type { Made } from '../../../event/forms.js'
+import { placeOf } from '../../../process/place.js'
 import type { Process } from '../../../process/process.js'
 import type { ExecFailedEvent, ProcessEvent, SnapshotEvent, ThreadEvent } from '../events.js'
 
@@ -58,6 +59,14 @@ const UNKNOWN: Made<Process> = {
   envTruncated: false,
   envSizeBytes: undefined,
   cgroup: undefined,
+  entry: undefined,
+  container: undefined,
+  pod: undefined,
+  unit: undefined,
+  userUnit: undefined,
+  slice: undefined,
+  loginSession: undefined,
+  scheduler: undefined,
   exitCode: undefined,
   exitSignal: undefined,
   coreDumped: false,
@@ -67,9 +76,9 @@ const UNKNOWN: Made<Process> = {
   usage: undefined,
 }
 
-/** A process of which only the given facts are known. */
+/** A process of which only the given facts are known, and what follows from the path of its cgroup. */
 export function processOf(known: Partial<Process> & Pick<Process, 'pid'>): Process {
-  return { ...UNKNOWN, ...known } as Process
+  return { ...UNKNOWN, ...placeOf(known.cgroup), ...known } as Process
 }
 
 /** 2026-01-02T03:04:05.000000006Z. */
@@ -136,6 +145,32 @@ export const KILLED_SHELL = processOf({
   envTruncated: false,
   envSizeBytes: 28,
   cgroup: '/user.slice/user-1000.slice',
+  entry: { type: 'sshd', pid: 4242, address: '192.0.2.7', port: 50_222 },
+  container: {
+    id: '3f2a9c0e7d41b86510c2f7aa9e5d3b7c61f04e2a8d9b7350e1c6f4a2d8b90717',
+    runtime: 'docker',
+    name: 'web\u001b[2J',
+    image: 'registry:5000/team/web',
+    imageTag: '1.2',
+    imageDigest: `sha256:${'0'.repeat(64)}`,
+    labels: { 'com.example.tier': 'front"end' },
+  },
+  pod: {
+    uid: '0e1c6f4a-2d8b-4071-9b73-50e1c6f4a2d8',
+    name: 'web-1',
+    namespace: 'shop',
+    node: 'node-7',
+    cluster: 'production',
+    clusterId: 'c0ffee',
+    clusterVersion: 'v1.33.1',
+    ips: ['10.0.0.7', 'fd00::7'],
+    labels: { app: 'web' },
+  },
+  unit: 'session-3.scope',
+  userUnit: 'app-editor.scope',
+  slice: 'user-1000.slice',
+  loginSession: '3',
+  scheduler: 'cron',
   exitSignal: 11,
   coreDumped: true,
   killer: { by: 'process', pid: 77, uid: 1000, comm: 'k\u001bill' },
