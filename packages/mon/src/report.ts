@@ -95,9 +95,13 @@ export function truncatedText(count: number, { maxLineBytes }: LineOptions): str
   return messages([`cut ${count} events that had more output than ${option} allows: raise it (now ${limit})`])
 }
 
+/** The kind whose counters are members of the statistics themselves. */
+const TOP = 'process'
+
 /** The counters of processes are members of the statistics; those of other kinds are in their tables. */
 function countOf(stats: QuarkStats, { kind, counter }: TableLimit): number {
-  return stats.tables[kind]?.[counter] ?? (stats as unknown as Readonly<Record<string, number>>)[counter] ?? 0
+  const counters = kind === TOP ? (stats as unknown as Readonly<Record<string, number>>) : stats.tables[kind]
+  return counters?.[counter] ?? 0
 }
 
 function remedy(specs: OptionSpecs, { option, reason }: TableLimit): string {
