@@ -5,6 +5,7 @@ import { endpointText, isIpv4 } from '../../names/address.js'
 import { processObject } from '../../process/spec.js'
 import { dnsText } from './event-texts.js'
 import type { DnsAction, DnsAnswer, DnsEvent } from './events.js'
+import { dnsSummary, type DnsSummary } from './summary.js'
 
 const ACTIONS: readonly DnsAction[] = ['query', 'answer']
 
@@ -314,7 +315,7 @@ const sizes: Pick<
   },
 }
 
-const dnsSpec: EventSpec<DnsEvent> = {
+const dnsSpec: EventSpec<DnsEvent, DnsSummary> = {
   kind: 'dns',
   doc: 'A name was looked up in the DNS, or the answer came',
   subject: ({ pid, process }) => process?.pid ?? pid ?? 0,
@@ -322,6 +323,7 @@ const dnsSpec: EventSpec<DnsEvent> = {
   isFailure: ({ rcode }) => rcode !== undefined && rcode !== 'NOERROR',
   runNs: ({ latencyNs }) => latencyNs,
   madeWith: 'dns',
+  summary: dnsSummary,
   fields: {
     ...about,
     ...question,
