@@ -1,5 +1,6 @@
 /** Namespaces for programs of tests: they act on the thread that calls, and on the children that it starts. */
 
+import { readFileSync } from 'node:fs'
 import koffi from 'koffi'
 
 const CLONE_NEWNS = 0x0002_0000
@@ -41,4 +42,15 @@ export function raiseLoopback(): void {
   request.writeUInt16LE(IFF_UP, 16)
   call('ioctl', ['int', 'ulong', 'void *'], socket, SIOCSIFFLAGS, request)
   call('close', ['int'], socket)
+}
+
+const MNT_DETACH = 2
+
+/** Unmounts every file system of a type, for those who share the table of mounts. */
+export function unmountAll(type: string): void {
+  for (const line of readFileSync('/proc/thread-self/mountinfo', 'latin1').split('\n').toReversed()) {
+    const [mount = '', source = ''] = line.split(' - ')
+    const path = mount.split(' ')[4]
+    if (path !== undefined && source.startsWith(`${type} `)) call('umount2', ['str', 'int'], path, MNT_DETACH)
+  }
 }
