@@ -43,6 +43,73 @@ export function getpidProgram(count) {
   return image.link(repeat(image, count, image.call('getpid')))
 }
 
+const AF_INET = 2
+const SOCK_STREAM = 1
+const SOCK_DGRAM = 2
+const BACKLOG = 16
+const MSG_TRUNC = 0x20
+const SOCKADDR_BYTES = 16
+
+/** A `struct sockaddr_in` in loopback. */
+function addressOf({ host, port }) {
+  const bytes = Buffer.alloc(SOCKADDR_BYTES)
+  bytes.writeUInt16LE(AF_INET, 0)
+  bytes.writeUInt16BE(port, 2)
+  bytes.set([127, ...host], 4)
+  return bytes
+}
+
+/**
+ * Connects `count` times to itself, accepts, and closes both ends.
+ *
+ * @param host the last three bytes of an address of loopback: each has its own 28,000 ports, which stay taken for a minute
+ */
+export function connectProgram({ count, host, port }) {
+  const image = new Image()
+  const address = image.place(addressOf({ host, port }))
+  // The lowest free descriptors: 3 listens, 4 connects, 5 is accepted.
+  return image.link([
+    ...image.call('socket', AF_INET, SOCK_STREAM, 0),
+    ...image.call('bind', 3, address, SOCKADDR_BYTES),
+    ...image.call('listen', 3, BACKLOG),
+    ...repeat(image, count, [
+      ...image.call('socket', AF_INET, SOCK_STREAM, 0),
+      ...image.call('connect', 4, address, SOCKADDR_BYTES),
+      ...image.call('accept', 3, 0, 0),
+      ...image.call('close', 4),
+      ...image.call('close', 5),
+    ]),
+  ])
+}
+
+/** Two sockets of UDP that are connected to each other: 3, and 4. */
+function pairOf(image, host, [port, otherPort]) {
+  const [own, other] = [port, otherPort].map((number) => image.place(addressOf({ host, port: number })))
+  return [
+    ...image.call('socket', AF_INET, SOCK_DGRAM, 0),
+    ...image.call('socket', AF_INET, SOCK_DGRAM, 0),
+    ...image.call('bind', 3, own, SOCKADDR_BYTES),
+    ...image.call('bind', 4, other, SOCKADDR_BYTES),
+    ...image.call('connect', 3, other, SOCKADDR_BYTES),
+    ...image.call('connect', 4, own, SOCKADDR_BYTES),
+  ]
+}
+
+/** Sends `payload` from one socket to the other, and receives it there, `count` times; `answer` goes back each time. */
+export function datagramProgram({ count, host, ports, payload, answer }) {
+  const image = new Image()
+  const send = (fd, bytes) => image.call('sendto', fd, image.place(bytes), bytes.length, 0, 0, 0)
+  const receive = (fd) => image.call('recvfrom', fd, 0, 0, MSG_TRUNC, 0, 0)
+  return image.link([
+    ...pairOf(image, host, ports),
+    ...repeat(image, count, [
+      ...send(4, payload),
+      ...receive(3),
+      ...(answer === undefined ? [] : [...send(3, answer), ...receive(4)]),
+    ]),
+  ])
+}
+
 /** Makes `count` processes that end at once, one after the other, with clone flags as vfork(2) has them. */
 export function vforkProgram(count) {
   const image = new Image()

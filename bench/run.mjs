@@ -12,12 +12,14 @@ import { pipeline } from './pipeline.mjs'
 import { markdown } from './report.mjs'
 import { signals } from './signals.mjs'
 import { slowdown } from './slowdown.mjs'
+import { sockets } from './sockets.mjs'
 import { measureSpeed } from './speed.mjs'
 import { startUp } from './start-up.mjs'
 
 const BENCHES = {
   'bpf-time': bpfTime,
   slowdown,
+  sockets,
   'agent-cpu': agentCpu,
   'start-up': startUp,
   latency,

@@ -18,6 +18,14 @@ export type CallName =
   | 'setresuid'
   | 'setresgid'
   | 'prctl'
+  | 'socket'
+  | 'bind'
+  | 'listen'
+  | 'connect'
+  | 'accept'
+  | 'sendto'
+  | 'recvfrom'
+  | 'close'
 
 /** One instruction set. All functions return the bytes of the instructions. */
 export interface Machine {
@@ -73,6 +81,14 @@ export const x64: Machine = {
     prctl: 157,
     exit_group: 231,
     ppoll: 271,
+    close: 3,
+    socket: 41,
+    connect: 42,
+    accept: 43,
+    sendto: 44,
+    recvfrom: 45,
+    bind: 49,
+    listen: 50,
   },
   setArgument: (index, value) => [...X64_ARGUMENTS[index]!, ...littleEndian(value)],
   passResult: () => [0x89, 0xc7],
@@ -123,6 +139,14 @@ export const arm64: Machine = {
     clone: 220,
     execve: 221,
     wait4: 260,
+    close: 57,
+    socket: 198,
+    bind: 200,
+    listen: 201,
+    accept: 202,
+    connect: 203,
+    sendto: 206,
+    recvfrom: 207,
   },
   setArgument: arm64Constant,
   passResult: () => [],
