@@ -29,11 +29,11 @@ const NAMES = [
 
 /** A query for example.com, and its answer. */
 const QUESTION = Buffer.from('076578616d706c6503636f6d0000010001', 'hex')
-const QUERY = Buffer.concat([Buffer.from('4242010000010000' + '00000000', 'hex'), QUESTION])
+const QUERY = Buffer.concat([Buffer.from('424201000001000000000000', 'hex'), QUESTION])
 const ANSWER = Buffer.concat([
-  Buffer.from('4242818000010001' + '00000000', 'hex'),
+  Buffer.from('424281800001000100000000', 'hex'),
   QUESTION,
-  Buffer.from('c00c00010001000000e10004' + 'c0000207', 'hex'),
+  Buffer.from('c00c00010001000000e10004c0000207', 'hex'),
 ])
 
 /** Each run has addresses of its own: ports of connections that ended stay taken for a while. */
