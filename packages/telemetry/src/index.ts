@@ -112,7 +112,14 @@ export type {
   UserSum,
 } from './kinds/process/summary.js'
 export type { DnsSummary, LookupRow } from './kinds/dns/summary.js'
-export type { ConnectionSummary, ListenerRow, ListenerSummary, PeerRow } from './kinds/socket/summary.js'
+export type {
+  ConnectionSummary,
+  FlowSummary,
+  ListenerRow,
+  ListenerSummary,
+  PeerRow,
+  RawSocketSummary,
+} from './kinds/socket/summary.js'
 export { type SummarisedEvent, Summary, summaryEcs, type SummaryReport, summaryText } from './summaries.js'
 export { bytesText, durationText } from './output/amounts.js'
 export { countText, type SummaryTextOptions } from './summary/text.js'

@@ -24,6 +24,7 @@ import {
 } from './event-fields.js'
 import { ARROWS, bytesNotes, closerNote, durationNote, endsText } from './event-texts.js'
 import type { UdpFlowEvent } from './events.js'
+import { flowSummary, type FlowSummary } from './summary.js'
 
 const sourcePackets = (event: UdpFlowEvent): number | undefined =>
   isInbound(event) ? event.receivedDatagrams : event.sentDatagrams
@@ -61,13 +62,14 @@ const datagrams: Readonly<Record<'sentDatagrams' | 'receivedDatagrams', FieldSpe
   },
 }
 
-export const udpFlowSpec: EventSpec<UdpFlowEvent> = {
+export const udpFlowSpec: EventSpec<UdpFlowEvent, FlowSummary> = {
   kind: 'udpFlow',
   doc: 'Datagrams went between a socket of UDP and one other end, and no more are expected',
   subject: ({ pid, process }) => process?.pid ?? pid ?? 0,
   repeats: () => true,
   runNs: ({ durationNs }) => durationNs,
   madeWith: 'sockets',
+  summary: flowSummary,
   fields: {
     direction: directionField('who sent first: `outbound` is this end'),
     pid: {

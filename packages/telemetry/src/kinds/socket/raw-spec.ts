@@ -6,6 +6,7 @@ import { deedColumns } from '../../process/text.js'
 import { CATEGORY, closerPid, DATASET, netNs, PATHS, socketId } from './event-fields.js'
 import { closerNote, durationNote } from './event-texts.js'
 import type { RawSocketEvent, UnixSocketEvent } from './events.js'
+import { rawSocketSummary, type RawSocketSummary } from './summary.js'
 
 const pid: FieldSpec<RawSocketEvent | UnixSocketEvent> = {
   type: 'pid',
@@ -44,13 +45,14 @@ function protocolText({ family, protocol }: RawSocketEvent): string {
 const networkType = ({ family }: RawSocketEvent): string | undefined =>
   family === 'packet' ? undefined : family
 
-export const rawSocketSpec: EventSpec<RawSocketEvent> = {
+export const rawSocketSpec: EventSpec<RawSocketEvent, RawSocketSummary> = {
   kind: 'rawSocket',
   doc: 'A process opened a raw socket or one of packets, through which it reads what is for others, or closed it',
   subject: ({ pid, closerPid, process }) => process?.pid ?? pid ?? closerPid ?? 0,
   repeats: () => true,
   runNs: ({ durationNs }) => durationNs,
   madeWith: 'sockets',
+  summary: rawSocketSummary,
   fields: {
     actions: {
       type: 'words',

@@ -4,13 +4,19 @@ import type { Process } from '../../process/process.js'
 import { declarations } from '../../stream.js'
 import { type SummarisedEvent, Summary, summaryText } from '../../summaries.js'
 import { schemaCheck } from '../../testing/schema.js'
-import type { ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './events.js'
+import type {
+  ConnectionEvent,
+  ConnectionFailedEvent,
+  ListenerEvent,
+  RawSocketEvent,
+  UdpFlowEvent,
+} from './events.js'
 
 const curl = { exe: '/usr/bin/curl' } as Process
 const nginx = { exe: '/usr/sbin/nginx' } as Process
 
 function connection(known: Partial<ConnectionEvent>): SummarisedEvent {
-  return { kind: 'connection', timeNs: 0n, actions: [], ...known } as SummarisedEvent
+  return { kind: 'connection', transport: 'tcp', timeNs: 0n, actions: [], ...known } as SummarisedEvent
 }
 
 /** From the opening to the end. */
@@ -28,7 +34,7 @@ function opened(remoteIp: string, sentBytes: number, receivedBytes: number): Sum
 }
 
 function failed(known: Partial<ConnectionFailedEvent>): SummarisedEvent {
-  return { kind: 'connectionFailed', timeNs: 0n, ...known } as SummarisedEvent
+  return { kind: 'connectionFailed', transport: 'tcp', timeNs: 0n, ...known } as SummarisedEvent
 }
 
 function listener(known: Partial<ListenerEvent>): SummarisedEvent {
@@ -78,15 +84,33 @@ test('a summary has who talked to whom, and who began to listen', () => {
     receivedBytes: 3020,
     failed: 1,
   })
-  const toServer = { command: '/usr/bin/curl', direction: 'outbound', remote: '192.0.2.1', port: 443 }
-  const fromClient = { command: '/usr/sbin/nginx', direction: 'inbound', remote: '192.0.2.9', port: 80 }
+  const toServer = {
+    command: '/usr/bin/curl',
+    transport: 'tcp',
+    direction: 'outbound',
+    remote: '192.0.2.1',
+    port: 443,
+  }
+  const fromClient = {
+    command: '/usr/sbin/nginx',
+    transport: 'tcp',
+    direction: 'inbound',
+    remote: '192.0.2.9',
+    port: 80,
+  }
   assert.deepEqual(report.mostBytes, [
     { ...toServer, bytes: 3150, sentBytes: 150, receivedBytes: 3000, connections: 2, failed: 1 },
     { ...fromClient, bytes: 30, sentBytes: 10, receivedBytes: 20, connections: 1 },
   ])
   assert.deepEqual(report.mostConnections, [
     { ...toServer, connections: 3, failed: 1, sentBytes: 150, receivedBytes: 3000 },
-    { command: '/usr/bin/curl', direction: 'outbound', remote: '2001:db8::1', connections: 1 },
+    {
+      command: '/usr/bin/curl',
+      transport: 'tcp',
+      direction: 'outbound',
+      remote: '2001:db8::1',
+      connections: 1,
+    },
     { ...fromClient, connections: 1, sentBytes: 10, receivedBytes: 20 },
   ])
   assert.deepEqual(report.listeners, [{ command: '/usr/sbin/nginx', address: '::', port: 80, listened: 1 }])
@@ -112,6 +136,37 @@ test('a summary has who talked to whom, and who began to listen', () => {
   ])
 })
 
+test('flows of UDP are among who transferred most, and raw sockets are counted', () => {
+  const summary = new Summary()
+  const flow = (known: Partial<UdpFlowEvent>): SummarisedEvent =>
+    ({ kind: 'udpFlow', transport: 'udp', timeNs: 0n, process: curl, ...known }) as SummarisedEvent
+  const raw = (actions: RawSocketEvent['actions']): SummarisedEvent =>
+    ({ kind: 'rawSocket', timeNs: 0n, process: curl, actions }) as SummarisedEvent
+  const ends = { direction: 'outbound', remoteIp: '192.0.2.53', remotePort: 53 } as const
+  summary.add(flow({ ...ends, sentBytes: 30, receivedBytes: 70 }))
+  summary.add(flow({ ...ends, sentBytes: 30, receivedBytes: undefined }))
+  // Another end with the same port, over TCP.
+  summary.add(
+    connection({ actions: ['connect', 'close'], ...ends, process: curl, sentBytes: 1, receivedBytes: 2 }),
+  )
+  summary.add(raw(['open', 'close']))
+  summary.add(raw(['close']))
+  const report = summary.report({ seconds: 1 })
+  assert.deepEqual(report.flows, { ended: 2, sentBytes: 60, receivedBytes: 70 })
+  assert.equal(report.rawSockets, 1)
+  const to = { command: '/usr/bin/curl', direction: 'outbound', remote: '192.0.2.53', port: 53 }
+  assert.deepEqual(report.mostBytes, [
+    { ...to, transport: 'udp', bytes: 100, sentBytes: 60, receivedBytes: 70, flows: 2 },
+    { ...to, transport: 'tcp', bytes: 3, sentBytes: 1, receivedBytes: 2, connections: 1 },
+  ])
+  assert.equal(report.mostConnections?.length, 1)
+  schemaCheck(declarations)(JSON.stringify({ time: '2026-01-02T03:04:05.678Z', ...report }))
+  const text = summaryText(report)
+  assert.match(text, /^2 flows of UDP, 60B sent, 70B received$/m)
+  assert.match(text, /^1 raw socket opened$/m)
+  assert.match(text, / {2}\/usr\/bin\/curl -> 192\.0\.2\.53:53 udp, sent 60B, received 70B, 2 flows$/m)
+})
+
 test('addresses of a name are one', () => {
   const summary = new Summary()
   const named = { actions: ['connect'], direction: 'outbound', remotePort: 443, process: curl } as const
@@ -119,14 +174,21 @@ test('addresses of a name are one', () => {
     summary.add(connection({ ...named, remoteName: 'example.org', remoteIp }))
   const report = summary.report({ seconds: 1 })
   assert.deepEqual(report.mostConnections, [
-    { command: '/usr/bin/curl', direction: 'outbound', remote: 'example.org', port: 443, connections: 2 },
+    {
+      command: '/usr/bin/curl',
+      transport: 'tcp',
+      direction: 'outbound',
+      remote: 'example.org',
+      port: 443,
+      connections: 2,
+    },
   ])
   assert.match(summaryText(report), /^ +2 {2}\/usr\/bin\/curl -> example\.org:443$/m)
 })
 
 test('without connections a summary says nothing of them', () => {
   const report = new Summary().report()
-  for (const member of ['connections', 'mostBytes', 'mostConnections', 'listeners'])
+  for (const member of ['connections', 'flows', 'rawSockets', 'mostBytes', 'mostConnections', 'listeners'])
     assert.ok(!(member in report))
 })
 

@@ -3,12 +3,20 @@
 import type { SummaryList, SummaryMember, SummaryRow, SummarySpec } from '../../event/summary-spec.js'
 import { programMember } from '../../process/summary.js'
 import { endpointText, plainIp } from './address.js'
-import type { ConnectionAction, ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './events.js'
+import type {
+  ConnectionAction,
+  ConnectionEvent,
+  ConnectionFailedEvent,
+  ListenerEvent,
+  RawSocketEvent,
+  UdpFlowEvent,
+} from './events.js'
 
 /** Who talked to whom. */
 export interface PeerRow {
   /** The program of the process, as in other lists. */
   readonly command: string
+  readonly transport: 'tcp' | 'udp'
   /** Who began; absent when that was not seen. */
   readonly direction?: 'outbound' | 'inbound'
   /** Name of the other end, or its address if it has none. */
@@ -20,6 +28,8 @@ export interface PeerRow {
   readonly sentBytes?: number
   readonly receivedBytes?: number
   readonly connections?: number
+  /** Flows of UDP. */
+  readonly flows?: number
   readonly failed?: number
   /** The number that rows are ordered by is too large by at most this; absent when it is exact. */
   readonly errorAtMost?: number
@@ -59,7 +69,21 @@ export interface ListenerSummary {
   readonly listeners?: readonly ListenerRow[]
 }
 
-type Talk = ConnectionEvent | ConnectionFailedEvent
+/** What a report says of flows of UDP that are over; absent as long as there were none. */
+export interface FlowSummary {
+  readonly flows?: {
+    readonly ended: number
+    readonly sentBytes: number
+    readonly receivedBytes: number
+  }
+}
+
+/** What a report says of raw and packet sockets; absent as long as none was opened or closed. */
+export interface RawSocketSummary {
+  readonly rawSockets?: number
+}
+
+type Talk = ConnectionEvent | ConnectionFailedEvent | UdpFlowEvent
 
 function has(event: Talk, action: ConnectionAction): 0 | 1 {
   return event.kind === 'connection' && event.actions.includes(action) ? 1 : 0
@@ -79,11 +103,11 @@ function connections(event: Talk): 0 | 1 {
 }
 
 function sentBytes(event: Talk): number | undefined {
-  return event.kind === 'connection' ? event.sentBytes : undefined
+  return event.kind === 'connectionFailed' ? undefined : event.sentBytes
 }
 
 function receivedBytes(event: Talk): number | undefined {
-  return event.kind === 'connection' ? event.receivedBytes : undefined
+  return event.kind === 'connectionFailed' ? undefined : event.receivedBytes
 }
 
 function bytes(event: Talk): number | undefined {
@@ -91,7 +115,11 @@ function bytes(event: Talk): number | undefined {
   return sent === undefined || received === undefined ? undefined : sent + received
 }
 
-function endText({ remote, port, direction }: SummaryRow): string {
+function endText(row: SummaryRow): string {
+  return row['transport'] === 'udp' ? `${endsText(row)} udp` : endsText(row)
+}
+
+function endsText({ remote, port, direction }: SummaryRow): string {
   const whom = (remote as string | undefined) ?? '?'
   const at = port as number | undefined
   if (direction === 'inbound') return `${at === undefined ? '' : `:${at} `}<- ${whom}`
@@ -101,6 +129,7 @@ function endText({ remote, port, direction }: SummaryRow): string {
 
 const peerMembers: readonly SummaryMember<Talk>[] = [
   programMember,
+  { name: 'transport', doc: '`tcp` or `udp`', type: 'name', of: ({ transport }) => transport, text: null },
   {
     name: 'direction',
     doc: 'who began: `outbound`, `inbound`; absent when that was not seen',
@@ -144,27 +173,37 @@ const failedNumber = {
   end: ' failed',
 } as const
 
+/** Connections that were closed, and flows. */
+const bytesList: SummaryList<Talk> = {
+  type: 'sums',
+  at: 'mostBytes',
+  title: 'Transferred most',
+  doc: 'who talked to whom, by the bytes of connections and flows that are over',
+  members: peerMembers,
+  numbers: [
+    { name: 'bytes', doc: 'that were sent and received', unit: 'bytes', of: bytes },
+    ...bytesNumbers,
+    {
+      name: 'connections',
+      doc: 'that were opened or accepted',
+      unit: 'count',
+      of: (event) => connections(event) || undefined,
+      end: [' connection', ' connections'],
+    },
+    {
+      name: 'flows',
+      doc: 'of UDP that are over',
+      unit: 'count',
+      of: ({ kind }) => (kind === 'udpFlow' ? 1 : undefined),
+      end: [' flow', ' flows'],
+    },
+    failedNumber,
+  ],
+}
+
 /** Lists of connections that were established and of those that failed. */
 const peerLists: readonly SummaryList<Talk>[] = [
-  {
-    type: 'sums',
-    at: 'mostBytes',
-    title: 'Transferred most',
-    doc: 'who talked to whom, by the bytes of connections that were closed',
-    members: peerMembers,
-    numbers: [
-      { name: 'bytes', doc: 'that were sent and received', unit: 'bytes', of: bytes },
-      ...bytesNumbers,
-      {
-        name: 'connections',
-        doc: 'that were opened or accepted',
-        unit: 'count',
-        of: (event) => connections(event) || undefined,
-        end: [' connection', ' connections'],
-      },
-      failedNumber,
-    ],
-  },
+  bytesList,
   {
     type: 'sums',
     at: 'mostConnections',
@@ -242,6 +281,43 @@ export const connectionFailedSummary: SummarySpec<ConnectionFailedEvent> = {
     },
   ],
   lists: peerLists,
+}
+
+export const flowSummary: SummarySpec<UdpFlowEvent, FlowSummary> = {
+  counts: [
+    {
+      at: 'flows.ended',
+      doc: 'flows of UDP that are over',
+      of: () => 1,
+      text: ['flow of UDP', 'flows of UDP'],
+    },
+    {
+      at: 'flows.sentBytes',
+      doc: 'bytes that were sent in them',
+      of: (event) => sentBytes(event) ?? 0,
+      unit: 'bytes',
+      text: 'sent',
+    },
+    {
+      at: 'flows.receivedBytes',
+      doc: 'bytes that were received in them',
+      of: (event) => receivedBytes(event) ?? 0,
+      unit: 'bytes',
+      text: 'received',
+    },
+  ],
+  lists: [bytesList],
+}
+
+export const rawSocketSummary: SummarySpec<RawSocketEvent, RawSocketSummary> = {
+  counts: [
+    {
+      at: 'rawSockets',
+      doc: 'sockets that were opened to read packets of others',
+      of: ({ actions }) => (actions.includes('open') ? 1 : 0),
+      text: ['raw socket opened', 'raw sockets opened'],
+    },
+  ],
 }
 
 export const listenerSummary: SummarySpec<ListenerEvent, ListenerSummary> = {
