@@ -52,7 +52,7 @@ export const packages = {
       may: ['errors', 'event', 'aggregate'],
       packages: ['node:*'],
     },
-    names: { is: 'names of addresses and sockets', may: ['errors', 'event'] },
+    names: { is: 'names of addresses and sockets, and packets', may: ['errors', 'event'] },
     facts: {
       is: 'what kinds want to learn, and the ways to learn it',
       may: ['errors'],

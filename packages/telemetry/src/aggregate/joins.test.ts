@@ -115,6 +115,41 @@ test('a key that a record lacks, that is too long, or unlike others of its chain
   })
 })
 
+test('a record joins one of another kind by a key that is no pid', () => {
+  const joined: unknown[] = []
+  const all = toyPipeline({ records: { key: 'socket' }, rows: [] })
+  const layout = shape(0x2101, 'guest', { socket: u64 })
+  const guest: Kind = {
+    name: 'guest',
+    number: 0x21,
+    options: {},
+    facts: () => [],
+    records: [
+      {
+        name: 'guest',
+        layout,
+        key: 'socket',
+        chain: 'toy',
+        apply: () => undefined,
+        applyJoined: (place) =>
+          joined.push(place.bytes.readBigUInt64LE(place.offsetBytes + layout.at.socket)),
+      },
+    ],
+    joins: { default: [['sent', 'guest', 'always']], minimal: [] },
+  }
+  const hosts = [...kinds, toyKind({ records: { key: 'socket' } }, all.seen), guest]
+  const aggregation = AggregationTable.of(
+    hosts.flatMap((kind) => kind.records),
+    hosts.flatMap((kind) => kind.joins.default),
+  )
+  const pipeline = testPipeline({ kinds: hosts, aggregation })
+  insert(pipeline, toy(sent, 1, { pid: 1, socket: 7n }))
+  insert(pipeline, toy({ layout }, 2, { socket: 7n }))
+  insert(pipeline, toy({ layout }, 3, { socket: 8n }))
+  pipeline.flush([])
+  assert.deepEqual([all.seen, joined], [[['sent 7']], [7n]])
+})
+
 test('a predicate of a row sees the fields of both records', () => {
   const row = join(sent, sent, ({ parent, child }) => {
     const sender: number = parent.fields.sender

@@ -51,10 +51,20 @@ export class ChainSpaces {
     const own = chain === undefined && recordType.key !== undefined ? `.${fields.join('+')}` : ''
     const key = wordsOf(recordType, fields)
     return {
-      space: this.#spaceOf(isForeign ? chain : kind.name + own, recordType, key.length),
+      space: this.#spaceOf(
+        isForeign ? this.#foreign(chain, fields) : kind.name + own,
+        recordType,
+        key.length,
+      ),
       key,
       isForeign,
     }
+  }
+
+  /** The space in which another kind has records of that key; its records by pid if there is none. */
+  #foreign(chain: string, fields: readonly string[]): string {
+    const shared = `${chain}.${fields.join('+')}`
+    return this.#numbers.has(shared) ? shared : chain
   }
 
   #spaceOf(name: string, { name: record }: ShapedType, words: number): number {

@@ -11,7 +11,7 @@ export interface ShapedType {
    */
   readonly key?: string | readonly string[]
   /**
-   * The kind whose records it is chained with, by the same key, if a row joins it with one of them. They pass over it
+   * The kind whose records it is chained with, by the same key (of a kind that comes before it), if a row joins it with one of them. They pass over it
    * where no row names it.
    */
   readonly chain?: string

@@ -9,16 +9,8 @@ import type { DnsEvent } from './events.js'
 import { packetLayout, PLACE_RECEIVED, PLACE_SENT } from './records.js'
 import { MAX_EVENTS, MAX_EXCHANGES, type DnsTable } from './table.js'
 import { MAX_STREAMS } from './streams.js'
-import {
-  ANSWER_FLAGS,
-  question,
-  type WirePacket,
-  wireMessage,
-  wireName,
-  wirePacket,
-  wireRecord,
-  words,
-} from './testing/messages.js'
+import { type WirePacket, wirePacket, words } from '../../names/testing/packets.js'
+import { ANSWER_FLAGS, question, wireMessage, wireName, wireRecord } from './testing/messages.js'
 
 const START = 1_000_000_000n
 const CLIENT = [[192, 0, 2, 7], 50_250] as const

@@ -10,7 +10,7 @@ import type { DnsEvent } from './events.js'
 import { type Exchange, isOutbound } from './exchange.js'
 import { messageOf, TYPE_A_AND_AAAA } from './message.js'
 import { MDNS_PORT } from './options.js'
-import { type Packet, packetAt } from './packet.js'
+import { type Packet, packetAt } from '../../names/packet.js'
 import { packetLayout } from './records.js'
 import type { DnsTable } from './table.js'
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { MAX_ANSWERS, messageOf } from './message.js'
-import { ANSWER_FLAGS, question, wireMessage, wireName, wireRecord, words } from './testing/messages.js'
+import { words } from '../../names/testing/packets.js'
+import { ANSWER_FLAGS, question, wireMessage, wireName, wireRecord } from './testing/messages.js'
 
 function decode(bytes: Buffer, wholeBytes = bytes.length, isMdns = false) {
   return messageOf(bytes, wholeBytes, isMdns)

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { nameAt } from './name.js'
-import { wireName, words } from './testing/messages.js'
+import { words } from '../../names/testing/packets.js'
+import { wireName } from './testing/messages.js'
 
 test('names are text in lower case, with escapes for what would be ambiguous', () => {
   for (const [labels, name] of [

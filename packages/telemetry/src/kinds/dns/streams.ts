@@ -1,6 +1,6 @@
 /** Messages over TCP: each behind its length, in segments of any size. */
 
-import type { Packet } from './packet.js'
+import type { Packet } from '../../names/packet.js'
 
 /** Streams that are read at the same time; a connection has two. */
 export const MAX_STREAMS = 1024

@@ -1,7 +1,7 @@
 /** The headers of a packet: IPv4 or IPv6, then UDP or TCP. Never throws, whatever the bytes are. */
 
-import type { RecordPlace } from '../../event/raw.js'
-import { ipv4Text, ipv6Text } from '../../names/address.js'
+import type { RecordPlace } from '../event/raw.js'
+import { ipv4Text, ipv6Text } from './address.js'
 
 const IPPROTO_TCP = 6
 const IPPROTO_UDP = 17
