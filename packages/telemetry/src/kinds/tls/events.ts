@@ -1,0 +1,25 @@
+/** The event that is made of what a client of TLS says; event-specs.ts explains its members. */
+
+import type { BaseEvent } from '../../event/event.js'
+import type { Forms } from '../../event/forms.js'
+import type { Process } from '../../process/process.js'
+import type { Relatives } from '../../process/relatives.js'
+
+/** A process begins to speak TLS. */
+export interface TlsEvent extends BaseEvent, Forms<TlsEvent> {
+  readonly kind: 'tls'
+  readonly timeNs: bigint
+  readonly pid: number | undefined
+  readonly serverName: string | undefined
+  readonly protocols: readonly string[]
+  readonly version: string | undefined
+  readonly isEncrypted: boolean
+  readonly clientIp: string
+  readonly clientPort: number
+  readonly serverIp: string
+  readonly serverPort: number
+  readonly netNs: number | undefined
+  readonly socketId: bigint
+  readonly process: Process | undefined
+  readonly relatives?: Relatives | undefined
+}
