@@ -43,7 +43,7 @@ async function watch(port: number, code: string, options: QuarkOptions) {
   })()
   const client = spawn(process.execPath, ['-e', code], { stdio: 'inherit' })
   await once(client, 'exit')
-  await sleep(HOLD_MS)
+  await sleep(HOLD_MS * 2)
   await quark.close()
   await reading
   server.close()

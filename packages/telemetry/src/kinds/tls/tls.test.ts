@@ -8,7 +8,7 @@ import { eventsOf, insert, record, testPipeline } from '../../testing/process-re
 import type { TlsEvent } from './events.js'
 import { helloOf } from './hello.js'
 import { segmentLayout } from './records.js'
-import { HelloTable, MAX_CONNECTIONS } from './table.js'
+import { type HelloTable, MAX_CONNECTIONS } from './table.js'
 import { clientHello } from './testing/client-hello.js'
 
 const START = 1_000_000_000n

@@ -44,7 +44,7 @@ export async function watch(run: () => Promise<void>, options: QuarkOptions = {}
   try {
     await run()
     // What joins what came last has come by then.
-    await sleep(HOLD_MS)
+    await sleep(HOLD_MS * 2)
   } finally {
     await quark.close()
     await reading
