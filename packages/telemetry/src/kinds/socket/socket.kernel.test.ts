@@ -86,8 +86,12 @@ test(
         [Number(child), 'child'],
       ])
     for (const [name, expected] of Object.entries(EXPECTED)) {
-      await t.test(name, () => {
+      await t.test(name, (t) => {
         const known = factsOf(name as Situation)
+        if (known['absent'] !== undefined) {
+          t.skip(`this kernel has no ${String(known['absent'])}`)
+          return
+        }
         const sentences = eventsOf(events, known).map((event) => sentence(event, namesOf(known)))
         const seen = isAtOnce
           ? expected.map((text) => text.replace('accept+close', 'accept & close'))

@@ -88,6 +88,14 @@ export const EXPECTED: Readonly<
     'connect & close outbound by parent, closed by parent: 0/0',
     'accept & close inbound by parent, closed by parent: 0/0',
   ],
+  ring: [
+    'connect & close outbound by parent, closed by parent: 2/0',
+    'accept & close inbound by parent, closed by parent: 0/2',
+  ],
+  polledRing: [
+    'connect & close outbound by parent, closed by parent: 2/0',
+    'accept & close inbound by parent, closed by parent: 0/2',
+  ],
   refused: [
     'listen & close by parent, closed by parent',
     'failed by parent to 127.0.0.1: 111',

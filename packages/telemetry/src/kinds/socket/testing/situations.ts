@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 
 const PRELUDE = `
-import array, ctypes, fcntl, json, os, select, signal, socket, struct, sys, time
+import array, ctypes, fcntl, json, mmap, os, select, signal, socket, struct, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 LOCAL = '127.0.0.1'
 def listen(address=LOCAL, backlog=8, port=0, family=socket.AF_INET, **flags):
@@ -23,6 +23,24 @@ def silent(listener):
     # accept4(2) without an address.
     return socket.socket(fileno=libc.accept4(listener.fileno(), None, None, 0))
 def wait(pid): os.waitpid(pid, 0)
+def ring_connect(s, to, flags):
+    # One IORING_OP_CONNECT (include/uapi/linux/io_uring.h), and its result; None where there is no io_uring.
+    params = (ctypes.c_char * 120)()
+    struct.pack_into('=I', params, 8, flags)
+    ring = libc.syscall(425, 4, params)
+    if ring < 0: return None
+    entries, results = struct.unpack_from('=2I', params, 0)
+    sq_off, cq_off = struct.unpack_from('=7I', params, 40), struct.unpack_from('=6I', params, 80)
+    sq = mmap.mmap(ring, sq_off[6] + entries * 4, offset=0)
+    cq = mmap.mmap(ring, cq_off[5] + results * 16, offset=0x8000000)
+    sqes = mmap.mmap(ring, entries * 64, offset=0x10000000)
+    address = ctypes.create_string_buffer(struct.pack('=H', socket.AF_INET) + struct.pack('!H', to[1]) + socket.inet_aton(to[0]) + bytes(8), 16)
+    struct.pack_into('=BBHiQQI', sqes, 0, 16, 0, 0, s.fileno(), 16, ctypes.addressof(address), 0)
+    struct.pack_into('=I', sq, sq_off[6], 0); struct.pack_into('=I', sq, sq_off[1], 1)
+    libc.syscall(426, ring, 1, 1, 3 if flags else 1, None, 0)
+    result = struct.unpack_from('=Qi', cq, cq_off[5])[1]
+    os.close(ring)
+    return result
 def unshare():
     if libc.unshare(0x40000000) != 0: raise OSError(ctypes.get_errno(), 'unshare')
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -204,6 +222,18 @@ done(port=port, child=child)`,
 l = socket.socket(socket.AF_INET6); l.bind(('::1', 0)); l.listen(8)
 c = connect(('::1', l.getsockname()[1])); port = c.getsockname()[1]
 a, _ = l.accept(); c.send(b'1234'); a.recv(9); c.close(); a.close(); l.close()
+done(port=port)`,
+  ring: `
+l = listen(); c = socket.socket(); result = ring_connect(c, l.getsockname(), 0)
+if result is None: done(port=0, absent='io_uring'); sys.exit()
+if result != 0: raise OSError(-result, 'connect')
+port = c.getsockname()[1]; a, _ = l.accept(); c.send(b'12'); a.recv(9); c.close(); a.close(); l.close()
+done(port=port)`,
+  polledRing: `
+l = listen(); c = socket.socket(); result = ring_connect(c, l.getsockname(), 2)
+if result is None: done(port=0, absent='io_uring'); sys.exit()
+if result != 0: raise OSError(-result, 'connect')
+port = c.getsockname()[1]; a, _ = l.accept(); c.send(b'12'); a.recv(9); c.close(); a.close(); l.close()
 done(port=port)`,
   counted: `
 inode = unshare(); l = listen(backlog=64)

@@ -104,7 +104,11 @@ async function rowsOf(rung: RungName, kernel: string): Promise<(Row | Absent)[]>
       return [{ kernel, rung, absent: [...new Set(reasons)].join('; ') || 'every fact has a better rung' }]
     }
     const facts = new Map<Situation, Facts>()
-    for (const name of hasPython ? SITUATION_NAMES : []) facts.set(name, await run(name))
+    for (const name of hasPython ? SITUATION_NAMES : []) {
+      const known = await run(name)
+      if (known['absent'] === undefined) facts.set(name, known)
+      else console.error(`${name}: this kernel has no ${String(known['absent'])}`)
+    }
     const fetched = new Map<string, Fetched>()
     for (const name of Object.keys(CLIENTS)) {
       const known = await fetchBy(name)
