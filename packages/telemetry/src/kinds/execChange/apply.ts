@@ -29,7 +29,8 @@ function changeOf(
   const relation = relationOf(writer, { pid, sid: u32At(place, at.sid) }, tables.processes)
   if (relation === undefined) return undefined
   return {
-    ...about,
+    file: about.file,
+    script: shownText(about.script, tables),
     relation,
     openedNs: u64At(place, at.openedNs) + tables.timeBase.bootEpochNs,
     writerPid,
@@ -44,6 +45,10 @@ function executedOf(place: RecordPlace, tables: Tables): ExecChange | undefined 
   const isScript = u32At(place, execChangeLayout.at.file) === FILE_SCRIPT
   const name = isScript ? new TailReader(place, execChangeLayout).string(execChangeLayout.at.name) : undefined
   return changeOf(place, execChangeLayout, { file: isScript ? 'script' : 'program', script: name }, tables)
+}
+
+function shownText(text: string | undefined, { redaction }: Tables): string | undefined {
+  return text === undefined || redaction === undefined ? text : redaction.text(text)
 }
 
 /** The script is the file whose name is one of the first arguments: those behind are what it is given. */

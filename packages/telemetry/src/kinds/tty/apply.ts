@@ -1,11 +1,13 @@
 /** Events out of records of terminals. */
 
 import { isUtf8 } from 'node:buffer'
-import { TAIL_FAILED, TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
+import { TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_TRUNCATED } from 'quark-ebpf/probe'
 import type { Made } from '../../event/forms.js'
 import type { JoinPair } from '../../event/join.js'
 import type { RecordGroup } from '../../event/raw.js'
+import { s64At } from '../../event/record-fields.js'
 import { u64Of } from '../../event/time-base.js'
+import { latin1Of } from '../../memory/text.js'
 import { ttyNameOf } from '../../process/tty.js'
 import type { Tables } from '../kind.js'
 import { ORIGINS, type TtyEvent } from './events.js'
@@ -33,7 +35,6 @@ const INPUT = at.inputFlags >> 2
 const OUTPUT = at.outputFlags >> 2
 const CONTROL = at.controlFlags >> 2
 const LOCAL = at.localFlags >> 2
-const WRITTEN = at.writtenBytes >> 2
 const DRIVER = at.driver >> 2
 const DATA = at.data >> 2
 
@@ -62,20 +63,25 @@ export function isContinued({ parent, child }: JoinPair<TtyFields>): boolean {
 interface Write {
   readonly bytes: Buffer
   readonly writtenBytes: number
-  readonly isUnreadable: boolean
+  readonly missingBytes: number
 }
 
 /** A view of what was written, which is valid as long as the record is shown. */
-function writeAt({ words, bytes, offsetBytes }: RecordGroup, w: number): Write {
+function writeAt(place: RecordGroup, w: number): Write {
+  const { words, bytes, offsetBytes } = place
   const descriptor = words[w + DATA] as number
-  const writtenBytes = Number(u64Of(words[w + WRITTEN] as number, words[w + WRITTEN + 1] as number))
+  const writtenBytes = Math.max(0, s64At(place, at.writtenBytes))
   const start = offsetBytes + fixedSizeBytes + ((words[w + DRIVER] as number) & TAIL_LENGTH_MASK)
-  const length = Math.min(descriptor & TAIL_LENGTH_MASK, writtenBytes)
-  return {
-    bytes: bytes.subarray(start, start + length),
-    writtenBytes,
-    isUnreadable: (descriptor & TAIL_FAILED) !== 0,
+  const length = descriptor & TAIL_LENGTH_MASK
+  const data = bytes.subarray(start, start + length)
+  if (length === 0 || (descriptor & TAIL_FAILED) !== 0) {
+    return { bytes: data.subarray(0, 0), writtenBytes, missingBytes: writtenBytes }
   }
+  // With secrets taken out it has another length.
+  const isAsGiven = length === s64At(place, at.givenBytes)
+  const isCut = (descriptor & TAIL_TRUNCATED) !== 0
+  const kept = isAsGiven || isCut ? data.subarray(0, writtenBytes) : data
+  return { bytes: kept, writtenBytes, missingBytes: isCut ? Math.max(0, writtenBytes - kept.length) : 0 }
 }
 
 function driverAt({ words, bytes, offsetBytes }: RecordGroup, w: number): string | undefined {
@@ -96,27 +102,33 @@ function gatherWrites(group: RecordGroup) {
   const pieces: Buffer[] = []
   let keptBytes = 0
   let writtenBytes = 0
-  let writes = 0
-  let isUnreadable = false
+  let missingBytes = 0
   let lastNs = 0n
   do {
     const w = group.offsetBytes >> 2
     const { words } = group
     const write = writeAt(group, w)
     const isLong = keptBytes + write.bytes.length > MOST_JOINED_BYTES
-    if (writes > 0 && (isLong || keptBytes < writtenBytes)) {
+    if (pieces.length > 0 && (isLong || missingBytes > 0)) {
       group.leaveRest()
       break
     }
     pieces.push(Buffer.from(write.bytes))
     keptBytes += write.bytes.length
     writtenBytes += write.writtenBytes
-    writes += 1
-    isUnreadable ||= write.isUnreadable
+    missingBytes += write.missingBytes
     lastNs = u64Of(words[w + TIME_LO] as number, words[w + TIME_HI] as number)
   } while (group.next())
   const bytes = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)
-  return { bytes, writtenBytes, writes, isUnreadable, lastNs }
+  return { bytes, writtenBytes, missingBytes, writes: pieces.length, lastNs }
+}
+
+/** The bytes without secrets. */
+function shownOf(bytes: Buffer, { redaction }: Tables): Buffer {
+  if (redaction === undefined) return bytes
+  const text = latin1Of(bytes, 0, bytes.length)
+  const shown = redaction.textBytes(text)
+  return shown === text ? bytes : Buffer.from(shown, 'latin1')
 }
 
 /** A process wrote to a terminal. */
@@ -146,14 +158,15 @@ export function applyTty(group: RecordGroup, tables: Tables): Made<TtyEvent> | u
     controlFlags: words[w + CONTROL] as number,
     localFlags: words[w + LOCAL] as number,
   }
-  const { bytes, writtenBytes, writes, isUnreadable, lastNs } = gatherWrites(group)
-  const isNothing = bytes.length === 0 && (isUnreadable || writtenBytes > 0)
+  const { bytes: written, writtenBytes, missingBytes, writes, lastNs } = gatherWrites(group)
+  const isNothing = written.length === 0
+  const bytes = shownOf(written, tables)
   return {
     ...begun,
     text: isNothing ? undefined : bytes.toString('utf8'),
     data: isNothing || isUtf8(bytes) ? undefined : new Uint8Array(bytes),
     writtenBytes,
-    missingBytes: writtenBytes - bytes.length,
+    missingBytes,
     writes,
     spanNs: lastNs - u64Of(timeLo, timeHi),
     process: tables.processes.lookup(pid)?.at(timeLo | 0, timeHi | 0),

@@ -42,6 +42,7 @@ import {
   u64,
   userBytes,
   userIovec,
+  userValue,
   type Value,
 } from 'quark-ebpf/probe'
 import type { Dentry, File, IovIter, Kiocb, Tty, TtyFile, TtyTask } from './kernel-types.js'
@@ -166,6 +167,7 @@ function pairOf<const A extends readonly ArgumentType<Value>[]>(
         given: hasWritten(written),
         fill: {
           ...terminalFill(tty, isMaster),
+          givenBytes: begun.length,
           writtenBytes: written,
           data: kernelIovec({ ...begun, address: begun.iovecs }, settings.maxBytes),
         },
@@ -204,40 +206,52 @@ function fileOf(fd: Scalar): File {
 function callProbe(
   settings: TtyProbeSettings,
   call: 'write' | 'writev',
-  dataOf: (call: CallRegisters, written: Scalar) => TailSource<'bytes'>,
+  given: (call: CallRegisters) => { readonly bytes: Scalar; readonly data: TailSource<'bytes'> },
 ): Probe {
-  return probe(
-    {
-      name: call === 'write' ? 'quark_tty_call' : 'quark_tty_callv',
-      hook: sysExit([call]),
-      record: ttyLayout,
-    },
-    (registers, written) => {
-      const file = fileOf(callArgument(registers, 0))
-      const { i_mode: mode, i_rdev: device } = file.f_inode
-      const { tty, isMaster } = slaveOf(ttyOf(file))
-      const isTty = and(eq(and(mode, S_IFMT), S_IFCHR), oneOf(shiftRight(device, MINOR_BITS), TTY_MAJORS))
-      return {
-        when: [isTty, ne(tty.driver.major, 0), isWanted({ tty, isMaster }, settings)].reduce(
-          (all, one) => and(all, one),
-          hasWritten(written),
-        ),
-        fill: { ...terminalFill(tty, isMaster), writtenBytes: written, data: dataOf(registers, written) },
-      }
-    },
-  )
+  const name = call === 'write' ? 'quark_tty_call' : 'quark_tty_callv'
+  return probe({ name, hook: sysExit([call]), record: ttyLayout }, (registers, written) => {
+    const file = fileOf(callArgument(registers, 0))
+    const { i_mode: mode, i_rdev: device } = file.f_inode
+    const { tty, isMaster } = slaveOf(ttyOf(file))
+    const { bytes, data } = given(registers)
+    return {
+      when: and(
+        hasWritten(written),
+        eq(and(mode, S_IFMT), S_IFCHR),
+        oneOf(shiftRight(device, MINOR_BITS), TTY_MAJORS),
+        ne(tty.driver.major, 0),
+        isWanted({ tty, isMaster }, settings),
+      ),
+      fill: { ...terminalFill(tty, isMaster), givenBytes: bytes, writtenBytes: written, data },
+    }
+  })
+}
+
+/** Pieces of writev(2) that are read. */
+const PIECES = Array.from({ length: 8 }, (_, index) => index)
+/** `struct iovec`, and where its length is. */
+const IOVEC_BYTES = 16
+const IOVEC_LENGTH = 8
+
+/** Bytes of the pieces of writev(2); more pieces than are read are cut. */
+function piecesBytes(address: Scalar, count: Scalar): Scalar {
+  return PIECES.map((index) => {
+    return ifThen(lt(index, count), userValue(address, index * IOVEC_BYTES + IOVEC_LENGTH, 8))
+  }).reduce((sum, bytes) => add(sum, bytes))
 }
 
 /** The system calls, where no function can be hooked. */
 export function callProbes(settings: TtyProbeSettings): Probe[] {
   const { maxBytes } = settings
   return [
-    callProbe(settings, 'write', (call, written) => {
+    callProbe(settings, 'write', (call) => {
       const start = callArgument(call, 1)
-      return userBytes(start, add(start, written), maxBytes)
+      const bytes = callArgument(call, 2)
+      return { bytes, data: userBytes(start, add(start, bytes), maxBytes) }
     }),
-    callProbe(settings, 'writev', (call) =>
-      userIovec(callArgument(call, 1), callArgument(call, 2), maxBytes),
-    ),
+    callProbe(settings, 'writev', (call) => {
+      const [address, count] = [callArgument(call, 1), callArgument(call, 2)]
+      return { bytes: piecesBytes(address, count), data: userIovec(address, count, maxBytes) }
+    }),
   ]
 }

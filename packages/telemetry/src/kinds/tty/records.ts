@@ -32,6 +32,8 @@ export const ttyLayout = record((TTY_KIND << 8) | 1, 'ttyWrite', {
   outputFlags: u32,
   controlFlags: u32,
   localFlags: u32,
+  /** What the call was given; of a `data` that is not cut it is the length, unless secrets were taken out. */
+  givenBytes: u64,
   /** What the call returned: `data` may have more, or less. */
   writtenBytes: u64,
   /** Name of the driver, as /proc/tty/drivers has it. */

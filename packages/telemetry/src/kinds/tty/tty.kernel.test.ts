@@ -40,7 +40,11 @@ async function openRung(rung: number, options: object): Promise<Quark | OptionEr
   }
   const catalogue = catalogueOf([processKind, cgroupKind, kind] as const)
   try {
-    return (await openQuark(catalogue, { ...OPTIONS, ...options })) as unknown as Quark
+    const quark = (await openQuark(catalogue, { ...OPTIONS, ...options })) as unknown as Quark
+    const missing = quark.capabilities.missing.find(({ fact }) => fact === 'ttyWrites')
+    if (missing === undefined) return quark
+    await quark.close()
+    return new OptionError('tty', missing.reason)
   } catch (error) {
     if (error instanceof OptionError) return error
     throw error
