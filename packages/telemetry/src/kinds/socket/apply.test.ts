@@ -19,11 +19,13 @@ import {
   AF_INET6,
   AF_PACKET,
   closeLayout,
+  connectErrorLayout,
   connectFailedLayout,
   connectLayout,
   FLOW_CLOSED,
   flowLayout,
   listenLayout,
+  listenPortLayout,
   PHASE_ACCEPTED,
   PHASE_CONNECTED,
   PHASE_LISTENING,
@@ -260,8 +262,8 @@ test('no record, whatever is in it, makes a number that is wrong or an exception
         const bytes = noise.slice(0, layout.fixedSizeBytes)
         bytes.set(encodeRecord(layout, { cpu: 0, seq: 0, timeNs: 9n }, {}).subarray(0, 16))
         const [event] = eventsWith([bytes], { snapshotEvents: true })
-        // What the kernel counted is no event.
-        if (layout === tcpCountsLayout) {
+        // They only add to others.
+        if ([tcpCountsLayout, connectErrorLayout, listenPortLayout].includes(layout as never)) {
           assert.equal(event, undefined)
           return
         }
@@ -372,5 +374,26 @@ test('names of Unix sockets end where the kernel says, or at a NUL', () => {
       ['accept', 'name', true, undefined, 'stream', 7],
       ['listen', undefined, false, undefined, 'stream', 7],
     ],
+  )
+})
+
+test('what connect(2) returned, and the port that listen(2) chose, are in the events of what they did', () => {
+  const listening = { pid: 7, phase: PHASE_LISTENING, sinceNs: 50n, local0: 0, remotePort: 0 }
+  const events = eventsWith([
+    client(1, 7),
+    socket(connectFailedLayout, 100, { pid: 7, phase: PHASE_TRIED, sinceNs: 50n }),
+    encodeRecord(connectErrorLayout, { cpu: 0, seq: 0, timeNs: 110n }, { cookie: 77n, errno: 99 }),
+    socket(listenLayout, 200, { ...listening, cookie: 78n, localPort: 0, backlog: 5 }),
+    socket(listenPortLayout, 210, { ...listening, cookie: 78n }),
+    socket(closeLayout, 300, { ...listening, ...closed, cookie: 78n }),
+    // Without a hook at the end of listen(2).
+    socket(listenLayout, 400, { ...listening, cookie: 79n, localPort: 0, backlog: 5 }),
+    socket(closeLayout, 500, { ...listening, ...closed, cookie: 79n }),
+  ]) as (ConnectionFailedEvent | ListenerEvent)[]
+  assert.deepEqual(
+    events.map((event) =>
+      event.kind === 'listener' ? [event.actions.join(), event.localPort, event.localIp] : [event.errno],
+    ),
+    [[99], ['listen,close', 50_250, '0.0.0.0'], ['listen,close', 50_250, '0.0.0.0']],
   )
 })

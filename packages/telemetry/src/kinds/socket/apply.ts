@@ -22,6 +22,7 @@ import {
 import type { ConnectionAction, ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './events.js'
 import {
   closeLayout,
+  connectErrorLayout,
   connectFailedLayout,
   listenLayout,
   PHASE_CONNECTED,
@@ -31,6 +32,7 @@ import {
   RECORD_ACCEPT,
   RECORD_CLOSE,
   RECORD_LISTEN,
+  RECORD_LISTEN_PORT,
 } from './records.js'
 import { remoteNameOf } from './remote-name.js'
 
@@ -42,6 +44,7 @@ const SENT = at.sentBytes >> 2
 const RECEIVED = at.receivedBytes >> 2
 const HAS_BYTES = at.hasBytes >> 2
 const FAILED_ERRNO = connectFailedLayout.at.errno >> 2
+const RETURNED_ERRNO = connectErrorLayout.at.errno >> 2
 const FAILED_SHUTDOWN = connectFailedLayout.at.shutdown >> 2
 const BACKLOG = listenLayout.at.backlog >> 2
 
@@ -160,7 +163,7 @@ export function applyConnectionFailed(
   const pid = known(words[w + PID] as number)
   const errno = known(words[w + FAILED_ERRNO] as number)
   const ends = endsAt(words, w, tables)
-  return {
+  const failed: Made<ConnectionFailedEvent> = {
     kind: 'connectionFailed',
     ...ends,
     ...remoteNameOf(ends, pid, true, tables),
@@ -170,7 +173,15 @@ export function applyConnectionFailed(
     pid,
     process: processAt(words, w, pid, w + START, tables),
   }
+  return group.next() ? { ...failed, errno: errno ?? returnedErrno(group) } : failed
 }
+
+function returnedErrno({ words, offsetBytes }: RecordGroup): number | undefined {
+  return known(words[(offsetBytes >> 2) + RETURNED_ERRNO] as number)
+}
+
+/** Such a record only adds to the one that it joins. */
+export function applyNothing(): undefined {}
 
 /** A process listens, and perhaps has stopped to. */
 export function applyListener(group: RecordGroup, tables: Tables): Made<ListenerEvent> | undefined {
@@ -194,8 +205,14 @@ function listenerOf(group: RecordGroup, tables: Tables): Made<ListenerEvent> | u
     process: processAt(words, w, pid, w + START, tables),
   }
   if (!group.next()) return begun
-  const { durationNs, closerPid } = closedListener(group, tables)
-  return { ...begun, actions: BOTH, durationNs, closerPid }
+  let { localIp, localPort } = begun
+  if (group.type === RECORD_LISTEN_PORT) {
+    ;({ localIp, localPort } = socketAt(group.words, group.offsetBytes >> 2, tables))
+    if (!group.next()) return { ...begun, localIp, localPort }
+  }
+  const { durationNs, closerPid, ...closed } = closedListener(group, tables)
+  if (localPort === undefined) ({ localIp, localPort } = closed)
+  return { ...begun, localIp, localPort, actions: BOTH, durationNs, closerPid }
 }
 
 /** The socket of the record that is shown, at which nobody listens any more. */

@@ -241,7 +241,7 @@ const listenerSpec: EventSpec<ListenerEvent, ListenerSummary> = {
       type: 'number',
       max: 65_535,
       roles: ['port'],
-      doc: 'the port; absent when the kernel chose it in listen(2)',
+      doc: 'the port; that which the kernel chose in listen(2) is absent without fexit, until it is closed',
       ecs: 'server.port',
     },
     backlog: {

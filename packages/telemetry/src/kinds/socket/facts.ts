@@ -53,7 +53,7 @@ export function socketFacts({ settings, isTracked = false }: Surroundings<Socket
   if (!settings.sockets) return unix
   const keys = kernelAtLeast('5.12') ? COOKIES : ADDRESSES
   const maps = socketMaps(settings.maxSockets, keys)
-  const { unreachable, closes, accepts, listeners, connections, pending } = socketProbes(maps)
+  const { unreachable, closes, accepts, listeners, connections, pending, ...functions } = socketProbes(maps)
   const fact = (name: string, ...rungs: (EbpfRung | SourceRung)[]): Fact =>
     factOf(name, ...(keys.isForAll ? rungs : rungs.filter(canUseAddresses)))
   return [
@@ -79,6 +79,8 @@ export function socketFacts({ settings, isTracked = false }: Surroundings<Socket
       ebpf(accepts.reading, BY_READING),
     ),
     fact('socketListeners', ebpf(listeners)),
+    fact('listenPorts', ebpf(functions.listenPorts)),
+    fact('connectErrors', ebpf(functions.connectErrors)),
     fact(OPEN_SOCKETS, ...openRungs(maps)),
     ...rawFacts(settings, maps),
     ...unix,

@@ -1,5 +1,5 @@
 import type { Kind, RecordType } from '../kind.js'
-import { applyConnection, applyConnectionFailed, applyListener } from './apply.js'
+import { applyConnection, applyConnectionFailed, applyListener, applyNothing } from './apply.js'
 import { applyCounts } from './apply-counts.js'
 import { applyFlow } from './apply-flow.js'
 import { applyRaw, applyUnix } from './apply-raw.js'
@@ -10,11 +10,13 @@ import { socketOptions } from './options.js'
 import {
   acceptLayout,
   closeLayout,
+  connectErrorLayout,
   connectFailedLayout,
   connectLayout,
   flowLayout,
   foundLayout,
   listenLayout,
+  listenPortLayout,
   rawCloseLayout,
   rawLayout,
   SOCKET_KIND,
@@ -33,6 +35,8 @@ const records = [
   { name: 'accept', layout: acceptLayout, key, apply: applyConnection, colour: 'khaki' },
   { name: 'listen', layout: listenLayout, key, apply: applyListener, colour: 'lightblue' },
   { name: 'socketClose', layout: closeLayout, key, apply: applyConnection, isLast: true, colour: 'plum' },
+  { name: 'connectError', layout: connectErrorLayout, key, apply: applyNothing, colour: 'salmon' },
+  { name: 'listenPort', layout: listenPortLayout, key, apply: applyNothing, colour: 'lightblue' },
   { name: 'tcpCounts', layout: tcpCountsLayout, apply: applyCounts },
   { name: 'udpFlow', layout: flowLayout, key, apply: applyFlow, colour: 'lightcyan' },
   { name: 'rawSocket', layout: rawLayout, key, apply: applyRaw, colour: 'orange' },
@@ -55,6 +59,8 @@ export const socketKind: Kind<typeof socketOptions, typeof socketEvents> = {
     default: [
       ['connect', 'socketClose', 'once'],
       ['accept', 'socketClose', 'once'],
+      ['connectFailed', 'connectError', 'once'],
+      ['listen', 'listenPort', 'once'],
       ['listen', 'socketClose', 'once'],
       ['rawSocket', 'rawSocketClose', 'once'],
     ],
@@ -66,6 +72,8 @@ export const socketKind: Kind<typeof socketOptions, typeof socketEvents> = {
     socketAccepts: 'connections that are accepted',
     socketListeners: 'who listens for connections',
     socketConnections: 'connections that are opened',
+    listenPorts: 'ports that listen(2) chooses',
+    connectErrors: 'errors of connect(2) before a packet is sent',
     socketsPending: 'connections that are under way',
     socketCounts: 'whether all connections were seen',
     rawSockets: 'raw sockets',

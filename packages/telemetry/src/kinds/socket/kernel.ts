@@ -17,11 +17,18 @@ import {
   releaseProbe,
   tcpCloseKprobe,
   tcpCloseProbe,
+  undoneProbe,
 } from './rungs/closes.js'
 import { connectFailedProbe, connectProbe } from './rungs/handshakes.js'
-import { listenProbe } from './rungs/listeners.js'
+import { listenPortProbe, listenProbe } from './rungs/listeners.js'
 import { pendingProbe } from './rungs/pending.js'
-import { failedCalls, givenUpProbe, refusedProbe, retryProbe } from './rungs/unreachable.js'
+import {
+  connectErrorProbe,
+  failedCalls,
+  givenUpProbe,
+  refusedProbe,
+  retryProbe,
+} from './rungs/unreachable.js'
 
 /**
  * The probes of each rung. Some rely on their order: what a socket was is recorded before another probe of the same hook
@@ -29,7 +36,7 @@ import { failedCalls, givenUpProbe, refusedProbe, retryProbe } from './rungs/unr
  */
 export function socketProbes(maps: SocketMaps) {
   const later = [retryProbe(maps, 4), retryProbe(maps, 6), givenUpProbe(maps)]
-  const ends = [endProbe(maps), errorProbe(maps)]
+  const ends = [undoneProbe(maps), endProbe(maps), errorProbe(maps)]
   const byAddress = [acceptProbe(maps, 4), acceptProbe(maps, 6)]
   const byReading = [firstReadProbe(maps), takenProbe(maps)]
   const handshakes = [connectFailedProbe(maps), connectProbe(maps)]
@@ -54,6 +61,8 @@ export function socketProbes(maps: SocketMaps) {
       reading: byReading,
     },
     listeners: [listenProbe(maps)],
+    listenPorts: [listenPortProbe()],
+    connectErrors: [connectErrorProbe(maps, 4), connectErrorProbe(maps, 6)],
     pending: [pendingProbe(maps)],
     connections: {
       cgroup: [...handshakes, attemptProbe(maps, 4), attemptProbe(maps, 6)],

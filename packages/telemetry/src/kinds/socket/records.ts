@@ -20,6 +20,8 @@ export const RECORD_FLOW = (SOCKET_KIND << 8) | 17
 export const RECORD_RAW = (SOCKET_KIND << 8) | 18
 export const RECORD_RAW_CLOSE = (SOCKET_KIND << 8) | 19
 export const RECORD_UNIX = (SOCKET_KIND << 8) | 20
+export const RECORD_CONNECT_ERROR = (SOCKET_KIND << 8) | 0x15
+export const RECORD_LISTEN_PORT = (SOCKET_KIND << 8) | 0x16
 
 /** `sun_path`, in whole words. */
 const UNIX_NAME_BYTES = 112
@@ -66,6 +68,12 @@ export const acceptLayout = record(RECORD_ACCEPT, 'accept', socket)
 
 /** A process listens for connections. */
 export const listenLayout = record(RECORD_LISTEN, 'listen', { ...socket, backlog: u32 })
+
+/** What connect(2) returned, of a socket whose state had said that it failed, and not why. */
+export const connectErrorLayout = record(RECORD_CONNECT_ERROR, 'connectError', { cookie: u64, errno: u32 })
+
+/** Where a process listens: known only when the kernel has chosen a port. */
+export const listenPortLayout = record(RECORD_LISTEN_PORT, 'listenPort', socket)
 
 /** A connection was closed by the last process that had it, or nobody listens at a socket any more. */
 export const closeLayout = record(RECORD_CLOSE, 'socketClose', {

@@ -26,6 +26,7 @@ import {
   type Scalar,
   shiftRight,
   socketCookie,
+  store,
   struct,
   sub,
 } from 'quark-ebpf/probe'
@@ -103,7 +104,7 @@ function closeFill(
 
 /** The last one who has it closes a socket. */
 function closeBody(maps: SocketMaps, key: Scalar, sk: Sock) {
-  const { sockets, waiting } = maps
+  const { sockets, waiting, broken } = maps
   const state = sk.__sk_common.skc_state
   const isUser = isUserTask()
   return {
@@ -113,7 +114,7 @@ function closeBody(maps: SocketMaps, key: Scalar, sk: Sock) {
       ne(state, TCP_SYN_SENT),
       or(ne(state, TCP_CLOSE), has(sockets, key), has(waiting, key)),
     ),
-    finally: [remove(sockets, key), remove(waiting, key)],
+    finally: [remove(sockets, key), remove(waiting, key), remove(broken, key)],
     fill: {
       ...closeFill(maps, key, sk, { state, isNobodys: constant(0), error: sk.sk_err }),
       // Files may be closed by the kernel on behalf of somebody.
@@ -200,14 +201,46 @@ export function lastStateProbe(maps: SocketMaps) {
 }
 
 /** A connection ends with an error, and its socket is closed later. */
-export function errorProbe({ sockets, keys }: SocketMaps) {
-  return probe({ name: 'quark_error', hook: stateHook(TCP_CLOSE) }, (sk, oldState) => ({
-    when: and(
-      not(oneOf(oldState, [TCP_SYN_SENT, TCP_SYN_RECV])),
-      isTcp(sk),
-      ne(sk.sk_err, 0),
-      has(sockets, keys.of(sk)),
-    ),
-    effects: [increase(sockets, keys.of(sk), { errno: sk.sk_err })],
-  }))
+export function errorProbe({ sockets, broken, keys }: SocketMaps) {
+  return probe({ name: 'quark_error', hook: stateHook(TCP_CLOSE) }, (sk, oldState) => {
+    const key = keys.of(sk)
+    const { pid, startBootNs, sinceNs, phase } = lookup(sockets, key)
+    return {
+      when: and(
+        not(oneOf(oldState, [TCP_SYN_SENT, TCP_SYN_RECV])),
+        isTcp(sk),
+        ne(sk.sk_err, 0),
+        has(sockets, key),
+      ),
+      effects: [
+        increase(sockets, key, { errno: sk.sk_err }),
+        store(broken, key, {
+          pid,
+          startBootNs,
+          sinceNs,
+          phase,
+          errno: sk.sk_err,
+          ...placeOf(sk),
+          ...bytesOf(sk, oldState),
+        }),
+      ],
+    }
+  })
+}
+
+/** Of a socket whose connection was broken another one is begun: connect(2) without an address undid the first. */
+export function undoneProbe({ broken, keys }: SocketMaps) {
+  return probe({ name: 'quark_undone', hook: stateHook(TCP_SYN_SENT), record: closeLayout }, (sk) => {
+    const key = keys.of(sk)
+    return {
+      given: and(isTcp(sk), has(broken, key), isOwned(sk)),
+      finally: [remove(broken, key)],
+      fill: {
+        ...lookup(broken, key),
+        cookie: keys.idOf(key),
+        closerPid: current().tgid,
+        closerStartBootNs: current().group_leader.start_boottime,
+      },
+    }
+  })
 }

@@ -11,12 +11,14 @@ import {
   type Elements,
   eq,
   fexit,
+  has,
   int,
   inTask,
   kprobe,
   kretprobe,
   lookup,
   ne,
+  not,
   type Operand,
   pair,
   pointer,
@@ -32,7 +34,7 @@ import {
 } from 'quark-ebpf/probe'
 import type { Sock } from '../kernel-types.js'
 import type { SocketMaps } from '../maps.js'
-import { AF_INET, AF_INET6, connectFailedLayout, PHASE_TRIED } from '../records.js'
+import { AF_INET, AF_INET6, connectErrorLayout, connectFailedLayout, PHASE_TRIED } from '../records.js'
 import { currentProcess, IPPROTO_TCP, isOwned, isTcp, stateHook, TCP_CLOSE, TCP_SYN_SENT } from './common.js'
 
 /** A socket to which there was no way has no address of its own. */
@@ -79,6 +81,28 @@ export function refusedProbe(maps: SocketMaps, version: 4 | 6) {
       const hasFailed = and(ne(result, 0), eq(sk.__sk_common.skc_state, TCP_CLOSE))
       return unreachableBody(maps, maps.keys.of(sk), hasFailed, sub(0, result))
     },
+  )
+}
+
+/** It returns an error although a packet was about to be sent: no local port is free, or there is no memory. */
+export function connectErrorProbe({ sockets, keys }: SocketMaps, version: 4 | 6) {
+  return probe(
+    {
+      name: `quark_c_error${version}`,
+      hook: inTask(fexit(`tcp_v${version}_connect`, [struct<Sock>('sock', 'sk')], int('result', 4))),
+      record: connectErrorLayout,
+    },
+    (sk, result) => ({
+      given: and(
+        ne(result, 0),
+        eq(sk.__sk_common.skc_state, TCP_CLOSE),
+        // The function of IPv6 calls that of IPv4 for an address of that.
+        eq(sk.__sk_common.skc_family, version === 4 ? AF_INET : AF_INET6),
+        // The change of state was recorded, and what was kept of the attempt removed.
+        not(has(sockets, keys.of(sk))),
+      ),
+      fill: { cookie: keys.idOf(keys.of(sk)), errno: sub(0, result) },
+    }),
   )
 }
 
