@@ -22,7 +22,7 @@ function serve(): Promise<Helper> {
 }
 
 /** Looks names up in turn by node's own resolver. */
-function lookUp(...names: readonly string[]): Promise<{ pid: number; text: string }> {
+function lookUp(...names: readonly string[]): ReturnType<typeof runCommand> {
   const code = `const r = new (require('dns').promises.Resolver)({ timeout: 300, tries: 2 })
     r.setServers(['${ADDRESS}'])
     ;(async () => { for (const name of ${JSON.stringify(names)})
@@ -42,7 +42,7 @@ function ofServer(events: readonly DnsEvent[]): DnsEvent[] {
 
 test('the resolver of node: every question once, by UDP and TCP, answered or not', LIMIT, async () => {
   await using server = await serve()
-  let client = { pid: 0, text: '' }
+  let client = { pid: 0, text: '', status: 0 as number | null }
   const { dns, quark } = await watch(async () => {
     client = await lookUp('WWW.test', 'none.test', 'long.test', 'silent.test')
   })
@@ -97,7 +97,7 @@ test('later connections are to the name that was asked for', LIMIT, async () => 
   const web = createServer((socket) => socket.end()).listen(0, '127.5.0.9')
   await once(web, 'listening')
   const { port } = web.address() as { port: number }
-  let client = { pid: 0, text: '' }
+  let client = { pid: 0, text: '', status: 0 as number | null }
   try {
     const code = `const r = new (require('dns').promises.Resolver)(); r.setServers(['${ADDRESS}'])
       r.resolve4('web.test').then(([ip]) => require('net').connect(${port}, ip).resume())`
@@ -140,7 +140,7 @@ test(
   WITH_PYTHON,
   async () => {
     await using _server = await serve()
-    let parent = { pid: 0, text: '' }
+    let parent = { pid: 0, text: '', status: 0 as number | null }
     const { dns } = await watch(async () => {
       parent = await runCommand('python3', ['-c', SHARED])
     })

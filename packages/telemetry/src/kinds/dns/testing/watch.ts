@@ -89,10 +89,10 @@ export class Helper implements AsyncDisposable {
 export async function runCommand(
   command: string,
   args: readonly string[],
-): Promise<{ pid: number; text: string }> {
+): Promise<{ pid: number; text: string; status: number | null }> {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   child.stdout.on('data', (bytes: Buffer) => (text += bytes.toString('latin1')))
-  await once(child, 'close')
-  return { pid: child.pid as number, text }
+  const [status] = (await once(child, 'close')) as [number | null]
+  return { pid: child.pid as number, text, status }
 }
