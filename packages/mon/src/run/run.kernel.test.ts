@@ -17,6 +17,9 @@ import { join } from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { COMMAND, type Run, runCommand, Running } from '../testing/command.js'
+// The declarations, and the strict form of the schema, are not published.
+import { declarations } from '../../../telemetry/dist/stream.js'
+import { schemaCheck } from '../../../telemetry/dist/testing/schema.js'
 import { CTRL_C, CTRL_Z, hasTerminals, Terminal } from '../testing/terminal.js'
 
 /** A user that has no account and no processes. */
@@ -349,6 +352,38 @@ test('--summary is one object of what ran, in place of events', () => {
   assert.equal(runs.get('true'), 3)
   assert.equal(runs.get('cat'), 3)
   assert.ok((mostMemory?.length ?? 0) > 0)
+})
+
+test('the object of --summary is as schema.json describes it, with all kinds and without', () => {
+  // Nothing beside what the schema names is allowed.
+  const check = schemaCheck(declarations)
+  const script =
+    'const n = require("net"); const s = n.createServer((c) => c.end("x")).listen(0, "127.0.0.1", () => {' +
+    'n.connect(s.address().port, "127.0.0.1").resume().on("close", () => s.close());' +
+    'n.connect(1, "127.0.0.1").on("error", () => {}) });' +
+    'require("dgram").createSocket("udp4").send("x", 1, "127.0.0.1", function () { this.close() });' +
+    'require("dns").lookup("no.such.name.example", () => {});' +
+    'require("child_process").spawnSync("/no/such/program")'
+  for (const options of [[], ['--all', '--failed-execs']]) {
+    const { err } = runCommand([
+      '--json',
+      '--summary',
+      '-q',
+      ...options,
+      '--',
+      process.execPath,
+      '-e',
+      script,
+    ])
+    const lines = err.split('\n').filter((line) => line.startsWith('{"time"'))
+    assert.equal(lines.length, 1, err)
+    check(lines[0] ?? '')
+    const report = JSON.parse(lines[0] ?? '') as Report & {
+      readonly connections?: { readonly failed: number }
+    }
+    assert.ok(report.mostRuns.length > 0)
+    assert.equal(report.connections?.failed, options.length === 0 ? undefined : 1)
+  }
 })
 
 test('--summary with --ecs is one document, and --sockets adds who talked to whom', () => {

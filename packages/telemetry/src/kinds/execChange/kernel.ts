@@ -76,7 +76,7 @@ export function execChangeMaps(maxFiles: number) {
   return {
     /** Who opened a file to be written, the last time. */
     written: map({
-      name: 'quark_written',
+      name: 'quark_writers',
       type: 'lruHash',
       key: { inode: u64, device: u32, generation: u32 },
       value: writer,
