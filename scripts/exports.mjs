@@ -8,6 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** What a program imports from, and where the compiler put its types. */
 export const ENTRIES = {
   'quark-telemetry': 'packages/telemetry/dist/index.d.ts',
+  'quark-telemetry/testing': 'packages/telemetry/dist/assertions.d.ts',
   'quark-ebpf': 'packages/ebpf/dist/index.d.ts',
   'quark-ebpf/probe': 'packages/ebpf/dist/probe/index.d.ts',
   'quark-ebpf/asm': 'packages/ebpf/dist/asm/index.d.ts',

@@ -112,6 +112,10 @@ export const packages = {
       is: 'the language of rules: parsed, checked, asked',
       may: ['errors', 'event', 'options', 'process', 'where'],
     },
+    report: {
+      is: 'what one command did',
+      may: ['errors', 'event', 'process', 'output'],
+    },
     redact: {
       is: 'secrets, and what is shown in their place',
       may: ['errors', 'event', 'memory'],

@@ -24,6 +24,7 @@ function monHelp({ groups, missing }: OptionTable): HelpTable<Settings> {
     usage: [
       'quark-mon [option ...]',
       'quark-mon [option ...] -- command [argument ...]',
+      'quark-mon run [option ...] -- command [argument ...]',
       'quark-mon doctor [option ...]',
       'quark-mon asciicast [option ...] RECORDING',
       'quark-mon rules check|explain|test FILE',

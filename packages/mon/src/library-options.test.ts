@@ -140,7 +140,9 @@ test('defaults and bounds of the options are values that the command line can gi
     for (const { long, argument, withoutArgument, byDefault } of options) {
       for (const value of [withoutArgument, byDefault]) {
         if (argument === undefined || value === undefined || / /.test(value)) continue
-        assert.equal(parseCommandLine([`--${long}=${value}`]).show, 'events', long)
+        // A report is about a command.
+        const command = long.startsWith('report') ? ['--', 'true'] : []
+        assert.equal(parseCommandLine([`--${long}=${value}`, ...command]).show, 'events', long)
       }
     }
   }

@@ -48,9 +48,11 @@ import { endAs } from './run/end-as.js'
 import { HeldCommand } from './run/held-command.js'
 import { CommandError, STATUS_FAILED } from './run/program.js'
 import { flushed, separateStandardError } from './run/standard-error.js'
+import { Reporter } from './run/reporter.js'
 import { parseStartState, START_VARIABLE } from './run/start-state.js'
 import { Tally } from './run/tally.js'
 import { onProcessesEnd, onTreeEnd } from './run/tree-end.js'
+import type { Ending } from './run/wait-status.js'
 import { isRotated, RotatedFile } from './rotation.js'
 import { findingsOf, problemsText, readRules, warningsText } from './rule-file.js'
 import type { Settings } from './settings.js'
@@ -74,6 +76,7 @@ export async function main(args: readonly string[]): Promise<number> {
   // A closed standard error cannot be reported anywhere.
   process.stderr.on('error', () => {})
   const [command, ...rest] = args
+  if (command === 'run') return await main(['--report', ...rest])
   if (command === 'doctor') return doctor(rest)
   if (command === 'rules') return rules(rest)
   if (command === 'completions') return runCompletions(rest)
@@ -225,8 +228,10 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
   const graphFile = settings.processGraph === undefined ? undefined : openSync(settings.processGraph, 'w')
   const rules = settings.ruleset === undefined ? undefined : useRules(settings, settings.ruleset, io)
   const tally = new Tally()
-  const show = prepare(settings, io, tally)
+  const reporter = settings.commandReport && new Reporter(settings.commandReport)
+  const show = prepare(settings, io, tally, reporter)
   let hasFailed = false
+  let status = 0
   let metrics: Metrics | undefined
   let timer: NodeJS.Timeout | undefined
   const ageTimer = rotated && setInterval(() => output.rotate(), AGE_LOOK_MS).unref()
@@ -243,7 +248,8 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
     if (settings.strict && missing !== '') throw new DegradedError(missing)
     if (settings.dropPrivileges) becomeNobody()
     if (settings.verbosity > 0) io.note(capabilitiesText(quark.capabilities))
-    io.lose(missing)
+    // A report says it at its end.
+    io.lose(missing, reporter !== undefined)
     if (settings.durationMs !== undefined) timer = setTimeout(end, settings.durationMs)
 
     tally.begin()
@@ -251,7 +257,8 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
     await show(quark)
     if (graphFile !== undefined) writeFileSync(graphFile, processGraph(quark.processes()))
     const stats = quark.stats()
-    if (!settings.quiet) {
+    if (reporter !== undefined) status = writeReport(reporter, quark, settings, io, await command?.ending())
+    else if (!settings.quiet) {
       const { capabilities } = quark
       const { where } = settings.quark
       const said = command === undefined ? tally.text(stats) : tally.treeText(stats, { capabilities, where })
@@ -282,7 +289,26 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
     throw error
   }
   if (hasFailed) return EXIT_RULES
+  if (status !== 0) return status
   return settings.strict && isDegraded ? EXIT_DEGRADED : 0
+}
+
+/** Writes the report about a command or a recording; returns the exit code. */
+function writeReport(
+  reporter: Reporter,
+  quark: Quark,
+  { command, replay }: Settings,
+  io: Io,
+  ending: Ending | undefined,
+): number {
+  const run = {
+    command,
+    ...(typeof ending?.code === 'number' ? { exitCode: ending.code } : {}),
+    ...(typeof ending?.signal === 'number' ? { exitSignal: ending.signal } : {}),
+    stats: quark.stats(),
+    capabilities: quark.capabilities,
+  }
+  return reporter.write(run, (text) => (replay === undefined ? io.note(text) : process.stdout.write(text)))
 }
 
 /** Reads the rules, before the rights to their file are given up. */
@@ -373,7 +399,12 @@ function checkDrop({ backend }: Capabilities): string {
 }
 
 /** Chooses what to do with an open queue, and opens the files that this needs. */
-function prepare(settings: Settings, io: Io, tally: Tally): (quark: Quark) => Promise<void> {
+function prepare(
+  settings: Settings,
+  io: Io,
+  tally: Tally,
+  reporter?: Reporter,
+): (quark: Quark) => Promise<void> {
   const { bufferGraph } = settings
   if (bufferGraph !== undefined) {
     Object.assign(settings.quark, holdingOptions(bufferGraph))
@@ -381,7 +412,7 @@ function prepare(settings: Settings, io: Io, tally: Tally): (quark: Quark) => Pr
     return (quark) => drawBuffer(quark, bufferGraph, files, io)
   }
   if (settings.benchmark) return (quark) => benchmark(quark, settings, io)
-  return (quark) => watchAndSummarise(quark, settings, io, tally)
+  return (quark) => watchAndSummarise(quark, settings, io, tally, reporter)
 }
 
 function openQuark({ replay, quark }: Settings, signal: AbortSignal, pid?: number): Promise<Quark> {

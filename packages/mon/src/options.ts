@@ -1,6 +1,7 @@
 import { ECS_OPTIONS, LINE_OPTIONS, OPTIONS, type OptionSpecs } from 'quark-telemetry'
 import { allOption, libraryOptions } from './library-options.js'
 import type { MissingOption, Option, OptionGroup } from './option.js'
+import { reportOptions } from './run/report-options.js'
 import { runOptions, summaryOptions } from './run/options.js'
 import {
   lastOptions,
@@ -57,6 +58,7 @@ export function optionTable(specs: OptionSpecs): OptionTable {
         ...libraryOptions(LINE_OPTIONS, 'lines'),
       ],
     },
+    { title: 'Report about a command', options: reportOptions },
     { title: 'Order and aggregation', options: library.filter(({ group }) => group === 'buffer') },
     {
       title: 'Where events come from',

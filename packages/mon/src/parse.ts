@@ -1,6 +1,7 @@
 import { readArguments, UsageError } from './arguments.js'
 import { OPTIONS } from 'quark-telemetry'
 import { TABLE } from './options.js'
+import { checkReport } from './run/report-options.js'
 import { checkRun } from './run/options.js'
 import { isRotated } from './rotation.js'
 import { defaultSettings, type Settings } from './settings.js'
@@ -8,7 +9,7 @@ import { defaultSettings, type Settings } from './settings.js'
 export { UsageError }
 
 /** What may follow the name of the command, beside options. */
-export const WORDS: readonly string[] = ['doctor', 'asciicast', 'rules', 'completions', 'help']
+export const WORDS: readonly string[] = ['run', 'doctor', 'asciicast', 'rules', 'completions', 'help']
 
 /** A parsed command line. */
 export type Invocation =
@@ -27,6 +28,7 @@ export function parseCommandLine(args: readonly string[], { options, missing } =
   const { settings } = read
   settings.command = read.command
   if (settings.ecs.form !== undefined) settings.format = 'ecs'
+  checkReport(settings)
   checkRun(settings)
   checkTogether(settings)
   checkColour(settings)

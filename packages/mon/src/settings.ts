@@ -1,5 +1,6 @@
 import type { EcsOptions, LineOptions, QuarkOptions } from 'quark-telemetry'
 import type { MetricsAddress } from './metrics/address.js'
+import type { ReportSettings } from './run/report-settings.js'
 import type { RotationSettings } from './rotation.js'
 
 /** How an event is written. */
@@ -37,6 +38,8 @@ export interface Settings {
   waits: boolean
   /** A summary is made; without `everyMs` at the end only, or when SIGUSR1 asks for it. */
   summary: { readonly everyMs?: number } | undefined
+  /** What the command did is reported. */
+  commandReport: ReportSettings | undefined
   /** How many events end the run. */
   count: number | undefined
   durationMs: number | undefined
@@ -72,6 +75,7 @@ export function defaultSettings(): Settings {
     commandUser: undefined,
     waits: false,
     summary: undefined,
+    commandReport: undefined,
     count: undefined,
     durationMs: undefined,
     output: undefined,

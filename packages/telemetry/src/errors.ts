@@ -6,6 +6,7 @@ export type QuarkErrorCode =
   | 'ERR_QUARK_RECORDING'
   | 'ERR_QUARK_SYSTEM'
   | 'ERR_QUARK_RULES'
+  | 'ERR_QUARK_BASELINE'
 
 /** Base of every error that this package throws on purpose. */
 export class QuarkError extends Error {

@@ -48,6 +48,30 @@ export type { QuarkEvent, QuarkOptions, ReplayOptions } from './kinds/index.js'
 export type { TableLimit } from './kinds/catalogue.js'
 export type { LimitCounter } from './kinds/kind.js'
 export type { OneOrMore, Where } from './where/predicates.js'
+export { CommandReport } from './command-report.js'
+export { trace, type TraceOptions, type TraceResult } from './trace.js'
+export {
+  type Baseline,
+  type BaselineStep,
+  baselineText,
+  mergedBaseline,
+  type NewBehaviour,
+  newIn,
+  parseBaseline,
+  type Places,
+} from './report/baseline.js'
+export type {
+  ReportedDeed,
+  ReportedDoer,
+  ReportedProcess,
+  ReportedStep,
+  RunFacts,
+  RunReport,
+} from './report/report.js'
+export { SENSITIVE_FILES } from './report/sensitive.js'
+export { reportMarkdown, reportText } from './report/text.js'
+export type { Timeline } from './report/timeline.js'
+export { DEEDS, type Deed, type DeedWord } from './event/deed-spec.js'
 export { RULE_FIELDS, rulesOf, testRules } from './rule-sets.js'
 export type { RuleTestResult } from './rules/test-rules.js'
 export type { Subject } from './rules/fields.js'
@@ -122,7 +146,8 @@ export type {
 } from './kinds/socket/summary.js'
 export { type SummarisedEvent, Summary, summaryEcs, type SummaryReport, summaryText } from './summaries.js'
 export { bytesText, durationText } from './output/amounts.js'
-export { countText, type SummaryTextOptions } from './summary/text.js'
+export type { SummaryTextOptions } from './summary/text.js'
+export { countText } from './output/amounts.js'
 export { Quark } from './quark.js'
 export type { EndEvent, StartEvent } from './stream.js'
 export type { AttachedFact, Capabilities, MissingFact, QuarkStats } from './pipeline/stats.js'

@@ -10,6 +10,7 @@ import {
 import type { Io } from '../io.js'
 import { ecsContext, type Lookup } from '../format.js'
 import type { Settings } from '../settings.js'
+import type { Reporter } from '../run/reporter.js'
 import type { Tally } from '../run/tally.js'
 import { Turns } from './turns.js'
 import { watch } from './watch.js'
@@ -81,13 +82,24 @@ function jsonText(report: SummaryReport): string {
  * Shows events until the run ends, or in place of that a summary of them, or both.
  *
  * @param tally counts the processes of the sentence at the end
+ * @param reporter collects what a report is to have, in place of both
  */
 export async function watchAndSummarise(
   quark: Quark,
   settings: Settings,
   io: Io,
   tally: Tally,
+  reporter?: Reporter,
 ): Promise<void> {
+  if (reporter !== undefined) {
+    const take = (event: QuarkEvent): void => {
+      tally.add(event)
+      reporter.add(event)
+    }
+    if (settings.output === undefined) await takeAll(quark, settings, io, take)
+    else await watch(quark, settings, io, take)
+    return
+  }
   if (settings.summary === undefined) {
     await watch(quark, settings, io, tally.add)
     return

@@ -11,6 +11,9 @@ export interface Watching {
   readonly reopen: () => boolean
 }
 
+/** A command whose end is not known by then is still running. */
+const ENDING_MS = 100
+
 /** Number of SIGINT. */
 const SIGINT = 2
 
@@ -39,6 +42,12 @@ export class CommandRun {
   /** Whether the command was let begin. */
   get isReleased(): boolean {
     return this.#ended !== undefined
+  }
+
+  /** How the command ended, if it has: not waited for long. */
+  async ending(): Promise<Ending | undefined> {
+    const soon = new Promise<undefined>((resolve) => setTimeout(resolve, ENDING_MS, undefined))
+    return Promise.race([this.#ended?.catch(() => undefined), soon])
   }
 
   /** Says what watches from now on; undefined when that has ended. */

@@ -5,6 +5,7 @@
 
 import type { BaseEvent } from './event.js'
 import type { Rule } from './rule.js'
+import type { DeedsOf } from './deed-spec.js'
 import type { SummarySpec } from './summary-spec.js'
 
 /**
@@ -261,6 +262,8 @@ export interface EventSpec<E extends BaseEvent = BaseEvent, R = object> {
   readonly ecs?: EcsEventSpec<E>
   /** What a summary says of such events. Default: nothing. */
   readonly summary?: SummarySpec<E, R>
+  /** What it is in a report about a command: what its process did. */
+  readonly deeds?: DeedsOf<E>
 }
 
 /**

@@ -36,3 +36,8 @@ function three(value: number): string {
 function two(number: number): string {
   return number < 10 ? `0${number}` : `${number}`
 }
+
+/** A whole number with commas between thousands, whatever the locale. */
+export function countText(count: number): string {
+  return `${count}`.replace(/\B(?=(\d{3})+$)/g, ',')
+}

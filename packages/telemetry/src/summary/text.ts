@@ -12,7 +12,7 @@ import {
   type SummaryUnit,
   type Words,
 } from '../event/summary-spec.js'
-import { bytesText, durationText } from '../output/amounts.js'
+import { bytesText, durationText, countText } from '../output/amounts.js'
 import { sanitise } from '../output/sanitise.js'
 import type { SummaryHead } from './collector.js'
 
@@ -134,11 +134,6 @@ function memberText({ name, type, label = '', text }: SummaryMember<BaseEvent>, 
 function amountText(unit: SummaryUnit, value: number): string {
   if (unit === 'count') return countText(value)
   return unit === 'bytes' ? bytesText(value) : durationText(value * NS_PER_SECOND)
-}
-
-/** A whole number with commas between thousands, whatever the locale. */
-export function countText(count: number): string {
-  return `${count}`.replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
 function cut(line: string, columns: number): string {

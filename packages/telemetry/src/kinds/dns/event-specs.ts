@@ -1,5 +1,6 @@
 /** Declarations of the events of the DNS. */
 
+import { dnsDeeds } from './deeds.js'
 import type { EventSpec, FieldSpec, ObjectSpec } from '../../event/spec.js'
 import { endpointText, isIpv4 } from '../../names/address.js'
 import { processObject } from '../../process/spec.js'
@@ -324,6 +325,7 @@ const dnsSpec: EventSpec<DnsEvent, DnsSummary> = {
   runNs: ({ latencyNs }) => latencyNs,
   madeWith: 'dns',
   summary: dnsSummary,
+  deeds: dnsDeeds,
   fields: {
     ...about,
     ...question,

@@ -1,5 +1,6 @@
 /** Declaration of the event of files. */
 
+import { fileDeeds } from './deeds.js'
 import type { EcsForm, EventSpec, FieldSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
 import { FILE_ACTIONS, FILE_TYPES, type FileAction, type FileEvent } from './events.js'
@@ -236,6 +237,7 @@ const fileSpec: EventSpec<FileEvent, FileSummary> = {
   },
   text: fileText,
   summary: fileSummary,
+  deeds: fileDeeds,
   dump: {
     title: () => 'FILE',
     lines: [

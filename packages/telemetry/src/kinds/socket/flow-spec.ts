@@ -1,5 +1,6 @@
 /** The declaration of flows of UDP. */
 
+import { udpFlowDeeds } from './deeds.js'
 import type { EventSpec, FieldSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
 import { deedColumns } from '../../process/text.js'
@@ -70,6 +71,7 @@ export const udpFlowSpec: EventSpec<UdpFlowEvent, FlowSummary> = {
   runNs: ({ durationNs }) => durationNs,
   madeWith: 'sockets',
   summary: flowSummary,
+  deeds: udpFlowDeeds,
   fields: {
     direction: directionField('who sent first: `outbound` is this end'),
     pid: {

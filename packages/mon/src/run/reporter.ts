@@ -1,0 +1,129 @@
+/** Collects what a command did, and writes the report, the baseline and the trace. */
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import {
+  type Baseline,
+  baselineText,
+  type Capabilities,
+  CommandReport,
+  FACT_LABELS,
+  mergedBaseline,
+  type NewBehaviour,
+  newIn,
+  parseBaseline,
+  type Places,
+  type QuarkEvent,
+  type QuarkStats,
+  reportMarkdown,
+  reportText,
+  type RunFacts,
+  type RunReport,
+} from 'quark-telemetry'
+import type { ReportSettings } from './report-settings.js'
+
+/** What a run ends with that did something that is not in its baseline, or of which something may be missing, in place of 0. */
+export const EXIT_NEW_BEHAVIOUR = 5
+export const EXIT_INCOMPLETE = 6
+
+/** What is known of the run. */
+export interface ReportedRun {
+  readonly command: readonly string[] | undefined
+  readonly exitCode?: number
+  readonly exitSignal?: number
+  readonly stats: QuarkStats
+  readonly capabilities: Capabilities
+}
+
+export class Reporter {
+  readonly #settings: ReportSettings
+  readonly #collected = new CommandReport()
+  readonly #before: Baseline | undefined
+  readonly #places: Places
+
+  /** @throws {QuarkError} when the baseline is none */
+  constructor(settings: ReportSettings) {
+    this.#settings = settings
+    const { baseline } = settings
+    this.#places = { cwd: process.cwd(), home: homedir() }
+    // Read now: the command may write to it.
+    this.#before =
+      baseline !== undefined && existsSync(baseline)
+        ? parseBaseline(readFileSync(baseline, 'utf8'), baseline)
+        : undefined
+  }
+
+  readonly add = (event: QuarkEvent): void => this.#collected.add(event)
+
+  /**
+   * Writes everything.
+   *
+   * @param note writes to standard error, or for a recording to standard output
+   * @returns the exit code that the run has then; 0 if all is as it should be
+   */
+  write(run: ReportedRun, note: (text: string) => void): number {
+    const { path, trace, requiresComplete } = this.#settings
+    const report = this.#collected.report(factsOf(run, this.#places))
+    const news = this.#compare()
+    const text = this.#textOf(report, news)
+    if (path === undefined) note(text)
+    else writeFileSync(path, text)
+    if (trace !== undefined) writeFileSync(trace, JSON.stringify(this.#collected.timeline()))
+    if (news.length > 0 && !this.#settings.updatesBaseline) return EXIT_NEW_BEHAVIOUR
+    return requiresComplete && !report.isComplete ? EXIT_INCOMPLETE : 0
+  }
+
+  /** What is not in the baseline; writes that if it is to be. */
+  #compare(): NewBehaviour[] {
+    const { baseline, updatesBaseline } = this.#settings
+    if (baseline === undefined) return []
+    const now = this.#collected.baseline(this.#places)
+    if (this.#before === undefined) {
+      writeFileSync(baseline, baselineText(now))
+      return []
+    }
+    const news = newIn(now, this.#before)
+    if (updatesBaseline && news.length > 0)
+      writeFileSync(baseline, baselineText(mergedBaseline(this.#before, now)))
+    return news
+  }
+
+  #textOf(report: RunReport, news: readonly NewBehaviour[]): string {
+    switch (formatOf(this.#settings)) {
+      case 'json':
+        return `${JSON.stringify(news.length === 0 ? report : { ...report, news })}\n`
+      case 'markdown':
+        return reportMarkdown(report, news)
+      case 'text':
+        return reportText(report, news)
+    }
+  }
+}
+
+function formatOf({ format, path = '' }: ReportSettings): 'text' | 'markdown' | 'json' {
+  return format ?? (path.endsWith('.md') ? 'markdown' : path.endsWith('.json') ? 'json' : 'text')
+}
+
+function factsOf(
+  { command, exitCode, exitSignal, stats, capabilities }: ReportedRun,
+  { cwd }: Places,
+): RunFacts {
+  const { backend, missing } = capabilities
+  const isCounted =
+    command !== undefined && backend === 'ebpf' && !missing.some(({ fact }) => fact === 'filtersInKernel')
+  const created = stats.produced['fork']
+  return {
+    ...(command === undefined ? {} : { command }),
+    ...(cwd === undefined || command === undefined ? {} : { cwd }),
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(exitSignal === undefined ? {} : { exitSignal }),
+    ...(isCounted && created !== undefined ? { created } : {}),
+    limits: missing.map(({ fact, reason }) => `${FACT_LABELS[fact] ?? fact}: ${reason}`),
+    missing: [
+      ...(command !== undefined && !isCounted
+        ? [`how many processes were created is not known: ${backend} does not count them`]
+        : []),
+      ...(stats.untracked === 0 ? [] : [`${stats.untracked} processes were too many to follow`]),
+    ],
+  }
+}

@@ -1,0 +1,46 @@
+/** Which package and script a process belongs to, as npm, pnpm, yarn and npx say it in the environment. */
+
+/** A step of a command: a script of a package, or another part of it. */
+export interface Step {
+  /** `left-pad postinstall`, or the name of the program of a part that belongs to no package. */
+  readonly name: string
+  readonly package?: string
+  readonly version?: string
+  readonly script?: string
+}
+
+const NAME = 'npm_package_name='
+const VERSION = 'npm_package_version='
+const SCRIPT = 'npm_lifecycle_event='
+const COMMAND = 'npm_command='
+const MAX_CHARS = 214
+
+/** The package whose script an environment is of; undefined if it is of none. */
+export function packageOf(env: readonly string[]): Step | undefined {
+  let name: string | undefined
+  let version: string | undefined
+  let script: string | undefined
+  let command: string | undefined
+  for (const variable of env) {
+    if (!variable.startsWith('npm_')) continue
+    if (variable.startsWith(NAME)) name = valueOf(variable)
+    else if (variable.startsWith(VERSION)) version = valueOf(variable)
+    else if (variable.startsWith(SCRIPT)) script = valueOf(variable)
+    else if (variable.startsWith(COMMAND)) command = valueOf(variable)
+  }
+  if (script === undefined) return undefined
+  // What npx runs is in no script of a package.
+  const of = name ?? (command === 'exec' || script === 'npx' ? 'npx' : undefined)
+  if (of === undefined) return undefined
+  return {
+    name: of === script ? of : `${of} ${script}`,
+    ...(name === undefined ? {} : { package: name }),
+    ...(version === undefined ? {} : { version }),
+    script,
+  }
+}
+
+function valueOf(variable: string): string | undefined {
+  const value = variable.slice(variable.indexOf('=') + 1, MAX_CHARS + 64)
+  return value === '' ? undefined : value.slice(0, MAX_CHARS)
+}

@@ -1,0 +1,291 @@
+/** A report about what one command did, as an object: docs/report.md and the schema describe it. */
+
+import { DEEDS, type DeedWord } from '../event/deed-spec.js'
+import { type Collector, type Done, type Node, secondsOf, stepOf } from './collector.js'
+
+/** Most processes in the tree of a report, and entries of each list of deeds. */
+export const MAX_TREE = 2000
+export const MAX_ENTRIES = 1000
+/** Of who did something, so many are listed. */
+const MAX_BY = 5
+/** A step of the slowest path is one that began another one of at least this share of its time. */
+const NS_PER_SECOND = 1e9
+
+/** A process in a report. Times are seconds. */
+export interface ReportedProcess {
+  readonly pid: number
+  /** As one could paste it into a shell, maybe cut. */
+  readonly command: string
+  readonly exe?: string
+  /** After the begin of the first process. */
+  readonly begin: number
+  /** From begin to end; absent while it runs. */
+  readonly seconds?: number
+  readonly cpuSeconds?: number
+  readonly exitCode?: number
+  readonly exitSignal?: number
+  readonly step: string
+  readonly children?: readonly ReportedProcess[]
+}
+
+/** Who did something. */
+export interface ReportedDoer {
+  readonly pid: number
+  readonly command: string
+  readonly step: string
+}
+
+/** Something that was done, by however many processes. */
+export interface ReportedDeed {
+  readonly target: string
+  readonly details?: readonly string[]
+  readonly count: number
+  readonly failed?: number
+  readonly sentBytes?: number
+  readonly receivedBytes?: number
+  /** The steps whose processes did it. */
+  readonly steps: readonly string[]
+  /** The first few of the processes. */
+  readonly by: readonly ReportedDoer[]
+}
+
+/** A script of a package, or another part of the command. */
+export interface ReportedStep {
+  readonly name: string
+  readonly package?: string
+  readonly version?: string
+  readonly script?: string
+  readonly processes: number
+  readonly failed: number
+  readonly seconds: number
+}
+
+/** A report about one command. */
+export interface RunReport {
+  readonly kind: 'report'
+  readonly version: 1
+  readonly command?: readonly string[]
+  readonly cwd?: string
+  readonly seconds: number
+  readonly exitCode?: number
+  readonly exitSignal?: number
+  readonly processes: {
+    /** As the kernel has counted them; absent if it did not. */
+    readonly created?: number
+    readonly seen: number
+    readonly failed: number
+  }
+  /** All that the command did is in the report. */
+  readonly isComplete: boolean
+  /** Why not: sentences without a period. */
+  readonly missing: readonly string[]
+  /** What cannot be seen on this machine, whatever happens. */
+  readonly limits: readonly string[]
+  /** From the first process to the one that the others waited for, the outermost first. */
+  readonly slowest: readonly ReportedProcess[]
+  readonly tree: readonly ReportedProcess[]
+  readonly steps: readonly ReportedStep[]
+  /** Files below the working directory that were created, changed or removed; they are not listed. */
+  readonly filesInside: number
+  /** Files that were created and removed again; they are not listed. */
+  readonly filesTemporary: number
+  readonly deeds: { readonly [What in DeedWord]?: readonly ReportedDeed[] }
+}
+
+/** What is known of the run beside its events. */
+export interface RunFacts {
+  readonly command?: readonly string[]
+  readonly cwd?: string
+  readonly exitCode?: number
+  readonly exitSignal?: number
+  /** Processes that the kernel has counted. */
+  readonly created?: number
+  /** What was lost: sentences without a period. */
+  readonly missing?: readonly string[]
+  /** What cannot be seen on this machine: sentences without a period. */
+  readonly limits?: readonly string[]
+}
+
+/** Makes a report of what was collected. */
+export function reportOf(collector: Collector, facts: RunFacts = {}): RunReport {
+  const { command, cwd, exitCode, exitSignal, created } = facts
+  const missing = [...(facts.missing ?? []), ...gapsOf(collector, created)]
+  const isFile = (what: DeedWord): boolean => what === 'created' || what === 'changed' || what === 'removed'
+  const isInside = ({ what, target }: Done): boolean =>
+    isFile(what) && cwd !== undefined && isBelow(target, cwd)
+  const inside = collector.deeds.filter(isInside)
+  const temporary = temporaryFiles(collector.deeds)
+  const beginNs = collector.beginNs ?? 0n
+  return {
+    kind: 'report',
+    version: 1,
+    ...(command === undefined ? {} : { command }),
+    ...(cwd === undefined ? {} : { cwd }),
+    seconds: Number((collector.endNs ?? beginNs) - beginNs) / NS_PER_SECOND,
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(exitSignal === undefined ? {} : { exitSignal }),
+    processes: {
+      ...(created === undefined ? {} : { created }),
+      seen: collector.begun,
+      failed: collector.nodes.filter(hasFailed).length,
+    },
+    isComplete: missing.length === 0,
+    missing,
+    limits: facts.limits ?? [],
+    slowest: slowestOf(collector.roots).map((node) => shown(node, beginNs)),
+    tree: treeOf(collector.roots, beginNs),
+    steps: stepsOf(collector.nodes),
+    filesInside: new Set(inside.map(({ target }) => target).filter((path) => !temporary.has(path))).size,
+    filesTemporary: temporary.size,
+    deeds: deedsOf(
+      collector.deeds.filter((done) => !isInside(done) && !(isFile(done.what) && temporary.has(done.target))),
+    ),
+  }
+}
+
+function gapsOf({ lost, leftOut, deedsLeftOut, begun }: Collector, created: number | undefined): string[] {
+  return [
+    ...(lost === 0 ? [] : [`${lost} records were lost`]),
+    ...(created === undefined || created === begun
+      ? []
+      : [`${created} processes were created, and ${begun} of them seen`]),
+    ...(leftOut === 0 ? [] : [`${leftOut} processes are too many for the report`]),
+    ...(deedsLeftOut === 0 ? [] : [`${deedsLeftOut} deeds are too many for the report`]),
+  ]
+}
+
+/** Files of which the first deed is that they were created, and the last one that they were removed. */
+function temporaryFiles(deeds: readonly Done[]): Set<string> {
+  const first = new Map<string, Done>()
+  const last = new Map<string, Done>()
+  for (const done of deeds) {
+    if (done.what !== 'created' && done.what !== 'changed' && done.what !== 'removed') continue
+    const before = first.get(done.target)
+    if (before === undefined || done.timeNs < before.timeNs) first.set(done.target, done)
+    const after = last.get(done.target)
+    if (after === undefined || done.lastNs > after.lastNs) last.set(done.target, done)
+  }
+  return new Set(
+    [...first]
+      .filter(([path, { what }]) => what === 'created' && last.get(path)?.what === 'removed')
+      .map(([path]) => path),
+  )
+}
+
+function isBelow(path: string, directory: string): boolean {
+  const parent = directory.replace(/\/+$/, '')
+  return path === parent || path.startsWith(`${parent}/`)
+}
+
+function hasFailed({ exitCode, exitSignal }: Node): boolean {
+  return exitSignal !== undefined || (exitCode !== undefined && exitCode !== 0)
+}
+
+function shown(node: Node, beginNs: bigint): ReportedProcess {
+  const { pid, command, exe, exitCode, exitSignal, cpuNs } = node
+  const seconds = secondsOf(node)
+  return {
+    pid,
+    command,
+    ...(exe === undefined ? {} : { exe }),
+    begin: Number(node.beginNs - beginNs) / NS_PER_SECOND,
+    ...(seconds === undefined ? {} : { seconds }),
+    ...(cpuNs === undefined ? {} : { cpuSeconds: cpuNs / NS_PER_SECOND }),
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(exitSignal === undefined ? {} : { exitSignal }),
+    step: stepOf(node).name,
+  }
+}
+
+/** The longest of the processes, the longest of those that it made, and so on. */
+function slowestOf(roots: readonly Node[]): Node[] {
+  const path: Node[] = []
+  let among: readonly Node[] = roots
+  while (among.length > 0 && path.length < 64) {
+    const longest = among.reduce((a, b) => ((secondsOf(b) ?? 0) > (secondsOf(a) ?? 0) ? b : a))
+    path.push(longest)
+    among = longest.children
+  }
+  return path
+}
+
+/** The tree, level by level, as far as it has room. */
+function treeOf(roots: readonly Node[], beginNs: bigint): ReportedProcess[] {
+  const kept = new Set<Node>()
+  for (
+    let level = roots;
+    level.length > 0 && kept.size < MAX_TREE;
+    level = level.flatMap(({ children }) => children)
+  ) {
+    for (const node of level.slice(0, MAX_TREE - kept.size)) kept.add(node)
+  }
+  const branch = (node: Node): ReportedProcess => {
+    const children = node.children.filter((child) => kept.has(child)).map(branch)
+    return { ...shown(node, beginNs), ...(children.length === 0 ? {} : { children }) }
+  }
+  return roots.filter((node) => kept.has(node)).map(branch)
+}
+
+function stepsOf(nodes: readonly Node[]): ReportedStep[] {
+  const steps = new Map<
+    string,
+    { -readonly [K in keyof ReportedStep]: ReportedStep[K] } & { from: bigint; to: bigint }
+  >()
+  for (const node of nodes) {
+    const step = stepOf(node)
+    const end = node.endNs ?? node.beginNs
+    const of = steps.get(step.name)
+    if (of === undefined) {
+      steps.set(step.name, {
+        ...step,
+        processes: 1,
+        failed: hasFailed(node) ? 1 : 0,
+        seconds: 0,
+        from: node.beginNs,
+        to: end,
+      })
+      continue
+    }
+    of.processes += 1
+    if (hasFailed(node)) of.failed += 1
+    if (node.beginNs < of.from) of.from = node.beginNs
+    if (end > of.to) of.to = end
+  }
+  return [...steps.values()].map(({ from, to, ...step }) => ({
+    ...step,
+    seconds: Number(to - from) / NS_PER_SECOND,
+  }))
+}
+
+function deedsOf(deeds: readonly Done[]): RunReport['deeds'] {
+  const all: Partial<Record<DeedWord, readonly ReportedDeed[]>> = {}
+  for (const what of Object.keys(DEEDS) as DeedWord[]) {
+    const together = new Map<string, Done[]>()
+    for (const done of deeds) {
+      if (done.what !== what) continue
+      const same = together.get(done.target)
+      if (same === undefined) together.set(done.target, [done])
+      else same.push(done)
+    }
+    if (together.size > 0) all[what] = [...together.values()].slice(0, MAX_ENTRIES).map(deedOf)
+  }
+  return all
+}
+
+function deedOf(done: readonly Done[]): ReportedDeed {
+  const sum = (read: (one: Done) => number): number => done.reduce((total, one) => total + read(one), 0)
+  const details = [...new Set(done.flatMap(({ details }) => [...details]))]
+  const failed = sum((one) => one.failed)
+  const sentBytes = sum((one) => one.sentBytes)
+  const receivedBytes = sum((one) => one.receivedBytes)
+  return {
+    target: (done[0] as Done).target,
+    ...(details.length === 0 ? {} : { details }),
+    count: sum(({ count }) => count),
+    ...(failed === 0 ? {} : { failed }),
+    ...(sentBytes === 0 ? {} : { sentBytes }),
+    ...(receivedBytes === 0 ? {} : { receivedBytes }),
+    steps: [...new Set(done.map(({ by }) => stepOf(by).name))],
+    by: done.slice(0, MAX_BY).map(({ by }) => ({ pid: by.pid, command: by.command, step: stepOf(by).name })),
+  }
+}
