@@ -58,6 +58,7 @@ export const packages = {
       may: ['errors'],
       packages: ['quark-ebpf'],
     },
+    files: { is: 'which files are meant: paths, mounts, devices', may: ['event'], packages: ['node:*'] },
     order: {
       is: 'records in order of time',
       may: ['errors', 'memory', 'event'],
@@ -101,7 +102,18 @@ export const packages = {
     },
     'kinds/*': {
       is: 'one kind of event',
-      may: ['errors', 'memory', 'event', 'facts', 'options', 'aggregate', 'process', 'names', 'kinds/kind'],
+      may: [
+        'errors',
+        'memory',
+        'event',
+        'facts',
+        'files',
+        'options',
+        'aggregate',
+        'process',
+        'names',
+        'kinds/kind',
+      ],
       packages: ['node:*', 'quark-ebpf', 'dns-packet'],
     },
     where: {

@@ -162,8 +162,11 @@ function valueOf(spec: OptionSpec, form: CommandForm, text: string, before: unkn
     }
     case 'texts':
       return [...((before ?? []) as readonly string[]), text]
-    case 'places':
-      return [...((before ?? []) as readonly string[]), ...placesOf(text)]
+    case 'places': {
+      if (text === form.withoutArgument) return before ?? true
+      const others = Array.isArray(before) ? (before as readonly string[]) : []
+      return [...others, ...placesOf(text)]
+    }
     case 'list':
       return someOf(text, spec.words)
     case 'choice':

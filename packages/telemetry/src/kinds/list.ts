@@ -3,6 +3,7 @@
 export { cgroupKind } from './cgroup/index.js'
 export { dnsKind } from './dns/index.js'
 export { execChangeKind } from './execChange/index.js'
+export { fileAccessKind } from './fileAccess/index.js'
 export { fileKind } from './file/index.js'
 export { processKind } from './process/index.js'
 export { socketKind } from './socket/index.js'

@@ -6,19 +6,12 @@ import type { RecordGroup, RecordPlace } from '../../event/raw.js'
 import { u32At, u64At } from '../../event/record-fields.js'
 import { textOf } from '../../event/record-text.js'
 import { u64Of } from '../../event/time-base.js'
+import { deviceText } from '../../files/mounts.js'
+import { joinedPath } from '../../files/paths.js'
 import type { ProcessRecord } from '../../process/entry.js'
 import type { Tables } from '../kind.js'
 import { FILE_ACTIONS, type FileAction, type FileEvent, type FileType } from './events.js'
-import {
-  deviceText,
-  doneFacts,
-  type FileFacts,
-  joinedPath,
-  seenFacts,
-  stringIn,
-  typeOf,
-  walkedPath,
-} from './facts-of.js'
+import { doneFacts, type FileFacts, seenFacts, stringIn, typeOf, walkedPath } from './facts-of.js'
 import {
   closedLayout,
   DID_MODIFY,
@@ -35,7 +28,7 @@ import {
   seenEndLayout,
   seenLayout,
 } from './records.js'
-import { isPseudoPath } from './pseudo.js'
+import { isPseudoPath } from '../../files/pseudo.js'
 import type { FileTable, Report } from './table.js'
 
 /** Words of the header in which the time of a record is. */

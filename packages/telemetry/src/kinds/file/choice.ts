@@ -1,7 +1,7 @@
 /** What is watched, out of the options. */
 
 import type { FileSettings } from './options.js'
-import { Selection } from './selection.js'
+import { Selection } from '../../files/selection.js'
 
 /** What is watched. */
 export interface Choice {

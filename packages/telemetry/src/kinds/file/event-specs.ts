@@ -2,6 +2,7 @@
 
 import { fileDeeds } from './deeds.js'
 import type { EcsForm, EventSpec, FieldSpec } from '../../event/spec.js'
+import { pathEcs } from '../../files/paths.js'
 import { processObject } from '../../process/spec.js'
 import { FILE_ACTIONS, FILE_TYPES, type FileAction, type FileEvent } from './events.js'
 import { fileText } from './event-text.js'
@@ -52,22 +53,6 @@ function ecsTypes({ actions }: FileEvent): readonly string[] {
   return [...types]
 }
 
-function nameOf(path: string | undefined): string | undefined {
-  return path === undefined || path === '/' ? undefined : path.slice(path.lastIndexOf('/') + 1)
-}
-
-function directoryOf(path: string | undefined): string | undefined {
-  if (path === undefined || !path.startsWith('/') || path === '/') return undefined
-  return path.slice(0, Math.max(1, path.lastIndexOf('/')))
-}
-
-/** What follows the last dot of the name, if there is something before it. */
-function extensionOf(path: string | undefined): string | undefined {
-  const name = nameOf(path) ?? ''
-  const dot = name.lastIndexOf('.')
-  return dot <= 0 || dot === name.length - 1 ? undefined : name.slice(dot + 1)
-}
-
 function octal(mode: number | undefined, mask = 0o7777): string | undefined {
   return mode === undefined ? undefined : `0${(mode & mask).toString(8)}`
 }
@@ -81,12 +66,7 @@ const path: FieldSpec<FileEvent> = {
   doc: 'path of the file, as the process sees it, below the root directory of the process if that is another one; of a move and a link the new one; absent when it is not known',
   roles: ['path'],
   dump: 'FILE.path path',
-  ecs: [
-    'file.path',
-    { path: 'file.name', value: ({ path }) => nameOf(path), doc: 'last part of the path' },
-    { path: 'file.directory', value: ({ path }) => directoryOf(path), doc: 'what is before it' },
-    { path: 'file.extension', value: ({ path }) => extensionOf(path), doc: 'what follows its last dot' },
-  ],
+  ecs: pathEcs,
 }
 
 const device: FieldSpec<FileEvent> = {

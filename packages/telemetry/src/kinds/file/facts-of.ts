@@ -46,11 +46,6 @@ export function typeOf(mode: number): FileType | undefined {
   return TYPES[mode & S_IFMT]
 }
 
-/** `8:1`, of the kernel's number of a device. */
-export function deviceText(device: number): string {
-  return `${device >>> 20}:${device & 0xf_ffff}`
-}
-
 type AttributeOffsets = typeof doneLayout.at | typeof seenLayout.at
 
 function attributesIn(record: RecordPlace, at: AttributeOffsets): FileAttributes {
@@ -114,15 +109,4 @@ export function stringIn(text: string, start: number, descriptor: number): strin
   const length = descriptor & TAIL_LENGTH_MASK
   if ((descriptor & TAIL_FAILED) !== 0 || length === 0) return undefined
   return cstringAt(text, start, length)
-}
-
-/** A name as a process gave it, from where relative ones begin; only its text is looked at. */
-export function joinedPath(base: string | undefined, name: string): string | undefined {
-  if (!name.startsWith('/') && base === undefined) return undefined
-  const parts: string[] = []
-  for (const part of (name.startsWith('/') ? name : `${base}/${name}`).split('/')) {
-    if (part === '..') parts.pop()
-    else if (part !== '' && part !== '.') parts.push(part)
-  }
-  return `/${parts.join('/')}`
 }

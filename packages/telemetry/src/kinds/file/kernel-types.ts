@@ -33,11 +33,6 @@ export interface Inode {
   readonly i_ctime_nsec: Scalar
 }
 
-export interface Dentry {
-  readonly d_parent: Scalar
-  readonly d_inode: { readonly i_ino: Scalar }
-}
-
 export interface OpenFile {
   readonly f_mode: Scalar
   readonly f_path: PathStruct

@@ -37,11 +37,11 @@ import {
   u64,
   userString,
   userStruct,
-  walkUp,
   type Probe,
 } from 'quark-ebpf/probe'
+import { isBelow } from '../../process/kernel-places.js'
 import type { Choice } from './choice.js'
-import type { Dentry, FileTask, Inode, OpenFile } from './kernel-types.js'
+import type { FileTask, Inode, OpenFile } from './kernel-types.js'
 import { ifCall, MOVED_CALLS, type Moving, NAMED_CALLS, type Naming } from './name-calls.js'
 import {
   closedLayout,
@@ -57,8 +57,8 @@ import {
   movedLayout,
   namedLayout,
 } from './records.js'
-import { PSEUDO_MAGICS } from './pseudo.js'
-import type { Root } from './selection.js'
+import { PSEUDO_MAGICS } from '../../files/pseudo.js'
+import type { Root } from '../../files/selection.js'
 
 /** Results from here on are errors. */
 const FIRST_ERROR = 2n ** 63n
@@ -68,8 +68,6 @@ const FMODE_CREATED = 0x10_0000
 const S_IFMT = 0o170000
 const S_IFREG = 0o100000
 const HALF = 0xffff_ffff
-/** Directories above a file that are compared. */
-const MAX_STEPS = 32
 
 type Call = CallRegisters
 
@@ -98,31 +96,10 @@ class Watched {
   /** A file that is kept somewhere, and lies below what was asked for. */
   file({ f_inode: inode, f_path }: OpenFile): Scalar {
     const isKept = not(oneOf(inode.i_sb.s_magic, PSEUDO_MAGICS))
-    return this.#roots === undefined ? isKept : and(isKept, this.#isBelow(inode, f_path.dentry))
+    return this.#roots === undefined
+      ? isKept
+      : and(isKept, isBelow(inode.i_sb.s_dev, f_path.dentry, this.#roots))
   }
-
-  /** All on the way up are of one file system. */
-  #isBelow({ i_sb }: Inode, dentry: Scalar): Scalar {
-    const roots = this.#roots ?? []
-    const devices = [...new Set(roots.map(({ device }) => device))]
-    const isFound = devices.map((device) =>
-      and(
-        eq(i_sb.s_dev, device),
-        walkUp<Dentry>({
-          struct: 'dentry',
-          from: dentry,
-          next: ({ d_parent }) => d_parent,
-          until: ({ d_inode }) => oneOf(d_inode.i_ino, inodesOf(roots, device)),
-          steps: MAX_STEPS,
-        }),
-      ),
-    )
-    return isFound.reduce((all, one) => or(all, one))
-  }
-}
-
-function inodesOf(roots: readonly Root[], of: number): bigint[] {
-  return roots.filter(({ device }) => device === of).map(({ inode }) => inode)
 }
 
 /** The open file of a descriptor; all members are 0 when there is none. */

@@ -1,6 +1,7 @@
 /** What a summary says of changes of files. */
 
 import type { SummarySpec } from '../../event/summary-spec.js'
+import { directoryOf } from '../../files/paths.js'
 import { programMember } from '../../process/summary.js'
 import type { FileAction, FileEvent } from './events.js'
 
@@ -92,8 +93,7 @@ export const fileSummary: SummarySpec<FileEvent, FileSummary> = {
           name: 'directory',
           doc: 'in which they are',
           type: 'name',
-          of: ({ path }) =>
-            path === undefined ? undefined : path.slice(0, Math.max(1, path.lastIndexOf('/'))),
+          of: directoryOf,
           label: ' ',
         },
       ],

@@ -4,7 +4,7 @@
  */
 
 import type { KindTable } from '../../event/table.js'
-import { Selection } from './selection.js'
+import { Selection } from '../../files/selection.js'
 import type { FileFacts } from './facts-of.js'
 import {
   DID_ATTRIBUTES,

@@ -15,6 +15,7 @@ const CHOSEN: QuarkOptions = {
   rules: rulesOf('drop on process.pid 1'),
   where: { ppid: 1 },
   redactPatterns: ['x+'],
+  fileAccess: ['/etc/shadow'],
   files: ['/etc'],
   fileOperations: ['names'],
 }

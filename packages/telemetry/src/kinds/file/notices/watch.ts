@@ -19,7 +19,7 @@ import {
 import type { Source, SourceContext } from '../../../facts/rungs.js'
 import { decodeUtf8 } from '../../../memory/text.js'
 import type { Choice } from '../choice.js'
-import { PSEUDO_TYPES } from '../pseudo.js'
+import { PSEUDO_TYPES } from '../../../files/pseudo.js'
 import {
   DID_ATTRIBUTES,
   DID_CREATE,
@@ -35,7 +35,7 @@ import {
   seenEndLayout,
   seenLayout,
 } from '../records.js'
-import { fileSystemsOf, type MountedFileSystem, numberOfDev, readMountTable } from './mounts.js'
+import { fileSystemsOf, type MountedFileSystem, numberOfDev, readMountTable } from '../../../files/mounts.js'
 import { DirectoryNames } from './names.js'
 
 /** What may be merged with it. */

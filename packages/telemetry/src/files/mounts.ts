@@ -70,3 +70,8 @@ export function numberOfDev(dev: bigint): number {
   const minor = Number((dev & 0xffn) | ((dev >> 12n) & ~0xffn))
   return deviceNumber(major, minor)
 }
+
+/** `8:1`, of the kernel's number of a device. */
+export function deviceText(device: number): string {
+  return `${device >>> 20}:${device & 0xf_ffff}`
+}

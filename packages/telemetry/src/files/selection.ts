@@ -2,7 +2,7 @@
 
 import { lstatSync, realpathSync } from 'node:fs'
 import { isPseudoPath } from './pseudo.js'
-import { fileSystemsOf, numberOfDev, readMountTable } from './notices/mounts.js'
+import { fileSystemsOf, numberOfDev, readMountTable } from './mounts.js'
 
 /** Places that are compared in the kernel; with more of them everything is, in user space. */
 const MAX_ROOTS = 32

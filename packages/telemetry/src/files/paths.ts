@@ -1,0 +1,43 @@
+/** Paths of files as text. */
+
+import type { EcsForm } from '../event/spec.js'
+
+interface OfPath {
+  readonly path: string | undefined
+}
+
+function nameOf({ path }: OfPath): string | undefined {
+  return path === undefined || path === '/' ? undefined : path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** The directory of a path; undefined if it has none, or is not known. */
+export function directoryOf({ path }: OfPath): string | undefined {
+  if (path === undefined || !path.startsWith('/') || path === '/') return undefined
+  return path.slice(0, Math.max(1, path.lastIndexOf('/')))
+}
+
+/** What follows the last dot of the name, if there is something before it. */
+function extensionOf(event: OfPath): string | undefined {
+  const name = nameOf(event) ?? ''
+  const dot = name.lastIndexOf('.')
+  return dot <= 0 || dot === name.length - 1 ? undefined : name.slice(dot + 1)
+}
+
+/** Where ECS has the path of a file. */
+export const pathEcs: readonly (string | EcsForm<OfPath>)[] = [
+  'file.path',
+  { path: 'file.name', value: nameOf, doc: 'last part of the path' },
+  { path: 'file.directory', value: directoryOf, doc: 'what is before it' },
+  { path: 'file.extension', value: extensionOf, doc: 'what follows its last dot' },
+]
+
+/** A name as a process gave it, from where relative ones begin; only its text is looked at. */
+export function joinedPath(base: string | undefined, name: string): string | undefined {
+  if (!name.startsWith('/') && base === undefined) return undefined
+  const parts: string[] = []
+  for (const part of (name.startsWith('/') ? name : `${base}/${name}`).split('/')) {
+    if (part === '..') parts.pop()
+    else if (part !== '' && part !== '.') parts.push(part)
+  }
+  return `/${parts.join('/')}`
+}

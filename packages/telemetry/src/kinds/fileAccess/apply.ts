@@ -1,0 +1,67 @@
+/** Events out of records about who opens sensitive files. */
+
+import type { Made } from '../../event/forms.js'
+import type { RecordGroup } from '../../event/raw.js'
+import { s32At, TailReader, u32At, u64At } from '../../event/record-fields.js'
+import { joinedPath } from '../../files/paths.js'
+import { deviceText } from '../../files/mounts.js'
+import { deedOf } from '../../process/actor.js'
+import { targetOf } from '../../process/target.js'
+import type { Tables } from '../kind.js'
+import type { ACCESS_MODES, FileAccessEvent } from './events.js'
+import { deniedLayout, openedLayout } from './records.js'
+import type { AccessTable } from './table.js'
+
+function tableIn(tables: Tables): AccessTable {
+  return tables.table('fileAccess')
+}
+
+/** By `f_mode`; neither is a descriptor for its path alone. */
+const BY_MODE = ['path', 'read', 'write', 'readWrite'] as const
+
+export function applyOpened(group: RecordGroup, tables: Tables): Made<FileAccessEvent> | undefined {
+  if (!group.next()) return undefined
+  const { at } = openedLayout
+  const path = new TailReader(group, openedLayout).path(at.path)
+  if (path === undefined || !tableIn(tables).places.wants(path)) return undefined
+  return {
+    kind: 'fileAccess',
+    action: 'open',
+    ...deedOf(group, at, tables),
+    path,
+    access: BY_MODE[u32At(group, at.mode) & 3] as (typeof ACCESS_MODES)[number],
+    errno: undefined,
+    unverified: false,
+    target: u32At(group, at.targetPid) === 0 ? undefined : targetOf(group, at, tables),
+    device: deviceText(u32At(group, at.device)),
+    inode: u64At(group, at.inode),
+  }
+}
+
+/** By `O_ACCMODE`. */
+const BY_FLAGS = ['read', 'write', 'readWrite', 'readWrite'] as const
+
+export function applyDenied(group: RecordGroup, tables: Tables): Made<FileAccessEvent> | undefined {
+  if (!group.next()) return undefined
+  const { at } = deniedLayout
+  const tails = new TailReader(group, deniedLayout)
+  const base = tails.path(at.base)
+  const name = tails.string(at.name)
+  const path = name === undefined ? undefined : joinedPath(base, name)
+  const table = tableIn(tables)
+  if (path === undefined || !table.places.wants(path)) return undefined
+  const deed = deedOf(group, at, tables)
+  if (!table.noteDenied(deed.pid, u64At(group, at.startBootNs), path)) return undefined
+  return {
+    kind: 'fileAccess',
+    action: 'denied',
+    ...deed,
+    path,
+    access: BY_FLAGS[u32At(group, at.access) & 3] as (typeof ACCESS_MODES)[number],
+    errno: -s32At(group, at.result),
+    unverified: true,
+    target: undefined,
+    device: undefined,
+    inode: undefined,
+  }
+}

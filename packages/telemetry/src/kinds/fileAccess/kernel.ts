@@ -1,0 +1,197 @@
+/** Probes of system calls that open files. */
+
+import {
+  and,
+  at,
+  callArgument,
+  type CallRegisters,
+  claim,
+  containerOf,
+  currentTask,
+  eq,
+  firstNonZero,
+  has,
+  ifThen,
+  isCall,
+  map,
+  ne,
+  not,
+  oneOf,
+  or,
+  path,
+  type PathStruct,
+  type Probe,
+  probe,
+  type Scalar,
+  sysExit,
+  u32,
+  u64,
+  userString,
+  userStruct,
+} from 'quark-ebpf/probe'
+import type { Root } from '../../files/selection.js'
+import { currentActor } from '../../process/actor.js'
+import { fileOf, isNamed, isSuccess, type OpenFile, pathOf } from '../../process/kernel-files.js'
+import { isBelow } from '../../process/kernel-places.js'
+import type { AccessPlaces, KernelPlaces } from './places.js'
+import { deniedLayout, openedLayout } from './records.js'
+
+const CALLS = ['open', 'openat', 'openat2', 'creat'] as const
+const PROC_SUPER_MAGIC = 0x9fa0
+const O_ACCMODE = 3
+const FMODE_READ_WRITE = 3
+const HALF = 0xffff_ffff
+const EPERM = 1
+const EACCES = 13
+/** Pairs of a process and a file that were reported. */
+const MAX_REPORTED = 16_384
+
+/** `struct file`, and more of it than others need. */
+interface Opened extends OpenFile {
+  readonly f_path: OpenFile['f_path'] & { readonly dentry: NamedDentry }
+}
+
+interface NamedDentry extends Scalar {
+  readonly d_name: OpenFile['f_path']['dentry']['d_name']
+  readonly d_parent: { readonly d_inode: { readonly i_ino: Scalar } }
+}
+
+interface Inode {
+  readonly i_ino: Scalar
+  readonly i_generation: Scalar
+  readonly i_sb: { readonly s_dev: Scalar; readonly s_magic: Scalar }
+}
+
+/** Of /proc: `struct proc_inode`. */
+interface ProcInode {
+  readonly pid: { readonly numbers: Parameters<typeof at<{ readonly nr: Scalar }>>[0] }
+}
+
+interface Task {
+  readonly tgid: Scalar
+  readonly fs: { readonly pwd: PathStruct; readonly root: PathStruct }
+}
+
+/** The process of a file below `/proc/<pid>`, in the first pid namespace. */
+function procPid(inode: Scalar): Scalar {
+  const { pid } = containerOf<ProcInode>('proc_inode', 'vfs_inode', inode)
+  return at(pid.numbers, 0, 1).nr
+}
+
+function isAnyNamed(dentry: NamedDentry, names: readonly string[]): Scalar {
+  return names.map((name) => isNamed(dentry, name)).reduce((all, one) => or(all, one))
+}
+
+function isIn({ i_sb }: Inode, parent: Scalar, roots: readonly Root[]): Scalar {
+  return roots
+    .map(({ device, inode }) => and(eq(parent, inode), eq(i_sb.s_dev, device)))
+    .reduce((all, one) => or(all, one))
+}
+
+/** Whether a file is one of those that were asked for; some are compared once more in user space. */
+function isWanted(file: Opened, { below, parents, names, procNames }: KernelPlaces): Scalar {
+  const inode = file.f_inode as unknown as Inode
+  const { dentry } = file.f_path
+  const ways: Scalar[] = []
+  if (procNames.length > 0) {
+    const pid = procPid(file.f_inode)
+    ways.push(
+      and(
+        eq(inode.i_sb.s_magic, PROC_SUPER_MAGIC),
+        isAnyNamed(dentry, procNames),
+        ne(pid, 0),
+        // Many look at themselves.
+        ne(pid, currentTask<Task>().tgid),
+      ),
+    )
+  }
+  if (names.length > 0 && parents.length > 0)
+    ways.push(and(isIn(inode, dentry.d_parent.d_inode.i_ino, parents), isAnyNamed(dentry, names)))
+  if (below.length > 0) ways.push(isBelow(inode.i_sb.s_dev, dentry, below))
+  return ways.reduce((all, one) => or(all, one))
+}
+
+/** A file was opened; each process and file are reported once. */
+function openedProbe(places: KernelPlaces): Probe[] {
+  if (places.below.length + places.names.length + places.procNames.length === 0) return []
+  const reported = map({
+    name: 'quark_accessed',
+    type: 'lruHash',
+    key: { startBootNs: u64, inode: u64, device: u32, generation: u32, pid: u32 },
+    value: u32,
+    maxEntries: MAX_REPORTED,
+  })
+  const declared = probe(
+    { name: 'quark_faccess', record: openedLayout, hook: sysExit(CALLS) },
+    (_call, result) => {
+      const file = fileOf(result) as Opened
+      const inode = file.f_inode as unknown as Inode
+      const actor = currentActor()
+      const isProc = eq(inode.i_sb.s_magic, PROC_SUPER_MAGIC)
+      const identity = { device: inode.i_sb.s_dev, inode: inode.i_ino, generation: inode.i_generation }
+      const key = { ...actor, ...identity }
+      return {
+        when: and(
+          isSuccess(result),
+          ne(actor.pid, process.pid),
+          isWanted(file, places),
+          not(has(reported, key)),
+        ),
+        effects: [claim(reported, key, 0, 1)],
+        fill: {
+          ...actor,
+          ...identity,
+          mode: and(file.f_mode, FMODE_READ_WRITE),
+          targetPid: ifThen(isProc, procPid(file.f_inode)),
+          path: pathOf(file),
+        },
+        lacks: {
+          targetId: 'the path has it',
+          callerLevel: 'the path has it',
+          targetStartBootNs: 'the file knows the pid alone',
+          targetComm: 'the file knows the pid alone',
+        },
+      }
+    },
+  )
+  return [declared]
+}
+
+function flagsOf(call: CallRegisters): Scalar {
+  return firstNonZero(
+    ifThen(isCall(call, 'openat2'), userStruct(callArgument(call, 2), { flags: u64 }).flags),
+    ifThen(isCall(call, 'openat'), callArgument(call, 2)),
+    ifThen(isCall(call, 'open'), callArgument(call, 1)),
+    ifThen(isCall(call, 'creat'), 1),
+  )
+}
+
+/** Opening was denied: only the name is known. */
+function deniedProbe(): Probe {
+  return probe({ name: 'quark_fdenied', record: deniedLayout, hook: sysExit(CALLS) }, (call, result) => {
+    const { fs } = currentTask<Task>()
+    const named = or(isCall(call, 'openat'), isCall(call, 'openat2'))
+    const directory = fileOf(and(ifThen(named, callArgument(call, 0)), HALF))
+    const isRelative = and(named, ne(directory.f_path.mnt, 0))
+    return {
+      when: and(oneOf(result, [-EPERM, -EACCES]), ne(currentActor().pid, process.pid)),
+      fill: {
+        ...currentActor(),
+        result,
+        access: and(flagsOf(call), O_ACCMODE),
+        base: path(
+          {
+            mnt: firstNonZero(ifThen(isRelative, directory.f_path.mnt), fs.pwd.mnt),
+            dentry: firstNonZero(ifThen(isRelative, directory.f_path.dentry), fs.pwd.dentry),
+          },
+          fs.root,
+        ),
+        name: userString(firstNonZero(ifThen(named, callArgument(call, 1)), callArgument(call, 0))),
+      },
+    }
+  })
+}
+
+export function accessProbes(places: AccessPlaces): Probe[] {
+  return [...openedProbe(places.kernel()), deniedProbe()]
+}
