@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  writeSync,
   writevSync,
 } from 'node:fs'
 import { createServer, connect } from 'node:net'
@@ -17,6 +18,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { threadId } from 'node:worker_threads'
 import {
+  add,
   and,
   at,
   bootNs,
@@ -34,6 +36,7 @@ import {
   eq,
   gt,
   int,
+  kernelIovec,
   lookup,
   lt,
   map,
@@ -279,6 +282,69 @@ for (const flavor of FLAVORS) {
       ],
     )
   })
+}
+
+/** Where `si` is in the saved registers of x86-64, with `di` behind it. */
+const SI = 104
+
+for (const flavor of FLAVORS) {
+  kernelTest(
+    `${flavor}: pieces of user memory that the kernel has a list of are read, or the only one`,
+    '5.8',
+    (t) => {
+      if (process.arch !== 'x64') {
+        t.skip('the registers of x86-64 stand for a list')
+        return
+      }
+      const declared = probe(
+        {
+          name: 't_iovec',
+          hook: sysExit(['write']),
+          record: record(8, 't_iovec', {
+            listed: bytesTail(64),
+            only: bytesTail(64),
+            short: bytesTail(4),
+            none: bytesTail(64),
+          }),
+        },
+        (call) => {
+          const [start, length] = [callArgument(call, 1), callArgument(call, 2)]
+          // Where the bytes are, and the number of the file as their length.
+          const address = add(call as unknown as Scalar, SI)
+          const list = { address, count: 1, start: 0, length: 0 }
+          const only = { address: 0, count: 1, start, length }
+          return {
+            when: eq(currentTask<Task>().tgid, process.pid),
+            fill: {
+              listed: kernelIovec(list),
+              only: kernelIovec(only),
+              short: kernelIovec(only),
+              none: kernelIovec({ ...list, count: 0 }),
+            },
+          }
+        },
+      )
+      using session = openSession({ flavor, loop: 'bounded' })
+      session.attach(declared)
+      const fd = openSync('/dev/null', 'w')
+      writeSync(fd, 'a'.repeat(60))
+      closeSync(fd)
+      const found = drainRecords(session, declared).map(({ listed, only, short, none }) =>
+        [listed, only, short, none].map((bytes) => Buffer.from(bytes ?? []).toString()),
+      )
+      assert.ok(
+        found.some(([listed, only, short, none]) => {
+          return (
+            listed === 'a'.repeat(Math.min(fd, 60)) &&
+            only === 'a'.repeat(60) &&
+            short === 'aaaa' &&
+            none === ''
+          )
+        }),
+        JSON.stringify(found),
+      )
+    },
+  )
 }
 
 interface Dentry {

@@ -137,7 +137,7 @@ test('only the session and relatives of who wrote it are named', () => {
       [process(25, 10, 25)],
       { writerPid: 25, writerStartBootNs: 7n, writerSid: 26 },
     ],
-    ['one without a session', undefined, [], { writerPid: 70, writerSid: 0, sid: 0 }],
+    ['one that is in no session either', 'session', [], { writerPid: 70, writerSid: 0, sid: 0 }],
   ]
   for (const [what, relation, others, values] of rows) {
     const records = [
