@@ -8,6 +8,7 @@ import { flowMaps } from './flow-maps.js'
 import { flowProbes } from './rungs/datagrams.js'
 import { flowReader } from './flow-reader.js'
 import { socketProbes } from './kernel.js'
+import { mptcpProbes } from './rungs/mptcp.js'
 import { rawProbes } from './rungs/raw.js'
 import { unixProbes } from './rungs/unix.js'
 import { openSocketProbes } from './rungs/open.js'
@@ -79,6 +80,7 @@ export function socketFacts({ settings, isTracked = false }: Surroundings<Socket
       ebpf(accepts.reading, BY_READING),
     ),
     fact('socketListeners', ebpf(listeners)),
+    fact('mptcpOwners', ebpf(mptcpProbes(maps))),
     fact('listenPorts', ebpf(functions.listenPorts)),
     fact('connectErrors', ebpf(functions.connectErrors)),
     fact(OPEN_SOCKETS, ...openRungs(maps)),

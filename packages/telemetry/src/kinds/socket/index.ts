@@ -72,6 +72,7 @@ export const socketKind: Kind<typeof socketOptions, typeof socketEvents> = {
     socketAccepts: 'connections that are accepted',
     socketListeners: 'who listens for connections',
     socketConnections: 'connections that are opened',
+    mptcpOwners: 'who accepts and closes connections of MPTCP',
     listenPorts: 'ports that listen(2) chooses',
     connectErrors: 'errors of connect(2) before a packet is sent',
     socketsPending: 'connections that are under way',

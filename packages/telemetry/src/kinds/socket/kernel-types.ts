@@ -35,7 +35,23 @@ export interface InetSock {
   readonly inet_sport: Scalar
 }
 
+/** `struct mptcp_sock`. */
+export interface MptcpSock {
+  readonly first: Sock
+}
+
+/** Of a socket that is part of an MPTCP connection. */
+export interface Subflow {
+  readonly request_join: Scalar
+  readonly mp_join: Scalar
+}
+
+export interface ConnectionSock {
+  readonly icsk_ulp_data: Scalar
+}
+
 export interface TcpSock {
+  readonly is_mptcp: Scalar
   readonly bytes_sent: Scalar
   readonly bytes_retrans: Scalar
   readonly bytes_received: Scalar

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { kernelAtLeast } from 'quark-ebpf'
 import { openQuark as openCatalogue, type Quark } from '../../quark.js'
 import { catalogueOf } from '../catalogue.js'
 import { cgroupKind } from '../cgroup/index.js'
@@ -12,6 +14,21 @@ import { LIMIT } from './testing/watch.js'
 
 const PYTHON = { ...LIMIT, skip: hasPython ? LIMIT.skip : 'there is no Python 3.9 here' }
 
+/** Since 6.3 programs see what is done to the socket that processes have. */
+const hasMptcp = isMptcpOn() && kernelAtLeast('6.3')
+const MPTCP = {
+  ...PYTHON,
+  skip: hasMptcp ? PYTHON.skip : 'there is no MPTCP here, or too little is seen of it',
+}
+
+function isMptcpOn(): boolean {
+  try {
+    return readFileSync('/proc/sys/net/mptcp/enabled', 'latin1').trim() === '1'
+  } catch {
+    return false
+  }
+}
+
 type AnyEvent = ConnectionEvent | ConnectionFailedEvent | ListenerEvent
 
 async function eventsOf(
@@ -23,7 +40,8 @@ async function eventsOf(
     ringSizeBytes: 2 ** 24,
   })
   const facts = await runProgram(name, REDONE[name])
-  const events = (quark.finish() as unknown as AnyEvent[]).filter(({ pid }) => pid === facts.pid)
+  const pids = [facts.pid, facts['child']]
+  const events = (quark.finish() as unknown as AnyEvent[]).filter(({ pid }) => pids.includes(pid))
   await quark.close()
   return { events, facts, quark }
 }
@@ -66,5 +84,27 @@ test('connect(2) that finds no local port says so where its function can be hook
   assert.deepEqual(
     events.flatMap((event) => (event.kind === 'connectionFailed' ? [event.errno] : [])),
     errors.map((errno) => (isHooked ? errno : undefined)),
+  )
+})
+
+test('a connection of MPTCP is one, with who opened, accepted and closed it', MPTCP, async () => {
+  const { events, facts } = await eventsOf('multipath')
+  const connections = events.flatMap((event) => (event.kind === 'connection' ? event : []))
+  assert.deepEqual(
+    connections
+      .map((event) => [
+        event.direction,
+        event.actions.join(),
+        event.pid,
+        event.closerPid,
+        event.remotePort,
+        event.sentBytes,
+        event.receivedBytes,
+      ])
+      .toSorted(),
+    [
+      ['inbound', 'accept,close', facts['child'], facts['child'], facts.port, 1000, 1000],
+      ['outbound', 'connect,close', facts.pid, facts.pid, facts['server'], 1000, 1000],
+    ],
   )
 })

@@ -44,7 +44,12 @@ export function takenProbe({ sockets, waiting, keys }: SocketMaps) {
 }
 
 /** What the first process that is seen with a connection does. */
-function acceptBody({ sockets, waiting, keys }: SocketMaps, key: Scalar, sk: Sock, isCandidate: Scalar) {
+export function acceptBody(
+  { sockets, waiting, keys }: SocketMaps,
+  key: Scalar,
+  sk: Sock,
+  isCandidate: Scalar,
+) {
   const accepted = { ...currentProcess(), phase: PHASE_ACCEPTED }
   return {
     given: and(isCandidate, has(waiting, key)),

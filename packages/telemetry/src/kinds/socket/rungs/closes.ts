@@ -103,7 +103,7 @@ function closeFill(
 }
 
 /** The last one who has it closes a socket. */
-function closeBody(maps: SocketMaps, key: Scalar, sk: Sock) {
+export function closeBody(maps: SocketMaps, key: Scalar, sk: Sock) {
   const { sockets, waiting, broken } = maps
   const state = sk.__sk_common.skc_state
   const isUser = isUserTask()

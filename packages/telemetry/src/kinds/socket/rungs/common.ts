@@ -11,6 +11,7 @@ import {
   and,
   at,
   cast,
+  constant,
   currentTask,
   eq,
   firstNonZero,
@@ -18,6 +19,7 @@ import {
   ifThen,
   int,
   ne,
+  not,
   or,
   type Scalar,
   shiftLeft,
@@ -25,7 +27,7 @@ import {
   struct,
   tracepoint,
 } from 'quark-ebpf/probe'
-import type { InetSock, Sock, SocketTask } from '../kernel-types.js'
+import type { ConnectionSock, InetSock, Sock, SocketTask, Subflow, TcpSock } from '../kernel-types.js'
 import { AF_INET } from '../records.js'
 
 /** include/net/tcp_states.h */
@@ -45,7 +47,22 @@ export function stateHook(...newStates: readonly number[]) {
   return among(hook, 'newstate', newStates)
 }
 
-export const isTcp = (sk: Sock): Scalar => eq(sk.sk_protocol, IPPROTO_TCP)
+/** A socket of TCP, except those that join a connection of MPTCP, which has another one already. */
+export const isTcp = (sk: Sock): Scalar => and(eq(sk.sk_protocol, IPPROTO_TCP), not(isJoined(sk)))
+
+function isJoined(sk: Sock): Scalar {
+  const subflow = cast<Subflow>(
+    'mptcp_subflow_context',
+    cast<ConnectionSock>('inet_connection_sock', sk).icsk_ulp_data,
+  )
+  const hasJoined = and(
+    ne(cast<TcpSock>('tcp_sock', sk).is_mptcp, 0),
+    or(ne(subflow.request_join, 0), ne(subflow.mp_join, 0)),
+  )
+  // A kernel without MPTCP has none.
+  return firstOf(hasJoined, constant(0))
+}
+
 export const isOwned = (sk: Sock): Scalar => ne(sk.sk_lock.owned, 0)
 export const current = (): SocketTask => currentTask<SocketTask>()
 /** Of `task_struct.flags`. */

@@ -23,4 +23,14 @@ for _ in range(4):
     try: c.connect((LOCAL, 5000))
     except OSError as e: errors.append(e.errno)
 done(port=5000, errors=errors, inode=inode)`,
+  multipath: `
+def mptcp(): return socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+l = mptcp(); l.bind((LOCAL, 0)); l.listen(5); to = l.getsockname()
+child = os.fork()
+if child == 0:
+    a, _ = l.accept(); a.sendall(b'y' * len(a.recv(1000, socket.MSG_WAITALL))); a.recv(1); a.close(); os._exit(0)
+c = mptcp(); c.connect(to); port = c.getsockname()[1]
+c.sendall(b'x' * 1000); c.recv(1000, socket.MSG_WAITALL); c.close()
+wait(child); l.close()
+done(port=port, server=to[1], child=child)`,
 } as const
