@@ -14,12 +14,19 @@ const ONLY_SENT: Lack = {
   reason: 'packets are seen when they are sent: answers of other machines, and what those ask, are not',
 }
 
+const ONLY_DATAGRAMS: Lack = {
+  what: `${DNS_MESSAGES}.tcp`,
+  reason: 'only datagrams are read on their way to a device: messages over TCP are not seen',
+}
+
 export function dnsFacts({ settings }: Surroundings<DnsSettings>): Fact[] {
   if (!settings.dns) return []
   const { dnsPorts = [], maxDnsBytes } = settings
   const ports = dnsPorts.length === 0 ? DNS_PORTS : dnsPorts
   const { cgroup, queue } = dnsProbes({ ports, maxBytes: maxDnsBytes })
-  return [{ name: DNS_MESSAGES, required: false, rungs: [ebpf(cgroup), ebpf(queue, ONLY_SENT)] }]
+  return [
+    { name: DNS_MESSAGES, required: false, rungs: [ebpf(cgroup), ebpf(queue, ONLY_SENT, ONLY_DATAGRAMS)] },
+  ]
 }
 
 function ebpf(probes: EbpfRung['probes'], ...lacks: readonly Lack[]): EbpfRung {

@@ -261,7 +261,6 @@ function queuedView(skb: Skb) {
     target: numbersAt(0).dest,
     id: numbersAt(UDP_BYTES).source,
     flags: and(numbersAt(UDP_BYTES).dest, 0xff),
-    tcpBytes: shiftRight(and(numbersAt(12).source, 0xf0), 2),
     sourceAddress: firstNonZero(ifThen(isV4, header.saddr), sum(8)),
     targetAddress: firstNonZero(ifThen(isV4, header.daddr), sum(24)),
     /** Bytes from the header of the transport on. */
@@ -272,7 +271,9 @@ function queuedView(skb: Skb) {
   }
 }
 
-/** The same of packets that are handed to a device: only those that are sent. */
+/**
+ * The same of datagrams that are handed to a device: only those that are sent. What TCP sends lies in pages elsewhere.
+ */
 function queuedProbe({ ports, maxBytes }: DnsProbeOptions): Probe {
   const hook = {
     ...tracepoint('net_dev_queue', [struct<Skb>('sk_buff', 'skb')]),
@@ -281,22 +282,17 @@ function queuedProbe({ ports, maxBytes }: DnsProbeOptions): Probe {
   return probe({ name: 'quark_dns_queue', hook, record: packetLayout }, (skb) => {
     const view = queuedView(skb)
     const isUdp = eq(view.protocol, IPPROTO_UDP)
-    const isTcp = eq(view.protocol, IPPROTO_TCP)
-    const isSender = or(isUdp, ne(skb.sk.sk_lock.owned, 0))
     return {
       when: and(
         ne(skb.sk as unknown as Scalar, 0),
-        or(isUdp, isTcp),
+        isUdp,
         or(oneOf(view.target, ports.map(swap16)), oneOf(view.source, ports.map(swap16))),
         not(view.isLaterFragment),
-        or(
-          and(isUdp, ge(view.transportBytes, UDP_BYTES + MESSAGE_BYTES)),
-          and(isTcp, gt(view.transportBytes, view.tcpBytes)),
-        ),
+        ge(view.transportBytes, UDP_BYTES + MESSAGE_BYTES),
       ),
       fill: {
-        pid: ifThen(isSender, current().tgid),
-        startBootNs: ifThen(isSender, current().group_leader.start_boottime),
+        pid: current().tgid,
+        startBootNs: current().group_leader.start_boottime,
         netNs: skb.sk.__sk_common.skc_net.net.ns.inum,
         cookie: skb.sk.__sk_common.skc_cookie.counter,
         ...exchangeOf({ ...view, isUdp }, ports),
