@@ -13,6 +13,14 @@ export interface Root {
   readonly inode: bigint
 }
 
+/** What programs compare. */
+export interface KernelSelection {
+  /** The directories below which all that is wanted lies, and those where file systems are mounted below them. */
+  readonly roots: readonly Root[]
+  /** File systems that are mounted now. What is on another one is compared by its path. */
+  readonly devices: readonly number[]
+}
+
 /** One of the paths that were asked for. */
 interface Place {
   /** Without a slash at its end; empty for the root. */
@@ -45,19 +53,20 @@ export class Selection {
   }
 
   /**
-   * The directories below which all that is wanted lies, and those where file systems are mounted below them. Undefined
-   * where the kernel is not to compare them: if all is wanted, if one does not exist yet, or if there are too many.
+   * What programs compare. Undefined where they are not to: if all is wanted, if a directory does not exist yet, or if
+   * there are too many.
    */
-  roots(): readonly Root[] | undefined {
+  kernel(): KernelSelection | undefined {
     if (this.#places.some(({ directory }) => directory === '')) return undefined
     const directories = this.#places.map(({ directory }) => directory)
     const mounts = fileSystemsOf(readMountTable())
+    const below = mounts
       .map(({ place }) => Buffer.from(place, 'latin1').toString())
       .filter((place) => directories.some((directory) => place.startsWith(`${directory}/`)))
-    const paths = [...new Set([...directories, ...mounts])]
+    const paths = [...new Set([...directories, ...below])]
     if (paths.length > MAX_ROOTS) return undefined
     try {
-      return paths.map((path) => rootAt(path))
+      return { roots: paths.map((path) => rootAt(path)), devices: mounts.map(({ device }) => device) }
     } catch {
       return undefined
     }

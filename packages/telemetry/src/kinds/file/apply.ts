@@ -86,8 +86,8 @@ function eventOf(facts: FileFacts, of: Circumstances, tables: Tables): Made<File
     kind: 'file',
     actions: actionsOf(of.what),
     timeNs: of.bootNs + tables.timeBase.bootEpochNs,
-    path: facts.path,
-    oldPath: facts.oldPath,
+    path: wholePath(facts.path, facts.isNameOnly),
+    oldPath: wholePath(facts.oldPath, facts.isNameOnly),
     target: of.target,
     deleted: facts.isDeleted,
     unverified: of.isUnverified ?? false,
@@ -110,9 +110,15 @@ function eventOf(facts: FileFacts, of: Circumstances, tables: Tables): Made<File
   }
 }
 
+/** A name whose directory is not known is no path. */
+function wholePath(path: string | undefined, isName: boolean): string | undefined {
+  return isName ? undefined : path
+}
+
 const NOTHING_KNOWN: FileFacts = {
   path: undefined,
   oldPath: undefined,
+  isNameOnly: false,
   isDeleted: false,
   device: undefined,
   inode: undefined,
@@ -176,7 +182,9 @@ class Change {
   }
 }
 
-function isWanted({ path, oldPath }: FileFacts, tables: Tables): boolean {
+function isWanted(facts: FileFacts, tables: Tables): boolean {
+  const path = wholePath(facts.path, facts.isNameOnly)
+  const oldPath = wholePath(facts.oldPath, facts.isNameOnly)
   const { selection } = tableIn(tables)
   if (path === undefined) return selection.isAll
   return selection.wants(path) || (oldPath !== undefined && selection.wants(oldPath))
@@ -266,8 +274,15 @@ function named(record: RecordPlace, call: NamedCall, tables: Tables): Made<FileE
   const bootNs = timeOf(record)
   if (path === undefined) return undefined
   const reported = isPseudoPath(path) ? undefined : tableIn(tables).named(pid, what, path, bootNs)
-  const old = (what & DID_LINK) === 0 ? (reported?.oldPath ?? oldPath) : oldPath
-  const facts: FileFacts = { ...(reported ?? NOTHING_KNOWN), path: reported?.path ?? path, oldPath: old }
+  const isName = reported?.isNameOnly ?? false
+  const known = wholePath(reported?.path, isName)
+  const old = (what & DID_LINK) === 0 ? (wholePath(reported?.oldPath, isName) ?? oldPath) : oldPath
+  const facts: FileFacts = {
+    ...(reported ?? NOTHING_KNOWN),
+    path: known ?? path,
+    oldPath: old,
+    isNameOnly: false,
+  }
   if (!isWanted(facts, tables)) return undefined
   const of = {
     what,
@@ -276,7 +291,7 @@ function named(record: RecordPlace, call: NamedCall, tables: Tables): Made<FileE
     process: processOf(record, pid, tables),
     target,
     type: typeByCall(what),
-    isUnverified: reported === undefined,
+    isUnverified: known === undefined,
   }
   return eventOf(facts, of, tables)
 }

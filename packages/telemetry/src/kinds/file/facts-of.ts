@@ -12,6 +12,8 @@ import { doneLayout, seenLayout } from './records.js'
 export interface FileFacts {
   readonly path: string | undefined
   readonly oldPath: string | undefined
+  /** The directory is not known: `path` and `oldPath` are names alone. */
+  readonly isNameOnly: boolean
   readonly isDeleted: boolean
   readonly device: number | undefined
   readonly inode: bigint | undefined
@@ -77,6 +79,7 @@ export function doneFacts(record: RecordPlace): FileFacts {
   return {
     path: walkedPath(textOf(record), fixedSizeBytes, descriptor),
     oldPath: undefined,
+    isNameOnly: false,
     isDeleted: (descriptor & TAIL_DELETED) !== 0 || (descriptor & TAIL_PSEUDO) !== 0,
     device: u32At(record, at.device),
     inode: u64At(record, at.inode),
@@ -93,8 +96,10 @@ export function seenFacts(record: RecordPlace): FileFacts {
   const oldPath = u32At(record, at.oldPath)
   const hasInode = u32At(record, at.hasInode)
   const oldStart = fixedSizeBytes + (path & TAIL_LENGTH_MASK)
+  const known = stringIn(text, fixedSizeBytes, path)
   return {
-    path: stringIn(text, fixedSizeBytes, path),
+    path: known,
+    isNameOnly: known?.startsWith('/') === false,
     oldPath: stringIn(text, oldStart, oldPath),
     isDeleted: false,
     device: u32At(record, at.device) || undefined,

@@ -58,7 +58,7 @@ import {
   namedLayout,
 } from './records.js'
 import { PSEUDO_MAGICS } from '../../files/pseudo.js'
-import type { Root } from '../../files/selection.js'
+import type { KernelSelection } from '../../files/selection.js'
 
 /** Results from here on are errors. */
 const FIRST_ERROR = 2n ** 63n
@@ -79,11 +79,11 @@ const isRegular = (inode: Inode): Scalar => eq(and(inode.i_mode, S_IFMT), S_IFRE
 /** Programs for what is watched: conditions that they all have. */
 class Watched {
   readonly #uids: readonly number[] | undefined
-  readonly #roots: readonly Root[] | undefined
+  readonly #selection: KernelSelection | undefined
 
   constructor({ selection, uids }: Choice) {
     this.#uids = uids
-    this.#roots = selection.roots()
+    this.#selection = selection.kernel()
   }
 
   /** What is written by quark itself would be an event, which would be written. */
@@ -96,9 +96,10 @@ class Watched {
   /** A file that is kept somewhere, and lies below what was asked for. */
   file({ f_inode: inode, f_path }: OpenFile): Scalar {
     const isKept = not(oneOf(inode.i_sb.s_magic, PSEUDO_MAGICS))
-    return this.#roots === undefined
-      ? isKept
-      : and(isKept, isBelow(inode.i_sb.s_dev, f_path.dentry, this.#roots))
+    if (this.#selection === undefined) return isKept
+    const { roots, devices } = this.#selection
+    const { s_dev: device } = inode.i_sb
+    return and(isKept, or(not(oneOf(device, devices)), isBelow(device, f_path.dentry, roots)))
   }
 }
 

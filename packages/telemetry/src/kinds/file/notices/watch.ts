@@ -15,6 +15,7 @@ import {
   type Fd,
   fileSystemId,
   inodeOfHandle,
+  type NamedEntry,
 } from 'quark-ebpf'
 import type { Source, SourceContext } from '../../../facts/rungs.js'
 import { decodeUtf8 } from '../../../memory/text.js'
@@ -209,12 +210,13 @@ export class FileWatch implements Source {
     this.#names.take(event)
     const what = whatOf(mask, at?.name !== undefined)
     if (pid === process.pid || what === 0) return
-    const path = at === undefined ? undefined : this.#names.pathOf(at.directory, at.name)
-    const oldPath = from === undefined ? undefined : this.#names.pathOf(from.directory, from.name)
+    const path = this.#pathOf(at)
+    const oldPath = this.#pathOf(from)
     if (!this.#isWanted(path) && !this.#isWanted(oldPath)) return
     const identity = file === undefined ? undefined : inodeOfHandle(file)
     const device = this.#watched.get((file ?? at?.directory)?.fileSystemId ?? -1n)?.device
-    const attributes = path === undefined ? undefined : attributesOf(path, device, identity?.inode)
+    const attributes =
+      path?.startsWith('/') !== true ? undefined : attributesOf(path, device, identity?.inode)
     this.#push(event, untilNs, {
       what: sharpened(what, mask, attributes),
       device: device ?? 0,
@@ -228,9 +230,17 @@ export class FileWatch implements Source {
     })
   }
 
-  /** Text with one character a byte. */
+  /** Where the directory cannot be found, as after giving rights up, the name alone. */
+  #pathOf(entry: NamedEntry | undefined): string | undefined {
+    if (entry === undefined) return undefined
+    const path = this.#names.pathOf(entry.directory, entry.name)
+    return path ?? (entry.name === '.' ? undefined : entry.name)
+  }
+
+  /** Text with one character a byte. Of a name alone it is not known. */
   #isWanted(path: string | undefined): boolean {
-    return path !== undefined && this.#choice.selection.wants(decodeUtf8(path))
+    if (path === undefined) return false
+    return !path.startsWith('/') || this.#choice.selection.wants(decodeUtf8(path))
   }
 
   #push({ pid }: FanotifyEvent, untilNs: number, values: Seen): void {

@@ -165,7 +165,7 @@ s = socket.socket(socket.AF_UNIX); s.bind('sock')`,
   attributes: {
     before: `touch('f')`,
     code: `
-os.chmod('f', 0o600); os.chown('f', 1, 1); os.utime('f', (1, 2)); os.setxattr('f', 'user.a', b'1')`,
+os.chmod('f', 0o600); os.chown('f', 1, 1); os.utime('f', (1, 2)); os.setxattr('f', 'trusted.a', b'1')`,
     seen: {
       both: ['chmod f', 'chown f', 'utimes f', 'xattr f'],
       calls: unverified('chmod f', 'chown f', 'utimes f', 'xattr f'),
@@ -176,7 +176,7 @@ os.chmod('f', 0o600); os.chown('f', 1, 1); os.utime('f', (1, 2)); os.setxattr('f
     before: `touch('f')`,
     code: `
 fd = os.open('f', os.O_RDONLY)
-os.fchmod(fd, 0o600); os.fchown(fd, 1, 1); os.utime(fd, (1, 2)); os.setxattr(fd, 'user.a', b'1')`,
+os.fchmod(fd, 0o600); os.fchown(fd, 1, 1); os.utime(fd, (1, 2)); os.setxattr(fd, 'trusted.a', b'1')`,
     seen: {
       both: ['chmod+chown+utimes+xattr f'],
       calls: ['chmod+chown+utimes+xattr f'],

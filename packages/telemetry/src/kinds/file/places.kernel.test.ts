@@ -1,0 +1,129 @@
+/** Mounts, namespaces, lies and lost rights. */
+
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import type { FileEvent } from './events.js'
+import { hasPython } from './testing/situations.js'
+import { runWatched } from './testing/watched.js'
+
+const LIMIT = { timeout: 60_000 }
+
+function directory(t: TestContext): string {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'quark-places-')))
+  t.after(() => {
+    spawnSync('umount', ['-R', join(root, 'm')], { stdio: 'ignore' })
+    rmSync(root, { recursive: true, force: true })
+  })
+  mkdirSync(join(root, 'm'))
+  return root
+}
+
+function told(events: readonly FileEvent[], root: string): string[] {
+  return events.map(({ actions, path, unverified }) =>
+    [actions.join('+'), path?.replace(`${root}/`, ''), unverified ? 'unverified' : ''].join(' ').trim(),
+  )
+}
+
+function canMount(type: string, t: TestContext): boolean {
+  const place = join(directory(t), 'm')
+  const options = type === 'overlay' ? ['-o', `lowerdir=${place},upperdir=${place},workdir=${place}`] : []
+  const { status, stderr } = spawnSync('mount', ['-t', type, ...options, 'x', place], { encoding: 'utf8' })
+  spawnSync('umount', [place], { stdio: 'ignore' })
+  return status === 0 || !/unknown filesystem|not permitted|denied/i.test(stderr)
+}
+
+test('a file system that is mounted later is watched, and can be unmounted at once', LIMIT, async (t) => {
+  if (!canMount('tmpfs', t)) return t.skip('tmpfs cannot be mounted here')
+  const root = directory(t)
+  const command = `
+    cd ${root}; mount -t tmpfs none m; : > wake; sleep 0.5; : > wake2; sleep 0.3
+    echo x > m/f; mkdir m/d; mv m/f m/d/g; rm m/d/g; sleep 0.5; umount m; rm wake wake2`
+  const { events } = await runWatched(root, command)
+  assert.deepEqual(told(events, root), [
+    'create wake',
+    'create wake2',
+    'create+modify+close m/f',
+    'mkdir m/d',
+    'move m/d/g',
+    'remove m/d/g',
+    'remove wake',
+    'remove wake2',
+  ])
+})
+
+test('in a mount namespace of its own, calls are known, and names are not verified', LIMIT, async (t) => {
+  if (spawnSync('unshare', ['-m', 'true']).status !== 0) return t.skip('unshare(1) does not work here')
+  const root = directory(t)
+  const { events } = await runWatched(
+    root,
+    `cd ${root}; unshare -m sh -c 'mount -t tmpfs none m && cd m && echo x > f && mv f g && rm g'`,
+  )
+  assert.deepEqual(told(events, root), [
+    'create+modify+close m/f',
+    'move m/g unverified',
+    'remove m/g unverified',
+  ])
+})
+
+test('overlayfs: what is edited and removed below a merged directory', LIMIT, async (t) => {
+  const root = directory(t)
+  for (const name of ['lower', 'upper', 'work']) mkdirSync(join(root, name))
+  writeFileSync(join(root, 'lower', 'a'), 'x')
+  writeFileSync(join(root, 'lower', 'b'), 'x')
+  const options = `lowerdir=${root}/lower,upperdir=${root}/upper,workdir=${root}/work`
+  const { status, stderr } = spawnSync('mount', ['-t', 'overlay', 'o', '-o', options, join(root, 'm')], {
+    encoding: 'utf8',
+  })
+  if (status !== 0) return t.skip(`overlayfs cannot be mounted here: ${stderr}`)
+  const { events } = await runWatched(join(root, 'm'), `cd ${root}/m; echo y >> a; rm b; echo z > c`)
+  const all = told(events, root)
+  assert.deepEqual(
+    all.map((line) => line.replace(' unverified', '')),
+    ['modify+close m/a', 'remove m/b', 'create+modify+close m/c'],
+  )
+})
+
+test(
+  'a thread that changes the name while a call runs makes no name that is not marked',
+  { ...LIMIT, skip: !hasPython && 'there is no Python' },
+  async (t) => {
+    const root = directory(t)
+    const program = `
+import ctypes, os, threading
+libc = ctypes.CDLL(None)
+name = ctypes.create_string_buffer(b'aa')
+stop = False
+def flip():
+    while not stop:
+        name[0] = b'b'; name[0] = b'a'
+t = threading.Thread(target=flip); t.start()
+for i in range(300):
+    for f in ('aa', 'ba'): os.close(os.open(f, os.O_CREAT | os.O_WRONLY))
+    libc.unlink(name)
+    gone = [f for f in ('aa', 'ba') if not os.path.exists(f)]
+    print(gone[0], flush=True)
+    for f in ('aa', 'ba'):
+        if os.path.exists(f): os.rename(f, 'kept')
+stop = True; t.join()
+`
+    writeFileSync(join(root, 'flip.py'), program)
+    const { events } = await runWatched(root, `cd ${root}; python3 flip.py > truth`)
+    const truth = spawnSync('cat', [join(root, 'truth')], { encoding: 'utf8' })
+      .stdout.trim()
+      .split('\n')
+    const removed = events.filter(({ actions }) => actions.includes('remove'))
+    const verified = removed
+      .filter(({ unverified }) => !unverified)
+      .map(({ path }) => path?.replace(`${root}/`, ''))
+    const count = (list: readonly (string | undefined)[], name: string) =>
+      list.filter((one) => one === name).length
+    t.diagnostic(`${removed.length} removals, ${verified.length} of them verified, of ${truth.length}`)
+    for (const name of ['aa', 'ba']) assert.ok(count(verified, name) <= count(truth, name), name)
+    assert.equal(truth.length, 300)
+    assert.equal(verified.length, 300)
+  },
+)
