@@ -37,6 +37,28 @@ export function writeTrue(directory) {
   return writeProgram(directory, 'true', exitingProgram(0))
 }
 
+const AT_FDCWD = 0xffffff9c
+const O_WRONLY = 1
+const O_CREAT = 0o100
+
+/**
+ * Does one thing with a file `count` times.
+ *
+ * @param what `open` opens and closes it, `write` writes a byte to the one that is open, `create` makes and removes it
+ */
+export function fileProgram(what, count, path) {
+  const image = new Image()
+  const name = image.placeString(path)
+  const open = (flags) => image.call('openat', AT_FDCWD, name, flags, 0o600)
+  // The lowest free descriptor.
+  const close = image.call('close', 3)
+  const write = image.call('pwrite64', 3, name, 1, 0)
+  if (what === 'write') return image.link([...open(O_WRONLY), ...repeat(image, count, write)])
+  if (what === 'open') return image.link(repeat(image, count, [...open(0), ...close]))
+  const remove = image.call('unlinkat', AT_FDCWD, name, 0)
+  return image.link(repeat(image, count, [...open(O_CREAT | O_WRONLY), ...close, ...remove]))
+}
+
 /** Calls getpid(2) `count` times. */
 export function getpidProgram(count) {
   const image = new Image()

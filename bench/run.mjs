@@ -7,6 +7,7 @@ import { agentCpu } from './agent-cpu.mjs'
 import { backends } from './backends.mjs'
 import { bpfTime } from './bpf-time.mjs'
 import { cycles } from './cycles.mjs'
+import { files } from './files.mjs'
 import { latency } from './latency.mjs'
 import { pipeline } from './pipeline.mjs'
 import { markdown } from './report.mjs'
@@ -20,6 +21,7 @@ const BENCHES = {
   'bpf-time': bpfTime,
   slowdown,
   sockets,
+  files,
   'agent-cpu': agentCpu,
   'start-up': startUp,
   latency,

@@ -7,6 +7,9 @@
 export type CallName =
   | 'read'
   | 'write'
+  | 'pwrite64'
+  | 'openat'
+  | 'unlinkat'
   | 'ppoll'
   | 'clone'
   | 'execve'
@@ -70,6 +73,9 @@ export const x64: Machine = {
   callNumbers: {
     read: 0,
     write: 1,
+    pwrite64: 18,
+    openat: 257,
+    unlinkat: 263,
     getpid: 39,
     clone: 56,
     execve: 59,
@@ -128,6 +134,9 @@ export const arm64: Machine = {
   callNumbers: {
     read: 63,
     write: 64,
+    pwrite64: 68,
+    openat: 56,
+    unlinkat: 35,
     ppoll: 73,
     exit_group: 94,
     kill: 129,
