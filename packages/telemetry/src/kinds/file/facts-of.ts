@@ -4,6 +4,7 @@ import { TAIL_DELETED, TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_PSEUDO } from 'quark-
 import type { RecordPlace } from '../../event/raw.js'
 import { u32At, u64At } from '../../event/record-fields.js'
 import { textOf } from '../../event/record-text.js'
+import { joinedPath } from '../../files/paths.js'
 import { cstringAt, pathAt, rootAt } from '../../memory/text.js'
 import type { FileType } from './events.js'
 import { doneLayout, seenLayout } from './records.js'
@@ -70,6 +71,14 @@ export function walkedPath(text: string, start: number, descriptor: number): str
   const root = rootAt(text, start, descriptor)
   if (path === undefined || root === undefined || root === '/') return path
   return path === '/' ? root : root + path
+}
+
+/** A name as a process gave it: below its root directory, or relative to the directory of a tail. */
+export function givenPath(text: string, start: number, descriptor: number, name: string): string | undefined {
+  if (!name.startsWith('/')) return joinedPath(walkedPath(text, start, descriptor), name)
+  const root = (descriptor & TAIL_FAILED) === 0 ? rootAt(text, start, descriptor) : undefined
+  const path = joinedPath(undefined, name)
+  return root === undefined || root === '/' ? path : `${root}${path}`
 }
 
 /** Of a record about an open file. */

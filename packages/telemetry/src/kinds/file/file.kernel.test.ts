@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
-import { kernelAtLeast } from 'quark-ebpf'
+import { after, test } from 'node:test'
+import { kernelAtLeast, kernelVersion } from 'quark-ebpf'
 import { openQuark, Quark } from '../../quark.js'
 import { catalogueOf } from '../catalogue.js'
 import { cgroupKind } from '../cgroup/index.js'
@@ -51,6 +51,8 @@ function sentence(event: FileEvent, directory: string, pid: number): string {
   ].join('')
 }
 
+const seenBy = new Map<string, Map<Mode, readonly string[]>>()
+
 for (const mode of MODES) {
   test(
     `each situation is seen as it is, by ${FACTS[mode].join(' and ')}`,
@@ -96,6 +98,8 @@ for (const mode of MODES) {
             .filter(isFile)
             .filter(({ path, pid }) => path?.startsWith(`${directory}/`) === true || pid === pids[i])
           const sentences = ours.map((event) => sentence(event, directory, pids[i] as number))
+          const byMode = seenBy.get(name) ?? new Map<Mode, readonly string[]>()
+          seenBy.set(name, byMode.set(mode, sentences))
           if (expected === undefined) t.diagnostic(`${name}: ${sentences.join('; ')}`)
           else assert.deepEqual(sentences, expected)
           for (const { unverified, path, process } of ours) {
@@ -117,4 +121,41 @@ test('what quark itself writes is no event', { timeout: 60_000 }, async (t) => {
   const events = quark.finish().filter(isFile)
   await quark.close()
   assert.deepEqual(events, [])
+})
+
+const TABLE = new URL('../../../../../docs/files.md', import.meta.url)
+const BEGIN = '<!-- written by the tests: situations -->'
+const END = '<!-- end -->'
+
+/** Equal sentences one after the other are one, with their number. */
+function shortened(sentences: readonly string[] | undefined): string {
+  if (sentences === undefined) return ''
+  const parts: { text: string; count: number }[] = []
+  for (const text of sentences.map((one) => one.replaceAll(/\d+/g, 'N').replaceAll('\n', String.raw`\n`))) {
+    const last = parts.at(-1)
+    if (last?.text === text) last.count += 1
+    else parts.push({ text, count: 1 })
+  }
+  const shown = parts.slice(0, 8).map(({ text, count }) => (count === 1 ? text : `${count} × ${text}`))
+  return `${shown.join('; ')}${parts.length > 8 ? ' …' : ''}`.replaceAll('|', String.raw`\|`) || 'nothing'
+}
+
+after(() => {
+  if (process.env['UPDATE_GOLDEN'] !== '1' || seenBy.size === 0) return
+  const rows = [...seenBy].map(
+    ([name, byMode]) => `| ${name} | ${MODES.map((mode) => shortened(byMode.get(mode))).join(' | ')} |`,
+  )
+  const { major, minor } = kernelVersion()
+  const head = [
+    `On Linux ${major}.${minor}, by the tests:`,
+    '',
+    '| Situation | both | system calls alone | fanotify alone |',
+    '|---|---|---|---|',
+  ]
+  const page = readFileSync(TABLE, 'utf8')
+  const [before = '', rest = ''] = page.split(BEGIN)
+  writeFileSync(
+    TABLE,
+    [before + BEGIN, '', ...head, ...rows, '', END + rest.slice(rest.indexOf(END) + END.length)].join('\n'),
+  )
 })
