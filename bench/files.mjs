@@ -69,7 +69,7 @@ function rowsOf({ title, count }, samples) {
 }
 
 function script(directory, name, text) {
-  return writeProgram(directory, name, `#!/bin/sh\nPATH=/usr/bin:/bin\n${text}\n`)
+  return writeProgram(directory, name, `#!/bin/sh\nexport PATH=/usr/bin:/bin\n${text}\n`)
 }
 
 /** A tree of small files, and a build that makes one of each. */

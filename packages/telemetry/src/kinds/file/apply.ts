@@ -7,11 +7,10 @@ import { u32At, u64At } from '../../event/record-fields.js'
 import { textOf } from '../../event/record-text.js'
 import { u64Of } from '../../event/time-base.js'
 import { deviceText } from '../../files/mounts.js'
-import { joinedPath } from '../../files/paths.js'
 import type { ProcessRecord } from '../../process/entry.js'
 import type { Tables } from '../kind.js'
 import { FILE_ACTIONS, type FileAction, type FileEvent, type FileType } from './events.js'
-import { doneFacts, type FileFacts, seenFacts, stringIn, typeOf, walkedPath } from './facts-of.js'
+import { doneFacts, type FileFacts, seenFacts, stringIn, typeOf, givenPath } from './facts-of.js'
 import {
   closedLayout,
   DID_MODIFY,
@@ -233,7 +232,7 @@ export function applyNamed(group: RecordGroup, tables: Tables): Made<FileEvent> 
   const base = u32At(group, at.base)
   const name = stringIn(text, fixedSizeBytes + (base & TAIL_LENGTH_MASK), u32At(group, at.name))
   if (name === undefined) return undefined
-  const path = joinedPath(walkedPath(text, fixedSizeBytes, base), name)
+  const path = givenPath(text, fixedSizeBytes, base, name)
   return named(group, { pid: u32At(group, at.pid), what: u32At(group, at.what), path }, tables)
 }
 
@@ -250,10 +249,9 @@ export function applyMoved(group: RecordGroup, tables: Tables): Made<FileEvent> 
   const toName = stringIn(text, nameStart + (first & TAIL_LENGTH_MASK), second)
   if (toName === undefined) return undefined
   const what = u32At(group, at.what)
-  const path = joinedPath(walkedPath(text, toBaseStart, toBase), toName)
+  const path = givenPath(text, toBaseStart, toBase, toName)
   const isSymlink = (what & DID_SYMLINK) !== 0
-  const oldPath =
-    isSymlink || name === undefined ? undefined : joinedPath(walkedPath(text, fixedSizeBytes, base), name)
+  const oldPath = isSymlink || name === undefined ? undefined : givenPath(text, fixedSizeBytes, base, name)
   const call = { pid: u32At(group, at.pid), what, path, oldPath, target: isSymlink ? name : undefined }
   // The other one of the two was moved as well.
   if ((what & DID_EXCHANGE) !== 0 && oldPath !== undefined)

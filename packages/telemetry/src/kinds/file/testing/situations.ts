@@ -282,7 +282,7 @@ if child == 0:
 wait(child)`,
     seen: {
       both: ['modify+close r/f wrote 2 by child', 'remove r/f by child'],
-      calls: undefined,
+      calls: ['modify+close r/f wrote 2 by child', 'remove r/f unverified by child'],
       notices: ['modify r/f by child', 'remove r/f by child'],
     },
   },
