@@ -114,7 +114,7 @@ export const packages = {
         'names',
         'kinds/kind',
       ],
-      packages: ['node:*', 'quark-ebpf', 'dns-packet'],
+      packages: ['node:*', 'quark-ebpf', 'dns-packet', 'yaml'],
     },
     where: {
       is: 'filters: which events are delivered',

@@ -14,7 +14,7 @@ const podOptions = {
   pods: {
     type: 'flag',
     default: false,
-    command: { group: 'watch', long: 'kube', short: 'K', help: 'also show files that are opened' },
+    command: { group: 'watch', long: 'nova', short: 'n', help: 'also show files that are opened' },
   },
   maxNameBytes: {
     type: 'bytes',
@@ -26,7 +26,7 @@ const podOptions = {
     command: {
       group: 'watch',
       long: 'max-name',
-      after: 'kube',
+      after: 'nova',
       argument: 'BYTES',
       help: 'cut names of files at this size',
       more: 'Longer names are counted.',
@@ -71,8 +71,8 @@ function refusal(...args: string[]): string {
 }
 
 test('an option that a kind declares is read from the command line by its type', () => {
-  assert.deepEqual(quarkOptions('-K'), { pods: true })
-  assert.deepEqual(quarkOptions('--kube', '--max-name=8K', '--remember', '7'), {
+  assert.deepEqual(quarkOptions('-n'), { pods: true })
+  assert.deepEqual(quarkOptions('--nova', '--max-name=8K', '--remember', '7'), {
     pods: true,
     maxNameBytes: 8192,
     rememberMs: 7,
@@ -92,33 +92,33 @@ test('an option that a kind declares is read from the command line by its type',
 })
 
 test('it contradicts a replay unless a recording keeps it, and bypass if it has no meaning then', () => {
-  assert.match(refusal('-K', '--replay=x'), /contradict each other/)
+  assert.match(refusal('-n', '--replay=x'), /contradict each other/)
   assert.match(refusal('-B', '--max-name=8K'), /contradict each other/)
   const read = parseCommandLine(['--remember=5', '--replay=x'], table)
   assert.equal(read.show, 'events')
-  assert.deepEqual(quarkOptions('-B', '-K'), { bypass: true, pods: true })
+  assert.deepEqual(quarkOptions('-B', '-n'), { bypass: true, pods: true })
 })
 
 test('it is in the help text and in the manual page', () => {
   assert.match(
     helpText(80, table),
-    /^ {2}-K, --kube {14}also show files that are opened\n {6}--max-name=BYTES {4}cut names of files at this size \(default: 4K\)$/m,
+    /^ {2}-n, --nova {14}also show files that are opened\n {6}--max-name=BYTES {4}cut names of files at this size \(default: 4K\)$/m,
   )
   assert.match(
     manPage(table),
-    /^\.It Fl K , Fl \\-kube\nAlso show files that are opened\.\n\.It Fl \\-max\\-name Ns = Ns Ar BYTES\nCut names of files at this size\.\nDefault: 4K\.\nLonger names are counted\.$/m,
+    /^\.It Fl n , Fl \\-nova\nAlso show files that are opened\.\n\.It Fl \\-max\\-name Ns = Ns Ar BYTES\nCut names of files at this size\.\nDefault: 4K\.\nLonger names are counted\.$/m,
   )
 })
 
 test('what a kind brings is refused no more', () => {
-  assert.ok(TABLE.missing.some(({ short }) => short === 'K'))
+  assert.ok(TABLE.missing.some(({ short }) => short === 'n'))
   assert.deepEqual(
     table.missing.map(({ short }) => short),
-    TABLE.missing.map(({ short }) => short).filter((short) => short !== 'K'),
+    TABLE.missing.map(({ short }) => short).filter((short) => short !== 'n'),
   )
-  assert.doesNotMatch(helpText(80, table), /not supported yet: .*-K/)
+  assert.doesNotMatch(helpText(80, table), /not supported yet: .*-n/)
   assert.doesNotMatch(manPage(table), /asking Kubernetes/)
-  assert.throws(() => parseCommandLine(['-K', 'x']), /asking Kubernetes is not supported yet/)
+  assert.throws(() => parseCommandLine(['-n']), /the NOVA backend is not supported yet/)
 })
 
 test('a loss in the table of a kind names the option that would have prevented it', () => {

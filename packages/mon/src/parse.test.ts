@@ -214,7 +214,6 @@ test('parseCommandLine() says what is wrong and what to give instead', async (t)
     [['--hosts=::1'], 'Unknown option "--hosts": did you mean --host?'],
     [['-C', ''], '-C cannot be "": give the name of a file'],
     [['-N'], '-N cannot be used: watching DNS is not supported yet (remove -N)'],
-    [['-K', 'config'], '-K cannot be used: asking Kubernetes is not supported yet (remove -K)'],
     [
       ['-m', '20000'],
       '--buffer-graph cannot hold 20000 records when --max-length is 10000: give --max-length 20000 or more',

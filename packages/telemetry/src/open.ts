@@ -34,6 +34,7 @@ import { Redactor } from './redact/redactor.js'
 import { Pipeline, type PipelineOptions } from './pipeline/pipeline.js'
 import { ReplayFeed } from './pipeline/replay-feed.js'
 import type { MissingFact } from './pipeline/stats.js'
+import { Inquiries } from './process/details.js'
 import { procProblem } from './process/procfs/pids.js'
 import { unreadFiles } from './process/procfs/read.js'
 import { FILTERS_IN_KERNEL } from './process/tracked/tracking.js'
@@ -92,7 +93,8 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   const { tracking } = filters ?? {}
   tracking?.check()
   const isTracked = tracking !== undefined
-  const facts = catalogue.kinds.flatMap((kind) => kind.facts({ settings, hierarchy, isTracked }))
+  const inquiries = new Inquiries()
+  const facts = catalogue.kinds.flatMap((kind) => kind.facts({ settings, hierarchy, isTracked, inquiries }))
   const { backend, failures } = openFirst(settings.backends, {
     settings,
     clock,
@@ -115,6 +117,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       settings,
       timeBase,
       filter: filters?.filter,
+      inquiries,
       redaction,
       hierarchy: settings.bypass ? undefined : hierarchy,
       // Where nothing is mounted, cgroup ids are those of v2.

@@ -1,3 +1,4 @@
+import type { Inquiries, PlaceDetails } from '../process/details.js'
 import type { ProcessTable } from '../process/table.js'
 import type { TimeBase } from '../event/time-base.js'
 import type { CgroupHierarchy } from '../process/procfs/cgroup-mounts.js'
@@ -43,6 +44,8 @@ export interface Tables {
   readonly settings: Readonly<Record<string, unknown>>
   readonly processes: ProcessTable
   readonly cgroups: CgroupPaths
+  /** What is known of places beyond the paths of their cgroups. */
+  readonly places: PlaceDetails
   /** Names of addresses and sockets: kinds that see names write them. */
   readonly names: Names
   /** All tables, by the names of their kinds. */
@@ -64,6 +67,8 @@ export interface TableContext<T = Settings> {
   readonly redaction?: Redaction | undefined
   /** Undefined where nothing of this machine is to be looked up: in a replay. */
   readonly hierarchy: CgroupHierarchy | undefined
+  /** Containers that are to be asked about. Undefined where nobody can be asked: in a replay. */
+  readonly inquiries?: Inquiries | undefined
   /** The kernel's number of the hierarchy that records have ids of. Undefined in a replay: the recording has it. */
   readonly cgroupHierarchyId?: number | undefined
 }
@@ -85,6 +90,11 @@ export interface RecordType extends ShapedType {
    * are about the time of the first record.
    */
   readonly more?: (tables: Tables) => BaseEvent | undefined
+  /**
+   * Takes what a record says into the kind's table when it comes, before it is its turn in the order of time: for what
+   * events that are held should have. Never throws.
+   */
+  readonly learn?: (place: RecordPlace, tables: Tables) => void
   /** Applies such a record that joined an event of another kind, after that kind has made the event. */
   readonly applyJoined?: (place: RecordPlace, event: BaseEvent | undefined, tables: Tables) => void
   /** `apply` asks the filter itself, before it builds an event. */
@@ -106,6 +116,8 @@ export interface Surroundings<T = Settings> {
   readonly hierarchy: CgroupHierarchy | undefined
   /** Programs are to keep a set of tracked processes. */
   readonly isTracked?: boolean
+  /** Containers that are to be asked about. */
+  readonly inquiries?: Inquiries
 }
 
 /** Everything that the rest of quark knows about one kind of event. */

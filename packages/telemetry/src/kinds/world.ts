@@ -4,6 +4,7 @@ import type { CgroupPaths, KindTable } from '../event/table.js'
 import type { Redaction } from '../event/redaction.js'
 import type { TimeBase } from '../event/time-base.js'
 import { Names } from '../names/names.js'
+import type { PlaceDetails } from '../process/details.js'
 import { ProcessTable } from '../process/table.js'
 import type { EventFilter, Kind, TableContext, Tables } from './kind.js'
 
@@ -15,6 +16,7 @@ export class World implements Tables {
   readonly settings: Readonly<Record<string, unknown>>
   readonly processes: ProcessTable
   readonly cgroups: CgroupPaths
+  readonly places: PlaceDetails
   readonly names: Names
   readonly all: ReadonlyMap<string, KindTable>
 
@@ -37,6 +39,8 @@ export class World implements Tables {
       (all.get('cgroup') as (KindTable & Partial<CgroupPaths>) | undefined)?.pathOf === undefined
         ? NO_CGROUPS
         : (all.get('cgroup') as KindTable & CgroupPaths)
+    const places = all.get('container') as (KindTable & Partial<PlaceDetails>) | undefined
+    this.places = places?.placeOf === undefined ? NO_PLACES : (places as KindTable & PlaceDetails)
   }
 
   table<T extends KindTable>(kind: string): T {
@@ -50,6 +54,7 @@ export class World implements Tables {
 const NAMES = 'names'
 const NO_PROCESSES = { graceMs: 0, maxProcesses: 1 }
 const NO_CGROUPS: CgroupPaths = { pathOf: () => undefined }
+const NO_PLACES: PlaceDetails = { placeOf: () => undefined }
 
 /** Makes the tables of kinds. */
 export function worldOf(kinds: readonly Kind[], context: TableContext): World {

@@ -192,7 +192,11 @@ export class Pipeline {
       if (missing !== 0) this.#noteMissing(lane, missing)
     }
     this.#insertions += 1
-    const { keyWord, space, number } = shape
+    const { keyWord, space, number, recordType } = shape
+    if (recordType.learn !== undefined) {
+      const place = { type: recordType.layout.type, words, bytes: bufferOf(bytes), offsetBytes, lengthBytes }
+      recordType.learn(place, this.tables)
+    }
     let key = 0
     if (keyWord !== 0) key = words[w + keyWord] as number
     else if (space !== NO_CHAIN) key = this.#buffer.wideKey(space, words, w, shape.key)
@@ -457,10 +461,19 @@ export class Pipeline {
     }
   }
 
+  /** The process with all that is known of where it runs; what was delivered does not change. */
+  #placed(process: ProcessRecord, cgroup: string): ProcessRecord {
+    const { places, processes } = this.tables
+    const place = places.placeOf(cgroup)
+    return place === undefined || place === process.place ? process : processes.withPlace(process, place)
+  }
+
   /** Sets the relatives of the event's process, as they were at that time of CLOCK_BOOTTIME. */
   #relate(event: RelatedEvent, timeLo: number, timeHi: number): void {
-    const { process } = event
-    if (!(process instanceof ProcessRecord)) return
+    const { process: made } = event
+    if (!(made instanceof ProcessRecord)) return
+    const process = made.cgroup === undefined ? made : this.#placed(made, made.cgroup)
+    if (process !== made) event.process = process
     const relatives = this.#relatives.find(process, timeLo, timeHi)
     event.relatives = relatives
     const { ledger } = this.#losses
@@ -470,4 +483,8 @@ export class Pipeline {
       event.process = process.incomplete()
     }
   }
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

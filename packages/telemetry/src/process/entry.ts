@@ -2,7 +2,7 @@ import { TAIL_FAILED, TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
 import type { Container, EntryPoint, Ids, Killer, Pod, Process, ProcessUsage } from './process.js'
 import { ttyNameOf } from './tty.js'
 import type { Origin } from './entry-point.js'
-import { placeOf } from './place.js'
+import { type Place, placeOf } from './place.js'
 import { isScheduler, type Scheduler } from './unit.js'
 import { NOT_CLONEABLE, type Plain } from '../event/forms.js'
 import { isLess, ticksOf, type TimeBase, u64Of } from '../event/time-base.js'
@@ -86,6 +86,8 @@ export class ProcessRecord implements Process {
   cgroup: string | undefined = undefined
   /** The entry leader that it descends from. */
   origin: Origin | undefined = undefined
+  /** What is known of a place, beyond what the path of its cgroup says; it may be that of an earlier cgroup. */
+  place: Place | undefined = undefined
   exitStatus = 0
   exitLo = 0
   exitHi = 0
@@ -126,6 +128,7 @@ export class ProcessRecord implements Process {
     copy.setCwd(this.cwdText, this.cwdStart, this.cwdTail)
     copy.cgroup = this.cgroup
     copy.origin = this.origin
+    copy.place = this.place
     copy.exitStatus = this.exitStatus
     copy.exitLo = this.exitLo
     copy.exitHi = this.exitHi
@@ -133,6 +136,17 @@ export class ProcessRecord implements Process {
     copy.usageSource = this.usageSource
     copy.killer = this.killer
     copy.marks = this.marks
+    return copy
+  }
+
+  /** A delivered copy, of which it is known where it runs. */
+  placedIn(place: Place): ProcessRecord {
+    const copy = this.clone()
+    copy.ppid = this.ppid
+    copy.laterPpid = this.laterPpid
+    copy.past = this.past
+    copy.place = place
+    copy.isDelivered = true
     return copy
   }
 
@@ -155,6 +169,7 @@ export class ProcessRecord implements Process {
     this.setCwd(cwdText, cwdStart, cwdTail)
     this.cgroup = cgroup
     this.origin = parent.origin
+    this.place = parent.place
   }
 
   /** Keeps the present state, before a change at that time that joins an older record. */
@@ -493,36 +508,41 @@ export class ProcessRecord implements Process {
     return this.image?.envSizeBytes
   }
 
+  get #here(): Place {
+    const { place, cgroup } = this
+    return place !== undefined && place.cgroup === cgroup ? place : placeOf(cgroup)
+  }
+
   get entry(): EntryPoint | undefined {
     return this.origin
   }
 
   get container(): Container | undefined {
-    return placeOf(this.cgroup).container
+    return this.#here.container
   }
 
   get pod(): Pod | undefined {
-    return placeOf(this.cgroup).pod
+    return this.#here.pod
   }
 
   get unit(): string | undefined {
-    return placeOf(this.cgroup).unit
+    return this.#here.unit
   }
 
   get userUnit(): string | undefined {
-    return placeOf(this.cgroup).userUnit
+    return this.#here.userUnit
   }
 
   get slice(): string | undefined {
-    return placeOf(this.cgroup).slice
+    return this.#here.slice
   }
 
   get loginSession(): string | undefined {
-    return placeOf(this.cgroup).loginSession
+    return this.#here.loginSession
   }
 
   get scheduler(): Scheduler | undefined {
-    const { scheduler } = placeOf(this.cgroup)
+    const { scheduler } = this.#here
     return scheduler === undefined || isScheduler(this.exe) ? undefined : scheduler
   }
 

@@ -6,6 +6,7 @@ import { ProcessRecord, type UsageSource } from './entry.js'
 import type { IdentityForm } from './identity.js'
 import { type HeldBytes, KILLER_BYTES, textsBytes, USAGE_BYTES } from './held.js'
 import type { Origin } from './entry-point.js'
+import type { Place } from './place.js'
 import type { Killer } from './process.js'
 
 /**
@@ -52,6 +53,7 @@ export class SharedFacts {
   readonly cwdText: string
   readonly cgroup: string | undefined
   readonly origin: Origin | undefined
+  readonly place: Place | undefined
   readonly newComm: string | null | undefined
   readonly usageSource: UsageSource | undefined
   readonly killer: Killer | undefined
@@ -74,6 +76,7 @@ export class SharedFacts {
     this.cwdText = process.cwdText === text ? '' : process.cwdText
     this.cgroup = process.cgroup
     this.origin = process.origin
+    this.place = process.place
     this.newComm = process.newComm
     this.usageSource = process.usageSource
     this.killer = process.killer
@@ -116,6 +119,7 @@ export class SharedFacts {
       this.pastComm === past?.comm &&
       this.cgroup === process.cgroup &&
       this.origin === process.origin &&
+      this.place === process.place &&
       this.newComm === process.newComm &&
       this.usageSource === process.usageSource &&
       this.killer === process.killer &&
@@ -218,6 +222,7 @@ export function unpack(
   }
   process.cgroup = shared.cgroup
   process.origin = shared.origin
+  process.place = shared.place
   process.newComm = shared.newComm
   process.usageSource = shared.usageSource
   process.killer = shared.killer

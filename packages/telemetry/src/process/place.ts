@@ -6,6 +6,8 @@ import { findUnits, type Scheduler, schedulerOf } from './unit.js'
 
 /** Where processes of a cgroup run. Immutable, and shared by all processes of the cgroup. */
 export interface Place {
+  /** Path of the cgroup. */
+  readonly cgroup: string | undefined
   readonly container: Container | undefined
   readonly pod: Pod | undefined
   readonly unit: string | undefined
@@ -16,6 +18,7 @@ export interface Place {
 }
 
 const NOWHERE: Place = {
+  cgroup: undefined,
   container: undefined,
   pod: undefined,
   unit: undefined,
@@ -64,6 +67,7 @@ function find(cgroup: string): Place {
   const podUid = named?.podUid ?? (named === undefined ? parts.map(podUidIn).findLast(isKnown) : undefined)
   const { unit, userUnit, slice, loginSession } = units
   return {
+    cgroup,
     container: named === undefined ? undefined : containerNamed(named.id, named.runtime),
     pod: podUid === undefined ? undefined : podNamed(podUid),
     unit,

@@ -91,7 +91,7 @@ export const containerObject: ObjectSpec<Container> = {
       doc: 'digest of the image: `sha256:` and digits',
       ecs: { path: 'image.hash.all', as: 'strings', value: ({ imageDigest }) => listOf(imageDigest) },
     },
-    labels: { type: 'values', doc: 'labels, as many as are kept', ecs: 'labels' },
+    labels: { type: 'values', doc: 'labels, as many as are kept', mayHoldSecrets: true, ecs: 'labels' },
   },
 }
 

@@ -6,6 +6,7 @@ import { HeldBytes, LEAST_LEVEL, Sizes, textBytes } from './held.js'
 import type { Image } from './image.js'
 import type { Past } from './past.js'
 import { settleOrigins } from './origin.js'
+import type { Place } from './place.js'
 import { exclusionOf, inheritedMarks, withExclusion } from './tracked/flags.js'
 import { NOWHERE, PidIndex } from '../memory/pid-index.js'
 import {
@@ -122,6 +123,16 @@ export class ProcessTable implements KindTable {
   /** The entry of a pid, not to be changed or delivered. */
   peek(pid: number): ProcessRecord | undefined {
     return this.#unpackedEntry(pid) ?? this.#unpack(pid)
+  }
+
+  /** A delivered copy of a process that is known to run in a place; the table goes on with it, if it has the process. */
+  withPlace(process: ProcessRecord, place: Place): ProcessRecord {
+    const copy = process.placedIn(place)
+    if (this.#unpackedEntry(process.pid) === process) {
+      this.#replace(process, copy)
+      this.#count(copy)
+    }
+    return copy
   }
 
   /** Finds how the processes that were found came into the system, whatever the order in which they were found. */

@@ -91,6 +91,7 @@ const DATE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/
 
 const HAS_TYPE: Readonly<Record<string, (value: unknown) => boolean>> = {
   keyword: (value) => typeof value === 'string',
+  match_only_text: (value) => typeof value === 'string',
   wildcard: (value) => typeof value === 'string',
   ip: (value) => typeof value === 'string' && /^[\da-f.:]+$/.test(value),
   long: Number.isInteger,
