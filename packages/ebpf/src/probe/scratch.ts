@@ -14,7 +14,7 @@
  * rings. A slot:
  *
  * ```
- *  0       8      16     24   28     32     36    40            552       1064    1112    1304          2048
+ *  0       8      16     24   28     32     36    40            552       1064    1112    1496          2240
  *  ┌───────┬──────┬──────┬────┬──────┬──────┬─────┬─────────────┬─────────┬───────┬───────┬─────────────┬────────┐
  *  │ wake, │ head │ tail │ seq│ depth│ ring,│ mask│ produced[64]│ lost[64]│ rarely│ shares│ temporaries │ record │
  *  └───────┴──────┴──────┴────┴──────┴──────┴─────┴─────────────┴─────────┴───────┴───────┴─────────────┴────────┘
@@ -41,7 +41,7 @@ export const MAX_LEVELS = 4
 /** Types of records that one session can count. */
 export const COUNTERS = 64
 /** Kinds whose share of a ring one session can bound. */
-export const MAX_SHARES = 8
+export const MAX_SHARES = 16
 /** Probes of one session that can have a stand-in. */
 export const MAX_NOTES = 42
 
@@ -93,20 +93,23 @@ export const SHARE_CONSUMED = 8
 export const SHARE_LIMIT = 16
 
 /** First of the 8-byte temporaries, and the end of them. */
-export const FIRST_TEMPORARY = 1304
-export const END_OF_TEMPORARIES = 2048
-export const RECORD_OFFSET = 2048
+export const FIRST_TEMPORARY = 1496
+export const END_OF_TEMPORARIES = 2240
+export const RECORD_OFFSET = 2240
 
 /** Temporaries with a fixed meaning; those from `FREE_TEMPORARY` on are handed out by the compiler. */
-export const TEMP_CURSOR = 1304
-export const TEMP_DENTRY = 1312
-export const TEMP_MOUNT = 1320
-export const TEMP_ROOT_DENTRY = 1328
-export const TEMP_ROOT_MOUNT = 1336
-export const TEMP_NEXT = 1344
-export const TEMP_PATH_LENGTH = 1352
-export const TEMP_FLAGS = 1360
-export const FREE_TEMPORARY = 1368
+export const TEMP_CURSOR = 1496
+export const TEMP_DENTRY = 1504
+export const TEMP_MOUNT = 1512
+export const TEMP_ROOT_DENTRY = 1520
+export const TEMP_ROOT_MOUNT = 1528
+export const TEMP_NEXT = 1536
+export const TEMP_PATH_LENGTH = 1544
+export const TEMP_FLAGS = 1552
+export const FREE_TEMPORARY = 1560
+
+/** Values of maps are made in the place of the record: its header, and the largest value (maps.ts). */
+const LEAST_WORK_BYTES = 1024
 
 /** A record is copied in steps of so many bytes, the last of which may reach beyond it. */
 export const COPY_STEP_BYTES = 32
@@ -139,7 +142,8 @@ export interface ScratchLayout {
 export function scratchLayout(sizes: LevelSizes, pageBytes: number): ScratchLayout {
   const { levels, maxRecordBytes, nestedRecordBytes } = sizes
   const slotBytes = (recordBytes: number): number => RECORD_OFFSET + recordBytes + COPY_STEP_BYTES
-  const firstBytes = wholePages(slotBytes(maxRecordBytes) + NOTES_BYTES, pageBytes)
+  const workBytes = Math.max(maxRecordBytes, LEAST_WORK_BYTES)
+  const firstBytes = wholePages(slotBytes(workBytes) + NOTES_BYTES, pageBytes)
   const nestedBytes = wholePages(slotBytes(nestedRecordBytes), pageBytes)
   return {
     levels,
