@@ -8,6 +8,7 @@ import {
   type Elements,
   eq,
   lt,
+  or,
   path,
   type PathStruct,
   type Scalar,
@@ -26,7 +27,10 @@ interface Dentry {
 export interface OpenFile {
   readonly f_mode: Scalar
   readonly f_flags: Scalar
-  readonly f_path: PathStruct & { readonly dentry: Dentry & Scalar; readonly mnt: Scalar }
+  readonly f_path: PathStruct & {
+    readonly dentry: Dentry & Scalar & { readonly d_parent: Dentry }
+    readonly mnt: Scalar
+  }
   readonly f_inode: {
     readonly i_sb: { readonly s_magic: Scalar }
     readonly i_nlink: Scalar
@@ -70,7 +74,13 @@ export function isNamed({ d_name: name }: Dentry, wanted: string): Scalar {
   return and(eq(name.len, wanted.length), ...(letters as [Scalar, ...Scalar[]]))
 }
 
-/** Where the mount of a file is mounted. */
-export function mountPointOf({ f_path: { mnt } }: OpenFile): Dentry {
-  return containerOf<{ readonly mnt_mountpoint: Dentry }>('mount', 'mnt', mnt).mnt_mountpoint
+interface Mount {
+  readonly mnt_mountpoint: Dentry
+  readonly mnt_parent: Mount
+}
+
+/** 1 if the mount of a file is mounted at a directory of that name, or on another mount that is. */
+export function isMountedAt({ f_path: { mnt } }: OpenFile, name: string): Scalar {
+  const mount = containerOf<Mount>('mount', 'mnt', mnt)
+  return or(isNamed(mount.mnt_mountpoint, name), isNamed(mount.mnt_parent.mnt_mountpoint, name))
 }

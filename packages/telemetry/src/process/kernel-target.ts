@@ -4,8 +4,10 @@ import {
   add,
   at,
   chars,
+  containerOf,
   currentPidTgid,
   currentTask,
+  type Elements,
   eq,
   fexit,
   firstOf,
@@ -95,6 +97,34 @@ export function notedTarget(targets: Targets, id: Scalar) {
 /** Forgets what was noted. */
 export function forgetTarget(targets: Targets) {
   return remove(targets, currentPidTgid())
+}
+
+/** `struct pid`. */
+export interface KernelPid {
+  readonly tasks: Elements<{ readonly first: Scalar }>
+}
+
+/** Fields of a record about the process or thread of a `struct pid`. */
+export function pidTarget(pid: KernelPid) {
+  const task = containerOf<Task>('task_struct', 'pid_links', at(pid.tasks, 0).first)
+  return {
+    targetId: numberAt(task, currentLevel()),
+    callerLevel: currentLevel(),
+    targetPid: task.tgid,
+    targetStartBootNs: startOf(task.group_leader),
+    targetComm: task.group_leader.comm,
+  }
+}
+
+/** Fields of a record about a target of which no more is known than the caller’s number: the name is another one’s. */
+export function numberedTarget(id: Scalar) {
+  return {
+    targetId: id,
+    callerLevel: currentLevel(),
+    targetPid: 0,
+    targetStartBootNs: 0,
+    targetComm: currentTask<Task>().comm,
+  }
 }
 
 /** Fields of a record about a task, if the caller’s number is its own. */
