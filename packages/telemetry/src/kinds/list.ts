@@ -1,5 +1,6 @@
 /** The kinds, a line for each. They are put in order by their numbers. */
 
+export { bpfKind } from './bpf/index.js'
 export { cgroupKind } from './cgroup/index.js'
 export { dnsKind } from './dns/index.js'
 export { execChangeKind } from './execChange/index.js'
