@@ -6,6 +6,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -42,6 +43,7 @@ export async function buildImage(arch, { cache, filter, settings = [], command, 
   rmSync(tree, { recursive: true, force: true })
   cpSync(base, tree, { recursive: true, verbatimSymlinks: true })
   addPackages(tree, arch)
+  addModules(tree, arch, cache)
   if (python) addPython(tree, arch, cache)
   // What was built of a file that is gone stays in dist.
   const source = (file) => file.replace('/dist/', '/src/').replace(/\.js$/, '.ts')
@@ -62,6 +64,15 @@ export async function buildImage(arch, { cache, filter, settings = [], command, 
   }
   rmSync(tree, { recursive: true, force: true })
   return { path, files }
+}
+
+/** Modules of the kernels that were fetched, by release. */
+function addModules(tree, arch, cache) {
+  const kernels = join(cache, 'vmlinuz')
+  for (const folder of existsSync(kernels) ? readdirSync(kernels) : []) {
+    if (!folder.endsWith(`-${arch}.modules`)) continue
+    cpSync(join(kernels, folder), join(tree, 'app/modules'), { recursive: true })
+  }
 }
 
 function settingLine(setting) {

@@ -1,7 +1,8 @@
 /** Kernel images of Debian's cloud flavour, by version. */
 
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { debianArch, NotFetched, Suite } from './packages.mjs'
 
 /** Releases that have a kernel, the first to ask first. */
@@ -21,7 +22,7 @@ const OTHER_VERSIONS = ['trixie', 'sid', 'bookworm', 'bullseye']
  */
 export async function fetchKernel(version, arch, { cache, refresh }) {
   const path = join(cache, 'vmlinuz', `${version}-${arch}`)
-  if (existsSync(path) && !refresh) return path
+  if (existsSync(path) && existsSync(modulesOf(path)) && !refresh) return path
   const tried = []
   for (const name of SUITES[version] ?? OTHER_VERSIONS) {
     const suite = new Suite(name, cache)
@@ -63,9 +64,38 @@ function unpackKernel(suite, name, arch, path) {
     const image = readdirSync(folder, { recursive: true }).find((file) => /\/vmlinu[zx][^/]*$/.test(file))
     if (image === undefined) return false
     mkdirSync(join(path, '..'), { recursive: true })
+    keepModules(folder, modulesOf(path))
     copyFileSync(join(folder, image), path)
     return true
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Modules that tests load: one that works anywhere, and one that finds no hardware. They need no others. */
+const MODULES = ['dummy', 'powernow-k8']
+
+/** Where the modules of a kernel are kept, in a folder of its release. */
+export function modulesOf(path) {
+  return `${path}.modules`
+}
+
+/** Keeps the modules that a package of a kernel has, unpacked. */
+function keepModules(folder, target) {
+  rmSync(target, { recursive: true, force: true })
+  mkdirSync(target, { recursive: true })
+  for (const file of readdirSync(folder, { recursive: true })) {
+    const [, release, name, packed] = /lib\/modules\/([^/]+)\/.*?([^/]+)\.ko(\.xz)?$/.exec(file) ?? []
+    if (!MODULES.includes(name)) continue
+    const kept = join(target, release, `${name}.ko`)
+    mkdirSync(join(kept, '..'), { recursive: true })
+    if (packed === undefined) copyFileSync(join(folder, file), kept)
+    else writeFileSync(kept, unpacked(join(folder, file)))
+  }
+}
+
+function unpacked(file) {
+  const { status, stdout } = spawnSync('xz', ['-dc', file], { maxBuffer: 64 << 20 })
+  if (status !== 0) throw new NotFetched(`xz could not unpack ${basename(file)}`)
+  return stdout
 }
