@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Running } from './testing/command.js'
+
+/** Kinds of which everything is decided in the kernel, their options, and what their programs write. */
+const KINDS = {
+  ptrace: { option: '--ptrace', kind: 'ptrace' },
+  shm: { option: '--shm', kind: 'sharedMemory' },
+  memory: { option: '--executable-memory', kind: 'executableMemory' },
+  processAccess: { option: '--process-access', kind: 'processAccess' },
+  bpf: { option: '--bpf', kind: 'bpf' },
+  getpid: { option: '-G', kind: 'getpid' },
+} as const
+
+let target: ChildProcess
+before(async () => {
+  target = spawn('sleep', ['1000'])
+  await once(target, 'spawn')
+})
+after(() => void target.kill())
+
+/** Runs the program of a kind's test, which does what the kind is about. */
+function perform(name: string): number {
+  const program = new URL(`../../telemetry/dist/kinds/${name}/testing/situation.js`, import.meta.url)
+  const run = spawnSync(process.execPath, [fileURLToPath(program), String(target.pid)], { encoding: 'utf8' })
+  assert.equal(run.status, 0, run.stderr)
+  return run.pid
+}
+
+test('with -D deeds of processes are still seen', { timeout: 240_000 }, async () => {
+  const options = Object.values(KINDS).map(({ option }) => option)
+  const running = new Running(['-D', '-q', '--json', '--hold=10', '--ring-size=16M', ...options])
+  await running.seen(/"kind":"snapshot"|"kind":"process"/)
+  for (const [name, { kind }] of Object.entries(KINDS)) {
+    const pid = perform(name)
+    await running.seen(new RegExp(`^\\{"kind":"${kind}".*"pid":${pid}[,}]`, 'm'))
+  }
+  running.child.kill('SIGINT')
+  const { code } = await running.ended()
+  assert.equal(code, 0)
+})
