@@ -10,7 +10,8 @@ export function moduleFacts({ settings }: Surroundings<ModuleSettings>): Fact[] 
   const { withCalls, plain } = moduleProbes()
   return [
     {
-      name: 'modules',
+      // Not the name of the option: a kernel that has no modules meets that, and says that it has none.
+      name: 'moduleLoads',
       required: false,
       rungs: [
         { by: 'ebpf', probes: withCalls },
@@ -19,7 +20,7 @@ export function moduleFacts({ settings }: Surroundings<ModuleSettings>): Fact[] 
           probes: plain,
           lacks: [
             {
-              what: 'modules.files',
+              what: 'moduleLoads.files',
               reason: 'the files of modules, and whether they failed, need system calls',
             },
           ],

@@ -19,6 +19,6 @@ export const moduleKind: Kind<typeof moduleOptions, typeof moduleEvents> = {
   facts: moduleFacts,
   records,
   joins: { default: [], minimal: [] },
-  factLabels: { modules: 'kernel modules that are loaded and unloaded' },
+  factLabels: { moduleLoads: 'kernel modules that are loaded and unloaded' },
   events: moduleEvents,
 }
