@@ -60,7 +60,7 @@ function memoryFill(call: CallRegisters, result: Scalar) {
 
 /** process_vm_readv(2) and process_vm_writev(2): where functions can be hooked, and where not. */
 function memoryProbes() {
-  const targets = targetsMap('quark_accessed')
+  const targets = targetsMap('quark_vm_whom')
   const finding = targetProbes('quark_access_of', targets)
   const noted = probe(
     { name: 'quark_vm_access', hook: memoryHook, record: accessLayout },
