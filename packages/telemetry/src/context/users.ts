@@ -1,7 +1,8 @@
-/** Names of users and groups, from passwd(5) and group(5). */
+/** Names of users and groups, from passwd(5), group(5), and what else nsswitch.conf(5) lists. */
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { monotonicMs } from '../event/time-base.js'
+import { NameServices, type NameServicesOptions } from './nss.js'
 
 export interface UserNamesOptions {
   /** Default `/etc/passwd`. */
@@ -10,6 +11,8 @@ export interface UserNamesOptions {
   readonly groupPath?: string
   /** A clock in ms that never goes back. Default: the process's own. */
   readonly nowMs?: () => number
+  /** Where names that the files do not have are asked for. Default: nowhere. */
+  readonly services?: Omit<NameServicesOptions, 'nowMs'>
 }
 
 /** Shortest time between two checks of the files for changes. */
@@ -20,24 +23,30 @@ const MAX_FILE_SIZE_BYTES = 16 * 1024 * 1024
 
 /**
  * Users and groups by their ids. Files that change are read again; while one is missing, the names it had are
- * kept. Name services (LDAP, SSSD and others) are not queried.
+ * kept. Ids that they do not have are asked for by getent(1), if nsswitch.conf(5) lists other sources: nothing waits, and
+ * the name is known a moment later.
  */
 export class UserNames {
   readonly #users: NameFile
   readonly #groups: NameFile
+  readonly #otherUsers: NameServices | undefined
+  readonly #otherGroups: NameServices | undefined
 
   constructor({
     passwdPath = '/etc/passwd',
     groupPath = '/etc/group',
     nowMs = monotonicMs,
+    services,
   }: UserNamesOptions = {}) {
+    this.#otherUsers = services && new NameServices('passwd', { ...services, nowMs })
+    this.#otherGroups = services && new NameServices('group', { ...services, nowMs })
     this.#users = new NameFile(passwdPath, nowMs)
     this.#groups = new NameFile(groupPath, nowMs)
   }
 
   /** The name of a user. */
   userName(uid: number): string | undefined {
-    return this.#users.nameOf(uid)
+    return this.#users.nameOf(uid) ?? this.#otherUsers?.nameOf(uid)
   }
 
   /** The uid of a user; the first one in the file if several users have the name. */
@@ -52,7 +61,7 @@ export class UserNames {
 
   /** The name of a group. */
   groupName(gid: number): string | undefined {
-    return this.#groups.nameOf(gid)
+    return this.#groups.nameOf(gid) ?? this.#otherGroups?.nameOf(gid)
   }
 }
 
@@ -144,4 +153,4 @@ export function parseNames(text: string): Map<number, string> {
 }
 
 /** The users and groups of this machine. Its files are read when the first name is asked for. */
-export const localNames = new UserNames()
+export const localNames = new UserNames({ services: {} })
