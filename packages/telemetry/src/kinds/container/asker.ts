@@ -86,19 +86,45 @@ export class Asker {
     const { signal } = this.#stop
     let pauseMs = FIRST_PAUSE_MS
     while (!signal.aborted) {
-      try {
-        // Those that are made in between are asked about with their first event.
-        for (const id of await runtime.list(signal)) this.want(id, undefined)
-        this.#reports.works(runtime.name)
-        pauseMs = FIRST_PAUSE_MS
-        if (runtime.watch === undefined) return
-        await runtime.watch((id) => this.#again(id, undefined), signal)
-      } catch (error) {
-        if (signal.aborted) return
-        this.#reports.problem(runtime.name, error)
-      }
+      const beganMs = performance.now()
+      // Both connections are begun at once: soon the process may have given up the right to make any.
+      const [isListed, failure] = await Promise.all([this.#list(runtime), this.#watch(runtime)])
+      if (isListed && runtime.watch === undefined) return
+      // Whoever does not answer questions need not be said to report nothing, too.
+      if (isListed && failure !== undefined) this.#reports.problem(eventsOf(runtime), failure)
+      if (performance.now() - beganMs > LONGEST_PAUSE_MS) pauseMs = FIRST_PAUSE_MS
       await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined)
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
     }
   }
+
+  async #list(runtime: Runtime): Promise<boolean> {
+    const { signal } = this.#stop
+    try {
+      for (const id of await runtime.list(signal)) this.want(id, undefined)
+      this.#reports.works(runtime.name)
+      return true
+    } catch (error) {
+      if (!signal.aborted) this.#reports.problem(runtime.name, error)
+      return false
+    }
+  }
+
+  /** Asks about containers that are made or change, until the runtime ends its reports; returns why, if it failed. */
+  async #watch(runtime: Runtime): Promise<unknown> {
+    const { signal } = this.#stop
+    try {
+      await runtime.watch?.((id) => {
+        this.#reports.works(eventsOf(runtime))
+        this.#again(id, undefined)
+      }, signal)
+      return undefined
+    } catch (error) {
+      return signal.aborted ? undefined : error
+    }
+  }
+}
+
+function eventsOf({ name }: Runtime): string {
+  return `${name} for its events`
 }
