@@ -1,6 +1,8 @@
 /** A fanotify group that reports what happens on file systems, by directory and name. */
 
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from 'node:fs'
+import { constants as systemConstants } from 'node:os'
+import { NotSupportedError } from '../errors.js'
 import { Fd } from '../sys/fd.js'
 import { fanotifyInit, fanotifyMark, openByHandle, statFileSystem } from '../sys/libc.js'
 import { checked } from '../sys/permission.js'
@@ -42,10 +44,15 @@ export class FanotifyGroup implements Disposable {
     this.fd = fd
   }
 
-  /** @throws {KernelError} when the kernel refuses: before 5.17 with EINVAL, without CAP_SYS_ADMIN with EPERM */
+  /**
+   * @throws {NotSupportedError} before Linux 5.17
+   * @throws {KernelError} when the kernel refuses: without CAP_SYS_ADMIN with EPERM
+   */
   static open(): FanotifyGroup {
     const flags = FAN_CLOEXEC | FAN_NONBLOCK | FAN_REPORT_DFID_NAME_TARGET
     const result = fanotifyInit(flags, constants.O_RDONLY)
+    if (result === -systemConstants.errno.EINVAL)
+      throw new NotSupportedError('fanotify with the names of files', '5.17')
     return new FanotifyGroup(new Fd(checked('Cannot watch files', 'fanotify_init', result), 'fanotify group'))
   }
 

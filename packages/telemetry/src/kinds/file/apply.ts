@@ -10,7 +10,7 @@ import { deviceText } from '../../files/mounts.js'
 import type { ProcessRecord } from '../../process/entry.js'
 import type { Tables } from '../kind.js'
 import { FILE_ACTIONS, type FileAction, type FileEvent, type FileType } from './events.js'
-import { doneFacts, type FileFacts, seenFacts, stringIn, typeOf, givenPath } from './facts-of.js'
+import { doneFacts, type FileFacts, safeNumber, seenFacts, stringIn, typeOf, givenPath } from './facts-of.js'
 import {
   closedLayout,
   DID_MODIFY,
@@ -161,7 +161,7 @@ class Change {
     } else if (record.type === RECORD_CLOSED) {
       const facts = table.closed(fileIn(record, closedLayout.at))
       this.what |= u32At(record, closedLayout.at.what)
-      this.writtenBytes = (this.writtenBytes ?? 0) + Number(u64At(record, closedLayout.at.writtenBytes))
+      this.writtenBytes = safeNumber(u64At(record, closedLayout.at.writtenBytes))
       this.#facts ??= facts ?? closedFacts(record)
     } else {
       const report = table.end(u32At(record, seenEndLayout.at.id))

@@ -28,7 +28,7 @@ export interface FileAttributes {
   readonly uid: number
   readonly gid: number
   readonly links: number
-  readonly size: number
+  readonly size: number | undefined
   readonly atimeNs: bigint
   readonly mtimeNs: bigint
   readonly ctimeNs: bigint
@@ -49,6 +49,11 @@ export function typeOf(mode: number): FileType | undefined {
   return TYPES[mode & S_IFMT]
 }
 
+/** Undefined for one that is not exact. */
+export function safeNumber(value: bigint): number | undefined {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined
+}
+
 type AttributeOffsets = typeof doneLayout.at | typeof seenLayout.at
 
 function attributesIn(record: RecordPlace, at: AttributeOffsets): FileAttributes {
@@ -57,7 +62,7 @@ function attributesIn(record: RecordPlace, at: AttributeOffsets): FileAttributes
     uid: u32At(record, at.uid),
     gid: u32At(record, at.gid),
     links: u32At(record, at.links),
-    size: Number(u64At(record, at.sizeBytes)),
+    size: safeNumber(u64At(record, at.sizeBytes)),
     atimeNs: u64At(record, at.atimeNs),
     mtimeNs: u64At(record, at.mtimeNs),
     ctimeNs: u64At(record, at.ctimeNs),

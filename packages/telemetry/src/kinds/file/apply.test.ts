@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as fc from 'fast-check'
+import { encodeRecord } from 'quark-ebpf/probe'
+import { eventsOf, record, testPipeline } from '../../testing/process-records.js'
+import type { FileEvent } from './events.js'
+import {
+  closedLayout,
+  DID_CLOSE,
+  DID_CREATE,
+  DID_MODIFY,
+  DID_MOVE,
+  DID_REMOVE,
+  doneLayout,
+  movedLayout,
+  namedLayout,
+  seenEndLayout,
+  seenLayout,
+} from './records.js'
+
+const shell = record('exec', 1, { pid: 7, tid: 7, startBootNs: 1n, comm: 'sh' })
+const FILE = { pid: 7, device: (8 << 20) | 1, inode: 11n, generation: 5 } as const
+const BASE = { path: '/tmp', root: '/' } as const
+
+const header = (timeNs: number) => ({ cpu: 0, seq: 0, timeNs: BigInt(timeNs) })
+const text = (value: string) => Buffer.from(value)
+
+function done(timeNs: number, what: number, path = '/tmp/f'): Uint8Array {
+  return encodeRecord(doneLayout, header(timeNs), { ...FILE, what, path: { path, root: '/' } })
+}
+
+function removed(timeNs: number, name: string): Uint8Array {
+  return encodeRecord(namedLayout, header(timeNs), { pid: 7, what: DID_REMOVE, base: BASE, name: text(name) })
+}
+
+/** What fanotify reports between two times. */
+function seen(
+  id: number,
+  [sinceNs, untilNs]: readonly [number, number],
+  what: number,
+  path: string,
+  file: object = FILE,
+): Uint8Array[] {
+  const values = { ...FILE, ...file, what, id }
+  return [
+    encodeRecord(seenLayout, header(sinceNs), {
+      ...values,
+      hasInode: 2,
+      untilNs: BigInt(untilNs),
+      path: text(path),
+    }),
+    encodeRecord(seenEndLayout, header(untilNs), values),
+  ]
+}
+
+function told(records: readonly Uint8Array[]): string[] {
+  const events = eventsOf(testPipeline({}), [shell, ...records]) as { kind: string }[]
+  return (events.filter(({ kind }) => kind === 'file') as unknown as FileEvent[]).map(
+    ({ actions, path, inode, unverified, inexact, writtenBytes }) =>
+      [
+        actions.join('+'),
+        path,
+        inode,
+        unverified ? 'unverified' : undefined,
+        inexact ? 'inexact' : undefined,
+        writtenBytes,
+      ]
+        .filter((part) => part !== undefined)
+        .join(' '),
+  )
+}
+
+test('what a call and fanotify say of the same is one event, with the better name', () => {
+  const [report, end] = seen(1, [100, 300], DID_REMOVE, '/tmp/q/f') as [Uint8Array, Uint8Array]
+  assert.deepEqual(told([report, removed(200, 's/f'), end]), ['remove /tmp/q/f 11'])
+})
+
+test('what only one of them says is an event', () => {
+  assert.deepEqual(told([removed(200, '../f')]), ['remove /f unverified'])
+  assert.deepEqual(told(seen(1, [100, 300], DID_CREATE | DID_MODIFY, '/tmp/f')), [
+    'create+modify /tmp/f 11 inexact',
+  ])
+})
+
+test('a report that comes late is not told once more', () => {
+  const [report, end] = seen(1, [150, 300], DID_REMOVE, '/tmp/f') as [Uint8Array, Uint8Array]
+  const pipeline = testPipeline({})
+  const events = [eventsOf(pipeline, [shell, removed(200, 'f')]), eventsOf(pipeline, [report, end])].flat()
+  assert.equal((events as { kind: string }[]).filter(({ kind }) => kind === 'file').length, 1)
+})
+
+test('from opening to closing it is one event, and the next opening another one', () => {
+  const closed = (timeNs: number) =>
+    encodeRecord(closedLayout, header(timeNs), { ...FILE, what: DID_CLOSE, writtenBytes: 3n })
+  assert.deepEqual(
+    told([done(100, DID_CREATE), done(110, DID_MODIFY), closed(120), done(130, DID_MODIFY), closed(140)]),
+    ['create+modify+close /tmp/f 11 3', 'modify+close /tmp/f 11 3'],
+  )
+})
+
+test('a report about another file that got the inode is an event of its own', () => {
+  const [report, end] = seen(1, [90, 300], DID_CREATE, '/tmp/g', { generation: 6 }) as [
+    Uint8Array,
+    Uint8Array,
+  ]
+  assert.deepEqual(told([report, done(100, DID_CREATE), end]), [
+    'create /tmp/f 11',
+    'create /tmp/g 11 inexact',
+  ])
+})
+
+test('any records become events without an error', () => {
+  const u32 = fc.nat({ max: 0xffffffff })
+  const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
+  const name = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes))
+  const place = fc.record({ path: fc.string({ maxLength: 20 }), root: fc.string({ maxLength: 5 }) })
+  const identity = {
+    pid: fc.constantFrom(0, 7, 0xffffffff),
+    device: u32,
+    inode: u64,
+    generation: u32,
+    what: u32,
+  }
+  const at = fc.nat({ max: 1000 }).map(header)
+  const any = fc.oneof(
+    fc
+      .tuple(at, fc.record({ ...identity, mode: u32, sizeBytes: u64, mtimeNs: u64, path: place }))
+      .map(([h, v]) => encodeRecord(doneLayout, h, v)),
+    fc
+      .tuple(at, fc.record({ ...identity, writtenBytes: u64 }))
+      .map(([h, v]) => encodeRecord(closedLayout, h, v)),
+    fc
+      .tuple(at, fc.record({ pid: u32, what: u32, base: place, name }))
+      .map(([h, v]) => encodeRecord(namedLayout, h, v)),
+    fc
+      .tuple(
+        at,
+        fc.record({
+          pid: u32,
+          what: fc.constantFrom(DID_MOVE, 1 << 13, 1 << 3),
+          base: place,
+          toBase: place,
+          name,
+          toName: name,
+        }),
+      )
+      .map(([h, v]) => encodeRecord(movedLayout, h, v)),
+    fc
+      .tuple(
+        at,
+        fc.record({
+          ...identity,
+          id: fc.nat({ max: 3 }),
+          hasInode: u32,
+          hasAttributes: u32,
+          untilNs: u64,
+          path: name,
+          oldPath: name,
+        }),
+      )
+      .map(([h, v]) => encodeRecord(seenLayout, h, v)),
+    fc
+      .tuple(at, fc.record({ ...identity, id: fc.nat({ max: 3 }) }))
+      .map(([h, v]) => encodeRecord(seenEndLayout, h, v)),
+  )
+  fc.assert(
+    fc.property(fc.array(any, { maxLength: 20 }), (records) => {
+      for (const event of told(records)) assert.equal(typeof event, 'string')
+    }),
+    { numRuns: 300 },
+  )
+})
