@@ -2,6 +2,9 @@
 
 import type { ObjectSpec } from '../event/spec.js'
 import type { TextNote } from '../event/spec.js'
+import type { SummarySums } from '../event/summary-spec.js'
+import type { Process } from './process.js'
+import { programMember } from './summary.js'
 
 /** Who wrote a file before it was executed, and when. */
 export interface ExecChange {
@@ -117,3 +120,20 @@ export const execChangeNotes: readonly TextNote<WithChange>[] = [
     example: '[4243]',
   },
 ]
+
+/** Programs that were written and then executed. */
+export const execChangeList: SummarySums<WithChange & { readonly process: Process | undefined }> = {
+  type: 'sums',
+  at: 'mostWritten',
+  title: 'Written, then executed',
+  doc: 'programs by how often they were executed by the session or tree that wrote them, or their script',
+  members: [programMember],
+  numbers: [
+    {
+      name: 'value',
+      doc: 'how often',
+      unit: 'count',
+      of: ({ execChange }) => (execChange === undefined ? undefined : 1),
+    },
+  ],
+}

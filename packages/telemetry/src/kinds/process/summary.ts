@@ -1,6 +1,7 @@
 /** What a summary says of processes. */
 
 import type { SummarySpec } from '../../event/summary-spec.js'
+import { execChangeList } from '../../process/exec-change.js'
 import { processMembers, programMember, userMember } from '../../process/summary.js'
 import type { ProcessAction, ExecFailedEvent, ProcessEvent } from './events.js'
 
@@ -54,6 +55,8 @@ export interface ProcessSummary {
   /** Commands by how many of their processes failed or were killed. */
   readonly mostFailed: readonly CommandSum[]
   readonly users: readonly UserSum[]
+  /** Programs by how often they were executed by who wrote them or their script; absent as long as none was. */
+  readonly mostWritten?: readonly CommandSum[]
 }
 
 /** What a report says of failed execs. */
@@ -203,6 +206,7 @@ export const processSummary: SummarySpec<ProcessEvent, ProcessSummary> = {
       ],
       isAlways: true,
     },
+    execChangeList,
   ],
 }
 
