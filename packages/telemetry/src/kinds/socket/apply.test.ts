@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { encodeRecord, type RecordLayout } from 'quark-ebpf/probe'
 import { eventsOf, record, testPipeline } from '../../testing/process-records.js'
+import { createText } from '../../outputs.js'
 import { noAggregation } from '../index.js'
 import type {
   ConnectionEvent,
@@ -395,5 +397,41 @@ test('what connect(2) returned, and the port that listen(2) chose, are in the ev
       event.kind === 'listener' ? [event.actions.join(), event.localPort, event.localIp] : [event.errno],
     ),
     [[99], ['listen,close', 50_250, '0.0.0.0'], ['listen,close', 50_250, '0.0.0.0']],
+  )
+})
+
+test('the records of a real run are what it did', () => {
+  const hex = readFileSync(new URL('../../../src/kinds/socket/testdata/run.hex', import.meta.url), 'latin1')
+  const records = hex
+    .trimEnd()
+    .split('\n\n')
+    .map((record) => Buffer.from(record.replaceAll('\n', ''), 'hex'))
+  const events = eventsWith(records) as unknown as Readonly<Record<string, unknown>>[]
+  const text = createText({ userName: () => undefined })
+  assert.deepEqual(
+    events.map((event) =>
+      [
+        event['kind'],
+        text(event as never)
+          .slice(13)
+          .replace(/ +/g, ' '),
+      ].join(': '),
+    ),
+    [
+      'listener: lstn 22151 ? ? 127.0.0.1:8080 # backlog 8, 19.9ms',
+      'connection: conn 22151 ? ? 127.0.0.1:40000 -> 127.0.0.1:8080 # sent 100B, received 100B, 19.0ms',
+      'connection: acpt 22197 ? ? 127.0.0.1:8080 <- 127.0.0.1:40000 # sent 100B, received 100B, 3.95ms',
+      'connectionFailed: conx 22151 ? ? 127.0.0.1:40001 -> 127.0.0.1:9 # ECONNREFUSED, 24us',
+      'listener: lstn 22151 ? ? 127.0.0.1:8081 # backlog 8, 140us',
+      'connection: conn 22151 ? ? 127.0.0.1:40002 -> 127.0.0.1:8081 # sent 0B, received 6B, 88us',
+      'connection: acpt 22151 ? ? 127.0.0.1:8081 <- 127.0.0.1:40002 # sent 6B, received 0B, ECONNRESET, 93us',
+      'rawSocket: rawo 22151 ? ? ipv4 icmp # 13us',
+      'rawSocket: rawo 22151 ? ? packet all',
+      'unixSocket: ulst 22151 ? ? @fixture # peer 22151',
+      'unixSocket: ucon 22151 ? ? @fixture # peer 22151',
+      'unixSocket: uacc 22151 ? ? @fixture # peer 22151',
+      'udpFlow: flow 22198 ? ? 127.0.0.1:53 <- 127.0.0.1:40003 # 1 out, 1 in, sent 10B, received 5B, 733us, opened by 22151, closed by 22151',
+      'udpFlow: flow 22151 ? ? [::ffff:127.0.0.1]:40003 -> [::ffff:127.0.0.1]:53 # 1 out, 1 in, sent 5B, received 10B, 768us',
+    ],
   )
 })
