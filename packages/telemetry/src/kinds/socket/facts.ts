@@ -115,6 +115,11 @@ const NO_READERS: Lack = {
   reason: 'who reads is not seen: a flow of which nothing is sent belongs to who opened the socket',
 }
 
+const ANYBODY: Lack = {
+  what: 'udpFlows.process',
+  reason: 'threads of the kernel that send or close for somebody are not told from processes',
+}
+
 /** The socket is behind its packet since Linux 6.2. */
 const NO_NAMESPACE: Lack = {
   what: 'udpFlows.netNs',
@@ -126,7 +131,7 @@ const NO_NAMESPACE: Lack = {
 function rawFacts({ packetSockets }: SocketSettings, maps: SocketMaps): Fact[] {
   const { opened, closed, packets, packetsClosed } = rawProbes(maps)
   return [
-    factOf('rawSocketCloses', ebpf(closed)),
+    factOf('rawSocketCloses', ebpf(closed.byUsers), ebpf(closed.byAnybody)),
     factOf('rawSockets', ebpf(opened)),
     factOf('packetSocketCloses', ebpf(packetsClosed)),
     factOf('packetSockets', ebpf(packets.functions), ...(packetSockets ? [ebpf(packets.calls)] : [])),
@@ -147,6 +152,7 @@ const CALLS_ONLY: Lack = {
 function flowFacts(settings: SocketSettings, sockets: SocketMaps): Fact[] {
   const maps = flowMaps(settings.maxFlows)
   const { openers, sent, received } = flowProbes(maps, sockets)
+  const reader = flowReader(maps, sockets, settings)
   return [
     factOf('udpOpeners', ebpf(openers)),
     factOf(
@@ -155,7 +161,11 @@ function flowFacts(settings: SocketSettings, sockets: SocketMaps): Fact[] {
       ebpf(received.readers, ARRIVED),
       ebpf(received.arrived, ARRIVED, NO_READERS),
     ),
-    factOf('udpFlows', { ...ebpf(sent, NO_NAMESPACE), reader: flowReader(maps, sockets, settings) }),
+    factOf(
+      'udpFlows',
+      { ...ebpf(sent.byUsers, NO_NAMESPACE), reader },
+      { ...ebpf(sent.byAnybody, NO_NAMESPACE, ANYBODY), reader },
+    ),
   ]
 }
 

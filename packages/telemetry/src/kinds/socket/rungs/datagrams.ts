@@ -151,7 +151,7 @@ function later({ counts }: FlowMaps, key: Key): Scalar {
 }
 
 /** A process sends. */
-function sentProbe(maps: FlowMaps) {
+function sentProbe(maps: FlowMaps, isUser: Scalar) {
   const { counts, about, begun } = maps
   const hook = cgroupSkb('egress', struct<SkBuff>('sk_buff'))
   return probe({ name: 'quark_udp_sent', hook }, (context, skb) => {
@@ -159,7 +159,6 @@ function sentProbe(maps: FlowMaps) {
     const key = keyOf(datagram)
     const { firstNs, phase } = lookup(about, key)
     const { bytes, count } = datagram
-    const isUser = isUserTask()
     return {
       given: and(isUdp(), isOfProcess(skb)),
       effects: [
@@ -249,13 +248,13 @@ function openedProbe({ openers }: SocketMaps) {
 }
 
 /** The last one who has it closes it. */
-function closedProbe({ closed }: FlowMaps) {
+function closedProbe({ closed }: FlowMaps, isUser: Scalar) {
   return probe({ name: 'quark_udp_close', hook: cgroupSock('release') }, ({ protocol, type }) => ({
     given: and(eq(protocol, IPPROTO_UDP), ne(type, SOCK_RAW)),
     effects: [
       store(closed, socketCookie(), {
         closedNs: bootNs(),
-        closerPid: ifThen(isUserTask(), current().tgid),
+        closerPid: ifThen(isUser, current().tgid),
       }),
     ],
   }))
@@ -265,7 +264,10 @@ function closedProbe({ closed }: FlowMaps) {
 export function flowProbes(maps: FlowMaps, sockets: SocketMaps) {
   return {
     openers: [openedProbe(sockets)],
-    sent: [sentProbe(maps), closedProbe(maps)],
+    sent: {
+      byUsers: [sentProbe(maps, isUserTask()), closedProbe(maps, isUserTask())],
+      byAnybody: [sentProbe(maps, constant(1)), closedProbe(maps, constant(1))],
+    },
     received: {
       delivered: [deliveredProbe(maps)],
       /** Linux 6.3. */

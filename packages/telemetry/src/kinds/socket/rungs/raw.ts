@@ -68,9 +68,8 @@ function rawProbe({ openers }: SocketMaps) {
   })
 }
 
-function closedFill({ openers }: SocketMaps, cookie: Scalar) {
+function closedFill({ openers }: SocketMaps, cookie: Scalar, isUser = isUserTask()) {
   const { pid, startBootNs, sinceNs } = lookup(openers, cookie)
-  const isUser = isUserTask()
   return {
     pid,
     startBootNs,
@@ -83,7 +82,7 @@ function closedFill({ openers }: SocketMaps, cookie: Scalar) {
   }
 }
 
-function rawCloseProbe(maps: SocketMaps) {
+function rawCloseProbe(maps: SocketMaps, isUser: Scalar) {
   const hook = cgroupSock('release', struct<Sock>('sock'))
   return probe(
     { name: 'quark_raw_close', hook, record: rawCloseLayout },
@@ -92,7 +91,7 @@ function rawCloseProbe(maps: SocketMaps) {
       return {
         given: eq(type, SOCK_RAW),
         finally: [remove(maps.openers, cookie)],
-        fill: { ...closedFill(maps, cookie), netNs: netNsOf(sk), family, protocol, socketType: type },
+        fill: { ...closedFill(maps, cookie, isUser), netNs: netNsOf(sk), family, protocol, socketType: type },
       }
     },
   )
@@ -164,7 +163,10 @@ function currentNetNs(): Scalar {
 export function rawProbes(maps: SocketMaps) {
   return {
     opened: [rawProbe(maps)],
-    closed: [rawCloseProbe(maps)],
+    closed: {
+      byUsers: [rawCloseProbe(maps, isUserTask())],
+      byAnybody: [rawCloseProbe(maps, constant(1))],
+    },
     packets: { functions: [packetProbe(maps)], calls: [packetCallProbe()] },
     packetsClosed: [packetCloseProbe(maps)],
   }
