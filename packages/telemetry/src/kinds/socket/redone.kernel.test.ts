@@ -108,3 +108,29 @@ test('a connection of MPTCP is one, with who opened, accepted and closed it', MP
     ],
   )
 })
+
+test('a flood of SYNs makes no event, and the connections among them are seen', PYTHON, async () => {
+  const { events, facts } = await eventsOf('synFlood')
+  const ours = events.flatMap((event) =>
+    event.kind === 'connection' && event.netNs === facts['inode']
+      ? [[event.direction, event.actions.join(), event.sentBytes, event.receivedBytes]]
+      : [],
+  )
+  assert.deepEqual(ours.toSorted(), [
+    ['inbound', 'accept,close', 0, 1],
+    ['outbound', 'connect,close', 1, 0],
+  ])
+})
+
+test('connections of one port, one behind the other at once, are each one', PYTHON, async () => {
+  const { events, facts } = await eventsOf('portReuse')
+  const opened = events.flatMap((event) =>
+    event.kind === 'connection' && event.netNs === facts['inode'] && event.direction === 'outbound'
+      ? event
+      : [],
+  )
+  assert.deepEqual(
+    opened.map(({ actions, localPort, sentBytes }) => [actions.join(), localPort, sentBytes]),
+    Array.from({ length: 300 }, (_, i) => ['connect,close', 7001, i + 1]),
+  )
+})

@@ -23,6 +23,30 @@ for _ in range(4):
     try: c.connect((LOCAL, 5000))
     except OSError as e: errors.append(e.errno)
 done(port=5000, errors=errors, inode=inode)`,
+  synFlood: `
+inode = unshare(); l = listen(backlog=64, port=7000)
+r = socket.socket(socket.AF_INET, socket.SOCK_RAW, 6)
+def checksum(data):
+    n = sum(struct.unpack('!%dH' % (len(data) // 2), data)); n = (n >> 16) + (n & 0xffff)
+    return 0xffff & ~(n + (n >> 16))
+to = socket.inet_aton(LOCAL)
+for i in range(20000):
+    syn = struct.pack('!HHIIBBHHH', 1024 + i, 7000, i, 0, 0x50, 2, 1024, 0, 0)
+    syn = syn[:16] + struct.pack('!H', checksum(to + to + struct.pack('!HH', 6, 20) + syn)) + syn[18:]
+    r.sendto(syn, (LOCAL, 0))
+c = connect((LOCAL, 7000)); a, _ = l.accept(); c.send(b'x'); a.recv(1); port = c.getsockname()[1]
+c.close(); a.close(); l.close()
+done(port=port, inode=inode)`,
+  portReuse: `
+inode = unshare(); l = listen(backlog=64, port=7000)
+l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+for i in range(300):
+    c = socket.socket(); c.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    c.bind((LOCAL, 7001)); c.connect((LOCAL, 7000)); a, _ = l.accept()
+    c.send(b'x' * (i + 1)); a.recv(i + 1, socket.MSG_WAITALL); c.close(); a.close()
+l.close()
+done(port=7001, inode=inode)`,
   multipath: `
 def mptcp(): return socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
 l = mptcp(); l.bind((LOCAL, 0)); l.listen(5); to = l.getsockname()
