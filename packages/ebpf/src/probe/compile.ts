@@ -305,7 +305,7 @@ class Compiler implements LoadFrame {
     this.asm.mov(R6, R1).store(8, R10, this.#contextSlot, R6)
     this.#emitPart(assignment, dispatcherStandInOf(this.#probe.hook, this.#target))
     this.#emitNext(first)
-    this.asm.label('out')
+    this.asm.label('end')
     return this.asm.movImm(R0, this.#hookType.exitValue).exit().emitAsides().assemble()
   }
 

@@ -75,28 +75,28 @@ export interface Part {
   readonly scratch: ScratchLayout
 }
 
-/** Notes where it runs, or goes to `out` unless the first program was skipped. Preemption must be off, R6 the context. */
+/** Notes where it runs, or goes to `end` unless the first program was skipped. Preemption must be off, R6 the context. */
 export function emitPart(asm: Assembler, part: Part): void {
   const { role, note, cpus, scratch } = part
-  asm.call(BPF_FUNC_get_smp_processor_id).jumpIfImm('>=', R0, cpus, 'out')
+  asm.call(BPF_FUNC_get_smp_processor_id).jumpIfImm('>=', R0, cpus, 'end')
   asm.aluImm('mul', R0, scratch.cpuBytes).loadMapValue(R8, SCRATCH_MAP, note).alu('add', R8, R0)
   asm.call(BPF_FUNC_get_current_task)
   if (role === 'first') asm.store(8, R8, NOTE_TASK, R0).store(8, R8, NOTE_PLACE, R6)
   else emitUnlessSkipped(asm, part)
 }
 
-/** Goes to `out` unless the first program was skipped; R8 = the note, R0 = the task. */
+/** Goes to `end` unless the first program was skipped; R8 = the note, R0 = the task. */
 function emitUnlessSkipped(asm: Assembler, { types, cpus, scratch }: Part): void {
   const { castId, task, boundOffset, stackOffset } = types
   const sameTask = asm.uniqueLabel('same_task')
   const skipped = asm.uniqueLabel('skipped')
   const elsewhere = asm.uniqueLabel('elsewhere')
-  asm.load(8, R1, R8, NOTE_TASK).jumpIf('==', R1, R0, sameTask).jumpIfImm('==', R1, 0, 'out')
+  asm.load(8, R1, R8, NOTE_TASK).jumpIf('==', R1, R0, sameTask).jumpIfImm('==', R1, 0, 'end')
   // That task may be gone: a cast address reads 0 where nothing is.
   asm.movImm(R2, task).callKfunc('bpf_rdonly_cast', castId)
-  asm.load(2, R1, R0, boundOffset).jumpIfImm('==', R1, 0, 'out')
+  asm.load(2, R1, R0, boundOffset).jumpIfImm('==', R1, 0, 'end')
   asm.label(skipped)
-  asm.call(BPF_FUNC_get_smp_processor_id).jumpIfImm('>=', R0, cpus, 'out')
+  asm.call(BPF_FUNC_get_smp_processor_id).jumpIfImm('>=', R0, cpus, 'end')
   asm.aluImm('mul', R0, scratch.cpuBytes).loadMapValue(R8, SCRATCH_MAP, levelOffset(scratch, 0))
   asm.alu('add', R8, R0).movImm(R1, 1).atomicAdd(8, R8, SLOT_STOOD_IN, R1)
   asm.aside(sameTask, () => {
@@ -108,8 +108,8 @@ function emitUnlessSkipped(asm: Assembler, { types, cpus, scratch }: Part): void
     asm.mov(R7, R6).alu('sub', R7, R8).store(8, R8, NOTE_ADDRESS, R8).load(8, R1, R8, NOTE_ADDRESS)
     asm.alu('add', R7, R1).alu('sub', R7, R3).alu('sub', R2, R3)
     asm.jumpIfImm('>=', R7, STACK_BYTES, elsewhere)
-    asm.jumpIfImm('>=', R2, STACK_BYTES, 'out').jumpIf('>', R2, R7, skipped).jump('out')
+    asm.jumpIfImm('>=', R2, STACK_BYTES, 'end').jumpIf('>', R2, R7, skipped).jump('end')
     asm.label(elsewhere).jumpIfImm('<', R2, STACK_BYTES, skipped)
-    asm.alu('sub', R2, R7).jumpIfImm('==', R2, 0, 'out').jumpIfImm('<', R2, STACK_BYTES, skipped).jump('out')
+    asm.alu('sub', R2, R7).jumpIfImm('==', R2, 0, 'end').jumpIfImm('<', R2, STACK_BYTES, skipped).jump('end')
   })
 }

@@ -215,3 +215,25 @@ kernelTest(
     )
   },
 )
+
+kernelTest(
+  'what a program removes at its end stays where it is not given, beside a stand-in, too',
+  '6.10',
+  () => {
+    const kept = map({ name: 't_kept', type: 'hash', key: u32, value: u32, maxEntries: 8 })
+    const declared = probe({ name: 't_not_given', hook }, (task) => ({
+      given: and(isSelf(task), eq(lookup(kept, 1), 7)),
+      finally: [remove(kept, 2)],
+    }))
+    using session = openSession({ flavor: 'direct', loop: 'bounded' }, { preemptible: true })
+    session.attach(declared)
+    const entries = session.map(kept)
+    entries.set(1, 6)
+    entries.set(2, 5)
+    produceRenames(1)
+    assert.equal(entries.get(2), 5)
+    entries.set(1, 7)
+    produceRenames(1)
+    assert.equal(entries.get(2), undefined)
+  },
+)
