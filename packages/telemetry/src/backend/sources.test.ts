@@ -130,6 +130,34 @@ test('records of sources come beside those of the backend, each source in a lane
   assert.deepEqual([...backend.sequences()], [1, ...new Array<number>(LANES - 1).fill(0), 2, 1])
 })
 
+test('a source learns when all earlier records of the backend were handed over, and walks until it is stopped', (t) => {
+  const drained: number[] = []
+  const walked: boolean[] = []
+  let walk: SourceContext['walk'] | undefined
+  const all = rig(
+    t,
+    handMade((context) => {
+      walk = context.walk
+      // Not before there is a backend.
+      walked.push(context.walk('any', { record: () => undefined }))
+      return {
+        drained: (upToNs) => drained.push(upToNs),
+        stop: () => walked.push(context.walk('any', { record: () => undefined })),
+      }
+    }),
+  )
+  Object.assign(all.base, { walk: () => true })
+  for (let i = 0; i < 3; i += 1) produce(all, 1)
+  const sink = new Collector()
+  // It may have more.
+  assert.equal(all.backend.drain(sink, 3), 3)
+  assert.deepEqual(drained, [])
+  all.backend.drain(sink, 3)
+  assert.deepEqual(drained, [all.clock.bootNowNs()])
+  all.backend.stop()
+  assert.deepEqual([...walked, walk?.('any', { record: () => undefined })], [false, true, false])
+})
+
 test('neither the backend nor a source waits for the other to be empty', (t) => {
   const all = rig(t)
   for (let i = 0; i < 20; i++) {
