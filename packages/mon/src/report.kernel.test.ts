@@ -147,16 +147,34 @@ test('what npm installs did, package by package, and a baseline of it', async (t
     'writes',
     `require('fs').writeFileSync(${JSON.stringify(join(root, 'written'))}, 'x')`,
   )
+  const steals = makePackage(
+    'steals',
+    `require('fs').readFileSync(${JSON.stringify(join(root, 'home/.aws/credentials'))})`,
+  )
+  mkdirSync(join(root, 'home/.aws'), { recursive: true })
+  writeFileSync(join(root, 'home/.aws/credentials'), 'none')
+  const runs = makePackage(
+    'runs',
+    `const f = ${JSON.stringify(join(root, 'tool'))}; require('fs').writeFileSync(f, '#!/bin/sh\\ntrue\\n', { mode: 0o755 }); require('child_process').execFileSync(f)`,
+  )
   const daemon = makePackage(
     'daemon',
     `require('child_process').spawn('sleep', ['3'], { detached: true, stdio: 'ignore' }).unref()`,
   )
-  const project = makeProject('project', [contacts, writes, daemon])
+  const project = makeProject('project', [contacts, writes, steals, runs, daemon])
   const baseline = join(root, 'baseline.json')
   const path = join(root, 'npm.json')
   const run = (): Promise<Ran> =>
     quarkMon(
-      ['run', `--report=${path}`, `--baseline=${baseline}`, '--', 'npm', ...NPM],
+      [
+        'run',
+        `--report=${path}`,
+        `--baseline=${baseline}`,
+        `--file-access=${root}/home`,
+        '--',
+        'npm',
+        ...NPM,
+      ],
       project,
       npmEnvironment(),
     )
@@ -169,6 +187,8 @@ test('what npm installs did, package by package, and a baseline of it', async (t
   ): readonly string[] | undefined => deeds?.find((deed) => deed.target === target)?.steps
   assert.deepEqual(stepsOf(report.deeds.contacted, `127.0.0.1:${port}`), ['contacts postinstall'])
   assert.deepEqual(stepsOf(report.deeds.created, join(root, 'written')), ['writes postinstall'])
+  assert.deepEqual(stepsOf(report.deeds.read, join(root, 'home/.aws/credentials')), ['steals postinstall'])
+  assert.deepEqual(stepsOf(report.deeds.ranWritten, join(root, 'tool')), ['runs postinstall'])
   const names = report.steps.map(({ name }) => name)
   for (const step of ['contacts postinstall', 'writes postinstall', 'daemon postinstall'])
     assert.ok(names.includes(step), `${names}`)
@@ -177,6 +197,7 @@ test('what npm installs did, package by package, and a baseline of it', async (t
   await t.test('a second run does nothing new', async () => {
     rmSync(join(project, 'node_modules'), { recursive: true })
     rmSync(join(root, 'written'))
+    rmSync(join(root, 'tool'))
     const second = await run()
     assert.equal(
       second.status,
@@ -187,6 +208,7 @@ test('what npm installs did, package by package, and a baseline of it', async (t
   await t.test('a package that changed fails, with the difference', async () => {
     const before = JSON.parse(readFileSync(baseline, 'utf8')) as Baseline
     makePackage('writes', `require('fs').writeFileSync(${JSON.stringify(join(root, 'elsewhere'))}, 'x')`)
+    rmSync(join(root, 'tool'))
     rmSync(join(project, 'node_modules'), { recursive: true })
     rmSync(join(project, 'package-lock.json'), { force: true })
     const third = await run()

@@ -28,7 +28,7 @@ test('kinds of events that the options leave out are refused, but not in a repla
     (error) =>
       error instanceof OptionError &&
       error.option === 'where.action' &&
-      error.message === 'No event with connect or listen will be made: set "sockets" too',
+      error.message === 'No event with connect or listen will be made: set "sockets" or "unixSockets" too',
   )
   assert.throws(() => filters({ where: { event: 'file' } }), /set "files" too/)
   assert.ok(filters({ where: { event: 'file' }, files: true }))

@@ -68,7 +68,6 @@ export type {
   RunFacts,
   RunReport,
 } from './report/report.js'
-export { SENSITIVE_FILES } from './report/sensitive.js'
 export { reportMarkdown, reportText } from './report/text.js'
 export type { Timeline } from './report/timeline.js'
 export { DEEDS, type Deed, type DeedWord } from './event/deed-spec.js'

@@ -79,6 +79,8 @@ export async function trace(argv: readonly string[], options: TraceOptions = {})
       sockets: true,
       dns: true,
       files: true,
+      fileAccess: true,
+      execChanges: true,
       usage: true,
       maxEnvBytes: ENVIRONMENT_BYTES,
       snapshot: true,

@@ -105,5 +105,7 @@ export function checkReport({
   quark.sockets ??= true
   quark.dns ??= true
   quark.files ??= true
+  quark.fileAccess ??= true
+  quark.execChanges ??= true
   quark.maxEnvBytes ??= ENVIRONMENT_BYTES
 }

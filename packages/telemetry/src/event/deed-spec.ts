@@ -7,7 +7,7 @@ export const DEEDS = {
   contacted: 'Contacted',
   lookedUp: 'Names looked up',
   listened: 'Listened',
-  read: 'Watched files opened',
+  read: 'Sensitive files opened',
   created: 'Files created',
   changed: 'Files changed',
   removed: 'Files removed',

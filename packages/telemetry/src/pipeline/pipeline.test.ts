@@ -179,6 +179,7 @@ test('counters', () => {
     nonAggregations: 1,
     rejected: 1,
     missing: 2,
+    unseen: 0,
   })
   assert.deepEqual([...pipeline.buffered()], [{ pid: 3, timeNs: 4n, type: 'fork' }])
 })

@@ -1,5 +1,6 @@
 /** Declaration of the event of opening a sensitive file. */
 
+import { fileAccessDeeds } from './deeds.js'
 import type { EventSpec, EventTextSpec } from '../../event/spec.js'
 import { pathEcs } from '../../files/paths.js'
 import { processObject } from '../../process/spec.js'
@@ -51,6 +52,7 @@ const fileAccessSpec: EventSpec<FileAccessEvent> = {
   subject: ({ pid }) => pid,
   repeats: () => true,
   isFailure: ({ action }) => action === 'denied',
+  deeds: fileAccessDeeds,
   madeWith: 'fileAccess',
   fields: {
     action: {
@@ -120,14 +122,14 @@ const fileAccessSpec: EventSpec<FileAccessEvent> = {
   ecs: {
     action: ({ action }) => (action === 'open' ? 'file-opened' : 'file-open-denied'),
     category: ['file'],
-    type: ({ action }) => (action === 'open' ? ['access'] : ['access', 'denied']),
+    type: ['access'],
     dataset: 'quark.file_access',
     paths: ['file'],
     rows: [
       {
         what: 'sensitive file that is opened',
         action: '`file-opened`, or `file-open-denied`',
-        type: '`access`, and `denied`',
+        type: '`access`',
       },
     ],
   },
