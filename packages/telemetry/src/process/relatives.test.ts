@@ -118,3 +118,20 @@ test('shared relatives are those that a look-up at that moment finds', () => {
     { numRuns: 500 },
   )
 })
+
+test('ancestors are the parent, its parent and so on, as many as are asked for, and end at what is not known', () => {
+  const table = newTable()
+  note(table, 1, 1 * MS, { ppid: 0, pgid: 1, sid: 1 })
+  for (let pid = 2; pid <= 6; pid++) note(table, pid, pid * 20 * MS, { ppid: pid - 1, pgid: 1, sid: 1 })
+  const process = note(table, 10, 900 * MS, { ppid: 6, pgid: 1, sid: 1 })
+  const pids = (most: number): unknown => findRelatives(process, table, most).ancestors?.map(({ pid }) => pid)
+  assert.equal(pids(0), undefined)
+  assert.deepEqual(pids(3), [6, 5, 4])
+  assert.deepEqual(pids(256), [6, 5, 4, 3, 2, 1])
+  // The pid of an ancestor was used again.
+  table.forget(3)
+  note(table, 3, 800 * MS, { ppid: 1, pgid: 1, sid: 1 })
+  assert.deepEqual(pids(256), [6, 5, 4])
+  table.forget(5)
+  assert.deepEqual(pids(256), [6])
+})

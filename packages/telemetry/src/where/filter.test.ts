@@ -423,3 +423,27 @@ test('a followed process that is gone without the record of its end counts for a
   assert.equal(replayed.treeSize(processes, false, 10_000), 2)
   assert.equal(replayed.treeSize(processes, false, 99_000), 2)
 })
+
+test('ancestors are matched by name or program, as far as parents are known', () => {
+  const found = (ancestor: string | readonly string[]): number[] => {
+    const pipeline = testPipeline({ filter: filterOf({ ancestor }), snapshotEvents: true })
+    const of = (pid: number, ppid: number, comm: string) => ({
+      ...{ pid, tid: pid, startBootNs: BigInt(pid * S), ppid, creatorPid: ppid, pgid: pid, sid: 1, comm },
+    })
+    for (const known of [
+      of(1, 0, 'init'),
+      of(3, 1, 'sshd'),
+      of(4, 3, 'bash'),
+      of(5, 4, 'make'),
+      of(6, 1, 'cron'),
+    ])
+      insert(pipeline, record('snapshot', 50 * S, known))
+    pipeline.applyScan()
+    return pidsIn(eventsOf(pipeline, [record('fork', 60 * S, { ...of(60, 5, 'make') })]))
+  }
+  assert.deepEqual(found('sshd'), [4, 5, 60])
+  assert.deepEqual(found('ba*'), [5, 60])
+  assert.deepEqual(found(['cron', 'make']), [60])
+  assert.deepEqual(found('init'), [3, 4, 5, 6, 60])
+  assert.deepEqual(found('/usr/sbin/sshd'), [])
+})
