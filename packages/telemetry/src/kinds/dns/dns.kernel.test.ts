@@ -23,10 +23,11 @@ function serve(): Promise<Helper> {
 
 /** Looks names up in turn by node's own resolver. */
 function lookUp(...names: readonly string[]): ReturnType<typeof runCommand> {
-  const code = `const r = new (require('dns').promises.Resolver)({ timeout: 300, tries: 2 })
-    r.setServers(['${ADDRESS}'])
+  const code = `// Guests are slow: only what nobody answers is given up soon.
+    const of = (timeout) => { const r = new (require('dns').promises.Resolver)({ timeout, tries: 2 })
+      r.setServers(['${ADDRESS}']); return r }
     ;(async () => { for (const name of ${JSON.stringify(names)})
-      console.log(name, await r.resolve4(name).then((a) => a.length, (e) => e.code)) })()`
+      console.log(name, await of(name.startsWith('silent') ? 300 : 10_000).resolve4(name).then((a) => a.length, (e) => e.code)) })()`
   return runCommand(process.execPath, ['-e', code])
 }
 

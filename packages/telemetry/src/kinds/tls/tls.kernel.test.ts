@@ -33,7 +33,7 @@ interface ConnectionLike {
 async function watch(port: number, code: string, options: QuarkOptions) {
   const server = createServer((socket) => {
     socket.resume().on('error', () => {})
-    setTimeout(() => socket.destroy(), 100)
+    setTimeout(() => socket.destroy(), 1500)
   }).listen(port, ADDRESS)
   await once(server, 'listening')
   const quark = await Quark.open({ tls: true, backends: ['ebpf'], holdMs: HOLD_MS, ...options })
