@@ -428,7 +428,14 @@ test('ancestors are matched by name or program, as far as parents are known', ()
   const found = (ancestor: string | readonly string[]): number[] => {
     const pipeline = testPipeline({ filter: filterOf({ ancestor }), snapshotEvents: true })
     const of = (pid: number, ppid: number, comm: string) => ({
-      ...{ pid, tid: pid, startBootNs: BigInt(pid * S), ppid, creatorPid: ppid, pgid: pid, sid: 1, comm },
+      pid,
+      tid: pid,
+      startBootNs: BigInt(pid * S),
+      ppid,
+      creatorPid: ppid,
+      pgid: pid,
+      sid: 1,
+      comm,
     })
     for (const known of [
       of(1, 0, 'init'),
