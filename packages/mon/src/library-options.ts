@@ -47,26 +47,6 @@ export function libraryOptions(specs: OptionSpecs, receiver: Receiver = 'quark')
   return options
 }
 
-/** `--all`, which switches on every kind of events that has a switch; nothing if there is none. */
-export function allOption(specs: OptionSpecs): LibraryOption[] {
-  const switches = Object.entries(specs).filter(([, spec]) => 'isKindSwitch' in spec && spec.isKindSwitch)
-  const forms = switches.flatMap(([, spec]) => formsOf(spec)[0] ?? [])
-  if (forms.length === 0) return []
-  const names = forms.map(({ long }) => `--${long}`).join(', ')
-  return [
-    {
-      group: 'watch',
-      long: 'all',
-      help: `show all kinds of events: the same as ${names}`,
-      notWithReplay: switches.some(([, spec]) => spec.isRecorded !== true && spec.isReplayed !== true),
-      notWithBypass: switches.some(([, spec]) => spec.notWithBypass === true),
-      set: ({ quark }) => {
-        for (const [name] of switches) (quark as Record<string, unknown>)[name] = true
-      },
-    },
-  ]
-}
-
 /** How a message names the option of the command that gives an option of the library: `--max-argv`. */
 export function commandName(specs: OptionSpecs, name: string): string | undefined {
   const [option = '', member] = name.split('.')

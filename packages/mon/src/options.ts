@@ -1,5 +1,5 @@
 import { ECS_OPTIONS, LINE_OPTIONS, OPTIONS, type OptionSpecs } from 'quark-telemetry'
-import { allOption, libraryOptions } from './library-options.js'
+import { libraryOptions } from './library-options.js'
 import type { MissingOption, Option, OptionGroup } from './option.js'
 import { reportOptions } from './run/report-options.js'
 import { runOptions, summaryOptions } from './run/options.js'
@@ -38,7 +38,7 @@ const REFUSED: readonly MissingOption[] = [
 
 /** The options of a command that watches with a library of these options. */
 export function optionTable(specs: OptionSpecs): OptionTable {
-  const library = [...libraryOptions(specs), ...allOption(specs)]
+  const library = libraryOptions(specs)
   const groups: OptionGroup[] = [
     {
       title: 'What to watch',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import * as fc from 'fast-check'
-import { allOption, libraryOptions } from './library-options.js'
+import { libraryOptions } from './library-options.js'
 import { OPTIONS } from 'quark-telemetry'
 import { optionName } from './option.js'
 import { TABLE } from './options.js'
@@ -45,6 +45,9 @@ test('parseCommandLine() sets what each option says', async (t) => {
     { args: ['-C', 'table.dot'], changes: { processGraph: 'table.dot' } },
     { args: ['--wait', '--tree-of=1'], changes: { waits: true }, quark: { where: { treeOf: [1] } } },
     { args: ['--as=root', '--', 'true', '-x'], changes: { commandUser: 'root', command: ['true', '-x'] } },
+    { args: ['--all'], changes: {}, quark: { all: true } },
+    { args: ['-r', 'x'], changes: { ruleset: 'x' } },
+    { args: ['--rules=x'], changes: { ruleset: 'x' } },
     { args: ['--strict'], changes: { strict: true } },
     { args: ['--summary'], changes: { summary: {} }, quark: { usage: true } },
     { args: ['--summary=30s'], changes: { summary: { everyMs: 30_000 } }, quark: { usage: true } },
@@ -172,7 +175,7 @@ test('parseCommandLine() sets what each option says', async (t) => {
   }
   const tested = new Set(cases.flatMap(({ args }) => args.map((arg) => arg.replace(/=.*/, ''))))
   // Those that follow from declarations of the library are tested by their types, in library-options.test.ts.
-  const declared = new Set([...libraryOptions(OPTIONS), ...allOption(OPTIONS)].map(({ long }) => long))
+  const declared = new Set(libraryOptions(OPTIONS).map(({ long }) => long))
   const untested = options.filter(
     ({ long, short }) =>
       !declared.has(long) &&
@@ -233,11 +236,15 @@ test('parseCommandLine() says what is wrong and what to give instead', async (t)
       '--hold cannot be "2h": give a time from 0ms to 1h, such as 500ms, 10s or 5m; a number alone is milliseconds',
     ],
     [['--colour=red'], '--colour cannot be "red": give auto or always or never'],
+    [['--all', '--replay=x'], '--replay and --all contradict each other: give one of them'],
     [['--port=90-80'], '--port cannot be "90-80": no port is in it: give 80-90'],
     [['--host=[::1]:443'], '--host cannot be "[::1]:443": give ::1, and 443 as the port'],
     [['--hosts=::1'], 'Unknown option "--hosts": did you mean --host?'],
     [['-C', ''], '-C cannot be "": give the name of a file'],
+<<<<<<< HEAD
     [['-n'], '-n cannot be used: the NOVA backend is not supported yet (remove -n)'],
+=======
+>>>>>>> 55cd5af (All kinds as far as they can be watched: all: true, --all)
     [
       ['-m', '20000'],
       '--buffer-graph cannot hold 20000 records when --max-length is 10000: give --max-length 20000 or more',

@@ -19,6 +19,7 @@ import { TimeBase } from './event/time-base.js'
 import { type Filters, filtersOf, isKnown, notInKernel } from './filters.js'
 import { findCgroupHierarchy } from './process/procfs/cgroup-mounts.js'
 import { openKernelTypes } from './btf/types.js'
+import { withAllKinds } from './options/all-kinds.js'
 import { checkOptions } from './options/check.js'
 import { checkMet, checkReplayed } from './options/wishes.js'
 import type { Settings } from './options/declare.js'
@@ -82,7 +83,7 @@ export interface Parts {
  * @throws as `Quark.open`
  */
 export function openParts(catalogue: Catalogue, options: object): Parts {
-  const settings = checkOptions(catalogue.options, options)
+  const settings = checkOptions(catalogue.options, withAllKinds(catalogue.options, options))
   const { signal } = settings
   signal?.throwIfAborted()
   if (settings.btf !== undefined) checkBtf(settings.btf, options)

@@ -87,6 +87,20 @@ export const coreOptions = {
       conflicts: ['no-redact'],
     },
   },
+  /**
+   * Also all kinds of events that are off by default, as far as they can be watched here: what cannot is in
+   * `capabilities.missing`. Default false.
+   */
+  all: {
+    type: 'flag',
+    default: false,
+    command: {
+      group: 'watch',
+      long: 'all',
+      help: 'show all kinds of events, as far as they can be watched here',
+      more: 'It switches on what the other options of kinds do. What cannot be watched is reported, and is no error.',
+    },
+  },
   /** Which records may be joined into one event. Default `'default'`. */
   aggregation: {
     type: 'choice',

@@ -9,6 +9,7 @@ import { encodeRecord } from 'quark-ebpf/probe'
 import type { BaseEvent } from '../../../event/event.js'
 import type { Made } from '../../../event/forms.js'
 import type { AuditEvent } from '../../../facts/rungs.js'
+import { kindSwitches, withAllKinds } from '../../../options/all-kinds.js'
 import { checkOptions } from '../../../options/check.js'
 import { optionsPage } from '../../../options/testing/docs.js'
 import { ecsWriter } from '../../../output/ecs.js'
@@ -223,6 +224,23 @@ test('the docs have the event and the options', () => {
   assert.match(ecsParts(catalogue)['quark'] ?? '', /\| `quark\.priority\.nice` \| long \| `priority.nice` \|/)
   const page = optionsPage([priorityKind], (name) => `kinds/testing/${name}`)
   assert.match(page, /^## The kind `priority`$[^]*^\| `maxPriorities` \|/m)
+})
+
+test('the option all switches the kind on, as those of the library, unless it is given', () => {
+  const { options } = catalogue
+  const switches = kindSwitches(options)
+  assert.ok(switches.includes('priorities') && switches.includes('sockets'))
+  const settings = (given: object) =>
+    checkOptions(options, withAllKinds(options, given)) as Record<string, unknown>
+  for (const name of switches) {
+    assert.equal(settings({})[name], false, name)
+    assert.equal(settings({ all: true })[name], true, name)
+    assert.equal(settings({ all: true, [name]: false })[name], false, name)
+  }
+  assert.deepEqual(settings({ all: true, files: ['/etc'] })['files'], ['/etc'])
+  const others = Object.keys(settings({})).filter((name) => !switches.includes(name) && name !== 'all')
+  for (const name of others) assert.deepEqual(settings({ all: true })[name], settings({})[name], name)
+  assert.equal(priorityFacts({ settings: settings({ all: true }) as never, hierarchy: undefined }).length, 1)
 })
 
 test('both rungs fill the same record, and a backend without one has a reason', () => {
