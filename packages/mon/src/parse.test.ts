@@ -48,6 +48,28 @@ test('parseCommandLine() sets what each option says', async (t) => {
     { args: ['--all'], changes: {}, quark: { all: true } },
     { args: ['-r', 'x'], changes: { ruleset: 'x' } },
     { args: ['--rules=x'], changes: { ruleset: 'x' } },
+    {
+      args: [
+        '--replay=r',
+        '--report=x',
+        '--report-format=json',
+        '--baseline=b',
+        '--update-baseline',
+        '--require-complete',
+        '--trace=t',
+      ],
+      changes: {
+        replay: ['r'],
+        commandReport: {
+          path: 'x',
+          format: 'json',
+          baseline: 'b',
+          updatesBaseline: true,
+          requiresComplete: true,
+          trace: 't',
+        },
+      },
+    },
     { args: ['--strict'], changes: { strict: true } },
     { args: ['--summary'], changes: { summary: {} }, quark: { usage: true } },
     { args: ['--summary=30s'], changes: { summary: { everyMs: 30_000 } }, quark: { usage: true } },
