@@ -263,10 +263,7 @@ test('parseCommandLine() says what is wrong and what to give instead', async (t)
     [['--host=[::1]:443'], '--host cannot be "[::1]:443": give ::1, and 443 as the port'],
     [['--hosts=::1'], 'Unknown option "--hosts": did you mean --host?'],
     [['-C', ''], '-C cannot be "": give the name of a file'],
-<<<<<<< HEAD
     [['-n'], '-n cannot be used: the NOVA backend is not supported yet (remove -n)'],
-=======
->>>>>>> 55cd5af (All kinds as far as they can be watched: all: true, --all)
     [
       ['-m', '20000'],
       '--buffer-graph cannot hold 20000 records when --max-length is 10000: give --max-length 20000 or more',
