@@ -16,6 +16,7 @@ const records = [
   },
   {
     name: 'scriptOpen',
+    column: 'execChange',
     layout: scriptOpenLayout,
     chain: 'process',
     apply: applyOpened,
@@ -36,8 +37,6 @@ export const execChangeKind: Kind<typeof execChangeOptions, typeof execChangeEve
     default: [
       ['fork', 'execChange', 'always'],
       ['exec', 'execChange', 'always'],
-      ['fork', 'scriptOpen', 'always'],
-      ['exec', 'scriptOpen', 'always'],
     ],
     minimal: [],
   },

@@ -38,6 +38,8 @@ function otherValue(spec: OptionSpec): unknown {
       return spec.min + 7 === spec.default ? spec.min + 8 : spec.min + 7
     case 'numbers':
       return [spec.min]
+    case 'path':
+      return '/dev/null'
     default:
       return undefined
   }
