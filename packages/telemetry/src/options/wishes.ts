@@ -1,7 +1,7 @@
 /** Options that somebody gave and that cannot be met: an error each, as nobody would notice otherwise. */
 
 import { OptionError } from '../errors.js'
-import { defaultOf, type OptionSpecs } from './spec.js'
+import { defaultOf, isSwitch, type OptionSpecs } from './spec.js'
 
 /** What a backend turned out to be able to do. */
 export interface Met {
@@ -24,7 +24,7 @@ export function checkMet(specs: OptionSpecs, given: object, { name: backend, mis
     const problem =
       onlyWith?.backends.includes(backend) === false
         ? onlyWith.reason
-        : missing.find(({ fact }) => spec.type === 'flag' && fact === name)?.reason
+        : missing.find(({ fact }) => isSwitch(spec) && fact === name)?.reason
     if (problem === undefined) continue
     throw new OptionError(
       name,

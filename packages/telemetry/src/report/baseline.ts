@@ -68,9 +68,12 @@ function isOutside(path: string, { cwd }: Places): boolean {
   return cwd === undefined || (path !== cwd && !path.startsWith(`${cwd.replace(/\/+$/, '')}/`))
 }
 
+/** What mkdtemp(3) and the like put behind a name. */
+const RANDOM_IN_TMP = /(?<=^\/(?:var\/)?tmp\/)([^/]*[-._])[A-Za-z0-9]{6,}(?=\/|$)/
+
 /** The path with `.` and `~` for the directories, and `*` for names that are made up anew each time. */
 function generalPath(path: string, { cwd, home }: Places): string {
-  const short = shortened(shortened(path, cwd, '.'), home, '~')
+  const short = shortened(shortened(path, cwd, '.'), home, '~').replace(RANDOM_IN_TMP, '$1*')
   return short.split('/').map(generalName).join('/')
 }
 

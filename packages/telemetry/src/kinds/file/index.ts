@@ -80,7 +80,7 @@ function isSameFile({
 export const fileKind: Kind<typeof fileOptions, typeof fileEvents> = {
   name: 'file',
   number: FILE_KIND,
-  ringShare: 0.5,
+  ringShare: 0.25,
   options: fileOptions,
   facts: fileFacts,
   table: ({ settings }) => new FileTable(settings.files),
