@@ -1,7 +1,6 @@
 /** The pods of a node by list and watch, as https://kubernetes.io/docs/reference/using-api/api-concepts/ has it. */
 
-import { Agent as PlainAgent } from 'node:http'
-import { Agent as SecureAgent } from 'node:https'
+import type { Agent } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { itemsOf, membersOf, textOf } from '../details.js'
 import type { Reports } from '../reports.js'
@@ -32,7 +31,7 @@ export class PodWatch implements Asking {
   readonly #api: KubeApi
   readonly #reports: Reports
   readonly #stop = new AbortController()
-  readonly #agent: PlainAgent
+  readonly #agent: Agent
   /** What was reported last of each pod, by uid: most changes of pods change nothing that is reported. */
   readonly #known = new Map<string, string>()
   #pauseMs: number
@@ -42,7 +41,10 @@ export class PodWatch implements Asking {
     this.#reports = reports
     this.#pauseMs = firstPauseMs
     const keep = { keepAlive: true, maxSockets: 4 }
-    this.#agent = api.url.protocol === 'https:' ? new SecureAgent(keep) : new PlainAgent(keep)
+    // Loaded when it is needed: that takes some ms of a start.
+    const isSecure = api.url.protocol === 'https:'
+    const http = isSecure ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http')
+    this.#agent = new http.Agent(keep)
   }
 
   /** Lists and watches, and begins again after whatever happens. */

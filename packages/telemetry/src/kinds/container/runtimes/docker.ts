@@ -1,6 +1,5 @@
 /** Docker and Podman, which has the same API: HTTP over a socket. */
 
-import { Agent } from 'node:http'
 import type { ContainerRuntime } from '../../../process/container.js'
 import {
   type Details,
@@ -29,8 +28,14 @@ export class DockerRuntime implements Runtime {
   readonly name: string
   readonly #socketPath: string
   readonly #runtime: ContainerRuntime
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS, maxFreeSockets: CONNECTIONS })
-  readonly #streams = new Agent()
+  // Loaded when it is needed: that takes some ms of a start.
+  readonly #http = process.getBuiltinModule('node:http')
+  readonly #agent = new this.#http.Agent({
+    keepAlive: true,
+    maxSockets: CONNECTIONS,
+    maxFreeSockets: CONNECTIONS,
+  })
+  readonly #streams = new this.#http.Agent()
   readonly #digests = new Map<string, string | undefined>()
 
   constructor(runtime: 'docker' | 'podman', socketPath: string) {

@@ -1,7 +1,6 @@
 /** Single calls of gRPC over a socket: one request, one answer. */
 
-import { type ClientHttp2Session, connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2'
-import { connect } from 'node:net'
+import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2'
 import { ANSWER_MS, MAX_ANSWER_BYTES, RuntimeProblem } from './runtime.js'
 
 const OK = '0'
@@ -75,7 +74,12 @@ export class GrpcClient {
   #open(): ClientHttp2Session {
     const known = this.#session
     if (known !== undefined && !known.closed && !known.destroyed) return known
-    const session = connectHttp2('http://localhost', { createConnection: () => connect(this.#socketPath) })
+    // Loaded when they are needed: that takes some ms of a start.
+    const http2 = process.getBuiltinModule('node:http2')
+    const net = process.getBuiltinModule('node:net')
+    const session = http2.connect('http://localhost', {
+      createConnection: () => net.connect(this.#socketPath),
+    })
     // Streams report it to whoever waits for them.
     session.on('error', () => undefined)
     session.unref()

@@ -1,7 +1,6 @@
 /** Bounded requests of HTTP with answers in JSON. */
 
-import { type Agent, type IncomingMessage, request as requestHttp, type RequestOptions } from 'node:http'
-import { request as requestHttps } from 'node:https'
+import type { Agent, IncomingMessage, RequestOptions } from 'node:http'
 import { ANSWER_MS, MAX_ANSWER_BYTES, RuntimeProblem } from './runtime.js'
 
 /** Where to ask, and how. */
@@ -50,7 +49,9 @@ function parsed(text: string): unknown {
 /** Asks; resolves with the beginning of the answer. */
 export function ask({ isSecure = false, ...options }: Asked, signal: AbortSignal): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const request = (isSecure ? requestHttps : requestHttp)({ ...options, signal }, resolve)
+    // Loaded when it is needed: that takes some ms of a start.
+    const http = isSecure ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http')
+    const request = http.request({ ...options, signal }, resolve)
     request.on('error', reject)
     request.end()
   })
