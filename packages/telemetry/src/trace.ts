@@ -1,6 +1,5 @@
 /** One command, watched from its begin to its end. */
 
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -62,6 +61,8 @@ export async function trace(argv: readonly string[], options: TraceOptions = {})
   if (argv.length === 0)
     throw new QuarkError('ERR_QUARK_OPTION', 'Cannot trace a command without a name: give one')
   const { cwd = process.cwd(), env = process.env, stdio = 'inherit', signal, quark: queue, onEvent } = options
+  // Loaded when it is needed: that takes some ms of a start.
+  const { spawn } = process.getBuiltinModule('node:child_process')
   const child = spawn('/bin/sh', ['-c', HELD, ...argv], {
     cwd,
     env,

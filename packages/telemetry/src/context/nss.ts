@@ -1,6 +1,5 @@
 /** Names that files do not have: from LDAP, SSSD, systemd and others that nsswitch.conf(5) lists, by getent(1). */
 
-import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
 export type Database = 'passwd' | 'group'
@@ -69,6 +68,8 @@ export class NameServices {
     this.#nextMs = now + PAUSE_MS
     const limits = { timeout: ANSWER_MS, maxBuffer: 1 << 20, encoding: 'utf8' } as const
     const command = this.#options.command ?? 'getent'
+    // Loaded when it is needed: that takes some ms of a start.
+    const { execFile } = process.getBuiltinModule('node:child_process')
     const child = execFile(command, [this.#database, ...ids.map(String)], limits, (error, output) => {
       this.#asked = []
       // Without the program nobody answers; 2 is that some ids are not known.

@@ -1,4 +1,3 @@
-import { createHmac, randomBytes } from 'node:crypto'
 import { findInArguments } from './arguments.js'
 import { PROGRAMS } from './habits.js'
 import { isNoSecret, isSecretName } from './names.js'
@@ -41,11 +40,12 @@ type Encoding = 'utf8' | 'latin1'
  * is.
  */
 export class Redactor implements Redaction {
-  readonly #key: Uint8Array
+  /** Random bytes are made when the first secret is found. */
+  #key: Uint8Array | undefined
   readonly #patterns: PatternFinder | undefined
   #hashes = 0
 
-  constructor({ key = randomBytes(KEY_BYTES), patterns }: RedactorOptions = {}) {
+  constructor({ key, patterns }: RedactorOptions = {}) {
     this.#key = key
     this.#patterns = patterns
   }
@@ -134,7 +134,10 @@ export class Redactor implements Redaction {
     if (secret.startsWith(MARK)) return secret
     this.#hashes += 1
     if (this.#hashes > MAX_HASHES) return `${MARK}]`
-    const hash = createHmac('sha256', this.#key).update(secret, encoding).digest('hex')
+    // Loaded when it is needed: that takes some ms of a start.
+    const crypto = process.getBuiltinModule('node:crypto')
+    this.#key ??= crypto.randomBytes(KEY_BYTES)
+    const hash = crypto.createHmac('sha256', this.#key).update(secret, encoding).digest('hex')
     return `${MARK}:${hash.slice(0, HASH_DIGITS)}]`
   }
 }
