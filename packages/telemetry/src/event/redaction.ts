@@ -12,6 +12,11 @@ export interface Redaction {
   textBytes(text: string): string
 }
 
+/** A text as it may be shown; nothing is taken out of it without a redaction. */
+export function shownText(text: string | undefined, redaction: Redaction | undefined): string | undefined {
+  return text === undefined || redaction === undefined ? text : redaction.text(text)
+}
+
 /** How the secrets of a tail of a record are looked for. */
 export type TailSecrets = 'argv' | 'env' | 'text'
 

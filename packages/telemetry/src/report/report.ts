@@ -1,4 +1,4 @@
-/** A report about what one command did, as an object: docs/report.md and the schema describe it. */
+/** A report about what one command did, as an object: see docs/report.md. */
 
 import { DEEDS, type DeedWord } from '../event/deed-spec.js'
 import { type Collector, type Done, type Node, secondsOf, stepOf } from './collector.js'
@@ -8,7 +8,6 @@ export const MAX_TREE = 2000
 export const MAX_ENTRIES = 1000
 /** Of who did something, so many are listed. */
 const MAX_BY = 5
-/** A step of the slowest path is one that began another one of at least this share of its time. */
 const NS_PER_SECOND = 1e9
 
 /** A process in a report. Times are seconds. */

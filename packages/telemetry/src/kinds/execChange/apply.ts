@@ -1,5 +1,6 @@
 /** Events, and parts of events of execs, out of records of files that were written before they are executed. */
 
+import { shownText } from '../../event/redaction.js'
 import type { BaseEvent } from '../../event/event.js'
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup, RecordPlace } from '../../event/raw.js'
@@ -30,7 +31,7 @@ function changeOf(
   if (relation === undefined) return undefined
   return {
     file: about.file,
-    script: shownText(about.script, tables),
+    script: shownText(about.script, tables.redaction),
     relation,
     openedNs: u64At(place, at.openedNs) + tables.timeBase.bootEpochNs,
     writerPid,
@@ -45,10 +46,6 @@ function executedOf(place: RecordPlace, tables: Tables): ExecChange | undefined 
   const isScript = u32At(place, execChangeLayout.at.file) === FILE_SCRIPT
   const name = isScript ? new TailReader(place, execChangeLayout).string(execChangeLayout.at.name) : undefined
   return changeOf(place, execChangeLayout, { file: isScript ? 'script' : 'program', script: name }, tables)
-}
-
-function shownText(text: string | undefined, { redaction }: Tables): string | undefined {
-  return text === undefined || redaction === undefined ? text : redaction.text(text)
 }
 
 /** The script is the file whose name is one of the first arguments: those behind are what it is given. */

@@ -1,5 +1,6 @@
 /** Records that stand alone: threads, failed execs, and processes found in /proc. */
 
+import { shownText } from '../../event/redaction.js'
 import type { ExecFailedEvent, SnapshotEvent, ThreadEvent } from './events.js'
 import type { Tables } from '../kind.js'
 import type { Made } from '../../event/forms.js'
@@ -71,16 +72,11 @@ export function applyExecFailed(group: RecordGroup, tables: Tables): Made<ExecFa
     tid: words[w + FAILED_TID] as number,
     filename: shownText(
       stringTail(textOf(group), execFailedLayout.fixedSizeBytes, words[w + FAILED_FILENAME] as number),
-      tables,
+      tables.redaction,
     ),
     errno: -((words[w + FAILED_RESULT] as number) | 0),
     process: processAt(pid, words, w, tables),
   }
-}
-
-/** A text without secrets. */
-function shownText(text: string | undefined, { redaction }: Tables): string | undefined {
-  return text === undefined || redaction === undefined ? text : redaction.text(text)
 }
 
 const SNAPSHOT_PID = snapshotLayout.at.pid >> 2

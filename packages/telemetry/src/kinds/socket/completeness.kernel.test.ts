@@ -8,7 +8,7 @@ import { openQuark } from '../../quark.js'
 import { catalogueOf } from '../catalogue.js'
 import { cgroupKind } from '../cgroup/index.js'
 import { processKind } from '../process/index.js'
-import { swap16 } from './address.js'
+import { swap16 } from '../../names/address.js'
 import { socketKind } from './index.js'
 
 const LIMIT = { timeout: 300_000, skip: !kernelAtLeast('5.12') }

@@ -2,7 +2,7 @@
 
 import { u64Of } from '../../event/time-base.js'
 import type { Tables } from '../kind.js'
-import { ipv4Text, ipv6Text, swap16 } from './address.js'
+import { ipv4Text, ipv6Text, swap16 } from '../../names/address.js'
 import type { Direction } from './events.js'
 import {
   AF_INET,

@@ -1,7 +1,7 @@
 /** Fields that several events of sockets have. */
 
 import type { FieldSpec } from '../../event/spec.js'
-import { endpointText, isIpv4, plainIp } from './address.js'
+import { endpointText, isIpv4, plainIp } from '../../names/address.js'
 import type { ConnectionEvent, SocketEvent } from './events.js'
 import type { RemoteName } from './remote-name.js'
 import { type SocketState, TRANSPORTS } from './socket.js'

@@ -3,7 +3,7 @@
 import { connectionDeeds, connectionFailedDeeds, listenerDeeds } from './deeds.js'
 import type { EventSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
-import { endpointText } from './address.js'
+import { endpointText } from '../../names/address.js'
 import {
   bytesFields,
   CATEGORY,

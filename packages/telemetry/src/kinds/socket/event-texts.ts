@@ -2,7 +2,7 @@
 
 import type { EventTextSpec, TextNote } from '../../event/spec.js'
 import { deedColumns } from '../../process/text.js'
-import { endpointText } from './address.js'
+import { endpointText } from '../../names/address.js'
 import type { ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './events.js'
 import type { Bytes } from './event-fields.js'
 

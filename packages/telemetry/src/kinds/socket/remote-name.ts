@@ -2,7 +2,7 @@
 
 import type { NameSource } from '../../names/names.js'
 import type { Tables } from '../kind.js'
-import { plainIp } from './address.js'
+import { plainIp } from '../../names/address.js'
 
 /** A name of the other end, and where it comes from. */
 export interface RemoteName {

@@ -2,7 +2,7 @@
 
 import type { SummaryList, SummaryMember, SummaryRow, SummarySpec } from '../../event/summary-spec.js'
 import { programMember } from '../../process/summary.js'
-import { endpointText, plainIp } from './address.js'
+import { endpointText, plainIp } from '../../names/address.js'
 import type {
   ConnectionAction,
   ConnectionEvent,
