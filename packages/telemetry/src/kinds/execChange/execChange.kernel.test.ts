@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import type { Fact } from '../../facts/fact.js'
 import type { ExecChange } from '../../process/exec-change.js'
 import { OptionError } from '../../errors.js'
 import { openQuark, Quark } from '../../quark.js'
+import { type Sort, SORTS, withSort } from '../../testing/rung-sorts.js'
 import { catalogueOf } from '../catalogue.js'
 import { cgroupKind } from '../cgroup/index.js'
 import type { QuarkEvent } from '../index.js'
@@ -16,9 +16,6 @@ import { execChangeKind } from './index.js'
 
 const LIMIT = { timeout: 120_000 }
 const OPTIONS = { execChanges: true, backends: ['ebpf'], holdMs: 2000, ringSizeBytes: 2 ** 24 } as const
-/** The rungs of the fact, by what they hook. */
-const RUNGS = ['fentry', 'kprobe', 'calls'] as const
-
 /** Each command executes what it is about with its own name as an argument. What the programs then do does not matter. */
 const SESSION = String.raw`
 exec 2> /dev/null
@@ -60,15 +57,8 @@ function execsOf(events: readonly QuarkEvent[]): Map<string, ExecChange | undefi
 }
 
 /** A queue whose only way to learn of written files is one of the rungs; the error if there is none. */
-async function openRung(rung: number, options: object): Promise<Quark | OptionError> {
-  const kind = {
-    ...execChangeKind,
-    facts: (surroundings: Parameters<typeof execChangeKind.facts>[0]): Fact[] =>
-      execChangeKind
-        .facts(surroundings)
-        .map((fact) => ({ ...fact, rungs: [fact.rungs[rung] ?? assert.fail('no such rung')] })),
-  }
-  const catalogue = catalogueOf([processKind, cgroupKind, kind] as const)
+async function openRung(sort: Sort, options: object): Promise<Quark | OptionError> {
+  const catalogue = catalogueOf([processKind, cgroupKind, withSort(execChangeKind, sort)] as const)
   try {
     const quark = (await openQuark(catalogue, { ...OPTIONS, ...options })) as unknown as Quark
     const missing = quark.capabilities.missing.find(({ fact }) => fact === 'execChanges')
@@ -86,15 +76,15 @@ function runSession(cwd: string): void {
 }
 
 let seenRungs = 0
-for (const [rung, name] of RUNGS.entries()) {
+for (const sort of SORTS) {
   test(
-    `what a session wrote and executes is seen through ${name}, live and in a replay`,
+    `what a session wrote and executes is seen through ${sort}, live and in a replay`,
     LIMIT,
     async (t) => {
       const folder = mkdtempSync(join(tmpdir(), 'quark-written-'))
       t.after(() => rmSync(folder, { recursive: true }))
       const recording = join(folder, 'recording')
-      const quark = await openRung(rung, { record: recording })
+      const quark = await openRung(sort, { record: recording })
       if (quark instanceof OptionError) {
         t.skip(`this kernel does not offer it: ${quark.message}`)
         return
@@ -114,7 +104,7 @@ for (const [rung, name] of RUNGS.entries()) {
         assert.deepEqual(sentences, EXPECTED)
       }
       const script = seen.get('script-1')
-      assert.equal(dirname(script?.script ?? ''), name === 'calls' ? folder : '.')
+      assert.equal(dirname(script?.script ?? ''), sort === 'calls' ? folder : '.')
       const copier = seen.get('copied-1')
       assert.ok((copier?.writerEntityId ?? '') !== '')
       assert.equal(copier?.writerUid, process.getuid?.())

@@ -5,9 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import type { Fact } from '../../facts/fact.js'
 import { OptionError } from '../../errors.js'
 import { openQuark, Quark } from '../../quark.js'
+import { type Sort, SORTS, withSort } from '../../testing/rung-sorts.js'
 import { catalogueOf } from '../catalogue.js'
 import { cgroupKind } from '../cgroup/index.js'
 import { processKind } from '../process/index.js'
@@ -26,19 +26,9 @@ const OPTIONS = {
 const hasPython = spawnSync('python3', ['-V']).status === 0
 const IN_TERMINALS = { ...LIMIT, skip: hasPython ? false : 'needs Python and script(1)' }
 
-/** The rungs of the fact, by what they hook. */
-const RUNGS = ['fexit', 'kretprobe', 'calls'] as const
-
 /** A queue whose only way to learn of terminals is one of the rungs; the error if there is none. */
-async function openRung(rung: number, options: object): Promise<Quark | OptionError> {
-  const kind = {
-    ...ttyKind,
-    facts: (surroundings: Parameters<typeof ttyKind.facts>[0]): Fact[] =>
-      ttyKind
-        .facts(surroundings)
-        .map((fact) => ({ ...fact, rungs: [fact.rungs[rung] ?? assert.fail('no such rung')] })),
-  }
-  const catalogue = catalogueOf([processKind, cgroupKind, kind] as const)
+async function openRung(sort: Sort, options: object): Promise<Quark | OptionError> {
+  const catalogue = catalogueOf([processKind, cgroupKind, withSort(ttyKind, sort)] as const)
   try {
     const quark = (await openQuark(catalogue, { ...OPTIONS, ...options })) as unknown as Quark
     const missing = quark.capabilities.missing.find(({ fact }) => fact === 'ttyWrites')
@@ -100,11 +90,11 @@ function checkSituations(
 }
 
 let seenRungs = 0
-for (const [rung, name] of RUNGS.entries()) {
-  test(`every situation of a terminal is seen through ${name}, live and in a replay`, LIMIT, async (t) => {
+for (const sort of SORTS) {
+  test(`every situation of a terminal is seen through ${sort}, live and in a replay`, LIMIT, async (t) => {
     const recording = join(mkdtempSync(join(tmpdir(), 'quark-tty-')), 'recording')
     t.after(() => rmSync(dirname(recording), { recursive: true }))
-    const quark = await openRung(rung, { record: recording })
+    const quark = await openRung(sort, { record: recording })
     if (quark instanceof OptionError) {
       t.skip(`this kernel does not offer it: ${quark.message}`)
       return
@@ -115,12 +105,12 @@ for (const [rung, name] of RUNGS.entries()) {
     const { lost } = quark.stats()
     await quark.close()
     assert.equal(lost, 0)
-    checkSituations(facts, events, name === 'calls')
+    checkSituations(facts, events, sort === 'calls')
     const replay = await Quark.replay(recording, { aggregation: 'none' })
     const replayed: TtyEvent[] = []
     for await (const event of replay) if (event.kind === 'tty') replayed.push(event)
     await replay.close()
-    checkSituations(facts, replayed, name === 'calls')
+    checkSituations(facts, replayed, sort === 'calls')
   })
 }
 

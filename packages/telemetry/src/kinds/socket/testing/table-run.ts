@@ -5,28 +5,14 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { release } from 'node:os'
 import { createServer } from 'node:net'
 import { openQuark } from '../../../quark.js'
+import { type Absent, type Row, type Verdict, writeRow } from '../../../testing/situation-rows.js'
 import type { QuarkEvent } from '../../index.js'
 import { catalogueWith, hasRungs, type RungName, RUNGS } from './rungs.js'
 import { isOfSocket, eventsOf, sentence, sentencesOf } from './sentences.js'
 import { type Facts, hasPython, run, SITUATION_NAMES, type Situation } from './situations.js'
-import { expectedOf, seenOf, type Verdict, verdictOf } from './verdict.js'
-
-/** One cell of the table. */
-export interface Row extends Verdict {
-  readonly kernel: string
-  readonly rung: RungName
-  readonly situation: string
-}
-
-/** A sort of rungs that the kernel does not have. */
-export interface Absent {
-  readonly kernel: string
-  readonly rung: RungName
-  readonly absent: string
-}
+import { expectedOf, seenOf, verdictOf } from './verdict.js'
 
 /** Programs that fetch a page, each with its arguments. */
 const CLIENTS: Readonly<Record<string, (port: number) => readonly [string, ...string[]]>> = {
@@ -93,7 +79,7 @@ function wordOf({ pid, child }: Facts): ReadonlyMap<number, string> {
 }
 
 /** All situations with a sort of rungs; the loss of a record makes it begin again. */
-async function rowsOf(rung: RungName, kernel: string): Promise<(Row | Absent)[]> {
+async function rowsOf(rung: RungName): Promise<(Row | Absent)[]> {
   const options = { sockets: true, backends: ['ebpf'], ringSizeBytes: 2 ** 25, aggregation: 'none' }
   for (let tries = 1; ; tries += 1) {
     const quark = await openQuark(catalogueWith(rung), options)
@@ -101,7 +87,7 @@ async function rowsOf(rung: RungName, kernel: string): Promise<(Row | Absent)[]>
     if (!hasRungs(rung, attached)) {
       await quark.close()
       const reasons = missing.filter(({ fact }) => fact.startsWith('socket')).map(({ reason }) => reason)
-      return [{ kernel, rung, absent: [...new Set(reasons)].join('; ') || 'every fact has a better rung' }]
+      return [{ rung, absent: [...new Set(reasons)].join('; ') || 'every fact has a better rung' }]
     }
     const facts = new Map<Situation, Facts>()
     for (const name of hasPython ? SITUATION_NAMES : []) {
@@ -118,7 +104,7 @@ async function rowsOf(rung: RungName, kernel: string): Promise<(Row | Absent)[]>
     await quark.close()
     const { lost } = quark.stats()
     if (lost > 0 && tries < MAX_TRIES) continue
-    const row = (situation: string, verdict: Verdict): Row => ({ kernel, rung, situation, ...verdict })
+    const row = (situation: string, verdict: Verdict): Row => ({ rung, situation, ...verdict })
     return [
       ...[...facts].map(([name, known]) =>
         row(name, verdictOf(expectedOf(name, known), seenOf(name, known, events))),
@@ -131,12 +117,11 @@ async function rowsOf(rung: RungName, kernel: string): Promise<(Row | Absent)[]>
   }
 }
 
-const kernel = release()
 if (!hasPython) console.error('Python 3.9 is not there: only clients of other languages are run')
 for (const rung of Object.keys(RUNGS) as RungName[]) {
   try {
-    for (const row of await rowsOf(rung, kernel)) console.log(`@@row ${JSON.stringify(row)}`)
+    for (const row of await rowsOf(rung)) writeRow(row)
   } catch (error) {
-    console.log(`@@row ${JSON.stringify({ kernel, rung, absent: (error as Error).message })}`)
+    writeRow({ rung, absent: (error as Error).message })
   }
 }

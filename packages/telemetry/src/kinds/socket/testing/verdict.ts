@@ -1,6 +1,7 @@
 /** How what was seen of a situation compares with what happened. */
 
 import { readlinkSync } from 'node:fs'
+import type { Verdict } from '../../../testing/situation-rows.js'
 import type { AnySocketEvent } from './sentences.js'
 import { EXPECTED, eventsOf, sentence, sentencesOf } from './sentences.js'
 import type { Facts, Situation } from './situations.js'
@@ -131,12 +132,6 @@ function weakerOf(text: string): Weaker[] {
     ]
   }
   return all
-}
-
-export interface Verdict {
-  readonly verdict: 'right' | 'less' | 'wrong'
-  /** What is not said, or is wrong. */
-  readonly notes: readonly string[]
 }
 
 /** Compares: what is not known may be left out, and whatever is said must be so. */
