@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Baseline, ReportedDeed, RunReport } from 'quark-telemetry'
+import type { Baseline, ReportedActivity, RunReport } from 'quark-telemetry'
 
 const QUARK_MON = fileURLToPath(new URL('../bin/quark-mon.cjs', import.meta.url))
 const root = mkdtempSync(join(tmpdir(), 'quark-mon-report-'))
@@ -49,8 +49,8 @@ function reportIn(path: string): RunReport {
   return JSON.parse(readFileSync(path, 'utf8')) as RunReport
 }
 
-function targets(deeds: readonly ReportedDeed[] | undefined): string[] {
-  return (deeds ?? []).map(({ target }) => target)
+function targets(activities: readonly ReportedActivity[] | undefined): string[] {
+  return (activities ?? []).map(({ target }) => target)
 }
 
 /** A package with a script that runs when it is installed. */
@@ -109,8 +109,8 @@ test('a report says what a command did, and leaves its output and status alone',
   assert.deepEqual(report.missing, [])
   assert.equal(report.isComplete, true)
   assert.equal(report.processes.created, report.processes.seen)
-  assert.deepEqual(targets(report.deeds.created), [`${root}/outside`])
-  assert.ok(!JSON.stringify(Object.values(report.deeds).map(targets)).includes('/gone'))
+  assert.deepEqual(targets(report.activities.created), [`${root}/outside`])
+  assert.ok(!JSON.stringify(Object.values(report.activities).map(targets)).includes('/gone'))
   assert.equal(report.filesTemporary, 1)
   assert.equal(report.filesInside, 1)
   const [first] = report.tree
@@ -182,13 +182,15 @@ test('what npm installs did, package by package, and a baseline of it', async (t
   assert.equal(first.status, 0, first.err + first.out)
   const report = reportIn(path)
   const stepsOf = (
-    deeds: readonly ReportedDeed[] | undefined,
+    activities: readonly ReportedActivity[] | undefined,
     target: string,
-  ): readonly string[] | undefined => deeds?.find((deed) => deed.target === target)?.steps
-  assert.deepEqual(stepsOf(report.deeds.contacted, `127.0.0.1:${port}`), ['contacts postinstall'])
-  assert.deepEqual(stepsOf(report.deeds.created, join(root, 'written')), ['writes postinstall'])
-  assert.deepEqual(stepsOf(report.deeds.read, join(root, 'home/.aws/credentials')), ['steals postinstall'])
-  assert.deepEqual(stepsOf(report.deeds.ranWritten, join(root, 'tool')), ['runs postinstall'])
+  ): readonly string[] | undefined => activities?.find((activity) => activity.target === target)?.steps
+  assert.deepEqual(stepsOf(report.activities.contacted, `127.0.0.1:${port}`), ['contacts postinstall'])
+  assert.deepEqual(stepsOf(report.activities.created, join(root, 'written')), ['writes postinstall'])
+  assert.deepEqual(stepsOf(report.activities.read, join(root, 'home/.aws/credentials')), [
+    'steals postinstall',
+  ])
+  assert.deepEqual(stepsOf(report.activities.ranWritten, join(root, 'tool')), ['runs postinstall'])
   const names = report.steps.map(({ name }) => name)
   for (const step of ['contacts postinstall', 'writes postinstall', 'daemon postinstall'])
     assert.ok(names.includes(step), `${names}`)

@@ -1,7 +1,7 @@
 /** For tests: assertions about what a command did. */
 
 import { AssertionError } from 'node:assert'
-import type { DeedWord } from './event/deed-spec.js'
+import type { ActivityType } from './event/activity-spec.js'
 import type { ReportedProcess, RunReport } from './report/report.js'
 import { compilePattern } from './rules/pattern.js'
 
@@ -21,7 +21,7 @@ export interface Allowed {
   readonly written?: readonly string[]
 }
 
-const WRITTEN: readonly DeedWord[] = ['created', 'changed', 'removed']
+const WRITTEN: readonly ActivityType[] = ['created', 'changed', 'removed']
 
 /**
  * Asserts that a command did nothing but what is allowed, and that nothing is missing in its report.
@@ -36,7 +36,8 @@ const WRITTEN: readonly DeedWord[] = ['created', 'changed', 'removed']
  */
 export function assertOnly(report: RunReport, allowed: Allowed): void {
   assertComplete(report)
-  const targets = (what: DeedWord): string[] => (report.deeds[what] ?? []).map(({ target }) => target)
+  const targets = (what: ActivityType): string[] =>
+    (report.activities[what] ?? []).map(({ target }) => target)
   const problems = [
     ...beyond('ran', executablesIn(report.tree), allowed.executables),
     ...beyond('contacted', targets('contacted'), allowed.contacted),
@@ -66,7 +67,7 @@ export function assertRan(report: RunReport, executable: string): void {
  * @throws {AssertionError} that lists what it contacted
  */
 export function assertContacted(report: RunReport, target: string): void {
-  const contacted = (report.deeds.contacted ?? []).map((one) => one.target)
+  const contacted = (report.activities.contacted ?? []).map((one) => one.target)
   if (!contacted.some(compilePattern(target))) {
     fail(report, `did not contact ${target}, but:\n${contacted.join('\n')}`)
   }

@@ -61,8 +61,8 @@ export {
   type Places,
 } from './report/baseline.js'
 export type {
-  ReportedDeed,
-  ReportedDoer,
+  ReportedActivity,
+  ReportedActor,
   ReportedProcess,
   ReportedStep,
   RunFacts,
@@ -70,7 +70,7 @@ export type {
 } from './report/report.js'
 export { reportMarkdown, reportText } from './report/text.js'
 export type { Timeline } from './report/timeline.js'
-export { DEEDS, type Deed, type DeedWord } from './event/deed-spec.js'
+export { ACTIVITIES, type Activity, type ActivityType } from './event/activity-spec.js'
 export { RULE_FIELDS, rulesOf, testRules } from './rule-sets.js'
 export type { RuleTestResult } from './rules/test-rules.js'
 export type { Subject } from './rules/fields.js'

@@ -19,7 +19,7 @@ test('trace() runs a command and says what it did', async (t) => {
   assert.deepEqual(report.missing, [])
   assert.equal(report.processes.created, report.processes.seen)
   assert.deepEqual(
-    report.deeds.created?.map(({ target }) => target),
+    report.activities.created?.map(({ target }) => target),
     [`${directory}/made`],
   )
   assert.ok(JSON.stringify(report.tree).includes('"exitCode":3'))

@@ -52,7 +52,7 @@ export interface TraceResult {
  * @example
  * ```ts
  * const { report } = await trace(['npm', 'ci'])
- * console.log(report.deeds.contacted)
+ * console.log(report.activities.contacted)
  * ```
  *
  * @throws as `Quark.open`; {QuarkError} ERR_QUARK_SYSTEM when the command cannot be run

@@ -5,7 +5,7 @@
 
 import type { BaseEvent } from './event.js'
 import type { Rule } from './rule.js'
-import type { DeedsOf } from './deed-spec.js'
+import type { ActivitiesOf } from './activity-spec.js'
 import type { SummarySpec } from './summary-spec.js'
 
 /**
@@ -263,7 +263,7 @@ export interface EventSpec<E extends BaseEvent = BaseEvent, R = object> {
   /** What a summary says of such events. Default: nothing. */
   readonly summary?: SummarySpec<E, R>
   /** What it is in a report about a command: what its process did. */
-  readonly deeds?: DeedsOf<E>
+  readonly activities?: ActivitiesOf<E>
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Who does something: what records of deeds begin with. */
+/** Who does something: what records of activities begin with. */
 
 import { currentTask, firstOf, u32, u64 } from 'quark-ebpf/probe'
 import type { RecordPlace } from '../event/raw.js'
@@ -23,19 +23,19 @@ export function currentActor() {
   return { pid: tgid, startBootNs: firstOf(leader.start_boottime, leader.real_start_time) }
 }
 
-/** What every event of a deed has. */
-export interface Deed {
+/** What every event about an activity has: when, and who. */
+export interface Actor {
   readonly timeNs: bigint
   readonly pid: number
   readonly process: ProcessRecord | undefined
 }
 
 /** Reads them; the process is as it was then, and undefined if it is not known. */
-export function deedOf(
+export function actorOf(
   place: RecordPlace,
   at: { readonly pid: number; readonly startBootNs: number },
   tables: { readonly timeBase: TimeBase; readonly processes: ProcessTable },
-): Deed {
+): Actor {
   const w = place.offsetBytes >> 2
   const pid = u32At(place, at.pid)
   return {

@@ -24,7 +24,7 @@ export const processColumns: Required<Omit<TextColumns<OfProcess>, 'environment'
 }
 
 /** The same; in place of its command stands its name, and what it does with whom. */
-export function deedColumns<E extends OfProcess>(deed: (event: E) => string): TextColumns<E> {
+export function activityColumns<E extends OfProcess>(activity: (event: E) => string): TextColumns<E> {
   const { uid, parentPid, parentName } = processColumns
   return {
     uid,
@@ -32,7 +32,7 @@ export function deedColumns<E extends OfProcess>(deed: (event: E) => string): Te
     parentName,
     sentence: (event) => {
       const name = event.process?.comm
-      return name === undefined ? deed(event) : `${name} ${deed(event)}`
+      return name === undefined ? activity(event) : `${name} ${activity(event)}`
     },
   }
 }

@@ -2,7 +2,7 @@
 
 import { QuarkError } from '../errors.js'
 import { stepOf, type Collector, type Node } from './collector.js'
-import type { DeedWord } from '../event/deed-spec.js'
+import type { ActivityType } from '../event/activity-spec.js'
 
 /** What one step does. */
 export interface BaselineStep {
@@ -27,8 +27,8 @@ export interface NewBehaviour {
 }
 
 const LISTS = ['executables', 'hosts', 'paths'] as const
-const HOSTS: ReadonlySet<DeedWord> = new Set(['contacted', 'lookedUp', 'listened'])
-const PATHS: ReadonlySet<DeedWord> = new Set(['read', 'created', 'changed', 'removed'])
+const HOSTS: ReadonlySet<ActivityType> = new Set(['contacted', 'lookedUp', 'listened'])
+const PATHS: ReadonlySet<ActivityType> = new Set(['read', 'created', 'changed', 'removed'])
 
 /** How places are written, so that they are the same on another machine and at another time. */
 export interface Places {
@@ -37,7 +37,7 @@ export interface Places {
 }
 
 /** The baseline of what was collected. */
-export function baselineOf({ nodes, deeds }: Collector, places: Places = {}): Baseline {
+export function baselineOf({ nodes, activities }: Collector, places: Places = {}): Baseline {
   const steps = new Map<string, Record<(typeof LISTS)[number], Set<string>>>()
   const of = (node: Node): Record<(typeof LISTS)[number], Set<string>> => {
     const { name } = stepOf(node)
@@ -47,7 +47,7 @@ export function baselineOf({ nodes, deeds }: Collector, places: Places = {}): Ba
   }
   for (const node of nodes)
     if (node.exe !== undefined) of(node).executables.add(generalPath(node.exe, places))
-  for (const { what, target, by } of deeds) {
+  for (const { what, target, by } of activities) {
     if (HOSTS.has(what)) of(by).hosts.add(what === 'listened' ? `listen ${generalPort(target)}` : target)
     else if (PATHS.has(what) && isOutside(target, places)) of(by).paths.add(generalPath(target, places))
     else if (what === 'ranWritten') of(by).executables.add(`written ${generalPath(target, places)}`)

@@ -1,5 +1,5 @@
 import type { BaseEvent } from '../event/event.js'
-import type { Deed, DeedWord } from '../event/deed-spec.js'
+import type { Activity, ActivityType } from '../event/activity-spec.js'
 import type { EventSpec } from '../event/spec.js'
 import { shellWord } from '../output/shell.js'
 import type { Process } from '../process/process.js'
@@ -7,8 +7,8 @@ import { packageOf, type Step } from './attribution.js'
 
 /** Most processes that are kept. Of the others only the number is known. */
 export const MAX_PROCESSES = 65_536
-/** Most different deeds of all processes together. */
-export const MAX_DEEDS = 65_536
+/** Most different activities of all processes together. */
+export const MAX_ACTIVITIES = 65_536
 /** Of a command, and of what something was done to. */
 const MAX_CHARS = 1024
 const NS_PER_SECOND = 1e9
@@ -37,8 +37,8 @@ export interface Node {
 }
 
 /** Something that was done, by one process, however often. */
-export interface Done {
-  readonly what: DeedWord
+export interface CollectedActivity {
+  readonly what: ActivityType
   readonly target: string
   readonly by: Node
   /** Of the first time and the last one. */
@@ -58,17 +58,17 @@ const MAX_DETAILS = 16
 export class Collector {
   /** Processes without a parent among them, in the order of their begin. */
   readonly roots: Node[] = []
-  readonly deeds: Done[] = []
+  readonly activities: CollectedActivity[] = []
   /** Processes that began, and of those the ones that are not kept. */
   begun = 0
   leftOut = 0
-  deedsLeftOut = 0
+  activitiesLeftOut = 0
   lost = 0
   beginNs: bigint | undefined
   endNs: bigint | undefined
   readonly #nodes: Node[] = []
   readonly #byPid = new Map<number, Node>()
-  readonly #deedsByKey = new Map<string, Done>()
+  readonly #activitiesByKey = new Map<string, CollectedActivity>()
   readonly #numbers = new Map<Node, number>()
   readonly #specs: ReadonlyMap<string, EventSpec>
 
@@ -91,9 +91,9 @@ export class Collector {
     if (this.endNs === undefined || event.timeNs > this.endNs) this.endNs = event.timeNs
     const { process, actions = [] } = event
     const node = process === undefined ? undefined : this.#nodeOf(process, event.timeNs, actions)
-    const deeds = this.#specs.get(event.kind)?.deeds?.(event)
-    if (deeds === undefined || node === undefined) return
-    for (const deed of deeds) this.#done(deed, node, event.timeNs)
+    const activities = this.#specs.get(event.kind)?.activities?.(event)
+    if (activities === undefined || node === undefined) return
+    for (const activity of activities) this.#done(activity, node, event.timeNs)
   }
 
   /** The process of an event, with what the event says of it. */
@@ -135,16 +135,16 @@ export class Collector {
   }
 
   #done(
-    { what, target, detail, failed, sentBytes = 0, receivedBytes = 0 }: Deed,
+    { what, target, detail, failed, sentBytes = 0, receivedBytes = 0 }: Activity,
     by: Node,
     timeNs: bigint,
   ): void {
     const short = target.slice(0, MAX_CHARS)
     const key = `${what}\0${this.#numbers.get(by)}\0${short}`
-    let done = this.#deedsByKey.get(key)
+    let done = this.#activitiesByKey.get(key)
     if (done === undefined) {
-      if (this.deeds.length >= MAX_DEEDS) {
-        this.deedsLeftOut += 1
+      if (this.activities.length >= MAX_ACTIVITIES) {
+        this.activitiesLeftOut += 1
         return
       }
       done = {
@@ -159,8 +159,8 @@ export class Collector {
         sentBytes: 0,
         receivedBytes: 0,
       }
-      this.#deedsByKey.set(key, done)
-      this.deeds.push(done)
+      this.#activitiesByKey.set(key, done)
+      this.activities.push(done)
     }
     done.count += 1
     done.lastNs = timeNs

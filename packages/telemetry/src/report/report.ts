@@ -1,9 +1,9 @@
 /** A report about what one command did, as an object: see docs/report.md. */
 
-import { DEEDS, type DeedWord } from '../event/deed-spec.js'
-import { type Collector, type Done, type Node, secondsOf, stepOf } from './collector.js'
+import { ACTIVITIES, type ActivityType } from '../event/activity-spec.js'
+import { type Collector, type CollectedActivity, type Node, secondsOf, stepOf } from './collector.js'
 
-/** Most processes in the tree of a report, and entries of each list of deeds. */
+/** Most processes in the tree of a report, and entries of each list of activities. */
 export const MAX_TREE = 2000
 export const MAX_ENTRIES = 1000
 /** Of who did something, so many are listed. */
@@ -28,14 +28,14 @@ export interface ReportedProcess {
 }
 
 /** Who did something. */
-export interface ReportedDoer {
+export interface ReportedActor {
   readonly pid: number
   readonly command: string
   readonly step: string
 }
 
 /** Something that was done, by however many processes. */
-export interface ReportedDeed {
+export interface ReportedActivity {
   readonly target: string
   readonly details?: readonly string[]
   readonly count: number
@@ -45,7 +45,7 @@ export interface ReportedDeed {
   /** The steps whose processes did it. */
   readonly steps: readonly string[]
   /** The first few of the processes. */
-  readonly by: readonly ReportedDoer[]
+  readonly by: readonly ReportedActor[]
 }
 
 /** A script of a package, or another part of the command. */
@@ -88,7 +88,7 @@ export interface RunReport {
   readonly filesInside: number
   /** Files that were created and removed again; they are not listed. */
   readonly filesTemporary: number
-  readonly deeds: { readonly [What in DeedWord]?: readonly ReportedDeed[] }
+  readonly activities: { readonly [What in ActivityType]?: readonly ReportedActivity[] }
 }
 
 /** What is known of the run beside its events. */
@@ -109,11 +109,12 @@ export interface RunFacts {
 export function reportOf(collector: Collector, facts: RunFacts = {}): RunReport {
   const { command, cwd, exitCode, exitSignal, created } = facts
   const missing = [...(facts.missing ?? []), ...gapsOf(collector, created)]
-  const isFile = (what: DeedWord): boolean => what === 'created' || what === 'changed' || what === 'removed'
-  const isInside = ({ what, target }: Done): boolean =>
+  const isFile = (what: ActivityType): boolean =>
+    what === 'created' || what === 'changed' || what === 'removed'
+  const isInside = ({ what, target }: CollectedActivity): boolean =>
     isFile(what) && cwd !== undefined && isBelow(target, cwd)
-  const inside = collector.deeds.filter(isInside)
-  const temporary = temporaryFiles(collector.deeds)
+  const inside = collector.activities.filter(isInside)
+  const temporary = temporaryFiles(collector.activities)
   const beginNs = collector.beginNs ?? 0n
   return {
     kind: 'report',
@@ -136,28 +137,33 @@ export function reportOf(collector: Collector, facts: RunFacts = {}): RunReport 
     steps: stepsOf(collector.nodes),
     filesInside: new Set(inside.map(({ target }) => target).filter((path) => !temporary.has(path))).size,
     filesTemporary: temporary.size,
-    deeds: deedsOf(
-      collector.deeds.filter((done) => !isInside(done) && !(isFile(done.what) && temporary.has(done.target))),
+    activities: activitiesOf(
+      collector.activities.filter(
+        (done) => !isInside(done) && !(isFile(done.what) && temporary.has(done.target)),
+      ),
     ),
   }
 }
 
-function gapsOf({ lost, leftOut, deedsLeftOut, begun }: Collector, created: number | undefined): string[] {
+function gapsOf(
+  { lost, leftOut, activitiesLeftOut, begun }: Collector,
+  created: number | undefined,
+): string[] {
   return [
     ...(lost === 0 ? [] : [`${lost} records were lost`]),
     ...(created === undefined || created === begun
       ? []
       : [`${created} processes were created, and ${begun} of them seen`]),
     ...(leftOut === 0 ? [] : [`${leftOut} processes are too many for the report`]),
-    ...(deedsLeftOut === 0 ? [] : [`${deedsLeftOut} deeds are too many for the report`]),
+    ...(activitiesLeftOut === 0 ? [] : [`${activitiesLeftOut} activities are too many for the report`]),
   ]
 }
 
-/** Files of which the first deed is that they were created, and the last one that they were removed. */
-function temporaryFiles(deeds: readonly Done[]): Set<string> {
-  const first = new Map<string, Done>()
-  const last = new Map<string, Done>()
-  for (const done of deeds) {
+/** Files of which the first activity is that they were created, and the last one that they were removed. */
+function temporaryFiles(activities: readonly CollectedActivity[]): Set<string> {
+  const first = new Map<string, CollectedActivity>()
+  const last = new Map<string, CollectedActivity>()
+  for (const done of activities) {
     if (done.what !== 'created' && done.what !== 'changed' && done.what !== 'removed') continue
     const before = first.get(done.target)
     if (before === undefined || done.timeNs < before.timeNs) first.set(done.target, done)
@@ -256,29 +262,30 @@ function stepsOf(nodes: readonly Node[]): ReportedStep[] {
   }))
 }
 
-function deedsOf(deeds: readonly Done[]): RunReport['deeds'] {
-  const all: Partial<Record<DeedWord, readonly ReportedDeed[]>> = {}
-  for (const what of Object.keys(DEEDS) as DeedWord[]) {
-    const together = new Map<string, Done[]>()
-    for (const done of deeds) {
+function activitiesOf(activities: readonly CollectedActivity[]): RunReport['activities'] {
+  const all: Partial<Record<ActivityType, readonly ReportedActivity[]>> = {}
+  for (const what of Object.keys(ACTIVITIES) as ActivityType[]) {
+    const together = new Map<string, CollectedActivity[]>()
+    for (const done of activities) {
       if (done.what !== what) continue
       const same = together.get(done.target)
       if (same === undefined) together.set(done.target, [done])
       else same.push(done)
     }
-    if (together.size > 0) all[what] = [...together.values()].slice(0, MAX_ENTRIES).map(deedOf)
+    if (together.size > 0) all[what] = [...together.values()].slice(0, MAX_ENTRIES).map(activityOf)
   }
   return all
 }
 
-function deedOf(done: readonly Done[]): ReportedDeed {
-  const sum = (read: (one: Done) => number): number => done.reduce((total, one) => total + read(one), 0)
+function activityOf(done: readonly CollectedActivity[]): ReportedActivity {
+  const sum = (read: (one: CollectedActivity) => number): number =>
+    done.reduce((total, one) => total + read(one), 0)
   const details = [...new Set(done.flatMap(({ details }) => [...details]))]
   const failed = sum((one) => one.failed)
   const sentBytes = sum((one) => one.sentBytes)
   const receivedBytes = sum((one) => one.receivedBytes)
   return {
-    target: (done[0] as Done).target,
+    target: (done[0] as CollectedActivity).target,
     ...(details.length === 0 ? {} : { details }),
     count: sum(({ count }) => count),
     ...(failed === 0 ? {} : { failed }),

@@ -1,11 +1,11 @@
 /** A report as text for a terminal, and as Markdown for the summary of a CI job. */
 
-import { DEEDS, type DeedWord } from '../event/deed-spec.js'
+import { ACTIVITIES, type ActivityType } from '../event/activity-spec.js'
 import { bytesText as sizeText, countText, durationText } from '../output/amounts.js'
 import { signalName } from '../output/names.js'
 import { sanitise } from '../output/sanitise.js'
 import type { NewBehaviour } from './baseline.js'
-import type { ReportedDeed, ReportedProcess, RunReport } from './report.js'
+import type { ReportedActivity, ReportedProcess, RunReport } from './report.js'
 
 /** Rows of each list, and of the tree. */
 const ROWS = 40
@@ -62,15 +62,15 @@ function proofOf({ processes: { created, seen }, isComplete, missing }: RunRepor
 }
 
 function sectionsOf(report: RunReport, news: readonly NewBehaviour[]): Section[] {
-  const { tree, slowest, steps, deeds, limits } = report
+  const { tree, slowest, steps, activities, limits } = report
   return [
     { title: 'Not in the baseline', rows: newRows(news) },
     { title: 'Processes', rows: treeRows(tree), isTree: true },
     { title: 'Slowest path', rows: slowest.length > 1 ? slowest.map((process) => processRow(process)) : [] },
     { title: 'Steps', rows: steps.length > 1 ? limited(steps.map(stepRow), ROWS) : [] },
-    ...(Object.keys(DEEDS) as DeedWord[]).map((what) => ({
+    ...(Object.keys(ACTIVITIES) as ActivityType[]).map((what) => ({
       title: titleOf(what),
-      rows: limited((deeds[what] ?? []).map(deedRow), ROWS),
+      rows: limited((activities[what] ?? []).map(activityRow), ROWS),
     })),
     { title: 'Other files', rows: otherFiles(report) },
     {
@@ -92,9 +92,9 @@ function otherFiles({ filesInside, filesTemporary }: RunReport): string[] {
   ]
 }
 
-function titleOf(what: DeedWord): string {
+function titleOf(what: ActivityType): string {
   const isFile = what === 'created' || what === 'changed' || what === 'removed'
-  return isFile ? `${DEEDS[what]} outside of the working directory` : DEEDS[what]
+  return isFile ? `${ACTIVITIES[what]} outside of the working directory` : ACTIVITIES[what]
 }
 
 function newRows(news: readonly NewBehaviour[]): string[] {
@@ -136,7 +136,7 @@ function stepRow({ name, version, processes, failed, seconds }: RunReport['steps
   return `${sanitise(`${name}${of}`)}: ${countText(processes)} ${processes === 1 ? 'process' : 'processes'}${failedText}, ${timeText(seconds)}`
 }
 
-function deedRow({
+function activityRow({
   target,
   details = [],
   count,
@@ -144,7 +144,7 @@ function deedRow({
   sentBytes,
   receivedBytes,
   steps,
-}: ReportedDeed): string {
+}: ReportedActivity): string {
   const [detail] = details
   const notes = [
     ...(count === 1 ? [] : [`${countText(count)} times`]),

@@ -1,6 +1,6 @@
 /** The processes of a command as a trace of Chrome's format, which Perfetto, speedscope and chrome://tracing show. */
 
-import { DEEDS } from '../event/deed-spec.js'
+import { ACTIVITIES } from '../event/activity-spec.js'
 import { type Collector, type Node, secondsOf, stepOf } from './collector.js'
 
 const NS_PER_US = 1000
@@ -24,7 +24,7 @@ export interface Timeline {
 }
 
 /** Processes are spans, each in a row of its own; what they did are marks in it. */
-export function timelineOf({ nodes, deeds, beginNs = 0n, endNs = 0n }: Collector): Timeline {
+export function timelineOf({ nodes, activities, beginNs = 0n, endNs = 0n }: Collector): Timeline {
   const us = (timeNs: bigint): number => Number(timeNs - beginNs) / NS_PER_US
   // A pid may come twice: a row is a process.
   const rows = new Map(nodes.map((node, index) => [node, index + 1]))
@@ -51,10 +51,10 @@ export function timelineOf({ nodes, deeds, beginNs = 0n, endNs = 0n }: Collector
       args: argsOf(node),
     })
   }
-  for (const { what, target, by, timeNs, count } of deeds) {
+  for (const { what, target, by, timeNs, count } of activities) {
     const row = { pid: 1, tid: rows.get(by) as number }
     traceEvents.push({
-      name: `${DEEDS[what]}: ${target}`,
+      name: `${ACTIVITIES[what]}: ${target}`,
       cat: what,
       ph: 'i',
       s: 't',

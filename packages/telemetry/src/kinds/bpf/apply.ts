@@ -3,7 +3,7 @@
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { charsAt, s64At, TailReader, u32At } from '../../event/record-fields.js'
-import { deedOf } from '../../process/actor.js'
+import { actorOf } from '../../process/actor.js'
 import type { Tables } from '../kind.js'
 import type { BpfCommand, BpfEvent } from './events.js'
 import { ATTACH_TYPES, CGROUP_SKB, COMMANDS, LINK_TYPES, PROG_LOAD, PROGRAM_TYPES } from './names.js'
@@ -33,7 +33,7 @@ export function applyBpf(group: RecordGroup, tables: Tables): Made<BpfEvent> | u
   const asked = new TailReader(group, bpfLayout).string(at.askedName)
   return {
     kind: 'bpf',
-    ...deedOf(group, at, tables),
+    ...actorOf(group, at, tables),
     command,
     programType: PROGRAM_TYPES[programType - 1],
     attachType: attachTypeOf(u32At(group, at.attachType), programType, number),

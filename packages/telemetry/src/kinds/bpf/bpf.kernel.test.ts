@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deedsOf, runDeeds, watchDeeds } from '../../testing/deeds.js'
+import { activitiesOf, runActivity, watchActivity } from '../../testing/activities.js'
 
 const PROGRAM = new URL('testing/situation.js', import.meta.url)
 
 test('programs that others load and attach, and none of the queue', { timeout: 120_000 }, async (t) => {
-  const { facts, events } = await watchDeeds(t, { bpf: true }, 'bpf', () => runDeeds(PROGRAM))
+  const { facts, events } = await watchActivity(t, { bpf: true }, 'bpf', () => runActivity(PROGRAM))
   const { pid, loaded, refused } = facts
   assert.equal(loaded, true)
   const [link = -1, attach = 0, detach = 0] = facts['attached'] as number[]
-  const seen = deedsOf(events, 'bpf', pid)
+  const seen = activitiesOf(events, 'bpf', pid)
   const numbers = seen.map(({ programId }) => programId)
   assert.ok(
     numbers.every((id, index) => (index === 1) === (id === undefined)),
@@ -37,5 +37,5 @@ test('programs that others load and attach, and none of the queue', { timeout: 1
         ]),
   ])
   // The queue has loaded its own programs before and may load more: none of it is an event.
-  assert.deepEqual(deedsOf(events, 'bpf', process.pid), [])
+  assert.deepEqual(activitiesOf(events, 'bpf', process.pid), [])
 })

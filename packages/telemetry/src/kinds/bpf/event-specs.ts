@@ -2,7 +2,7 @@
 
 import type { EventSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
-import { deedColumns } from '../../process/text.js'
+import { activityColumns } from '../../process/text.js'
 import type { BpfCommand, BpfEvent } from './events.js'
 import { ATTACH_TYPES, COMMANDS, LINK_TYPES, PROGRAM_TYPES } from './names.js'
 import { type BpfSummary, bpfSummary } from './summary.js'
@@ -25,7 +25,7 @@ const TYPES: Readonly<Record<BpfCommand, string>> = {
   LINK_DETACH: 'change',
 }
 
-function deedOf({ command, programType, attachType, name, programId }: BpfEvent): string {
+function activityText({ command, programType, attachType, name, programId }: BpfEvent): string {
   const what = [programType, attachType === programType ? undefined : attachType, name ?? programId]
   return [command, ...what.filter((part) => part !== undefined)].join(' ')
 }
@@ -102,7 +102,7 @@ const bpfSpec: EventSpec<BpfEvent, BpfSummary> = {
     process: { type: 'object', object: processObject, doc: 'the process of `pid`' },
   },
   text: {
-    ...deedColumns<BpfEvent>(deedOf),
+    ...activityColumns<BpfEvent>(activityText),
     word: () => 'bpf',
     words: { bpf: { doc: 'a process loads or attaches a BPF program (`--bpf`)', tone: 'changed' } },
     notes: [

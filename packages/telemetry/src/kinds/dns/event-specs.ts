@@ -1,6 +1,6 @@
 /** Declarations of the events of the DNS. */
 
-import { dnsDeeds } from './deeds.js'
+import { dnsActivities } from './activities.js'
 import type { EventSpec, FieldSpec, ObjectSpec } from '../../event/spec.js'
 import { endpointText, isIpv4 } from '../../names/address.js'
 import { processObject } from '../../process/spec.js'
@@ -325,7 +325,7 @@ const dnsSpec: EventSpec<DnsEvent, DnsSummary> = {
   runNs: ({ latencyNs }) => latencyNs,
   madeWith: 'dns',
   summary: dnsSummary,
-  deeds: dnsDeeds,
+  activities: dnsActivities,
   fields: {
     ...about,
     ...question,

@@ -5,7 +5,7 @@ import type { BaseEvent } from '../../event/event.js'
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup, RecordPlace } from '../../event/raw.js'
 import { charsAt, TailReader, timeNsAt, u32At, u64At } from '../../event/record-fields.js'
-import { deedOf } from '../../process/actor.js'
+import { actorOf } from '../../process/actor.js'
 import { processAt } from '../../process/at.js'
 import type { ExecChange } from '../../process/exec-change.js'
 import type { Tables } from '../kind.js'
@@ -102,7 +102,7 @@ export function applyExecuted(group: RecordGroup, tables: Tables): Made<ExecChan
 /** The same of a script. */
 export function applyOpened(group: RecordGroup, tables: Tables): Made<ExecChangeEvent> | undefined {
   if (!group.next()) return undefined
-  const { process } = deedOf(group, scriptOpenLayout.at, tables)
+  const { process } = actorOf(group, scriptOpenLayout.at, tables)
   return eventOf(group, scriptOpenLayout, openedOf(group, process?.argv, tables), tables)
 }
 
@@ -113,7 +113,7 @@ function eventOf(
   tables: Tables,
 ): Made<ExecChangeEvent> | undefined {
   if (execChange === undefined) return undefined
-  const { process } = deedOf(place, at, tables)
+  const { process } = actorOf(place, at, tables)
   const pid = u32At(place, at.pid)
   return { kind: 'execChange', timeNs: timeNsAt(place, tables.timeBase), pid, execChange, process }
 }

@@ -1,6 +1,6 @@
 /** Declaration of the event of files. */
 
-import { fileDeeds } from './deeds.js'
+import { fileActivities } from './activities.js'
 import type { EcsForm, EventSpec, FieldSpec } from '../../event/spec.js'
 import { pathEcs } from '../../files/paths.js'
 import { processObject } from '../../process/spec.js'
@@ -217,7 +217,7 @@ const fileSpec: EventSpec<FileEvent, FileSummary> = {
   },
   text: fileText,
   summary: fileSummary,
-  deeds: fileDeeds,
+  activities: fileActivities,
   dump: {
     title: () => 'FILE',
     lines: [

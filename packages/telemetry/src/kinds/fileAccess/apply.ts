@@ -5,7 +5,7 @@ import type { RecordGroup } from '../../event/raw.js'
 import { s32At, TailReader, u32At, u64At } from '../../event/record-fields.js'
 import { joinedPath } from '../../files/paths.js'
 import { deviceText } from '../../files/mounts.js'
-import { deedOf } from '../../process/actor.js'
+import { actorOf } from '../../process/actor.js'
 import { targetOf } from '../../process/target.js'
 import type { Tables } from '../kind.js'
 import type { ACCESS_MODES, FileAccessEvent } from './events.js'
@@ -27,7 +27,7 @@ export function applyOpened(group: RecordGroup, tables: Tables): Made<FileAccess
   return {
     kind: 'fileAccess',
     action: 'open',
-    ...deedOf(group, at, tables),
+    ...actorOf(group, at, tables),
     path,
     access: BY_MODE[u32At(group, at.mode) & 3] as (typeof ACCESS_MODES)[number],
     errno: undefined,
@@ -50,12 +50,12 @@ export function applyDenied(group: RecordGroup, tables: Tables): Made<FileAccess
   const path = name === undefined ? undefined : joinedPath(base, name)
   const table = tableIn(tables)
   if (path === undefined || !table.places.wants(path)) return undefined
-  const deed = deedOf(group, at, tables)
-  if (!table.noteDenied(deed.pid, u64At(group, at.startBootNs), path)) return undefined
+  const actor = actorOf(group, at, tables)
+  if (!table.noteDenied(actor.pid, u64At(group, at.startBootNs), path)) return undefined
   return {
     kind: 'fileAccess',
     action: 'denied',
-    ...deed,
+    ...actor,
     path,
     access: BY_FLAGS[u32At(group, at.access) & 3] as (typeof ACCESS_MODES)[number],
     errno: -s32At(group, at.result),

@@ -1,6 +1,6 @@
 /** Declaration of the event of opening a sensitive file. */
 
-import { fileAccessDeeds } from './deeds.js'
+import { fileAccessActivities } from './activities.js'
 import type { EventSpec, EventTextSpec } from '../../event/spec.js'
 import { pathEcs } from '../../files/paths.js'
 import { processObject } from '../../process/spec.js'
@@ -52,7 +52,7 @@ const fileAccessSpec: EventSpec<FileAccessEvent> = {
   subject: ({ pid }) => pid,
   repeats: () => true,
   isFailure: ({ action }) => action === 'denied',
-  deeds: fileAccessDeeds,
+  activities: fileAccessActivities,
   madeWith: 'fileAccess',
   fields: {
     action: {

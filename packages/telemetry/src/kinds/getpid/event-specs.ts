@@ -2,7 +2,7 @@
 
 import type { EventSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
-import { deedColumns } from '../../process/text.js'
+import { activityColumns } from '../../process/text.js'
 import type { GetpidEvent } from './events.js'
 import { type GetpidSummary, getpidSummary } from './summary.js'
 
@@ -22,7 +22,7 @@ const getpidSpec: EventSpec<GetpidEvent, GetpidSummary> = {
     process: { type: 'object', object: processObject, doc: 'the process of `pid`' },
   },
   text: {
-    ...deedColumns<GetpidEvent>(() => 'getpid'),
+    ...activityColumns<GetpidEvent>(() => 'getpid'),
     word: () => 'gpid',
     words: { gpid: { doc: 'a process called getpid(2) (`--getpid`)', tone: 'quiet' } },
   },

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deedsOf, runDeeds, watchDeeds } from '../../testing/deeds.js'
+import { activitiesOf, runActivity, watchActivity } from '../../testing/activities.js'
 
 const PROGRAM = new URL('testing/situation.js', import.meta.url)
 
 test('calls of getpid(2)', { timeout: 120_000 }, async (t) => {
-  const { facts, events } = await watchDeeds(t, { getpid: true }, 'getpid', () => runDeeds(PROGRAM))
-  const seen = deedsOf(events, 'getpid', facts.pid)
+  const { facts, events } = await watchActivity(t, { getpid: true }, 'getpid', () => runActivity(PROGRAM))
+  const seen = activitiesOf(events, 'getpid', facts.pid)
   // Node calls it as well, when it starts.
   assert.ok(seen.length >= Number(facts['calls']), String(seen.length))
   for (const event of seen) assert.deepEqual(event, { pid: facts.pid })

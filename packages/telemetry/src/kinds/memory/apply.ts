@@ -3,7 +3,7 @@
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { s64At, TailReader, u32At, u64At } from '../../event/record-fields.js'
-import { deedOf } from '../../process/actor.js'
+import { actorOf } from '../../process/actor.js'
 import type { Tables } from '../kind.js'
 import { CALLS, type ExecutableMemoryEvent } from './events.js'
 import { executableLayout, executableMapLayout, IMPLIED, PROT_WRITE } from './records.js'
@@ -20,7 +20,7 @@ function commonOf(group: RecordGroup, tables: Tables) {
   const sizeBytes = s64At(group, at.sizeBytes)
   return {
     kind: 'executableMemory' as const,
-    ...deedOf(group, at, tables),
+    ...actorOf(group, at, tables),
     call,
     writable: (protection & PROT_WRITE) !== 0,
     implied: (protection & IMPLIED) !== 0,

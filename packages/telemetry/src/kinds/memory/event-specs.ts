@@ -3,7 +3,7 @@
 import { basename } from 'node:path/posix'
 import type { EventSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
-import { deedColumns } from '../../process/text.js'
+import { activityColumns } from '../../process/text.js'
 import { CALLS, type ExecutableMemoryEvent } from './events.js'
 import { type ExecutableMemorySummary, executableMemorySummary } from './summary.js'
 
@@ -77,7 +77,7 @@ const executableSpec: EventSpec<ExecutableMemoryEvent, ExecutableMemorySummary> 
     process: { type: 'object', object: processObject, doc: 'the process of `pid`' },
   },
   text: {
-    ...deedColumns<ExecutableMemoryEvent>(({ call, file }) =>
+    ...activityColumns<ExecutableMemoryEvent>(({ call, file }) =>
       file === undefined ? call : `${call} ${file}`,
     ),
     word: () => 'xmem',

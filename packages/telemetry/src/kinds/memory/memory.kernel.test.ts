@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { realpathSync } from 'node:fs'
 import { test } from 'node:test'
-import { deedsOf, runDeeds, watchDeeds } from '../../testing/deeds.js'
+import { activitiesOf, runActivity, watchActivity } from '../../testing/activities.js'
 
 const PROGRAM = new URL('testing/situation.js', import.meta.url)
 
 test('memory that a process makes executable, once by each sort', { timeout: 120_000 }, async (t) => {
-  const watched = await watchDeeds(t, { executableMemory: true }, 'executableMemory', () => runDeeds(PROGRAM))
+  const watched = await watchActivity(t, { executableMemory: true }, 'executableMemory', () =>
+    runActivity(PROGRAM),
+  )
   const { facts, events } = watched
   const { pid, segment, attached } = facts
   const maps = facts['maps'] as Record<string, number>
@@ -14,7 +16,7 @@ test('memory that a process makes executable, once by each sort', { timeout: 120
   assert.deepEqual([done, again, undone, refused], [0, 0, 0, -22])
   const at = (address: unknown): object => ({ pid, address: BigInt(Number(address)) })
   const bytes = { sizeBytes: 4096 }
-  const all = deedsOf(events, 'executableMemory', pid)
+  const all = activitiesOf(events, 'executableMemory', pid)
   // Node itself makes memory executable: by which calls depends on its version, and what it did first is reported.
   const addresses = new Set([facts['protected'], ...Object.values(maps), attached].map(Number))
   const seen = all.filter(({ address }) => addresses.has(Number(address)))
@@ -43,9 +45,11 @@ test('memory that a process makes executable, once by each sort', { timeout: 120
 
 test('memory that only the personality of the process makes executable', { timeout: 120_000 }, async (t) => {
   const program = new URL('testing/implied.js', import.meta.url)
-  const watched = await watchDeeds(t, { executableMemory: true }, 'executableMemory', () => runDeeds(program))
+  const watched = await watchActivity(t, { executableMemory: true }, 'executableMemory', () =>
+    runActivity(program),
+  )
   const { pid, address } = watched.facts
-  const seen = deedsOf(watched.events, 'executableMemory', pid)
+  const seen = activitiesOf(watched.events, 'executableMemory', pid)
   assert.deepEqual(
     seen.filter((event) => Number(event['address']) === address),
     [

@@ -3,7 +3,7 @@
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { charsAt, TailReader, u32At, u64At } from '../../event/record-fields.js'
-import { deedOf } from '../../process/actor.js'
+import { actorOf } from '../../process/actor.js'
 import type { Tables } from '../kind.js'
 import type { ModuleEvent } from './events.js'
 import { moduleFreeLayout, moduleLoadLayout, NAME_BYTES } from './records.js'
@@ -23,7 +23,7 @@ export function applyModuleLoad(group: RecordGroup, tables: Tables): Made<Module
   const tails = new TailReader(group, moduleLoadLayout)
   return {
     kind: 'module',
-    ...deedOf(group, loadAt, tables),
+    ...actorOf(group, loadAt, tables),
     action: 'load',
     name: charsAt(group, loadAt.name, NAME_BYTES) ?? '',
     version: known(tails.string(loadAt.version)),
@@ -39,7 +39,7 @@ export function applyModuleFree(group: RecordGroup, tables: Tables): Made<Module
   if (!group.next()) return undefined
   return {
     kind: 'module',
-    ...deedOf(group, freeAt, tables),
+    ...actorOf(group, freeAt, tables),
     action: 'unload',
     name: charsAt(group, freeAt.name, NAME_BYTES) ?? '',
     version: undefined,

@@ -3,7 +3,7 @@
 import { basename } from 'node:path/posix'
 import type { EventSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
-import { deedColumns } from '../../process/text.js'
+import { activityColumns } from '../../process/text.js'
 import type { ModuleEvent } from './events.js'
 import { TAINTS } from './taints.js'
 import { type ModuleSummary, moduleSummary } from './summary.js'
@@ -74,7 +74,7 @@ const moduleSpec: EventSpec<ModuleEvent, ModuleSummary> = {
     process: { type: 'object', object: processObject, doc: 'the process of `pid`' },
   },
   text: {
-    ...deedColumns<ModuleEvent>(({ action, name }) => `${action}s ${name}`),
+    ...activityColumns<ModuleEvent>(({ action, name }) => `${action}s ${name}`),
     word: ({ action }) => (action === 'load' ? 'modl' : 'modu'),
     words: {
       modl: { doc: 'a process loads a module into the kernel (`--modules`)', tone: 'changed' },

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { release } from 'node:os'
 import { test } from 'node:test'
 import { Quark } from '../../quark.js'
-import { deedsOf, watchDeeds } from '../../testing/deeds.js'
+import { activitiesOf, watchActivity } from '../../testing/activities.js'
 
 const LIMIT = { timeout: 240_000 }
 /** Where a guest has modules of its kernel. */
@@ -21,7 +21,7 @@ test('a module that is loaded, refused, unloaded, and one that fails to initiali
   const folder = `${MODULES}/${release()}`
   if (!existsSync(folder)) return t.skip('there is no module to load')
   const done: { pid: number; status: number | null }[] = []
-  const { events } = await watchDeeds(t, { modules: true }, 'module', async () => {
+  const { events } = await watchActivity(t, { modules: true }, 'module', async () => {
     done.length = 0
     const commands = [
       ['insmod', `${folder}/dummy.ko`],
@@ -41,7 +41,7 @@ test('a module that is loaded, refused, unloaded, and one that fails to initiali
     [true, false, true, false, false],
   )
   const seen = done.map(({ pid }) =>
-    deedsOf(events, 'module', pid).map(({ pid: _pid, srcVersion: _version, ...event }) => event),
+    activitiesOf(events, 'module', pid).map(({ pid: _pid, srcVersion: _version, ...event }) => event),
   )
   const loaded = { action: 'load', name: 'dummy', taints: [], file: `${folder}/dummy.ko` }
   const refused = { ...loaded, name: 'powernow_k8', file: `${folder}/powernow-k8.ko` }

@@ -1,6 +1,6 @@
 /** Declarations of the events of processes. */
 
-import { processDeeds } from './deeds.js'
+import { processActivities } from './activities.js'
 import type { EventSpec, FieldSpec, ObjectSpec } from '../../event/spec.js'
 import { execChangeObject } from '../../process/exec-change.js'
 import { processObject } from '../../process/spec.js'
@@ -49,7 +49,7 @@ const idChangeObject: ObjectSpec<IdChange> = {
 
 const processSpec: EventSpec<ProcessEvent, ProcessSummary> = {
   kind: 'process',
-  deeds: processDeeds,
+  activities: processActivities,
   class: ProcessChange,
   doc: 'One or more of a process’s fork, exec, exit, id and name changes that happened close together',
   subject: ({ process }) => process.pid,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { after, before, test } from 'node:test'
-import { deedsOf, runDeeds, watchDeeds } from '../../testing/deeds.js'
+import { activitiesOf, runActivity, watchActivity } from '../../testing/activities.js'
 
 const PROGRAM = new URL('testing/situation.js', import.meta.url)
 
@@ -14,14 +14,14 @@ before(async () => {
 after(() => void target.kill())
 
 test('access to another process, and none to oneself', { timeout: 120_000 }, async (t) => {
-  const watched = await watchDeeds(t, { processAccess: true }, 'processAccess', () =>
-    runDeeds(PROGRAM, String(target.pid)),
+  const watched = await watchActivity(t, { processAccess: true }, 'processAccess', () =>
+    runActivity(PROGRAM, String(target.pid)),
   )
   const { facts, events } = watched
   const { pid } = facts
   assert.deepEqual(facts['results'], [16, -3, -14, 16])
   assert.equal(facts['copied'], true)
-  const seen = deedsOf(events, 'processAccess', pid)
+  const seen = activitiesOf(events, 'processAccess', pid)
   for (const event of seen) {
     const whom = event['target'] as { pid?: number; comm?: string } | undefined
     assert.deepEqual(

@@ -3,7 +3,7 @@
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { s32At, s64At, u32At } from '../../event/record-fields.js'
-import { deedOf } from '../../process/actor.js'
+import { actorOf } from '../../process/actor.js'
 import { FMODE_WRITE } from '../../process/kernel-files.js'
 import { targetOf } from '../../process/target.js'
 import type { Tables } from '../kind.js'
@@ -24,7 +24,7 @@ export function applyAccess(group: RecordGroup, tables: Tables): Made<ProcessAcc
   const isTransfer = by === BY_READV || by === BY_WRITEV
   return {
     kind: 'processAccess',
-    ...deedOf(group, at, tables),
+    ...actorOf(group, at, tables),
     way,
     // A process of another namespace has no number in that of the caller.
     targetId: targetId === 0 && !isTransfer ? undefined : targetId,

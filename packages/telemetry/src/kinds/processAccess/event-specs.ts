@@ -3,7 +3,7 @@
 import type { EventSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
 import { targetObject } from '../../process/target.js'
-import { deedColumns } from '../../process/text.js'
+import { activityColumns } from '../../process/text.js'
 import { WAYS, type ProcessAccessEvent } from './events.js'
 import { type ProcessAccessSummary, processAccessSummary } from './summary.js'
 
@@ -14,7 +14,7 @@ const WAY_TEXTS: Readonly<Record<ProcessAccessEvent['way'], string>> = {
   procMem: 'open mem',
 }
 
-function deedOf({ way, target, targetId }: ProcessAccessEvent): string {
+function activityText({ way, target, targetId }: ProcessAccessEvent): string {
   const whom = target?.comm === undefined ? (target?.pid ?? targetId ?? '?') : `${target.comm}[${target.pid}]`
   return `${WAY_TEXTS[way]} ${whom}`
 }
@@ -97,7 +97,7 @@ const processAccessSpec: EventSpec<ProcessAccessEvent, ProcessAccessSummary> = {
     process: { type: 'object', object: processObject, doc: 'the process of `pid`' },
   },
   text: {
-    ...deedColumns<ProcessAccessEvent>(deedOf),
+    ...activityColumns<ProcessAccessEvent>(activityText),
     word: () => 'accs',
     words: {
       accs: {

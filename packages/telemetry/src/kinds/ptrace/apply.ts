@@ -3,7 +3,7 @@
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { s32At, s64At, u32At, u64At } from '../../event/record-fields.js'
-import { deedOf } from '../../process/actor.js'
+import { actorOf } from '../../process/actor.js'
 import { targetOf } from '../../process/target.js'
 import type { Tables } from '../kind.js'
 import type { PtraceAction, PtraceEvent } from './events.js'
@@ -29,12 +29,12 @@ export function applyPtrace(group: RecordGroup, tables: Tables): Made<PtraceEven
   const result = s64At(group, at.result)
   const isKnown = result !== Number(NO_RESULT)
   const hasFailed = isKnown && result < 0 && result >= FIRST_ERROR
-  const deed = deedOf(group, at, tables)
+  const actor = actorOf(group, at, tables)
   const isTraceMe = request === PTRACE_TRACEME
   return {
     kind: 'ptrace',
-    ...deed,
-    pid: deed.pid === 0 ? undefined : deed.pid,
+    ...actor,
+    pid: actor.pid === 0 ? undefined : actor.pid,
     action: actionOf(request, hasFailed),
     request: requestName(request),
     requestNumber: request >= 0 && Number.isSafeInteger(request) ? request : undefined,

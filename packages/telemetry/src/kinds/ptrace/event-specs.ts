@@ -3,7 +3,7 @@
 import type { EventSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
 import { targetObject } from '../../process/target.js'
-import { deedColumns } from '../../process/text.js'
+import { activityColumns } from '../../process/text.js'
 import type { PtraceAction, PtraceEvent } from './events.js'
 import { isChange, REQUESTS } from './requests.js'
 import { type PtraceSummary, ptraceSummary } from './summary.js'
@@ -14,7 +14,7 @@ const hexOf = (value: number | bigint | undefined): string | undefined =>
 const requestText = ({ request, requestNumber, action }: PtraceEvent): string =>
   request ?? (requestNumber === undefined ? action : `request ${hexOf(requestNumber)}`)
 
-function deedOf(event: PtraceEvent): string {
+function activityText(event: PtraceEvent): string {
   const { target, targetId } = event
   if (target?.comm !== undefined) return `${requestText(event)} ${target.comm}[${target.pid}]`
   return targetId === undefined ? requestText(event) : `${requestText(event)} ${target?.pid ?? targetId}`
@@ -102,7 +102,7 @@ const ptraceSpec: EventSpec<PtraceEvent, PtraceSummary> = {
     process: { type: 'object', object: processObject, doc: 'the caller' },
   },
   text: {
-    ...deedColumns<PtraceEvent>(deedOf),
+    ...activityColumns<PtraceEvent>(activityText),
     word: () => 'trac',
     words: { trac: { doc: 'a process called ptrace(2) (`--ptrace`)', tone: 'changed' } },
     notes: [

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { after, before, test } from 'node:test'
-import { deedsOf, runDeeds, watchDeeds } from '../../testing/deeds.js'
+import { activitiesOf, runActivity, watchActivity } from '../../testing/activities.js'
 import { Quark } from '../../quark.js'
 import { BackendError, OptionError } from '../../errors.js'
 import type { PtraceEvent } from './events.js'
@@ -17,12 +17,12 @@ before(async () => {
 })
 after(() => void target.kill())
 
-const runIt = () => runDeeds(PROGRAM, String(target.pid))
+const runIt = () => runActivity(PROGRAM, String(target.pid))
 
 test('each call of ptrace(2) is an event with its request, its result and its target', LIMIT, async (t) => {
-  const { facts, events } = await watchDeeds(t, { ptrace: true }, 'ptrace', runIt)
+  const { facts, events } = await watchActivity(t, { ptrace: true }, 'ptrace', runIt)
   assert.deepEqual(facts['results'], [0, 0, 0, -3, -1, -3, 0])
-  const seen = deedsOf(events, 'ptrace', facts.pid)
+  const seen = activitiesOf(events, 'ptrace', facts.pid)
   const targets = seen.map((event) => (event['target'] as { pid?: number } | undefined)?.pid)
   const pid = target.pid ?? 0
   // Of a process that does not exist nothing is known; the one that is traced by its parent names no target.

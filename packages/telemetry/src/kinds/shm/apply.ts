@@ -3,7 +3,7 @@
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { s32At, s64At, TailReader, u32At, u64At } from '../../event/record-fields.js'
-import { deedOf } from '../../process/actor.js'
+import { actorOf } from '../../process/actor.js'
 import { FMODE_CREATED, FMODE_WRITE } from '../../process/kernel-files.js'
 import type { Tables } from '../kind.js'
 import type { SharedMemoryEvent } from './events.js'
@@ -54,7 +54,7 @@ export function applyShmget(group: RecordGroup, tables: Tables): Made<SharedMemo
   const created = u32At(group, shmgetAt.created)
   return {
     ...UNKNOWN,
-    ...deedOf(group, shmgetAt, tables),
+    ...actorOf(group, shmgetAt, tables),
     action: 'shmget',
     key: s32At(group, shmgetAt.key),
     id: errno === undefined ? result | 0 : undefined,
@@ -72,7 +72,7 @@ export function applyShmat(group: RecordGroup, tables: Tables): Made<SharedMemor
   const errno = errnoOf(s64At(group, shmatAt.result))
   return {
     ...UNKNOWN,
-    ...deedOf(group, shmatAt, tables),
+    ...actorOf(group, shmatAt, tables),
     action: 'shmat',
     id: s32At(group, shmatAt.id),
     flags: flagNames('shmat', flags),
@@ -87,7 +87,7 @@ export function applyMemfd(group: RecordGroup, tables: Tables): Made<SharedMemor
   const name = new TailReader(group, memfdLayout).path(memfdAt.name)
   return {
     ...UNKNOWN,
-    ...deedOf(group, memfdAt, tables),
+    ...actorOf(group, memfdAt, tables),
     action: 'memfd',
     flags: flagNames('memfd', u32At(group, memfdAt.flags)),
     created: true,
@@ -102,7 +102,7 @@ export function applyShmOpen(group: RecordGroup, tables: Tables): Made<SharedMem
   const mode = u32At(group, openAt.mode)
   return {
     ...UNKNOWN,
-    ...deedOf(group, openAt, tables),
+    ...actorOf(group, openAt, tables),
     action: 'open',
     path,
     created: (mode & FMODE_CREATED) !== 0,

@@ -3,14 +3,14 @@
 import { basename } from 'node:path/posix'
 import type { EventSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
-import { deedColumns } from '../../process/text.js'
+import { activityColumns } from '../../process/text.js'
 import type { SharedMemoryAction, SharedMemoryEvent } from './events.js'
 import { FLAGS } from './flags.js'
 import { type SharedMemorySummary, sharedMemorySummary } from './summary.js'
 
 const hexOf = (key: number): string => `0x${(key >>> 0).toString(16)}`
 
-function deedOf({ action, key, id, name, path }: SharedMemoryEvent): string {
+function activityText({ action, key, id, name, path }: SharedMemoryEvent): string {
   switch (action) {
     case 'shmget':
       return `shmget ${key === 0 || key === undefined ? 'IPC_PRIVATE' : hexOf(key)}`
@@ -144,7 +144,7 @@ const sharedMemorySpec: EventSpec<SharedMemoryEvent, SharedMemorySummary> = {
     process: { type: 'object', object: processObject, doc: 'the process of `pid`' },
   },
   text: {
-    ...deedColumns<SharedMemoryEvent>(deedOf),
+    ...activityColumns<SharedMemoryEvent>(activityText),
     word: () => 'shm',
     words: {
       shm: { doc: 'a process makes, finds or attaches shared memory (`--shared-memory`)', tone: 'began' },

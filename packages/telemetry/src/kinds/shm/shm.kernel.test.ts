@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deedsOf, runDeeds, watchDeeds } from '../../testing/deeds.js'
+import { activitiesOf, runActivity, watchActivity } from '../../testing/activities.js'
 
 const PROGRAM = new URL('testing/situation.js', import.meta.url)
 
 test('shared memory that a process makes, finds, attaches and opens', { timeout: 120_000 }, async (t) => {
-  const { facts, events } = await watchDeeds(t, { sharedMemory: true }, 'sharedMemory', () =>
-    runDeeds(PROGRAM),
+  const { facts, events } = await watchActivity(t, { sharedMemory: true }, 'sharedMemory', () =>
+    runActivity(PROGRAM),
   )
   const { pid, key, made, own, results, mapped, refused, path } = facts
   assert.deepEqual(results, [made, made, -17, -2])
   assert.equal(refused, -22)
   const shmget = { pid, action: 'shmget', key, mode: 0o600 }
   const file = { pid, action: 'open', path }
-  assert.deepEqual(deedsOf(events, 'sharedMemory', pid), [
+  assert.deepEqual(activitiesOf(events, 'sharedMemory', pid), [
     { ...shmget, id: made, sizeBytes: 65_536, flags: ['IPC_CREAT'], created: true },
     { ...shmget, id: made, sizeBytes: 100, flags: ['IPC_CREAT'] },
     { ...shmget, sizeBytes: 100, flags: ['IPC_CREAT', 'IPC_EXCL'], errno: 17 },

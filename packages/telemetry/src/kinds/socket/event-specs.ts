@@ -1,6 +1,6 @@
 /** Declarations of the events of sockets. */
 
-import { connectionDeeds, connectionFailedDeeds, listenerDeeds } from './deeds.js'
+import { connectionActivities, connectionFailedActivities, listenerActivities } from './activities.js'
 import type { EventSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
 import { endpointText } from '../../names/address.js'
@@ -112,7 +112,7 @@ const connectionSpec: EventSpec<ConnectionEvent, ConnectionSummary> = {
   },
   text: connectionText,
   summary: connectionSummary,
-  deeds: connectionDeeds,
+  activities: connectionActivities,
   dump: {
     title: ({ actions }) => actions.map((action) => TITLES[action]).join('+'),
     lines: ['SOCK local remote received sent', 'SOCK.name', 'SOCK.id', 'SOCK.end'],
@@ -196,7 +196,7 @@ const connectionFailedSpec: EventSpec<ConnectionFailedEvent> = {
   },
   text: connectionFailedText,
   summary: connectionFailedSummary,
-  deeds: connectionFailedDeeds,
+  activities: connectionFailedActivities,
   dump: {
     title: () => 'SOCK_CONN_FAILED',
     isAlarm: true,
@@ -270,7 +270,7 @@ const listenerSpec: EventSpec<ListenerEvent, ListenerSummary> = {
   },
   text: listenerText,
   summary: listenerSummary,
-  deeds: listenerDeeds,
+  activities: listenerActivities,
   dump: {
     title: ({ actions }) =>
       actions.map((action) => (action === 'listen' ? 'SOCK_LISTEN' : 'SOCK_LISTEN_CLOSED')).join('+'),

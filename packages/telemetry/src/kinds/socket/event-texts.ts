@@ -1,7 +1,7 @@
 /** How the events of sockets are lines of text. */
 
 import type { EventTextSpec, TextNote } from '../../event/spec.js'
-import { deedColumns } from '../../process/text.js'
+import { activityColumns } from '../../process/text.js'
 import { endpointText } from '../../names/address.js'
 import type { ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './events.js'
 import type { Bytes } from './event-fields.js'
@@ -75,7 +75,7 @@ export const bytesNotes: readonly TextNote<Bytes>[] = [
 ]
 
 export const connectionText: EventTextSpec<ConnectionEvent> = {
-  ...deedColumns<ConnectionEvent>((event) => endsText(event, ARROWS[event.direction ?? 'unknown'])),
+  ...activityColumns<ConnectionEvent>((event) => endsText(event, ARROWS[event.direction ?? 'unknown'])),
   word: ({ actions }) =>
     actions.includes('connect') ? 'conn' : actions.includes('accept') ? 'acpt' : 'clos',
   words: {
@@ -103,7 +103,7 @@ export const connectionText: EventTextSpec<ConnectionEvent> = {
 }
 
 export const connectionFailedText: EventTextSpec<ConnectionFailedEvent> = {
-  ...deedColumns<ConnectionFailedEvent>((event) => endsText(event, ARROWS.outbound)),
+  ...activityColumns<ConnectionFailedEvent>((event) => endsText(event, ARROWS.outbound)),
   word: () => 'conx',
   words: { conx: { doc: 'a TCP connection of a process was not established (`--sockets`)', tone: 'wrong' } },
   notes: [
@@ -120,7 +120,7 @@ export const connectionFailedText: EventTextSpec<ConnectionFailedEvent> = {
 }
 
 export const listenerText: EventTextSpec<ListenerEvent> = {
-  ...deedColumns<ListenerEvent>(({ localIp, localPort }) => endOf(localIp, localPort)),
+  ...activityColumns<ListenerEvent>(({ localIp, localPort }) => endOf(localIp, localPort)),
   word: ({ actions }) => (actions.includes('listen') ? 'lstn' : 'lend'),
   words: {
     lstn: { doc: 'a process listens for TCP connections (`--sockets`)', tone: 'began' },

@@ -1,9 +1,9 @@
 /** The declaration of flows of UDP. */
 
-import { udpFlowDeeds } from './deeds.js'
+import { udpFlowActivities } from './activities.js'
 import type { EventSpec, FieldSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
-import { deedColumns } from '../../process/text.js'
+import { activityColumns } from '../../process/text.js'
 import {
   bytesFields,
   CATEGORY,
@@ -71,7 +71,7 @@ export const udpFlowSpec: EventSpec<UdpFlowEvent, FlowSummary> = {
   runNs: ({ durationNs }) => durationNs,
   madeWith: 'sockets',
   summary: flowSummary,
-  deeds: udpFlowDeeds,
+  activities: udpFlowActivities,
   fields: {
     direction: directionField('who sent first: `outbound` is this end'),
     pid: {
@@ -130,7 +130,7 @@ export const udpFlowSpec: EventSpec<UdpFlowEvent, FlowSummary> = {
     process: { type: 'object', object: processObject, doc: 'the process of `pid`' },
   },
   text: {
-    ...deedColumns<UdpFlowEvent>((event) => endsText(event, ARROWS[event.direction ?? 'unknown'])),
+    ...activityColumns<UdpFlowEvent>((event) => endsText(event, ARROWS[event.direction ?? 'unknown'])),
     word: () => 'flow',
     words: {
       flow: {

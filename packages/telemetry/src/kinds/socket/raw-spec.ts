@@ -2,7 +2,7 @@
 
 import type { EventSpec, FieldSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
-import { deedColumns } from '../../process/text.js'
+import { activityColumns } from '../../process/text.js'
 import { CATEGORY, closerPid, DATASET, netNs, PATHS, socketId } from './event-fields.js'
 import { closerNote, durationNote } from './event-texts.js'
 import type { RawSocketEvent, UnixSocketEvent } from './events.js'
@@ -108,7 +108,7 @@ export const rawSocketSpec: EventSpec<RawSocketEvent, RawSocketSummary> = {
     },
   },
   text: {
-    ...deedColumns<RawSocketEvent>(protocolText),
+    ...activityColumns<RawSocketEvent>(protocolText),
     word: ({ actions }) => (actions.includes('open') ? 'rawo' : 'rawc'),
     words: {
       rawo: { doc: 'a process opened a raw socket, or one of packets (`--sockets`)', tone: 'changed' },
@@ -185,7 +185,9 @@ export const unixSocketSpec: EventSpec<UnixSocketEvent> = {
     process: { type: 'object', object: processObject, doc: 'the process of `pid`' },
   },
   text: {
-    ...deedColumns<UnixSocketEvent>(({ path, abstract }) => `${abstract ? '@' : ''}${path ?? '(unnamed)'}`),
+    ...activityColumns<UnixSocketEvent>(
+      ({ path, abstract }) => `${abstract ? '@' : ''}${path ?? '(unnamed)'}`,
+    ),
     word: ({ action }) => WORDS[action],
     words: {
       ucon: { doc: 'a process connected through a Unix socket (`--unix`)', tone: 'began' },

@@ -2,7 +2,7 @@
 
 import type { EventSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
-import { deedColumns } from '../../process/text.js'
+import { activityColumns } from '../../process/text.js'
 import {
   bytesFields,
   CATEGORY,
@@ -62,7 +62,7 @@ export const socketSnapshotSpec: EventSpec<SocketSnapshotEvent> = {
     process: { type: 'object', object: processObject, doc: 'the process of `pid`' },
   },
   text: {
-    ...deedColumns<SocketSnapshotEvent>((event) =>
+    ...activityColumns<SocketSnapshotEvent>((event) =>
       event.remoteIp === undefined ? endOf(event.localIp, event.localPort) : endsText(event, ARROWS.unknown),
     ),
     word: () => 'sock',

@@ -13,12 +13,12 @@ import { Quark } from '../quark.js'
 import type { Capabilities } from '../pipeline/stats.js'
 
 /** What a program reported. */
-export type DeedFacts = { readonly pid: number } & Readonly<Record<string, unknown>>
+export type ActivityFacts = { readonly pid: number } & Readonly<Record<string, unknown>>
 
 const LIMIT_MS = 30_000 * Number(process.env['TEST_SLOW'] ?? 1)
 
 /** Runs a program of a test, a module of this package, to its end. */
-export async function runDeeds(module: URL, ...args: readonly string[]): Promise<DeedFacts> {
+export async function runActivity(module: URL, ...args: readonly string[]): Promise<ActivityFacts> {
   const child = spawn(process.execPath, [fileURLToPath(module), ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: LIMIT_MS,
@@ -27,12 +27,12 @@ export async function runDeeds(module: URL, ...args: readonly string[]): Promise
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
   if (code !== 0) throw new Error(`${fileURLToPath(module)} ended with ${code ?? signal}: ${output}`)
-  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as DeedFacts
+  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as ActivityFacts
 }
 
 /** What a queue saw of programs. */
 export interface Watched {
-  readonly facts: DeedFacts
+  readonly facts: ActivityFacts
   readonly events: readonly QuarkEvent[]
   readonly capabilities: Capabilities
 }
@@ -42,13 +42,13 @@ export interface Watched {
  *
  * @param kind of the events that are compared
  */
-export async function watchDeeds(
+export async function watchActivity(
   t: TestContext,
   options: QuarkOptions,
   kind: QuarkEvent['kind'],
-  deeds: () => Promise<DeedFacts>,
+  activities: () => Promise<ActivityFacts>,
 ): Promise<Watched> {
-  const recording = join(mkdtempSync(join(tmpdir(), 'quark-deeds-')), 'recording')
+  const recording = join(mkdtempSync(join(tmpdir(), 'quark-activities-')), 'recording')
   t.after(() => rmSync(dirname(recording), { recursive: true }))
   for (let tries = 1; ; tries += 1) {
     const quark = await Quark.open({
@@ -59,7 +59,7 @@ export async function watchDeeds(
       truncate: true,
       ...options,
     })
-    const facts = await deeds()
+    const facts = await activities()
     const events = quark.finish()
     await quark.close()
     const { lost } = quark.stats()
@@ -91,7 +91,11 @@ function plain(event: QuarkEvent): object {
 }
 
 /** The events of a kind that a process caused, without what is not known, and without the time. */
-export function deedsOf(events: readonly QuarkEvent[], kind: string, pid: number): Record<string, unknown>[] {
+export function activitiesOf(
+  events: readonly QuarkEvent[],
+  kind: string,
+  pid: number,
+): Record<string, unknown>[] {
   return events.flatMap((event) => {
     const {
       process,

@@ -1,9 +1,12 @@
-/** Declarations of what processes did, for reports about a command. The room `report/` names no kind and no field. */
+/**
+ * Declarations of what processes did, for reports about a command. The room `report/` names no kind and no field. The word
+ * is that of OCSF, whose classes are File Activity, Network Activity and so on; an action is a member of events.
+ */
 
 import type { Rule } from './rule.js'
 
 /** What processes do that a report lists, in its order, with its headings. */
-export const DEEDS = {
+export const ACTIVITIES = {
   contacted: 'Contacted',
   lookedUp: 'Names looked up',
   listened: 'Listened',
@@ -12,15 +15,14 @@ export const DEEDS = {
   changed: 'Files changed',
   removed: 'Files removed',
   ranWritten: 'Executables written and then run',
-  suspicious: 'Unusual',
 } as const
 
 /** Something that a process did. */
-export type DeedWord = keyof typeof DEEDS
+export type ActivityType = keyof typeof ACTIVITIES
 
 /** What a process did. */
-export interface Deed {
-  readonly what: DeedWord
+export interface Activity {
+  readonly what: ActivityType
   /** With or to what: a host and port, a name, a path. */
   readonly target: string
   /** More about the target that is not the same each time, such as the address that a name had. */
@@ -31,5 +33,5 @@ export interface Deed {
   readonly receivedBytes?: number | undefined
 }
 
-/** The deeds that an event of a kind is. */
-export type DeedsOf<E> = Rule<E, readonly Deed[]>
+/** The activities that an event of a kind is. */
+export type ActivitiesOf<E> = Rule<E, readonly Activity[]>

@@ -1,9 +1,9 @@
 /** What executing something is in a report about a command, where somebody of the command wrote it before. */
 
-import type { Deed } from '../../event/deed-spec.js'
+import type { Activity } from '../../event/activity-spec.js'
 import type { ProcessEvent } from './events.js'
 
-export function processDeeds({ execChange, process }: ProcessEvent): Deed[] {
+export function processActivities({ execChange, process }: ProcessEvent): Activity[] {
   if (execChange === undefined) return []
   const { script, writerComm } = execChange
   const target = script ?? process.exe

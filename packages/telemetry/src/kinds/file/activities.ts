@@ -1,6 +1,6 @@
 /** What changes of files are in a report about a command. */
 
-import type { Deed, DeedWord } from '../../event/deed-spec.js'
+import type { Activity, ActivityType } from '../../event/activity-spec.js'
 import type { FileAction, FileEvent, FileType } from './events.js'
 
 const CREATES: ReadonlySet<FileAction> = new Set(['create', 'mkdir', 'mknod', 'symlink', 'link'])
@@ -11,7 +11,7 @@ const NOTHING: ReadonlySet<FileAction> = new Set(['close'])
 /** What is written to devices and pipes is not kept. */
 const KEPT: ReadonlySet<FileType | undefined> = new Set(['file', 'dir', 'symlink', undefined])
 
-export function fileDeeds({ actions, path, oldPath, type }: FileEvent): Deed[] {
+export function fileActivities({ actions, path, oldPath, type }: FileEvent): Activity[] {
   if (path === undefined || (!KEPT.has(type) && !actions.includes('mknod'))) return []
   const what = wordOf(actions)
   if (what === undefined) return []
@@ -23,7 +23,7 @@ export function fileDeeds({ actions, path, oldPath, type }: FileEvent): Deed[] {
 }
 
 /** What is left of it counts most; a file that came and went is not there. */
-function wordOf(actions: readonly FileAction[]): DeedWord | undefined {
+function wordOf(actions: readonly FileAction[]): ActivityType | undefined {
   const isCreated = actions.some((action) => CREATES.has(action))
   const isRemoved = actions.some((action) => REMOVES.has(action))
   if (isRemoved) return isCreated ? undefined : 'removed'

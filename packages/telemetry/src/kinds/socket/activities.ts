@@ -1,6 +1,6 @@
 /** What connections are in a report about a command. */
 
-import type { Deed } from '../../event/deed-spec.js'
+import type { Activity } from '../../event/activity-spec.js'
 import type { ConnectionEvent, ConnectionFailedEvent, ListenerEvent, UdpFlowEvent } from './events.js'
 
 interface Remote {
@@ -21,24 +21,24 @@ function detailOf({ remoteIp, remoteName }: Remote): string | undefined {
 }
 
 /** Connections that came from elsewhere are those of who listens. */
-export function connectionDeeds(event: ConnectionEvent): Deed[] {
+export function connectionActivities(event: ConnectionEvent): Activity[] {
   if (event.direction !== 'outbound') return []
   const { sentBytes, receivedBytes } = event
   return [{ what: 'contacted', target: targetOf(event), detail: detailOf(event), sentBytes, receivedBytes }]
 }
 
-export function connectionFailedDeeds(event: ConnectionFailedEvent): Deed[] {
+export function connectionFailedActivities(event: ConnectionFailedEvent): Activity[] {
   return [{ what: 'contacted', target: targetOf(event), detail: detailOf(event), failed: true }]
 }
 
-export function udpFlowDeeds(event: UdpFlowEvent): Deed[] {
+export function udpFlowActivities(event: UdpFlowEvent): Activity[] {
   if (event.direction !== 'outbound') return []
   const { sentBytes, receivedBytes } = event
   const target = `${targetOf(event)}/udp`
   return [{ what: 'contacted', target, detail: detailOf(event), sentBytes, receivedBytes }]
 }
 
-export function listenerDeeds({ actions, localIp, localPort }: ListenerEvent): Deed[] {
+export function listenerActivities({ actions, localIp, localPort }: ListenerEvent): Activity[] {
   if (actions[0] !== 'listen' || localIp === undefined) return []
   const place = localIp.includes(':') ? `[${localIp}]` : localIp
   return [{ what: 'listened', target: localPort === undefined ? place : `${place}:${localPort}` }]

@@ -30,7 +30,7 @@ function perform(name: string): number {
   return run.pid
 }
 
-test('with -D deeds of processes are still seen', { timeout: 240_000 }, async () => {
+test('with -D activities of processes are still seen', { timeout: 240_000 }, async () => {
   const options = Object.values(KINDS).map(({ option }) => option)
   const running = new Running(['-D', '-q', '--json', '--hold=10', '--ring-size=16M', ...options])
   await running.seen(/"kind":"snapshot"|"kind":"process"/)
