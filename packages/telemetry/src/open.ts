@@ -9,7 +9,7 @@ import type { BackendContext } from './backend/context.js'
 import { closeAfterError } from './backend/close-all.js'
 import { openBackend } from './backend/index.js'
 import { aggregationOf, type Catalogue } from './kinds/catalogue.js'
-import type { RecordType, Tables } from './kinds/kind.js'
+import type { RecordType, Surroundings, Tables } from './kinds/kind.js'
 import { worldOf } from './kinds/world.js'
 import { type Host, hostOf, readBootId, readHost, unknownHost } from './context/host.js'
 import type { Walk } from './facts/rungs.js'
@@ -21,7 +21,8 @@ import { findCgroupHierarchy } from './process/procfs/cgroup-mounts.js'
 import { openKernelTypes } from './btf/types.js'
 import { withAllKinds } from './options/all-kinds.js'
 import { checkOptions } from './options/check.js'
-import { checkMet, checkReplayed } from './options/wishes.js'
+import { defaultOf } from './options/spec.js'
+import { checkMet, checkReplayed, type FactsOf } from './options/wishes.js'
 import type { Settings } from './options/declare.js'
 import { monotonicMs } from './event/time-base.js'
 import { BypassFeed } from './pipeline/bypass-feed.js'
@@ -105,7 +106,9 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   })
   let recorder: RecordingWriter | undefined
   try {
-    checkMet(catalogue.options, options, backend)
+    const { name, missing } = backend
+    const asked = factsAsked(catalogue, { settings, hierarchy, isTracked })
+    checkMet(catalogue.options, options, { name, missing, failures }, asked)
     const host = readHost()
     const openedNs = clock.epochNs(clock.openBootNs)
     const { bootId } = host
@@ -320,6 +323,18 @@ function recordedHost({ host, bootId, kernel }: RecordingHeader): Host {
 /** Whether the starts of older processes are known as well as those of others, as entity ids are made of both. */
 function hasExactStarts({ attached }: { readonly attached: readonly { readonly fact: string }[] }): boolean {
   return attached.some(({ fact }) => fact === EXACT_STARTS)
+}
+
+/** Facts that the kind of an option would not learn without it. */
+function factsAsked({ kinds, options }: Catalogue, surroundings: Surroundings): FactsOf {
+  return (option) => {
+    const kind = kinds.find((one) => Object.hasOwn(one.options, option))
+    const spec = options[option]
+    if (kind === undefined || spec === undefined) return []
+    const settings = { ...surroundings.settings, [option]: defaultOf(spec) }
+    const others = new Set(kind.facts({ ...surroundings, settings }).map(({ name }) => name))
+    return kind.facts(surroundings).filter(({ name }) => !others.has(name))
+  }
 }
 
 /** How much of a ring each kind may fill that must leave room for others. */

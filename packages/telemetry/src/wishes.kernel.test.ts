@@ -14,12 +14,18 @@ const UNMET: Readonly<Record<string, readonly string[]>> = {
   procConnector: [
     'bpf',
     'btf',
+    'dns',
     'execChanges',
     'executableMemory',
     'failedExecs',
     'fileAccess',
     'getpid',
+    'modules',
+    'processAccess',
     'sharedMemory',
+    'sockets',
+    'tls',
+    'tty',
     'unixSockets',
     'usage',
   ],
@@ -50,6 +56,21 @@ for (const [backend, unmet] of Object.entries(UNMET)) {
     assert.deepEqual(refused.filter((name) => !BY_MACHINE.has(name)).sort(), unmet.toSorted())
   })
 }
+
+test('all kinds that can be watched are, and what cannot is said', async () => {
+  await using quark = await Quark.open({ all: true, backends: ['procConnector'] })
+  const { attached, missing } = quark.capabilities
+  const facts = missing.map(({ fact }) => fact)
+  for (const fact of ['ttyWrites', 'moduleLoads', 'bpf', 'socketConnections', 'dnsMessages'])
+    assert.ok(facts.includes(fact), fact)
+  assert.ok(attached.some(({ fact }) => fact === 'ptrace'))
+  // Who asks for one of them by name as well is refused.
+  await assert.rejects(Quark.open({ all: true, tty: true, backends: ['procConnector'] }), {
+    code: 'ERR_QUARK_OPTION',
+    option: 'tty',
+    message: /needs eBPF \(this needs the backend ebpf\)$/,
+  })
+})
 
 test('BTF that cannot be used is an error, also where another backend would do without', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'quark-wishes-'))

@@ -12,6 +12,10 @@ export interface Fact {
   readonly rungs: readonly Rung[]
   /** Why a backend has no rung for it, by the backend's name. */
   readonly lacking?: Readonly<Record<string, string>>
+  /** No event is made of it alone: an option that asks for it and for others is not met by it. */
+  readonly isAuxiliary?: true
+  /** A kernel without its hooks has nothing of the sort to report: an option that asks for it is met all the same. */
+  readonly canBeMoot?: true
   /** What of it is lost without certain parts of the machine. */
   readonly losses?: readonly MachineLoss[]
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { OptionError } from '../errors.js'
+import { OptionError, QuarkError } from '../errors.js'
 import { catalogue } from '../kinds/index.js'
 import { checkOptions } from './check.js'
 import { BACKEND_NAMES } from './declare.js'
 import type { OptionSpecs } from './spec.js'
 import { OTHER_VALUES } from './testing/values.js'
-import { checkMet, checkReplayed } from './wishes.js'
+import { type AskedFact, checkMet, checkReplayed, type Met } from './wishes.js'
 
 const specs: OptionSpecs = catalogue.options
 const names = Object.keys(specs)
@@ -62,6 +62,48 @@ test('an option that asks for a fact is refused when the backend has not got it'
     checkMet(specs, {}, { name: 'audit', missing })
     checkMet(specs, { [name]: undefined }, { name: 'audit', missing })
   }
+})
+
+test('an option is refused when none of the facts is learnt that it asks for', () => {
+  const asked: readonly AskedFact[] = [
+    { name: 'one', rungs: [{ by: 'ebpf' }] },
+    { name: 'other', rungs: [{ by: 'ebpf' }, { by: 'kprobe' }] },
+    { name: 'check', rungs: [{ by: 'source' }], isAuxiliary: true },
+  ]
+  const check = (
+    missing: readonly string[],
+    facts: readonly AskedFact[] = asked,
+    failures: Met['failures'] = [],
+  ): void =>
+    checkMet(
+      specs,
+      { tty: true },
+      {
+        name: 'audit',
+        missing: missing.map((fact) => ({ fact, reason: `it has no ${fact}` })),
+        failures,
+      },
+      (option) => (option === 'tty' ? facts : []),
+    )
+  check(['one', 'more'])
+  check(['check', 'one'])
+  assert.throws(() => check(['one', 'other']), {
+    code: 'ERR_QUARK_OPTION',
+    option: 'tty',
+    message:
+      'Option "tty" cannot be met with the backend audit: it has no one; it has no other (this needs the backend ebpf or kprobe)',
+  })
+  const failures = [{ backend: 'ebpf', error: new QuarkError('ERR_QUARK_SYSTEM', 'no BTF') }]
+  assert.throws(() => check(['one', 'other'], asked, failures), {
+    message: /\(this needs the backend kprobe or ebpf, which does not work here: no BTF\)$/,
+  })
+  // Where the backend knows how, and the kernel has nothing of the sort, there is nothing to be missed.
+  const moot = asked.map((fact) => ({ ...fact, canBeMoot: true as const }))
+  assert.throws(() => check(['one', 'other'], moot), OptionError)
+  check(
+    ['one', 'other'],
+    moot.map((fact) => ({ ...fact, rungs: [{ by: 'audit' }] })),
+  )
 })
 
 test('an option that means nothing to the backend is refused', () => {

@@ -10,9 +10,10 @@ export function moduleFacts({ settings }: Surroundings<ModuleSettings>): Fact[] 
   const { withCalls, plain } = moduleProbes()
   return [
     {
-      // Not the name of the option: a kernel that has no modules meets that, and says that it has none.
       name: 'moduleLoads',
       required: false,
+      // A kernel that has no modules.
+      canBeMoot: true,
       rungs: [
         { by: 'ebpf', probes: withCalls },
         {

@@ -57,6 +57,7 @@ export function socketFacts({ settings, isTracked = false }: Surroundings<Socket
   const { unreachable, closes, accepts, listeners, connections, pending, ...functions } = socketProbes(maps)
   const fact = (name: string, ...rungs: (EbpfRung | SourceRung)[]): Fact =>
     factOf(name, ...(keys.isForAll ? rungs : rungs.filter(canUseAddresses)))
+  const auxiliary: typeof fact = (...args) => ({ ...fact(...args), isAuxiliary: true })
   return [
     fact(
       'socketUnreachable',
@@ -89,7 +90,7 @@ export function socketFacts({ settings, isTracked = false }: Surroundings<Socket
     ...(settings.udpFlows ? flowFacts(settings, maps) : []),
     fact('socketConnections', ebpf(connections.cgroup), ebpf(connections.states)),
     // What programs leave out is not missing.
-    ...(isTracked ? [] : [fact(PENDING, ebpf(pending)), fact('socketCounts', tcpCounters)]),
+    ...(isTracked ? [] : [auxiliary(PENDING, ebpf(pending)), auxiliary('socketCounts', tcpCounters)]),
   ]
 }
 

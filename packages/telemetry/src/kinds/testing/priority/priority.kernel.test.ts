@@ -92,6 +92,6 @@ test('an option whose fact the backend does not know is refused there, with the 
   await assert.rejects(openQuark(catalogue, options), {
     name: 'OptionError',
     message:
-      'Option "priorities" cannot be met with the backend procConnector: no message is about priorities',
+      'Option "priorities" cannot be met with the backend procConnector: no message is about priorities (this needs the backend ebpf or audit)',
   })
 })
