@@ -33,3 +33,13 @@ function isStart({ known, startLo, startHi }: ProcessRecord, lo: number, hi: num
   if ((known & KNOWN_START_TICKS) !== 0) return ticksOf(startLo, startHi) === ticksOf(lo, hi)
   return startLo >>> 0 === lo && startHi >>> 0 === hi
 }
+
+/** Which process has a pid now, and whose it is, as far as that is known. */
+export function userAt(
+  pid: number,
+  { processes }: { readonly processes: ProcessTable },
+): { pid: number; startTicks: number | undefined; uid: number | undefined } {
+  const found = processes.peek(pid)
+  const hasStart = found !== undefined && (found.known & KNOWN_START) !== 0
+  return { pid, startTicks: hasStart ? found.startTicks : undefined, uid: found?.uid }
+}

@@ -47,6 +47,12 @@ function tableIn(pipeline: Pipeline): DnsTable {
   return pipeline.tables.table('dns')
 }
 
+/** The name that a process has for the address of `ANSWER`. */
+function nameIn(pipeline: Pipeline, pid = 7, ip = '198.51.100.9') {
+  const opener = { pid, startTicks: undefined, uid: undefined }
+  return pipeline.tables.names.find({ socketId: 1n, netNs: 5, opener, remoteIp: ip }, 400)
+}
+
 function brief({ actions, direction, pid, name, type, rcode, latencyNs, attempts, serverPid }: DnsEvent) {
   return [actions.join('+'), direction, pid, name, type, rcode, latencyNs, attempts, serverPid]
 }
@@ -103,8 +109,7 @@ test('a question with its answer is one event of the process that asked, and its
     queryMessage: undefined,
     answerMessage: undefined,
   })
-  const ends = { socketId: 1n, netNs: 5, pid: 7, remoteIp: '198.51.100.9' }
-  assert.deepEqual(pipeline.tables.names.find(ends, 400), { name: 'www.example.org', source: 'dns' })
+  assert.deepEqual(nameIn(pipeline), { name: 'www.example.org', source: 'dns' })
 })
 
 test('over loopback both ends see both messages: one event, with the pid of the server', () => {
@@ -197,6 +202,119 @@ test('an answer from elsewhere, to another question, or a second one, is not the
       ['answer', 'www.example.org', '192.0.2.53', 'NXDOMAIN'],
     ],
   )
+})
+
+const SERVER_NS = 6
+const server = { pid: 9, startBootNs: START, cookie: 78n, netNs: SERVER_NS }
+const asked = packet(100, { ...TO_SERVER, payload: QUERY }, sent)
+const reached = packet(110, { ...TO_SERVER, payload: QUERY }, { ...server, place: PLACE_RECEIVED })
+const answered = packet(200, { ...TO_CLIENT, payload: ANSWER }, { ...server, place: PLACE_SENT })
+const received = packet(210, { ...TO_CLIENT, payload: ANSWER }, got)
+const NAMED = { name: 'www.example.org', source: 'dns' } as const
+/** The same address and name, and another answer: of who wants it to be another one. */
+const FORGED = wireMessage({ flags: ANSWER_FLAGS, answers: [wireRecord(1, Buffer.from([203, 0, 113, 1]))] })
+
+test('a server in another namespace: one event with both pids, and the name only of what the process got', () => {
+  for (const aggregation of [undefined, noAggregation()]) {
+    const pipeline = testPipeline(aggregation && { aggregation })
+    const events = dnsOf(pipeline, [asked, reached, answered])
+    const seen = events.map(({ actions, pid, serverPid, netNs }) => [
+      actions.join('+'),
+      pid,
+      serverPid,
+      netNs,
+    ])
+    assert.deepEqual(
+      seen,
+      aggregation === undefined
+        ? [['query+answer', 7, 9, 5]]
+        : [
+            ['query', 7, undefined, 5],
+            ['answer', 7, 9, 5],
+          ],
+    )
+    assert.equal(nameIn(pipeline), undefined)
+    assert.deepEqual(dnsOf(pipeline, [received]), [])
+    assert.deepEqual(nameIn(pipeline), NAMED)
+  }
+})
+
+test('another namespace with the same addresses answers nothing that is asked in this one', () => {
+  const forger = { pid: 66, startBootNs: START, netNs: 99, cookie: 99n }
+  const forged = [
+    packet(112, { ...TO_CLIENT, payload: FORGED }, { ...forger, place: PLACE_SENT }),
+    packet(113, { ...TO_CLIENT, payload: FORGED }, { ...forger, place: PLACE_RECEIVED }),
+  ]
+  const inside = [
+    packet(101, { ...TO_SERVER, payload: QUERY }, { ...forger, place: PLACE_SENT }),
+    packet(101, { ...TO_SERVER, payload: QUERY }, { ...forger, place: PLACE_RECEIVED }),
+  ]
+  for (const before of [[], inside]) {
+    const pipeline = testPipeline()
+    const events = dnsOf(pipeline, [asked, reached, ...before, ...forged, answered, received])
+    const own = events.filter(({ netNs }) => netNs === 5)
+    assert.deepEqual(
+      own.map(({ actions, addresses, serverPid }) => [actions.join('+'), addresses, serverPid]),
+      [['query+answer', ['198.51.100.9'], 9]],
+    )
+    assert.deepEqual(nameIn(pipeline), NAMED)
+    assert.equal(nameIn(pipeline, 7, '203.0.113.1'), undefined)
+  }
+})
+
+test('an answer names addresses only if it was asked for: number, port, server, question, socket and namespace agree', () => {
+  const forgeries: readonly Uint8Array[] = [
+    packet(120, { ...TO_CLIENT, payload: wireMessage({ ...forgedWith(), id: 9 }) }, got),
+    packet(120, { ...TO_CLIENT, to: [CLIENT[0], 50_251], payload: FORGED }, got),
+    packet(120, { ...TO_CLIENT, from: [[203, 0, 113, 9], 53], payload: FORGED }, got),
+    packet(120, { ...TO_CLIENT, from: [SERVER[0], 5353], payload: FORGED }, got),
+    packet(120, { ...TO_CLIENT, payload: wireMessage(forgedWith(question(wireName('evil')))) }, got),
+    packet(120, { ...TO_CLIENT, payload: wireMessage({ ...forgedWith(), questions: [] }) }, got),
+    packet(120, { ...TO_CLIENT, payload: FORGED }, { ...got, cookie: 79n }),
+    packet(120, { ...TO_CLIENT, payload: FORGED }, { ...got, netNs: 6 }),
+    packet(120, { from: SERVER, to: [CLIENT[0], 53], payload: FORGED }, got),
+  ]
+  for (const forged of forgeries) {
+    for (const records of [[forged], [asked, forged], [asked, received, forged], [forged, asked]]) {
+      const pipeline = testPipeline()
+      dnsOf(pipeline, records)
+      assert.equal(nameIn(pipeline, 7, '203.0.113.1'), undefined)
+      assert.deepEqual(nameIn(pipeline), records.includes(received) ? NAMED : undefined)
+    }
+  }
+  const pipeline = testPipeline()
+  dnsOf(pipeline, [asked, packet(120, { ...TO_CLIENT, payload: FORGED }, got)])
+  assert.deepEqual(nameIn(pipeline, 7, '203.0.113.1'), NAMED)
+})
+
+function forgedWith(one = question()) {
+  const answers = [wireRecord(1, Buffer.from([203, 0, 113, 1]))]
+  return { flags: ANSWER_FLAGS, questions: [one], answers }
+}
+
+test('names are of the user who asked; of what a group is asked, of who asked alone', () => {
+  const { tables } = ((): Pipeline => {
+    const pipeline = testPipeline()
+    const llmnr = { from: CLIENT, to: [[224, 0, 0, 252], 5355] } as const
+    const id = 2
+    const answer = wireMessage({ ...forgedWith(), id })
+    dnsOf(pipeline, [
+      record('exec', 7, { pid: 7, tid: 7, startBootNs: START, uid: 1000, euid: 1000, comm: 'client' }),
+      asked,
+      received,
+      packet(300, { ...llmnr, payload: wireMessage({ id }) }, { ...sent, exchange: 2 }),
+      packet(310, { from: [[192, 0, 2, 99], 5355], to: CLIENT, payload: answer }, { ...got, exchange: 2 }),
+    ])
+    return pipeline
+  })()
+  const sourceOf = (pid: number, uid: number, remoteIp: string) =>
+    tables.names.find({ socketId: 1n, netNs: 5, opener: { pid, uid, startTicks: undefined }, remoteIp }, 400)
+      ?.source
+  assert.deepEqual(
+    [sourceOf(7, 1000, '198.51.100.9'), sourceOf(8, 1000, '198.51.100.9'), sourceOf(8, 1001, '198.51.100.9')],
+    ['dns', 'dnsOfOther', undefined],
+  )
+  assert.deepEqual([sourceOf(7, 1000, '203.0.113.1'), sourceOf(8, 1000, '203.0.113.1')], ['dns', undefined])
 })
 
 test('mDNS: one event of a question, however many listen; LLMNR: who answers is not who was asked', () => {

@@ -3,16 +3,16 @@
 import { TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
-import { u64Of } from '../../event/time-base.js'
+import { ticksOf, u64Of } from '../../event/time-base.js'
 import { processAt } from '../../process/at.js'
 import type { Tables } from '../kind.js'
 import type { DnsEvent } from './events.js'
-import { type Exchange, isOutbound } from './exchange.js'
-import { messageOf, TYPE_A_AND_AAAA } from './message.js'
+import type { SeenMessage } from './exchange.js'
+import { type DnsMessage, messageOf, TYPE_A_AND_AAAA } from './message.js'
 import { MDNS_PORT } from './options.js'
 import { type Packet, packetAt } from '../../names/packet.js'
 import { packetLayout } from './records.js'
-import type { DnsTable } from './table.js'
+import { type DnsTable, isGroup } from './table.js'
 
 /** Words of the header in which the time of a record is. */
 const TIME_LO = 2
@@ -48,7 +48,11 @@ export function applyPackets(group: RecordGroup, tables: Tables): Made<DnsEvent>
     // What is kept of a message must not change with the memory of the record.
     if (packet.transport === 'udp') take(Buffer.from(packet.payload), packet.payloadBytes)
     else {
-      const end = { place: words[w + PLACE] as number, cookie: cookieAt(words, w) }
+      const end = {
+        place: words[w + PLACE] as number,
+        cookie: cookieAt(words, w),
+        netNs: known(words[w + NET_NS] as number),
+      }
       table.streams.take(packet, end, take)
     }
   }
@@ -80,7 +84,8 @@ function takeMessage(
   const w = group.offsetBytes >> 2
   const pid = known(words[w + PID] as number)
   const { isAnswer } = message
-  const exchange = table.take({
+  const process = processAt(words, w, pid, w + START, tables)
+  const seen: SeenMessage = {
     message,
     bytes,
     wholeBytes,
@@ -89,27 +94,37 @@ function takeMessage(
     cookie: cookieAt(words, w),
     netNs: known(words[w + NET_NS] as number),
     pid,
-    process: processAt(words, w, pid, w + START, tables),
+    uid: process?.uid,
+    process,
     transport,
     clientIp: isAnswer ? targetIp : sourceIp,
     clientPort: isAnswer ? targetPort : sourcePort,
     serverIp: isAnswer ? sourceIp : targetIp,
     serverPort: isAnswer ? sourcePort : targetPort,
-  })
-  if (exchange !== undefined) nameAddresses(exchange, tables)
+    startTicks: ticksAt(words, w + START),
+  }
+  const query = table.take(seen)?.query
+  if (query !== undefined) nameAddresses(query, message, tables)
 }
 
-/** Later connections of who asked are to the name that was asked for, whatever names lie between. */
-function nameAddresses(exchange: Exchange, { names }: Tables): void {
-  const { query, answer } = exchange
-  if (answer === undefined || !isOutbound(exchange)) return
-  const { netNs, pid, timeNs } = query ?? answer
-  const { question, answers } = answer.message
-  const asked = query?.message.question ?? question
-  for (const { name, type, ttlS, data } of answers) {
-    if (!TYPE_A_AND_AAAA.has(type)) continue
-    names.setAddress({ ip: data, name: asked?.name ?? name, ttlS, netNs, pid }, Number(timeNs))
+/**
+ * Later connections of who asked are to the name that was asked for, whatever names lie between. Only answers that were
+ * asked for count; anybody may answer what a group is asked, so that is a name for who asked alone.
+ */
+function nameAddresses(query: SeenMessage, { answers }: DnsMessage, { names }: Tables): void {
+  const { netNs, pid, startTicks, timeNs, uid, serverIp } = query
+  const asked = query.message.question
+  if (pid === undefined || asked === undefined) return
+  const asker = { pid, startTicks, uid: isGroup(serverIp) ? undefined : uid }
+  for (const { type, ttlS, data: ip } of answers) {
+    if (TYPE_A_AND_AAAA.has(type))
+      names.setAddress({ ip, name: asked.name, ttlS, netNs, asker }, Number(timeNs))
   }
+}
+
+function ticksAt(words: Uint32Array, at: number): number | undefined {
+  const [lo, hi] = [words[at] as number, words[at + 1] as number]
+  return lo === 0 && hi === 0 ? undefined : ticksOf(lo, hi)
 }
 
 function known(value: number): number | undefined {

@@ -19,6 +19,10 @@ export interface SeenMessage {
   readonly cookie: bigint
   readonly netNs: number | undefined
   readonly pid: number | undefined
+  /** Start of the process, in ticks from boot; undefined when it is not known. */
+  readonly startTicks: number | undefined
+  /** Real user id of the process. */
+  readonly uid: number | undefined
   readonly process: ProcessRecord | undefined
   readonly transport: 'udp' | 'tcp'
   readonly clientIp: string
@@ -34,6 +38,8 @@ export interface Exchange {
   attempts: number
   /** Of a server of this machine. */
   serverPid: number | undefined
+  /** The other network namespace in which the question was received. */
+  serverNetNs: number | undefined
   /** An event has what is above. */
   isDelivered: boolean
 }

@@ -16,6 +16,7 @@ const FIRST_BUFFER_BYTES = 512
 export interface SegmentEnd {
   readonly place: number
   readonly cookie: bigint
+  readonly netNs: number | undefined
 }
 
 /** Takes a message, of which not all may be there. */
@@ -59,7 +60,7 @@ export class Streams {
   }
 
   take(packet: Packet, end: SegmentEnd, message: TakeMessage): void {
-    const key = `${packet.sourceIp} ${packet.sourcePort} ${packet.targetIp} ${packet.targetPort}`
+    const key = `${end.netNs ?? ''} ${packet.sourceIp} ${packet.sourcePort} ${packet.targetIp} ${packet.targetPort}`
     const stream = this.#streamOf(key, packet, end)
     if (stream === undefined) return
     this.#read(stream, packet, message)
@@ -184,10 +185,11 @@ export class Streams {
 
 const NOTHING = Buffer.alloc(0)
 
-function newStream({ place, cookie }: SegmentEnd, sequence: number): Stream {
+function newStream({ place, cookie, netNs }: SegmentEnd, sequence: number): Stream {
   return {
     place,
     cookie,
+    netNs,
     expected: sequence,
     isUnsure: false,
     high: -1,

@@ -11,6 +11,8 @@ import { Streams } from './streams.js'
 export const MAX_EXCHANGES = 4096
 /** Messages of records that are applied together: each is an event at most. */
 export const MAX_EVENTS = 256
+/** Namespaces in which the same address and port ask with the same number. */
+const MAX_NAMESPACES = 4
 /** A packet that is seen so soon again went through several devices. */
 const SAME_PACKET_NS = 1_000_000n
 
@@ -23,9 +25,13 @@ export class DnsTable implements KindTable {
   /** Packets without a message. */
   undecoded = 0
   readonly streams: Streams
-  readonly #exchanges = new Map<string, Exchange>()
+  /** By what their messages have in common: one of each network namespace, as those may have the same addresses. */
+  readonly #exchanges = new Map<string, Exchange[]>()
+  #size = 0
   #ready: { readonly exchange: Exchange; readonly isAnswerOnly: boolean }[] = []
   #forgotten = 0
+  /** Packets are seen when they are received, too. */
+  #seesReceived = false
 
   /** @param maxBytes so much is kept of a message over TCP */
   constructor(maxBytes: number) {
@@ -33,20 +39,31 @@ export class DnsTable implements KindTable {
   }
 
   get size(): number {
-    return this.#exchanges.size
+    return this.#size
   }
 
-  /** Takes a message of the records that are applied now. Returns the exchange whose answer it is, if it is one. */
+  /**
+   * Takes a message of the records that are applied now. Returns the exchange whose answer it is, if it is the one that
+   * the process got that asked.
+   */
   take(seen: SeenMessage): Exchange | undefined {
+    if (seen.place === PLACE_RECEIVED) this.#seesReceived = true
     const key = `${seen.transport} ${seen.clientIp} ${seen.clientPort} ${seen.serverPort} ${seen.message.id}`
-    const found = this.#exchanges.get(key)
-    return seen.message.isAnswer ? this.#takeAnswer(key, seen, found) : this.#takeQuery(key, seen, found)
+    const all = this.#exchanges.get(key) ?? NONE
+    const found = all.find((one) => isSameNs(netNsOf(one), seen.netNs))
+    if (seen.message.isAnswer) return this.#takeAnswer(key, seen, found, all)
+    this.#takeQuery(key, seen, found, all)
+    return undefined
   }
 
-  #takeQuery(key: string, seen: SeenMessage, found: Exchange | undefined): undefined {
+  #takeQuery(key: string, seen: SeenMessage, found: Exchange | undefined, all: readonly Exchange[]): void {
     const before = found?.query
     if (found === undefined || before === undefined || !isSameQuestion(before, seen)) {
-      this.#begin(key, seen, 1)
+      // A server in another namespace is asked.
+      const asked =
+        seen.place === PLACE_RECEIVED ? all.find(({ query }) => isReachedBy(query, seen)) : undefined
+      if (asked === undefined) this.#begin(key, seen, 1)
+      else asked.serverNetNs = seen.netNs
       return
     }
     if (seen.place === PLACE_RECEIVED) {
@@ -68,59 +85,94 @@ export class DnsTable implements KindTable {
   }
 
   #begin(key: string, query: SeenMessage, attempts: number): void {
-    const exchange: Exchange = {
-      query,
-      answer: undefined,
-      attempts,
-      serverPid: undefined,
-      isDelivered: false,
-    }
+    const exchange = newExchange(query, undefined, attempts)
     this.#keep(key, exchange)
     this.#offer(exchange, false)
   }
 
-  #takeAnswer(key: string, seen: SeenMessage, found: Exchange | undefined): Exchange | undefined {
+  #takeAnswer(
+    key: string,
+    seen: SeenMessage,
+    found: Exchange | undefined,
+    all: readonly Exchange[],
+  ): Exchange | undefined {
     const { query, answer } = found ?? {}
     if (found === undefined || (query !== undefined && !isAnswerTo(query, seen))) {
-      return this.#alone(key, seen, found === undefined)
+      const asked = seen.place === PLACE_SENT ? all.find((one) => this.#isServed(one, seen)) : undefined
+      if (asked === undefined) this.#alone(key, seen, found === undefined)
+      else this.#takeSent(asked, seen)
+      return undefined
     }
+    const isGot = query !== undefined && isAnswerOf(query, seen)
     if (answer !== undefined) {
+      // What looked like it, or a server in another namespace sent, stands for it until the process has got it.
+      if (isGot && !isAnswerOf(query, answer)) {
+        const isNews = found.isDelivered && !isSameAnswer(answer, seen)
+        found.answer = seen
+        if (isNews) this.#offerAgain(found)
+        return found
+      }
       // Both ends of what was sent here, and all who listen, see the same.
       const isCopy =
         isSameAnswer(answer, seen) && (answer.place === PLACE_SENT || answer.cookie !== seen.cookie)
-      return isCopy ? undefined : this.#alone(key, seen, false)
+      if (!isCopy) this.#alone(key, seen, false)
+      return undefined
     }
+    this.#answer(found, seen)
+    return isGot ? found : undefined
+  }
+
+  /** A server in another namespace sends an answer. */
+  #takeSent(asked: Exchange, seen: SeenMessage): void {
+    if (asked.answer === undefined) this.#answer(asked, seen)
+    asked.serverPid = seen.pid
+  }
+
+  #answer(found: Exchange, seen: SeenMessage): void {
     found.answer = seen
     if (seen.place === PLACE_SENT && isOutbound(found)) found.serverPid = seen.pid
-    if (!found.isDelivered) return found
+    if (found.isDelivered) this.#offerAgain(found)
+  }
+
+  #offerAgain(found: Exchange): void {
     found.isDelivered = false
     this.#offer(found, true)
-    return found
+  }
+
+  /** Whether an answer comes from where the question was received; where that is not seen, it may. */
+  #isServed({ query, serverNetNs }: Exchange, answer: SeenMessage): boolean {
+    if (query?.place !== PLACE_SENT || !isAnswerTo(query, answer)) return false
+    return this.#seesReceived ? serverNetNs !== undefined && serverNetNs === answer.netNs : true
   }
 
   /** An answer to a question that was not seen. */
-  #alone(key: string, answer: SeenMessage, isKept: boolean): Exchange {
-    const exchange: Exchange = {
-      query: undefined,
-      answer,
-      attempts: 1,
-      serverPid: undefined,
-      isDelivered: false,
-    }
+  #alone(key: string, answer: SeenMessage, isKept: boolean): void {
+    const exchange = newExchange(undefined, answer, 1)
     if (isKept) this.#keep(key, exchange)
     this.#offer(exchange, true)
-    return exchange
   }
 
   #keep(key: string, exchange: Exchange): void {
-    // The latest one is the last.
-    this.#exchanges.delete(key)
-    for (const oldest of this.#exchanges.size >= MAX_EXCHANGES ? this.#exchanges.keys() : []) {
-      this.#exchanges.delete(oldest)
+    const netNs = netNsOf(exchange)
+    const before = this.#exchanges.get(key) ?? []
+    // One that is begun again takes the place of the one before.
+    const others = before.filter((one) => !isSameNs(netNsOf(one), netNs))
+    if (others.length === MAX_NAMESPACES) {
+      others.shift()
       this.#forgotten += 1
+    }
+    this.#exchanges.delete(key)
+    this.#size -= before.length
+    for (const [oldest, { length }] of this.#size + others.length >= MAX_EXCHANGES ? this.#exchanges : []) {
+      this.#exchanges.delete(oldest)
+      this.#size -= length
+      this.#forgotten += length
       break
     }
-    this.#exchanges.set(key, exchange)
+    // The latest one is the last.
+    others.push(exchange)
+    this.#exchanges.set(key, others)
+    this.#size += others.length
   }
 
   #offer(exchange: Exchange, isAnswerOnly: boolean): void {
@@ -160,6 +212,24 @@ export class DnsTable implements KindTable {
 }
 
 const NO_BYTES = Buffer.alloc(0)
+const NONE: readonly Exchange[] = []
+
+function newExchange(
+  query: SeenMessage | undefined,
+  answer: SeenMessage | undefined,
+  attempts: number,
+): Exchange {
+  return { query, answer, attempts, serverPid: undefined, serverNetNs: undefined, isDelivered: false }
+}
+
+function netNsOf({ query, answer }: Exchange): number | undefined {
+  return (query ?? answer)?.netNs
+}
+
+/** What is not known agrees with anything. */
+function isSameNs(a: number | undefined, b: number | undefined): boolean {
+  return a === undefined || b === undefined || a === b
+}
 
 /** What an event has need not be kept for the next one. */
 function release(exchange: Exchange): void {
@@ -184,12 +254,27 @@ function isAnswerTo(query: SeenMessage, answer: SeenMessage): boolean {
   return isServer && (answer.message.question === undefined || isEqualQuestion(query, answer))
 }
 
+/** Whether a question was sent elsewhere, and is received here. */
+function isReachedBy(query: SeenMessage | undefined, seen: SeenMessage): boolean {
+  return query?.place === PLACE_SENT && isSameQuestion(query, seen)
+}
+
+/**
+ * Whether it is the answer that the process gets that asked: at its socket, or sent by a server of its own namespace, where
+ * nobody sends from an address and a port of somebody else.
+ */
+function isAnswerOf(query: SeenMessage, answer: SeenMessage): boolean {
+  if (query.place !== PLACE_SENT || query.netNs !== answer.netNs) return false
+  if (answer.message.question === undefined || !isEqualQuestion(query, answer)) return false
+  return answer.place === PLACE_SENT || answer.cookie === query.cookie
+}
+
 function isSameAnswer(a: SeenMessage, b: SeenMessage): boolean {
   return a.wholeBytes === b.wholeBytes && a.serverIp === b.serverIp && a.message.rcode === b.message.rcode
 }
 
 /** Addresses of groups: 224.0.0.0/4 and ff00::/8. */
-function isGroup(ip: string): boolean {
+export function isGroup(ip: string): boolean {
   const first = Number(ip.slice(0, 3))
   return ip.startsWith('ff') || (first >= 224 && first <= 239)
 }

@@ -202,7 +202,13 @@ test('failed connections say why, or that they were given up, or nothing', () =>
 test('who a process connects to has the name that it used, and who connects to it has none', () => {
   const pipeline = testPipeline()
   const { names } = pipeline.tables
-  const address = { ip: '198.51.100.9', name: 'www.example.org', ttlS: 60, netNs: 5, pid: 7 }
+  const address = {
+    ip: '198.51.100.9',
+    name: 'www.example.org',
+    ttlS: 60,
+    netNs: 5,
+    asker: { pid: 7, startTicks: undefined, uid: 0 },
+  }
   names.setAddress(address, 10)
   names.setSocket(80n, 'tls.example.org')
   const accepted = { pid: 8, phase: PHASE_ACCEPTED, sinceNs: 90n }

@@ -3,6 +3,7 @@
 import type { NameSource } from '../../names/names.js'
 import type { Tables } from '../kind.js'
 import { plainIp } from '../../names/address.js'
+import { userAt } from '../../process/at.js'
 
 /** A name of the other end, and where it comes from. */
 export interface RemoteName {
@@ -29,10 +30,12 @@ export function remoteNameOf(
   { timeNs, socketId, netNs, remoteIp }: NamedEnds,
   pid: number | undefined,
   isOutbound: boolean,
-  { names, timeBase }: Tables,
+  tables: Tables,
 ): RemoteName {
+  const { names, timeBase } = tables
   if (!isOutbound || names.size === 0) return UNNAMED
   const ip = remoteIp === undefined ? undefined : plainIp(remoteIp)
-  const found = names.find({ socketId, netNs, pid, remoteIp: ip }, Number(timeNs - timeBase.bootEpochNs))
+  const opener = pid === undefined ? undefined : userAt(pid, tables)
+  const found = names.find({ socketId, netNs, opener, remoteIp: ip }, Number(timeNs - timeBase.bootEpochNs))
   return found === undefined ? UNNAMED : { remoteName: found.name, remoteNameSource: found.source }
 }

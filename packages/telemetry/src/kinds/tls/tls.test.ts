@@ -113,7 +113,7 @@ test('the first message of a connection is an event, in one segment or several; 
     netNs: 5,
     socketId: 77n,
   })
-  const ends = { socketId: 77n, netNs: 5, pid: 9, remoteIp: undefined }
+  const ends = { socketId: 77n, netNs: 5, opener: undefined, remoteIp: undefined }
   assert.deepEqual(pipeline.tables.names.find(ends, 200), { name: 'www.example.org', source: 'tls' })
 })
 
