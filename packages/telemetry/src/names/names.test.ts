@@ -64,6 +64,10 @@ test('of several names that others asked for none is chosen; of its own a proces
   names.setAddress({ ...address, name: 'first.example' }, 3)
   names.setAddress({ ...address, name: 'second.example' }, 4)
   assert.deepEqual(names.find(connection, 5), { name: 'second.example', source: 'dns' })
+  // Of what nobody else gets, too.
+  names.setAddress({ ...address, name: 'third.example', asker: processOf(7, undefined) }, 6)
+  names.setAddress({ ...address, name: 'fourth.example' }, 7)
+  assert.deepEqual(names.find(connection, 8), { name: 'fourth.example', source: 'dns' })
 })
 
 test('what the connection itself asked for comes first', () => {

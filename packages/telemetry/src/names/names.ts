@@ -4,7 +4,7 @@ import type { KindTable } from '../event/table.js'
 
 /**
  * Where a name comes from: what the client of a TLS connection asked for in it, an answer to a question of the same
- * process, or one to a question of another process of its network namespace.
+ * process, or one to a question of another process, of its user or of the system, in its network namespace.
  */
 export type NameSource = 'tls' | 'dns' | 'dnsOfOther'
 
@@ -47,6 +47,7 @@ interface AddressName {
   readonly name: string
   readonly pid: number
   readonly startTicks: number | undefined
+  readonly sinceNs: number
   readonly untilNs: number
 }
 
@@ -102,7 +103,10 @@ export class Names implements KindTable {
     )
     if (addresses.delete(key)) this.#addresses -= 1
     this.#makeRoom(addresses)
-    addresses.set(key, [{ name, pid, startTicks, untilNs }, ...others.slice(0, MAX_NAMES_OF_ADDRESS - 1)])
+    addresses.set(key, [
+      { name, pid, startTicks, sinceNs: nowNs, untilNs },
+      ...others.slice(0, MAX_NAMES_OF_ADDRESS - 1),
+    ])
     this.#addresses += 1
   }
 
@@ -166,7 +170,7 @@ export class Names implements KindTable {
       for (const known of addresses.get(key) ?? []) {
         if (known.untilNs <= nowNs) continue
         if (opener !== undefined && isOf(known, opener)) {
-          own ??= known
+          if (own === undefined || known.sinceNs > own.sinceNs) own = known
           break
         }
         if (!isShared(uid, opener?.uid)) continue

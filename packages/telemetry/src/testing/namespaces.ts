@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import koffi from 'koffi'
 
 const CLONE_NEWNS = 0x0002_0000
+const CLONE_NEWPID = 0x2000_0000
 const CLONE_NEWNET = 0x4000_0000
 const MS_REC = 0x4000
 const MS_PRIVATE = 0x4_0000
@@ -26,6 +27,11 @@ function mount(source: string, target: string, type: string | null, flags: numbe
 export function enterNamespaces(): void {
   call('unshare', ['int'], CLONE_NEWNS | CLONE_NEWNET)
   mount('none', '/', null, MS_REC | MS_PRIVATE)
+}
+
+/** Children that are started later have a pid namespace of their own. */
+export function enterPidNamespace(): void {
+  call('unshare', ['int'], CLONE_NEWPID)
 }
 
 /** Mounts a file system of a type such as `sysfs`. */

@@ -177,7 +177,7 @@ export const remoteName: FieldSpec<RemoteName> = {
 export const remoteNameSource: FieldSpec<RemoteName> = {
   type: 'word',
   words: ['tls', 'dns', 'dnsOfOther'],
-  doc: 'where `remoteName` comes from: the connection itself, an answer to the same process, or one to another process of its network namespace',
+  doc: 'where `remoteName` comes from: the connection itself, an answer to the same process, or one to another process of its user or of the system, in its network namespace',
   dump: 'SOCK.name source',
   ecs: 'quark.socket.remote_name_source',
 }

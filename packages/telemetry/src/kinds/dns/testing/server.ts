@@ -1,14 +1,14 @@
 /**
- * A server of names for tests, over UDP and TCP: `node server.js ADDRESS PORT`. It answers what the first label of a name
- * asks for, and prints a line for each question: `udp 127.0.0.1 41234 www.test 1`.
+ * A server of names for tests, over UDP and TCP: `node server.js ADDRESS PORT`, or over UDP alone what a group is asked:
+ * `node server.js ADDRESS PORT GROUP`. More of them may follow, with `+` between. It answers what the first label of a name asks for, and prints a line for each question: `udp 127.0.0.1 41234 www.test 1`.
  */
 
 import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { argv } from 'node:process'
 import { wireMessage, wireRecord } from './messages.js'
 
-const [, , address = '', port = ''] = argv
 const TRUNCATED = 0x0200
 
 /** An answer to a message, or nothing. */
@@ -35,31 +35,47 @@ function answerTo(message: Buffer, transport: 'udp' | 'tcp', from: string): Buff
   })
 }
 
-const datagrams = createSocket('udp4')
-datagrams.on('message', (message, from) => {
-  const answer = answerTo(message, 'udp', `${from.address} ${from.port}`)
-  if (answer !== undefined) datagrams.send(answer, from.port, from.address)
-})
-
-const streams = createServer((socket) => {
-  let bytes = Buffer.alloc(0)
-  socket.on('error', () => {})
-  socket.on('data', (more: Buffer) => {
-    bytes = Buffer.concat([bytes, more])
-    while (bytes.length >= 2 && bytes.length >= 2 + bytes.readUInt16BE(0)) {
-      const end = 2 + bytes.readUInt16BE(0)
-      const answer = answerTo(bytes.subarray(2, end), 'tcp', `${socket.remoteAddress} ${socket.remotePort}`)
-      bytes = bytes.subarray(end)
-      if (answer === undefined) continue
-      const length = Buffer.alloc(2)
-      length.writeUInt16BE(answer.length)
-      // In two segments.
-      socket.write(length)
-      socket.write(answer)
-    }
+async function serveDatagrams(address: string, port: number, group: string | undefined): Promise<void> {
+  const datagrams = createSocket({
+    type: address.includes(':') ? 'udp6' : 'udp4',
+    reuseAddr: group !== undefined,
   })
-})
+  datagrams.on('message', (message, from) => {
+    const answer = answerTo(message, 'udp', `${from.address} ${from.port}`)
+    if (answer !== undefined) datagrams.send(answer, from.port, from.address)
+  })
+  datagrams.bind(port, group === undefined ? address : '0.0.0.0')
+  await once(datagrams, 'listening')
+  if (group !== undefined) datagrams.addMembership(group, address)
+}
 
-datagrams.bind(Number(port), address, () => {
-  streams.listen(Number(port), address, () => process.stdout.write('ready\n'))
-})
+async function serveStreams(address: string, port: number): Promise<void> {
+  const streams = createServer((socket) => {
+    let bytes = Buffer.alloc(0)
+    socket.on('error', () => {})
+    socket.on('data', (more: Buffer) => {
+      bytes = Buffer.concat([bytes, more])
+      while (bytes.length >= 2 && bytes.length >= 2 + bytes.readUInt16BE(0)) {
+        const end = 2 + bytes.readUInt16BE(0)
+        const from = `${socket.remoteAddress} ${socket.remotePort}`
+        const answer = answerTo(bytes.subarray(2, end), 'tcp', from)
+        bytes = bytes.subarray(end)
+        if (answer === undefined) continue
+        const length = Buffer.alloc(2)
+        length.writeUInt16BE(answer.length)
+        // In two segments.
+        socket.write(length)
+        socket.write(answer)
+      }
+    })
+  })
+  streams.listen(port, address)
+  await once(streams, 'listening')
+}
+
+for (const wish of argv.slice(2).join(' ').split(' + ')) {
+  const [address = '', port = '', group] = wish.split(' ')
+  await serveDatagrams(address, Number(port), group)
+  if (group === undefined) await serveStreams(address, Number(port))
+}
+process.stdout.write('ready\n')

@@ -8,6 +8,7 @@ import { Quark } from '../../../quark.js'
 import type { DnsEvent } from '../events.js'
 
 const HOLD_MS = 800
+const WAIT_MS = 50
 
 /** What these tests look at in events of connections, which are another kind's. */
 export interface ConnectionLike {
@@ -38,16 +39,20 @@ export async function watch(run: () => Promise<void>, options: QuarkOptions = {}
     ...options,
   })
   const events: QuarkEvent[] = []
+  let isOver = false
   const reading = (async () => {
-    for await (const event of quark) events.push(event)
+    for (; !isOver; await quark.wait(WAIT_MS)) events.push(...quark.poll())
   })()
   try {
     await run()
-    // What joins what came last has come by then.
-    await sleep(HOLD_MS * 2)
+    // Ends of connections come a little later.
+    await sleep(WAIT_MS * 4)
   } finally {
-    await quark.close()
+    isOver = true
     await reading
+    // However slow the machine is: all that programs saw until now.
+    events.push(...quark.finish())
+    await quark.close()
   }
   const of = (kind: string) => events.filter((event) => event.kind === kind) as unknown[]
   return { dns: of('dns') as DnsEvent[], connections: of('connection') as ConnectionLike[], quark }
