@@ -273,7 +273,7 @@ async function rowsOf(rung: RungName): Promise<void> {
       for (const row of rows ?? [{ absent: 'records were lost each time' }]) writeRow({ rung, ...row })
       return
     } finally {
-      for (const close of closing.reverse()) await close()
+      for (const close of closing.toReversed()) await close()
       removeCgroup()
     }
   }

@@ -39,16 +39,16 @@ export async function watch(run: () => Promise<void>, options: QuarkOptions = {}
     ...options,
   })
   const events: QuarkEvent[] = []
-  let isOver = false
+  const over = new AbortController()
   const reading = (async () => {
-    for (; !isOver; await quark.wait(WAIT_MS)) events.push(...quark.poll())
+    for (; !over.signal.aborted; await quark.wait(WAIT_MS)) events.push(...quark.poll())
   })()
   try {
     await run()
     // Ends of connections come a little later.
     await sleep(WAIT_MS * 4)
   } finally {
-    isOver = true
+    over.abort()
     await reading
     // However slow the machine is: all that programs saw until now.
     events.push(...quark.finish())
