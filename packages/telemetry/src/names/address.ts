@@ -2,9 +2,18 @@
 
 const MAPPED = '::ffff:'
 
+/** Machines talk to a few others: the texts of those that came last, so that there is one string of each. */
+const MAX_TEXTS = 4096
+const texts = new Map<number, string>()
+
 /** `192.0.2.1`, of a word in network order. */
 export function ipv4Text(word: number): string {
-  return `${word & 0xff}.${(word >>> 8) & 0xff}.${(word >>> 16) & 0xff}.${word >>> 24}`
+  const known = texts.get(word)
+  if (known !== undefined) return known
+  if (texts.size >= MAX_TEXTS) texts.clear()
+  const text = `${word & 0xff}.${(word >>> 8) & 0xff}.${(word >>> 16) & 0xff}.${word >>> 24}`
+  texts.set(word, text)
+  return text
 }
 
 /** As RFC 5952 has it; of four words in network order that begin at `at`. */

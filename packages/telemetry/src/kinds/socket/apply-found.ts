@@ -87,8 +87,9 @@ export function noted<E extends Made<ConnectionEvent> | Made<ListenerEvent>>(
 ): E | undefined {
   const table = event === undefined ? undefined : socketTable(tables)
   if (event === undefined || table === undefined) return event
-  const isClosed = (event.actions as readonly string[]).includes('close')
-  const before = isClosed ? table.get(event.socketId) : undefined
+  const actions = event.actions as readonly string[]
+  // What began and ended at once was not there before.
+  const before = actions.length === 1 && actions[0] === 'close' ? table.get(event.socketId) : undefined
   const socket = socketOf(event, before)
   if (socket.closedNs === undefined) table.put(socket)
   else table.end(socket, Number(socket.closedNs - tables.timeBase.bootEpochNs))

@@ -6,29 +6,15 @@ import { processAt } from '../../process/at.js'
 import type { Tables } from '../kind.js'
 import { noteTold } from './apply-counts.js'
 import { noted } from './apply-found.js'
-import {
-  bytesAt,
-  directionOf,
-  endsAt,
-  known,
-  nsBetween,
-  PID,
-  phaseOf,
-  SINCE,
-  socketAt,
-  START,
-  TIME_LO,
-} from './decode.js'
-import type { ConnectionAction, ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './events.js'
+import { Connection } from './connection.js'
+import { endsAt, known, nsBetween, PID, phaseOf, SINCE, socketAt, START, TIME_LO } from './decode.js'
+import type { ConnectionEvent, ConnectionFailedEvent, ListenerEvent } from './events.js'
 import {
   closeLayout,
   connectErrorLayout,
   connectFailedLayout,
   listenLayout,
-  PHASE_CONNECTED,
   PHASE_LISTENING,
-  PHASE_REFUSED,
-  PHASE_WAITING,
   RECORD_ACCEPT,
   RECORD_CLOSE,
   RECORD_LISTEN,
@@ -39,10 +25,6 @@ import { remoteNameOf } from './remote-name.js'
 const { at } = closeLayout
 const CLOSER = at.closerPid >> 2
 const CLOSER_START = at.closerStartBootNs >> 2
-const ERRNO = at.errno >> 2
-const SENT = at.sentBytes >> 2
-const RECEIVED = at.receivedBytes >> 2
-const HAS_BYTES = at.hasBytes >> 2
 const FAILED_ERRNO = connectFailedLayout.at.errno >> 2
 const RETURNED_ERRNO = connectErrorLayout.at.errno >> 2
 const FAILED_SHUTDOWN = connectFailedLayout.at.shutdown >> 2
@@ -50,14 +32,6 @@ const BACKLOG = listenLayout.at.backlog >> 2
 
 const BOTH_SHUTDOWN = 3
 
-/** The lists of actions by their bits: shared by all events. */
-const CONNECT = 1
-const ACCEPT = 2
-const CLOSE = 4
-const NAMES: readonly ConnectionAction[] = ['connect', 'accept', 'close']
-const LISTS: readonly (readonly ConnectionAction[])[] = Array.from({ length: 8 }, (_, bits) =>
-  Object.freeze(NAMES.filter((_name, bit) => (bits & (1 << bit)) !== 0)),
-)
 const LISTEN: ListenerEvent['actions'] = Object.freeze(['listen' as const])
 const UNLISTEN: ListenerEvent['actions'] = Object.freeze(['close' as const])
 const BOTH: ListenerEvent['actions'] = Object.freeze(['listen' as const, 'close' as const])
@@ -81,74 +55,11 @@ function connectionOf(
   if (type === RECORD_CLOSE) {
     return phaseOf(words, w) === PHASE_LISTENING
       ? closedListener(group, tables)
-      : closedConnection(group, tables)
+      : Connection.closed(words, w, tables)
   }
-  const isAccepted = type === RECORD_ACCEPT
-  const pid = known(words[w + PID] as number)
-  const ends = endsAt(words, w, tables)
-  const opened: Made<ConnectionEvent> = {
-    kind: 'connection',
-    actions: LISTS[isAccepted ? ACCEPT : CONNECT] as readonly ConnectionAction[],
-    ...ends,
-    ...remoteNameOf(ends, pid, !isAccepted, tables),
-    direction: isAccepted ? 'inbound' : 'outbound',
-    handshakeNs: isAccepted ? undefined : nsBetween(words, w + SINCE, w + TIME_LO),
-    queuedNs: isAccepted ? nsBetween(words, w + SINCE, w + TIME_LO) : undefined,
-    durationNs: undefined,
-    sentBytes: undefined,
-    receivedBytes: undefined,
-    errno: undefined,
-    unaccepted: false,
-    pid,
-    closerPid: undefined,
-    process: processAt(words, w, pid, w + START, tables),
-  }
-  if (!group.next()) return opened
-  const { process, closerPid, durationNs, sentBytes, receivedBytes, errno } = closedConnection(group, tables)
-  return {
-    ...opened,
-    actions: LISTS[(isAccepted ? ACCEPT : CONNECT) | CLOSE] as readonly ConnectionAction[],
-    closerPid,
-    durationNs,
-    sentBytes,
-    receivedBytes,
-    errno,
-    // Of a process that was not known yet.
-    process: opened.process ?? (pid === undefined ? process : undefined),
-  }
-}
-
-/** The connection of the record that is shown, which was closed. */
-function closedConnection(group: RecordGroup, tables: Tables): Made<ConnectionEvent> {
-  const { words } = group
-  const w = group.offsetBytes >> 2
-  const phase = phaseOf(words, w)
-  const closerPid = known(words[w + CLOSER] as number)
-  // Nobody was seen to have it before, so it was not accepted long ago.
-  const isFirst = phase === PHASE_WAITING && closerPid !== undefined
-  const pid = isFirst ? closerPid : known(words[w + PID] as number)
-  const isOwner = pid !== undefined && !isFirst
-  const hasBytes = words[w + HAS_BYTES] !== 0
-  const ends = endsAt(words, w, tables)
-  return {
-    kind: 'connection',
-    actions: LISTS[isFirst ? ACCEPT | CLOSE : CLOSE] as readonly ConnectionAction[],
-    ...ends,
-    ...remoteNameOf(ends, pid, phase === PHASE_CONNECTED, tables),
-    direction: directionOf(phase),
-    handshakeNs: undefined,
-    queuedNs: undefined,
-    durationNs: nsBetween(words, w + SINCE, w + TIME_LO),
-    sentBytes: hasBytes ? bytesAt(words, w + SENT) : undefined,
-    receivedBytes: hasBytes ? bytesAt(words, w + RECEIVED) : undefined,
-    errno: known(words[w + ERRNO] as number),
-    unaccepted: phase === PHASE_REFUSED,
-    pid,
-    closerPid,
-    process: isOwner
-      ? processAt(words, w, pid, w + START, tables)
-      : processAt(words, w, closerPid, w + CLOSER_START, tables),
-  }
+  const opened = Connection.opened(words, w, type === RECORD_ACCEPT, tables)
+  if (group.next()) opened.close(group.words, group.offsetBytes >> 2, tables)
+  return opened
 }
 
 /** A connection was tried, and failed. */

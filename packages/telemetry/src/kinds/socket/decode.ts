@@ -48,8 +48,10 @@ function isZero(words: Uint32Array, at: number): boolean {
 /** ns from the time at one place to that at another; undefined when the first is not known, or is later. */
 export function nsBetween(words: Uint32Array, from: number, to: number): bigint | undefined {
   if (isZero(words, from)) return undefined
-  const ns = u64(words, to) - u64(words, from)
-  return ns < 0n ? undefined : ns
+  const ns =
+    ((words[to + 1] as number) - (words[from + 1] as number)) * 2 ** 32 +
+    ((words[to] as number) - (words[from] as number))
+  return ns < 0 ? undefined : BigInt(ns)
 }
 
 export function bytesAt(words: Uint32Array, at: number): number | undefined {
@@ -73,23 +75,59 @@ export function phaseOf(words: Uint32Array, w: number): number {
   return (words[w + REMOTE_PORT_AND_PHASE] as number) >>> 16
 }
 
+export function timeAt(words: Uint32Array, w: number, { timeBase }: Tables): bigint {
+  return u64(words, w + TIME_LO) + timeBase.bootEpochNs
+}
+
+export function familyAt(words: Uint32Array, w: number): 'ipv4' | 'ipv6' {
+  return isIpv4(words, w) ? 'ipv4' : 'ipv6'
+}
+
+export function localPortAt(words: Uint32Array, w: number): number | undefined {
+  return known(swap16((words[w + FAMILY_AND_LOCAL_PORT] as number) >>> 16))
+}
+
+export function localIpAt(words: Uint32Array, w: number, localPort: number | undefined): string | undefined {
+  return ipAt(words, w, w + LOCAL, localPort)
+}
+
+export function remotePortAt(words: Uint32Array, w: number): number | undefined {
+  return known(swap16((words[w + REMOTE_PORT_AND_PHASE] as number) & 0xffff))
+}
+
+export function remoteIpAt(
+  words: Uint32Array,
+  w: number,
+  remotePort: number | undefined,
+): string | undefined {
+  return ipAt(words, w, w + REMOTE, remotePort)
+}
+
+export function netNsAt(words: Uint32Array, w: number): number | undefined {
+  return known(words[w + NET_NS] as number)
+}
+
+export function socketIdAt(words: Uint32Array, w: number): bigint {
+  return u64(words, w + COOKIE)
+}
+
 /** What all events have, of the record at `w`. */
-export function socketAt(words: Uint32Array, w: number, { timeBase }: Tables) {
-  const localPort = known(swap16((words[w + FAMILY_AND_LOCAL_PORT] as number) >>> 16))
+export function socketAt(words: Uint32Array, w: number, tables: Tables) {
+  const localPort = localPortAt(words, w)
   return {
-    timeNs: u64(words, w + TIME_LO) + timeBase.bootEpochNs,
+    timeNs: timeAt(words, w, tables),
     transport: 'tcp' as const,
-    family: isIpv4(words, w) ? ('ipv4' as const) : ('ipv6' as const),
-    localIp: ipAt(words, w, w + LOCAL, localPort),
+    family: familyAt(words, w),
+    localIp: localIpAt(words, w, localPort),
     localPort,
-    netNs: known(words[w + NET_NS] as number),
-    socketId: u64(words, w + COOKIE),
+    netNs: netNsAt(words, w),
+    socketId: socketIdAt(words, w),
   }
 }
 
 export function remoteAt(words: Uint32Array, w: number) {
-  const remotePort = known(swap16((words[w + REMOTE_PORT_AND_PHASE] as number) & 0xffff))
-  return { remoteIp: ipAt(words, w, w + REMOTE, remotePort), remotePort }
+  const remotePort = remotePortAt(words, w)
+  return { remoteIp: remoteIpAt(words, w, remotePort), remotePort }
 }
 
 /** Where both ends are. */

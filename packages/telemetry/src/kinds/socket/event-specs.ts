@@ -1,6 +1,7 @@
 /** Declarations of the events of sockets. */
 
 import { connectionActivities, connectionFailedActivities, listenerActivities } from './activities.js'
+import { Connection } from './connection.js'
 import type { EventSpec } from '../../event/spec.js'
 import { processObject } from '../../process/spec.js'
 import { endpointText } from '../../names/address.js'
@@ -41,6 +42,7 @@ const ACTIONS: readonly ConnectionAction[] = ['connect', 'accept', 'close']
 
 const connectionSpec: EventSpec<ConnectionEvent, ConnectionSummary> = {
   kind: 'connection',
+  class: Connection,
   doc: 'A TCP connection was established by a process, accepted by one, or closed',
   subject: ({ pid, closerPid, process }) => process?.pid ?? pid ?? closerPid ?? 0,
   repeats: () => true,

@@ -29,8 +29,9 @@ export class SocketTable implements KindTable {
   readonly #open = new Map<bigint, Socket>()
   /** In the order in which they ended, with the time of that on the clock of `collect`. */
   readonly #ended = new Map<bigint, { readonly socket: Socket; readonly endNs: number }>()
-  readonly #byPid = new Index<number>()
-  readonly #byEnds = new Index<string>()
+  /** Made when somebody first looks something up by them. */
+  #byPid: Index<number> | undefined
+  #byEnds: Index<string> | undefined
   #sizeBytes = 0
   /** Open sockets that were forgotten as there were too many. */
   evicted = 0
@@ -84,12 +85,14 @@ export class SocketTable implements KindTable {
 
   /** Those that a process opened, accepted or was found to have. */
   ofPid(pid: number): Socket[] {
+    this.#byPid ??= indexOf(this.all(), ({ pid: owner }) => owner)
     return this.#byPid.of(pid).flatMap((id) => this.get(id) ?? [])
   }
 
   /** The one with these ends; an open one before a closed one. */
   at(ends: SocketEnds): Socket | undefined {
     const { netNs } = ends
+    this.#byEnds ??= indexOf(this.all(), endsKey)
     const found = this.#byEnds
       .of(endsKey(ends))
       .flatMap((id) => this.get(id) ?? [])
@@ -122,8 +125,8 @@ export class SocketTable implements KindTable {
 
   #note(socket: Socket): void {
     this.#sizeBytes += bytesOf(socket)
-    if (socket.pid !== undefined) this.#byPid.add(socket.pid, socket.socketId)
-    this.#byEnds.add(endsKey(socket), socket.socketId)
+    if (socket.pid !== undefined) this.#byPid?.add(socket.pid, socket.socketId)
+    this.#byEnds?.add(endsKey(socket), socket.socketId)
     while (this.size > this.#maxSockets || (this.#sizeBytes > this.#maxBytes && this.size > 1)) this.#evict()
   }
 
@@ -143,11 +146,10 @@ export class SocketTable implements KindTable {
   #forget(id: bigint): void {
     const socket = this.get(id)
     if (socket === undefined) return
-    this.#open.delete(id)
-    this.#ended.delete(id)
+    if (!this.#open.delete(id)) this.#ended.delete(id)
     this.#sizeBytes -= bytesOf(socket)
-    if (socket.pid !== undefined) this.#byPid.remove(socket.pid, id)
-    this.#byEnds.remove(endsKey(socket), id)
+    if (socket.pid !== undefined) this.#byPid?.remove(socket.pid, id)
+    this.#byEnds?.remove(endsKey(socket), id)
   }
 }
 
@@ -164,6 +166,15 @@ function endsKey(ends: {
 }): string {
   const { localIp = '', localPort = 0, remoteIp = '', remotePort = 0 } = ends
   return `${localIp} ${localPort} ${remoteIp} ${remotePort}`
+}
+
+function indexOf<K>(sockets: Iterable<Socket>, keyOf: (socket: Socket) => K | undefined): Index<K> {
+  const index = new Index<K>()
+  for (const socket of sockets) {
+    const key = keyOf(socket)
+    if (key !== undefined) index.add(key, socket.socketId)
+  }
+  return index
 }
 
 /** Ids of sockets by something that several may share. */
