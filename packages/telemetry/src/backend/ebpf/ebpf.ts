@@ -4,6 +4,7 @@ import {
   type AttachedProbe,
   type Btf,
   BtfError,
+  BuildError,
   EbpfError,
   type Fd,
   kernelBtf,
@@ -14,6 +15,7 @@ import {
   ProbeSession,
   type RecordSink,
   type SessionOptions,
+  VerifierError,
 } from 'quark-ebpf'
 import { openKernelTypes } from '../../btf/types.js'
 import type { AttachedFact, Fact, MissingFact } from '../../facts/fact.js'
@@ -253,7 +255,10 @@ function hookProblem(kind: Probe['hook']['kind']): EbpfError | undefined {
 class ProbeLoader {
   readonly #session: ProbeSession
   readonly #sources: Sources
-  /** Hooks that the kernel refused: they are not tried again for another rung or fact. */
+  /**
+   * Hooks that the kernel refused: they are not tried again for another rung or fact. What is wrong with one program says
+   * nothing of others at the same hook.
+   */
   readonly #refused = new Map<string, EbpfError>()
   /** The iterators that were attached, by their facts. */
   readonly iterators = new Map<string, readonly Probe[]>()
@@ -286,7 +291,8 @@ class ProbeLoader {
       if (problem !== undefined) throw problem
       return this.#session.load(probe)
     } catch (error) {
-      if (error instanceof EbpfError) this.#refused.set(hook, error)
+      const isOfProgram = error instanceof BuildError || error instanceof VerifierError
+      if (error instanceof EbpfError && !isOfProgram) this.#refused.set(hook, error)
       throw error
     }
   }

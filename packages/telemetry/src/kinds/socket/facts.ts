@@ -1,11 +1,13 @@
 /** Facts about sockets, and their rungs. */
 
 import { kernelAtLeast } from 'quark-ebpf'
+import { fentry, kprobe } from 'quark-ebpf/probe'
 import type { Fact } from '../../facts/fact.js'
 import type { EbpfRung, Lack, SourceRung } from '../../facts/rungs.js'
 import type { Surroundings } from '../kind.js'
 import { flowMaps } from './flow-maps.js'
 import { flowProbes } from './rungs/datagrams.js'
+import { flowFunctions } from './rungs/datagram-functions.js'
 import { flowReader } from './flow-reader.js'
 import { socketProbes } from './kernel.js'
 import { mptcpProbes } from './rungs/mptcp.js'
@@ -55,6 +57,7 @@ export function socketFacts({ settings, isTracked = false }: Surroundings<Socket
   const keys = kernelAtLeast('5.12') ? COOKIES : ADDRESSES
   const maps = socketMaps(settings.maxSockets, keys)
   const { unreachable, closes, accepts, listeners, connections, pending, ...functions } = socketProbes(maps)
+  const mptcp = mptcpProbes(maps)
   const fact = (name: string, ...rungs: (EbpfRung | SourceRung)[]): Fact =>
     factOf(name, ...(keys.isForAll ? rungs : rungs.filter(canUseAddresses)))
   const auxiliary: typeof fact = (...args) => ({ ...fact(...args), isAuxiliary: true })
@@ -81,13 +84,13 @@ export function socketFacts({ settings, isTracked = false }: Surroundings<Socket
       ebpf(accepts.reading, BY_READING),
     ),
     fact('socketListeners', ebpf(listeners)),
-    fact('mptcpOwners', ebpf(mptcpProbes(maps))),
+    fact('mptcpOwners', ebpf(mptcp.cgroup), ebpf(mptcp.functions), ebpf(mptcp.kprobes)),
     fact('listenPorts', ebpf(functions.listenPorts)),
     fact('connectErrors', ebpf(functions.connectErrors)),
     fact(OPEN_SOCKETS, ...openRungs(maps)),
-    ...rawFacts(settings, maps),
+    ...rawFacts(settings, maps, fact),
     ...unix,
-    ...(settings.udpFlows ? flowFacts(settings, maps) : []),
+    ...(settings.udpFlows ? flowFacts(settings, maps, fact) : []),
     fact('socketConnections', ebpf(connections.cgroup), ebpf(connections.states)),
     // What programs leave out is not missing.
     ...(isTracked ? [] : [auxiliary(PENDING, ebpf(pending)), auxiliary('socketCounts', tcpCounters)]),
@@ -129,13 +132,24 @@ const NO_NAMESPACE: Lack = {
 }
 
 /** Sockets that see packets of others. */
-function rawFacts({ packetSockets }: SocketSettings, maps: SocketMaps): Fact[] {
+function rawFacts({ packetSockets }: SocketSettings, maps: SocketMaps, fact: MakeFact): Fact[] {
   const { opened, closed, packets, packetsClosed } = rawProbes(maps)
   return [
-    factOf('rawSocketCloses', ebpf(closed.byUsers), ebpf(closed.byAnybody)),
-    factOf('rawSockets', ebpf(opened)),
-    factOf('packetSocketCloses', ebpf(packetsClosed)),
-    factOf('packetSockets', ebpf(packets.functions), ...(packetSockets ? [ebpf(packets.calls)] : [])),
+    fact(
+      'rawSocketCloses',
+      ebpf(closed.byUsers),
+      ebpf(closed.functions),
+      ebpf(closed.kprobes),
+      ebpf(closed.byAnybody),
+    ),
+    fact('rawSockets', ebpf(opened.cgroup), ebpf(opened.functions), ebpf(opened.kprobes)),
+    fact('packetSocketCloses', ebpf(packetsClosed.functions), ebpf(packetsClosed.kprobes)),
+    fact(
+      'packetSockets',
+      ebpf(packets.functions),
+      ebpf(packets.kprobes),
+      ...(packetSockets ? [ebpf(packets.calls)] : []),
+    ),
   ]
 }
 
@@ -150,23 +164,28 @@ const CALLS_ONLY: Lack = {
 }
 
 /** Datagrams that are sent, those that are received, and who opens the sockets. */
-function flowFacts(settings: SocketSettings, sockets: SocketMaps): Fact[] {
+function flowFacts(settings: SocketSettings, sockets: SocketMaps, fact: MakeFact): Fact[] {
   const maps = flowMaps(settings.maxFlows)
   const { openers, sent, received } = flowProbes(maps, sockets)
+  const functions = flowFunctions(maps, sockets, fentry)
+  const kprobes = flowFunctions(maps, sockets, kprobe)
   const reader = flowReader(maps, sockets, settings)
+  const byFunctions = [ebpf(functions.sent), ebpf(kprobes.sent)]
+  const [byUsers, byAnybody] = [ebpf(sent.byUsers, NO_NAMESPACE), ebpf(sent.byAnybody, NO_NAMESPACE, ANYBODY)]
+  // Programs of cgroups get the socket itself since then.
+  const inOrder = kernelAtLeast('6.2')
+    ? [byUsers, ...byFunctions, byAnybody]
+    : [...byFunctions, byUsers, byAnybody]
   return [
-    factOf('udpOpeners', ebpf(openers)),
-    factOf(
+    fact('udpOpeners', ebpf(openers), ebpf(functions.openers), ebpf(kprobes.openers)),
+    fact(
       'udpReceived',
-      ebpf(received.delivered),
+      ebpf(functions.received),
+      ebpf(kprobes.received),
       ebpf(received.readers, ARRIVED),
       ebpf(received.arrived, ARRIVED, NO_READERS),
     ),
-    factOf(
-      'udpFlows',
-      { ...ebpf(sent.byUsers, NO_NAMESPACE), reader },
-      { ...ebpf(sent.byAnybody, NO_NAMESPACE, ANYBODY), reader },
-    ),
+    fact('udpFlows', ...inOrder.map((rung) => ({ ...rung, reader }))),
   ]
 }
 
@@ -181,6 +200,8 @@ function canUseAddresses(rung: EbpfRung | SourceRung): boolean {
     ({ hook: { kind } }) => !kind.startsWith('cgroup') && kind !== 'fentry' && kind !== 'fexit',
   )
 }
+
+type MakeFact = typeof factOf
 
 function factOf(name: string, ...rungs: (EbpfRung | SourceRung)[]): Fact {
   return { name, required: false, rungs }

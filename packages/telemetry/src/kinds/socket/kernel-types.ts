@@ -80,14 +80,22 @@ export interface UnixSock {
 export interface SkBuff {
   readonly sk: Sock
   readonly head: Scalar
+  /** Offset of what is behind its bytes: `struct skb_shared_info`. */
+  readonly end: Scalar
   readonly len: Scalar
   readonly protocol: Scalar
   readonly network_header: Scalar
   readonly transport_header: Scalar
 }
 
+/** `struct skb_shared_info`. */
+export interface SharedInfo {
+  readonly gso_segs: Scalar
+}
+
 export interface UdpHeader {
   readonly source: Scalar
+  readonly dest: Scalar
 }
 
 export interface IpHeader {
@@ -113,4 +121,14 @@ export interface File {
 /** `struct socket`. */
 export interface SocketOfFile {
   readonly sk: Sock
+}
+
+/** `struct socket_alloc`: a socket, and the inode that it is. */
+export interface SocketAlloc {
+  readonly vfs_inode: { readonly i_ino: Scalar }
+}
+
+/** `struct packet_sock`. */
+export interface PacketSock {
+  readonly num: Scalar
 }

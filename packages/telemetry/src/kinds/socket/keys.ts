@@ -1,7 +1,7 @@
 /** By what programs of different hooks know the same socket. */
 
-import { and, type Scalar, socketCookie } from 'quark-ebpf/probe'
-import type { Sock } from './kernel-types.js'
+import { and, containerOf, firstNonZero, or, type Scalar, socketCookie } from 'quark-ebpf/probe'
+import type { Sock, SocketAlloc } from './kernel-types.js'
 
 /** Makes the keys of sockets in maps. All programs of a queue use the same. */
 export interface SocketKeys {
@@ -9,6 +9,8 @@ export interface SocketKeys {
   of(sk: Sock): Scalar
   /** For programs of kprobes: 0 if no other program has asked for the number of the socket yet. */
   ofUntyped(sk: Sock): Scalar
+  /** For programs of functions, which get the sockets of processes by other things: 0 of none. */
+  ofUser(sk: Sock): Scalar
   /** For iterators, to which the kernel gives the part that all sorts of sockets have. */
   ofCommon(common: Sock['__sk_common']): Scalar
   /** What records call the socket of a key. */
@@ -21,6 +23,7 @@ export interface SocketKeys {
 export const COOKIES: SocketKeys = {
   of: (sk) => socketCookie(sk),
   ofUntyped: (sk) => sk.__sk_common.skc_cookie.counter,
+  ofUser: (sk) => firstNonZero(sk.__sk_common.skc_cookie.counter, inodeOf(sk)),
   ofCommon: ({ skc_cookie }) => skc_cookie.counter,
   idOf: (key) => key,
   isForAll: true,
@@ -33,6 +36,8 @@ const ADDRESS_MASK = 0xf_ffff_ffffn
 export const ADDRESSES: SocketKeys = {
   of: addressOf,
   ofUntyped: addressOf,
+  // Inodes have numbers that are not used again soon.
+  ofUser: inodeOf,
   // It is the first member.
   ofCommon: addressOf,
   idOf: (key) => and(key, ADDRESS_MASK),
@@ -42,4 +47,11 @@ export const ADDRESSES: SocketKeys = {
 /** A pointer to a structure is a number, too. */
 function addressOf(sk: Sock | Sock['__sk_common']): Scalar {
   return sk as unknown as Scalar
+}
+
+/** Distinguishes the number of an inode from a cookie, and from what records have of an address. */
+const INODE_BIT = 0x100_0000_0000n
+
+function inodeOf(sk: Sock): Scalar {
+  return or(INODE_BIT, containerOf<SocketAlloc>('socket_alloc', 'socket', sk.sk_socket).vfs_inode.i_ino)
 }

@@ -6,18 +6,14 @@
 import {
   add,
   and,
-  at,
   bootNs,
-  cast,
   cgroupSkb,
   cgroupSock,
   claim,
   constant,
   eq,
-  fentry,
   firstNonZero,
   firstOf,
-  ge,
   has,
   ifThen,
   increase,
@@ -39,7 +35,7 @@ import {
   tracepoint,
 } from 'quark-ebpf/probe'
 import { current, currentProcess, isUserTask } from './common.js'
-import type { InetSock, IpHeader, Ipv6Header, Sock, SkBuff, UdpHeader } from '../kernel-types.js'
+import type { Sock, SkBuff } from '../kernel-types.js'
 import type { FlowMaps } from '../flow-maps.js'
 import type { SocketMaps } from '../maps.js'
 import { AF_INET6, IPPROTO_UDP, PHASE_ACCEPTED, PHASE_CONNECTED, SOCK_RAW } from '../records.js'
@@ -48,16 +44,14 @@ import { AF_INET6, IPPROTO_UDP, PHASE_ACCEPTED, PHASE_CONNECTED, SOCK_RAW } from
 const IPV4_PLAIN = 0x45
 const IPV4_HEADER_BYTES = 20
 const IPV6_HEADER_BYTES = 40
-const UDP_HEADER_BYTES = 8
+export const UDP_HEADER_BYTES = 8
 /** `::ffff:0:0/96` in network order. */
-const MAPPED = 0xffff_0000
-/** ETH_P_IP in network order. */
-const ETH_P_IP = 0x0008
+export const MAPPED = 0xffff_0000
 
-type Words = Readonly<Record<0 | 1 | 2 | 3, Scalar>>
+export type Words = Readonly<Record<0 | 1 | 2 | 3, Scalar>>
 
 /** A datagram seen from a socket. */
-interface Datagram {
+export interface Datagram {
   readonly cookie: Scalar
   readonly remote: Words
   readonly local: Words
@@ -71,7 +65,7 @@ interface Datagram {
 }
 
 /** An address in the form of the socket: one of IPv6 has IPv4 addresses mapped. */
-function words(isV4: Scalar, isMapped: Scalar, v4: Scalar, v6: (index: number) => Scalar): Words {
+export function words(isV4: Scalar, isMapped: Scalar, v4: Scalar, v6: (index: number) => Scalar): Words {
   const isPlain = and(isV4, not(isMapped))
   const isV6 = not(isV4)
   return {
@@ -151,32 +145,33 @@ function later({ counts }: FlowMaps, key: Key): Scalar {
 }
 
 /** A process sends. */
-function sentProbe(maps: FlowMaps, isUser: Scalar) {
+export function sentEffects(maps: FlowMaps, datagram: Datagram, isUser: Scalar) {
   const { counts, about, begun } = maps
-  const hook = cgroupSkb('egress', struct<SkBuff>('sk_buff'))
-  return probe({ name: 'quark_udp_sent', hook }, (context, skb) => {
-    const datagram = datagramOf(context, skb, 'egress')
-    const key = keyOf(datagram)
-    const { firstNs, phase } = lookup(about, key)
-    const { bytes, count } = datagram
-    return {
-      given: and(isUdp(), isOfProcess(skb)),
-      effects: [
-        increase(begun, 0, not(has(about, key))),
-        increase(counts, key, { lastNs: later(maps, key), sentDatagrams: count, sentBytes: bytes }),
-        store(about, key, {
-          ...placeOf(datagram),
-          firstNs: firstNonZero(firstNs, bootNs()),
-          phase: firstNonZero(phase, constant(PHASE_CONNECTED)),
-          pid: ifThen(isUser, current().tgid),
-          startBootNs: ifThen(isUser, current().group_leader.start_boottime),
-        }),
-      ],
-    }
-  })
+  const key = keyOf(datagram)
+  const { firstNs, phase } = lookup(about, key)
+  const { bytes, count } = datagram
+  return [
+    increase(begun, 0, not(has(about, key))),
+    increase(counts, key, { lastNs: later(maps, key), sentDatagrams: count, sentBytes: bytes }),
+    store(about, key, {
+      ...placeOf(datagram),
+      firstNs: firstNonZero(firstNs, bootNs()),
+      phase: firstNonZero(phase, constant(PHASE_CONNECTED)),
+      pid: ifThen(isUser, current().tgid),
+      startBootNs: ifThen(isUser, current().group_leader.start_boottime),
+    }),
+  ]
 }
 
-function receivedEffects(maps: FlowMaps, datagram: Datagram) {
+function sentProbe(maps: FlowMaps, isUser: Scalar) {
+  const hook = cgroupSkb('egress', struct<SkBuff>('sk_buff'))
+  return probe({ name: 'quark_udp_sent', hook }, (context, skb) => ({
+    given: and(isUdp(), isOfProcess(skb)),
+    effects: sentEffects(maps, datagramOf(context, skb, 'egress'), isUser),
+  }))
+}
+
+export function receivedEffects(maps: FlowMaps, datagram: Datagram) {
   const { counts, about, begun } = maps
   const key = keyOf(datagram)
   const { bytes, count } = datagram
@@ -195,37 +190,6 @@ function arrivedProbe(maps: FlowMaps) {
     given: and(isUdp(), isOfProcess(skb)),
     effects: receivedEffects(maps, datagramOf(context, skb, 'ingress')),
   }))
-}
-
-/** A process has read a datagram: `len` is negative where it only peeked. */
-function deliveredProbe(maps: FlowMaps) {
-  const hook = inTask(
-    fentry('skb_consume_udp', [struct<Sock>('sock', 'sk'), struct<SkBuff>('sk_buff', 'skb'), int('len', 4)]),
-  )
-  return probe({ name: 'quark_udp_read', hook }, (sk, skb, len) => {
-    const udp = cast<UdpHeader>('udphdr', add(skb.head, skb.transport_header))
-    const network = add(skb.head, skb.network_header)
-    const ipv4 = cast<IpHeader>('iphdr', network)
-    const ipv6 = cast<Ipv6Header>('ipv6hdr', network)
-    const isV4 = eq(skb.protocol, ETH_P_IP)
-    const { skc_family: family } = sk.__sk_common
-    const isMapped = and(isV4, eq(family, AF_INET6))
-    const datagram: Datagram = {
-      cookie: socketCookie(sk),
-      remote: words(isV4, isMapped, ipv4.saddr, (index) => at(ipv6.saddr.in6_u.u6_addr32, index)),
-      local: words(isV4, isMapped, ipv4.daddr, (index) => at(ipv6.daddr.in6_u.u6_addr32, index)),
-      remotePort: udp.source,
-      localPort: cast<InetSock>('inet_sock', sk).inet_sport,
-      family,
-      bytes: skb.len,
-      count: constant(1),
-      netNs: sk.__sk_common.skc_net.net.ns.inum,
-    }
-    return {
-      given: and(ge(add(len, 0), 0), eq(sk.sk_kern_sock, 0)),
-      effects: [store(maps.readers, datagram.cookie, currentProcess()), ...receivedEffects(maps, datagram)],
-    }
-  })
 }
 
 /** A process reads from any socket. */
@@ -269,7 +233,6 @@ export function flowProbes(maps: FlowMaps, sockets: SocketMaps) {
       byAnybody: [sentProbe(maps, constant(1)), closedProbe(maps, constant(1))],
     },
     received: {
-      delivered: [deliveredProbe(maps)],
       /** Linux 6.3. */
       readers: [arrivedProbe(maps), readerProbe(maps)],
       arrived: [arrivedProbe(maps)],

@@ -10,14 +10,16 @@ import {
   cgroupSock,
   cgroupSockAddr,
   eq,
+  fentry,
   inTask,
   int,
+  kprobe,
   ne,
   probe,
   struct,
   tracepoint,
 } from 'quark-ebpf/probe'
-import type { MptcpSock, Sock, SockAddrKern } from '../kernel-types.js'
+import type { MptcpSock, Sock, SockAddrKern, SocketOfFile } from '../kernel-types.js'
 import type { SocketMaps } from '../maps.js'
 import { acceptLayout, closeLayout, IPPROTO_MPTCP } from '../records.js'
 import { acceptBody } from './accepts.js'
@@ -62,7 +64,30 @@ function releaseProbe(maps: SocketMaps) {
   })
 }
 
-/** Linux 6.3. */
+/** The function that closes sockets of the internet. */
+function releasedProbe(maps: SocketMaps, entry: typeof fentry) {
+  const hook = inTask(entry('inet_release', [struct<SocketOfFile>('socket', 'sock')]))
+  return probe({ name: 'quark_mp_close', hook, record: closeLayout }, ({ sk }) => {
+    const first = firstOfSocket(sk)
+    const key = maps.keys.ofUntyped(first)
+    const { given, ...body } = closeBody(maps, key, first)
+    return { ...body, given: and(eq(sk.sk_protocol, IPPROTO_MPTCP), ne(key, 0), given) }
+  })
+}
+
+/** The probes of each rung. */
 export function mptcpProbes(maps: SocketMaps) {
-  return [releaseProbe(maps), acceptProbe(maps, 4), acceptProbe(maps, 6), sentProbe(maps), readProbe(maps)]
+  return {
+    /** Linux 6.3. */
+    cgroup: [
+      releaseProbe(maps),
+      acceptProbe(maps, 4),
+      acceptProbe(maps, 6),
+      sentProbe(maps),
+      readProbe(maps),
+    ],
+    /** Beside those that see accept(2) of all sockets. */
+    functions: [releasedProbe(maps, fentry)],
+    kprobes: [releasedProbe(maps, kprobe)],
+  }
 }

@@ -4,6 +4,7 @@ import {
   and,
   bootNs,
   callArgument,
+  cast,
   cgroupSock,
   constant,
   eq,
@@ -14,7 +15,9 @@ import {
   ifThen,
   inTask,
   int,
+  kprobe,
   lookup,
+  oneOf,
   or,
   probe,
   remove,
@@ -27,12 +30,14 @@ import {
   sysExit,
 } from 'quark-ebpf/probe'
 import { current, currentProcess, isUserTask } from './common.js'
-import type { Sock, SocketOfFile } from '../kernel-types.js'
+import type { PacketSock, Sock, SocketOfFile } from '../kernel-types.js'
 import type { SocketMaps } from '../maps.js'
-import { AF_PACKET, PHASE_FOUND, rawCloseLayout, rawLayout, SOCK_RAW } from '../records.js'
+import { AF_INET, AF_INET6, AF_PACKET, PHASE_FOUND, rawCloseLayout, rawLayout, SOCK_RAW } from '../records.js'
 
 /** The flags beside the type: `SOCK_CLOEXEC` and `SOCK_NONBLOCK`. */
 const TYPE_MASK = 0xf
+
+const SOCKET = struct<SocketOfFile>('socket', 'sock')
 
 const NOWHERE = {
   localPort: 0,
@@ -97,6 +102,63 @@ function rawCloseProbe(maps: SocketMaps, isUser: Scalar) {
   )
 }
 
+/** A socket gets a file: until then no process has it. */
+function rawFileProbe({ openers, keys }: SocketMaps, entry: typeof fentry) {
+  const hook = inTask(entry('sock_alloc_file', [SOCKET]))
+  return probe({ name: 'quark_raw', hook, record: rawLayout }, ({ sk }) => {
+    const cookie = keys.ofUser(sk)
+    const { skc_family: family } = sk.__sk_common
+    return {
+      given: and(eq(sk.sk_type, SOCK_RAW), oneOf(family, [AF_INET, AF_INET6])),
+      effects: [store(openers, cookie, { ...currentProcess(), sinceNs: bootNs() })],
+      fill: {
+        ...openedFill(cookie),
+        netNs: netNsOf(sk),
+        family,
+        protocol: sk.sk_protocol,
+        socketType: sk.sk_type,
+      },
+    }
+  })
+}
+
+function rawReleaseProbe(maps: SocketMaps, entry: typeof fentry) {
+  const hook = inTask(entry('inet_release', [SOCKET]))
+  return probe({ name: 'quark_raw_close', hook, record: rawCloseLayout }, ({ sk }) => {
+    const cookie = maps.keys.ofUser(sk)
+    return {
+      given: and(eq(sk.sk_type, SOCK_RAW), eq(sk.sk_kern_sock, 0)),
+      finally: [remove(maps.openers, cookie)],
+      fill: {
+        ...closedFill(maps, cookie),
+        netNs: netNsOf(sk),
+        family: sk.__sk_common.skc_family,
+        protocol: sk.sk_protocol,
+        socketType: sk.sk_type,
+      },
+    }
+  })
+}
+
+/** A socket of packets gets a file. */
+function packetFileProbe({ openers, keys }: SocketMaps) {
+  const hook = inTask(kprobe('sock_alloc_file', [SOCKET]))
+  return probe({ name: 'quark_packet', hook, record: rawLayout }, ({ sk }) => {
+    const cookie = keys.ofUser(sk)
+    return {
+      given: eq(sk.__sk_common.skc_family, AF_PACKET),
+      effects: [store(openers, cookie, { ...currentProcess(), sinceNs: bootNs() })],
+      fill: {
+        ...openedFill(cookie),
+        netNs: netNsOf(sk),
+        family: AF_PACKET,
+        protocol: swapped(cast<PacketSock>('packet_sock', sk).num),
+        socketType: sk.sk_type,
+      },
+    }
+  })
+}
+
 /** The function that makes a socket of packets has done so. */
 function packetProbe({ openers }: SocketMaps) {
   const hook = inTask(
@@ -122,10 +184,10 @@ function packetProbe({ openers }: SocketMaps) {
   })
 }
 
-function packetCloseProbe(maps: SocketMaps) {
-  const hook = inTask(fentry('packet_release', [struct<SocketOfFile>('socket', 'sock')]))
+function packetCloseProbe(maps: SocketMaps, entry: typeof fentry) {
+  const hook = inTask(entry('packet_release', [SOCKET]))
   return probe({ name: 'quark_pkt_close', hook, record: rawCloseLayout }, (sock) => {
-    const cookie = socketCookie(sock)
+    const cookie = entry === fentry ? socketCookie(sock) : maps.keys.ofUser(sock.sk)
     return {
       given: eq(sock.sk.__sk_common.skc_family, AF_PACKET),
       finally: [remove(maps.openers, cookie)],
@@ -162,12 +224,25 @@ function currentNetNs(): Scalar {
 /** The probes of each rung. */
 export function rawProbes(maps: SocketMaps) {
   return {
-    opened: [rawProbe(maps)],
+    opened: {
+      cgroup: [rawProbe(maps)],
+      functions: [rawFileProbe(maps, fentry)],
+      kprobes: [rawFileProbe(maps, kprobe)],
+    },
     closed: {
       byUsers: [rawCloseProbe(maps, isUserTask())],
+      functions: [rawReleaseProbe(maps, fentry)],
+      kprobes: [rawReleaseProbe(maps, kprobe)],
       byAnybody: [rawCloseProbe(maps, constant(1))],
     },
-    packets: { functions: [packetProbe(maps)], calls: [packetCallProbe()] },
-    packetsClosed: [packetCloseProbe(maps)],
+    packets: {
+      functions: [packetProbe(maps)],
+      kprobes: [packetFileProbe(maps)],
+      calls: [packetCallProbe()],
+    },
+    packetsClosed: {
+      functions: [packetCloseProbe(maps, fentry)],
+      kprobes: [packetCloseProbe(maps, kprobe)],
+    },
   }
 }

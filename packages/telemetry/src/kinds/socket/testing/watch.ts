@@ -14,7 +14,8 @@ export const LIMIT = {
   skip: canWatch ? false : 'this kernel lets no program have the cookies of sockets',
 }
 
-function isConfidential(): boolean {
+/** A lockdown keeps programs from reading. */
+export function isConfidential(): boolean {
   try {
     return readFileSync('/sys/kernel/security/lockdown', 'latin1').includes('[confidentiality]')
   } catch {
