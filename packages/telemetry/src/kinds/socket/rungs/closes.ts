@@ -104,7 +104,7 @@ function closeFill(
 
 /** The last one who has it closes a socket. */
 export function closeBody(maps: SocketMaps, key: Scalar, sk: Sock) {
-  const { sockets, waiting, broken } = maps
+  const { sockets, waiting, broken, keys } = maps
   const state = sk.__sk_common.skc_state
   const isUser = isUserTask()
   return {
@@ -114,7 +114,12 @@ export function closeBody(maps: SocketMaps, key: Scalar, sk: Sock) {
       ne(state, TCP_SYN_SENT),
       or(ne(state, TCP_CLOSE), has(sockets, key), has(waiting, key)),
     ),
-    finally: [remove(sockets, key), remove(waiting, key), remove(broken, key)],
+    finally: [
+      remove(sockets, key),
+      remove(waiting, key),
+      // A key that no other socket will have may stay there until its room is needed.
+      ...(keys.isForAll ? [] : [remove(broken, key)]),
+    ],
     fill: {
       ...closeFill(maps, key, sk, { state, isNobodys: constant(0), error: sk.sk_err }),
       // Files may be closed by the kernel on behalf of somebody.
@@ -207,9 +212,9 @@ export function errorProbe({ sockets, broken, keys }: SocketMaps) {
     const { pid, startBootNs, sinceNs, phase } = lookup(sockets, key)
     return {
       when: and(
+        ne(sk.sk_err, 0),
         not(oneOf(oldState, [TCP_SYN_SENT, TCP_SYN_RECV])),
         isTcp(sk),
-        ne(sk.sk_err, 0),
         has(sockets, key),
       ),
       effects: [
@@ -233,7 +238,7 @@ export function undoneProbe({ broken, keys }: SocketMaps) {
   return probe({ name: 'quark_undone', hook: stateHook(TCP_SYN_SENT), record: closeLayout }, (sk) => {
     const key = keys.of(sk)
     return {
-      given: and(isTcp(sk), has(broken, key), isOwned(sk)),
+      given: and(isOwned(sk), isTcp(sk), has(broken, key)),
       finally: [remove(broken, key)],
       fill: {
         ...lookup(broken, key),

@@ -116,6 +116,11 @@ function isUdp(): Scalar {
   return or(and(isIpv4(), eq(packet(9, 1), IPPROTO_UDP)), and(not(isIpv4()), eq(packet(6, 1), IPPROTO_UDP)))
 }
 
+/** What its socket says, which is there without a look at the packet: most packets are none of UDP. Linux 6.2. */
+function mayBeUdp(skb: SkBuff): Scalar {
+  return eq(firstOf(skb.sk.sk_protocol, constant(IPPROTO_UDP)), IPPROTO_UDP)
+}
+
 /** Not one of the kernel's own, whose user nobody is. */
 function isOfProcess(skb: SkBuff): Scalar {
   return eq(firstOf(skb.sk.sk_kern_sock, constant(0)), 0)
@@ -166,7 +171,7 @@ export function sentEffects(maps: FlowMaps, datagram: Datagram, isUser: Scalar) 
 function sentProbe(maps: FlowMaps, isUser: Scalar) {
   const hook = cgroupSkb('egress', struct<SkBuff>('sk_buff'))
   return probe({ name: 'quark_udp_sent', hook }, (context, skb) => ({
-    given: and(isUdp(), isOfProcess(skb)),
+    given: and(mayBeUdp(skb), isUdp(), isOfProcess(skb)),
     effects: sentEffects(maps, datagramOf(context, skb, 'egress'), isUser),
   }))
 }
@@ -187,7 +192,7 @@ export function receivedEffects(maps: FlowMaps, datagram: Datagram) {
 function arrivedProbe(maps: FlowMaps) {
   const hook = cgroupSkb('ingress', struct<SkBuff>('sk_buff'))
   return probe({ name: 'quark_udp_came', hook }, (context, skb) => ({
-    given: and(isUdp(), isOfProcess(skb)),
+    given: and(mayBeUdp(skb), isUdp(), isOfProcess(skb)),
     effects: receivedEffects(maps, datagramOf(context, skb, 'ingress')),
   }))
 }
