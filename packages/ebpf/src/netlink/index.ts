@@ -33,3 +33,4 @@ export {
   type ProcPtraceMessage,
 } from './proc-event.js'
 export { makeRoom, type ReceiveQueue, receiveQueue } from './socket.js'
+export { listSockets, type ListedSocket, type SocketsWanted } from './sock-diag.js'

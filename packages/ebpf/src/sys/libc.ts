@@ -265,6 +265,11 @@ export function socket(domain: number, type: number, protocol: number): Result {
   return callInt('socket', ['int', 'int', 'int'], domain, type, protocol)
 }
 
+/** setns(2), for the thread that calls. */
+export function setNamespace(fd: number, type: number): Result {
+  return callInt('setns', ['int', 'int'], fd, type)
+}
+
 /** bind(2). */
 export function bind(fd: number, address: Uint8Array): Result {
   return callInt('bind', ['int', 'void *', 'uint'], fd, address, address.byteLength)

@@ -5,6 +5,7 @@ import type { RecordGroup } from '../../event/raw.js'
 import { processAt } from '../../process/at.js'
 import type { Tables } from '../kind.js'
 import { bytesAt, known, remoteAt, socketAt } from './decode.js'
+import { Connection } from './connection.js'
 import type { ConnectionEvent, ListenerEvent, SocketSnapshotEvent } from './events.js'
 import { foundLayout, IPPROTO_MPTCP, IPPROTO_UDP } from './records.js'
 import type { Socket, SocketState, Transport } from './socket.js'
@@ -90,6 +91,8 @@ export function noted<E extends Made<ConnectionEvent> | Made<ListenerEvent>>(
   const actions = event.actions as readonly string[]
   // What began and ended at once was not there before.
   const before = actions.length === 1 && actions[0] === 'close' ? table.get(event.socketId) : undefined
+  // Programs did not see who has a socket that was found without them.
+  if (event instanceof Connection && event.pid === undefined) event.pid = before?.pid
   const socket = socketOf(event, before)
   if (socket.closedNs === undefined) table.put(socket)
   else table.end(socket, Number(socket.closedNs - tables.timeBase.bootEpochNs))

@@ -68,7 +68,7 @@ export class Connection implements ConnectionEvent {
   declare receivedBytes: number | undefined
   declare errno: number | undefined
   declare readonly unaccepted: boolean
-  declare readonly pid: number | undefined
+  declare pid: number | undefined
   declare closerPid: number | undefined
   declare process: ProcessRecord | undefined
   /** Set at delivery. */

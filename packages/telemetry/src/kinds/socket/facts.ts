@@ -5,6 +5,7 @@ import { fentry, kprobe } from 'quark-ebpf/probe'
 import type { Fact } from '../../facts/fact.js'
 import type { EbpfRung, Lack, SourceRung } from '../../facts/rungs.js'
 import type { Surroundings } from '../kind.js'
+import { findingRungs } from './found-files.js'
 import { flowMaps } from './flow-maps.js'
 import { flowProbes } from './rungs/datagrams.js'
 import { flowFunctions } from './rungs/datagram-functions.js'
@@ -87,7 +88,7 @@ export function socketFacts({ settings, isTracked = false }: Surroundings<Socket
     fact('mptcpOwners', ebpf(mptcp.cgroup), ebpf(mptcp.functions), ebpf(mptcp.kprobes)),
     fact('listenPorts', ebpf(functions.listenPorts)),
     fact('connectErrors', ebpf(functions.connectErrors)),
-    fact(OPEN_SOCKETS, ...openRungs(maps)),
+    fact(OPEN_SOCKETS, ...openRungs(maps), ...findingRungs(settings)),
     ...rawFacts(settings, maps, fact),
     ...unix,
     ...(settings.udpFlows ? flowFacts(settings, maps, fact) : []),

@@ -9,17 +9,37 @@ import { catalogueOf } from '../catalogue.js'
 import { cgroupKind } from '../cgroup/index.js'
 import { processKind } from '../process/index.js'
 import type { SocketSnapshotEvent } from './events.js'
+import { OPEN_SOCKETS } from './facts.js'
 import { socketKind } from './index.js'
 import { LIMIT } from './testing/watch.js'
 
 const LOOPBACK = '127.0.0.1'
 /** Iterators. */
 const canWalk = kernelAtLeast(kernelPreempts() ? '6.10' : '5.12')
+/** The ways to the sockets, each by the hook of its rung. */
+const WAYS = { programs: 'iter/task_file', sock_diag: 'netlink/sock_diag', proc: 'proc/net' } as const
 
-test(
-  'sockets that are open at the start are events, and are found by number, process and ends',
-  { ...LIMIT, skip: canWalk ? LIMIT.skip : 'this kernel lets nobody walk through files' },
-  async () => {
+/** The kind, which has one way only. */
+function catalogueFor(way: keyof typeof WAYS) {
+  const facts = (surroundings: Parameters<typeof socketKind.facts>[0]) =>
+    socketKind.facts(surroundings).map((fact) =>
+      fact.name !== OPEN_SOCKETS
+        ? fact
+        : {
+            ...fact,
+            rungs: fact.rungs.filter((rung) =>
+              rung.by === 'source' ? rung.hook === WAYS[way] : way === 'programs',
+            ),
+          },
+    )
+  return catalogueOf([processKind, cgroupKind, { ...socketKind, facts }] as const)
+}
+
+for (const way of ['programs', 'sock_diag', 'proc'] as const) {
+  const isSkipped = way === 'programs' && !canWalk
+  const skip = isSkipped ? 'this kernel lets nobody walk through files' : LIMIT.skip
+  const name = `sockets that are open at the start are events, and are found by number, process and ends: ${way}`
+  test(name, { ...LIMIT, skip }, async () => {
     const server = createServer()
     server.listen(0, LOOPBACK)
     await once(server, 'listening')
@@ -33,16 +53,19 @@ test(
     const udp = createSocket('udp6')
     udp.bind(0, '::1')
     await once(udp, 'listening')
-    const quark = await openCatalogue(catalogueOf([processKind, cgroupKind, socketKind] as const), {
+    const quark = await openCatalogue(catalogueFor(way), {
       backends: ['ebpf'],
       sockets: true,
       snapshot: true,
     })
+    const { attached } = quark.capabilities
+    assert.ok(attached.some(({ fact, hook }) => fact === OPEN_SOCKETS && hook === WAYS[way]))
     const listening = quark.lookupSocket({ localIp: LOOPBACK, localPort: port })
     assert.deepEqual([listening?.state, listening?.pid], ['listening', process.pid])
     const ends = { localIp: LOOPBACK, localPort: client.localPort ?? 0, remoteIp: LOOPBACK, remotePort: port }
     const ours = quark.lookupSocket(ends)
-    assert.deepEqual([ours?.state, ours?.sentBytes, ours?.receivedBytes], ['connected', 5, 0])
+    const bytes = way === 'programs' ? [5, 0] : [undefined, undefined]
+    assert.deepEqual([ours?.state, ours?.sentBytes, ours?.receivedBytes], ['connected', ...bytes])
     assert.equal(quark.socket(ours?.socketId ?? 0n), ours)
     assert.ok(quark.socketsOf(process.pid).length >= 4)
     assert.ok([...quark.sockets()].includes(ours as never))
@@ -66,10 +89,12 @@ test(
       ],
     )
     assert.ok(mine.every(({ fd }) => fd !== undefined))
+    // What /proc/net lists has no number.
     const closed = quark.lookupSocket(ends)
-    assert.deepEqual([closed?.state, closed?.closerPid], ['closed', process.pid])
+    if (way !== 'proc')
+      assert.deepEqual([closed?.state, closed?.closerPid, closed?.pid], ['closed', process.pid, process.pid])
     await quark.close()
     server.close()
     udp.close()
-  },
-)
+  })
+}
