@@ -88,7 +88,7 @@ export function socketFacts({ settings, isTracked = false }: Surroundings<Socket
     fact('mptcpOwners', ebpf(mptcp.cgroup), ebpf(mptcp.functions), ebpf(mptcp.kprobes)),
     fact('listenPorts', ebpf(functions.listenPorts)),
     fact('connectErrors', ebpf(functions.connectErrors)),
-    fact(OPEN_SOCKETS, ...openRungs(maps), ...findingRungs(settings)),
+    auxiliary(OPEN_SOCKETS, ...openRungs(maps), ...findingRungs(settings)),
     ...rawFacts(settings, maps, fact),
     ...unix,
     ...(settings.udpFlows ? flowFacts(settings, maps, fact) : []),
