@@ -71,19 +71,15 @@ function acceptedBody({ sockets, waiting, keys }: SocketMaps, key: Scalar, sk: S
   }
 }
 
-export function acceptedProbe(maps: SocketMaps) {
+export function acceptedProbe(maps: SocketMaps, name = 'quark_accept') {
   const hook = inTask(fexit('inet_csk_accept', [], struct<Sock>('sock', 'accepted')))
-  return probe({ name: 'quark_accept', hook, record: acceptLayout }, (sk) =>
-    acceptedBody(maps, maps.keys.of(sk), sk),
-  )
+  return probe({ name, hook, record: acceptLayout }, (sk) => acceptedBody(maps, maps.keys.of(sk), sk))
 }
 
 /** The same where only kprobes can hook it. */
-export function acceptedKprobe(maps: SocketMaps) {
+export function acceptedKprobe(maps: SocketMaps, name = 'quark_accept') {
   const hook = inTask(kretprobe('inet_csk_accept', struct<Sock>('sock', 'accepted')))
-  return probe({ name: 'quark_accept', hook, record: acceptLayout }, (sk) =>
-    acceptedBody(maps, maps.keys.ofUntyped(sk), sk),
-  )
+  return probe({ name, hook, record: acceptLayout }, (sk) => acceptedBody(maps, maps.keys.ofUntyped(sk), sk))
 }
 
 /** An accept(2) that asks for the address of the peer. */

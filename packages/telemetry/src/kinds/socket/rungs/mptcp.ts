@@ -22,7 +22,7 @@ import {
 import type { MptcpSock, Sock, SockAddrKern, SocketOfFile } from '../kernel-types.js'
 import type { SocketMaps } from '../maps.js'
 import { acceptLayout, closeLayout, IPPROTO_MPTCP } from '../records.js'
-import { acceptBody } from './accepts.js'
+import { acceptBody, acceptedKprobe, acceptedProbe } from './accepts.js'
 import { closeBody } from './closes.js'
 
 /** The first subflow of a socket; what is read of another socket is 0. */
@@ -86,8 +86,8 @@ export function mptcpProbes(maps: SocketMaps) {
       sentProbe(maps),
       readProbe(maps),
     ],
-    /** Beside those that see accept(2) of all sockets. */
-    functions: [releasedProbe(maps, fentry)],
-    kprobes: [releasedProbe(maps, kprobe)],
+    /** The first subflow itself is accepted; that of a connection which another program has recorded is not once more. */
+    functions: [releasedProbe(maps, fentry), acceptedProbe(maps, 'quark_mp_accept')],
+    kprobes: [releasedProbe(maps, kprobe), acceptedKprobe(maps, 'quark_mp_accept')],
   }
 }
