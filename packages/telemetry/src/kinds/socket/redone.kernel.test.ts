@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { kernelAtLeast } from 'quark-ebpf'
+import { kernelAtLeast, probeFeature } from 'quark-ebpf'
 import { openQuark as openCatalogue, type Quark } from '../../quark.js'
 import { catalogueOf } from '../catalogue.js'
 import { cgroupKind } from '../cgroup/index.js'
@@ -14,8 +14,9 @@ import { LIMIT } from './testing/watch.js'
 
 const PYTHON = { ...LIMIT, skip: hasPython ? LIMIT.skip : 'there is no Python 3.9 here' }
 
-/** Since 6.3 programs see what is done to the socket that processes have. */
-const hasMptcp = isMptcpOn() && kernelAtLeast('6.3')
+/** Programs of cgroups see what is done to the socket that processes have since 6.3; before, functions do. */
+const hasFunctions = probeFeature('fentry').supported || probeFeature('kprobe').supported
+const hasMptcp = isMptcpOn() && (kernelAtLeast('6.3') || (kernelAtLeast('6.1') && hasFunctions))
 const MPTCP = {
   ...PYTHON,
   skip: hasMptcp ? PYTHON.skip : 'there is no MPTCP here, or too little is seen of it',

@@ -3,7 +3,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 
-const PRELUDE = `
+/** What every program begins with. */
+export const PRELUDE = `
 import array, ctypes, fcntl, json, mmap, os, select, signal, socket, struct, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
 LOCAL = '127.0.0.1'
