@@ -18,6 +18,8 @@ const PROCESSES = 2000
 /** Longer than records are held. */
 const DRAIN_MS = 1500
 const SETTLE_MS = 1000
+const BPF_MAP_TYPE_ARRAY = 2
+const SCRATCH_BYTES = 1 << 20
 
 const own = fileURLToPath(new URL('..', import.meta.url))
 const [other = '89ba073', rounds = '5'] = process.argv.slice(2)
@@ -29,7 +31,7 @@ const command = ({ path }, ...args) => [join(path, 'packages/mon/bin/quark-mon.c
 
 /** What the kernel says of the programs and maps that a process holds: ns and runs, and bytes of memory. */
 function bpfOf(pid) {
-  let [ns, runs, mapBytes] = [0, 0, 0]
+  let [ns, runs, mapBytes, scratchBytes] = [0, 0, 0, 0]
   for (const fd of readdirSync(`/proc/${pid}/fdinfo`)) {
     let info
     try {
@@ -42,9 +44,13 @@ function bpfOf(pid) {
       ns += number('run_time_ns')
       runs += number('run_cnt')
     }
-    if (/^map_id:/m.test(info)) mapBytes += number('memlock')
+    if (!/^map_id:/m.test(info)) continue
+    mapBytes += number('memlock')
+    // The scratch of the levels is the only large array.
+    if (number('map_type') === BPF_MAP_TYPE_ARRAY && number('value_size') > SCRATCH_BYTES)
+      scratchBytes += number('memlock')
   }
-  return { ns, runs, mapBytes }
+  return { ns, runs, mapBytes, scratchBytes }
 }
 
 /** One agent that sees a storm. */
@@ -72,6 +78,7 @@ async function watch(build, args, storm) {
     'RSS idle, MB': before.idleMb,
     'RSS after the storm, MB': after.busyMb,
     'maps of the kernel, KiB': after.mapBytes / 1024,
+    'of them the scratch, KiB': after.scratchBytes / 1024,
   }
 }
 
@@ -85,6 +92,12 @@ function replay(build, recording) {
     ...command(build, '--json', '-q', '--replay', recording),
   ])
   return Number(/([\d.]+)\s*$/.exec(stderr)?.[1])
+}
+
+/** Bytes of JSON that a replay writes: what it takes is to be seen beside them. */
+function jsonKib(build, recording) {
+  const [file, ...args] = command(build, '--json', '-q', '--replay', recording)
+  return execFileSync(process.execPath, [file, ...args], { maxBuffer: 1 << 28 }).length / 1024
 }
 
 function runSync(build, args) {
@@ -136,6 +149,7 @@ try {
       note(build.name, await watch(build, [], storm))
       note(build.name, {
         'replay of 10,000 processes as JSON, CPU ms': replay(build, recordingOf(build)),
+        'JSON of that, KiB': jsonKib(build, recordingOf(build)),
         'the same of a recording of the former, CPU ms': replay(build, recordingOf(builds[0])),
       })
     }

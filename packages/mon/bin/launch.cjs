@@ -58,9 +58,9 @@ function fail(command, error) {
   process.exit(1)
 }
 
-/** Runs a bundle, as `require` would, but with what the engine made of it before, which saves it from parsing all of it. */
+/** Runs a bundle, which is of ASCII, as `require` would, but with what the engine made of it before, which saves it from parsing all of it. */
 function load(bundle) {
-  const script = new Script(Module.wrap(readFileSync(bundle, 'utf8')), {
+  const script = new Script(Module.wrap(readFileSync(bundle, 'latin1')), {
     filename: bundle,
     cachedData: cacheOf(bundle),
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
@@ -84,9 +84,13 @@ function cacheOf(bundle) {
   }
 }
 
-/** Writes what the engine makes of a bundle: its functions that run when it is loaded, and where the others are. */
-function writeCache(bundle) {
-  const { script } = load(bundle)
+/**
+ * Writes what the engine makes of a bundle: its functions that run when it is loaded, and in a run with each of these
+ * arguments, and where the others are.
+ */
+async function writeCache(bundle, runs) {
+  const { script, exports } = load(bundle)
+  for (const args of runs) await exports.main(args)
   const cache = cachePathOf(bundle)
   writeFileSync(`${cache}.new`, script.createCachedData())
   renameSync(`${cache}.new`, cache)
@@ -141,5 +145,11 @@ function build(command) {
   }
 }
 
-// `node launch.cjs BUNDLE`, as scripts/bundle.mjs runs it.
-if (require.main === module) writeCache(resolve(process.argv[2]))
+// `node launch.cjs BUNDLE RUN…`, as scripts/bundle.mjs runs it: the arguments of a run are separated by spaces.
+if (require.main === module) {
+  const [bundle, ...runs] = process.argv.slice(2)
+  void writeCache(
+    resolve(bundle),
+    runs.map((run) => run.split(' ')),
+  )
+}

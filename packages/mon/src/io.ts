@@ -1,3 +1,4 @@
+import { monotonicMs } from './clock.js'
 import {
   closeSync,
   constants as fsConstants,
@@ -80,7 +81,7 @@ export class Output {
       this.#unwrittenLines += lineCount(text)
       return
     }
-    this.rotate(Buffer.byteLength(text))
+    if (this.#next !== undefined) this.rotate(Buffer.byteLength(text))
     const stream = this.#stream
     if (this.#writeTo(stream, text) || signal.aborted) return
     await new Promise<void>((resolve) => {
@@ -139,12 +140,12 @@ export class Output {
   /** Waits until all text is written, or cannot be: an error, or a reader that takes nothing. */
   async flush(): Promise<void> {
     let leftBytes = Number.POSITIVE_INFINITY
-    let movedMs = performance.now()
+    let movedMs = monotonicMs()
     for (let bytes = this.#waiting(); bytes > 0; bytes = this.#waiting()) {
       if (bytes < leftBytes) {
         leftBytes = bytes
-        movedMs = performance.now()
-      } else if (performance.now() - movedMs > STUCK_MS) {
+        movedMs = monotonicMs()
+      } else if (monotonicMs() - movedMs > STUCK_MS) {
         this.#error = Object.assign(new Error(`nobody reads it: ${leftBytes} bytes are not written`), {
           code: STUCK,
         })

@@ -29,7 +29,7 @@ import {
   wantsColour,
 } from './io.js'
 import { inCommandWords } from './library-options.js'
-import { tidyMemory } from './memory.js'
+import { growYoungEachSecond, tidyMemory } from './memory.js'
 import type { MetricsAddress } from './metrics/address.js'
 import type { Metrics } from './metrics/open.js'
 import { parseCommandLine } from './parse.js'
@@ -242,7 +242,9 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
     metrics = settings.metrics && (await serveMetrics(settings.metrics, settings.replay === undefined))
     await using quark = await openQuark(settings, signal, command?.launcherPid)
     metrics?.watch(quark, output)
-    endTidying = tidyMemory(() => quark.stats().insertions)
+    // A replay has no quiet times, and ends by itself.
+    if (settings.replay === undefined) endTidying = tidyMemory(() => quark.stats().insertions)
+    else endTidying = growYoungEachSecond()
     const lost = settings.dropPrivileges ? checkDrop(quark.capabilities) : ''
     const missing = missingText(quark.capabilities) + lost
     if (settings.strict && missing !== '') throw new DegradedError(missing)

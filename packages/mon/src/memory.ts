@@ -42,6 +42,12 @@ export function growYoung(young: Young = engine): () => void {
   }
 }
 
+/** Does so each second, until what it returns is called. */
+export function growYoungEachSecond(): () => void {
+  const timer = setInterval(growYoung(), CHECK_MS).unref()
+  return () => clearInterval(timer)
+}
+
 interface Memory {
   usedBytes(): number
   release(): void

@@ -1,5 +1,6 @@
 /** An output file that is rotated: FILE is written, FILE.1 was it before, FILE.2 before that. */
 
+import { monotonicMs } from './clock.js'
 import {
   closeSync,
   constants as fsConstants,
@@ -138,11 +139,11 @@ export class RotatedFile {
   }
 
   #tryTo(step: () => void): void {
-    if (performance.now() < this.#retryMs) return
+    if (monotonicMs() < this.#retryMs) return
     try {
       step()
     } catch (cause) {
-      this.#retryMs = performance.now() + RETRY_MS
+      this.#retryMs = monotonicMs() + RETRY_MS
       this.#report(
         new Error(`Cannot rotate ${this.#path}, and goes on with the file that is open`, { cause }),
       )

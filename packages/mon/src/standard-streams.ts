@@ -1,6 +1,5 @@
 /** The name - as a file: standard input and output. */
 
-import { isatty } from 'node:tty'
 import { UsageError } from './arguments.js'
 import type { Settings } from './settings.js'
 
@@ -15,7 +14,7 @@ const OUTPUT = '/dev/stdout'
  */
 export function replaySource(replay: string): string | AsyncIterable<Uint8Array> {
   if (replay !== DASH) return replay
-  if (isatty(0))
+  if (process.stdin.isTTY)
     throw new UsageError('--replay=- reads standard input, which is a terminal: give a file, or use a pipe')
   return process.stdin
 }
@@ -27,7 +26,7 @@ export function replaySource(replay: string): string | AsyncIterable<Uint8Array>
  */
 export function recordToOutput(settings: Settings): void {
   if (settings.quark.record !== DASH) return
-  if (isatty(1)) {
+  if (process.stdout.isTTY) {
     throw new UsageError(
       '--record=- writes to standard output, which is a terminal: give a file, or use a pipe',
     )

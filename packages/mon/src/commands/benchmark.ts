@@ -1,3 +1,4 @@
+import { monotonicMs } from '../clock.js'
 import type { Quark } from 'quark-telemetry'
 import { type Batches, batchesOf } from '../batches.js'
 import type { Io } from '../io.js'
@@ -16,7 +17,7 @@ export async function benchmark(
   quark: Batches & Pick<Quark, 'stats'>,
   settings: Settings,
   io: Io,
-  now: () => number = () => performance.now(),
+  now: () => number = monotonicMs,
 ): Promise<void> {
   let left = settings.count ?? Infinity
   let writtenMs = now()

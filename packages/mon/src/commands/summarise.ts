@@ -1,3 +1,4 @@
+import { monotonicMs } from '../clock.js'
 import { type Batches, batchesOf } from '../batches.js'
 import {
   type Quark,
@@ -21,7 +22,7 @@ export class Summariser {
   readonly #source: Pick<Lookup, 'userName' | 'groupName' | 'host'>
   readonly #settings: Settings
   readonly #io: Io
-  readonly #beginMs = performance.now()
+  readonly #beginMs = monotonicMs()
   readonly #timer: NodeJS.Timeout | undefined
   /** Asked for again before it is written, it is written once. */
   readonly #onAsk = (): void => {
@@ -61,7 +62,7 @@ export class Summariser {
     const report = this.#summary.report({
       userName: (uid) => this.#source.userName(uid),
       // The time of a recording is that between its events.
-      ...(replay === undefined ? { seconds: (performance.now() - this.#beginMs) / 1000 } : {}),
+      ...(replay === undefined ? { seconds: (monotonicMs() - this.#beginMs) / 1000 } : {}),
     })
     if (format === 'json') return `${jsonText(report)}\n`
     if (format === 'ecs') {

@@ -1,3 +1,5 @@
+import { monotonicMs } from '../clock.js'
+
 /** How often signals and timers get a turn, however many events there are. */
 const TURN_MS = 10
 /**
@@ -14,7 +16,7 @@ export class Turns {
   #abortedMs: number | undefined
   #abortedCpuMs = 0
   readonly #onAbort = (): void => {
-    this.#abortedMs = performance.now()
+    this.#abortedMs = monotonicMs()
     this.#abortedCpuMs = cpuMs()
   }
 
@@ -31,12 +33,12 @@ export class Turns {
 
   /** Begins a turn. */
   begin(): void {
-    this.#endsMs = performance.now() + TURN_MS
+    this.#endsMs = monotonicMs() + TURN_MS
   }
 
   /** Whether others must run before more is done. */
   isOver(): boolean {
-    return performance.now() >= this.#endsMs
+    return monotonicMs() >= this.#endsMs
   }
 
   /** Lets others run, and begins the next turn. */
@@ -48,7 +50,7 @@ export class Turns {
   /** Whether the time that is left for held events after the end of the run is over. */
   isTimeUp(): boolean {
     if (this.#abortedMs === undefined) return false
-    return cpuMs() - this.#abortedCpuMs >= LAST_CPU_MS || performance.now() - this.#abortedMs >= LAST_MS
+    return cpuMs() - this.#abortedCpuMs >= LAST_CPU_MS || monotonicMs() - this.#abortedMs >= LAST_MS
   }
 }
 

@@ -1,5 +1,6 @@
 /** Signals while a command runs: what is the command's, and what is quark-mon's. */
 
+import { monotonicMs } from '../clock.js'
 import { readFileSync } from 'node:fs'
 
 /** A second Ctrl-C within this time ends the watching. */
@@ -66,7 +67,7 @@ export class Job {
     // Before it begins it has no part of what the terminal sends.
     if (!isInForeground() || this.#parts.pid() === undefined) this.#parts.kill(signal)
     if (signal !== 'SIGINT') return
-    const nowMs = performance.now()
+    const nowMs = monotonicMs()
     const isTwice = nowMs - this.#interruptedMs < TWICE_MS
     this.#interruptedMs = nowMs
     if (!isTwice) return

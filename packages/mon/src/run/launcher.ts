@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import type { Duplex } from 'node:stream'
 import { packageFile } from '../version.js'
 import { ANSWER_BYTES, launcherName, REQUEST_BYTES } from './launcher-file.js'
@@ -90,6 +90,8 @@ export class Launcher {
       at < FIRST_FREE_FD || inherited.includes(at) ? at : ('ignore' as const),
     )
     const file = packageFile(`dist/${launcherName(process.arch)}`)
+    // Loaded when it is needed: that takes some ms of a start.
+    const { spawn } = process.getBuiltinModule('node:child_process')
     const child = spawn(file, new Array<string>(fd - 1).fill(''), {
       argv0: 'quark-mon',
       stdio: [...stdio, 'pipe'],

@@ -3,6 +3,7 @@
  * be so for the command, too: its writes would fail when the reader is slow.
  */
 
+import { monotonicMs } from '../clock.js'
 import { closeSync, constants, createWriteStream, fstatSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
@@ -49,12 +50,12 @@ function inThreads(): Writable {
 /** Waits until all is written, or nobody takes it. */
 export async function flushed(stream: Writable): Promise<void> {
   let left = Number.POSITIVE_INFINITY
-  let movedMs = performance.now()
+  let movedMs = monotonicMs()
   while (stream.writableLength > 0 && !stream.destroyed) {
     if (stream.writableLength < left) {
       left = stream.writableLength
-      movedMs = performance.now()
-    } else if (performance.now() - movedMs > STUCK_MS) {
+      movedMs = monotonicMs()
+    } else if (monotonicMs() - movedMs > STUCK_MS) {
       return
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS))

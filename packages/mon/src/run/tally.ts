@@ -1,3 +1,4 @@
+import { monotonicMs } from '../clock.js'
 import {
   type Capabilities,
   countText,
@@ -19,12 +20,12 @@ export interface TallyContext {
 
 /** Counts the processes that a run sees begin, for the sentence at its end. */
 export class Tally {
-  #beginMs = performance.now()
+  #beginMs = monotonicMs()
   #begun = 0
 
   /** Begins to measure the time. */
   begin(): void {
-    this.#beginMs = performance.now()
+    this.#beginMs = monotonicMs()
   }
 
   /** Takes in an event. */
@@ -72,7 +73,7 @@ export class Tally {
   }
 
   #time(): string {
-    return durationText((performance.now() - this.#beginMs) * NS_PER_MS)
+    return durationText((monotonicMs() - this.#beginMs) * NS_PER_MS)
   }
 }
 

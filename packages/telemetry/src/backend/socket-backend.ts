@@ -1,3 +1,4 @@
+import { monotonicMs } from '../event/time-base.js'
 import { type Fd, Poller, receiveQueue, type RecordSink } from 'quark-ebpf'
 import type { AttachedFact, MissingFact } from '../facts/fact.js'
 import type { Backend, BackendCounters } from './backend.js'
@@ -43,11 +44,11 @@ export abstract class SocketBackend implements Backend {
 
   /** Reads all the while: the sooner, the more is left of a process in /proc. */
   async wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    const endMs = performance.now() + timeoutMs
+    const endMs = monotonicMs() + timeoutMs
     while (!this.#isClosed) {
       this.read()
       if (sleep === 'untilRecord' ? this.outbox.length > 0 : this.outbox.fullness >= 0.5) return
-      const leftMs = Math.ceil(endMs - performance.now())
+      const leftMs = Math.ceil(endMs - monotonicMs())
       // It also ends when it was woken, or the signal is aborted.
       if (leftMs <= 0 || !(await this.#poller.wait(leftMs, signal))) return
     }

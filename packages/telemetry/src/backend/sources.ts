@@ -1,5 +1,6 @@
 /** Sources: readers in user space beside a backend, and a backend that combines both. */
 
+import { monotonicMs } from '../event/time-base.js'
 import { type Fd, Poller, type RecordSink } from 'quark-ebpf'
 import type { AttachedFact, MissingFact } from '../facts/fact.js'
 import type { Source, SourceClock, SourceContext, SourceRung, Walk } from '../facts/rungs.js'
@@ -229,11 +230,11 @@ export class SourcedBackend implements Backend {
   }
 
   async wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void> {
-    const endMs = performance.now() + timeoutMs
+    const endMs = monotonicMs() + timeoutMs
     while (!this.#isClosed) {
       this.#sources.read()
       if (sleep === 'untilRecord' ? this.#sources.length > 0 : this.#sources.fullness >= BACKLOG) return
-      const leftMs = endMs - performance.now()
+      const leftMs = endMs - monotonicMs()
       if (leftMs <= 0) return
       const turnMs = Math.max(1, Math.ceil(Math.min(leftMs, this.#sources.turnInMs)))
       if (await this.#sleep(sleep, turnMs, signal)) return
@@ -246,7 +247,7 @@ export class SourcedBackend implements Backend {
     turnMs: number,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    const beganMs = performance.now()
+    const beganMs = monotonicMs()
     let isBackend = false
     let isSource = false
     const ofSources = this.#poller?.wait(turnMs, signal).then(() => {
@@ -260,7 +261,7 @@ export class SourcedBackend implements Backend {
     if (!isSource) this.#poller?.wake()
     await ofSources
     // A backend returns early if it has records, or was woken, or the signal is aborted.
-    return signal?.aborted === true || (!isSource && performance.now() - beganMs < turnMs)
+    return signal?.aborted === true || (!isSource && monotonicMs() - beganMs < turnMs)
   }
 
   get fds(): readonly Fd[] {

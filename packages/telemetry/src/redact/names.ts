@@ -59,7 +59,7 @@ const NO_SECRETS = new Set([
 ]) // prettier-ignore
 /** What stands for a secret that is elsewhere: a variable of a shell or a template, a file, a masked one. */
 const ELSEWHERE =
-  /^(?:["']?\$(?:$|\{?\w+\}?["']?$|\()|\$\{\{|\{\{|<[\w -]*>$|%\w+%$|@|file:|env:|id=|[*x•]+$|[^\w\s]$|\[REDACTED)/i
+  /^(?:["']?\$(?:$|\{?\w+\}?["']?$|\()|\$\{\{|\{\{|<[\w -]*>$|%\w+%$|@|file:|env:|id=|[*x\u2022]+$|[^\w\s]$|\[REDACTED)/i
 
 /** Whether that cannot be a secret itself. */
 export function isNoSecret(value: string): boolean {

@@ -1,5 +1,6 @@
 /** The kernel's audit system as a backend: needs no eBPF and no probes, only CAP_AUDIT_CONTROL and _READ. */
 
+import { monotonicMs } from '../../event/time-base.js'
 import {
   AuditControl,
   type Fd,
@@ -178,7 +179,7 @@ class AuditBackend extends SocketBackend {
 
   #check(): void {
     this.#parts.makers.idle()
-    const nowMs = performance.now()
+    const nowMs = monotonicMs()
     if (nowMs < this.#nextCheckMs) return
     this.#nextCheckMs = nowMs + CHECK_INTERVAL_MS
     if (!this.#isStopped) this.#noteLosses()

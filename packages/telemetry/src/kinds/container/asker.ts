@@ -1,5 +1,6 @@
 /** Asks runtimes about containers: a few at a time, each once, and never in the way of events. */
 
+import { monotonicMs } from '../../event/time-base.js'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ContainerRuntime } from '../../process/container.js'
 import type { Reports } from './reports.js'
@@ -34,7 +35,7 @@ export class Asker {
 
   /** Asks about a container, unless that was done a short time ago. */
   want(id: string, runtime: string | undefined): void {
-    const now = performance.now()
+    const now = monotonicMs()
     const next = this.#asked.get(id)
     if (next !== undefined && now < next) return
     this.#again(id, runtime)
@@ -48,7 +49,7 @@ export class Asker {
   #again(id: string, runtime: string | undefined): void {
     if (this.#stop.signal.aborted || this.#waiting.length >= MOST_WAITING) return
     if (this.#asked.size >= MOST_REMEMBERED) this.#asked.clear()
-    this.#asked.set(id, performance.now() + AGAIN_MS)
+    this.#asked.set(id, monotonicMs() + AGAIN_MS)
     this.#waiting.push([id, runtime])
     if (this.#running < MOST_ASKED) void this.#work()
   }
@@ -86,13 +87,13 @@ export class Asker {
     const { signal } = this.#stop
     let pauseMs = FIRST_PAUSE_MS
     while (!signal.aborted) {
-      const beganMs = performance.now()
+      const beganMs = monotonicMs()
       // Both connections are begun at once: soon the process may have given up the right to make any.
       const [isListed, failure] = await Promise.all([this.#list(runtime), this.#watch(runtime)])
       if (isListed && runtime.watch === undefined) return
       // Whoever does not answer questions need not be said to report nothing, too.
       if (isListed && failure !== undefined) this.#reports.problem(eventsOf(runtime), failure)
-      if (performance.now() - beganMs > LONGEST_PAUSE_MS) pauseMs = FIRST_PAUSE_MS
+      if (monotonicMs() - beganMs > LONGEST_PAUSE_MS) pauseMs = FIRST_PAUSE_MS
       await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined)
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
     }

@@ -1,5 +1,6 @@
 /** Makes records of flows that have ended, out of the maps in which programs count them. */
 
+import { monotonicMs } from '../../event/time-base.js'
 import { KernelError } from 'quark-ebpf'
 import { QuarkError } from '../../errors.js'
 import type { MapReader, ReadMap, Source, SourceContext } from '../../facts/rungs.js'
@@ -71,7 +72,7 @@ export class FlowReader implements Source {
   }
 
   read(): void {
-    const beganMs = performance.now()
+    const beganMs = monotonicMs()
     if (beganMs < this.#restUntilMs && !this.#isStopped) return
     try {
       this.#sweep()
@@ -79,7 +80,7 @@ export class FlowReader implements Source {
       // Of rights that were given up: what is counted stays in the kernel.
       if (!(error instanceof KernelError)) throw error
     }
-    this.#restUntilMs = performance.now() + (performance.now() - beganMs) / MOST_SHARE
+    this.#restUntilMs = monotonicMs() + (monotonicMs() - beganMs) / MOST_SHARE
   }
 
   stop(): void {

@@ -1,9 +1,10 @@
 /** How the API of Kubernetes is reached: the service account of a pod, or a file of kubectl. */
 
 import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { homedir, hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { parse } from 'yaml'
+import type * as yaml from 'yaml'
 import { QuarkError } from '../../../errors.js'
 import { itemsOf, type Members, membersOf, textOf } from '../details.js'
 
@@ -81,6 +82,8 @@ function readText(path: string): string | undefined {
 }
 
 function fileApi(path: string): KubeApi {
+  // Loaded when it is needed: it is large.
+  const { parse } = createRequire(import.meta.url)('yaml') as typeof yaml
   const config = membersOf(parse(readFileSync(path, 'utf8'), { maxAliasCount: 10 }))
   const context = named(config['contexts'], 'context', textOf(config['current-context']))
   const cluster = named(config['clusters'], 'cluster', textOf(context['cluster']))

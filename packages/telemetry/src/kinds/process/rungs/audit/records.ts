@@ -1,5 +1,6 @@
 /** Makes records of audit events, completed from /proc. */
 
+import { monotonicMs } from '../../../../event/time-base.js'
 import {
   AUDIT_CWD,
   AUDIT_EXECVE,
@@ -148,7 +149,7 @@ export class AuditRecords implements Maker<AuditEvent> {
   }
 
   idle(): void {
-    const nowMs = performance.now()
+    const nowMs = monotonicMs()
     this.settleExits(nowMs)
     if (nowMs < this.#nextLookMs) return
     this.#nextLookMs = nowMs + POLL_INTERVAL_MS
@@ -195,7 +196,7 @@ export class AuditRecords implements Maker<AuditEvent> {
       case 'exitGroup':
         return this.#endBy(event, exitStatusOf(fields))
       case 'exit':
-        if (isSingle(pid)) this.#exits.push({ call: event, sinceMs: performance.now() })
+        if (isSingle(pid)) this.#exits.push({ call: event, sinceMs: monotonicMs() })
         return undefined
       case 'setsid':
         return this.#idChange(event, PROC_EVENT_SID)
