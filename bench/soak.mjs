@@ -1,8 +1,8 @@
 // A long run: does quark stay as it is, in memory, descriptors and mappings?
-//   node bench/soak.mjs [minutes, 60] [--agent-options='…']
+//   node bench/soak.mjs [minutes, 60] [--agent-options='…'] [--note='…']
 // Watches quark-mon, and a program that uses the library, under processes of everyday kind, 50 and 400 a second in turns,
 // with a flood by an ordinary user between. Writes samples and a plot to bench/soak/<date>-<minutes>min, prints whether they are
-// flat, and ends with 1 if not. Between floods the load is about one CPU.
+// flat, and ends with 1 if not. Between floods the load is about one CPU. What else the machine did meanwhile belongs in a note.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, openSync, readFileSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs'
@@ -35,8 +35,12 @@ const PIPE_PROCESSES = 3
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { 'agent-options': { type: 'string', default: '' } },
+  options: {
+    'agent-options': { type: 'string', default: '' },
+    note: { type: 'string', default: [], multiple: true },
+  },
 })
+const commit = commitOf()
 const minutes = Number(positionals[0] ?? 60)
 if (!(minutes > 0)) throw new Error(`Cannot run for ${positionals[0]} minutes`)
 if (process.getuid?.() !== 0) throw new Error('The agent watches the whole machine: run this as root')
@@ -207,6 +211,7 @@ function report() {
   const commandLost = lostOf(watched.command.errors)
   const lost = { command: commandLost, consumer: watched.consumer.lost }
   const notes = [
+    ...values.note,
     ...results.map(({ text }) => text),
     ...names.map((name, i) =>
       died.includes(name)
@@ -225,7 +230,7 @@ function report() {
   writeFileSync(
     `${base}.svg`,
     plot({
-      title: `${minutes} minutes of everyday load and floods, commit ${commitOf()}, Linux ${release()}, ${cpus().length} CPUs, Node ${process.version}`,
+      title: `${minutes} minutes of everyday load and floods, commit ${commit}, Linux ${release()}, ${cpus().length} CPUs, Node ${process.version}`,
       panels: [
         { title: 'resident memory, MB', column: 'rssMb' },
         { title: 'heap in use, MB', column: 'heapMb' },
