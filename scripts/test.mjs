@@ -86,7 +86,9 @@ function prune() {
 async function runFiles(files, concurrency) {
   // Each file's process looks for leaks when its tests are done.
   process.env.NODE_OPTIONS = `--import=${new URL('leaks.mjs', import.meta.url)}`
-  const stream = run({ files, concurrency, timeout: 600_000 })
+  // All faults take longer, by their own limit.
+  const timeout = process.env.QUARK_FAULTS === 'all' ? 3_600_000 : 600_000
+  const stream = run({ files, concurrency, timeout })
   stream.on('test:pass', (data) => {
     if (data.details?.type === 'suite') return
     if (data.skip !== undefined) {

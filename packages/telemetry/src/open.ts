@@ -101,7 +101,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     settings,
     clock,
     facts,
-    shares: sharesOf(catalogue),
+    ...sharesOf(catalogue),
     ...(tracking === undefined ? {} : { tracking }),
   })
   let recorder: RecordingWriter | undefined
@@ -337,11 +337,20 @@ function factsAsked({ kinds, options }: Catalogue, surroundings: Surroundings): 
   }
 }
 
-/** How much of a ring each kind may fill that must leave room for others. */
-function sharesOf({ kinds }: Catalogue): ReadonlyMap<number, number> {
-  return new Map(
-    kinds.flatMap(({ number, ringShare }) => (ringShare === undefined ? [] : [[number, ringShare]])),
-  )
+/** How much of a ring each kind, and each type of record, may fill that must leave room for others. */
+function sharesOf(catalogue: Catalogue): Required<Pick<BackendContext, 'shares' | 'recordShares'>> {
+  return {
+    shares: new Map(
+      catalogue.kinds.flatMap(({ number, ringShare }) =>
+        ringShare === undefined ? [] : [[number, ringShare]],
+      ),
+    ),
+    recordShares: new Map(
+      recordTypesOf(catalogue).flatMap(({ layout, ringShare }) =>
+        ringShare === undefined ? [] : [[layout.type, ringShare]],
+      ),
+    ),
+  }
 }
 
 /**

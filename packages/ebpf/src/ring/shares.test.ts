@@ -15,6 +15,7 @@ import { RingShares } from './shares.js'
 const SHARED = 7
 const OTHER = 3
 const RECORD_BYTES = 24
+const LARGE_BYTES = 1 << 20
 const TAKEN_BYTES = RECORD_BYTES + CPU_RING_HEADER_BYTES
 
 /** A page in which the second share is that of one kind. */
@@ -22,11 +23,10 @@ function page() {
   const memory = new ArrayBuffer(4096)
   const word = (field: number): BigUint64Array =>
     new BigUint64Array(memory, SLOT_SHARES + SHARE_BYTES + field, 1)
-  const index = new Int8Array(256).fill(-1)
-  index[SHARED] = 1
+  const index = new Int8Array(1 << 16).fill(-1).fill(1, SHARED << 8, (SHARED + 1) << 8)
   word(SHARE_CONSUMED)[0] = 1000n
   word(SHARE_WRITTEN)[0] = 9000n
-  const shares = new RingShares(index, [10, 20], memory)
+  const shares = new RingShares(index, [10, LARGE_BYTES], memory)
   return { shares, limit: word(SHARE_LIMIT), consumed: word(SHARE_CONSUMED) }
 }
 
@@ -44,7 +44,7 @@ function recordsOf(kinds: readonly number[]): ArrayBuffer {
 /** Takes records out of a ring of either sort, and returns what a kind has consumed then. */
 function consumedAfter(sort: 'one ring' | 'rings of the CPUs', data: ArrayBuffer, endBytes: number): number {
   const { shares, consumed, limit } = page()
-  assert.equal(limit[0], 20n)
+  assert.equal(limit[0], BigInt(LARGE_BYTES))
   const words = new Uint32Array(data)
   const bytes = Buffer.from(data)
   const position = (at: number): BigUint64Array => BigUint64Array.of(BigInt(at))
@@ -74,3 +74,16 @@ for (const sort of ['one ring', 'rings of the CPUs'] as const) {
     assert.equal(consumedAfter(sort, data, 3 * TAKEN_BYTES), 9000)
   })
 }
+
+test('shares are narrowed from what they were at first, and not below a few long records', () => {
+  const { shares, limit } = page()
+  for (const [part, bytes] of [
+    [0.25, LARGE_BYTES / 4],
+    [0.5, LARGE_BYTES / 2],
+    [1 / 64, 32 << 10],
+    [1, LARGE_BYTES],
+  ] as const) {
+    shares.narrow(part)
+    assert.equal(limit[0], BigInt(bytes))
+  }
+})

@@ -48,6 +48,8 @@ export interface SessionOptions {
    * of them; in the one ring of all CPUs, a record for each other lane may come on top.
    */
   readonly shares?: ReadonlyMap<number, number>
+  /** The same for single types of records, which then do not count for the share of their kind. */
+  readonly recordShares?: ReadonlyMap<number, number>
   /**
    * Whether users share a ring that is more than half full: one who writes much finds ever less room, and others find
    * some at any time. Records are shortened first (`TailType.scarceBytes`), and `losses()` has whose were lost. For hooks

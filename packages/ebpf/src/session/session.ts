@@ -69,6 +69,7 @@ export class ProbeSession implements Disposable {
   readonly #cpuRings: SessionRings | undefined
   readonly #sleep: SessionSleep
   readonly #losses: SessionLosses | undefined
+  readonly #shares: SessionShares | undefined
   readonly #running: Running[] = []
   #closed = false
 
@@ -82,6 +83,7 @@ export class ProbeSession implements Disposable {
     this.#cpuRings = resources.cpuRings
     this.#sleep = resources.sleep
     this.#losses = resources.losses
+    this.#shares = resources.shares
     const { map } = resources.lanes
     this.#kernelMemoryBytes =
       map.valueSizeBytes + (resources.cpuRings?.map.valueSizeBytes ?? 0) + resources.reader.capacityBytes
@@ -97,7 +99,7 @@ export class ProbeSession implements Disposable {
    */
   static open(options: SessionOptions, records: number | readonly Probe[]): ProbeSession {
     const sizes = sizesOf(options, records)
-    const shares = SessionShares.of(options.shares)
+    const shares = SessionShares.of(options)
     const cpus = possibleCpuCount()
     const opened: Disposable[] = []
     const own = <T extends Disposable>(resource: T): T => {
@@ -312,8 +314,8 @@ export class ProbeSession implements Disposable {
   }
 
   /**
-   * Has users share only a part of each ring, 0 to 1, where `fairUsers` is set: for a reader that falls behind, as what waits
-   * in a ring is read late. At first it is 1.
+   * Has users share only a part of each ring, 0 to 1, where `fairUsers` is set, and has each share be that part of what it
+   * is: for a reader that falls behind, as what waits in a ring is read late. At first it is 1.
    *
    * @throws {RangeError} for another part
    * @throws {ClosedError}
@@ -322,6 +324,7 @@ export class ProbeSession implements Disposable {
     this.#check()
     if (!(part > 0 && part <= 1))
       throw new RangeError(`Cannot have users share ${part} of a ring: give 0 to 1`)
+    this.#shares?.narrow(part)
     const layout = this.#cpuRings?.layout
     this.#lanes.shareAmongUsers((level) => {
       if (layout === undefined) return part * this.ringSizeBytes

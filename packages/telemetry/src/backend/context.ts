@@ -12,6 +12,8 @@ export interface BackendContext {
   readonly facts: readonly Fact[]
   /** Share of a ring, 0 to 1, that records of a kind may fill, by the kind's number. Default 1. */
   readonly shares?: ReadonlyMap<number, number>
+  /** The same for single types of records, by type. */
+  readonly recordShares?: ReadonlyMap<number, number>
   /** Which processes to follow or leave out, in the kernel where the backend can. */
   readonly tracking?: Tracking
   /** Opened beside the backend, for rungs in user space. */

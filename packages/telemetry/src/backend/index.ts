@@ -14,7 +14,7 @@ import { SourcedBackend, Sources } from './sources.js'
 type OpenBackend = (context: BackendContext) => Backend
 
 const openers = {
-  ebpf: ({ settings: { ringSizeBytes, btf }, facts, sources, shares, tracking }) =>
+  ebpf: ({ settings: { ringSizeBytes, btf }, facts, sources, shares, recordShares, tracking }) =>
     EbpfBackend.open({
       facts,
       sources,
@@ -22,6 +22,7 @@ const openers = {
       btf,
       tracking,
       ...(shares === undefined ? {} : { shares }),
+      ...(recordShares === undefined ? {} : { recordShares }),
     }),
   kprobe: openKprobe,
   audit: openAudit,

@@ -83,6 +83,8 @@ export type Apply = (group: RecordGroup, tables: Tables) => BaseEvent | undefine
 export interface RecordType extends ShapedType {
   /** For aggregation it counts as the record of that name; the default is its own. */
   readonly column?: string
+  /** Share of a ring that such records may fill, 0 to 1, in place of that of the kind. */
+  readonly ringShare?: number
   /** Applies a group that begins with such a record. */
   readonly apply: Apply
   /**

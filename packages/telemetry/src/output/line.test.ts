@@ -12,7 +12,7 @@ import { anyEvent } from '../testing/samples.js'
 import { schemaCheck } from '../testing/schema.js'
 import { ecsWriter } from './ecs.js'
 import { jsonWriter } from './json.js'
-import { DEFAULT_LINE_BYTES, RELATIVE_TEXT_BYTES, REPEATED_LINE_BYTES } from './line.js'
+import { DEFAULT_LINE_BYTES, RELATIVE_TEXT_BYTES, REPEATED_LINE_BYTES, REPEATED_LIST_BYTES } from './line.js'
 import { CONTEXT, flatten, parse, related, valueAt } from './testing/ecs.js'
 import { dumpWriter } from './dump.js'
 import { textWriter } from './text.js'
@@ -136,6 +136,21 @@ for (const { name, writer, check, isFlagged } of formats) {
       { numRuns: 200 },
     )
     assert.equal(whole.truncatedLines, 0)
+  })
+
+  test(`a line of ${name} that repeats what an earlier one has is short, and says so`, () => {
+    const failed = EVENTS.find(({ kind }) => kind === 'execFailed')
+    assert.ok(failed !== undefined)
+    const filename = `/${'f'.repeat(1000)}`
+    const process = { ...KILLED_SHELL, argv: ['sh', '-c', 'x'.repeat(100_000)] }
+    const event = Object.assign({ ...failed, process }, { filename })
+    const line = writer(DEFAULT_LINE_BYTES)(related(event, []))
+    check(line)
+    assert.ok(line.includes(filename), 'what it alone has is whole')
+    const longest = Math.max(0, ...(line.match(/x+/g) ?? []).map(({ length }) => length))
+    assert.ok(longest <= REPEATED_LIST_BYTES, `${longest}`)
+    // Text shows no arguments of it.
+    assert.equal(isFlagged(line), name !== 'text')
   })
 
   test(`the least bound of ${name} is enough for all that is not cut`, () => {

@@ -22,6 +22,8 @@ import { quote } from './fragments.js'
 export const DEFAULT_LINE_BYTES = 256 << 10
 /** Most bytes of a line that repeats what an earlier one has: who makes many of them must not fill the output. */
 export const REPEATED_LINE_BYTES = 16 << 10
+/** Most bytes of a list in such a line: above all the arguments, which the earlier one has. */
+export const REPEATED_LIST_BYTES = 4 << 10
 /** Most bytes of one text of a relative: its own events have all of it. */
 export const RELATIVE_TEXT_BYTES = 1024
 
@@ -100,6 +102,7 @@ export class Line {
   /** Most bytes of a value, in a line that is cut. */
   #limitBytes = 0
   #isInRelative = false
+  #isRepeated = false
   #isFrameCut = false
   readonly #sizes: number[] = []
   readonly #lists: ListMade[] = []
@@ -138,11 +141,13 @@ export class Line {
     this.#leftBytes = this.maxBytes
     // Whoever looks up names may throw, even in the middle of a relative.
     this.#isInRelative = false
+    this.#isRepeated = false
     this.shortListUnits = SHORT_LIST_UNITS
   }
 
   /** Bounds a line that has begun more tightly, as it repeats what an earlier one has. */
   shorten(): void {
+    this.#isRepeated = true
     if (this.maxBytes <= REPEATED_LINE_BYTES) return
     this.maxBytes = REPEATED_LINE_BYTES
     this.#leftBytes = REPEATED_LINE_BYTES
@@ -226,7 +231,8 @@ export class Line {
   /** Texts of any length in any form. */
   pieces(texts: readonly string[], form: Form): string {
     this.hasLongText = true
-    const most = this.#mostBytes
+    const isBounded = this.#isRepeated && texts.length > 1
+    const most = isBounded ? Math.min(this.#mostBytes, REPEATED_LIST_BYTES) : this.#mostBytes
     if (this.#state === MEASURING) {
       const size = this.#measured(texts, form, most)
       if (size <= SMALL_BYTES) return piecesUpTo(texts, form, most)

@@ -8,12 +8,27 @@ const MAX_KEPT_BYTES = 1024
 /** What the object and the strings that it keeps need beside the text, estimated. */
 const OBJECT_BYTES = 512
 
+/** Strings that are not kept with their image. */
+interface LastRead {
+  readonly text: string
+  readonly start: number
+  readonly strings: readonly string[]
+  /** Whose work `shown` is. */
+  redaction: Redaction | undefined
+  /** The strings without secrets, once somebody asked for them. */
+  shown: readonly string[] | undefined
+}
+
 /**
  * The strings that were read last of those that are not kept: a loop over them, or events of some processes in turns, do not
- * cut them out each time.
+ * cut them out, nor look for secrets in them, each time.
  */
-const lastRead = Array.from({ length: 4 }, () => ({ text: '', start: 0, strings: [] as readonly string[] }))
+const lastRead: LastRead[] = Array.from({ length: 4 }, () => lastReadOf('', 0, []))
 let oldest = 0
+
+function lastReadOf(text: string, start: number, strings: readonly string[]): LastRead {
+  return { text, start, strings, redaction: undefined, shown: undefined }
+}
 
 /**
  * What an exec gave a process: program, arguments and environment, as tails of its record.
@@ -154,8 +169,11 @@ export class Image {
     const real = this.realArgv
     if (real === undefined || this.#redaction === undefined) return real
     if (this.#shownArgv !== undefined) return this.#shownArgv
+    if (real === this.#argvStrings) return (this.#shownArgv = this.#redaction.argv(real))
+    const last = lastRead.find(({ strings }) => strings === real)
+    if (last?.shown !== undefined && last.redaction === this.#redaction) return last.shown
     const shown = this.#redaction.argv(real)
-    if (real === this.#argvStrings) this.#shownArgv = shown
+    if (last !== undefined) Object.assign(last, { shown, redaction: this.#redaction })
     return shown
   }
 
@@ -192,8 +210,11 @@ export class Image {
     const real = this.realEnv
     if (real === undefined || this.#redaction === undefined) return real
     if (this.#shownEnv !== undefined) return this.#shownEnv
+    if (real === this.#envStrings) return (this.#shownEnv = this.#redaction.env(real))
+    const last = lastRead.find(({ strings }) => strings === real)
+    if (last?.shown !== undefined && last.redaction === this.#redaction) return last.shown
     const shown = this.#redaction.env(real)
-    if (real === this.#envStrings) this.#shownEnv = shown
+    if (last !== undefined) Object.assign(last, { shown, redaction: this.#redaction })
     return shown
   }
 
@@ -223,7 +244,7 @@ export class Image {
     const strings = stringsAt(text, start, descriptor)
     const isSmall = strings.length <= MAX_KEPT_STRINGS && (descriptor & TAIL_LENGTH_MASK) <= MAX_KEPT_BYTES
     if (!isSmall) {
-      lastRead[oldest] = { text, start, strings }
+      lastRead[oldest] = lastReadOf(text, start, strings)
       oldest = (oldest + 1) % lastRead.length
     } else if (isArgv) {
       this.#argvStrings = strings

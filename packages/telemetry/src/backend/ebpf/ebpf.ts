@@ -37,6 +37,7 @@ export interface EbpfBackendOptions {
   /** What programs ask before they write records of processes. */
   readonly tracking?: Tracking | undefined
   readonly shares?: SessionOptions['shares']
+  readonly recordShares?: SessionOptions['recordShares']
   readonly flavors?: SessionOptions['flavors']
   readonly loop?: SessionOptions['loop']
 }
@@ -165,7 +166,7 @@ type Parts = [ProbeSession, Answers, ReadonlyMap<string, readonly Probe[]>]
 
 /** Opens a session, and attaches the facts. */
 function openSession(options: EbpfBackendOptions): Parts {
-  const { sources, ringSizeBytes, tracking, shares, flavors, loop } = options
+  const { sources, ringSizeBytes, tracking, shares, recordShares, flavors, loop } = options
   const facts =
     tracking === undefined ? options.facts : options.facts.map((fact) => askingFact(fact, tracking))
   const btf = options.btf === undefined ? kernelBtf() : btfOf(options.btf)
@@ -177,6 +178,7 @@ function openSession(options: EbpfBackendOptions): Parts {
       ringSizeBytes,
       fairUsers: true,
       ...(shares === undefined ? {} : { shares }),
+      ...(recordShares === undefined ? {} : { recordShares }),
       ...(flavors === undefined ? {} : { flavors }),
       ...(loop === undefined ? {} : { loop }),
     },
