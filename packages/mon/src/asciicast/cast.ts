@@ -2,6 +2,7 @@
 
 import type { QuarkEvent } from 'quark-telemetry'
 import { shownInput, shownOutput } from './shown.js'
+import { harmlessJson } from '../harmless-json.js'
 
 /** Of a terminal that does not know its size. */
 const COLUMNS = 80
@@ -80,13 +81,6 @@ function secondsText(ns: bigint): string {
   return `${micros / 1_000_000n}.${String(micros % 1_000_000n).padStart(6, '0')}`
 }
 
-/** Controls that JSON leaves as they are, and marks that turn the direction of text, would act on a terminal. */
-// oxlint-disable-next-line no-control-regex
-const UNSAFE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
-
 function json(value: unknown): string {
-  return JSON.stringify(value).replace(
-    UNSAFE,
-    (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return harmlessJson(JSON.stringify(value))
 }

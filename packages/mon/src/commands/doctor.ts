@@ -8,6 +8,7 @@ import type { OptionGroup } from '../option.js'
 import { errorText } from '../report.js'
 import { COLOUR_WORDS, fileName, oneOf } from '../values.js'
 import { wrap } from '../wrap.js'
+import { harmlessJson } from '../harmless-json.js'
 
 interface DoctorSettings {
   json: boolean
@@ -89,7 +90,7 @@ export async function doctor(args: readonly string[]): Promise<number> {
     const examination = await examine({ audit, ...(btf === undefined ? {} : { btf }) })
     await print(
       json
-        ? `${JSON.stringify(examination, undefined, 2)}\n`
+        ? `${harmlessJson(JSON.stringify(examination, undefined, 2))}\n`
         : doctorText(examination, {
             columns,
             colour: wantsColour(colour, process.env, process.stdout.isTTY),

@@ -15,6 +15,7 @@ import type { Reporter } from '../run/reporter.js'
 import type { Tally } from '../run/tally.js'
 import { Turns } from './turns.js'
 import { watch } from './watch.js'
+import { harmlessJson } from '../harmless-json.js'
 
 /** Collects a summary while a run goes on, and writes it when it is asked for: at the end, at intervals, at a signal. */
 export class Summariser {
@@ -76,7 +77,7 @@ export class Summariser {
 }
 
 function jsonText(report: SummaryReport): string {
-  return JSON.stringify({ time: new Date().toISOString(), ...report })
+  return harmlessJson(JSON.stringify({ time: new Date().toISOString(), ...report }))
 }
 
 /**

@@ -21,6 +21,7 @@ import {
   type RunReport,
 } from 'quark-telemetry'
 import type { ReportSettings } from './report-settings.js'
+import { harmlessJson } from '../harmless-json.js'
 
 /** What a run ends with that did something that is not in its baseline, or of which something may be missing, in place of 0. */
 export const EXIT_NEW_BEHAVIOUR = 5
@@ -68,7 +69,7 @@ export class Reporter {
     const text = this.#textOf(report, news)
     if (path === undefined) note(text)
     else writeFileSync(path, text)
-    if (trace !== undefined) writeFileSync(trace, JSON.stringify(this.#collected.timeline()))
+    if (trace !== undefined) writeFileSync(trace, harmlessJson(JSON.stringify(this.#collected.timeline())))
     if (news.length > 0 && !this.#settings.updatesBaseline) return EXIT_NEW_BEHAVIOUR
     return requiresComplete && !report.isComplete ? EXIT_INCOMPLETE : 0
   }
@@ -79,19 +80,19 @@ export class Reporter {
     if (baseline === undefined) return []
     const now = this.#collected.baseline(this.#places)
     if (this.#before === undefined) {
-      writeFileSync(baseline, baselineText(now))
+      writeFileSync(baseline, harmlessJson(baselineText(now)))
       return []
     }
     const news = newIn(now, this.#before)
     if (updatesBaseline && news.length > 0)
-      writeFileSync(baseline, baselineText(mergedBaseline(this.#before, now)))
+      writeFileSync(baseline, harmlessJson(baselineText(mergedBaseline(this.#before, now))))
     return news
   }
 
   #textOf(report: RunReport, news: readonly NewBehaviour[]): string {
     switch (formatOf(this.#settings)) {
       case 'json':
-        return `${JSON.stringify(news.length === 0 ? report : { ...report, news })}\n`
+        return `${harmlessJson(JSON.stringify(news.length === 0 ? report : { ...report, news }))}\n`
       case 'markdown':
         return reportMarkdown(report, news)
       case 'text':
