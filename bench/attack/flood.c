@@ -3,6 +3,7 @@
 // RATE is how often a second, 0 as often as possible; `hold` takes it as a number of processes. What was done is
 // counted in slot SLOT of the file COUNTERS.
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -98,6 +100,89 @@ static void hold(void) {
   pause();
 }
 
+static struct sockaddr_in local(int port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+  address.sin_addr.s_addr = htonl(0x7f000001 + (slot->count >> 12) % 0xffff);
+  return address;
+}
+
+// A connection that is made, used and closed on both sides.
+static void connection(void) {
+  static int listener = -1;
+  static struct sockaddr_in address;
+  socklen_t length = sizeof address;
+  if (listener == -1) {
+    address = local(0);
+    listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(listener, (struct sockaddr *)&address, length) == -1 || listen(listener, 64) == -1) fail("listen");
+    getsockname(listener, (struct sockaddr *)&address, &length);
+  }
+  // Reset at the end: ports are not to run out.
+  struct linger now = {1, 0};
+  int client = socket(AF_INET, SOCK_STREAM, 0);
+  setsockopt(client, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  if (connect(client, (struct sockaddr *)&address, length) == 0) {
+    int server = accept(listener, NULL, NULL);
+    if (write(client, "hello", 5) == -1) fail("write");
+    close(client);
+    close(server);
+  } else {
+    close(client);
+  }
+}
+
+// One that is refused.
+static void refused(void) {
+  struct sockaddr_in address = local(1);
+  int client = socket(AF_INET, SOCK_STREAM, 0);
+  connect(client, (struct sockaddr *)&address, sizeof address);
+  close(client);
+}
+
+// A flow of its own for each datagram; to port 53 each has a question with a name of its own.
+static void datagram(int asks) {
+  static int sender = -1;
+  if (sender == -1) sender = socket(AF_INET, SOCK_DGRAM, 0);
+  struct sockaddr_in address = local(asks ? 53 : 1024 + slot->count % 60000);
+  char question[64] = "\1\2\1\0\0\1\0\0\0\0\0\0\14";
+  snprintf(question + 13, 13, "%012ld", slot->count);
+  memcpy(question + 25, "\4test\0\0\1\0\1", 10);
+  sendto(sender, question, 35, MSG_DONTWAIT, (struct sockaddr *)&address, sizeof address);
+}
+
+// A file that is made, written, renamed and removed, with long names.
+static void change_file(void) {
+  static char name[250], other[250];
+  if (name[0] == 0) {
+    memset(name, 'f', sizeof name - 1);
+    if (chdir("/tmp") == -1) fail("/tmp");
+  }
+  memcpy(other, name, sizeof name);
+  snprintf(name + 200, 49, "%d-%ld", getpid(), slot->count);
+  snprintf(other + 200, 49, "%d-%ld-renamed", getpid(), slot->count);
+  int made = open(name, O_CREAT | O_WRONLY, 0600);
+  if (made == -1) fail(name);
+  if (write(made, "content", 7) == -1) fail("write");
+  close(made);
+  rename(name, other);
+  unlink(other);
+}
+
+// Lines on a terminal that somebody reads.
+static void terminal(void) {
+  static int master = -1, slave;
+  static char text[4096];
+  if (master == -1) {
+    master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+    if (master == -1 || grantpt(master) == -1 || unlockpt(master) == -1) fail("ptmx");
+    slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+    if (slave == -1) fail("pts");
+    memset(text, 't', sizeof text);
+  }
+  if (write(slave, text, 1000) == -1) fail("write");
+  while (read(master, text, sizeof text) > 0) {}
+}
+
 int main(int count, char **arguments) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() == 1) return 1;
@@ -135,6 +220,12 @@ int main(int count, char **arguments) {
     else if (strcmp(kind, "comm") == 0) prctl(PR_SET_NAME, slot->count % 2 ? "flood-odd" : "flood-even");
     else if (strcmp(kind, "threads") == 0) thread();
     else if (strcmp(kind, "failed") == 0) execv("/missing", arguments + 5);
+    else if (strcmp(kind, "connection") == 0) connection();
+    else if (strcmp(kind, "refused") == 0) refused();
+    else if (strcmp(kind, "datagram") == 0) datagram(0);
+    else if (strcmp(kind, "question") == 0) datagram(1);
+    else if (strcmp(kind, "file") == 0) change_file();
+    else if (strcmp(kind, "terminal") == 0) terminal();
     else return 2;
   }
 }

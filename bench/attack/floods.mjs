@@ -17,6 +17,9 @@ const COUNTERS_SIZE_BYTES = 4096
 const SLOT_SIZE_BYTES = 16
 const HOLD_LIMIT_MS = 60_000
 
+/** Sockets, names, files, terminals and all others; not what slows each system call down. */
+const ALL_KINDS = ['--all']
+
 /** The rate that must be withstood, per second. */
 export const STATED_RATE = 533
 
@@ -52,6 +55,13 @@ export const FLOODS = [
     options: ['--failed-execs'],
     quick: true,
   },
+  ...['connection', 'refused', 'datagram', 'question', 'file', 'terminal', 'exec'].map((kind) => ({
+    name: `${kind}, all kinds`,
+    kind,
+    copies: 2,
+    padding: LONG,
+    options: ALL_KINDS,
+  })),
   { name: '1,500 processes with 131,072 empty arguments', kind: 'hold', rate: 1500 },
 ]
 
