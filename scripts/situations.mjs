@@ -3,6 +3,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 
+/** Builds of one version are one kernel. */
+const versionOf = (kernel) => kernel.replace(/^(\d+\.\d+(\.\d+)?).*/, '$1')
 const compare = new Intl.Collator('en', { numeric: true }).compare
 const line = (cells) => `| ${cells.join(' | ')} |`
 
@@ -30,15 +32,18 @@ export function runSituations({ script, program, rowsFile, page, rungs, isEvent 
     for (const { rung, situation, notes } of wrong)
       console.log(`✖ ${rung}, ${situation}: ${notes.join('; ')}`)
     if (ran.length === 0 || wrong.length > 0) failed = true
-    const kernels = new Set(found.map(({ kernel }) => kernel))
-    rows = [...rows.filter(({ kernel }) => !kernels.has(kernel)), ...found]
+    const kernels = new Set(found.map(({ kernel }) => versionOf(kernel)))
+    rows = [...rows.filter(({ kernel }) => !kernels.has(versionOf(kernel))), ...found]
   }
   writeFileSync(rowsFile, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
   const text = readFileSync(page, 'utf8')
   const [before] = text.split(BEGIN(script))
   const [, after] = text.split(END)
-  const table = tableOf(rows, rungs, isEvent)
-  writeFileSync(page, `${before}${BEGIN(script)}\n\n${table}\n\n${END}${after}`)
+  const tables = [...new Set(rows.map(({ group }) => group))].map((group) => {
+    const own = rows.filter((row) => row.group === group)
+    return `${group === undefined ? '' : `## ${group}\n\n`}${tableOf(own, rungs, isEvent)}`
+  })
+  writeFileSync(page, `${before}${BEGIN(script)}\n\n${tables.join('\n\n')}\n\n${END}${after}`)
   process.exitCode = failed ? 1 : 0
 }
 
@@ -85,20 +90,18 @@ function tableOf(rows, rungs, isEvent) {
   const cells = new Map(ran.map((row) => [`${row.kernel} ${row.rung} ${row.situation}`, row]))
   const title = (column) => {
     const [kernel, rung] = column.split(' ')
-    return `${kernel.replace(/^(\d+\.\d+(\.\d+)?).*/, '$1')} ${rungs[rung]}`
+    return `${versionOf(kernel)} ${rungs[rung]}`
   }
+  const absent = rows.filter((row) => row.absent !== undefined)
   return [
     line(['situation', ...columns.map(title)]),
     line(['---', ...columns.map(() => '---')]),
     ...[...new Set(ran.map(({ situation }) => situation))].map((situation) =>
       line([situation, ...columns.map((column) => cellOf(cells.get(`${column} ${situation}`), isEvent))]),
     ),
-    '',
-    'What a kernel does not have:',
-    '',
-    ...rows
-      .filter((row) => row.absent !== undefined)
+    ...(absent.length === 0 ? [] : ['', 'What a kernel does not have:', '']),
+    ...absent
       .toSorted((a, b) => compare(a.kernel, b.kernel))
-      .map(({ kernel, rung, absent }) => `- ${kernel}, ${rungs[rung]}: ${absent}`),
+      .map(({ kernel, rung, absent: reason }) => `- ${versionOf(kernel)}, ${rungs[rung]}: ${reason}`),
   ].join('\n')
 }

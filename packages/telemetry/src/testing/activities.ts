@@ -12,6 +12,9 @@ import type { QuarkEvent, QuarkOptions } from '../kinds/index.js'
 import { Quark } from '../quark.js'
 import type { Capabilities } from '../pipeline/stats.js'
 
+/** An event as a plain object, without what is not known. */
+export type Plain = Readonly<Record<string, unknown>>
+
 /** What a program reported. */
 export type ActivityFacts = { readonly pid: number } & Readonly<Record<string, unknown>>
 
@@ -91,23 +94,26 @@ function plain(event: QuarkEvent): object {
 }
 
 /** The events of a kind that a process caused, without what is not known, and without the time. */
-export function activitiesOf(
-  events: readonly QuarkEvent[],
-  kind: string,
-  pid: number,
-): Record<string, unknown>[] {
+export function activitiesOf(events: readonly QuarkEvent[], kind: string, pid: number): Plain[] {
   return events.flatMap((event) => {
-    const {
-      process,
-      relatives: _,
-      timeNs: _time,
-      kind: is,
-      ...rest
-    } = event as unknown as Record<string, unknown>
-    if (is !== kind || rest['pid'] !== pid) return []
-    assert.equal((process as { pid?: number } | undefined)?.pid, pid)
-    return [
-      Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined && value !== false)),
-    ]
+    const { kind: is, process, pid: by } = event as { kind: string; process?: { pid?: number }; pid?: number }
+    if (is !== kind || by !== pid) return []
+    assert.equal(process?.pid, pid)
+    return [knownOf(event)]
   })
+}
+
+/** An event without what is not known, the time, and the process; of a target the pid and the name. */
+export function knownOf(event: QuarkEvent): Plain {
+  const {
+    process: _process,
+    relatives: _relatives,
+    timeNs: _time,
+    kind: _kind,
+    target,
+    ...rest
+  } = event as unknown as Record<string, unknown>
+  const { pid: targetPid, comm: targetName } = (target ?? {}) as { pid?: number; comm?: string }
+  const all: Plain = { ...rest, targetPid, targetName }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined && value !== false))
 }

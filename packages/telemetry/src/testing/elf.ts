@@ -60,13 +60,14 @@ class Image {
     return this.place(new Uint8Array(table.buffer))
   }
 
-  call(name: CallName, ...values: Argument[]): number[] {
+  call(name: CallName | number, ...values: Argument[]): number[] {
     const { machine } = this
+    const number = typeof name === 'number' ? name : machine.callNumbers[name]
     return [
       ...values.flatMap((value, index) =>
         value === LAST_RESULT ? machine.passResult() : machine.setArgument(index, value),
       ),
-      ...machine.call(machine.callNumbers[name]),
+      ...machine.call(number),
     ]
   }
 
@@ -106,18 +107,46 @@ class Image {
   }
 }
 
-/** One system call of `callingProgram`; strings are passed as addresses. */
-export type Step = readonly [name: CallName, ...values: (Argument | string)[]]
+/** One system call of a program, by its name or number; strings and bytes are passed as addresses. */
+export type Step = readonly [
+  name: CallName | number | typeof COMPAT,
+  ...values: (Argument | string | Uint8Array)[],
+]
+
+/** In place of a name: a 32-bit call of a 64-bit program, whose number follows. It cannot be repeated. */
+export const COMPAT = Symbol('32-bit call')
+
+function placed(image: Image, [name, ...values]: Step): number[] {
+  if (name === COMPAT) {
+    const [number = 0, ...rest] = values as number[]
+    return image.machine.compatCall?.(number, rest) ?? []
+  }
+  return image.call(
+    name,
+    ...values.map((value) => {
+      if (typeof value === 'string') return image.placeString(value)
+      return value instanceof Uint8Array ? image.place(value) : value
+    }),
+  )
+}
+
+/** Makes the given system calls one after the other, all of them `times` times, then ends. */
+export function repeatingProgram(
+  times: number,
+  steps: readonly Step[],
+  machine: Machine = machineOf(),
+): Buffer {
+  const image = new Image(machine)
+  const code = steps.flatMap((step) => placed(image, step))
+  const end = image.call('exit_group', 0)
+  if (times === 1) return image.link([...code, ...end])
+  return image.link([...machine.setCounter(times), ...code, ...machine.repeat(code.length), ...end])
+}
 
 /** Makes the given system calls one after the other, then sleeps until a signal ends it. */
 export function callingProgram(steps: readonly Step[], machine: Machine = machineOf()): Buffer {
   const image = new Image(machine)
-  const code = steps.flatMap(([name, ...values]) =>
-    image.call(
-      name,
-      ...values.map((value) => (typeof value === 'string' ? image.placeString(value) : value)),
-    ),
-  )
+  const code = steps.flatMap((step) => placed(image, step))
   const sleep = image.call('ppoll', 0, 0, 0, 0)
   // A handled or stopping signal ends ppoll early: sleep again, a thousand times.
   return image.link([...code, ...machine.setCounter(1000), ...sleep, ...machine.repeat(sleep.length)])

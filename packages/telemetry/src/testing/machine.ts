@@ -40,6 +40,8 @@ export interface Machine {
   /** Makes the result of the last call argument 0 of the next one. */
   passResult(): number[]
   call(number: number): number[]
+  /** A 32-bit system call of a 64-bit program, with constants; undefined where there is none. The counter does not survive it. */
+  readonly compatCall?: (number: number, values: readonly number[]) => number[]
   /** Stores the lower 32 bits of the last result at an address. */
   storeResult(address: number): number[]
   setCounter(value: number): number[]
@@ -60,12 +62,14 @@ function littleEndian(value: number): number[] {
  *   mov r32, imm32       [41] B8+r  imm32      41 for r8d to r15d
  *   mov edi, eax         89 C7                 modrm 11 000 111
  *   syscall              0F 05
+ *   int 0x80             CD 80                 arguments in ebx ecx edx esi edi
  *   mov [disp32], eax    89 04 25  disp32      modrm 00 000 100, sib 00 100 101: no base, no index
  *   test eax, eax        85 C0
  *   jz rel32             0F 84  rel32          from the end of the instruction
  *   dec ebx              FF CB
  *   jnz rel32            0F 85  rel32
  */
+const I386_ARGUMENTS = [0xbb, 0xb9, 0xba, 0xbe, 0xbf] as const
 const X64_ARGUMENTS = [[0xbf], [0xbe], [0xba], [0x41, 0xba], [0x41, 0xb8], [0x41, 0xb9]] as const
 
 export const x64: Machine = {
@@ -99,6 +103,13 @@ export const x64: Machine = {
   setArgument: (index, value) => [...X64_ARGUMENTS[index]!, ...littleEndian(value)],
   passResult: () => [0x89, 0xc7],
   call: (number) => [0xb8, ...littleEndian(number), 0x0f, 0x05],
+  compatCall: (number, values) => [
+    ...values.flatMap((value, index) => [I386_ARGUMENTS[index]!, ...littleEndian(value)]),
+    0xb8,
+    ...littleEndian(number),
+    0xcd,
+    0x80,
+  ],
   storeResult: (address) => [0x89, 0x04, 0x25, ...littleEndian(address)],
   setCounter: (value) => [0xbb, ...littleEndian(value)],
   skipIfZero: (skipBytes) => [0x85, 0xc0, 0x0f, 0x84, ...littleEndian(skipBytes)],

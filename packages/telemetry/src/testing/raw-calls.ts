@@ -7,10 +7,17 @@ const syscall = koffi.load(null).func('syscall', 'long', Array<string>(7).fill('
 
 /** Calls it, and returns the result: a negative errno if it failed. */
 export function rawCall(name: SystemCall, ...values: readonly (number | bigint)[]): number {
+  const result = Number(
+    syscall(numberOf(name), ...Array.from({ length: 6 }, (_, index) => values[index] ?? 0)),
+  )
+  return result === -1 ? -koffi.errno() : result
+}
+
+/** Its number on this machine. */
+export function numberOf(name: SystemCall): number {
   const number = callNumber(name, process.arch as 'x64' | 'arm64')
   if (number === undefined) throw new Error(`No number is known for ${name}`)
-  const result = Number(syscall(number, ...Array.from({ length: 6 }, (_, index) => values[index] ?? 0)))
-  return result === -1 ? -koffi.errno() : result
+  return number
 }
 
 /** Where bytes are in memory; they have to outlive the call. */

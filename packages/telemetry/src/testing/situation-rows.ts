@@ -9,15 +9,20 @@ export interface Verdict {
   readonly notes: readonly string[]
 }
 
-/** One cell of a table. */
-export interface Row extends Verdict {
+/** Where in the tables something is. */
+interface Place {
+  /** Each group has a table of its own; without one there is one table. */
+  readonly group?: string
   readonly rung: string
+}
+
+/** One cell of a table. */
+export interface Row extends Verdict, Place {
   readonly situation: string
 }
 
 /** A sort of rungs that the kernel does not have. */
-export interface Absent {
-  readonly rung: string
+export interface Absent extends Place {
   readonly absent: string
 }
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -13,49 +12,10 @@ import { cgroupKind } from '../cgroup/index.js'
 import type { QuarkEvent } from '../index.js'
 import { processKind } from '../process/index.js'
 import { execChangeKind } from './index.js'
+import { execsOf, EXPECTED, runOthers, runSession, sentence } from './testing/situations.js'
 
 const LIMIT = { timeout: 120_000 }
 const OPTIONS = { execChanges: true, backends: ['ebpf'], holdMs: 2000, ringSizeBytes: 2 ** 24 } as const
-/** Each command executes what it is about with its own name as an argument. What the programs then do does not matter. */
-const SESSION = String.raw`
-exec 2> /dev/null
-cp -L /bin/true copied; ./copied copied-1
-mv copied moved; ./moved moved-1
-ln moved linked; ./linked linked-1
-tar cf a.tar moved; rm moved linked; tar xf a.tar; ./moved unpacked-1
-printf '#!/bin/sh\nexit 0\n' > script; chmod +x script; ./script script-1
-/bin/true nothing-1
-printf 'data' > data; /bin/sh -c 'cat data; exit 0' data-1
-setsid cp -L /bin/true elsewhere; sleep 0.3; ./elsewhere tree-1
-`
-
-/** What is to be seen: by the argument, the file, the writer's name, and how they belong together. */
-const EXPECTED: Readonly<Record<string, string | undefined>> = {
-  'copied-1': 'program by cp, session',
-  'moved-1': 'program by cp, session',
-  'linked-1': 'program by cp, session',
-  'unpacked-1': 'program by tar, session',
-  'script-1': 'script by sh, session',
-  'nothing-1': undefined,
-  'data-1': undefined,
-  'tree-1': 'program by cp, tree',
-}
-
-function sentence(change: ExecChange | undefined): string | undefined {
-  return change && `${change.file} by ${change.writerComm}, ${change.relation}`
-}
-
-/** The execs of the session, by their last argument. */
-function execsOf(events: readonly QuarkEvent[]): Map<string, ExecChange | undefined> {
-  const found = new Map<string, ExecChange | undefined>()
-  for (const event of events) {
-    if (event.kind !== 'process' || !event.actions.includes('exec')) continue
-    const name = event.process.argv?.at(-1)
-    if (name !== undefined && Object.hasOwn(EXPECTED, name)) found.set(name, event.execChange)
-  }
-  return found
-}
-
 /** A queue whose only way to learn of written files is one of the rungs; the error if there is none. */
 async function openRung(sort: Sort, options: object): Promise<Quark | OptionError> {
   const catalogue = catalogueOf([processKind, cgroupKind, withSort(execChangeKind, sort)] as const)
@@ -69,10 +29,6 @@ async function openRung(sort: Sort, options: object): Promise<Quark | OptionErro
     if (error instanceof OptionError) return error
     throw error
   }
-}
-
-function runSession(cwd: string): void {
-  spawnSync('/bin/sh', ['-c', SESSION], { cwd, stdio: 'ignore' })
 }
 
 let seenRungs = 0
@@ -91,13 +47,14 @@ for (const sort of SORTS) {
       }
       seenRungs += 1
       runSession(folder)
-      const seen = execsOf(quark.finish())
+      const names = Object.keys(EXPECTED)
+      const seen = execsOf(quark.finish(), names)
       await quark.close()
       const replay = await Quark.replay(recording)
       const replayed: QuarkEvent[] = []
       for await (const event of replay) replayed.push(event)
       await replay.close()
-      for (const execs of [seen, execsOf(replayed)]) {
+      for (const execs of [seen, execsOf(replayed, names)]) {
         const sentences = Object.fromEntries(
           [...execs].map(([argument, change]) => [argument, sentence(change)]),
         )
@@ -126,17 +83,7 @@ test(
     const folder = mkdtempSync(join(tmpdir(), 'quark-written-'))
     t.after(() => rmSync(folder, { recursive: true }))
     const quark = await Quark.open(OPTIONS)
-    const program = `
-    import { fexecve, memfd } from '${new URL('../../testing/native.js', import.meta.url).href}'
-    import { readFileSync } from 'node:fs'
-    fexecve(memfd('program', readFileSync('/bin/true')), { argv: ['true', 'memfd-1'], env: [] })`
-    spawnSync(process.execPath, ['--input-type=module', '-e', program])
-    // The parent of what executes it has ended: it descends from nobody that is known, and leads a session.
-    spawnSync('/bin/sh', ['-c', 'cp -L /bin/true foreign'], { cwd: folder })
-    spawnSync('/bin/sh', ['-c', "setsid /bin/sh -c 'sleep 1; ./foreign foreign-1' > /dev/null 2>&1 &"], {
-      cwd: folder,
-    })
-    await new Promise((resolve) => setTimeout(resolve, 2000 * Number(process.env['TEST_SLOW'] ?? 1)))
+    runOthers(folder)
     const execs = quark.finish().filter((event) => event.kind === 'process' && event.actions.includes('exec'))
     await quark.close()
     const changeOf = (argument: string): ExecChange | undefined => {

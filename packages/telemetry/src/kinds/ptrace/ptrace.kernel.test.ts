@@ -1,56 +1,20 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { after, before, test } from 'node:test'
-import { activitiesOf, runActivity, watchActivity } from '../../testing/activities.js'
+import { test } from 'node:test'
+import { watchActivity } from '../../testing/activities.js'
+import { expectedOf } from '../../testing/situations.js'
 import { Quark } from '../../quark.js'
 import { BackendError, OptionError } from '../../errors.js'
 import type { PtraceEvent } from './events.js'
+import { situations } from './testing/situations.js'
 
 const LIMIT = { timeout: 120_000 }
-const PROGRAM = new URL('testing/situation.js', import.meta.url)
-
-let target: ChildProcess
-before(async () => {
-  target = spawn('sleep', ['1000'])
-  await once(target, 'spawn')
-})
-after(() => void target.kill())
-
-const runIt = () => runActivity(PROGRAM, String(target.pid))
-
 test('each call of ptrace(2) is an event with its request, its result and its target', LIMIT, async (t) => {
-  const { facts, events } = await watchActivity(t, { ptrace: true }, 'ptrace', runIt)
+  const { options, run, observe } = situations
+  const { facts, events } = await watchActivity(t, options, 'ptrace', run)
   assert.deepEqual(facts['results'], [0, 0, 0, -3, -1, -3, 0])
-  const seen = activitiesOf(events, 'ptrace', facts.pid)
-  const targets = seen.map((event) => (event['target'] as { pid?: number } | undefined)?.pid)
-  const pid = target.pid ?? 0
-  // Of a process that does not exist nothing is known; the one that is traced by its parent names no target.
-  assert.deepEqual(targets, [pid, pid, pid, undefined, facts.pid, pid, undefined])
-  assert.equal((seen[0]?.['target'] as { comm?: string } | undefined)?.comm, 'sleep')
-  assert.deepEqual(
-    seen.map(({ target: _target, pid: _pid, ...event }) => event),
-    [
-      call('attach', 'PTRACE_SEIZE', 0x4206, pid),
-      call('request', 'PTRACE_INTERRUPT', 0x4207, pid),
-      call('detach', 'PTRACE_DETACH', 17, pid),
-      failed('PTRACE_SEIZE', 0x4206, 2 ** 22 - 1, 3),
-      failed('PTRACE_ATTACH', 16, facts.pid, 1),
-      { ...failed('PTRACE_SYSCALL', 24, pid, 3), address: 0x12n, data: 0x34n },
-      { action: 'attach', request: 'PTRACE_TRACEME', requestNumber: 0, result: 0, address: 0n, data: 0n },
-    ],
-  )
+  const observed = observe(facts, events)
+  assert.deepEqual(observed.seen, expectedOf(observed.situations))
 })
-
-const NO_ARGUMENTS = { address: 0n, data: 0n }
-
-function call(action: string, request: string, requestNumber: number, targetId: number): object {
-  return { action, request, requestNumber, result: 0, targetId, ...NO_ARGUMENTS }
-}
-
-function failed(request: string, requestNumber: number, targetId: number, errno: number): object {
-  return { action: 'fail', request, requestNumber, errno, targetId, ...NO_ARGUMENTS }
-}
 
 /** What another backend sees; undefined where this machine refuses it, which is checked. */
 async function seenBy(backend: 'procConnector' | 'audit'): Promise<PtraceEvent[] | undefined> {
@@ -59,12 +23,12 @@ async function seenBy(backend: 'procConnector' | 'audit'): Promise<PtraceEvent[]
     assert.ok(opened instanceof BackendError || opened instanceof OptionError, String(opened))
     return undefined
   }
-  const { pid } = await runIt()
+  const { pid, targetId } = await situations.run()
   const events = opened.finish()
   await opened.close()
   return events.filter(
     (event): event is PtraceEvent =>
-      event.kind === 'ptrace' && (event.pid === pid || event.target?.pid === target.pid),
+      event.kind === 'ptrace' && (event.pid === pid || event.target?.pid === targetId),
   )
 }
 

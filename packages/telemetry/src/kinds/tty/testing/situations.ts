@@ -4,7 +4,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, constants, openSync, readSync, writeSync, writevSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { Plain } from '../../../testing/activities.js'
 import { ioctl, pipe, splice } from '../../../testing/native.js'
+import type { SituationsOf } from '../../../testing/situations.js'
+import type { QuarkEvent } from '../../index.js'
+import type { TtyEvent } from '../events.js'
 
 /** Requests of ioctl(2), as Linux numbers them (include/uapi/asm-generic/ioctls.h). */
 const TCGETS = 0x5401
@@ -148,6 +152,94 @@ export async function runSituations(): Promise<TtyFacts> {
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
   if (code !== 0) throw new Error(`The program ended with ${code ?? signal}: ${output}`)
   return JSON.parse(output) as TtyFacts
+}
+
+const TERMINAL = { columns: 100, rows: 30, driver: 'pty_slave' }
+
+/** One of what the first program writes. */
+function written(index: number, tty: unknown): Plain {
+  const { text, origin = 'output' } = WRITES[index] ?? WRITES[0]!
+  const missingBytes = Math.max(0, text.length - KEPT_BYTES)
+  return {
+    text: text.slice(0, KEPT_BYTES),
+    origin,
+    writtenBytes: text.length,
+    missingBytes,
+    terminal: `pts/${String(tty)}`,
+    ...TERMINAL,
+  }
+}
+
+/** What is said of an event, one character a byte. */
+function said({ text, data, origin, writtenBytes, missingBytes, ...event }: TtyEvent): Plain {
+  const bytes = data ?? text
+  const { terminal, columns, rows, driver } = event
+  const all = {
+    text: bytes === undefined ? undefined : Buffer.from(bytes).toString('latin1'),
+    origin,
+    writtenBytes,
+    missingBytes,
+    terminal,
+    columns,
+    rows,
+    driver,
+  }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}
+
+/** What the programs write to terminals. */
+export const situations: SituationsOf = {
+  options: { tty: true, maxTtyBytes: KEPT_BYTES },
+  run: async () => ({ ...(await runSituations()) }),
+  observe: ({ pid, tty, fullBytes, ...facts }, events) => {
+    const second = facts['second'] as TtyFacts['second']
+    const of = (index: number): Plain => written(index, tty)
+    const ours = events
+      .filter((event): event is TtyEvent & QuarkEvent => event.kind === 'tty')
+      .filter((event) => event.pid === pid || event.pid === second.pid)
+    const isFilling = ({ text = '' }: TtyEvent): boolean => /^f+$/.test(text)
+    const filling = ours.filter(isFilling)
+    const filled = filling.reduce((sum, { writtenBytes }) => sum + writtenBytes, 0)
+    return {
+      situations: [
+        { name: 'write(2)', expected: [of(0)] },
+        { name: 'writev(2) of three pieces', expected: [of(1)] },
+        { name: 'bytes that are no text, and escapes', expected: [of(2)] },
+        { name: 'twenty short writes', expected: Array.from({ length: 20 }, (_, i) => of(i + 3)) },
+        { name: 'more than is kept of a write', expected: [of(23)] },
+        { name: 'typed where it is not shown', expected: [] },
+        { name: 'typed where it is shown', expected: [of(24)] },
+        {
+          name: '/dev/tty',
+          expected: [
+            {
+              text: 'to /dev/tty\n',
+              origin: 'output',
+              writtenBytes: 12,
+              missingBytes: 0,
+              terminal: `pts/${second.tty}`,
+              driver: 'pty_slave',
+            },
+          ],
+        },
+        { name: 'writes until the terminal takes no more', expected: [{ filled: fullBytes }] },
+        {
+          name: 'splice(2)',
+          expected: [
+            {
+              origin: 'output',
+              writtenBytes: 15,
+              missingBytes: 15,
+              terminal: `pts/${String(tty)}`,
+              ...TERMINAL,
+            },
+          ],
+        },
+        { name: 'a terminal that is hung up', expected: [] },
+      ],
+      seen: [...ours.filter((event) => !isFilling(event)).map(said), ...(filled > 0 ? [{ filled }] : [])],
+    }
+  },
 }
 
 if (process.argv[1] === FILE) {
