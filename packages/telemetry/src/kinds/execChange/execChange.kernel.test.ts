@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -113,3 +115,34 @@ test('an exec that was delivered already has an event for that', LIMIT, async (t
     Object.values(EXPECTED).filter((expected) => expected !== undefined),
   )
 })
+
+test(
+  'a flood of written and executed files: the last ones are known, and no process is missed',
+  LIMIT,
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'quark-written-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    const quark = await Quark.open({ ...OPTIONS, maxWrittenFiles: 256, where: { treeOf: process.pid } })
+    const events: QuarkEvent[] = []
+    // The first file is forgotten, as many others are written after it.
+    const script = `
+cp -L /bin/true first; cp -L /bin/true busy
+i=0; while [ $i -lt 3000 ]; do : > file$((i % 1500)); i=$((i + 1)); done
+i=0; while [ $i -lt 200 ]; do cp -L /bin/true busy2; ./busy2 flood-$i; i=$((i + 1)); done
+cp -L /bin/true last; ./last last-1; ./first first-1`
+    const child = spawn('/bin/sh', ['-c', script], { cwd: folder, stdio: 'inherit' })
+    const poll = setInterval(() => events.push(...quark.poll()), 20)
+    await once(child, 'close')
+    clearInterval(poll)
+    events.push(...quark.finish())
+    const { lost, produced } = quark.stats()
+    await quark.close()
+    const names = ['last-1', 'first-1', ...Array.from({ length: 200 }, (_, i) => `flood-${i}`)]
+    const execs = execsOf(events, names)
+    t.diagnostic(`${produced['execChange']} records, ${lost} lost`)
+    assert.equal(lost, 0)
+    assert.deepEqual([...execs.keys()].sort(), names.sort())
+    for (const [name, change] of execs)
+      assert.equal(sentence(change), name === 'first-1' ? undefined : 'program by cp, session', name)
+  },
+)

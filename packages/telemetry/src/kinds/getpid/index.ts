@@ -13,7 +13,7 @@ const records = [
 export const getpidKind: Kind<typeof getpidOptions, typeof getpidEvents> = {
   name: 'getpid',
   number: GETPID_KIND,
-  ringShare: 0.5,
+  ringShare: 0.25,
   options: getpidOptions,
   facts: getpidFacts,
   records,
