@@ -41,11 +41,11 @@ const PARTS = {
     shows: /a default run|its backend|exit code/,
   },
   sockets: {
-    title: 'The tables of situations of sockets',
+    title: 'Situations of sockets, in docs/sockets-table.md',
     args: ['scripts/sockets.mjs'],
   },
   connections: {
-    title: 'The tables of situations of connections',
+    title: 'Many connections',
     args: ['scripts/connections.mjs'],
   },
 }
