@@ -5,8 +5,10 @@ import { filtersOf } from './filters.js'
 import { catalogue, type QuarkOptions } from './kinds/index.js'
 import { checkOptions } from './options/check.js'
 
+const CLOCK = { bootNowNs: () => 0 }
+
 function filters(options: QuarkOptions, isLive = true): ReturnType<typeof filtersOf> {
-  return filtersOf(catalogue, checkOptions(catalogue.options, options), isLive)
+  return filtersOf(catalogue, checkOptions(catalogue.options, options), isLive ? CLOCK : undefined)
 }
 
 test('there are no filters unless some are given', () => {

@@ -3,7 +3,10 @@
 import { UserNames } from './context/users.js'
 import { OptionError } from './errors.js'
 import type { EventSpec } from './event/spec.js'
+import { changingKinds, KernelRules, ruledRecords } from './kernel-rules.js'
+import type { SourceClock } from './facts/rungs.js'
 import type { Catalogue } from './kinds/catalogue.js'
+import { Ruling } from './process/ruled/ruling.js'
 import { Tracking } from './process/tracked/tracking.js'
 import { RuleEngine } from './rules/engine.js'
 import type { RuleSet } from './rules/rule-set.js'
@@ -16,15 +19,25 @@ import type { Where } from './where/predicates.js'
 export interface Filters {
   readonly filter: Filter | RuledFilter
   readonly tracking: Tracking | undefined
+  /** What programs leave out for rules; undefined if they write all records. */
+  readonly ruling?: Ruling
+  /** Why they write all, although there are rules. */
+  readonly unruled?: string
 }
 
 /**
  * The filters of a queue; undefined if everything is delivered.
  *
- * @param isLive whether events come from this machine: what it cannot have is an error then
+ * @param clock of this machine, if events come from it: what it cannot have is an error then
  * @throws {OptionError} for users that there are not, and for kinds of events that the options leave out
  */
-export function filtersOf({ events }: Catalogue, settings: object, isLive: boolean): Filters | undefined {
+export function filtersOf(
+  catalogue: Catalogue,
+  settings: object,
+  clock?: Pick<SourceClock, 'bootNowNs'>,
+): Filters | undefined {
+  const { events } = catalogue
+  const isLive = clock !== undefined
   const { where, excludePids, rules } = settings as {
     where?: Where
     excludePids?: readonly number[]
@@ -44,7 +57,29 @@ export function filtersOf({ events }: Catalogue, settings: object, isLive: boole
     tracking,
   })
   if (rules === undefined) return { filter, tracking }
-  return { filter: new RuledFilter(new RuleEngine(rules), filter), tracking }
+  const engine = new RuleEngine(rules)
+  const unruled = isLive ? whyUnruled(rules, settings) : undefined
+  if (clock === undefined || unruled !== undefined)
+    return {
+      filter: new RuledFilter(engine, filter),
+      tracking,
+      ...(unruled === undefined ? {} : { unruled }),
+    }
+  const records = ruledRecords(catalogue)
+  const ruling = new Ruling(records, () => clock.bootNowNs())
+  const kernel = new KernelRules(ruling, engine, {
+    groups: records.events,
+    changing: changingKinds(catalogue),
+  })
+  return { filter: new RuledFilter(engine, filter, kernel), tracking, ruling }
+}
+
+/** Why programs write the records of all events, although rules drop some. */
+function whyUnruled(rules: RuleSet, settings: object): string | undefined {
+  if ((settings as { record?: unknown }).record !== undefined)
+    return 'a recording is to have all records: rules are asked about them in user space'
+  const isAny = rules.explain().some(({ place }) => place === 'kernel')
+  return isAny ? undefined : 'all rules are decided in user space (quark-mon rules explain says why)'
 }
 
 /** Refuses kinds of events, actions, and what only some events have, if none will come. */

@@ -39,7 +39,9 @@ import type { MissingFact } from './pipeline/stats.js'
 import { Inquiries } from './process/details.js'
 import { procProblem } from './process/procfs/pids.js'
 import { unreadFiles } from './process/procfs/read.js'
+import { RULES_IN_KERNEL } from './process/ruled/ruling.js'
 import { FILTERS_IN_KERNEL } from './process/tracked/tracking.js'
+import { RuledFilter } from './ruled-filter.js'
 import { openRecording, openRecordingStream } from './recording/file.js'
 import type { RecordingHeader } from './recording/format.js'
 import { recordingHeader, replayPlan } from './recording/header.js'
@@ -91,10 +93,10 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
   const unreadBefore = unreadFiles()
   const clock = Clock.system()
   const hierarchy = findCgroupHierarchy()
-  const filters = filtersOf(catalogue, settings, true)
-  const { tracking } = filters ?? {}
+  const filters = filtersOf(catalogue, settings, clock)
+  const { tracking, ruling } = filters ?? {}
   tracking?.check()
-  const isTracked = tracking !== undefined
+  const isTracked = tracking !== undefined || ruling !== undefined
   const inquiries = new Inquiries()
   const facts = catalogue.kinds.flatMap((kind) => kind.facts({ settings, hierarchy, isTracked, inquiries }))
   const { backend, failures } = openFirst(settings.backends, {
@@ -103,6 +105,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     facts,
     ...sharesOf(catalogue),
     ...(tracking === undefined ? {} : { tracking }),
+    ...(ruling === undefined ? {} : { ruling }),
   })
   let recorder: RecordingWriter | undefined
   try {
@@ -179,6 +182,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
       pollMs: settings.pollMs,
       batchMs: settings.batchMs,
       kernel,
+      settle: settlingOf(filters),
       longRecords: new LongRecords(collectGarbage, monotonicMs),
     })
     if (problem !== undefined) absent.push({ fact: 'processes that exist already', reason: problem })
@@ -189,6 +193,8 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     if (tracking?.isInKernel === false) {
       absent.push({ fact: FILTERS_IN_KERNEL, reason: tracking.problem ?? notInKernel(backend.name) })
     }
+    const unruled = whyUnruled(filters, backend.name)
+    if (unruled !== undefined) absent.push({ fact: RULES_IN_KERNEL, reason: unruled })
     return { catalogue, feed, pipeline, host, settings, openedNs, signal, filters, failures, absent }
   } catch (error) {
     closeAfterError(
@@ -197,6 +203,22 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     )
     throw asQuarkError(error)
   }
+}
+
+/** What is to be done when records are applied, for programs to leave out what rules drop. */
+function settlingOf({ filter, ruling }: Partial<Filters> = {}): ((appliedNs: number) => void) | undefined {
+  const kernel = filter instanceof RuledFilter ? filter.kernel : undefined
+  if (kernel === undefined || ruling?.decisions === undefined) return undefined
+  return (appliedNs) => kernel.settle(appliedNs)
+}
+
+/** Why programs leave nothing out, although rules drop something. */
+function whyUnruled({ ruling, unruled }: Partial<Filters> = {}, backend: string): string | undefined {
+  if (ruling === undefined || ruling.decisions !== undefined) return unruled
+  if (ruling.problem !== undefined) return ruling.problem
+  return backend === 'ebpf'
+    ? 'no events are watched of which programs may leave out the records'
+    : `the backend ${backend} has no programs that could: the rules are asked in user space`
 }
 
 /**
@@ -260,7 +282,7 @@ export async function replayParts(
       id: reader.header.bootId,
       hasExactStarts: hasExactStarts(reader.header),
     })
-    const filters = filtersOf(catalogue, settings, false)
+    const filters = filtersOf(catalogue, settings)
     const tables = worldOf(catalogue.kinds, {
       settings,
       timeBase,

@@ -9,6 +9,7 @@ import type { QuarkEvent } from './kinds/index.js'
 import { catalogue, type QuarkOptions, type ReplayOptions } from './kinds/index.js'
 import type { RecordType, Tables } from './kinds/kind.js'
 import type { Filters } from './filters.js'
+import { RuledFilter } from './ruled-filter.js'
 import { openParts, type Parts, type Recording, replaysParts } from './open.js'
 import type { Feed } from './pipeline/feed.js'
 import { ReplayFeed } from './pipeline/replay-feed.js'
@@ -247,6 +248,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     this.#check()
     return this.#take((events) => {
       if (!this.#isEnded) this.#isEnded = this.#feed.finish(events, limit)
+      if (this.#isEnded) this.#countRules()
       this.#arm()
     })
   }
@@ -388,6 +390,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
 
   /** Counters so far; they stay readable after `close`. */
   stats(): QuarkStats {
+    this.#countRules()
     const { produced, lost, recursionMisses } = this.#feed.counters()
     const { counters, tables } = this.#pipeline
     const { processes } = tables
@@ -439,6 +442,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   /** Detaches everything and frees all memory outside of JavaScript. Closing twice is fine. */
   async close(): Promise<void> {
     if (this.#isClosed) return
+    this.#countRules()
     this.#isClosed = true
     this.#isEnded = true
     closeAll(
@@ -454,6 +458,12 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** What the kernel left out counts for the rules. */
+  #countRules(): void {
+    const { filter } = this.#filters ?? {}
+    if (!this.#isClosed && filter instanceof RuledFilter) filter.kernel?.count()
   }
 
   #pump(events: QuarkEvent[]): void {

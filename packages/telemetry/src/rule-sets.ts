@@ -1,5 +1,6 @@
 /** Rules about the events that `Quark` knows. */
 
+import { ruledRecords } from './kernel-rules.js'
 import { catalogue } from './kinds/index.js'
 import { type RuleField, ruleFields } from './rules/fields.js'
 import { RuleSet } from './rules/rule-set.js'
@@ -8,6 +9,9 @@ import { type RuleTestResult, runTests } from './rules/test-rules.js'
 /** What rules can ask, by name. */
 export const RULE_FIELDS: ReadonlyMap<string, RuleField> = ruleFields(catalogue.events)
 
+/** The kinds of events that programs may leave out. */
+const ALONE = ruledRecords(catalogue).events.flat()
+
 /**
  * Makes rules of a text, see docs/rules.md. Rule files of the C library mean the same.
  *
@@ -15,7 +19,7 @@ export const RULE_FIELDS: ReadonlyMap<string, RuleField> = ruleFields(catalogue.
  * @throws {RuleError} with everything that is wrong
  */
 export function rulesOf(text: string, path?: string): RuleSet {
-  return RuleSet.parse(text, catalogue.events, path)
+  return RuleSet.parse(text, catalogue.events, path, ALONE)
 }
 
 /** Runs the tests that stand beside the rules in their text. */

@@ -1,4 +1,5 @@
 import type { EventFilter, FilteredEvent, Tables } from './kinds/kind.js'
+import type { KernelRules } from './kernel-rules.js'
 import type { RuleEngine } from './rules/engine.js'
 import type { Filter } from './where/filter.js'
 import { PASSING } from './where/options.js'
@@ -7,11 +8,14 @@ import { PASSING } from './where/options.js'
 export class RuledFilter implements EventFilter {
   readonly #rules: RuleEngine
   readonly #filter: Filter
+  /** What of them the kernel may do; undefined where it does nothing. */
+  readonly kernel: KernelRules | undefined
   #dropped = 0
 
-  constructor(rules: RuleEngine, filter: Filter) {
+  constructor(rules: RuleEngine, filter: Filter, kernel?: KernelRules) {
     this.#rules = rules
     this.#filter = filter
+    this.kernel = kernel
   }
 
   get refused(): number {
@@ -25,13 +29,16 @@ export class RuledFilter implements EventFilter {
 
   begin(tables: Tables): void {
     this.#rules.begin(tables.processes)
+    this.kernel?.begin(tables)
     this.#filter.begin(tables)
   }
 
   wants(event: FilteredEvent): boolean {
     if (PASSING.has(event.kind)) return true
+    this.kernel?.note(event)
     if (this.#rules.wants(event)) return this.#filter.wants(event)
     this.#dropped += 1
+    this.kernel?.noteDropped(event)
     return false
   }
 }

@@ -187,7 +187,7 @@ export {
   type RecordedBody,
   type RecordingProbe,
 } from './probe.js'
-export { narrowed } from './narrow.js'
+export { concluded, type Filling, type Narrowing, narrowed } from './narrow.js'
 export { decodeRecord, type EncodableFieldsOf, encodeRecord, type RecordHeader } from './codec.js'
 export { type EntryBody, pair, type Pair, type PairOptions } from './pair.js'
 export { type CompiledProbe, compileProbe } from './compile.js'

@@ -210,7 +210,7 @@ class Filling {
 }
 
 /** At the end of a program only keys can be removed: there is no room for a value. */
-function checkFinally(probe: string, effects: readonly MapEffect[]): readonly MapEffect[] {
+export function checkFinally(probe: string, effects: readonly MapEffect[]): readonly MapEffect[] {
   if (effects.every(({ kind }) => kind === 'remove')) return effects
   throw new TypeError(`Cannot declare probe "${probe}": at its end it can only remove keys`)
 }

@@ -1,8 +1,9 @@
 /** A declared map as user space sees it: keys and values with the fields of their declaration. */
 
-import { type BpfMap } from '../map/map.js'
+import { BPF_EXIST, type BpfMap } from '../map/map.js'
 import type { FixedType, MapParts, MapShape, TypedMap } from '../probe/index.js'
 import { readFixed, writeFixed } from '../probe/fixed-codec.js'
+import { KernelError } from '../sys/errors.js'
 
 /** What a part of a key or value is in user space: of 8 bytes a bigint, of less a number, of a run of bytes its text. */
 type Part<T> = T extends FixedType<infer Decoded> ? Decoded : never
@@ -52,6 +53,22 @@ export class SessionMap<K extends MapParts = MapParts, V extends MapParts = MapP
    */
   set(key: MapEntry<K>, value: MapEntry<V>): void {
     this.raw.set(this.#keyBytes(key), write(this.#declared.value, value, `map ${this.#declared.name}`))
+  }
+
+  /**
+   * As `set`, of a key that the map has; false where it lacks it.
+   *
+   * @throws as `set`
+   */
+  replace(key: MapEntry<K>, value: MapEntry<V>): boolean {
+    const bytes = write(this.#declared.value, value, `map ${this.#declared.name}`)
+    try {
+      this.raw.set(this.#keyBytes(key), bytes, BPF_EXIST)
+      return true
+    } catch (error) {
+      if (!(error instanceof KernelError) || error.errnoName !== 'ENOENT') throw error
+      return false
+    }
   }
 
   /** Removes a key; false where it was not. @throws {KernelError | ClosedError} */

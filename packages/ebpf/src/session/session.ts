@@ -233,6 +233,17 @@ export class ProbeSession implements Disposable {
   }
 
   /**
+   * Whether the last `drain`, if it returned less than its `max`, took all that was written before it. In a ring that all
+   * CPUs share, a record that is being written hides those behind it.
+   *
+   * @throws {ClosedError}
+   */
+  get hasTakenAll(): boolean {
+    this.#check()
+    return this.#cpuRings !== undefined || this.#reader.backlogBytes === 0
+  }
+
+  /**
    * Walks through the objects of an attached iterator, and hands the record of each to `sink`, in memory that is valid
    * for that call only. Objects created meanwhile may be missed.
    *

@@ -15,6 +15,8 @@ export interface Backend extends Disposable {
   readonly walk?: Walk
   /** Hands over at most `max` records, oldest first, and returns how many. */
   drain(sink: RecordSink, max: number): number
+  /** Whether the last `drain`, if it handed over less than `max`, had all that was written before it. Absent: it is not known. */
+  readonly hasTakenAll?: boolean
   /**
    * Sleeps at most `timeoutMs`: until the next record, or, with `untilBacklog`, until the buffer is half full.
    */

@@ -1,6 +1,7 @@
 import type { Fact } from '../facts/fact.js'
 import type { SourceClock } from '../facts/rungs.js'
 import type { Settings } from '../options/declare.js'
+import type { Ruling } from '../process/ruled/ruling.js'
 import type { Tracking } from '../process/tracked/tracking.js'
 import type { Sources } from './sources.js'
 
@@ -16,6 +17,8 @@ export interface BackendContext {
   readonly recordShares?: ReadonlyMap<number, number>
   /** Which processes to follow or leave out, in the kernel where the backend can. */
   readonly tracking?: Tracking
+  /** What rules decide, for programs to leave it out where the backend has programs. */
+  readonly ruling?: Ruling
   /** Opened beside the backend, for rungs in user space. */
   readonly sources: Sources
 }

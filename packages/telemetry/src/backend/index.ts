@@ -14,13 +14,14 @@ import { SourcedBackend, Sources } from './sources.js'
 type OpenBackend = (context: BackendContext) => Backend
 
 const openers = {
-  ebpf: ({ settings: { ringSizeBytes, btf }, facts, sources, shares, recordShares, tracking }) =>
+  ebpf: ({ settings: { ringSizeBytes, btf }, facts, sources, shares, recordShares, tracking, ruling }) =>
     EbpfBackend.open({
       facts,
       sources,
       ringSizeBytes,
       btf,
       tracking,
+      ruling,
       ...(shares === undefined ? {} : { shares }),
       ...(recordShares === undefined ? {} : { recordShares }),
     }),

@@ -103,6 +103,10 @@ export interface RecordType extends ShapedType {
   readonly asksFilter?: boolean
   /** Nothing follows it in its chain: with a pid as key, in a process's life. */
   readonly isLast?: boolean
+  /** Nothing is made of it but an event of its own: where rules leave that out, programs need not write it. */
+  readonly standsAlone?: boolean
+  /** After it the process that it is about is another one to rules: it has other ids, another program, or has ended. */
+  readonly changesProcess?: boolean
   /** How the secrets of its tails are looked for, before it is recorded or delivered as it is. Of a tail that is not named: as in any text. */
   readonly secrets?: Readonly<Record<string, TailSecrets>>
   /** Its type in recordings of 0.1.0, where that was another one. */

@@ -35,6 +35,8 @@ export interface LiveFeedParts {
   readonly pollMs: number
   readonly batchMs: number
   readonly kernel: string
+  /** Called when every record that was written before a time of CLOCK_BOOTTIME is applied. */
+  readonly settle?: ((appliedNs: number) => void) | undefined
   /** Collects the garbage of long records; left to the engine when absent. */
   readonly longRecords?: LongRecords
 }
@@ -92,7 +94,7 @@ export class LiveFeed implements Feed, RecordSink {
   }
 
   pump(out: BaseEvent[]): boolean {
-    const { backend, pipeline, clock, longRecords } = this.#parts
+    const { backend, pipeline, clock, longRecords, settle } = this.#parts
     longRecords?.tidy()
     if (!this.#endStep(out, MAX_EVENTS)) return true
     const nowNs = clock.bootNowNs()
@@ -104,12 +106,15 @@ export class LiveFeed implements Feed, RecordSink {
     let drained = 0
     for (let i = 0; i < MAX_DRAINS; i++) {
       const room = pipeline.room()
+      const beganNs = settle === undefined ? 0 : clock.bootNowNs()
       const count = room === 0 ? 0 : backend.drain(this, room)
+      const hasAll = count < room && backend.hasTakenAll === true
       drained += count
       if (count < room) this.#isDrained = true
       if (count > 0) this.#noteLateness(count === room)
       this.#takeLosses()
       const isDone = this.#step(clock.bootNowNs(), out, MAX_EVENTS)
+      if (hasAll) settle?.(pipeline.appliedUpToNs(beganNs))
       this.#isBacklogged = count === room || !isDone
       if (count < room || out.length > 0) break
     }

@@ -154,6 +154,13 @@ export class Pipeline {
     return this.#buffer.room()
   }
 
+  /** Up to which time of CLOCK_BOOTTIME nothing is held, at most `bootNs`. */
+  appliedUpToNs(bootNs: number): number {
+    const oldest = this.#buffer.oldest()
+    if (oldest === -1) return bootNs
+    return Math.min(bootNs, bootNs - this.#buffer.relative(bootNs) + this.#buffer.timeOf(oldest))
+  }
+
   /** The held records, oldest first. */
   *buffered(): IterableIterator<BufferedRecord> {
     const buffer = this.#buffer

@@ -2,8 +2,8 @@
 
 import type { ProcessRecord } from '../process/entry.js'
 import type { ProcessTable } from '../process/table.js'
-import type { Subject } from './fields.js'
-import type { RuleSet, RuleVerdict } from './rule-set.js'
+import type { RuleFieldOf, Subject } from './fields.js'
+import type { CertainDrop, RuleSet, RuleVerdict } from './rule-set.js'
 
 /** An event, or an object with those of its members that rules read. */
 interface Candidate {
@@ -61,6 +61,24 @@ export class RuleEngine {
     return this.verdict.action !== 'drop'
   }
 
+  /**
+   * For each kind of event how all events of a process are dropped that it may have until something changes it; undefined
+   * where some may not be. None is if a tag might be given meanwhile.
+   */
+  certainDrops(process: ProcessRecord, kinds: readonly string[]): (CertainDrop | undefined)[] {
+    const tag = this.#tagOf(process)
+    if (!this.#rules.keepsTag(new Asked({ kind: '' }, process, tag, undefined, OPEN_KIND)))
+      return kinds.map(() => undefined)
+    return kinds.map((kind) =>
+      this.#rules.certainDrop(new Asked({ kind }, process, tag, undefined, OPEN_EVENT)),
+    )
+  }
+
+  /** Counts events that were dropped without a record. */
+  noteLeftOut(drop: CertainDrop, count: number): void {
+    this.#rules.noteLeftOut(drop, count)
+  }
+
   #ask(event: Candidate): RuleVerdict {
     const process = event.process as ProcessRecord | undefined
     const tag = process === undefined ? 0n : this.#tagOf(process)
@@ -97,11 +115,17 @@ export class RuleEngine {
   }
 }
 
+/** Any event of a kind. */
+const OPEN_EVENT: ReadonlySet<RuleFieldOf> = new Set(['event', 'ancestors'])
+/** Any event. */
+const OPEN_KIND: ReadonlySet<RuleFieldOf> = new Set(['kind', 'event', 'ancestors'])
+
 /** Looks ancestors up when a rule asks for them, and once. */
 class Asked implements Subject {
   readonly event: Candidate
   readonly process: ProcessRecord | undefined
   readonly tag: bigint
+  readonly open?: ReadonlySet<RuleFieldOf>
   readonly #processes: ProcessTable | undefined
   #ancestors: readonly ProcessRecord[] | undefined
 
@@ -110,7 +134,9 @@ class Asked implements Subject {
     process: ProcessRecord | undefined,
     tag: bigint,
     processes: ProcessTable | undefined,
+    open?: ReadonlySet<RuleFieldOf>,
   ) {
+    if (open !== undefined) this.open = open
     this.event = event
     this.process = process
     this.tag = tag
@@ -124,7 +150,7 @@ class Asked implements Subject {
 
   /** The same process, with another tag. */
   withTag(tag: bigint): Subject {
-    const asked = new Asked(this.event, this.process, tag, this.#processes)
+    const asked = new Asked(this.event, this.process, tag, this.#processes, this.open)
     asked.#ancestors = this.#ancestors
     return asked
   }

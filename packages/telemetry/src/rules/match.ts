@@ -5,8 +5,8 @@ import type { RuleField, Subject } from './fields.js'
 import { compilePattern } from './pattern.js'
 import type { Condition, RuleValue } from './syntax.js'
 
-/** Whether an event is what a condition says. */
-export type Truth = 'yes' | 'no' | 'unknown'
+/** Whether an event is what a condition says; `open` when that depends on what is open of the subject. */
+export type Truth = 'yes' | 'no' | 'unknown' | 'open'
 
 /** Decides for an event. */
 export type Test = (subject: Subject) => Truth
@@ -29,7 +29,7 @@ export function compileCondition(condition: Condition): Test {
   }
 }
 
-const OPPOSITE = { yes: 'no', no: 'yes', unknown: 'unknown' } as const
+const OPPOSITE = { yes: 'no', no: 'yes', unknown: 'unknown', open: 'open' } as const
 
 /** What decides when one of the tests says so; otherwise what all say, if none does not know. */
 function untilOne(tests: readonly Test[], decides: Truth, otherwise: Truth): Test {
@@ -38,7 +38,7 @@ function untilOne(tests: readonly Test[], decides: Truth, otherwise: Truth): Tes
     for (const test of tests) {
       const one = test(subject)
       if (one === decides) return one
-      if (one === 'unknown') truth = one
+      if (one === 'open' || (one === 'unknown' && truth !== 'open')) truth = one
     }
     return truth
   }
@@ -61,20 +61,26 @@ export function fieldsIn(condition: Condition): Set<RuleField> {
 /** What stands in the place of a secret (redact/). */
 const REDACTED = '[REDACTED'
 
-function fieldTest({ name, type, read, mayHoldSecrets }: RuleField, values: readonly RuleValue[]): Test {
+function fieldTest(
+  { name, type, of, kinds, read, mayHoldSecrets }: RuleField,
+  values: readonly RuleValue[],
+): Test {
   const passes = valueTest(type, values)
   const truthOf = (value: string): Truth => {
     if (passes(value)) return 'yes'
     return mayHoldSecrets === true && value.includes(REDACTED) ? 'unknown' : 'no'
   }
   return (subject) => {
+    const { open } = subject
+    if (open?.has(of) === true)
+      return kinds === undefined || open.has('kind') || kinds.has(subject.event.kind) ? 'open' : 'unknown'
     const value = subject.stated === undefined ? read(subject) : subject.stated.get(name)
     if (!Array.isArray(value)) return value === undefined ? 'unknown' : truthOf(value as string)
     let truth: Truth = value.length === 0 ? 'unknown' : 'no'
     for (const one of value as readonly (string | undefined)[]) {
-      const of = one === undefined ? 'unknown' : truthOf(one)
-      if (of === 'yes') return of
-      if (of === 'unknown') truth = of
+      const truthOfOne = one === undefined ? 'unknown' : truthOf(one)
+      if (truthOfOne === 'yes') return truthOfOne
+      if (truthOfOne === 'unknown') truth = truthOfOne
     }
     return truth
   }

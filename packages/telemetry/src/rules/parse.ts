@@ -318,7 +318,7 @@ function placeOf({ line, column }: Word): { line: number; column: number } {
 function numberOf(word: Word, bits: 32 | 64): bigint {
   try {
     const value = valueOf(
-      { name: 'poison', type: bits === 64 ? 'tag' : 'number', doc: '', read: () => 0 },
+      { name: 'poison', type: bits === 64 ? 'tag' : 'number', of: 'tag', doc: '', read: () => 0 },
       word.text,
     )
     if (value.kind === 'range' && value.from === value.to) return value.from

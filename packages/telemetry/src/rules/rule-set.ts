@@ -44,6 +44,8 @@ export interface RuleCounter {
   readonly line: number
   readonly evals: number
   readonly hits: number
+  /** Those of `hits` of which the kernel wrote no record. */
+  readonly leftOut: number
 }
 
 /** A rule that is not parsed: the fields must all have their values. */
@@ -57,6 +59,15 @@ interface Compiled extends Rule {
   readonly test: Test
   evals: number
   hits: number
+  leftOut: number
+}
+
+/** How rules drop every event of an open subject. */
+export interface CertainDrop {
+  /** Number of the rule that drops it. */
+  readonly rule: number
+  /** Numbers of rules before it that match and give the tag that the process has already. */
+  readonly poisons: readonly number[]
 }
 
 /**
@@ -76,10 +87,12 @@ export class RuleSet {
   readonly tests: readonly RuleTest[]
   readonly #fields: ReadonlyMap<string, RuleField>
   readonly #rules: Compiled[]
+  readonly #alone: readonly string[]
 
   /** @internal */
-  constructor({ rules, tests }: Rules, fields: ReadonlyMap<string, RuleField>) {
+  constructor({ rules, tests }: Rules, fields: ReadonlyMap<string, RuleField>, alone: readonly string[]) {
     this.#fields = fields
+    this.#alone = alone
     this.#rules = rules.map(compiled)
     this.tests = tests
     this.warnings = warningsOf(rules)
@@ -90,9 +103,15 @@ export class RuleSet {
    *
    * @param path what problems name as their place
    * @param specs of the events whose own fields can be asked about
+   * @param alone the kinds of events that programs may leave out, as nothing else is made of their records
    * @throws {RuleError} with all that is wrong
    */
-  static parse(text: string, specs: readonly EventSpec[], path = 'rules'): RuleSet {
+  static parse(
+    text: string,
+    specs: readonly EventSpec[],
+    path = 'rules',
+    alone: readonly string[] = [],
+  ): RuleSet {
     if (text.length > MAX_TEXT_CHARS) {
       throw new RuleError(path, [
         { line: 1, column: 1, message: `the rules have more than ${MAX_TEXT_CHARS} characters` },
@@ -102,7 +121,7 @@ export class RuleSet {
     const problems: RuleProblem[] = []
     const rules = parseRules(text, fields, problems)
     if (problems.length > 0) throw new RuleError(path, problems)
-    return new RuleSet(rules, fields)
+    return new RuleSet(rules, fields, alone)
   }
 
   /** How many rules there are. */
@@ -161,6 +180,44 @@ export class RuleSet {
     return this.#decide(subject, 0)
   }
 
+  /**
+   * How all events of an open subject are dropped, each by the same rules and without another tag; undefined if one may
+   * not be.
+   */
+  certainDrop(subject: Subject): CertainDrop | undefined {
+    const poisons: number[] = []
+    for (let i = 0; i < this.#rules.length; i++) {
+      const { test, action } = this.#rules[i] as Compiled
+      const truth = test(subject)
+      if (truth === 'no' || truth === 'unknown') continue
+      if (truth === 'open') return undefined
+      if (action.name !== 'poison') return action.name === 'drop' ? { rule: i, poisons } : undefined
+      if (action.tag !== subject.tag) return undefined
+      poisons.push(i)
+    }
+    return undefined
+  }
+
+  /** Whether no event of an open subject gives its process another tag. */
+  keepsTag(subject: Subject): boolean {
+    for (const { test, action } of this.#rules) {
+      if (action.name !== 'poison' || action.tag === subject.tag) continue
+      const truth = test(subject)
+      if (truth === 'yes' || truth === 'open') return false
+    }
+    return true
+  }
+
+  /** Counts events that were dropped so, and of which there is no record. */
+  noteLeftOut({ rule, poisons }: CertainDrop, count: number): void {
+    for (let i = 0; i <= rule; i++) (this.#rules[i] as Compiled).evals += count
+    for (const i of [...poisons, rule]) {
+      const hit = this.#rules[i] as Compiled
+      hit.hits += count
+      hit.leftOut += count
+    }
+  }
+
   #decide(subject: Subject, count: 0 | 1): RuleVerdict {
     let tag: bigint | undefined
     let asked = subject
@@ -182,22 +239,29 @@ export class RuleSet {
 
   /** The rules in their order, with how often they were asked and matched. */
   counters(): RuleCounter[] {
-    return this.#rules.map(({ text, at, evals, hits }) => ({ text, line: at.line, evals, hits }))
+    return this.#rules.map(({ text, at, evals, hits, leftOut }) => ({
+      text,
+      line: at.line,
+      evals,
+      hits,
+      leftOut,
+    }))
   }
 
   /** Begins to count again, except how often processes got tags. */
   resetCounters(): void {
-    for (const rule of this.#rules) if (rule.action.name !== 'poison') rule.evals = rule.hits = 0
+    for (const rule of this.#rules)
+      if (rule.action.name !== 'poison') rule.evals = rule.hits = rule.leftOut = 0
   }
 
   /** Where each rule is decided, and why. */
   explain(): RuleExplanation[] {
-    return this.#rules.map(explained)
+    return explained(this.#rules, this.#alone)
   }
 }
 
 function compiled(rule: Rule): Compiled {
-  return { ...rule, test: compileCondition(rule.condition), evals: 0, hits: 0 }
+  return { ...rule, test: compileCondition(rule.condition), evals: 0, hits: 0, leftOut: 0 }
 }
 
 function textOf(given: NonNullable<RuleParts['fields']>[string]): string {

@@ -19,10 +19,11 @@ import {
 } from 'quark-ebpf'
 import { openKernelTypes } from '../../btf/types.js'
 import type { AttachedFact, Fact, MissingFact } from '../../facts/fact.js'
-import { type EbpfRung, type Maps, probesOf } from '../../facts/rungs.js'
+import { type EbpfRung, type Maps, probesOf, type Rung } from '../../facts/rungs.js'
 import { asking, inheritProbe } from '../../process/tracked/kernel.js'
 import { KernelSet } from '../../process/tracked/kernel-set.js'
 import { FILTERS_IN_KERNEL, type Tracking } from '../../process/tracked/tracking.js'
+import { RULES_IN_KERNEL, type Ruling } from '../../process/ruled/ruling.js'
 import { type Answers, attachFacts } from '../attach-facts.js'
 import type { AttachedRung, LoadedRung } from '../loaded-rung.js'
 import type { Backend, BackendCounters, LossesOf } from '../backend.js'
@@ -36,6 +37,8 @@ export interface EbpfBackendOptions {
   readonly btf?: string | undefined
   /** What programs ask before they write records of processes. */
   readonly tracking?: Tracking | undefined
+  /** What programs leave out for rules. */
+  readonly ruling?: Ruling | undefined
   readonly shares?: SessionOptions['shares']
   readonly recordShares?: SessionOptions['recordShares']
   readonly flavors?: SessionOptions['flavors']
@@ -69,14 +72,19 @@ export class EbpfBackend implements Backend {
    * @throws {EbpfError} when the kernel refuses all programs, or a required fact cannot be had
    */
   static open(options: EbpfBackendOptions): EbpfBackend {
-    const { tracking } = options
-    if (tracking === undefined) return new EbpfBackend(...openSession(options))
+    const { tracking, ruling } = options
     try {
       return new EbpfBackend(...openSession(options))
     } catch (error) {
-      if (!(error instanceof TrackingError)) throw error
-      tracking.problem = error.message
-      return new EbpfBackend(...openSession({ ...options, tracking: undefined }))
+      if (error instanceof TrackingError && tracking !== undefined) {
+        tracking.problem = error.message
+        return EbpfBackend.open({ ...options, tracking: undefined })
+      }
+      if (error instanceof RulingError && ruling !== undefined) {
+        ruling.problem = error.message
+        return EbpfBackend.open({ ...options, ruling: undefined })
+      }
+      throw error
     }
   }
 
@@ -93,6 +101,10 @@ export class EbpfBackend implements Backend {
 
   drain(sink: RecordSink, max: number): number {
     return this.#session.drain(sink, max)
+  }
+
+  get hasTakenAll(): boolean {
+    return this.#session.hasTakenAll
   }
 
   wait(sleep: 'untilRecord' | 'untilBacklog', timeoutMs: number, signal?: AbortSignal): Promise<void> {
@@ -162,13 +174,16 @@ export class EbpfBackend implements Backend {
 /** The kernel cannot have a set of tracked processes. */
 class TrackingError extends Error {}
 
+/** Programs cannot leave out what rules decided. */
+class RulingError extends Error {}
+
 type Parts = [ProbeSession, Answers, ReadonlyMap<string, readonly Probe[]>]
 
 /** Opens a session, and attaches the facts. */
 function openSession(options: EbpfBackendOptions): Parts {
-  const { sources, ringSizeBytes, tracking, shares, recordShares, flavors, loop } = options
-  const facts =
-    tracking === undefined ? options.facts : options.facts.map((fact) => askingFact(fact, tracking))
+  const { sources, ringSizeBytes, tracking, ruling, shares, recordShares, flavors, loop } = options
+  const variants = new Variants(tracking, ruling)
+  const facts = options.facts.map((fact) => variants.of(fact))
   const btf = options.btf === undefined ? kernelBtf() : btfOf(options.btf)
   const inherit = tracking === undefined ? [] : [inheritProbe()]
   const probes = [...inherit, ...facts.flatMap(({ rungs }) => probesOf(rungs).flat())]
@@ -186,13 +201,19 @@ function openSession(options: EbpfBackendOptions): Parts {
   )
   try {
     const tracked = tracking === undefined ? undefined : trackIn(session, inherit, tracking)
-    const loader = new ProbeLoader(session, sources)
+    const loader = new ProbeLoader(session, sources, variants)
     const answers = attachFacts(facts, 'ebpf', sources, (rung, { name }) => loader.load(rung, name))
     session.seal()
     if (tracked !== undefined) {
       tracked.set.verify()
       tracking?.useKernel(tracked.set)
       answers.attached.push(...tracked.attached)
+    }
+    if (ruling !== undefined && loader.attached.some((probe) => variants.isDeciding(probe))) {
+      checkRuled(loader, variants, ruling)
+      ruling.useKernel(session)
+      answers.attached.push({ fact: RULES_IN_KERNEL, hook: 'map/quark_decided', flavor: 'direct' })
+      answers.missing.push(...variants.refused)
     }
     return [session, answers, loader.iterators]
   } catch (error) {
@@ -225,12 +246,76 @@ function trackIn(session: ProbeSession, inherit: readonly Probe[], tracking: Tra
   }
 }
 
-/** A fact whose programs ask the set of tracked processes. */
-function askingFact(fact: Fact, { isOnly }: Tracking): Fact {
-  const rungs = fact.rungs.map((rung) =>
-    rung.by === 'ebpf' ? { ...rung, probes: rung.probes.map((probe) => asking(probe, isOnly)) } : rung,
-  )
-  return { ...fact, rungs }
+/**
+ * What knows a process after it has changed, and left it in the map of decisions, would leave out what it should not.
+ *
+ * @throws {RulingError} when a program that has to take processes out of the map is not attached as such
+ */
+function checkRuled({ attached }: ProbeLoader, variants: Variants, { records }: Ruling): void {
+  for (const probe of attached) {
+    const { record } = probe
+    if (record === undefined || !records.changes(record.type) || variants.isRuled(probe)) continue
+    const refusal = variants.refused.find(({ fact }) => fact.endsWith(`.${record.name}`))
+    throw new RulingError(refusal?.reason ?? `the program ${probe.name} cannot end what was decided`)
+  }
+}
+
+/** The programs of facts that ask the sets and maps of a session. */
+class Variants {
+  readonly #tracking: Tracking | undefined
+  readonly #ruling: Ruling | undefined
+  readonly #ruled = new Set<Probe>()
+  readonly #deciding = new Set<Probe>()
+  /** What the verifier refused of them. */
+  readonly refused: MissingFact[] = []
+
+  constructor(tracking: Tracking | undefined, ruling: Ruling | undefined) {
+    this.#tracking = tracking
+    this.#ruling = ruling
+  }
+
+  /** A fact with those programs; where rules have a say, the ones that do not ask for that are the next rung. */
+  of(fact: Fact): Fact {
+    const rungs = fact.rungs.flatMap((rung): Rung[] => {
+      if (rung.by !== 'ebpf') return [rung]
+      const plain = rung.probes.map((probe) => this.#asking(probe))
+      const ruled = rung.probes.map((probe) => this.#ruledOf(probe))
+      const hasRules = ruled.some((probe) => this.#ruled.has(probe))
+      return (hasRules ? [ruled, plain] : [plain]).map((probes) => ({ ...rung, probes }))
+    })
+    return { ...fact, rungs }
+  }
+
+  #asking(probe: Probe): Probe {
+    return this.#tracking === undefined ? probe : asking(probe, this.#tracking.isOnly)
+  }
+
+  #ruledOf(probe: Probe): Probe {
+    const ruling = this.#ruling
+    if (ruling === undefined) return this.#asking(probe)
+    const ended = ruling.changing(probe)
+    const asked = this.#asking(ended)
+    const ruled = ruling.deciding(asked)
+    if (ruled !== asked) this.#deciding.add(ruled)
+    if (ruled !== asked || ended !== probe) this.#ruled.add(ruled)
+    return ruled
+  }
+
+  /** Whether a program does something for rules. */
+  isRuled(probe: Probe): boolean {
+    return this.#ruled.has(probe)
+  }
+
+  /** Whether a program leaves out what rules decided. */
+  isDeciding(probe: Probe): boolean {
+    return this.#deciding.has(probe)
+  }
+
+  /** A program could not be loaded: there may be one that asks less. */
+  noteRefusal(probe: Probe, { message }: EbpfError): void {
+    if (!this.#ruled.has(probe)) return
+    this.refused.push({ fact: `${RULES_IN_KERNEL}.${probe.record?.name ?? probe.name}`, reason: message })
+  }
 }
 
 /** The BTF in a file: the kernel checks programs against types by their ids, which only real BTF has. */
@@ -264,10 +349,14 @@ class ProbeLoader {
   readonly #refused = new Map<string, EbpfError>()
   /** The iterators that were attached, by their facts. */
   readonly iterators = new Map<string, readonly Probe[]>()
+  /** All probes that are attached. */
+  readonly attached: Probe[] = []
+  readonly #variants: Variants
 
-  constructor(session: ProbeSession, sources: Sources) {
+  constructor(session: ProbeSession, sources: Sources, variants: Variants) {
     this.#session = session
     this.#sources = sources
+    this.#variants = variants
   }
 
   load({ probes, lacks = [], reader }: EbpfRung, fact: string): LoadedRung {
@@ -275,6 +364,7 @@ class ProbeLoader {
     return {
       attach: () => {
         const attached = this.#attach(loaded)
+        this.attached.push(...probes)
         const iterators = probes.filter(({ hook }) => hook.kind === 'iterator')
         if (iterators.length > 0) this.iterators.set(fact, iterators)
         if (reader !== undefined) this.#sources.open((context) => reader.open(context, mapsOf(this.#session)))
@@ -294,7 +384,8 @@ class ProbeLoader {
       return this.#session.load(probe)
     } catch (error) {
       const isOfProgram = error instanceof BuildError || error instanceof VerifierError
-      if (error instanceof EbpfError && !isOfProgram) this.#refused.set(hook, error)
+      if (isOfProgram) this.#variants.noteRefusal(probe, error)
+      else if (error instanceof EbpfError) this.#refused.set(hook, error)
       throw error
     }
   }

@@ -5,7 +5,9 @@ import { bpfFacts } from './facts.js'
 import { bpfOptions } from './options.js'
 import { BPF_KIND, bpfLayout } from './records.js'
 
-const records = [{ name: 'bpf', layout: bpfLayout, apply: applyBpf, colour: 'gold' }] satisfies RecordType[]
+const records = [
+  { name: 'bpf', layout: bpfLayout, standsAlone: true, apply: applyBpf, colour: 'gold' },
+] satisfies RecordType[]
 
 /** BPF programs that others load and attach. */
 export const bpfKind: Kind<typeof bpfOptions, typeof bpfEvents> = {

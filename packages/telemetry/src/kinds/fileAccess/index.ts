@@ -7,7 +7,7 @@ import { deniedLayout, FILE_ACCESS_KIND, openedLayout } from './records.js'
 import { AccessTable } from './table.js'
 
 const records = [
-  { name: 'fileOpened', layout: openedLayout, apply: applyOpened, colour: 'mistyrose' },
+  { name: 'fileOpened', layout: openedLayout, standsAlone: true, apply: applyOpened, colour: 'mistyrose' },
   { name: 'fileDenied', layout: deniedLayout, apply: applyDenied, colour: 'tomato' },
 ] satisfies RecordType[]
 

@@ -6,7 +6,7 @@ import { getpidOptions } from './options.js'
 import { GETPID_KIND, getpidLayout } from './records.js'
 
 const records = [
-  { name: 'getpid', layout: getpidLayout, apply: applyGetpid, colour: 'gray' },
+  { name: 'getpid', layout: getpidLayout, standsAlone: true, apply: applyGetpid, colour: 'gray' },
 ] satisfies RecordType[]
 
 /** Calls of getpid(2), for benchmarks. */

@@ -6,8 +6,20 @@ import { memoryOptions } from './options.js'
 import { executableLayout, executableMapLayout, MEMORY_KIND } from './records.js'
 
 const records = [
-  { name: 'executable', layout: executableLayout, apply: applyExecutable, colour: 'tomato' },
-  { name: 'executableMap', layout: executableMapLayout, apply: applyExecutableMap, colour: 'tomato' },
+  {
+    name: 'executable',
+    layout: executableLayout,
+    standsAlone: true,
+    apply: applyExecutable,
+    colour: 'tomato',
+  },
+  {
+    name: 'executableMap',
+    layout: executableMapLayout,
+    standsAlone: true,
+    apply: applyExecutableMap,
+    colour: 'tomato',
+  },
 ] satisfies RecordType[]
 
 /** Memory that becomes executable. */

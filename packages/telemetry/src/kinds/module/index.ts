@@ -6,8 +6,14 @@ import { moduleOptions } from './options.js'
 import { MODULE_KIND, moduleFreeLayout, moduleLoadLayout } from './records.js'
 
 const records = [
-  { name: 'moduleLoad', layout: moduleLoadLayout, apply: applyModuleLoad, colour: 'tan' },
-  { name: 'moduleFree', layout: moduleFreeLayout, apply: applyModuleFree, colour: 'wheat' },
+  { name: 'moduleLoad', layout: moduleLoadLayout, standsAlone: true, apply: applyModuleLoad, colour: 'tan' },
+  {
+    name: 'moduleFree',
+    layout: moduleFreeLayout,
+    standsAlone: true,
+    apply: applyModuleFree,
+    colour: 'wheat',
+  },
 ] satisfies RecordType[]
 
 /** Modules that are loaded into the kernel and unloaded. */

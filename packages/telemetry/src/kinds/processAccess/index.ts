@@ -6,7 +6,7 @@ import { processAccessOptions } from './options.js'
 import { accessLayout, PROCESS_ACCESS_KIND } from './records.js'
 
 const records = [
-  { name: 'processAccess', layout: accessLayout, apply: applyAccess, colour: 'coral' },
+  { name: 'processAccess', layout: accessLayout, standsAlone: true, apply: applyAccess, colour: 'coral' },
 ] satisfies RecordType[]
 
 /** Access of processes to memory and files of others. */

@@ -6,7 +6,7 @@ import { ptraceOptions } from './options.js'
 import { PTRACE_KIND, ptraceLayout } from './records.js'
 
 const records = [
-  { name: 'ptrace', layout: ptraceLayout, apply: applyPtrace, colour: 'orchid' },
+  { name: 'ptrace', layout: ptraceLayout, standsAlone: true, apply: applyPtrace, colour: 'orchid' },
 ] satisfies RecordType[]
 
 /** Calls of ptrace(2). */

@@ -6,10 +6,10 @@ import { shmOptions } from './options.js'
 import { memfdLayout, SHM_KIND, shmatLayout, shmgetLayout, shmOpenLayout } from './records.js'
 
 const records = [
-  { name: 'shmget', layout: shmgetLayout, apply: applyShmget, colour: 'lightcyan' },
-  { name: 'shmat', layout: shmatLayout, apply: applyShmat, colour: 'lightcyan' },
-  { name: 'memfd', layout: memfdLayout, apply: applyMemfd, colour: 'lightcyan' },
-  { name: 'shmOpen', layout: shmOpenLayout, apply: applyShmOpen, colour: 'lightcyan' },
+  { name: 'shmget', layout: shmgetLayout, standsAlone: true, apply: applyShmget, colour: 'lightcyan' },
+  { name: 'shmat', layout: shmatLayout, standsAlone: true, apply: applyShmat, colour: 'lightcyan' },
+  { name: 'memfd', layout: memfdLayout, standsAlone: true, apply: applyMemfd, colour: 'lightcyan' },
+  { name: 'shmOpen', layout: shmOpenLayout, standsAlone: true, apply: applyShmOpen, colour: 'lightcyan' },
 ] satisfies RecordType[]
 
 /** Shared memory of processes: segments, memfds, and files below /dev/shm. */

@@ -1,0 +1,169 @@
+import type { Catalogue } from './kinds/catalogue.js'
+import type { Tables } from './kinds/kind.js'
+import type { ProcessRecord } from './process/entry.js'
+import type { RuledRecords, Ruling } from './process/ruled/ruling.js'
+import type { ProcessTable } from './process/table.js'
+import type { RuleEngine } from './rules/engine.js'
+import type { CertainDrop } from './rules/rule-set.js'
+
+/** So many events of a process are dropped before the kernel is to leave them out: for fewer it is not worth its cost. */
+const FIRST_DROPS = 8
+/** Further on it is tried so many times less often each time: the kernel may write what user space drops for good reason. */
+const SELDOM = 8
+const MOST_DROPS = 2 ** 30
+/** Most processes of which drops are counted. */
+const MAX_NOTED = 16_384
+/** How often what the kernel left out is counted. */
+const COUNT_NS = 250e6
+
+interface Noted {
+  /** How many more drops until it is tried. */
+  left: number
+  next: number
+}
+
+/** An event, as far as it matters here. */
+interface Dropped {
+  readonly kind: string
+  readonly process?: unknown
+}
+
+/** The records that rules are about, in the groups that programs leave out together: one for each kind that has such. */
+export function ruledRecords({ kinds }: Catalogue): RuledRecords & { readonly events: readonly string[][] } {
+  const groups = new Map<number, number>()
+  const changing = new Set<number>()
+  const events: string[][] = []
+  for (const kind of kinds) {
+    const alone = kind.records.filter(({ standsAlone }) => standsAlone === true)
+    for (const { layout } of alone) groups.set(layout.type, events.length)
+    if (alone.length > 0) events.push((kind.events ?? []).map((event) => event.kind))
+    for (const { layout, changesProcess } of kind.records)
+      if (changesProcess === true) changing.add(layout.type)
+  }
+  return {
+    groups: events.length,
+    events,
+    groupOf: (type) => groups.get(type),
+    changes: (type) => changing.has(type),
+  }
+}
+
+/** The kinds of events of which the records change processes. */
+export function changingKinds({ kinds }: Catalogue): ReadonlySet<string> {
+  const changing = kinds.filter(({ records }) =>
+    records.some(({ changesProcess }) => changesProcess === true),
+  )
+  return new Set(changing.flatMap(({ events = [] }) => events.map(({ kind }) => kind)))
+}
+
+/** Has the kernel leave out what rules drop of a process whatever else is in the event, and counts that. */
+export class KernelRules {
+  readonly #ruling: Ruling
+  readonly #engine: RuleEngine
+  readonly #changing: ReadonlySet<string>
+  /** The kinds of events of each group. */
+  readonly #groups: readonly (readonly string[])[]
+  readonly #kinds: readonly string[]
+  readonly #decided: ReadonlySet<string>
+  readonly #noted = new Map<number, Noted>()
+  /** Numbers of reasons, by how events are dropped. */
+  readonly #reasons = new Map<string, number>()
+  readonly #drops = new Map<number, CertainDrop>()
+  #processes: ProcessTable | undefined
+  #countedNs = 0
+  /** How many records the kernel left out. */
+  leftOut = 0
+
+  constructor(
+    ruling: Ruling,
+    engine: RuleEngine,
+    { groups, changing }: { groups: readonly (readonly string[])[]; changing: ReadonlySet<string> },
+  ) {
+    this.#ruling = ruling
+    this.#engine = engine
+    this.#changing = changing
+    this.#groups = groups
+    this.#kinds = groups.flat()
+    this.#decided = new Set(this.#kinds)
+  }
+
+  begin({ processes }: Pick<Tables, 'processes'>): void {
+    this.#processes = processes
+  }
+
+  /** Called with every event, before rules are asked: some change their processes. */
+  note({ kind, process }: Dropped): void {
+    if (!this.#changing.has(kind) || process === undefined) return
+    const { pid } = process as ProcessRecord
+    this.#noted.delete(pid)
+    this.#ruling.decisions?.changed(pid)
+  }
+
+  /** Rules dropped an event. */
+  noteDropped({ kind, process }: Dropped): void {
+    if (process === undefined || !this.#decided.has(kind)) return
+    const { pid } = process as ProcessRecord
+    let noted = this.#noted.get(pid)
+    if (noted === undefined) {
+      if (this.#noted.size >= MAX_NOTED) this.#noted.clear()
+      noted = { left: FIRST_DROPS, next: FIRST_DROPS * SELDOM }
+      this.#noted.set(pid, noted)
+    }
+    noted.left -= 1
+    if (noted.left > 0) return
+    noted.left = noted.next
+    noted.next = Math.min(noted.next * SELDOM, MOST_DROPS)
+    this.#propose(process as ProcessRecord)
+  }
+
+  #propose({ pid, startLo, startHi }: ProcessRecord): void {
+    const { decisions } = this.#ruling
+    const now = this.#processes?.peek(pid)
+    if (decisions === undefined || now === undefined || now.hasExited) return
+    // An event may be of the time before a change, or of a process that had the pid before.
+    if (now.startLo !== startLo || now.startHi !== startHi) return
+    const drops = this.#engine.certainDrops(now, this.#kinds)
+    let at = 0
+    const reasons = this.#groups.map((kinds) => {
+      const reason = this.#reasonOf(drops.slice(at, at + kinds.length))
+      at += kinds.length
+      return reason
+    })
+    if (reasons.some((reason) => reason !== 0)) decisions.propose(pid, reasons)
+  }
+
+  /** The number of the reason why records are left out that may become events of some kinds; 0 if they are not. */
+  #reasonOf([first, ...others]: readonly (CertainDrop | undefined)[]): number {
+    if (first === undefined) return 0
+    const key = keyOf(first)
+    if (others.some((other) => other === undefined || keyOf(other) !== key)) return 0
+    const known = this.#reasons.get(key)
+    if (known !== undefined) return known
+    const reason = this.#ruling.decisions?.newReason()
+    if (reason === undefined) return 0
+    this.#reasons.set(key, reason)
+    this.#drops.set(reason, first)
+    return reason
+  }
+
+  /** @param appliedNs every record that was written before this time of CLOCK_BOOTTIME is applied */
+  settle(appliedNs: number): void {
+    this.#ruling.decisions?.settle(appliedNs)
+    if (appliedNs < this.#countedNs) return
+    this.#countedNs = appliedNs + COUNT_NS
+    this.count()
+  }
+
+  /** Counts what was left out. */
+  count(): void {
+    for (const [reason, count] of this.#ruling.decisions?.takeLeftOut() ?? []) {
+      this.leftOut += count
+      const drop = this.#drops.get(reason)
+      if (drop !== undefined) this.#engine.noteLeftOut(drop, count)
+    }
+  }
+}
+
+function keyOf({ rule, poisons }: CertainDrop): string {
+  return [rule, ...poisons].join()
+}
