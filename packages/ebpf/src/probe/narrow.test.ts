@@ -4,8 +4,8 @@ import { eq, ne } from './arithmetic.js'
 import type { Scalar } from './expr.js'
 import { u32 } from './fields.js'
 import { struct, tracepoint } from './hooks/index.js'
-import { narrowed } from './narrow.js'
-import { has, map, store } from './maps.js'
+import { concluded, narrowed } from './narrow.js'
+import { has, increase, map, remove, store } from './maps.js'
 import { describeProbe, mapsOf, probe } from './probe.js'
 import { record } from './record.js'
 import type { SmallTask } from './testing/small-kernel.js'
@@ -55,4 +55,43 @@ test('what a narrowed probe does to maps stays as it is', () => {
     mapsOf(less).map(({ name }) => name),
     ['wanted', 'seen'],
   )
+})
+
+test('a narrowed probe may count what it leaves out, and knows what was left out already', () => {
+  const seen = map({ name: 'seen', type: 'array', key: u32, value: u32, maxEntries: 4 })
+  const one = probe({ name: 'one', hook, record: layout }, (task) => ({
+    when: ne(task.tgid, 1),
+    fill: { pid: task.pid },
+    lacks: { other: 'nothing has it' },
+  }))
+  const counted = narrowed(one, (filling, already) => {
+    assert.equal(already, undefined)
+    const pid = filling('pid') as Scalar
+    return { when: eq(pid, 9), effects: [increase(seen, 0, ne(pid, 9))] }
+  })
+  assert.equal(counted.when, one.when)
+  assert.equal(counted.effects.length, 1)
+  assert.notEqual(counted.recordWhen, undefined)
+  narrowed(counted, (_filling, already) => {
+    assert.notEqual(already, undefined)
+    return undefined
+  })
+})
+
+test('a concluded probe removes keys at its end, if its condition holds', () => {
+  const seen = map({ name: 'seen', type: 'hash', key: u32, value: u32, maxEntries: 4 })
+  const one = probe({ name: 'one', hook, record: layout }, (task) => ({
+    when: ne(task.tgid, 1),
+    fill: { pid: task.pid },
+    lacks: { other: 'nothing has it' },
+  }))
+  const ended = concluded(one, (filling) => [remove(seen, filling('pid') as Scalar)])
+  assert.deepEqual([ended.given, ended.when, ended.finally.length], [one.when, undefined, 1])
+  const twice = concluded({ ...ended, when: one.when }, (filling) => [remove(seen, filling('pid') as Scalar)])
+  assert.deepEqual([twice.when, twice.finally.length], [undefined, 2])
+  assert.equal(
+    concluded(one, () => []),
+    one,
+  )
+  assert.throws(() => concluded(one, () => [store(seen, 1, 1)]), TypeError)
 })

@@ -146,6 +146,8 @@ for (const flavor of FLAVORS) {
     assert.equal(session.map(perCpu).get(1), 4n)
     assert.equal(session.map(perCpu).get(0), 2n * BigInt(list.length))
     assert.throws(() => session.map(array).perCpu(0), TypeError)
+    assert.equal(session.map(array).replace(0, { a: 5, b: 6n }), true)
+    assert.deepEqual(session.map(array).get(0), { a: 5, b: 6n })
     assert.throws(() => session.map(array).set(0, { a: 2 ** 32, b: 0n }), RangeError)
     assert.equal(copyRecords(session).length, 0)
   })

@@ -94,7 +94,10 @@ function operandsOf([verb, path, ...others]: readonly string[]): [Verb, string |
 function explanation(set: RuleSet): string {
   return set
     .explain()
-    .map(({ text, line, place, reason }) => `${line}: ${sanitise(text)}\n    ${place}: ${reason}\n`)
+    .map(({ text, line, place, reason, clauses }) => {
+      const parts = clauses.map((clause) => `        ${clause.field}: ${clause.place}: ${clause.reason}\n`)
+      return `${line}: ${sanitise(text)}\n    ${place}: ${reason}\n${parts.join('')}`
+    })
     .join('')
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import type { EventSpec } from '../event/spec.js'
 import type { Subject } from './fields.js'
 import { compilePattern } from './pattern.js'
 import { RuleError, RuleSet } from './rule-set.js'
@@ -320,4 +321,44 @@ test('what rules decide is what they say', () => {
       )
     }),
   )
+})
+
+test('rules are explained: what programs leave out, and why they do not', () => {
+  const specs: EventSpec[] = []
+  const places = (text: string): string[] =>
+    RuleSet.parse(text, specs, 'rules', ['one', 'two'])
+      .explain()
+      .map(({ place, kinds, reason }) => `${place} ${kinds.join()}: ${reason}`)
+  const cases: [text: string, ...expected: RegExp[]][] = [
+    ['drop on process.exe /x', /^kernel one,two: .* one and two events/],
+    ['drop on event.kind two process.uid 0', /^kernel two: /],
+    ['drop on event.kind three', /^user space : records of its events also say/],
+    ['drop on file.path /x', /^user space : it asks about file\.path: that is known when/],
+    ['drop on ancestor.exe /x', /^user space : .* those change without the process/],
+    [
+      'warn on any\ndrop on any',
+      /^user space : what it delivers/,
+      /^user space : the rule in line 1 decides/,
+    ],
+    [
+      'pass on file.path /x\ndrop on any',
+      /^user space/,
+      /^user space : the rule in line 1 decides before it/,
+    ],
+    ['pass on file.path /x process.uid 0\ndrop on any', /^user space/, /^kernel one,two/],
+    ['pass on event.kind one\ndrop on any', /^user space/, /^kernel two/],
+    ['poison 1 on process.exe /x\ndrop on poison 1', /^user space : tags are given/, /^kernel one,two/],
+  ]
+  for (const [text, ...expected] of cases) {
+    for (const [index, one] of places(text).entries()) assert.match(one, expected[index] as RegExp, text)
+  }
+  const [clauses] = RuleSet.parse('drop on process.uid 0 file.path /x poison 1 event.kind one', specs)
+    .explain()
+    .map((rule) => rule.clauses.map(({ field, place }) => `${field} ${place}`))
+  assert.deepEqual(clauses, [
+    'process.uid kernel',
+    'file.path user space',
+    'poison kernel',
+    'event.kind kernel',
+  ])
 })

@@ -1,0 +1,388 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as fc from 'fast-check'
+import { encodeRecord, type Probe, probe, type RecordLayout, struct, tracepoint } from 'quark-ebpf/probe'
+import type { BaseEvent } from './event/event.js'
+import { changingKinds, KernelRules, ruledRecords } from './kernel-rules.js'
+import { catalogue, kinds } from './kinds/index.js'
+import { getpidLayout } from './kinds/getpid/records.js'
+import { PROC_EVENT_UID } from './kinds/process/kernel-ids.js'
+import { ptraceLayout } from './kinds/ptrace/records.js'
+import { ManualClock } from './pipeline/clock.js'
+import { LiveFeed } from './pipeline/live-feed.js'
+import { Decisions } from './process/ruled/decisions.js'
+import { Ruling } from './process/ruled/ruling.js'
+import type { Task } from './process/kernel-types.js'
+import { jsonWriter } from './output/json.js'
+import { RuleEngine } from './rules/engine.js'
+import type { RuleSet } from './rules/rule-set.js'
+import { rulesOf } from './rule-sets.js'
+import { RuledFilter } from './ruled-filter.js'
+import { FakeBackend } from './testing/fake-backend.js'
+import { ModelMaps, Run } from './testing/expressions.js'
+import { record, strings, testPipeline } from './testing/process-records.js'
+import { Filter } from './where/filter.js'
+
+const BASE_NS = 100_000_000_000
+const PIDS = 3
+
+/** Something that happens: of the life of a process, or what it does; or the reader comes to its turn. */
+interface Step {
+  readonly what: 'fork' | 'exec' | 'exit' | 'comm' | 'idChange' | 'getpid' | 'ptrace' | 'execFailed' | 'pump'
+  readonly pid: number
+  readonly gapNs: number
+  readonly number: number
+  /** How often a process does it. */
+  readonly times: number
+}
+
+const pid = fc.integer({ min: 1, max: PIDS })
+const number = fc.nat(2)
+const soon = fc.nat(1_000_000)
+const times = fc.integer({ min: 1, max: 24 })
+const deed = fc.constantFrom('getpid' as const, 'ptrace' as const)
+
+const one: fc.Arbitrary<Step> = fc.record({
+  what: fc.constantFrom('fork', 'exec', 'exit', 'comm', 'idChange', 'execFailed', 'getpid', 'ptrace', 'pump'),
+  pid,
+  gapNs: fc.oneof(soon, fc.integer({ min: 0, max: 600_000_000 })),
+  number,
+  times,
+})
+/** Enough for the kernel to be asked, if what happens next is not too near. */
+const burst = fc
+  .tuple(pid, deed, times, fc.integer({ min: 0, max: 300_000_000 }), fc.nat(3))
+  .map(([by, what, count, gapNs, pumps]): Step[] => [
+    { what, pid: by, gapNs: 1000, number: 0, times: count },
+    ...Array.from({ length: pumps }, (): Step => ({ what: 'pump', pid: by, gapNs, number: 0, times: 1 })),
+  ])
+/** A process changes while what it did before is still held, or while the kernel is being asked. */
+const overlap = fc
+  .tuple(
+    pid,
+    deed,
+    fc.constantFrom('exec' as const, 'comm' as const, 'idChange' as const, 'exit' as const),
+    number,
+    fc.array(fc.integer({ min: 0, max: 120_000_000 }), { minLength: 5, maxLength: 5 }),
+  )
+  .map(([by, what, change, value, [a = 0, b = 0, c = 0, d = 0, e = 0]]): Step[] => {
+    const at = (it: Step['what'], gapNs: number, count = 1): Step => ({
+      what: it,
+      pid: by,
+      gapNs,
+      number: value,
+      times: count,
+    })
+    return [
+      at(what, a, 12),
+      at('pump', b),
+      at(change, c),
+      at('pump', d),
+      at(what, 1000, 12),
+      at('pump', e),
+      at(what, 1000, 12),
+    ]
+  })
+const life = fc
+  .tuple(
+    fc.array(
+      fc.record({ what: fc.constantFrom('fork' as const, 'exec' as const), pid, gapNs: soon, number, times }),
+    ),
+    fc.array(
+      fc.oneof(
+        { weight: 1, arbitrary: one.map((step) => [step]) },
+        { weight: 3, arbitrary: burst },
+        { weight: 2, arbitrary: overlap },
+      ),
+      {
+        minLength: 4,
+        maxLength: 30,
+      },
+    ),
+  )
+  .map(([first, then]): Step[] => [...first, ...then.flat()])
+
+/** Clauses of which each is true of some of the events. */
+const clause = fc.oneof(
+  fc.integer({ min: 1, max: PIDS }).map((pid) => `process.pid ${pid}`),
+  fc.nat(2).map((uid) => `process.uid ${uid}`),
+  fc.constantFrom('process.uid 1..2', 'process.gid [ 1 3 ]'),
+  fc.nat(2).map((number) => `process.exe /exe${number}`),
+  fc.constantFrom('process.exe /exe*', 'process.exe *0', 'process.comm e1', 'process.comm c*'),
+  fc.nat(2).map((number) => `process.arg ${number}`),
+  fc.constantFrom('process.ppid 2', 'process.sid 1', 'process.cwd /cwd1'),
+  fc.integer({ min: 1, max: 3 }).map((tag) => `poison ${tag}`),
+  fc.constantFrom(
+    'event.kind getpid',
+    'event.kind ptrace',
+    'event.kind process',
+    'event.kind [ getpid ptrace ]',
+  ),
+  fc.constantFrom('event.action request', 'event.action exec', 'file.path /x', 'socket.port 22'),
+  fc.integer({ min: 1, max: PIDS }).map((pid) => `ancestor.pid ${pid}`),
+)
+const negated = fc.tuple(fc.boolean(), clause).map(([isNot, one]) => (isNot ? `not ${one}` : one))
+const condition = fc.oneof(
+  negated,
+  fc.array(negated, { minLength: 1, maxLength: 3 }).map((all) => all.join(' ')),
+  fc.tuple(negated, negated, negated).map(([a, b, c]) => `( ${a} or ${b} ) ${c}`),
+)
+const rule = fc
+  .tuple(
+    fc.oneof(
+      { weight: 5, arbitrary: fc.constant('drop') },
+      { weight: 2, arbitrary: fc.constantFrom('pass', 'warn') },
+      { weight: 2, arbitrary: fc.constantFrom('poison 1', 'poison 2', 'poison 0') },
+    ),
+    condition,
+  )
+  .map(([action, on]) => `${action} on ${on}`)
+const ruleText = fc
+  .tuple(
+    fc.array(rule, { minLength: 1, maxLength: 6 }),
+    fc.constantFrom(
+      '',
+      '\ndrop on event.kind getpid',
+      '\ndrop on any',
+      '\npass on poison 1\npoison 1 on event.kind getpid\ndrop on event.kind ptrace',
+      '\npoison 2 on poison 1\npass on poison 1\npoison 1 on event.kind ptrace\ndrop on any',
+    ),
+  )
+  .map(([rules, last]) => rules.join('\n') + last)
+
+const hook = tracepoint('model', [struct<Task>('task_struct', 'task')])
+/** Programs of which only the pid comes from the kernel. */
+function modelProbe(layout: RecordLayout): Probe {
+  const others = [...layout.fixed, ...layout.tails].filter(({ name }) => name !== 'pid')
+  const lacks = Object.fromEntries(others.map(({ name }) => [name, 'it is a model']))
+  return probe({ name: 'model', hook, record: layout }, (task) => ({
+    fill: ('pid' in layout.at ? { pid: task.tgid } : {}) as never,
+    lacks,
+  }))
+}
+
+/** The records of a step; each fork begins another process. */
+function recordsOf(steps: readonly Step[]): { at: number; bytes?: Uint8Array; pid: number }[] {
+  const starts = new Map<number, number>()
+  let at = BASE_NS
+  return steps.flatMap(({ what, pid, gapNs, number, times }) => {
+    at += gapNs + 1
+    if (what === 'pump') return [{ at, pid }]
+    if (what === 'fork' || !starts.has(pid)) starts.set(pid, at)
+    const startBootNs = BigInt(starts.get(pid) ?? 0)
+    const who = { pid, tid: pid, startBootNs, ppid: (pid % PIDS) + 1, sid: number, pgid: number }
+    const ids = { uid: number, gid: number + 1 }
+    const path = (name: string) => ({
+      path: `/${name}${number}`,
+      root: '/',
+      truncated: false,
+      deleted: false,
+    })
+    const deed = (layout: RecordLayout): { at: number; bytes: Uint8Array; pid: number }[] =>
+      Array.from({ length: times }, () => {
+        at += 1000
+        const bytes = encodeRecord(layout, { cpu: 0, seq: 0, timeNs: BigInt(at) }, { pid, startBootNs })
+        return { at, pid, bytes }
+      })
+    switch (what) {
+      case 'getpid':
+        return deed(getpidLayout as unknown as RecordLayout)
+      case 'ptrace':
+        return deed(ptraceLayout as unknown as RecordLayout)
+      case 'fork':
+        return [
+          {
+            at,
+            pid,
+            bytes: record('fork', at, {
+              ...who,
+              ...ids,
+              creatorPid: who.ppid,
+              comm: `f${number}`,
+              cwd: path('cwd'),
+            }),
+          },
+        ]
+      case 'exec':
+        return [
+          {
+            at,
+            pid,
+            bytes: record('exec', at, {
+              ...who,
+              ...ids,
+              comm: `e${number}`,
+              exe: path('exe'),
+              cwd: path('cwd'),
+              argv: strings('x', String(number)),
+            }),
+          },
+        ]
+      case 'exit':
+        return [{ at, pid, bytes: record('exit', at, { ...who, leaderExitCode: number << 8 }) }]
+      case 'comm':
+        return [{ at, pid, bytes: record('comm', at, { pid, tid: pid, startBootNs, comm: `c${number}` }) }]
+      case 'execFailed':
+        return [
+          {
+            at,
+            pid,
+            bytes: record('execFailed', at, { pid, tid: pid, startBootNs, result: -2, filename: '/none' }),
+          },
+        ]
+      default:
+        return [
+          {
+            at,
+            pid,
+            bytes: record('idChange', at, { ...who, ...ids, what: PROC_EVENT_UID, comm: `i${number}` }),
+          },
+        ]
+    }
+  })
+}
+
+/** A queue over records: one that decides everything in user space, or one with a model of the kernel. */
+class Queue {
+  readonly clock = new ManualClock({ bootNs: BigInt(BASE_NS) })
+  readonly maps = new ModelMaps()
+  readonly backend = Object.assign(new FakeBackend(), { hasTakenAll: true })
+  readonly events: BaseEvent[] = []
+  readonly rules: RuleSet
+  readonly #feed: LiveFeed
+  readonly #kernel: KernelRules | undefined
+  readonly #programs = new Map<number, Probe>()
+  #seq = 0
+  leftOut = 0
+
+  constructor(text: string, hasKernel: boolean) {
+    this.rules = rulesOf(text)
+    const engine = new RuleEngine(this.rules)
+    const filter = new Filter(
+      {},
+      { events: catalogue.events, userId: () => undefined, userNames: () => [], tracking: undefined },
+    )
+    const records = ruledRecords(catalogue)
+    const ruling = new Ruling(records, () => this.clock.bootNowNs())
+    const changing = changingKinds(catalogue)
+    this.#kernel = hasKernel
+      ? new KernelRules(ruling, engine, { groups: records.events, changing })
+      : undefined
+    if (hasKernel) this.#open(ruling)
+    const pipeline = testPipeline({ filter: new RuledFilter(engine, filter, this.#kernel), holdMs: 100 })
+    this.#feed = new LiveFeed({
+      backend: this.backend,
+      pipeline,
+      clock: this.clock,
+      recorder: undefined,
+      pollMs: 100,
+      batchMs: 0,
+      kernel: 'model',
+      settle: (ns) => this.#kernel?.settle(ns),
+    })
+  }
+
+  /** The maps of the model in place of those of a session. */
+  #open(ruling: Ruling): void {
+    const decided = this.maps.of('quark_decided')
+    const leftOut = this.maps.of('quark_left_out')
+    const asEntry = (value: Readonly<Record<string, number>>): Record<string, bigint> =>
+      Object.fromEntries(Object.entries(value).map(([name, number]) => [name, BigInt(number)]))
+    const decisions = new Decisions(
+      {
+        decided: {
+          set: (pid, value) => void decided.set(pid, asEntry(value)),
+          replace: (pid, value) => decided.has(pid) && decided.set(pid, asEntry(value)) !== undefined,
+          delete: (pid) => decided.delete(pid),
+        },
+        leftOut: { get: (reason) => leftOut.get(reason)?.[''] },
+      },
+      ruling.records.groups,
+      () => this.clock.bootNowNs(),
+    )
+    Object.defineProperty(ruling, 'decisions', { value: decisions })
+    for (const { layout } of kinds.flatMap((kind) => kind.records)) {
+      this.#programs.set(layout.type, ruling.deciding(ruling.changing(modelProbe(layout as RecordLayout))))
+    }
+  }
+
+  /** A program writes a record, or leaves it out. */
+  take(bytes: Uint8Array, pid: number): void {
+    const type = new DataView(bytes.buffer, bytes.byteOffset).getUint16(0, true)
+    const program = this.#programs.get(type)
+    if (program !== undefined && !new Run(this.maps, pid).run(program)) {
+      this.leftOut += 1
+      return
+    }
+    const copy = Uint8Array.from(bytes)
+    this.#seq += 1
+    new DataView(copy.buffer).setUint32(4, this.#seq, true)
+    this.backend.made[0] = this.#seq
+    this.backend.records.push(copy)
+  }
+
+  to(at: number): void {
+    this.clock.advance(at - this.clock.bootNowNs())
+  }
+
+  pump(): void {
+    this.#feed.pump(this.events)
+  }
+
+  finish(): string[] {
+    this.#feed.finish(this.events)
+    this.#kernel?.count()
+    const write = jsonWriter(catalogue)
+    return this.events.map((event) => write(event as never))
+  }
+}
+
+function run(text: string, steps: readonly Step[]): { plain: Queue; ruled: Queue; same: () => void } {
+  const plain = new Queue(text, false)
+  const ruled = new Queue(text, true)
+  for (const { at, bytes, pid } of recordsOf(steps)) {
+    for (const queue of [plain, ruled]) {
+      queue.to(at)
+      if (bytes === undefined) queue.pump()
+      else queue.take(bytes, pid)
+    }
+  }
+  const same = (): void => {
+    assert.deepEqual(ruled.finish(), plain.finish())
+    const counts = ({ rules }: Queue): unknown => rules.counters().map(({ evals, hits }) => [evals, hits])
+    assert.deepEqual(counts(ruled), counts(plain))
+  }
+  return { plain, ruled, same }
+}
+
+test('whatever the rules and the records: the kernel and user space together deliver and count as user space alone', () => {
+  let leftOut = 0
+  fc.assert(
+    fc.property(ruleText, life, (text, steps) => {
+      const { ruled, same } = run(text, steps)
+      same()
+      leftOut += ruled.leftOut
+    }),
+    { numRuns: 200 },
+  )
+  assert.ok(leftOut > 500, `only ${leftOut} records were left out: the test shows nothing`)
+})
+
+test('a process of which enough was dropped is left out until it changes', () => {
+  const at = (what: Step['what'], times = 1, gapNs = 500_000_000): Step => ({
+    what,
+    pid: 1,
+    gapNs,
+    number: 0,
+    times,
+  })
+  const deeds = (times: number): Step[] => [at('getpid', times), at('pump'), at('pump')]
+  const steps = [at('exec'), ...deeds(10), ...deeds(20), at('comm'), ...deeds(5), ...deeds(5), ...deeds(7)]
+  const { ruled, same } = run('drop on process.exe /exe0 event.kind getpid', steps)
+  same()
+  assert.equal(ruled.leftOut, 27)
+  assert.deepEqual(
+    ruled.rules.counters().map(({ hits, leftOut }) => [hits, leftOut]),
+    [[47, 27]],
+  )
+})
