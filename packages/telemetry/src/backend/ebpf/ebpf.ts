@@ -213,7 +213,7 @@ function openSession(options: EbpfBackendOptions): Parts {
       checkRuled(loader, variants, ruling)
       ruling.useKernel(session)
       answers.attached.push({ fact: RULES_IN_KERNEL, hook: 'map/quark_decided', flavor: 'direct' })
-      answers.missing.push(...variants.refused)
+      answers.missing.push(...variants.refusedOf(loader.attached))
     }
     return [session, answers, loader.iterators]
   } catch (error) {
@@ -255,7 +255,7 @@ function checkRuled({ attached }: ProbeLoader, variants: Variants, { records }: 
   for (const probe of attached) {
     const { record } = probe
     if (record === undefined || !records.changes(record.type) || variants.isRuled(probe)) continue
-    const refusal = variants.refused.find(({ fact }) => fact.endsWith(`.${record.name}`))
+    const refusal = variants.refused.find(({ fact }) => fact === refusedFact(probe))
     throw new RulingError(refusal?.reason ?? `the program ${probe.name} cannot end what was decided`)
   }
 }
@@ -311,11 +311,22 @@ class Variants {
     return this.#deciding.has(probe)
   }
 
+  /** What of `refused` is done by programs that do not ask. */
+  refusedOf(attached: readonly Probe[]): MissingFact[] {
+    const plain = attached.filter((probe) => !this.#ruled.has(probe)).map((probe) => refusedFact(probe))
+    return this.refused.filter(({ fact }) => plain.includes(fact))
+  }
+
   /** A program could not be loaded: there may be one that asks less. */
   noteRefusal(probe: Probe, { message }: EbpfError): void {
     if (!this.#ruled.has(probe)) return
-    this.refused.push({ fact: `${RULES_IN_KERNEL}.${probe.record?.name ?? probe.name}`, reason: message })
+    this.refused.push({ fact: refusedFact(probe), reason: message })
   }
+}
+
+/** The name of what a program does not do for rules, in `Capabilities`. */
+function refusedFact(probe: Probe): string {
+  return `${RULES_IN_KERNEL}.${probe.record?.name ?? probe.name}`
 }
 
 /** The BTF in a file: the kernel checks programs against types by their ids, which only real BTF has. */
