@@ -5,6 +5,8 @@ import { catalogue } from '../packages/telemetry/dist/kinds/index.js'
 import { declarations } from '../packages/telemetry/dist/stream.js'
 import { schemaOf } from '../packages/telemetry/dist/output/schema.js'
 import { apiPage } from './exports.mjs'
+import { reportSchema } from '../packages/telemetry/dist/report/schema.js'
+import { reportParts } from '../packages/telemetry/dist/report/testing/docs.js'
 import { ruleParts } from '../packages/telemetry/dist/rules/testing/docs.js'
 import { RULE_FIELDS } from '../packages/telemetry/dist/rule-sets.js'
 import { ecsParts, fillIn, jsonParts, textParts } from '../packages/telemetry/dist/output/testing/docs.js'
@@ -42,6 +44,8 @@ const made = {
   'docs/json.md': (page) => fillIn(page, jsonParts(declarations)),
   'docs/ecs.md': (page) => fillIn(page, ecsParts(declarations)),
   'packages/telemetry/schema.json': () => `${JSON.stringify(schemaOf(declarations), undefined, 2)}\n`,
+  'packages/telemetry/report.schema.json': () => `${JSON.stringify(reportSchema(), undefined, 2)}\n`,
+  'docs/report.md': (page) => fillIn(page, reportParts()),
   'docs/rules.md': (page) => fillIn(page, ruleParts(RULE_FIELDS.values())),
   'docs/text.md': (page) => fillIn(page, textParts(catalogue)),
 }

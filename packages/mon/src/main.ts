@@ -228,7 +228,7 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
   const graphFile = settings.processGraph === undefined ? undefined : openSync(settings.processGraph, 'w')
   const rules = settings.ruleset === undefined ? undefined : useRules(settings, settings.ruleset, io)
   const tally = new Tally()
-  const reporter = settings.commandReport && new Reporter(settings.commandReport)
+  const reporter = settings.commandReport && new Reporter(settings.commandReport, command?.user)
   const show = prepare(settings, io, tally, reporter)
   let hasFailed = false
   let status = 0

@@ -5,10 +5,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { Baseline, ReportedActivity, RunReport } from 'quark-telemetry'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import type { ReportedActivity, RunReport } from 'quark-telemetry'
 
 const QUARK_MON = fileURLToPath(new URL('../bin/quark-mon.cjs', import.meta.url))
 const root = mkdtempSync(join(tmpdir(), 'quark-mon-report-'))
@@ -45,8 +47,14 @@ async function quarkMon(
   return { status, out, err }
 }
 
+const schema = createRequire(import.meta.url)('quark-telemetry/report.schema.json') as object
+const ajv = new Ajv2020({ strict: true })
+const isReport = ajv.compile(schema)
+
 function reportIn(path: string): RunReport {
-  return JSON.parse(readFileSync(path, 'utf8')) as RunReport
+  const report = JSON.parse(readFileSync(path, 'utf8')) as RunReport
+  assert.ok(isReport(report), ajv.errorsText(isReport.errors))
+  return report
 }
 
 function targets(activities: readonly ReportedActivity[] | undefined): string[] {
@@ -129,12 +137,12 @@ test('text goes to standard error, and Markdown to a file of that name', async (
   const text = await quarkMon(['run', '--', 'sh', '-c', 'true | cat'])
   assert.match(text.err, /^sh -c true \| cat: exit 0, /)
   assert.match(text.err, /\nProcesses\n {2}sh -c 'true \| cat' # /)
-  assert.match(text.err, /\n\d created = \d seen; nothing was lost\.\n$/)
+  assert.match(text.err, /\n\d processes created = \d seen; nothing was lost\.\n$/)
   const path = join(root, 'report.md')
   await quarkMon(['run', `--report=${path}`, '--', 'sh', '-c', 'true | cat'])
   assert.match(
     readFileSync(path, 'utf8'),
-    /^## `sh -c true \| cat: exit 0, [^]*\n### Processes\n\n````text\nsh -c/,
+    /^## `sh -c true \| cat`: exit 0, [^]*<summary>Processes<\/summary>\n\n```text\nsh -c/,
   )
 })
 
@@ -201,23 +209,19 @@ test('what npm installs did, package by package, and a baseline of it', async (t
     rmSync(join(root, 'written'))
     rmSync(join(root, 'tool'))
     const second = await run()
-    assert.equal(
-      second.status,
-      0,
-      JSON.stringify((JSON.parse(readFileSync(path, 'utf8')) as { news?: object[] }).news),
-    )
+    assert.equal(second.status, 0, JSON.stringify(reportIn(path).newBehaviour))
   })
   await t.test('a package that changed fails, with the difference', async () => {
-    const before = JSON.parse(readFileSync(baseline, 'utf8')) as Baseline
+    const before = readFileSync(baseline, 'utf8')
     makePackage('writes', `require('fs').writeFileSync(${JSON.stringify(join(root, 'elsewhere'))}, 'x')`)
     rmSync(join(root, 'tool'))
     rmSync(join(project, 'node_modules'), { recursive: true })
     rmSync(join(project, 'package-lock.json'), { force: true })
     const third = await run()
     assert.equal(third.status, 5, third.err)
-    const { news } = JSON.parse(readFileSync(path, 'utf8')) as { news: object[] }
+    const { newBehaviour = [] } = reportIn(path)
     assert.deepEqual(
-      news.filter((one) => JSON.stringify(one).includes('elsewhere')),
+      newBehaviour.filter((one) => JSON.stringify(one).includes('elsewhere')),
       [
         {
           step: 'writes postinstall',
@@ -227,7 +231,7 @@ test('what npm installs did, package by package, and a baseline of it', async (t
         },
       ],
     )
-    assert.deepEqual(JSON.parse(readFileSync(baseline, 'utf8')), before, 'it is not written unless asked')
+    assert.equal(readFileSync(baseline, 'utf8'), before, 'it is not written unless asked')
   })
   assert.ok(existsSync(baseline))
 })
@@ -239,7 +243,7 @@ test('what cannot be is refused', async () => {
   const broken = join(root, 'broken.json')
   writeFileSync(broken, '{}')
   const refused = await quarkMon(['run', `--baseline=${broken}`, '--', 'true'])
-  assert.match(refused.err, /broken\.json" is no baseline: it has another version/)
+  assert.match(refused.err, /broken\.json" is no baseline, line 1: it does not begin with/)
   assert.equal((await quarkMon(['run', '--update-baseline', '--', 'true'])).status, 2)
   assert.equal((await quarkMon(['run', '--', join(root, 'nothing-there')])).status, 127)
 })

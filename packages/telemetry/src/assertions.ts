@@ -1,8 +1,8 @@
 /** For tests: assertions about what a command did. */
 
 import { AssertionError } from 'node:assert'
-import type { ActivityType } from './event/activity-spec.js'
-import type { ReportedProcess, RunReport } from './report/report.js'
+import { ACTIVITIES, type ActivityType } from './event/activity-spec.js'
+import type { RunReport } from './report/report.js'
 import { compilePattern } from './rules/pattern.js'
 
 export { trace, type TraceOptions, type TraceResult } from './trace.js'
@@ -21,6 +21,7 @@ export interface Allowed {
   readonly written?: readonly string[]
 }
 
+const CHECKED: ReadonlySet<string> = new Set(['executables', ...Object.keys(ACTIVITIES)])
 const WRITTEN: readonly ActivityType[] = ['created', 'changed', 'removed']
 
 /**
@@ -36,10 +37,14 @@ const WRITTEN: readonly ActivityType[] = ['created', 'changed', 'removed']
  */
 export function assertOnly(report: RunReport, allowed: Allowed): void {
   assertComplete(report)
+  // What is not listed cannot be compared.
+  for (const [list, count] of Object.entries(report.leftOut)) {
+    if (CHECKED.has(list)) fail(report, `did more than a report lists: ${count} more of ${list}`)
+  }
   const targets = (what: ActivityType): string[] =>
     (report.activities[what] ?? []).map(({ target }) => target)
   const problems = [
-    ...beyond('ran', executablesIn(report.tree), allowed.executables),
+    ...beyond('ran', executablesOf(report), allowed.executables),
     ...beyond('contacted', targets('contacted'), allowed.contacted),
     ...beyond('looked up', targets('lookedUp'), allowed.lookedUp),
     ...beyond('listened at', targets('listened'), allowed.listened),
@@ -55,7 +60,7 @@ export function assertOnly(report: RunReport, allowed: Allowed): void {
  * @throws {AssertionError} that lists what it executed
  */
 export function assertRan(report: RunReport, executable: string): void {
-  const ran = executablesIn(report.tree)
+  const ran = executablesOf(report)
   if (!ran.some(compilePattern(executable)))
     fail(report, `did not run ${executable}, but:\n${ran.join('\n')}`)
 }
@@ -82,14 +87,8 @@ export function assertComplete(report: RunReport): void {
   if (!report.isComplete) fail(report, `is not known completely:\n${report.missing.join('\n')}`)
 }
 
-function executablesIn(tree: readonly ReportedProcess[]): string[] {
-  const found = new Set<string>()
-  const add = ({ exe, children = [] }: ReportedProcess): void => {
-    if (exe !== undefined) found.add(exe)
-    for (const child of children) add(child)
-  }
-  for (const process of tree) add(process)
-  return [...found]
+function executablesOf({ executables }: RunReport): string[] {
+  return executables.map(({ path }) => path)
 }
 
 function beyond(verb: string, targets: readonly string[], patterns: readonly string[] | undefined): string[] {

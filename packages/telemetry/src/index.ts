@@ -61,8 +61,10 @@ export {
   type Places,
 } from './report/baseline.js'
 export type {
+  LeftOut,
   ReportedActivity,
   ReportedActor,
+  ReportedExecutable,
   ReportedProcess,
   ReportedStep,
   RunFacts,

@@ -1,6 +1,7 @@
 import { quote } from '../arguments.js'
 import type { HeldCommand } from './held-command.js'
 import { Job } from './job.js'
+import type { CommandUser } from './user.js'
 import type { Ending } from './wait-status.js'
 
 /** What signals do to the watching while a command runs. */
@@ -21,6 +22,8 @@ const SIGINT = 2
 export class CommandRun {
   /** All processes of the command are descendants of this one, which is not one of them. */
   readonly launcherPid: number
+  /** Whom it runs as, if that is not this process's user. */
+  readonly user: CommandUser | undefined
   readonly #held: HeldCommand
   readonly #job: Job
   readonly #note: (text: string) => void
@@ -29,6 +32,7 @@ export class CommandRun {
 
   constructor(held: HeldCommand, note: (text: string) => void) {
     this.launcherPid = held.launcherPid
+    this.user = held.user
     this.#held = held
     this.#note = note
     this.#job = new Job({

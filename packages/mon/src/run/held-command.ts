@@ -57,6 +57,8 @@ export class HeldCommand {
   readonly name: string
   /** The command, and all that it makes, are descendants of this process, which does nothing else. */
   readonly launcherPid: number
+  /** Whom it runs as, if that is not this process's user. */
+  readonly user: CommandUser | undefined
   readonly #launcher: Launcher
   readonly #state: StartState
   readonly #files: readonly Buffer[]
@@ -69,6 +71,7 @@ export class HeldCommand {
     files: readonly Buffer[],
     state: StartState,
     strings: Strings,
+    user: CommandUser | undefined,
   ) {
     this.#launcher = launcher
     this.#state = state
@@ -76,6 +79,7 @@ export class HeldCommand {
     this.#strings = strings
     this.name = name
     this.launcherPid = launcher.pid
+    this.user = user
   }
 
   /**
@@ -92,7 +96,7 @@ export class HeldCommand {
       await prepare(launcher, state, become)
       const environment = environmentWith(become?.environment ?? {})
       const strings = await putStrings(launcher, lastArguments(argv), environment, state)
-      return new HeldCommand(launcher, name, files, state, strings)
+      return new HeldCommand(launcher, name, files, state, strings, become)
     } catch (error) {
       launcher.dismiss()
       throw asCommandError(error)

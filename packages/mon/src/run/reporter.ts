@@ -1,6 +1,6 @@
 /** Collects what a command did, and writes the report, the baseline and the trace. */
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, fchownSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import {
   type Baseline,
@@ -20,8 +20,9 @@ import {
   type RunFacts,
   type RunReport,
 } from 'quark-telemetry'
-import type { ReportSettings } from './report-settings.js'
 import { harmlessJson } from '../harmless-json.js'
+import type { ReportSettings } from './report-settings.js'
+import type { CommandUser } from './user.js'
 
 /** What a run ends with that did something that is not in its baseline, or of which something may be missing, in place of 0. */
 export const EXIT_NEW_BEHAVIOUR = 5
@@ -40,13 +41,16 @@ export class Reporter {
   readonly #settings: ReportSettings
   readonly #collected = new CommandReport()
   readonly #before: Baseline | undefined
-  readonly #places: Places
+  readonly #places: Places & { readonly owner?: CommandUser | undefined }
 
-  /** @throws {QuarkError} when the baseline is none */
-  constructor(settings: ReportSettings) {
+  /**
+   * @param user whom the command runs as, if that is not this process's user
+   * @throws {QuarkError} when the baseline is none
+   */
+  constructor(settings: ReportSettings, user?: CommandUser) {
     this.#settings = settings
     const { baseline } = settings
-    this.#places = { cwd: process.cwd(), home: homedir() }
+    this.#places = { cwd: process.cwd(), home: user?.environment['HOME'] ?? homedir(), owner: user }
     // Read now: the command may write to it.
     this.#before =
       baseline !== undefined && existsSync(baseline)
@@ -64,13 +68,13 @@ export class Reporter {
    */
   write(run: ReportedRun, note: (text: string) => void): number {
     const { path, trace, requiresComplete } = this.#settings
-    const report = this.#collected.report(factsOf(run, this.#places))
-    const news = this.#compare()
-    const text = this.#textOf(report, news)
+    const newBehaviour = this.#compare()
+    const report = this.#collected.report({ ...factsOf(run, this.#places), newBehaviour })
+    const text = this.#textOf(report)
     if (path === undefined) note(text)
-    else writeFileSync(path, text)
-    if (trace !== undefined) writeFileSync(trace, harmlessJson(JSON.stringify(this.#collected.timeline())))
-    if (news.length > 0 && !this.#settings.updatesBaseline) return EXIT_NEW_BEHAVIOUR
+    else this.#writeFile(path, text)
+    if (trace !== undefined) this.#writeFile(trace, harmlessJson(JSON.stringify(this.#collected.timeline())))
+    if (newBehaviour.length > 0 && !this.#settings.updatesBaseline) return EXIT_NEW_BEHAVIOUR
     return requiresComplete && !report.isComplete ? EXIT_INCOMPLETE : 0
   }
 
@@ -80,23 +84,42 @@ export class Reporter {
     if (baseline === undefined) return []
     const now = this.#collected.baseline(this.#places)
     if (this.#before === undefined) {
-      writeFileSync(baseline, harmlessJson(baselineText(now)))
+      this.#writeFile(baseline, baselineText(now))
       return []
     }
     const news = newIn(now, this.#before)
     if (updatesBaseline && news.length > 0)
-      writeFileSync(baseline, harmlessJson(baselineText(mergedBaseline(this.#before, now))))
+      this.#writeFile(baseline, baselineText(mergedBaseline(this.#before, now)))
     return news
   }
 
-  #textOf(report: RunReport, news: readonly NewBehaviour[]): string {
+  #textOf(report: RunReport): string {
     switch (formatOf(this.#settings)) {
       case 'json':
-        return `${harmlessJson(JSON.stringify(news.length === 0 ? report : { ...report, news }))}\n`
+        return `${harmlessJson(JSON.stringify(report))}\n`
       case 'markdown':
-        return reportMarkdown(report, news)
+        return reportMarkdown(report)
       case 'text':
-        return reportText(report, news)
+        return reportText(report)
+    }
+  }
+
+  /** A file that is new belongs to whom the command runs as: with sudo, that is not this process. */
+  #writeFile(path: string, text: string): void {
+    const { owner } = this.#places
+    let fd
+    try {
+      fd = openSync(path, 'wx')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      writeFileSync(path, text)
+      return
+    }
+    try {
+      if (owner !== undefined) fchownSync(fd, owner.uid, owner.gid)
+      writeFileSync(fd, text)
+    } finally {
+      closeSync(fd)
     }
   }
 }

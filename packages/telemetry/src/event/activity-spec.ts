@@ -7,14 +7,14 @@ import type { Rule } from './rule.js'
 
 /** What processes do that a report lists, in its order, with its headings. */
 export const ACTIVITIES = {
+  read: 'Sensitive files opened',
+  ranWritten: 'Executables written and then run',
+  listened: 'Listened',
   contacted: 'Contacted',
   lookedUp: 'Names looked up',
-  listened: 'Listened',
-  read: 'Sensitive files opened',
   created: 'Files created',
   changed: 'Files changed',
   removed: 'Files removed',
-  ranWritten: 'Executables written and then run',
 } as const
 
 /** Something that a process did. */

@@ -1,7 +1,7 @@
 /** What the steps of a command are known to do, in a file that people review: sorted, a line for each thing. */
 
 import { QuarkError } from '../errors.js'
-import { stepOf, type Collector, type Node } from './collector.js'
+import { type Collector, stepOf } from './collector.js'
 import type { ActivityType } from '../event/activity-spec.js'
 
 /** What one step does. */
@@ -37,29 +37,37 @@ export interface Places {
 }
 
 /** The baseline of what was collected. */
-export function baselineOf({ nodes, activities }: Collector, places: Places = {}): Baseline {
-  const steps = new Map<string, Record<(typeof LISTS)[number], Set<string>>>()
-  const of = (node: Node): Record<(typeof LISTS)[number], Set<string>> => {
-    const { name } = stepOf(node)
-    const known = steps.get(name) ?? { executables: new Set(), hosts: new Set(), paths: new Set() }
-    steps.set(name, known)
-    return known
-  }
-  for (const node of nodes)
-    if (node.exe !== undefined) of(node).executables.add(generalPath(node.exe, places))
-  for (const { what, target, by } of activities) {
+export function baselineOf({ executables, activities }: Collector, places: Places = {}): Baseline {
+  const steps: Steps = new Map()
+  const of = (name: string): Record<(typeof LISTS)[number], Set<string>> => stepIn(steps, name)
+  for (const { path, step } of executables) of(step).executables.add(generalPath(path, places))
+  for (const { what, target, by: node } of activities) {
+    const by = stepOf(node).name
     if (HOSTS.has(what)) of(by).hosts.add(what === 'listened' ? `listen ${generalPort(target)}` : target)
     else if (PATHS.has(what) && isOutside(target, places)) of(by).paths.add(generalPath(target, places))
     else if (what === 'ranWritten') of(by).executables.add(`written ${generalPath(target, places)}`)
   }
-  const sorted = [...steps].sort(([a], [b]) => (a < b ? -1 : 1))
+  return sortedBaseline(steps)
+}
+
+type Steps = Map<string, Record<(typeof LISTS)[number], Set<string>>>
+
+function stepIn(steps: Steps, name: string): Record<(typeof LISTS)[number], Set<string>> {
+  const known = steps.get(name) ?? { executables: new Set(), hosts: new Set(), paths: new Set() }
+  steps.set(name, known)
+  return known
+}
+
+function sortedBaseline(steps: Steps): Baseline {
   return {
     version: 1,
     steps: Object.fromEntries(
-      sorted.map(([name, { executables, hosts, paths }]) => [
-        name,
-        { executables: [...executables].sort(), hosts: [...hosts].sort(), paths: [...paths].sort() },
-      ]),
+      [...steps]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, { executables, hosts, paths }]) => [
+          name,
+          { executables: [...executables].sort(), hosts: [...hosts].sort(), paths: [...paths].sort() },
+        ]),
     ),
   }
 }
@@ -112,51 +120,91 @@ export function newIn(now: Baseline, before: Baseline): NewBehaviour[] {
 
 /** All that either of two baselines has. */
 export function mergedBaseline(one: Baseline, other: Baseline): Baseline {
-  const names = [...new Set([...Object.keys(one.steps), ...Object.keys(other.steps)])].sort()
-  const both = (name: string, what: (typeof LISTS)[number]): string[] =>
-    [...new Set([...(one.steps[name]?.[what] ?? []), ...(other.steps[name]?.[what] ?? [])])].sort()
-  return {
-    version: 1,
-    steps: Object.fromEntries(
-      names.map((name) => [
-        name,
-        { executables: both(name, 'executables'), hosts: both(name, 'hosts'), paths: both(name, 'paths') },
-      ]),
-    ),
+  const steps: Steps = new Map()
+  for (const baseline of [one, other]) {
+    for (const [name, lists] of Object.entries(baseline.steps)) {
+      const step = stepIn(steps, name)
+      for (const list of LISTS) for (const value of lists[list]) step[list].add(value)
+    }
   }
+  return sortedBaseline(steps)
 }
 
-/** The text of its file. */
-export function baselineText(baseline: Baseline): string {
-  return `${JSON.stringify(baseline, undefined, 2)}\n`
+const HEADING = '# quark-mon baseline 1'
+/** The words of the file, as wide as the longest one. */
+const WORDS = { executables: 'ran', hosts: 'contacted', paths: 'touched' } as const
+const WIDTH = 9
+/** What needs no quotes: neither control characters nor marks of reading direction, no space at an end. */
+const PLAIN = /^(?!["#[\s])[^\p{C}\p{Zl}\p{Zp}]*[^\p{C}\p{Z}]$/u
+
+/**
+ * The text of its file: sections of steps, with a line for each thing, sorted. Lines stand for themselves, so that files can
+ * be merged line by line.
+ */
+export function baselineText({ steps }: Baseline): string {
+  const parts = Object.entries(steps).map(([name, step]) => {
+    const lines = LISTS.flatMap((list) =>
+      step[list].map((value) => `${WORDS[list].padEnd(WIDTH)} ${quoted(value)}\n`),
+    )
+    return `\n[${quoted(name)}]\n${lines.join('')}`
+  })
+  return `${HEADING}\n${parts.join('')}`
+}
+
+function quoted(text: string): string {
+  return PLAIN.test(text) ? text : asciiJson(text)
+}
+
+/** JSON in nothing but printable ASCII. */
+function asciiJson(text: string): string {
+  return JSON.stringify(text).replaceAll(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /**
- * Reads the text of a file.
+ * Reads the text of a file, whatever the order of its lines and sections.
  *
  * @throws {QuarkError} ERR_QUARK_BASELINE when it is no baseline
  */
 export function parseBaseline(text: string, path: string): Baseline {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw notBaseline(path, `it is no JSON (${(cause as Error).message})`, cause)
+  const lines = text.split(/\r?\n/)
+  if (lines[0]?.trimEnd() !== HEADING) {
+    throw notBaseline(path, 1, `it does not begin with "${HEADING}"`)
   }
-  const { version, steps } = (value ?? {}) as { version?: unknown; steps?: unknown }
-  if (version !== 1) throw notBaseline(path, 'it has another version')
-  if (typeof steps !== 'object' || steps === null) throw notBaseline(path, 'it has no steps')
-  for (const [name, step] of Object.entries(steps)) {
-    for (const list of LISTS) {
-      const values = (step as Readonly<Record<string, unknown>> | null)?.[list]
-      if (!Array.isArray(values) || !values.every((one) => typeof one === 'string')) {
-        throw notBaseline(path, `"${list}" of step "${name}" is no list of texts`)
-      }
+  const steps: Steps = new Map()
+  let step: ReturnType<typeof stepIn> | undefined
+  for (const [index, line] of lines.entries()) {
+    const number = index + 1
+    const trimmed = line.trim()
+    if (trimmed === '' || trimmed.startsWith('#')) continue
+    if (trimmed.startsWith('[') && trimmed.endsWith(']')) {
+      step = stepIn(steps, unquoted(trimmed.slice(1, -1), path, number))
+      continue
     }
+    const [word = '', value = ''] = /^(\S+)\s+(.*)$/.exec(trimmed)?.slice(1) ?? []
+    const list = LISTS.find((one) => WORDS[one] === word)
+    if (list === undefined) {
+      throw notBaseline(path, number, `a line begins with ${LISTS.map((one) => WORDS[one]).join(', ')} or [`)
+    }
+    if (step === undefined) throw notBaseline(path, number, 'it is before the first [step]')
+    step[list].add(unquoted(value, path, number))
   }
-  return value as Baseline
+  return sortedBaseline(steps)
 }
 
-function notBaseline(path: string, why: string, cause?: unknown): QuarkError {
-  return new QuarkError('ERR_QUARK_BASELINE', `"${path}" is no baseline: ${why}`, { cause })
+function unquoted(text: string, path: string, line: number): string {
+  if (!text.startsWith('"')) return text
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'string') return value
+  } catch {
+    // Said below.
+  }
+  throw notBaseline(path, line, 'what begins with a quotation mark is text as in JSON')
+}
+
+function notBaseline(path: string, line: number, why: string): QuarkError {
+  return new QuarkError('ERR_QUARK_BASELINE', `"${path}" is no baseline, line ${line}: ${why}`)
 }

@@ -1,13 +1,20 @@
 /** A report about what one command did, as an object: see docs/report.md. */
 
 import { ACTIVITIES, type ActivityType } from '../event/activity-spec.js'
+import { countText } from '../output/amounts.js'
+import type { NewBehaviour } from './baseline.js'
 import { type Collector, type CollectedActivity, type Node, secondsOf, stepOf } from './collector.js'
 
-/** Most processes in the tree of a report, and entries of each list of activities. */
+/** Most processes in the tree of a report, its depth, and entries of each list. */
 export const MAX_TREE = 2000
+export const MAX_DEPTH = 100
 export const MAX_ENTRIES = 1000
 /** Of who did something, so many are listed. */
 const MAX_BY = 5
+const ACTOR_CHARS = 200
+const MAX_DETAILS = 8
+/** Of the steps that did the same, so many are listed. */
+const MAX_STEPS = 100
 const NS_PER_SECOND = 1e9
 
 /** A process in a report. Times are seconds. */
@@ -48,6 +55,19 @@ export interface ReportedActivity {
   readonly by: readonly ReportedActor[]
 }
 
+/** A program that was executed. */
+export interface ReportedExecutable {
+  readonly path: string
+  readonly count: number
+  /** The steps that executed it. */
+  readonly steps: readonly string[]
+}
+
+/** How many more of each list there are than it has. */
+export type LeftOut = {
+  readonly [List in ActivityType | 'tree' | 'running' | 'steps' | 'executables']?: number
+}
+
 /** A script of a package, or another part of the command. */
 export interface ReportedStep {
   readonly name: string
@@ -80,15 +100,23 @@ export interface RunReport {
   readonly missing: readonly string[]
   /** What cannot be seen on this machine, whatever happens. */
   readonly limits: readonly string[]
-  /** From the first process to the one that the others waited for, the outermost first. */
-  readonly slowest: readonly ReportedProcess[]
+  /** What is not in the baseline; absent without one, or if there is nothing. */
+  readonly newBehaviour?: readonly NewBehaviour[]
+  /** Processes that still ran at the end, without their children. */
+  readonly running: readonly ReportedProcess[]
+  /** The longest process, the longest of those that it created, and so on. */
+  readonly slowestPath: readonly ReportedProcess[]
   readonly tree: readonly ReportedProcess[]
   readonly steps: readonly ReportedStep[]
+  /** Programs that were executed. */
+  readonly executables: readonly ReportedExecutable[]
   /** Files below the working directory that were created, changed or removed; they are not listed. */
   readonly filesInside: number
   /** Files that were created and removed again; they are not listed. */
   readonly filesTemporary: number
   readonly activities: { readonly [What in ActivityType]?: readonly ReportedActivity[] }
+  /** Of what there is more than is listed. It was seen, and counts everywhere else. */
+  readonly leftOut: LeftOut
 }
 
 /** What is known of the run beside its events. */
@@ -103,59 +131,97 @@ export interface RunFacts {
   readonly missing?: readonly string[]
   /** What cannot be seen on this machine: sentences without a period. */
   readonly limits?: readonly string[]
+  /** What is not in the baseline. */
+  readonly newBehaviour?: readonly NewBehaviour[]
 }
 
 /** Makes a report of what was collected. */
 export function reportOf(collector: Collector, facts: RunFacts = {}): RunReport {
-  const { command, cwd, exitCode, exitSignal, created } = facts
+  const { command, cwd, exitCode, exitSignal, created, newBehaviour = [] } = facts
   const missing = [...(facts.missing ?? []), ...gapsOf(collector, created)]
   const isFile = (what: ActivityType): boolean =>
     what === 'created' || what === 'changed' || what === 'removed'
   const isInside = ({ what, target }: CollectedActivity): boolean =>
     isFile(what) && cwd !== undefined && isBelow(target, cwd)
-  const inside = collector.activities.filter(isInside)
-  const temporary = temporaryFiles(collector.activities)
+  const { nodes, roots, endNs, begun } = collector
+  const all = [...collector.activities]
+  const temporary = temporaryFiles(all)
+  const inside = new Set(all.filter(isInside).map(({ target }) => target))
   const beginNs = collector.beginNs ?? 0n
+  const lists = new Lists()
   return {
     kind: 'report',
     version: 1,
     ...(command === undefined ? {} : { command }),
     ...(cwd === undefined ? {} : { cwd }),
-    seconds: Number((collector.endNs ?? beginNs) - beginNs) / NS_PER_SECOND,
+    seconds: Number((endNs ?? beginNs) - beginNs) / NS_PER_SECOND,
     ...(exitCode === undefined ? {} : { exitCode }),
     ...(exitSignal === undefined ? {} : { exitSignal }),
     processes: {
       ...(created === undefined ? {} : { created }),
-      seen: collector.begun,
-      failed: collector.nodes.filter(hasFailed).length,
+      seen: begun,
+      failed: nodes.filter(hasFailed).length,
     },
     isComplete: missing.length === 0,
     missing,
     limits: facts.limits ?? [],
-    slowest: slowestOf(collector.roots).map((node) => shown(node, beginNs)),
-    tree: treeOf(collector.roots, beginNs),
-    steps: stepsOf(collector.nodes),
-    filesInside: new Set(inside.map(({ target }) => target).filter((path) => !temporary.has(path))).size,
-    filesTemporary: temporary.size,
+    ...(newBehaviour.length === 0 ? {} : { newBehaviour }),
+    running: lists.cut('running', nodes.filter(isRunning)).map((node) => shown(node, beginNs)),
+    slowestPath: slowestOf(roots).map((node) => shown(node, beginNs)),
+    tree: lists.tree(roots, nodes.length, beginNs),
+    steps: lists.cut('steps', stepsOf(nodes)),
+    executables: lists.cut('executables', executablesOf(collector)),
+    filesInside: [...inside].filter((path) => !temporary.has(path)).length,
+    filesTemporary: temporary.size + collector.temporary,
     activities: activitiesOf(
-      collector.activities.filter(
-        (done) => !isInside(done) && !(isFile(done.what) && temporary.has(done.target)),
-      ),
+      all.filter((one) => !isInside(one) && !(isFile(one.what) && temporary.has(one.target))),
+      lists,
     ),
+    leftOut: lists.leftOut,
+  }
+}
+
+/** Cuts lists, and counts what they had. */
+class Lists {
+  readonly leftOut: { -readonly [List in keyof LeftOut]: LeftOut[List] } = {}
+
+  cut<T>(list: keyof LeftOut, entries: readonly T[]): readonly T[] {
+    if (entries.length <= MAX_ENTRIES) return entries
+    this.leftOut[list] = entries.length - MAX_ENTRIES
+    return entries.slice(0, MAX_ENTRIES)
+  }
+
+  /** The tree, level by level, as far as it has room. */
+  tree(roots: readonly Node[], count: number, beginNs: bigint): ReportedProcess[] {
+    const kept = new Set<Node>()
+    let level = roots
+    for (let depth = 0; level.length > 0 && kept.size < MAX_TREE && depth < MAX_DEPTH; depth += 1) {
+      for (const node of level.slice(0, MAX_TREE - kept.size)) kept.add(node)
+      level = level.flatMap(({ children }) => children)
+    }
+    const branch = (node: Node): ReportedProcess => {
+      const children = node.children.filter((child) => kept.has(child)).map(branch)
+      return { ...shown(node, beginNs), ...(children.length === 0 ? {} : { children }) }
+    }
+    if (kept.size < count) this.leftOut.tree = count - kept.size
+    return roots.filter((node) => kept.has(node)).map(branch)
   }
 }
 
 function gapsOf(
-  { lost, leftOut, activitiesLeftOut, begun }: Collector,
+  { lost, leftOut, activitiesLeftOut, commandsLeftOut, begun }: Collector,
   created: number | undefined,
 ): string[] {
   return [
-    ...(lost === 0 ? [] : [`${lost} records were lost`]),
+    ...(lost === 0 ? [] : [`${countText(lost)} records were lost`]),
     ...(created === undefined || created === begun
       ? []
-      : [`${created} processes were created, and ${begun} of them seen`]),
-    ...(leftOut === 0 ? [] : [`${leftOut} processes are too many for the report`]),
-    ...(activitiesLeftOut === 0 ? [] : [`${activitiesLeftOut} activities are too many for the report`]),
+      : [`${countText(created)} processes were created, and ${countText(begun)} of them seen`]),
+    ...(leftOut === 0 ? [] : [`${countText(leftOut)} processes are too many for the report`]),
+    ...(activitiesLeftOut === 0
+      ? []
+      : [`${countText(activitiesLeftOut)} activities are too many for the report`]),
+    ...(commandsLeftOut === 0 ? [] : [`${countText(commandsLeftOut)} commands are too long for the report`]),
   ]
 }
 
@@ -168,7 +234,7 @@ function temporaryFiles(activities: readonly CollectedActivity[]): Set<string> {
     const before = first.get(done.target)
     if (before === undefined || done.timeNs < before.timeNs) first.set(done.target, done)
     const after = last.get(done.target)
-    if (after === undefined || done.lastNs > after.lastNs) last.set(done.target, done)
+    if (after === undefined || done.lastNs >= after.lastNs) last.set(done.target, done)
   }
   return new Set(
     [...first]
@@ -180,6 +246,10 @@ function temporaryFiles(activities: readonly CollectedActivity[]): Set<string> {
 function isBelow(path: string, directory: string): boolean {
   const parent = directory.replace(/\/+$/, '')
   return path === parent || path.startsWith(`${parent}/`)
+}
+
+function isRunning({ endNs }: Node): boolean {
+  return endNs === undefined
 }
 
 function hasFailed({ exitCode, exitSignal }: Node): boolean {
@@ -214,23 +284,6 @@ function slowestOf(roots: readonly Node[]): Node[] {
   return path
 }
 
-/** The tree, level by level, as far as it has room. */
-function treeOf(roots: readonly Node[], beginNs: bigint): ReportedProcess[] {
-  const kept = new Set<Node>()
-  for (
-    let level = roots;
-    level.length > 0 && kept.size < MAX_TREE;
-    level = level.flatMap(({ children }) => children)
-  ) {
-    for (const node of level.slice(0, MAX_TREE - kept.size)) kept.add(node)
-  }
-  const branch = (node: Node): ReportedProcess => {
-    const children = node.children.filter((child) => kept.has(child)).map(branch)
-    return { ...shown(node, beginNs), ...(children.length === 0 ? {} : { children }) }
-  }
-  return roots.filter((node) => kept.has(node)).map(branch)
-}
-
 function stepsOf(nodes: readonly Node[]): ReportedStep[] {
   const steps = new Map<
     string,
@@ -262,36 +315,57 @@ function stepsOf(nodes: readonly Node[]): ReportedStep[] {
   }))
 }
 
-function activitiesOf(activities: readonly CollectedActivity[]): RunReport['activities'] {
-  const all: Partial<Record<ActivityType, readonly ReportedActivity[]>> = {}
-  for (const what of Object.keys(ACTIVITIES) as ActivityType[]) {
-    const together = new Map<string, CollectedActivity[]>()
-    for (const done of activities) {
-      if (done.what !== what) continue
-      const same = together.get(done.target)
-      if (same === undefined) together.set(done.target, [done])
-      else same.push(done)
+function executablesOf({ executables }: Collector): ReportedExecutable[] {
+  const paths = new Map<string, { path: string; count: number; steps: string[] }>()
+  for (const { path, step, count } of executables) {
+    const known = paths.get(path)
+    if (known === undefined) paths.set(path, { path, count, steps: [step] })
+    else {
+      known.count += count
+      known.steps.push(step)
     }
-    if (together.size > 0) all[what] = [...together.values()].slice(0, MAX_ENTRIES).map(activityOf)
   }
-  return all
+  return [...paths.values()]
 }
 
-function activityOf(done: readonly CollectedActivity[]): ReportedActivity {
+function activitiesOf(all: readonly CollectedActivity[], lists: Lists): RunReport['activities'] {
+  const reported: Partial<Record<ActivityType, readonly ReportedActivity[]>> = {}
+  for (const what of Object.keys(ACTIVITIES) as ActivityType[]) {
+    const byTarget = new Map<string, CollectedActivity[]>()
+    for (const one of all) {
+      if (one.what !== what) continue
+      const same = byTarget.get(one.target)
+      if (same === undefined) byTarget.set(one.target, [one])
+      else same.push(one)
+    }
+    if (byTarget.size > 0) reported[what] = lists.cut(what, [...byTarget.values()]).map(activityOf)
+  }
+  return reported
+}
+
+function activityOf(same: readonly CollectedActivity[]): ReportedActivity {
   const sum = (read: (one: CollectedActivity) => number): number =>
-    done.reduce((total, one) => total + read(one), 0)
-  const details = [...new Set(done.flatMap(({ details }) => [...details]))]
+    same.reduce((total, one) => total + read(one), 0)
+  const details = [...new Set(same.flatMap((one) => [...one.details]))]
   const failed = sum((one) => one.failed)
   const sentBytes = sum((one) => one.sentBytes)
   const receivedBytes = sum((one) => one.receivedBytes)
   return {
-    target: (done[0] as CollectedActivity).target,
-    ...(details.length === 0 ? {} : { details }),
+    target: (same[0] as CollectedActivity).target,
+    ...(details.length === 0 ? {} : { details: details.slice(0, MAX_DETAILS) }),
     count: sum(({ count }) => count),
     ...(failed === 0 ? {} : { failed }),
     ...(sentBytes === 0 ? {} : { sentBytes }),
     ...(receivedBytes === 0 ? {} : { receivedBytes }),
-    steps: [...new Set(done.map(({ by }) => stepOf(by).name))],
-    by: done.slice(0, MAX_BY).map(({ by }) => ({ pid: by.pid, command: by.command, step: stepOf(by).name })),
+    steps: stepsIn(same),
+    by: same.slice(0, MAX_BY).map(({ by }) => ({
+      pid: by.pid,
+      command: by.command.slice(0, ACTOR_CHARS),
+      step: stepOf(by).name,
+    })),
   }
+}
+
+function stepsIn(same: readonly CollectedActivity[]): string[] {
+  return [...new Set(same.map(({ by }) => stepOf(by).name))].slice(0, MAX_STEPS)
 }
