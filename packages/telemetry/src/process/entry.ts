@@ -491,6 +491,11 @@ export class ProcessRecord implements Process {
     return this.image?.env
   }
 
+  /** Whether an ASCII text is in the environment as it is; undefined if that is not known. */
+  isInEnv(text: string): boolean | undefined {
+    return this.image?.isInEnv(text)
+  }
+
   /** As it is, whatever is shown. */
   get realEnv(): readonly string[] | undefined {
     return this.image?.realEnv

@@ -218,6 +218,14 @@ export class Image {
     return shown
   }
 
+  /** Whether an ASCII text is in the environment as it is; undefined if that is not known. Nothing is decoded for it. */
+  isInEnv(text: string): boolean | undefined {
+    if (!isCaptured(this.#env)) return undefined
+    if (this.#envStrings !== undefined) return this.#envStrings.some((variable) => variable.includes(text))
+    const start = this.#argvStart + (this.#argv & TAIL_LENGTH_MASK)
+    return tailAt(this.#text, start, this.#env).includes(text)
+  }
+
   /** Secrets in `env` were replaced. */
   get envRedacted(): boolean {
     return this.#redaction !== undefined && this.env !== this.realEnv

@@ -9,6 +9,8 @@ export interface Step {
   readonly script?: string
 }
 
+/** What names of all variables begin with that are read here. */
+export const VARIABLES = 'npm_'
 const NAME = 'npm_package_name='
 const VERSION = 'npm_package_version='
 const SCRIPT = 'npm_lifecycle_event='
@@ -22,7 +24,7 @@ export function packageOf(env: readonly string[]): Step | undefined {
   let script: string | undefined
   let command: string | undefined
   for (const variable of env) {
-    if (!variable.startsWith('npm_')) continue
+    if (!variable.startsWith(VARIABLES)) continue
     if (variable.startsWith(NAME)) name = valueOf(variable)
     else if (variable.startsWith(VERSION)) version = valueOf(variable)
     else if (variable.startsWith(SCRIPT)) script = valueOf(variable)

@@ -3,7 +3,7 @@ import type { Activity, ActivityType } from '../event/activity-spec.js'
 import type { EventSpec } from '../event/spec.js'
 import { shellWord } from '../output/shell.js'
 import type { Process } from '../process/process.js'
-import { packageOf, type Step } from './attribution.js'
+import { packageOf, type Step, VARIABLES } from './attribution.js'
 import { Texts } from './texts.js'
 
 /** Most processes that are kept. Of the others only the number is known. */
@@ -23,9 +23,12 @@ const TEMPORARY = /^\/(?:tmp|var\/tmp|dev\/shm)\//
 
 /** An event, as far as a report looks at it. */
 export type ReportedEvent = BaseEvent & {
-  readonly process?: Process | undefined
+  readonly process?: ReportedProcess | undefined
   readonly actions?: readonly string[]
 }
+
+/** A process of an event; those of a queue can say what is in their environment without decoding it. */
+type ReportedProcess = Process & { isInEnv?(text: string): boolean | undefined }
 
 /** A process, from what its events say. */
 export interface Node {
@@ -142,7 +145,7 @@ export class Collector {
   }
 
   /** The process of an event, with what the event says of it. */
-  #nodeOf(process: Process, timeNs: bigint, actions: readonly string[] | undefined): Node | undefined {
+  #nodeOf(process: ReportedProcess, timeNs: bigint, actions: readonly string[] | undefined): Node | undefined {
     const begins = actions?.[0] === 'fork'
     if (begins) this.begun += 1
     let node = this.#byPid.get(process.pid)
@@ -184,11 +187,11 @@ export class Collector {
     return node
   }
 
-  #update(node: Node, process: Process, timeNs: bigint, hasExecuted: boolean): void {
+  #update(node: Node, process: ReportedProcess, timeNs: bigint, hasExecuted: boolean): void {
     const { exe, exitTimeNs, exitCode, exitSignal, usage } = process
     node.comm = process.comm
     if (node.command === '' || hasExecuted) {
-      if (process.env !== undefined) node.step = packageOf(process.env) ?? node.step
+      node.step = stepIn(process) ?? node.step
       const command = this.#kept(commandOf(process))
       if (command === undefined) this.commandsLeftOut += 1
       node.command = command ?? process.comm ?? '(unknown)'
@@ -290,6 +293,12 @@ export class Collector {
     const kept = this.#kept(short)
     if (kept !== undefined) known.details.add(kept)
   }
+}
+
+/** Most programs are started by no script of a package, and their environments are long. */
+function stepIn(process: ReportedProcess): Step | undefined {
+  if (process.isInEnv?.(VARIABLES) === false) return undefined
+  return process.env === undefined ? undefined : packageOf(process.env)
 }
 
 function commandOf({ argv, exe, comm }: Process): string {
