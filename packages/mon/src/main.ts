@@ -52,7 +52,6 @@ import { Reporter } from './run/reporter.js'
 import { parseStartState, START_VARIABLE } from './run/start-state.js'
 import { Tally } from './run/tally.js'
 import { onProcessesEnd, onTreeEnd } from './run/tree-end.js'
-import type { Ending } from './run/wait-status.js'
 import { isRotated, RotatedFile } from './rotation.js'
 import { findingsOf, problemsText, readRules, warningsText } from './rule-file.js'
 import type { Settings } from './settings.js'
@@ -259,7 +258,7 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
     await show(quark)
     if (graphFile !== undefined) writeFileSync(graphFile, processGraph(quark.processes()))
     const stats = quark.stats()
-    if (reporter !== undefined) status = writeReport(reporter, quark, settings, io, await command?.ending())
+    if (reporter !== undefined) status = await writeReport(reporter, quark, settings, io, command)
     else if (!settings.quiet) {
       const { capabilities } = quark
       const { where } = settings.quark
@@ -296,15 +295,17 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
 }
 
 /** Writes the report about a command or a recording; returns the exit code. */
-function writeReport(
+async function writeReport(
   reporter: Reporter,
   quark: Quark,
   { command, replay }: Settings,
   io: Io,
-  ending: Ending | undefined,
-): number {
+  commandRun: CommandRun | undefined,
+): Promise<number> {
+  const ending = await commandRun?.ending()
   const run = {
     command,
+    isCutShort: commandRun?.isCutShort === true,
     ...(typeof ending?.code === 'number' ? { exitCode: ending.code } : {}),
     ...(typeof ending?.signal === 'number' ? { exitSignal: ending.signal } : {}),
     stats: quark.stats(),

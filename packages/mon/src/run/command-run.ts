@@ -27,6 +27,8 @@ export class CommandRun {
   readonly #held: HeldCommand
   readonly #job: Job
   readonly #note: (text: string) => void
+  /** The watching ended before the command, as Ctrl-C asked for twice. */
+  isCutShort = false
   #watching: Watching | undefined
   #ended: Promise<Ending> | undefined
 
@@ -100,6 +102,7 @@ export class CommandRun {
       `quark-mon: Ctrl-C came twice: it watches no more, and waits for ${quote(name)} (pid ${pid}) to end; ` +
         'the next Ctrl-C ends quark-mon alone\n',
     )
+    this.isCutShort = true
     this.#watching?.end()
   }
 }

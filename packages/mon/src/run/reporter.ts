@@ -33,6 +33,8 @@ export interface ReportedRun {
   readonly command: readonly string[] | undefined
   readonly exitCode?: number
   readonly exitSignal?: number
+  /** The watching ended before the command. */
+  readonly isCutShort: boolean
   readonly stats: QuarkStats
   readonly capabilities: Capabilities
 }
@@ -129,7 +131,7 @@ function formatOf({ format, path = '' }: ReportSettings): 'text' | 'markdown' | 
 }
 
 function factsOf(
-  { command, exitCode, exitSignal, stats, capabilities }: ReportedRun,
+  { command, exitCode, exitSignal, isCutShort, stats, capabilities }: ReportedRun,
   { cwd }: Places,
 ): RunFacts {
   const { backend, missing } = capabilities
@@ -144,6 +146,9 @@ function factsOf(
     ...(isCounted && created !== undefined ? { created } : {}),
     limits: missing.map(({ fact, reason }) => `${FACT_LABELS[fact] ?? fact}: ${reason}`),
     missing: [
+      ...(isCutShort || (command !== undefined && exitCode === undefined && exitSignal === undefined)
+        ? ['the command had not ended when the watching did']
+        : []),
       ...(command !== undefined && !isCounted
         ? [`how many processes were created is not known: ${backend} does not count them`]
         : []),

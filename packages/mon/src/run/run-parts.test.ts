@@ -53,12 +53,14 @@ test('the user is the one who called sudo, with what sudo has changed put back',
   assert.deepEqual([nameless?.uid, nameless?.gid, nameless?.groups], [NO_USER, 5, [5]])
 })
 
-test('the user stays when nobody called sudo, root did, or it cannot be believed', () => {
+test('the user stays when nobody called sudo, or root did; who cannot be known is refused', () => {
   assert.equal(commandUser(undefined, {}, 0), undefined)
   assert.equal(commandUser(undefined, { SUDO_UID: '0', SUDO_GID: '0' }, 0), undefined)
-  assert.equal(commandUser(undefined, { SUDO_UID: '1' }, 0), undefined)
-  for (const text of ['', '-1', '1.5', 'daemon', '4294967295', '99999999999']) {
-    assert.equal(commandUser(undefined, { SUDO_UID: text, SUDO_GID: '1' }, 0), undefined)
+  const refused = { message: /^Cannot know who called sudo: SUDO_UID is "/, status: 125 }
+  for (const text of [undefined, '', '-1', '1.5', 'daemon', '4294967295', '99999999999']) {
+    assert.throws(() => commandUser(undefined, { SUDO_UID: text, SUDO_GID: '1' }, 0), refused)
+    assert.throws(() => commandUser(undefined, { SUDO_UID: '1', SUDO_GID: text }, 0), refused)
+    assert.equal(commandUser('root', { SUDO_UID: text, SUDO_GID: '1' }, 0), undefined)
   }
   assert.equal(commandUser(undefined, { SUDO_UID: '1', SUDO_GID: '1' }, 1000), undefined)
 })

@@ -24,7 +24,7 @@ type Environment = Readonly<Record<string, string | undefined>>
  * The user that a command runs as: the one of `--as`, else the one who called sudo, else undefined: nothing changes.
  *
  * @param wanted a name or a number; undefined if none is asked for
- * @throws {CommandError} when there is no such user, or this process may not become another one
+ * @throws {CommandError} when there is no such user, this process may not become another one, or who called sudo cannot be known
  */
 export function commandUser(
   wanted: string | undefined,
@@ -42,11 +42,20 @@ export function commandUser(
     }
     return withAccount(account, account.gid, environment)
   }
-  if (ownUid !== 0) return undefined
-  const uid = idOf(environment['SUDO_UID'])
-  const gid = idOf(environment['SUDO_GID'])
+  const { SUDO_UID: uidText, SUDO_GID: gidText } = environment
+  if (ownUid !== 0 || (uidText === undefined && gidText === undefined)) return undefined
+  const uid = idOf(uidText)
+  const gid = idOf(gidText)
+  if (uid === undefined || gid === undefined) {
+    // A command must not become root's by accident.
+    throw new CommandError(
+      `Cannot know who called sudo: SUDO_UID is ${quote(uidText ?? '')} and SUDO_GID ${quote(gidText ?? '')} ` +
+        '(give --as USER, or --as root)',
+      STATUS_FAILED,
+    )
+  }
   // Root may call sudo, too.
-  if (uid === undefined || gid === undefined || uid === 0) return undefined
+  if (uid === 0) return undefined
   const account = accountOf(uid)
   if (account !== undefined) return withAccount(account, gid, environment)
   return { uid, gid, groups: [gid], environment: without(OF_SUDO) }

@@ -145,7 +145,11 @@ export class Collector {
   }
 
   /** The process of an event, with what the event says of it. */
-  #nodeOf(process: ReportedProcess, timeNs: bigint, actions: readonly string[] | undefined): Node | undefined {
+  #nodeOf(
+    process: ReportedProcess,
+    timeNs: bigint,
+    actions: readonly string[] | undefined,
+  ): Node | undefined {
     const begins = actions?.[0] === 'fork'
     if (begins) this.begun += 1
     let node = this.#byPid.get(process.pid)
