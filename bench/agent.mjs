@@ -12,11 +12,12 @@ const SETTLE_MS = 500
 /**
  * Starts quark-mon with its output thrown away, and waits until it watches.
  *
+ * @param program what is run in its place
  * @returns its pid, and `stop`, which returns what it wrote to standard error
  */
-export async function startAgent(args) {
+export async function startAgent(args, program = QUARK_MON) {
   const nothing = openSync('/dev/null', 'w')
-  const child = spawn(process.execPath, [QUARK_MON, '--verbose', ...args], {
+  const child = spawn(process.execPath, [program, '--verbose', ...args], {
     stdio: ['ignore', nothing, 'pipe'],
   })
   closeSync(nothing)

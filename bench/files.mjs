@@ -2,70 +2,39 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { startAgent } from './agent.mjs'
-import { median, quantile, rotated, run } from './measure.mjs'
+import {
+  measureRounds,
+  median,
+  percent,
+  SLOWDOWN_COLUMNS,
+  slowdownRows,
+  slowdownsAgainst,
+} from './measure.mjs'
 import { fileProgram, getpidProgram, makeDirectory, writeProgram } from './programs.mjs'
 
 const AIM_BUILD = 0.05
 
 const OFF = { name: 'quark-mon', args: [] }
 
-/** Files are off, on, and on with a directory in which nothing happens. */
+const WATCHER = fileURLToPath(new URL('files-watcher.mjs', import.meta.url))
+
+/** Files are off, on, and on with a directory in which nothing happens; then by one sort of rungs that this kernel has. */
 function agentsFor(directory) {
   const elsewhere = join(directory, 'elsewhere')
   mkdirSync(elsewhere)
+  const rungs = JSON.parse(execFileSync(process.execPath, [WATCHER, 'which'], { encoding: 'utf8' }))
   return [
     OFF,
     { name: '--file', args: ['--file'] },
     { name: '--file=elsewhere', args: [`--file=${elsewhere}`] },
+    ...rungs.map((rung) => ({ name: `only ${rung}`, rung })),
   ]
 }
 
-/** Samples by agent, one per round: the fastest of several runs, as others can only make a run slower. */
-async function measureAll(agents, { program }, { rounds, runs }) {
-  const samples = new Map(agents.map(({ name }) => [name, []]))
-  for (let round = 0; round < rounds; round += 1) {
-    for (const { name, args } of rotated(agents, round)) {
-      const agent = await startAgent(args)
-      try {
-        const times = Array.from({ length: runs }, () => run(program))
-        samples.get(name).push({
-          wallMs: Math.min(...times.map(({ wallMs }) => wallMs)),
-          cpuMs: Math.min(...times.map(({ cpuMs }) => cpuMs)),
-        })
-      } finally {
-        await agent.stop()
-      }
-    }
-  }
-  return samples
-}
-
-function percent(share) {
-  return `${share >= 0 ? '+' : ''}${(share * 100).toFixed(1)} %`
-}
-
-/** Against the run of the same round in which files were off. */
-function slowdowns(samples, name, unit) {
-  return samples.get(name).map((sample, round) => sample[unit] / samples.get(OFF.name)[round][unit] - 1)
-}
-
-function spread(values) {
-  return [percent(median(values)), `${percent(quantile(values, 0.25))} … ${percent(quantile(values, 0.75))}`]
-}
-
-function rowsOf({ title, count }, samples) {
-  return [...samples.keys()].map((name) => {
-    const each = samples.get(name).map(({ wallMs }) => (wallMs / count) * 1000)
-    return [
-      title,
-      name,
-      median(each).toFixed(2),
-      ...(name === OFF.name
-        ? ['', '', '', '']
-        : [...spread(slowdowns(samples, name, 'wallMs')), ...spread(slowdowns(samples, name, 'cpuMs'))]),
-    ]
-  })
+function start({ args, rung }) {
+  return rung === undefined ? startAgent(args) : startAgent([rung], WATCHER)
 }
 
 function script(directory, name, text) {
@@ -105,6 +74,16 @@ export async function files({ quick }) {
     { title: 'open, close', count: many, program: write('open', fileProgram('open', many, path)) },
     { title: 'write', count: many, program: write('write', fileProgram('write', many, path)) },
     {
+      title: 'open, write, close',
+      count: few,
+      program: write('rewrite', fileProgram('rewrite', few, path)),
+    },
+    {
+      title: 'create, write, close, unlink',
+      count: few,
+      program: write('new', fileProgram('new', few, `${path}.new`)),
+    },
+    {
       title: 'create, close, unlink',
       count: few,
       program: write('create', fileProgram('create', few, `${path}.new`)),
@@ -127,16 +106,17 @@ export async function files({ quick }) {
   ]
   const agents = agentsFor(directory)
   const results = []
-  for (const workload of workloads) results.push([workload, await measureAll(agents, workload, tries)])
+  for (const workload of workloads)
+    results.push([workload, await measureRounds(agents, start, workload, tries)])
   const built = results.find(([workload]) => workload === build)[1]
-  const slower = median(slowdowns(built, '--file', 'wallMs'))
-  const filtered = median(slowdowns(built, '--file=elsewhere', 'wallMs'))
+  const slower = median(slowdownsAgainst(OFF.name, built, '--file', 'wallMs'))
+  const filtered = median(slowdownsAgainst(OFF.name, built, '--file=elsewhere', 'wallMs'))
   return {
     tables: [
       {
         title: `Best of ${tries.runs} runs in each of ${tries.rounds} rounds`,
-        columns: ['', '', 'µs each', 'wall', 'quartiles', 'CPU', 'quartiles'],
-        rows: results.flatMap(([workload, samples]) => rowsOf(workload, samples)),
+        columns: SLOWDOWN_COLUMNS,
+        rows: results.flatMap(([workload, samples]) => slowdownRows(workload, samples, OFF.name)),
       },
     ],
     notes: [

@@ -70,3 +70,57 @@ export function rotated(items, round) {
   const first = round % items.length
   return [...items.slice(first), ...items.slice(0, first)]
 }
+
+/**
+ * Samples of a workload by agent, one per round: the fastest of several runs, as others can only make a run slower.
+ *
+ * @param agents each `{ name, args }`; `start` starts one, and gives `stop`
+ * @param program what to run: a path, or what makes one for each run
+ */
+export async function measureRounds(agents, start, { program }, { rounds, runs }) {
+  const samples = new Map(agents.map(({ name }) => [name, []]))
+  const next = typeof program === 'function' ? program : () => program
+  for (let round = 0; round < rounds; round += 1) {
+    for (const agent of rotated(agents, round)) {
+      const running = await start(agent)
+      try {
+        const times = Array.from({ length: runs }, () => run(next()))
+        samples.get(agent.name).push({
+          wallMs: Math.min(...times.map(({ wallMs }) => wallMs)),
+          cpuMs: Math.min(...times.map(({ cpuMs }) => cpuMs)),
+        })
+      } finally {
+        await running.stop()
+      }
+    }
+  }
+  return samples
+}
+
+export function percent(share) {
+  return `${share >= 0 ? '+' : ''}${(share * 100).toFixed(1)} %`
+}
+
+/** Against the run of the same round under the agent `base`. */
+export function slowdownsAgainst(base, samples, name, unit) {
+  return samples.get(name).map((sample, round) => sample[unit] / samples.get(base)[round][unit] - 1)
+}
+
+/** The columns of `slowdownRows`. */
+export const SLOWDOWN_COLUMNS = ['', '', 'µs each', 'wall', 'quartiles', 'CPU', 'quartiles']
+
+/** A row for each agent: µs for one of the things that a workload does, and slowdowns against `base` with quartiles. */
+export function slowdownRows({ title, count }, samples, base) {
+  const spread = (name, unit) => {
+    const values = slowdownsAgainst(base, samples, name, unit)
+    return [
+      percent(median(values)),
+      `${percent(quantile(values, 0.25))} … ${percent(quantile(values, 0.75))}`,
+    ]
+  }
+  return [...samples.keys()].map((name) => {
+    const each = samples.get(name).map(({ wallMs }) => (wallMs / count) * 1000)
+    const slower = name === base ? ['', '', '', ''] : [...spread(name, 'wallMs'), ...spread(name, 'cpuMs')]
+    return [title, name, median(each).toFixed(2), ...slower]
+  })
+}

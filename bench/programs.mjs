@@ -54,9 +54,11 @@ export function fileProgram(what, count, path) {
   const close = image.call('close', 3)
   const write = image.call('pwrite64', 3, name, 1, 0)
   if (what === 'write') return image.link([...open(O_WRONLY), ...repeat(image, count, write)])
+  if (what === 'rewrite') return image.link(repeat(image, count, [...open(O_WRONLY), ...write, ...close]))
   if (what === 'open') return image.link(repeat(image, count, [...open(0), ...close]))
   const remove = image.call('unlinkat', AT_FDCWD, name, 0)
-  return image.link(repeat(image, count, [...open(O_CREAT | O_WRONLY), ...close, ...remove]))
+  const written = what === 'new' ? write : []
+  return image.link(repeat(image, count, [...open(O_CREAT | O_WRONLY), ...written, ...close, ...remove]))
 }
 
 /** Calls getpid(2) `count` times. */

@@ -1,6 +1,6 @@
 /** How much longer work takes while quark-mon watches: storms of processes, and a loop of system calls. */
 import { startAgent } from './agent.mjs'
-import { median, quantile, rotated, run } from './measure.mjs'
+import { median, percent, quantile, rotated, run } from './measure.mjs'
 import {
   getpidProgram,
   makeDirectory,
@@ -52,10 +52,6 @@ async function rounds(agents, program, { rounds, runs }) {
 function slowdowns(samples, name, unit) {
   const base = samples.get(NO_AGENT.name)
   return samples.get(name).map((sample, round) => sample[unit] / base[round][unit] - 1)
-}
-
-function percent(share) {
-  return `${share >= 0 ? '+' : ''}${(share * 100).toFixed(1)} %`
 }
 
 function tableOf(title, samples) {

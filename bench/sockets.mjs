@@ -1,6 +1,13 @@
 /** What watching sockets and names costs those who use them: connections, datagrams, queries, and processes beside them. */
 import { startAgent } from './agent.mjs'
-import { median, quantile, rotated, run } from './measure.mjs'
+import {
+  measureRounds,
+  median,
+  percent,
+  SLOWDOWN_COLUMNS,
+  slowdownRows,
+  slowdownsAgainst,
+} from './measure.mjs'
 import {
   connectProgram,
   datagramProgram,
@@ -41,53 +48,6 @@ let hosts = 0
 function nextHost() {
   hosts += 1
   return [10 + (hosts >> 14), (hosts >> 7) & 127, 1 + (hosts & 127)]
-}
-
-/** Samples by agent, one per round: the fastest of several runs, as others can only make a run slower. */
-async function measureAll(agents, workload, { rounds, runs }) {
-  const samples = new Map(agents.map(({ name }) => [name, []]))
-  for (let round = 0; round < rounds; round += 1) {
-    for (const { name, args } of rotated(agents, round)) {
-      const agent = await startAgent(args)
-      try {
-        const times = Array.from({ length: runs }, () => run(workload.program()))
-        samples.get(name).push({
-          wallMs: Math.min(...times.map(({ wallMs }) => wallMs)),
-          cpuMs: Math.min(...times.map(({ cpuMs }) => cpuMs)),
-        })
-      } finally {
-        await agent.stop()
-      }
-    }
-  }
-  return samples
-}
-
-function percent(share) {
-  return `${share >= 0 ? '+' : ''}${(share * 100).toFixed(1)} %`
-}
-
-/** Against the run of the same round in which the kinds were off. */
-function slowdowns(samples, name, unit) {
-  return samples.get(name).map((sample, round) => sample[unit] / samples.get(OFF.name)[round][unit] - 1)
-}
-
-function spread(values) {
-  return [percent(median(values)), `${percent(quantile(values, 0.25))} … ${percent(quantile(values, 0.75))}`]
-}
-
-function rowsOf({ title, count }, samples) {
-  return [...samples.keys()].map((name) => {
-    const each = samples.get(name).map(({ wallMs }) => (wallMs / count) * 1000)
-    return [
-      title,
-      name,
-      median(each).toFixed(2),
-      ...(name === OFF.name
-        ? ['', '', '', '']
-        : [...spread(slowdowns(samples, name, 'wallMs')), ...spread(slowdowns(samples, name, 'cpuMs'))]),
-    ]
-  })
 }
 
 export async function sockets({ quick }) {
@@ -138,17 +98,17 @@ export async function sockets({ quick }) {
     [NAMES, queries],
     [SOCKETS, execs],
   ]) {
-    results.push([workload, await measureAll(agents, workload, tries)])
+    results.push([workload, await measureRounds(agents, ({ args }) => startAgent(args), workload, tries)])
   }
   const [, connected] = results[0]
-  const slower = median(slowdowns(connected, '--sockets', 'wallMs'))
-  const cpu = median(slowdowns(connected, '--sockets', 'cpuMs'))
+  const slower = median(slowdownsAgainst(OFF.name, connected, '--sockets', 'wallMs'))
+  const cpu = median(slowdownsAgainst(OFF.name, connected, '--sockets', 'cpuMs'))
   return {
     tables: [
       {
         title: `Best of ${tries.runs} runs in each of ${tries.rounds} rounds`,
-        columns: ['', '', 'µs each', 'wall', 'quartiles', 'CPU', 'quartiles'],
-        rows: results.flatMap(([workload, samples]) => rowsOf(workload, samples)),
+        columns: SLOWDOWN_COLUMNS,
+        rows: results.flatMap(([workload, samples]) => slowdownRows(workload, samples, OFF.name)),
       },
     ],
     notes: [

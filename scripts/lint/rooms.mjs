@@ -58,7 +58,11 @@ export const packages = {
       may: ['errors'],
       packages: ['quark-ebpf'],
     },
-    files: { is: 'which files are meant: paths, mounts, devices', may: ['event'], packages: ['node:*'] },
+    files: {
+      is: 'which files are meant: paths, mounts, devices',
+      may: ['memory', 'event'],
+      packages: ['node:*'],
+    },
     order: {
       is: 'records in order of time',
       may: ['errors', 'memory', 'event'],

@@ -1,6 +1,10 @@
 /** Paths of files as text. */
 
 import type { EcsForm } from '../event/spec.js'
+import { CUT_MARK } from '../memory/text.js'
+
+/** PATH_MAX. */
+const MAX_PATH_BYTES = 4096
 
 interface OfPath {
   readonly path: string | undefined
@@ -34,10 +38,26 @@ export const pathEcs: readonly (string | EcsForm<OfPath>)[] = [
 /** A name as a process gave it, from where relative ones begin; only its text is looked at. */
 export function joinedPath(base: string | undefined, name: string): string | undefined {
   if (!name.startsWith('/') && base === undefined) return undefined
+  if (base !== undefined && base.startsWith(`${CUT_MARK}/`) && !name.startsWith('/')) {
+    const lower = joinedPath(base.slice(CUT_MARK.length), name)
+    return lower === undefined ? undefined : CUT_MARK + lower
+  }
   const parts: string[] = []
   for (const part of (name.startsWith('/') ? name : `${base}/${name}`).split('/')) {
     if (part === '..') parts.pop()
     else if (part !== '' && part !== '.') parts.push(part)
   }
   return `/${parts.join('/')}`
+}
+
+/** Whether the upper part of a path is not known. */
+export function isCut(path: string): boolean {
+  return path.startsWith(`${CUT_MARK}/`)
+}
+
+/** A path that records have room for, one character a byte: of a longer one the lower part, marked as such. */
+export function shortPath(path: string): string {
+  if (path.length <= MAX_PATH_BYTES) return path
+  const from = path.indexOf('/', path.length - (MAX_PATH_BYTES - CUT_MARK.length))
+  return CUT_MARK + path.slice(from === -1 ? path.length : from)
 }

@@ -10,9 +10,19 @@ import { deviceText } from '../../files/mounts.js'
 import type { ProcessRecord } from '../../process/entry.js'
 import type { Tables } from '../kind.js'
 import { FILE_ACTIONS, type FileAction, type FileEvent, type FileType } from './events.js'
-import { doneFacts, type FileFacts, safeNumber, seenFacts, stringIn, typeOf, givenPath } from './facts-of.js'
+import {
+  doneFacts,
+  exactFacts,
+  type FileFacts,
+  givenPath,
+  safeNumber,
+  seenFacts,
+  stringIn,
+  typeOf,
+} from './facts-of.js'
 import {
   closedLayout,
+  DID_CREATE,
   DID_MODIFY,
   DID_EXCHANGE,
   DID_LINK,
@@ -27,8 +37,9 @@ import {
   seenEndLayout,
   seenLayout,
 } from './records.js'
+import { isCut } from '../../files/paths.js'
 import { isPseudoPath } from '../../files/pseudo.js'
-import type { FileTable, Report } from './table.js'
+import type { FileTable } from './table.js'
 
 /** Words of the header in which the time of a record is. */
 const TIME_LO = 2
@@ -141,7 +152,9 @@ class Change {
   what = 0
   writtenBytes: number | undefined
   #facts: FileFacts | undefined
-  #reported: Report | undefined
+  #reported: ReturnType<FileTable['end']>
+  /** Records that join others come before their time. */
+  #isBegun = false
   readonly #bootNs: bigint
 
   constructor(bootNs: bigint) {
@@ -158,17 +171,23 @@ class Change {
       const file = fileIn(record, doneLayout.at)
       table.done(file, facts.path, what, timeOf(record))
       if ((what & DID_MODIFY) !== 0) table.written(file, facts)
+      else if ((what & DID_CREATE) !== 0) table.created(file, facts)
     } else if (record.type === RECORD_CLOSED) {
-      const facts = table.closed(fileIn(record, closedLayout.at))
-      this.what |= u32At(record, closedLayout.at.what)
+      const file = fileIn(record, closedLayout.at)
+      const facts = table.closed(file)
+      const what = u32At(record, closedLayout.at.what)
+      table.done(file, undefined, what, timeOf(record))
+      this.what |= what
       this.writtenBytes = safeNumber(u64At(record, closedLayout.at.writtenBytes))
       this.#facts ??= facts ?? closedFacts(record)
     } else {
-      const report = table.end(u32At(record, seenEndLayout.at.id))
-      if (report === undefined || report.left === 0) return
-      this.what |= report.left
-      this.#reported ??= report
+      const report = table.end(u32At(record, seenEndLayout.at.id), this.#isBegun)
+      if (report !== undefined) {
+        this.what |= report.left
+        this.#reported ??= report
+      }
     }
+    this.#isBegun = true
   }
 
   event(of: Pick<Circumstances, 'pid' | 'process'>, tables: Tables): Made<FileEvent> | undefined {
@@ -186,6 +205,8 @@ function isWanted(facts: FileFacts, tables: Tables): boolean {
   const oldPath = wholePath(facts.oldPath, facts.isNameOnly)
   const { selection } = tableIn(tables)
   if (path === undefined) return selection.isAll
+  // Programs have looked at the directories above it, and paths cannot say where it is.
+  if (isCut(path)) return true
   return selection.wants(path) || (oldPath !== undefined && selection.wants(oldPath))
 }
 
@@ -224,7 +245,7 @@ export function applySeen(group: RecordGroup, tables: Tables): undefined {
   })
 }
 
-/** A call did something with a name. */
+/** Something happened to a name. */
 export function applyNamed(group: RecordGroup, tables: Tables): Made<FileEvent> | undefined {
   if (!group.next()) return undefined
   const { at, fixedSizeBytes } = namedLayout
@@ -233,10 +254,11 @@ export function applyNamed(group: RecordGroup, tables: Tables): Made<FileEvent> 
   const name = stringIn(text, fixedSizeBytes + (base & TAIL_LENGTH_MASK), u32At(group, at.name))
   if (name === undefined) return undefined
   const path = givenPath(text, fixedSizeBytes, base, name)
-  return named(group, { pid: u32At(group, at.pid), what: u32At(group, at.what), path }, tables)
+  const exact = exactFacts(group, at)
+  return named(group, { pid: u32At(group, at.pid), what: u32At(group, at.what), path, exact }, tables)
 }
 
-/** A call with two names. */
+/** The same where there are two names. */
 export function applyMoved(group: RecordGroup, tables: Tables): Made<FileEvent> | undefined {
   if (!group.next()) return undefined
   const { at, fixedSizeBytes } = movedLayout
@@ -249,12 +271,17 @@ export function applyMoved(group: RecordGroup, tables: Tables): Made<FileEvent> 
   const toName = stringIn(text, nameStart + (first & TAIL_LENGTH_MASK), second)
   if (toName === undefined) return undefined
   const what = u32At(group, at.what)
+  const exact = exactFacts(group, at)
   const path = givenPath(text, toBaseStart, toBase, toName)
   const isSymlink = (what & DID_SYMLINK) !== 0
-  const oldPath = isSymlink || name === undefined ? undefined : givenPath(text, fixedSizeBytes, base, name)
-  const call = { pid: u32At(group, at.pid), what, path, oldPath, target: isSymlink ? name : undefined }
+  // A file without a name gets one.
+  const isNew = (what & DID_LINK) !== 0 && exact?.attributes?.links === 1
+  const oldPath =
+    isSymlink || isNew || name === undefined ? undefined : givenPath(text, fixedSizeBytes, base, name)
+  const target = isSymlink ? name : undefined
+  const call = { pid: u32At(group, at.pid), what, path, oldPath, target, exact }
   // The other one of the two was moved as well.
-  if ((what & DID_EXCHANGE) !== 0 && oldPath !== undefined)
+  if ((what & DID_EXCHANGE) !== 0 && oldPath !== undefined && exact === undefined)
     tableIn(tables).named(call.pid, what, oldPath, timeOf(group))
   return named(group, call, tables)
 }
@@ -265,23 +292,14 @@ interface NamedCall {
   readonly path: string | undefined
   readonly oldPath?: string | undefined
   readonly target?: string | undefined
+  readonly exact: ReturnType<typeof exactFacts>
 }
 
 function named(record: RecordPlace, call: NamedCall, tables: Tables): Made<FileEvent> | undefined {
-  const { pid, what, path, oldPath, target } = call
+  const { pid, what, target, exact } = call
   const bootNs = timeOf(record)
-  if (path === undefined) return undefined
-  const reported = isPseudoPath(path) ? undefined : tableIn(tables).named(pid, what, path, bootNs)
-  const isName = reported?.isNameOnly ?? false
-  const known = wholePath(reported?.path, isName)
-  const old = (what & DID_LINK) === 0 ? (wholePath(reported?.oldPath, isName) ?? oldPath) : oldPath
-  const facts: FileFacts = {
-    ...(reported ?? NOTHING_KNOWN),
-    path: known ?? path,
-    oldPath: old,
-    isNameOnly: false,
-  }
-  if (!isWanted(facts, tables)) return undefined
+  const facts = exact === undefined ? factsByName(call, bootNs, tables) : exactlyNamed(call, exact)
+  if (facts === undefined || !isWanted(facts, tables)) return undefined
   const of = {
     what,
     pid,
@@ -289,9 +307,41 @@ function named(record: RecordPlace, call: NamedCall, tables: Tables): Made<FileE
     process: processOf(record, pid, tables),
     target,
     type: typeByCall(what),
-    isUnverified: known === undefined,
+    isUnverified: facts.isUnverified,
   }
   return eventOf(facts, of, tables)
+}
+
+interface NamedFacts extends FileFacts {
+  readonly isUnverified: boolean
+}
+
+function exactlyNamed(
+  { path, oldPath }: NamedCall,
+  exact: NonNullable<NamedCall['exact']>,
+): NamedFacts | undefined {
+  if (path === undefined) return undefined
+  return { ...exact, path, oldPath, isNameOnly: false, isDeleted: false, isUnverified: false }
+}
+
+/** What fanotify reports of the same is better. */
+function factsByName(
+  { pid, what, path, oldPath }: NamedCall,
+  bootNs: bigint,
+  tables: Tables,
+): NamedFacts | undefined {
+  if (path === undefined) return undefined
+  const reported = isPseudoPath(path) ? undefined : tableIn(tables).named(pid, what, path, bootNs)
+  const isName = reported?.isNameOnly ?? false
+  const known = wholePath(reported?.path, isName)
+  const old = (what & DID_LINK) === 0 ? (wholePath(reported?.oldPath, isName) ?? oldPath) : oldPath
+  return {
+    ...(reported ?? NOTHING_KNOWN),
+    path: known ?? path,
+    oldPath: old,
+    isNameOnly: false,
+    isUnverified: known === undefined,
+  }
 }
 
 function typeByCall(what: number): FileType | undefined {

@@ -4,10 +4,10 @@ import { TAIL_DELETED, TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_PSEUDO } from 'quark-
 import type { RecordPlace } from '../../event/raw.js'
 import { u32At, u64At } from '../../event/record-fields.js'
 import { textOf } from '../../event/record-text.js'
-import { joinedPath } from '../../files/paths.js'
+import { isCut, joinedPath } from '../../files/paths.js'
 import { cstringAt, pathAt, rootAt } from '../../memory/text.js'
 import type { FileType } from './events.js'
-import { doneLayout, seenLayout } from './records.js'
+import { doneLayout, type movedLayout, type namedLayout, seenLayout } from './records.js'
 
 /** What is known of a file. */
 export interface FileFacts {
@@ -54,7 +54,11 @@ export function safeNumber(value: bigint): number | undefined {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined
 }
 
-type AttributeOffsets = typeof doneLayout.at | typeof seenLayout.at
+type AttributeOffsets =
+  | typeof doneLayout.at
+  | typeof seenLayout.at
+  | typeof namedLayout.at
+  | typeof movedLayout.at
 
 function attributesIn(record: RecordPlace, at: AttributeOffsets): FileAttributes {
   return {
@@ -102,6 +106,20 @@ export function doneFacts(record: RecordPlace): FileFacts {
   }
 }
 
+/** Of a record about a name: what the kernel says of the file; undefined where a process has said it. */
+export function exactFacts(
+  record: RecordPlace,
+  at: typeof namedLayout.at | typeof movedLayout.at,
+): Pick<FileFacts, 'device' | 'inode' | 'generation' | 'attributes'> | undefined {
+  if (u32At(record, at.isExact) === 0) return undefined
+  return {
+    device: u32At(record, at.device),
+    inode: u64At(record, at.inode),
+    generation: u32At(record, at.generation),
+    attributes: attributesIn(record, at),
+  }
+}
+
 /** Of a report of fanotify. */
 export function seenFacts(record: RecordPlace): FileFacts {
   const { at, fixedSizeBytes } = seenLayout
@@ -113,7 +131,7 @@ export function seenFacts(record: RecordPlace): FileFacts {
   const known = stringIn(text, fixedSizeBytes, path)
   return {
     path: known,
-    isNameOnly: known?.startsWith('/') === false,
+    isNameOnly: known !== undefined && !known.startsWith('/') && !isCut(known),
     oldPath: stringIn(text, oldStart, oldPath),
     isDeleted: false,
     device: u32At(record, at.device) || undefined,

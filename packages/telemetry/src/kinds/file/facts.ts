@@ -3,27 +3,40 @@
 import type { Fact } from '../../facts/fact.js'
 import type { EbpfRung, Lack, SourceRung } from '../../facts/rungs.js'
 import type { Surroundings } from '../kind.js'
-import { choiceOf } from './choice.js'
-import { callProbes } from './kernel.js'
+import { type Choice, choiceOf } from './choice.js'
 import { FileWatch } from './notices/watch.js'
 import type { FileSettings } from './options.js'
 import { seenEndLayout, seenLayout } from './records.js'
+import { callProbes } from './rungs/calls.js'
+import { Watched } from './rungs/common.js'
 
-const CALLS_MISS: readonly Lack[] = [
-  {
-    what: 'fileCalls.mmap',
-    reason: 'what is written to memory that a file is mapped to is no system call',
-  },
-  {
-    what: 'fileCalls.ioUring',
-    reason: 'what io_uring does is no system call: fanotify alone sees it',
-  },
-  {
-    what: 'fileCalls.names',
-    reason:
-      'removing, moving and linking are known by the names that processes give, which they can forge; names that fanotify does not confirm are marked as unverified',
-  },
-]
+/** What changes of files are learnt by, beside fanotify: fact by group. */
+const FACTS = { names: 'fileNames', content: 'fileContent', attributes: 'fileAttributes' } as const
+
+type Group = keyof typeof FACTS
+const GROUPS = Object.keys(FACTS) as Group[]
+
+const OTHER_CALLS = 'what io_uring and 32-bit programs do is not seen by system calls: fanotify alone sees it'
+
+/** What system calls do not say. */
+const CALLS_MISS: Readonly<Record<Group, readonly Lack[]>> = {
+  names: [
+    { what: 'fileNames.other calls', reason: OTHER_CALLS },
+    {
+      what: 'fileNames.verified',
+      reason:
+        'removing, moving and linking are known by the names that processes give, which they can forge; names that fanotify does not confirm are marked as unverified',
+    },
+  ],
+  content: [
+    { what: 'fileContent.other calls', reason: OTHER_CALLS },
+    {
+      what: 'fileContent.mmap',
+      reason: 'what is written to memory that a file is mapped to is no system call',
+    },
+  ],
+  attributes: [{ what: 'fileAttributes.other calls', reason: OTHER_CALLS }],
+}
 
 const NOTICES_MISS: readonly Lack[] = [
   {
@@ -37,21 +50,30 @@ const NOTICES_MISS: readonly Lack[] = [
   },
 ]
 
-/** Calls first: what they do is to be known when fanotify reports it. */
+/** Programs first: what they see is to be known when fanotify reports it. */
 export function fileFacts({ settings }: Surroundings<FileSettings>): Fact[] {
   if (settings.files === false) return []
-  return [
-    { name: 'fileCalls', required: false, rungs: [callsRung(settings)] },
-    { name: 'fileNotices', required: false, rungs: [noticesRung(settings)] },
-  ]
-}
-
-function callsRung(settings: FileSettings): EbpfRung {
-  return { by: 'ebpf', probes: callProbes(choiceOf(settings)), lacks: CALLS_MISS }
-}
-
-function noticesRung(settings: FileSettings): SourceRung {
   const choice = choiceOf(settings)
+  const wanted = GROUPS.filter((group) => isWanted(choice, group))
+  const watched = new Watched(choice)
+  const calls = callProbes(watched, choice)
+  const facts = wanted.map((group): Fact => {
+    const rung: EbpfRung = { by: 'ebpf', probes: calls[group], lacks: CALLS_MISS[group] }
+    return { name: FACTS[group], required: false, rungs: [rung] }
+  })
+  const notices: Fact = {
+    name: 'fileNotices',
+    required: false,
+    rungs: [noticesRung(choice)],
+  }
+  return [...facts, notices]
+}
+
+function isWanted({ hasNames, hasContent, hasAttributes }: Choice, group: Group): boolean {
+  return { names: hasNames, content: hasContent, attributes: hasAttributes }[group]
+}
+
+function noticesRung(choice: Choice): SourceRung {
   return {
     by: 'source',
     hook: 'fanotify/file systems',

@@ -104,7 +104,9 @@ export const fileKind: Kind<typeof fileOptions, typeof fileEvents> = {
     minimal: [],
   },
   factLabels: {
-    fileCalls: 'changes of files by system calls',
+    fileNames: 'files that are created, moved, linked and removed',
+    fileContent: 'files that are written to',
+    fileAttributes: 'changes of attributes of files',
     fileNotices: 'changes of files that fanotify reports',
   },
   limits: [

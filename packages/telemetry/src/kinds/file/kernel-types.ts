@@ -45,3 +45,9 @@ export interface FileTask {
   readonly fs: { readonly pwd: PathStruct; readonly root: PathStruct }
   readonly files: { readonly fdt: { readonly fd: Elements<OpenFile>; readonly max_fds: Scalar } }
 }
+
+export interface Dentry {
+  readonly d_name: { readonly name: Scalar }
+  readonly d_parent: Scalar
+  readonly d_inode: Inode
+}

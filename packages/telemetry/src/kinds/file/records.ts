@@ -64,19 +64,25 @@ export const doneLayout = record(RECORD_DONE, 'fileDone', { ...identity, ...attr
 /** A process closed a file that it had written to. */
 export const closedLayout = record(RECORD_CLOSED, 'fileClosed', { ...identity, writtenBytes: u64 })
 
-/** What a process gave as a name: text in its memory, which may have been another one when the call read it. */
+/**
+ * Something happened to a name: `name` in the directory `base`. Where the kernel supplies both (`isExact`), they are
+ * certain, and the file is known. Else it is what a process gave: text in its memory, which may have been another one when
+ * the call read it.
+ */
 export const namedLayout = record(RECORD_NAMED, 'fileNamed', {
-  pid: u32,
-  what: u32,
+  ...identity,
+  ...attributes,
+  isExact: u32,
   /** Where a relative name begins. */
   base: pathTail,
   name: stringTail(MAX_NAME_BYTES),
 })
 
-/** The same for calls with two names. */
+/** The same where there are two names: that of before, and the new one. Of a symbolic link the first is its target. */
 export const movedLayout = record(RECORD_MOVED, 'fileMoved', {
-  pid: u32,
-  what: u32,
+  ...identity,
+  ...attributes,
+  isExact: u32,
   base: pathTail,
   toBase: pathTail,
   name: stringTail(MAX_NAME_BYTES),

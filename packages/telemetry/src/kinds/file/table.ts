@@ -28,7 +28,9 @@ import {
 /** Reports that wait, files that are being written to, and calls that reports may still come for. */
 const MAX_WAITING = 8192
 const MAX_WRITING = 16_384
-const MAX_RECENT = 16_384
+const MAX_RECENT = 65_536
+/** A call is seen at most so long after what it did was reported. */
+const LATEST_NS = 1_000_000_000n
 
 const CREATIONS = DID_CREATE | DID_MKNOD | DID_SYMLINK | DID_LINK | DID_MKDIR
 const CONTENT = DID_MODIFY | DID_TRUNCATE
@@ -56,6 +58,8 @@ export interface Report {
   readonly what: number
   /** Those that no call has said yet. */
   left: number
+  /** What was left is in an event; calls may still be about it. */
+  isTold?: boolean
 }
 
 /**
@@ -112,6 +116,8 @@ export class FileTable implements KindTable {
   readonly #byName = new Lists()
   /** What was written to by processes that have it open, and was reported. */
   readonly #writing = new Map<string, FileFacts>()
+  /** What was made, and perhaps is written to. */
+  readonly #created = new Map<string, FileFacts>()
   /** Calls whose reports may come late. */
   readonly #recent = new Map<string, Recent>()
 
@@ -120,12 +126,13 @@ export class FileTable implements KindTable {
   }
 
   get size(): number {
-    return this.#waiting.size + this.#writing.size
+    return this.#waiting.size + this.#writing.size + this.#created.size
   }
 
   /** fanotify reported something. */
   report(report: Report): void {
     this.#forgetSaid(report)
+    this.#dropTold(report.sinceNs)
     if (this.#waiting.size >= MAX_WAITING) {
       const [oldest] = this.#waiting.keys()
       this.end(oldest as number)
@@ -162,10 +169,15 @@ export class FileTable implements KindTable {
     said.count -= 1
   }
 
-  /** The time of a report is over: what is left of it. Undefined if it is not known any more. */
-  end(id: number): Report | undefined {
-    const report = this.#waiting.get(id)
-    if (report === undefined) return undefined
+  /** Reports that waited for calls of times that are over. */
+  #dropTold(nowNs: bigint): void {
+    for (const [id, report] of this.#waiting) {
+      if (report.isTold !== true || report.untilNs + LATEST_NS > nowNs) return
+      this.#drop(id, report)
+    }
+  }
+
+  #drop(id: number, report: Report): void {
     this.#waiting.delete(id)
     const file = fileOf(report)
     if (file !== undefined) this.#byInode.remove(file, report)
@@ -174,7 +186,21 @@ export class FileTable implements KindTable {
       facts: { path },
     } = report
     if (path !== undefined) this.#byName.remove(nameKey(pid, path), report)
-    return report
+  }
+
+  /**
+   * The time of a report is over: it, with what is left of it. Undefined if it is not known any more, or nothing is left.
+   *
+   * @param isEarly calls of its time may still come
+   */
+  end(id: number, isEarly = false): Pick<Report, 'facts' | 'untilNs' | 'left'> | undefined {
+    const report = this.#waiting.get(id)
+    if (report === undefined) return undefined
+    const { left, facts, untilNs } = report
+    report.left = 0
+    report.isTold = true
+    if (!isEarly) this.#drop(id, report)
+    return left === 0 ? undefined : { left, facts, untilNs }
   }
 
   /**
@@ -205,10 +231,19 @@ export class FileTable implements KindTable {
     if (this.#writing.size > MAX_WRITING) this.#writing.delete(this.#writing.keys().next().value as string)
   }
 
+  /** Of a file that is made nothing says that it is written to, before it is closed. */
+  created(file: FileOfProcess, facts: FileFacts): void {
+    const key = inodeKey(file)
+    this.#created.delete(key)
+    this.#created.set(key, facts)
+    if (this.#created.size > MAX_WRITING) this.#created.delete(this.#created.keys().next().value as string)
+  }
+
   closed(file: FileOfProcess): FileFacts | undefined {
     const key = inodeKey(file)
-    const facts = this.#writing.get(key)
+    const facts = this.#writing.get(key) ?? this.#created.get(key)
     this.#writing.delete(key)
+    this.#created.delete(key)
     return facts
   }
 

@@ -37,6 +37,7 @@ import {
   seenLayout,
 } from '../records.js'
 import { fileSystemsOf, type MountedFileSystem, numberOfDev, readMountTable } from '../../../files/mounts.js'
+import { shortPath } from '../../../files/paths.js'
 import { DirectoryNames } from './names.js'
 
 /** What may be merged with it. */
@@ -47,7 +48,7 @@ const NS_PER_MS = 1_000_000
 /** How often the table of mounts is looked at while there are events. */
 const MOUNTS_EVERY_NS = 200 * NS_PER_MS
 /** A system call may return so long after fanotify reported what it did. */
-const SLACK_NS = 20n * BigInt(NS_PER_MS)
+const SLACK_NS = 100n * BigInt(NS_PER_MS)
 /** The clock of this process and that of programs may differ by so much. */
 const CLOCK_SLACK_NS = 2n * BigInt(NS_PER_MS)
 const S_IFMT = 0o170000
@@ -225,8 +226,8 @@ export class FileWatch implements Source {
       hasInode: identity === undefined ? 0 : 2,
       hasAttributes: attributes === undefined ? 0 : 1,
       ...attributes,
-      ...(path === undefined ? {} : { path: Buffer.from(path, 'latin1') }),
-      ...(oldPath === undefined ? {} : { oldPath: Buffer.from(oldPath, 'latin1') }),
+      ...(path === undefined ? {} : { path: Buffer.from(shortPath(path), 'latin1') }),
+      ...(oldPath === undefined ? {} : { oldPath: Buffer.from(shortPath(oldPath), 'latin1') }),
     })
   }
 

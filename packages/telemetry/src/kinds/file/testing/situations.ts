@@ -2,6 +2,8 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { RING_PRELUDE } from './ring.js'
+import type { RungName } from './rungs.js'
 
 const PRELUDE = `
 import ctypes, mmap, os, sys, threading, time
@@ -15,22 +17,78 @@ def write(path, text=b'x', flags=os.O_WRONLY | os.O_CREAT):
     os.write(fd, text)
     os.close(fd)
 def touch(path): os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o644))
-def wait(pid): os.waitpid(pid, 0)
+def wait(pid):
+    status = os.waitpid(pid, 0)[1]
+    if status != 0: raise OSError(f'a child ended with {status}')
+class Absent(Exception): pass
+# System calls of 32-bit programs: eax, ebx, ecx, edx; addresses are below 4 GB.
+def call32(number, a=0, b=0, c=0):
+    pages = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40, prot=7)
+    pages.write(bytes.fromhex('5389f889f387cacd805bc3'))
+    at = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+    return ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_int] * 4)(at)(number, a, b, c)
+def low(text):
+    pages = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40)
+    pages.write(text)
+    low.kept.append(pages)
+    return ctypes.addressof(ctypes.c_char.from_buffer(pages))
+low.kept = []
 `
 
-/** Ways of learning that work together. */
-export type Mode = 'both' | 'calls' | 'notices'
+/** Runs each of the programs that stdin has in a process and a directory of its own, and prints what became of them. */
+const DRIVER = `
+import json, os, signal, sys, traceback
+prelude, programs = json.load(sys.stdin)
+ran = []
+for directory, code in programs:
+    out, inn = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(out)
+        os.chdir(directory)
+        signal.alarm(60)
+        status = 0
+        scope = {}
+        try:
+            exec(prelude, scope)
+            exec(code, scope)
+        except BaseException as error:
+            if isinstance(error, SystemExit) and not error.code: pass
+            elif type(error).__name__ == 'Absent':
+                os.write(inn, str(error).encode()); status = 77
+            else:
+                traceback.print_exc(); status = 1
+        sys.stdout.flush(); sys.stderr.flush()
+        os._exit(status)
+    os.close(inn)
+    said = b''
+    while True:
+        more = os.read(out, 4096)
+        if not more: break
+        said += more
+    os.close(out)
+    ran.append([pid, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode()])
+print(json.dumps(ran))
+`
 
 export interface FileSituation {
   /** Done before anything is watched. */
   readonly before?: string
+  /** Raises `Absent` where the machine does not have what it is about. */
   readonly code: string
-  /** What is to be seen, in this order. By mode, where modes differ; undefined where it may be anything. */
-  readonly seen: readonly string[] | Readonly<Record<Mode, readonly string[] | undefined>>
+  readonly isAnyOrder?: boolean
+  /** All that happened, where no sort of rungs that is in use here sees all of it. */
+  readonly whole?: readonly string[]
+  /**
+   * What is to be seen, in this order. By rungs, where they differ; undefined where it may be anything.
+   */
+  readonly seen: readonly string[] | Partial<Readonly<Record<RungName, readonly string[] | undefined>>>
 }
 
 /** Names that only a process gave. */
 const unverified = (...lines: readonly string[]): string[] => lines.map((line) => `${line} unverified`)
+
+const THREADED = Array.from({ length: 40 }, (_, i) => `t${Math.floor(i / 10)}-${i % 10}`)
 
 /** Each is a program of its own. */
 export const SITUATIONS: Readonly<Record<string, FileSituation>> = {
@@ -86,6 +144,7 @@ export const SITUATIONS: Readonly<Record<string, FileSituation>> = {
     },
   },
   'a child writes to a descriptor of its parent': {
+    whole: ['modify+close f wrote 1 by child'],
     before: `touch('f')`,
     code: `
 fd = os.open('f', os.O_WRONLY)
@@ -94,7 +153,11 @@ if child == 0:
     os.write(fd, b'x'); os._exit(0)
 wait(child)
 os.close(fd)`,
-    seen: ['modify f by child'],
+    seen: {
+      both: ['modify f by child'],
+      calls: ['modify f by child'],
+      notices: ['modify f by child'],
+    },
   },
   'O_TMPFILE, and a link': {
     code: `
@@ -153,7 +216,8 @@ os.mkdir('d'); os.mkfifo('p'); os.symlink('nowhere', 's'); touch('f'); os.link('
         'create f',
         ...unverified('link h <- f', 'rmdir d'),
       ],
-      notices: ['mkdir d', 'mknod p', 'symlink s', 'link f', 'link h', 'rmdir d'],
+      // A file may have its other name already when it is looked at.
+      notices: undefined,
     },
   },
   'a Unix socket': {
@@ -286,7 +350,205 @@ wait(child)`,
       notices: ['modify r/f by child', 'remove r/f by child'],
     },
   },
+  'changes by io_uring': {
+    code: `
+ring = Ring()
+ring.mkdir(b'd'); fd = ring.open(b'f', os.O_WRONLY | os.O_CREAT); ring.write(fd, b'123'); ring.close(fd)
+ring.rename(b'f', b'g'); ring.unlink(b'g')`,
+    seen: {
+      both: ['mkdir d', 'create+modify f', 'move g <- f', 'remove g'],
+      calls: [],
+      notices: ['mkdir d', 'create+modify f', 'move g <- f', 'remove g'],
+    },
+  },
+  'changes by a thread of io_uring': {
+    code: `
+ring = Ring(2)
+fd = ring.open(b'f', os.O_WRONLY | os.O_CREAT); ring.write(fd, b'123'); ring.close(fd); ring.unlink(b'f')`,
+    seen: {
+      both: ['create+modify f', 'remove f'],
+      calls: [],
+      notices: undefined,
+    },
+  },
+  'a write by io_uring to what a call opened': {
+    before: `touch('f')`,
+    code: `
+ring = Ring()
+fd = os.open('f', os.O_WRONLY); ring.write(fd, b'123'); os.close(fd)`,
+    seen: { both: ['modify f'], calls: [], notices: ['modify f'] },
+  },
+  'mapped memory': {
+    whole: ['modify f'],
+    before: `write('f', b'x' * 5000)`,
+    code: `
+fd = os.open('f', os.O_RDWR); m = mmap.mmap(fd, 5000); m[0] = 65; m[4100] = 66; m.close(); os.close(fd)`,
+    seen: { both: [], calls: [], notices: [] },
+  },
+  'mapped memory after the descriptor is closed': {
+    whole: ['modify f'],
+    before: `write('f', b'x' * 5000)`,
+    code: `
+libc.mmap.restype = ctypes.c_void_p
+fd = os.open('f', os.O_RDWR)
+at = libc.mmap(None, 4096, 3, 1, fd, ctypes.c_long(0)); os.close(fd)
+ctypes.memmove(at, b'abc', 3); libc.munmap(ctypes.c_void_p(at), 4096)`,
+    seen: { both: [], calls: [], notices: [] },
+  },
+  'memory that is mapped to be read, and privately': {
+    before: `write('f', b'x' * 5000)`,
+    code: `
+fd = os.open('f', os.O_RDWR)
+m = mmap.mmap(fd, 5000, prot=mmap.PROT_READ); m[1]; n = mmap.mmap(fd, 5000, flags=mmap.MAP_PRIVATE); n[0] = 65`,
+    seen: [],
+  },
+  'calls of 32-bit programs': {
+    code: `
+name = low(b'f\\0'); text = low(b'123')
+if ctypes.sizeof(ctypes.c_long) == 4 or os.uname().machine != 'x86_64': raise Absent('32-bit calls')
+child = os.fork()
+if child == 0: call32(20); os._exit(0)
+if os.waitpid(child, 0)[1] != 0: raise Absent('32-bit calls')
+fd = call32(5, name, os.O_WRONLY | os.O_CREAT, 0o644)
+if fd == -38: raise Absent('32-bit calls')
+call32(4, fd, text, 3); call32(6, fd); call32(10, name)`,
+    seen: {
+      both: ['create+modify f', 'remove f'],
+      calls: [],
+      notices: ['create+modify f', 'remove f'],
+    },
+  },
+  'a name that is not UTF-8': {
+    code: `write(b'n\\xff\\n"', b'1'); os.rename(b'n\\xff\\n"', b'\\xc3('); os.unlink(b'\\xc3(')`,
+    seen: {
+      both: ['create+modify+close n\ufffd\n" wrote 1', 'move \ufffd( <- n\ufffd\n"', 'remove \ufffd('],
+      calls: [
+        'create+modify+close n\ufffd\n" wrote 1',
+        ...unverified('move \ufffd( <- n\ufffd\n"', 'remove \ufffd('),
+      ],
+      notices: undefined,
+    },
+  },
+  'a file that is replaced while it is open': {
+    before: `touch('f'); touch('g')`,
+    code: `
+fd = os.open('f', os.O_WRONLY); os.rename('g', 'f'); os.write(fd, b'12'); os.close(fd)
+write('f', b'345', os.O_WRONLY)`,
+    seen: {
+      both: ['move f <- g', 'modify+close f wrote 2 deleted', 'modify+close f wrote 3'],
+      calls: ['move f <- g unverified', 'modify+close f wrote 2 deleted', 'modify+close f wrote 3'],
+      notices: undefined,
+    },
+  },
+  'a descriptor that is used again at once': {
+    before: `
+for i in range(40): touch(f'f{i}')`,
+    code: `
+fds = set()
+for i in range(40):
+    fd = os.open(f'f{i}', os.O_WRONLY); fds.add(fd); os.write(fd, b'x' * i); os.close(fd)
+assert len(fds) == 1`,
+    seen: {
+      both: Array.from({ length: 39 }, (_, i) => `modify+close f${i + 1} wrote ${i + 1}`),
+      calls: Array.from({ length: 39 }, (_, i) => `modify+close f${i + 1} wrote ${i + 1}`),
+      notices: Array.from({ length: 39 }, (_, i) => `modify f${i + 1}`),
+    },
+  },
+  'a descriptor that becomes another one': {
+    before: `touch('f'); touch('g')`,
+    code: `
+a = os.open('f', os.O_WRONLY); b = os.open('g', os.O_WRONLY)
+os.write(b, b'1'); os.dup2(a, b); os.write(b, b'23'); os.close(b)`,
+    seen: {
+      both: ['modify+close g wrote 1', 'modify+close f wrote 2'],
+      calls: ['modify+close g wrote 1', 'modify+close f wrote 2'],
+      notices: ['modify g', 'modify f'],
+    },
+  },
+  'written to until the process ends': {
+    whole: ['modify+close f wrote 3'],
+    before: `touch('f')`,
+    code: `os.write(os.open('f', os.O_WRONLY), b'123')`,
+    seen: {
+      both: ['modify f'],
+      calls: ['modify f'],
+      notices: ['modify f'],
+    },
+  },
+  'a path of more than 4,096 bytes': {
+    code: `
+for _ in range(24): os.mkdir('d' * 200); os.chdir('d' * 200)
+touch('f'); os.unlink('f')
+for _ in range(24): os.chdir('..'); os.rmdir('d' * 200)`,
+    seen: { both: undefined, calls: undefined, notices: undefined },
+  },
+  'a directory that is moved below another one': {
+    before: `os.makedirs('a/b'); os.mkdir('c'); touch('a/b/f')`,
+    code: `os.rename('a/b', 'c/d'); os.rename('c/d/f', 'c/g'); os.rmdir('c/d')`,
+    seen: {
+      both: ['move c/d <- a/b', 'move c/g <- c/d/f', 'rmdir c/d'],
+      calls: unverified('move c/d <- a/b', 'move c/g <- c/d/f', 'rmdir c/d'),
+      notices: undefined,
+    },
+  },
+  'a move over an open file, and one that must not replace': {
+    before: `touch('a'); touch('b')`,
+    code: `
+fd = os.open('b', os.O_RDONLY); os.rename('a', 'b')
+if libc.renameat2(-100, b'b', -100, b'b2', 1) != 0: raise OSError('renameat2')
+if libc.renameat2(-100, b'b2', -100, b'b2', 1) == 0: raise OSError('it replaced')`,
+    seen: {
+      both: ['move b <- a', 'move b2 <- b'],
+      calls: unverified('move b <- a', 'move b2 <- b'),
+      notices: undefined,
+    },
+  },
+  'names of one file': {
+    before: `touch('f')`,
+    code: `os.link('f', 'g'); write('g', b'12', os.O_WRONLY); os.unlink('f'); os.unlink('g')`,
+    seen: {
+      both: ['link g <- f', 'modify+close g wrote 2', 'remove f', 'remove g'],
+      calls: ['link g <- f unverified', 'modify+close g wrote 2', ...unverified('remove f', 'remove g')],
+      notices: undefined,
+    },
+  },
+  'a file without a name': {
+    code: `
+fd = os.open('.', os.O_WRONLY | os.O_TMPFILE, 0o600); os.write(fd, b'12'); os.close(fd)`,
+    seen: {
+      both: ['modify+close #N wrote 2 deleted'],
+      calls: ['modify+close #N wrote 2 deleted'],
+      notices: ['modify #N'],
+    },
+  },
+  'appended to, and cut by name': {
+    before: `write('f', b'123')`,
+    code: `
+fd = os.open('f', os.O_WRONLY | os.O_APPEND); os.write(fd, b'45'); os.close(fd); os.truncate('f', 0)`,
+    seen: {
+      both: ['modify+close f wrote 2', 'truncate f'],
+      calls: ['modify+close f wrote 2', 'truncate f unverified'],
+      notices: undefined,
+    },
+  },
+  'writes that fail': {
+    before: `touch('f')`,
+    code: `
+fd = os.open('f', os.O_WRONLY)
+if libc.write(fd, ctypes.c_void_p(8), 5) != -1: raise OSError('it was written')
+os.close(fd)`,
+    seen: { both: [], calls: [], notices: [] },
+  },
+  'a regular file by mknod(2)': {
+    code: `os.mknod('f', 0o100644)`,
+    seen: {
+      both: ['mknod f'],
+      calls: ['mknod f unverified'],
+      notices: ['create f'],
+    },
+  },
   'many threads': {
+    isAnyOrder: true,
     code: `
 def work(n):
     for i in range(10): write(f't{n}-{i}')
@@ -294,9 +556,9 @@ threads = [threading.Thread(target=work, args=[n]) for n in range(4)]
 for t in threads: t.start()
 for t in threads: t.join()`,
     seen: {
-      both: undefined,
-      calls: undefined,
-      notices: undefined,
+      both: THREADED.map((name) => `create+modify+close ${name} wrote 1`),
+      calls: THREADED.map((name) => `create+modify+close ${name} wrote 1`),
+      notices: THREADED.map((name) => `create+modify ${name}`),
     },
   },
 }
@@ -305,10 +567,34 @@ for t in threads: t.join()`,
 export const hasPython: boolean =
   spawnSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 9))']).status === 0
 
-/** Runs a part of a situation in a directory; resolves with the pid. */
-export async function run(code: string, cwd: string): Promise<number> {
-  const child = spawn('python3', ['-c', PRELUDE + code], { cwd, stdio: 'inherit', timeout: 30_000 })
+/** What became of a situation. */
+export interface Ran {
+  readonly pid: number
+  /** What the machine does not have. */
+  readonly absent: string | undefined
+}
+
+/**
+ * Runs programs one after the other, each in a process of its own.
+ *
+ * @param programs directory and code
+ * @throws {Error} if one fails
+ */
+export async function runAll(programs: readonly (readonly [string, string])[]): Promise<Ran[]> {
+  const child = spawn('python3', ['-c', DRIVER], { stdio: ['pipe', 'pipe', 'inherit'] })
+  let text = ''
+  child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part))
+  child.stdin.end(JSON.stringify([PRELUDE + RING_PRELUDE, programs]))
   const [status, signal] = (await once(child, 'close')) as [number | null, string | null]
-  if (status !== 0) throw new Error(`${cwd} ended with ${status ?? signal}`)
-  return child.pid as number
+  if (status !== 0) throw new Error(`the situations ended with ${status ?? signal}`)
+  return (JSON.parse(text) as [number, number, string][]).map(([pid, code, said], index) => {
+    if (code !== 0 && code !== 77) throw new Error(`${programs[index]?.[0]} ended with ${code}`)
+    return { pid, absent: code === 77 ? said : undefined }
+  })
+}
+
+/** What is to be seen with a sort of rungs; undefined where it may be anything. */
+export function expectedOf({ seen }: FileSituation, rung: RungName): readonly string[] | undefined {
+  if (Array.isArray(seen)) return seen as readonly string[]
+  return (seen as Partial<Record<RungName, readonly string[] | undefined>>)[rung]
 }

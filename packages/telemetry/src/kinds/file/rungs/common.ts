@@ -1,0 +1,123 @@
+/** What programs of several rungs share: which files are watched, and what is read of them. */
+
+import {
+  add,
+  and,
+  at,
+  currentTask,
+  eq,
+  firstOf,
+  lt,
+  mul,
+  ne,
+  not,
+  oneOf,
+  or,
+  path,
+  type Scalar,
+} from 'quark-ebpf/probe'
+import { PSEUDO_MAGICS } from '../../../files/pseudo.js'
+import type { KernelSelection } from '../../../files/selection.js'
+import { isBelow } from '../../../process/kernel-places.js'
+import type { Choice } from '../choice.js'
+import type { FileTask, Inode, OpenFile } from '../kernel-types.js'
+
+/** Results from here on are errors. */
+const FIRST_ERROR = 2n ** 63n
+export const FMODE_CREATED = 0x10_0000
+export const S_IFMT = 0o170000
+export const S_IFREG = 0o100000
+export const HALF = 0xffff_ffff
+
+export const current = (): FileTask => currentTask<FileTask>()
+export const isDone = (result: Scalar): Scalar => lt(result, FIRST_ERROR)
+export const isRegular = (inode: Inode): Scalar => eq(and(inode.i_mode, S_IFMT), S_IFREG)
+
+/** A pointer to a structure is a number, too. */
+export function addressOf(value: object): Scalar {
+  return value as Scalar
+}
+
+/** A file, and where it is. */
+export type PlacedFile = Pick<OpenFile, 'f_inode' | 'f_path'>
+
+/** Programs for what is watched: conditions that they all have. */
+export class Watched {
+  readonly #uids: readonly number[] | undefined
+  readonly #selection: KernelSelection | undefined
+
+  constructor({ selection, uids }: Choice) {
+    this.#uids = uids
+    this.#selection = selection.kernel()
+  }
+
+  /** What is written by quark itself would be an event, which would be written. */
+  process(): Scalar {
+    const { tgid, cred } = current()
+    const isOther = ne(tgid, process.pid)
+    return this.#uids === undefined ? isOther : and(isOther, oneOf(cred.uid.val, this.#uids))
+  }
+
+  /** A file that is kept somewhere, and lies below what was asked for. */
+  file({ f_inode: inode, f_path }: PlacedFile): Scalar {
+    const isKept = not(oneOf(inode.i_sb.s_magic, PSEUDO_MAGICS))
+    if (this.#selection === undefined) return isKept
+    const { roots, devices } = this.#selection
+    const { s_dev: device } = inode.i_sb
+    return and(isKept, or(not(oneOf(device, devices)), isBelow(device, f_path.dentry, roots)))
+  }
+}
+
+/** The open file of a descriptor; all members are 0 when there is none. */
+export function fileOf(descriptor: Scalar): OpenFile {
+  const { fd, max_fds: count } = current().files.fdt
+  return at(fd, and(descriptor, HALF), count)
+}
+
+function nsOf(seconds: Scalar, ns: Scalar): Scalar {
+  return add(mul(seconds, 1_000_000_000), ns)
+}
+
+/** A file's attributes as they are after what happened. */
+export function attributesOf(inode: Inode) {
+  return {
+    mode: inode.i_mode,
+    uid: inode.i_uid.val,
+    gid: inode.i_gid.val,
+    links: inode.i_nlink,
+    sizeBytes: inode.i_size,
+    atimeNs: firstOf(
+      nsOf(inode.i_atime_sec, inode.i_atime_nsec),
+      nsOf(inode.__i_atime.tv_sec, inode.__i_atime.tv_nsec),
+      nsOf(inode.i_atime.tv_sec, inode.i_atime.tv_nsec),
+    ),
+    mtimeNs: firstOf(
+      nsOf(inode.i_mtime_sec, inode.i_mtime_nsec),
+      nsOf(inode.__i_mtime.tv_sec, inode.__i_mtime.tv_nsec),
+      nsOf(inode.i_mtime.tv_sec, inode.i_mtime.tv_nsec),
+    ),
+    ctimeNs: firstOf(
+      nsOf(inode.i_ctime_sec, inode.i_ctime_nsec),
+      nsOf(inode.__i_ctime.tv_sec, inode.__i_ctime.tv_nsec),
+      nsOf(inode.i_ctime.tv_sec, inode.i_ctime.tv_nsec),
+    ),
+  }
+}
+
+export function identityOf(inode: Inode) {
+  return {
+    pid: current().tgid,
+    device: inode.i_sb.s_dev,
+    inode: inode.i_ino,
+    generation: inode.i_generation,
+  }
+}
+
+export function doneFill({ f_inode: inode, f_path }: PlacedFile, what: Scalar | number) {
+  return {
+    ...identityOf(inode),
+    what,
+    ...attributesOf(inode),
+    path: path(f_path, current().fs.root),
+  }
+}

@@ -1,0 +1,133 @@
+/** Programs at the calls that write: which files processes have written to, and how much, until they close them. */
+
+import {
+  and,
+  callArgument,
+  type CallRegisters,
+  constant,
+  eq,
+  firstNonZero,
+  ifThen,
+  increase,
+  isCall,
+  lookup,
+  map,
+  type MapEffect,
+  narrowed,
+  ne,
+  not,
+  type Probe,
+  probe,
+  type Scalar,
+  store,
+  sysExit,
+  u32,
+  u64,
+} from 'quark-ebpf/probe'
+import type { Inode, OpenFile } from '../kernel-types.js'
+import { DID_MODIFY, doneLayout } from '../records.js'
+import { current, doneFill, fileOf, HALF, isDone, isRegular, type Watched } from './common.js'
+
+/** Files that are written to at the same time. */
+const MAX_WRITTEN = 16_384
+
+const WRITES = ['write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'sendfile'] as const
+const COPIES = ['copy_file_range', 'splice'] as const
+export const WRITING_CALLS = [...WRITES, ...COPIES] as const
+
+/** The files that processes have written to, until these are closed: by descriptor, or by open file. */
+export function writtenMap() {
+  return map({
+    name: 'quark_written',
+    type: 'lruHash',
+    key: { at: u64, pid: u32 },
+    /** `isIgnored` of what is not watched: it is not looked at again. */
+    value: { inode: u64, bytes: u64, device: u32, generation: u32, isIgnored: u32 },
+    maxEntries: MAX_WRITTEN,
+  })
+}
+
+export type WrittenMap = ReturnType<typeof writtenMap>
+
+/** What stands for an open file in the map. */
+export type WrittenKey = (file: OpenFile, descriptor: Scalar) => Scalar
+
+/** Notes that a process has written to a file: its first writes are no records then. */
+export function noteWritten(
+  map: WrittenMap,
+  key: { readonly at: Scalar; readonly pid: Scalar },
+  inode: Inode,
+  bytes: Scalar | number,
+  isIgnored: Scalar | number = 0,
+): MapEffect {
+  return store(map, key, {
+    inode: inode.i_ino,
+    device: inode.i_sb.s_dev,
+    generation: inode.i_generation,
+    bytes,
+    isIgnored,
+  })
+}
+
+/** The file that a call wrote to, and its descriptor. */
+export function writtenFile(call: CallRegisters): { readonly file: OpenFile; readonly descriptor: Scalar } {
+  const descriptor = and(
+    firstNonZero(
+      ifThen(isCall(call, 'copy_file_range'), callArgument(call, 2)),
+      ifThen(isCall(call, 'splice'), callArgument(call, 2)),
+      callArgument(call, 0),
+    ),
+    HALF,
+  )
+  return { file: fileOf(descriptor), descriptor }
+}
+
+/** Bytes were written to a file: which, and whether it was written to by this descriptor before. */
+function written(map: WrittenMap, keyOf: WrittenKey, call: CallRegisters, result: Scalar) {
+  const { file, descriptor } = writtenFile(call)
+  const { f_inode: inode } = file
+  const key = { at: keyOf(file, descriptor), pid: current().tgid }
+  const before = lookup(map, key)
+  return {
+    file,
+    inode,
+    key,
+    isWritten: and(isDone(result), ne(result, 0), isRegular(inode)),
+    isKnown: and(
+      eq(before.inode, inode.i_ino),
+      eq(before.device, inode.i_sb.s_dev),
+      eq(before.generation, inode.i_generation),
+    ),
+  }
+}
+
+/**
+ * Later writes are only counted: that program runs before the one of the first write.
+ *
+ * @param also what else the first write does
+ */
+export function writeProbes(
+  map: WrittenMap,
+  keyOf: WrittenKey,
+  watched: Watched,
+  also: (file: OpenFile) => readonly MapEffect[] = () => [],
+): Probe[] {
+  const again = probe({ name: 'quark_fwrites', hook: sysExit(WRITING_CALLS) }, (call, result) => {
+    const { isWritten, isKnown, key } = written(map, keyOf, call, result)
+    return { when: and(isWritten, isKnown), effects: [increase(map, key, { bytes: result })] }
+  })
+  let isWatched = constant(1)
+  const first = probe(
+    { name: 'quark_fwrite', record: doneLayout, hook: sysExit(WRITING_CALLS) },
+    (call, result) => {
+      const { isWritten, isKnown, key, file, inode } = written(map, keyOf, call, result)
+      isWatched = and(watched.process(), watched.file(file))
+      return {
+        when: and(isWritten, not(isKnown)),
+        effects: [noteWritten(map, key, inode, result, not(isWatched)), ...also(file)],
+        fill: doneFill(file, DID_MODIFY),
+      }
+    },
+  )
+  return [again, narrowed(first, () => isWatched)]
+}
