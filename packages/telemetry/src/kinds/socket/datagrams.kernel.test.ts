@@ -9,6 +9,7 @@ import { processKind } from '../process/index.js'
 import type { RawSocketEvent, UdpFlowEvent, UnixSocketEvent } from './events.js'
 import { socketKind } from './index.js'
 import { DATAGRAMS, UDP } from './testing/datagrams.js'
+import { FLOWS, flowsOf, LOOP } from './testing/flows.js'
 import { type Facts, hasPython, runProgram } from './testing/situations.js'
 import { isConfidential } from './testing/watch.js'
 
@@ -54,48 +55,13 @@ async function during(quark: Quark, name: keyof typeof DATAGRAMS): Promise<[AnyE
   return [events, facts]
 }
 
-/** Flows to or from a port, as `pid: who began local->remote out/in sent/received ended`. */
-function flowsOf(events: readonly AnyEvent[], port: unknown, names: ReadonlyMap<unknown, string>): string[] {
-  const name = (pid: number | undefined): string => names.get(pid) ?? (pid === undefined ? 'nobody' : 'other')
-  return events
-    .flatMap((event) => (event.kind === 'udpFlow' && event.localPort === port ? event : []))
-    .map((event) => {
-      const { direction, sentDatagrams, receivedDatagrams, sentBytes, receivedBytes } = event
-      const ends = `${event.localIp}->${event.remoteIp}`
-      const who = `${name(event.pid)} of ${name(event.openerPid)}, ${event.ended} by ${name(event.closerPid)}`
-      return `${direction} ${ends} ${sentDatagrams}/${receivedDatagrams} ${sentBytes}/${receivedBytes} by ${who}`
-    })
-    .toSorted()
-}
-
-const LOOP = '127.0.0.1->127.0.0.1'
-const OURS = 'by us of us, closed by us'
-
-/** Per situation: flows at the port of the client, and at the first server. */
-const FLOWS: Readonly<Partial<Record<keyof typeof DATAGRAMS, readonly [string[], string[]]>>> = {
-  connected: [[`outbound ${LOOP} 2/2 7/9 ${OURS}`], [`inbound ${LOOP} 2/2 9/7 ${OURS}`]],
-  many: [[`outbound ${LOOP} 1200/0 120000/0 ${OURS}`], [`inbound ${LOOP} 0/1200 0/120000 ${OURS}`]],
-  ipv6: [[`outbound ::1->::1 1/0 3/0 ${OURS}`], [`inbound ::1->::1 0/1 0/3 ${OURS}`]],
-  mapped: [
-    [`outbound ::ffff:127.0.0.1->::ffff:127.0.0.1 1/0 3/0 ${OURS}`],
-    [`inbound ${LOOP} 0/1 0/3 ${OURS}`],
-  ],
-  forked: [[`outbound ${LOOP} 1/1 3/3 ${OURS}`], [`inbound ${LOOP} 1/1 3/3 by child of us, closed by us`]],
-  passed: [[`outbound ${LOOP} 1/0 2/0 by child of us, closed by child`], [`inbound ${LOOP} 0/1 0/2 ${OURS}`]],
-  segmented: [[`outbound ${LOOP} 10/0 1000/0 ${OURS}`], [`inbound ${LOOP} 0/10 0/1000 ${OURS}`]],
-}
-
 for (const [name, [client, server]] of Object.entries(FLOWS)) {
   test(`flows of UDP: ${name}`, PYTHON, async (t) => {
     const quark = await openQuark()
     const isCounted = learns(t, quark, 'udpFlows')
     const [events, facts] = await during(quark, name as keyof typeof DATAGRAMS)
-    const names = new Map<unknown, string>([
-      [facts.pid, 'us'],
-      [facts['child'], 'child'],
-    ])
-    assert.deepEqual(flowsOf(events, facts.port, names), isCounted ? client : [])
-    assert.deepEqual(flowsOf(events, facts['server'], names), isCounted ? server : [])
+    assert.deepEqual(flowsOf(events, facts.port, facts), isCounted ? client : [])
+    assert.deepEqual(flowsOf(events, facts['server'], facts), isCounted ? server : [])
   })
 }
 
@@ -121,11 +87,7 @@ test('who only reads is known where the kernel tells', PYTHON, async (t) => {
   const isTold = has(quark, 'udpReceived.process')
   const [events, facts] = await during(quark, 'reader')
   if (!isTold) t.diagnostic('this kernel does not tell who reads')
-  const names = new Map<unknown, string>([
-    [facts.pid, 'us'],
-    [facts['child'], 'child'],
-  ])
-  assert.deepEqual(flowsOf(events, facts['server'], names), [
+  assert.deepEqual(flowsOf(events, facts['server'], facts), [
     `inbound ${LOOP} 0/1 0/3 by ${isTold ? 'child' : 'us'} of us, closed by us`,
   ])
 })

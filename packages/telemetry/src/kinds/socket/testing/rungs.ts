@@ -11,7 +11,7 @@ import { socketKind } from '../index.js'
 export const RUNGS = {
   functions: ['fentry', 'fexit', 'cgroupSock', 'cgroupSockAddr'],
   kprobes: ['kprobe', 'kretprobe'],
-  cgroups: ['cgroupSock', 'cgroupSockAddr'],
+  cgroups: ['cgroupSock', 'cgroupSockAddr', 'cgroupSkb'],
   states: [],
 } as const satisfies Readonly<Record<string, readonly string[]>>
 

@@ -11,7 +11,9 @@ import { type Absent, type Row, type Verdict, writeRow } from '../../../testing/
 import type { QuarkEvent } from '../../index.js'
 import { catalogueWith, hasRungs, type RungName, RUNGS } from './rungs.js'
 import { isOfSocket, eventsOf, sentence, sentencesOf } from './sentences.js'
-import { type Facts, hasPython, run, SITUATION_NAMES, type Situation } from './situations.js'
+import { DATAGRAMS, UDP } from './datagrams.js'
+import { type DatagramEvent, datagramVerdict, TABLED } from './flows.js'
+import { type Facts, hasPython, run, runProgram, SITUATION_NAMES, type Situation } from './situations.js'
 import { expectedOf, seenOf, verdictOf } from './verdict.js'
 
 /** Programs that fetch a page, each with its arguments. */
@@ -100,7 +102,11 @@ async function rowsOf(rung: RungName): Promise<(Row | Absent)[]> {
       const known = await fetchBy(name)
       if (known !== undefined) fetched.set(name, known)
     }
-    const events = (quark.finish() as readonly QuarkEvent[]).filter(isOfSocket)
+    const datagrams = new Map<(typeof TABLED)[number], Facts>()
+    for (const name of hasPython ? TABLED : [])
+      datagrams.set(name, await runProgram(name, UDP + DATAGRAMS[name]))
+    const all = quark.finish() as readonly QuarkEvent[]
+    const events = all.filter(isOfSocket)
     await quark.close()
     const { lost } = quark.stats()
     if (lost > 0 && tries < MAX_TRIES) continue
@@ -113,6 +119,12 @@ async function rowsOf(rung: RungName): Promise<(Row | Absent)[]> {
         const seen = eventsOf(events, known).map((event) => sentence(event, wordOf(known)))
         return row(`fetched by ${name}`, verdictOf(expected, seen))
       }),
+      ...[...datagrams].map(([name, known]) =>
+        row(
+          name === 'raw' ? 'raw sockets' : `UDP, ${name}`,
+          datagramVerdict(name, known, all as readonly DatagramEvent[]),
+        ),
+      ),
     ]
   }
 }
