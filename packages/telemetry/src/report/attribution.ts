@@ -14,7 +14,9 @@ export const VARIABLES = 'npm_'
 const NAME = 'npm_package_name='
 const VERSION = 'npm_package_version='
 const SCRIPT = 'npm_lifecycle_event='
-const COMMAND = 'npm_command='
+const RUN = 'npm_lifecycle_script='
+/** The event of what npx runs: the package beside it is the one of the working directory, which has nothing to do with it. */
+const NPX = 'npx'
 const MAX_CHARS = 214
 
 /** The package whose script an environment is of; undefined if it is of none. */
@@ -22,24 +24,23 @@ export function packageOf(env: readonly string[]): Step | undefined {
   let name: string | undefined
   let version: string | undefined
   let script: string | undefined
-  let command: string | undefined
+  let run: string | undefined
   for (const variable of env) {
     if (!variable.startsWith(VARIABLES)) continue
     if (variable.startsWith(NAME)) name = valueOf(variable)
     else if (variable.startsWith(VERSION)) version = valueOf(variable)
     else if (variable.startsWith(SCRIPT)) script = valueOf(variable)
-    else if (variable.startsWith(COMMAND)) command = valueOf(variable)
+    else if (variable.startsWith(RUN)) run = valueOf(variable)
   }
   if (script === undefined) return undefined
-  // What npx runs is in no script of a package.
-  const of = name ?? (command === 'exec' || script === 'npx' ? 'npx' : undefined)
-  if (of === undefined) return undefined
-  return {
-    name: of === script ? of : `${of} ${script}`,
-    ...(name === undefined ? {} : { package: name }),
-    ...(version === undefined ? {} : { version }),
-    script,
-  }
+  if (script === NPX) return { name: run === undefined ? NPX : `${NPX} ${toolOf(run)}`, script }
+  if (name === undefined) return undefined
+  return { name: `${name} ${script}`, package: name, ...(version === undefined ? {} : { version }), script }
+}
+
+/** The program of a command line of npx, which has quotes around each word. */
+function toolOf(run: string): string {
+  return (/^(?:'([^']*)'|"([^"]*)"|(\S+))/.exec(run) ?? []).slice(1).find((text) => text !== undefined) ?? run
 }
 
 function valueOf(variable: string): string | undefined {
