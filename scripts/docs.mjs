@@ -5,6 +5,7 @@ import { catalogue } from '../packages/telemetry/dist/kinds/index.js'
 import { declarations } from '../packages/telemetry/dist/stream.js'
 import { schemaOf } from '../packages/telemetry/dist/output/schema.js'
 import { apiPage } from './exports.mjs'
+import { exitStatusRows } from '../packages/mon/dist/exit-status.js'
 import { reportSchema } from '../packages/telemetry/dist/report/schema.js'
 import { reportParts } from '../packages/telemetry/dist/report/testing/docs.js'
 import { ruleParts } from '../packages/telemetry/dist/rules/testing/docs.js'
@@ -45,6 +46,12 @@ const made = {
   'docs/ecs.md': (page) => fillIn(page, ecsParts(declarations)),
   'packages/telemetry/schema.json': () => `${JSON.stringify(schemaOf(declarations), undefined, 2)}\n`,
   'packages/telemetry/report.schema.json': () => `${JSON.stringify(reportSchema(), undefined, 2)}\n`,
+  'docs/run.md': (page) =>
+    fillIn(page, {
+      statuses: `| Status | Means |\n|---:|---|\n${exitStatusRows()
+        .map(([status, doc]) => `| ${status} | ${doc} |\n`)
+        .join('')}`,
+    }),
   'docs/report.md': (page) => fillIn(page, reportParts()),
   'docs/rules.md': (page) => fillIn(page, ruleParts(RULE_FIELDS.values())),
   'docs/text.md': (page) => fillIn(page, textParts(catalogue)),

@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util'
 import { OptionError, sanitise } from 'quark-telemetry'
+import { EXIT_STATUSES } from './exit-status.js'
 import { type MissingOption, type Option, optionName } from './option.js'
 import { nearestWord, ValueError } from './values.js'
 
@@ -11,7 +12,7 @@ export class UsageError extends Error {
 }
 
 /** What every command exits with when the command line is wrong. */
-export const EXIT_USAGE = 2
+export const EXIT_USAGE = EXIT_STATUSES.usage.status
 
 /** Whether an error is about what was asked for, not about what happened. */
 export function isUsageError(error: unknown): boolean {

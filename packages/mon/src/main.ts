@@ -13,6 +13,7 @@ import { rules } from './commands/rules.js'
 import { benchmark } from './commands/benchmark.js'
 import { BUFFER_GRAPH_FILES, drawBuffer, holdingOptions } from './commands/buffer-graph.js'
 import { runCompletions } from './commands/completions.js'
+import { EXIT_STATUSES } from './exit-status.js'
 import { checkFiles } from './files.js'
 import { doctor } from './commands/doctor.js'
 import { watchAndSummarise } from './commands/summarise.js'
@@ -107,15 +108,15 @@ export async function main(args: readonly string[]): Promise<number> {
     // The process would not exit while output waits for the reader.
     if (isStuck(error)) process.exit(1)
     if (error instanceof DegradedError) return EXIT_DEGRADED
-    return isUsageError(error) ? EXIT_USAGE : 1
+    return isUsageError(error) ? EXIT_USAGE : EXIT_STATUSES.failed.status
   }
 }
 
 /** What a run ends with that missed or lost something, with --strict, in place of 0. */
-export const EXIT_DEGRADED = 3
+export const EXIT_DEGRADED = EXIT_STATUSES.degraded.status
 
 /** What a run ends with in which a rule with the action fail has matched, in place of 0. */
-export const EXIT_RULES = 4
+export const EXIT_RULES = EXIT_STATUSES.rules.status
 
 /** Facts are missing, and the run was to fail then. */
 class DegradedError extends Error {

@@ -2,6 +2,7 @@ import { BTF_USAGE } from './btf/text.js'
 import { btfOptions } from './btf/options.js'
 import { asciicastOptions } from './commands/asciicast.js'
 import { doctorOptions } from './commands/doctor.js'
+import { exitStatusRows } from './exit-status.js'
 import type { Option, OptionGroup } from './option.js'
 import { TABLE } from './options.js'
 import { COMMAND_EXAMPLES, COMMANDS } from './run/man-text.js'
@@ -156,6 +157,10 @@ Make the offsets of a kernel without BTF from its debug information, and use the
 .Sh SEE ALSO
 .Xr quark-mon 8`
 
+function statusItem([status, doc]: readonly [number, string]): string {
+  return `.It ${status}\n${doc.replace(/^with -(-[\w-]+): /, 'with\n.Fl $1 :\n')}`
+}
+
 const AFTER_OPTIONS = `\
 .Sh ENVIRONMENT
 .Bl -tag -width FORCE_COLOR
@@ -204,10 +209,11 @@ as without privileges files cannot be renamed; copytruncate of
 works with it.
 .Sh EXIT STATUS
 .Nm
-exits as its command does, if it has one, and otherwise 0, also when a signal or a closed pipe ended it, 1 when an error
-occurred, and 2 when the command line is wrong, or asks for what cannot be had. With
-.Fl -strict
-it exits 3 in place of 0 when something was missing or lost.
+exits as its command does, if it has one, and otherwise 0, also when a signal or a closed pipe ended it.
+A command that fails keeps its own status; 3 to 6 are in place of 0:
+.Bl -tag -width 127
+${exitStatusRows().map(statusItem).join('\n')}
+.El
 .Sh EXAMPLES
 ${COMMAND_EXAMPLES}
 Show what is executed, and nothing that exists already:

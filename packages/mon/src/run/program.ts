@@ -3,13 +3,14 @@
 import { type Stats, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { quote } from '../arguments.js'
+import { EXIT_STATUSES } from '../exit-status.js'
 
 /** Exit status when quark-mon itself fails, with a command to run, as env(1) and timeout(1) have it. */
-export const STATUS_FAILED = 125
+export const STATUS_FAILED = EXIT_STATUSES.notRun.status
 /** Exit status when the program is there and cannot be executed, as shells have it. */
-export const STATUS_NOT_EXECUTABLE = 126
+export const STATUS_NOT_EXECUTABLE = EXIT_STATUSES.notExecutable.status
 /** Exit status when there is no such program. */
-export const STATUS_NOT_FOUND = 127
+export const STATUS_NOT_FOUND = EXIT_STATUSES.notFound.status
 
 /** As the C library has it when PATH is not set. */
 const DEFAULT_PATH = '/bin:/usr/bin'

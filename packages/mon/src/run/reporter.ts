@@ -20,13 +20,14 @@ import {
   type RunFacts,
   type RunReport,
 } from 'quark-telemetry'
+import { EXIT_STATUSES } from '../exit-status.js'
 import { harmlessJson } from '../harmless-json.js'
 import type { ReportSettings } from './report-settings.js'
 import type { CommandUser } from './user.js'
 
 /** What a run ends with that did something that is not in its baseline, or of which something may be missing, in place of 0. */
-export const EXIT_NEW_BEHAVIOUR = 5
-export const EXIT_INCOMPLETE = 6
+export const EXIT_NEW_BEHAVIOUR = EXIT_STATUSES.newBehaviour.status
+export const EXIT_INCOMPLETE = EXIT_STATUSES.incomplete.status
 
 /** What is known of the run. */
 export interface ReportedRun {
