@@ -1,10 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ActivityFacts, activitiesOf } from '../../../testing/activities.js'
+import { hasCompatCalls } from '../../../testing/compat.js'
 import { COMPAT, LAST_RESULT, repeatingProgram, type Step } from '../../../testing/elf.js'
-import { machineOf } from '../../../testing/machine.js'
 import { addressOf, cstring, numberOf, rawCall } from '../../../testing/raw-calls.js'
 import { makeDirectory, writeProgram } from '../../../testing/scenario.js'
 import type { SituationsOf } from '../../../testing/situations.js'
@@ -90,7 +90,7 @@ async function run(): Promise<ActivityFacts> {
     const pids: Record<string, number> = {}
     for (const [name, calls] of Object.entries(steps))
       writeProgram(directory, name, repeatingProgram(1, calls))
-    for (const name of ['first', 'implied', ...(hasCompat() ? ['compat'] : [])]) {
+    for (const name of ['first', 'implied', ...(hasCompatCalls() ? ['compat'] : [])]) {
       const child = spawn(join(directory, name), [], {
         stdio: ['ignore', 'ignore', 'inherit', file, memfd],
         timeout: 60_000,
@@ -104,20 +104,6 @@ async function run(): Promise<ActivityFacts> {
     for (const fd of [file, memfd]) closeSync(fd)
     rmSync(directory, { recursive: true })
   }
-}
-
-let compat: boolean | undefined
-
-/** Whether 64-bit programs can make 32-bit calls here. */
-function hasCompat(): boolean {
-  if (machineOf().compatCall === undefined) return false
-  if (compat === undefined) {
-    const directory = makeDirectory('compat')
-    const program = writeProgram(directory, 'compat', repeatingProgram(1, [[COMPAT, I386_MPROTECT, 0, 0, 0]]))
-    compat = spawnSync(program, { timeout: 10_000 }).status === 0
-    rmSync(directory, { recursive: true })
-  }
-  return compat
 }
 
 /** What programs do with their memory that do nothing else: each sort of call is reported once. */
