@@ -46,8 +46,10 @@ export function filtersOf(
   const given = Object.values(where ?? {}).filter((value) => value !== undefined && value !== false)
   if (given.length === 0 && excludePids === undefined && rules === undefined) return undefined
   const roots = where?.treeOf === undefined ? [] : valuesOf(where.treeOf)
-  const isTracking = roots.length > 0 || excludePids !== undefined
-  const tracking = isTracking ? new Tracking({ treeOf: roots, excludePids }) : undefined
+  const unruled = rules === undefined || !isLive ? undefined : whyUnruled(rules, settings)
+  const mayLeaveOut = rules !== undefined && isLive && unruled === undefined && rules.closedTags().size > 0
+  const isTracking = roots.length > 0 || excludePids !== undefined || mayLeaveOut
+  const tracking = isTracking ? new Tracking({ treeOf: roots, excludePids, mayLeaveOut }) : undefined
   if (isLive && where !== undefined) checkMade(where, events, settings)
   const users = new UserNames()
   const filter = new Filter(where ?? {}, {
@@ -58,7 +60,7 @@ export function filtersOf(
   })
   if (rules === undefined) return { filter, tracking }
   const engine = new RuleEngine(rules)
-  const unruled = isLive ? whyUnruled(rules, settings) : undefined
+  if (mayLeaveOut) engine.leaving = (process) => tracking?.leaveOut(process)
   if (clock === undefined || unruled !== undefined)
     return {
       filter: new RuledFilter(engine, filter),

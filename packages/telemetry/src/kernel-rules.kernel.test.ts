@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { QuarkEvent } from './kinds/index.js'
@@ -92,3 +94,123 @@ test(
     }
   },
 )
+
+function sh(script: string): void {
+  execFileSync('/bin/sh', ['-c', script])
+}
+
+test(
+  'trees of which rules drop everything are left out, also what outlives its parents; others are not',
+  LIMIT,
+  async () => {
+    const [noisy, quiet] = [blocked('daemon & loop; true'), blocked('loop; exit 0')]
+    const rules = rulesOf(`poison 5 on process.pid ${noisy.pid}\ndrop on poison 5\npass on any`)
+    await using quark = await Quark.open({ rules, holdMs: 50 })
+    const { attached, missing } = quark.capabilities
+    assert.ok(
+      attached.some(({ fact }) => fact === RULES_IN_KERNEL),
+      JSON.stringify(missing),
+    )
+    const before = quark.stats().produced['exec'] ?? 0
+    await letGo(noisy)
+    const written = (quark.stats().produced['exec'] ?? 0) - before
+    await letGo(quiet)
+    const events = await take(quark, 700)
+    assert.ok(written < 60, `${written} records of 100 programs that are left out`)
+    const of = (marker: string): number =>
+      events.filter(
+        (event) =>
+          event.kind === 'process' && event.actions.includes('exec') && event.process.argv?.at(-1) === marker,
+      ).length
+    assert.equal(of(`of ${noisy.pid}`), 0)
+    assert.equal(of(`of ${quiet.pid}`), 100)
+    // A process that is made later and gets no tag passes, whatever pid it has.
+    sh('/bin/echo later >/dev/null')
+    const later = await take(quark, 300)
+    assert.ok(later.some((event) => event.kind === 'process' && event.process.argv?.at(-1) === 'later'))
+  },
+)
+
+/** A shell that waits for a line before it runs a hundred programs, or leaves something behind. */
+function blocked(script: string): ChildProcess & { readonly pid: number } {
+  const program = `loop() { i=0; while [ $i -lt 50 ]; do /bin/true "of $$"; /bin/sh -c 'exit 0' "of $$"; i=$((i+1)); done; }
+    daemon() { (sleep 0.1; /bin/true "of $$") & exit 0; }
+    read x; ${script}`
+  return spawn('/bin/sh', ['-c', program], { stdio: ['pipe', 'ignore', 'ignore'] }) as ChildProcess & {
+    readonly pid: number
+  }
+}
+
+async function letGo(shell: ChildProcess): Promise<void> {
+  const ended = once(shell, 'exit')
+  shell.stdin?.end('\n')
+  await ended
+}
+
+/** What is to be the same whoever decides. */
+function shown(events: readonly QuarkEvent[], pids: ReadonlySet<number>): string[] {
+  return events.flatMap((event) => {
+    const { kind, process } = event
+    if (process === undefined || !pids.has(process.pid)) return []
+    const actions = kind === 'process' ? event.actions.join() : ''
+    return [`${process.pid} ${kind} ${actions} ${process.comm} ${process.exe} ${process.uid}`]
+  })
+}
+
+/** Rules about two processes, of which each may be decided in the kernel in part. */
+const RANDOM =
+  `process.comm node*, process.comm a*, process.exe *node*, process.uid 0, process.arg *worker*, event.kind getpid,
+event.kind process, poison 1, poison 2, process.pid FIRST, process.pid SECOND, file.path /x, ancestor.comm sh,
+event.action comm-change, not process.comm b*, not poison 1`.split(/,\s+/)
+function randomRules(next: () => number, pids: readonly [number, number]): string {
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T
+  const rules = Array.from({ length: 1 + Math.floor(next() * 5) }, () => {
+    const action = pick(['drop', 'drop', 'drop', 'pass', 'poison 1', 'poison 2'])
+    return `${action} on ${[pick(RANDOM), ...(next() < 0.5 ? [pick(RANDOM)] : [])].join(' ')}`
+  })
+  return rules.join('\n').replaceAll('FIRST', String(pids[0])).replaceAll('SECOND', String(pids[1]))
+}
+
+test('random rules: what is delivered is what user space alone delivers', { timeout: 180_000 }, async (t) => {
+  const seed = Date.now() % 2 ** 31
+  t.diagnostic(`seed ${seed}`)
+  let state = seed
+  const next = (): number => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff
+    return state / 0x8000_0000
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'quark-kernel-rules-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  let leftOut = 0
+  for (let round = 0; round < 6; round++) {
+    const workers = [worker(), worker()] as const
+    const pids = [workers[0].pid, workers[1].pid] as const
+    await Promise.all(workers.map((one) => one.work(1)))
+    const text = `${randomRules(next, pids)}\n${round < 3 ? 'drop on event.kind getpid process.comm node*' : ''}`
+    const options = { getpid: true, holdMs: 20, aggregation: 'none' } as const
+    const inKernel = rulesOf(text)
+    const alone = rulesOf(text)
+    const first = await Quark.open({ ...options, rules: inKernel })
+    // A recording has all records: its rules are decided in user space.
+    const second = await Quark.open({ ...options, rules: alone, record: join(directory, `r${round}`) })
+    const events: [QuarkEvent[], QuarkEvent[]] = [[], []]
+    for (const name of [undefined, undefined, 'aworker', undefined, 'bworker', undefined]) {
+      await Promise.all(workers.map((one) => one.work(40, name)))
+      const [some, same] = await Promise.all([take(first, 150), take(second, 150)])
+      events[0].push(...some)
+      events[1].push(...same)
+    }
+    await Promise.all(workers.map((one) => one.end()))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    events[0].push(...first.finish())
+    events[1].push(...second.finish())
+    leftOut += inKernel.counters().reduce((sum, counter) => sum + counter.leftOut, 0)
+    await Promise.all([first.close(), second.close()])
+    for (const pid of pids) {
+      const [some, same] = events.map((all) => shown(all, new Set([pid])))
+      // What happened before both were open is not compared.
+      assert.deepEqual(some, same, text)
+    }
+  }
+  assert.ok(leftOut > 0, 'the kernel left nothing out: the test shows nothing')
+})

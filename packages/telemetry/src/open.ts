@@ -190,7 +190,7 @@ export function openParts(catalogue: Catalogue, options: object): Parts {
     if (unread > 0)
       absent.push({ fact: 'some facts of processes that exist already', reason: unreadReason(unread) })
     if (hierarchy?.isFromNamespace === true) absent.push(CGROUP_ROOT)
-    if (tracking?.isInKernel === false) {
+    if (tracking?.isAsked === true && !tracking.isInKernel) {
       absent.push({ fact: FILTERS_IN_KERNEL, reason: tracking.problem ?? notInKernel(backend.name) })
     }
     const unruled = whyUnruled(filters, backend.name)
@@ -213,8 +213,11 @@ function settlingOf({ filter, ruling }: Partial<Filters> = {}): ((appliedNs: num
 }
 
 /** Why programs leave nothing out, although rules drop something. */
-function whyUnruled({ ruling, unruled }: Partial<Filters> = {}, backend: string): string | undefined {
-  if (ruling === undefined || ruling.decisions !== undefined) return unruled
+function whyUnruled(
+  { ruling, unruled, tracking }: Partial<Filters> = {},
+  backend: string,
+): string | undefined {
+  if (ruling === undefined || ruling.decisions !== undefined || tracking?.isInKernel === true) return unruled
   if (ruling.problem !== undefined) return ruling.problem
   return backend === 'ebpf'
     ? 'no events are watched of which programs may leave out the records'

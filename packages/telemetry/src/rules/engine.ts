@@ -32,6 +32,10 @@ export class RuleEngine {
   readonly #tagged = new Map<number, Tagged>()
   #sweepAt = SWEEP_AFTER
   #processes: ProcessTable | undefined
+  /** Tags of processes of which all events are dropped for ever, as are those of their descendants. */
+  readonly #closed: ReadonlyMap<bigint, number>
+  /** Called with each process that gets such a tag. */
+  leaving: ((process: ProcessRecord) => void) | undefined
   /** What was decided last. */
   verdict: RuleVerdict = { action: 'pass' }
 
@@ -39,6 +43,7 @@ export class RuleEngine {
     this.#rules = rules
     this.#asksAncestors = rules.asksAncestors
     this.#poisons = rules.poisons
+    this.#closed = rules.closedTags()
   }
 
   /** Gives tags to the processes that exist already, parents first. */
@@ -102,7 +107,9 @@ export class RuleEngine {
     if (parent !== undefined) this.#tag(process, parent.tag)
   }
 
-  #tag({ pid, startLo, startHi }: ProcessRecord, tag: bigint): void {
+  #tag(process: ProcessRecord, tag: bigint): void {
+    const { pid, startLo, startHi } = process
+    if (this.#closed.has(tag)) this.leaving?.(process)
     if (tag === 0n) this.#tagged.delete(pid)
     else this.#tagged.set(pid, { startLo, startHi, tag })
     if (this.#tagged.size > this.#sweepAt) this.#sweep()

@@ -22,7 +22,10 @@ export interface RuleExplanation {
   /** `kernel` when programs write no record of what it drops, of the kinds of events in `kinds`. */
   readonly place: RulePlace
   readonly reason: string
-  /** The kinds of events that programs leave out for it; of all others the event is put together first. */
+  /**
+   * The kinds of events that programs leave out for it; of all others the event is put together first. Empty for all kinds, if
+   * it is about whole trees of processes.
+   */
   readonly kinds: readonly string[]
   readonly clauses: readonly ClauseExplanation[]
 }
@@ -37,11 +40,22 @@ type Outcome = 'yes' | 'no' | 'process' | 'event'
  * Explains rules.
  *
  * @param alone the kinds of events that programs may leave out
+ * @param closed the rules that drop all events of processes with a tag, by the tag
  */
-export function explained(rules: readonly Rule[], alone: readonly string[]): RuleExplanation[] {
+export function explained(
+  rules: readonly Rule[],
+  alone: readonly string[],
+  closed: ReadonlyMap<bigint, number>,
+): RuleExplanation[] {
   const open = new Blocked(alone)
-  return rules.map((rule) => {
+  return rules.map((rule, index) => {
     const { text, at, condition, action } = rule
+    const tree = treeReason(rule, index, closed)
+    if (tree !== undefined) {
+      const clauses = [...fieldsIn(condition)].map(clauseOf)
+      open.add(rule)
+      return { text, line: at.line, place: 'kernel', reason: tree, kinds: [], clauses }
+    }
     const kinds = action.name === 'drop' ? open.kindsOf(rule) : []
     const reason =
       kinds.length > 0
@@ -51,6 +65,20 @@ export function explained(rules: readonly Rule[], alone: readonly string[]): Rul
     const clauses = [...fieldsIn(condition)].map(clauseOf)
     return { text, line: at.line, place: kinds.length > 0 ? 'kernel' : 'user space', reason, kinds, clauses }
   })
+}
+
+/** Why a rule is about whole trees of which programs write no records; undefined if it is not. */
+function treeReason(
+  { action }: Rule,
+  index: number,
+  closed: ReadonlyMap<bigint, number>,
+): string | undefined {
+  if (action.name === 'poison' && closed.has(action.tag)) {
+    return 'user space gives the tag, and programs know it from then on: children have it before they run, and no record of them is written'
+  }
+  const tags = [...closed].filter(([, rule]) => rule === index).map(([tag]) => `${tag}`)
+  if (tags.length === 0) return undefined
+  return `programs write no records of processes with the tag ${listOf(tags)}: these rules drop all that they and their descendants do`
 }
 
 /** The kinds of events about which an earlier rule decides, or has to be asked with the event. */
@@ -89,7 +117,8 @@ function reasonOf({ action, condition }: Rule, alone: readonly string[], blocked
   if (action.name !== 'drop') return 'what it delivers is put together of records first'
   if (alone.length === 0) return 'no kind of event is left out by programs'
   const { by } = blocked
-  if (blocked.isEmpty && by !== undefined) return `the rule in line ${by.at.line} decides before it`
+  if (blocked.isEmpty && by !== undefined)
+    return `the rule in line ${by.at.line} has to be asked first, about the event`
   const late = [...fieldsIn(condition)].filter((field) => field.of === 'event' || field.of === 'ancestors')
   const [first] = late
   if (first !== undefined && alone.some((kind) => outcomeOf(condition, kind, 'event') === 'event'))

@@ -335,19 +335,25 @@ test('rules are explained: what programs leave out, and why they do not', () => 
     ['drop on event.kind three', /^user space : records of its events also say/],
     ['drop on file.path /x', /^user space : it asks about file\.path: that is known when/],
     ['drop on ancestor.exe /x', /^user space : .* those change without the process/],
-    [
-      'warn on any\ndrop on any',
-      /^user space : what it delivers/,
-      /^user space : the rule in line 1 decides/,
-    ],
+    ['warn on any\ndrop on any', /^user space : what it delivers/, /^user space : the rule in line 1 has/],
     [
       'pass on file.path /x\ndrop on any',
       /^user space/,
-      /^user space : the rule in line 1 decides before it/,
+      /^user space : the rule in line 1 has to be asked first/,
     ],
     ['pass on file.path /x process.uid 0\ndrop on any', /^user space/, /^kernel one,two/],
     ['pass on event.kind one\ndrop on any', /^user space/, /^kernel two/],
-    ['poison 1 on process.exe /x\ndrop on poison 1', /^user space : tags are given/, /^kernel one,two/],
+    [
+      'poison 1 on process.exe /x\ndrop on poison 1',
+      /^kernel : user space gives the tag/,
+      /^kernel : .* the tag 1:/,
+    ],
+    [
+      'poison 1 on file.path /x\npass on process.uid 0\ndrop on poison 1',
+      /^user space : tags/,
+      /^user/,
+      /^user space : the rule in line 1/,
+    ],
   ]
   for (const [text, ...expected] of cases) {
     for (const [index, one] of places(text).entries()) assert.match(one, expected[index] as RegExp, text)
@@ -361,4 +367,29 @@ test('rules are explained: what programs leave out, and why they do not', () => 
     'poison kernel',
     'event.kind kernel',
   ])
+})
+
+test('tags of which all is dropped for ever are found, and no others', () => {
+  const closed = (text: string): string[] =>
+    [...parse(text).closedTags()].map(([tag, rule]) => `${tag} by ${rule}`)
+  assert.deepEqual(closed('poison 1 on process.exe /x\ndrop on poison 1'), ['1 by 1'])
+  assert.deepEqual(closed('poison 1 on process.exe /x\ndrop on file.path /y\ndrop on poison [ 1 2 ]'), [
+    '1 by 2',
+  ])
+  assert.deepEqual(closed('poison 1 on process.exe /x\npass on not poison 1\ndrop on any'), ['1 by 2'])
+  assert.deepEqual(closed('drop on poison 1\npoison 2 on any\npoison 1 on process.uid 5'), ['1 by 0'])
+  for (const text of [
+    // Something passes.
+    'poison 1 on process.exe /x\npass on file.path /y\ndrop on poison 1',
+    'poison 1 on process.exe /x\ndrop on poison 1 event.kind file',
+    'poison 1 on process.exe /x\ndrop on poison 1 process.exe /x',
+    'poison 1 on process.exe /x\nwarn on process.uid 0\ndrop on any',
+    // It may lose the tag.
+    'poison 1 on process.exe /x\npoison 0 on process.exe /y\ndrop on poison 1',
+    'poison 1 on process.exe /x\npoison 2 on process.exe /y\ndrop on poison 1',
+    'poison 0 on any\ndrop on any',
+    'drop on poison 1',
+  ]) {
+    assert.deepEqual(closed(text), [], text)
+  }
 })

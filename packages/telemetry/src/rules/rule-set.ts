@@ -1,7 +1,7 @@
 import { QuarkError } from '../errors.js'
 import type { EventSpec } from '../event/spec.js'
 import { explained, type RuleExplanation } from './explain.js'
-import { type RuleField, ruleFields, type Subject } from './fields.js'
+import { type RuleField, type RuleFieldOf, ruleFields, type Subject } from './fields.js'
 import type { RuleProblem } from './lex.js'
 import { compileCondition, type Test } from './match.js'
 import { parseRules } from './parse.js'
@@ -208,6 +208,31 @@ export class RuleSet {
     return true
   }
 
+  /**
+   * The rules that drop all events of every process with a tag, by the tag: whatever the process is, and whatever becomes of it, it
+   * keeps the tag, which its children have, too.
+   */
+  closedTags(): ReadonlyMap<bigint, number> {
+    const closed = new Map<bigint, number>()
+    for (const { action } of this.#rules) {
+      if (action.name !== 'poison' || action.tag === 0n || closed.has(action.tag)) continue
+      const rule = this.#closedBy(action.tag)
+      if (rule !== undefined) closed.set(action.tag, rule)
+    }
+    return closed
+  }
+
+  #closedBy(tag: bigint): number | undefined {
+    const subject: Subject = { ...ANYTHING, tag, withTag: () => subject }
+    for (const [index, { test, action }] of this.#rules.entries()) {
+      const truth = test(subject)
+      if (truth === 'no' || truth === 'unknown') continue
+      if (action.name === 'poison' ? action.tag === tag : action.name === 'drop' && truth === 'open') continue
+      return action.name === 'drop' ? index : undefined
+    }
+    return undefined
+  }
+
   /** Counts events that were dropped so, and of which there is no record. */
   noteLeftOut({ rule, poisons }: CertainDrop, count: number): void {
     for (let i = 0; i <= rule; i++) (this.#rules[i] as Compiled).evals += count
@@ -256,8 +281,16 @@ export class RuleSet {
 
   /** Where each rule is decided, and why. */
   explain(): RuleExplanation[] {
-    return explained(this.#rules, this.#alone)
+    return explained(this.#rules, this.#alone, this.closedTags())
   }
+}
+
+/** Any event of any process. */
+const ANYTHING: Omit<Subject, 'tag' | 'withTag'> = {
+  event: { kind: '' },
+  process: undefined,
+  ancestors: [],
+  open: new Set<RuleFieldOf>(['process', 'kind', 'event', 'ancestors']),
 }
 
 function compiled(rule: Rule): Compiled {

@@ -208,6 +208,8 @@ function openSession(options: EbpfBackendOptions): Parts {
       tracked.set.verify()
       tracking?.useKernel(tracked.set)
       answers.attached.push(...tracked.attached)
+      if (tracking?.mayLeaveOut === true)
+        answers.attached.push({ fact: RULES_IN_KERNEL, hook: 'map/quark_tracked', flavor: 'direct' })
     }
     if (ruling !== undefined && loader.attached.some((probe) => variants.isDeciding(probe))) {
       checkRuled(loader, variants, ruling)

@@ -7,8 +7,11 @@ export const KEPT = 2
 /** It belongs to a tree that is left out. Children inherit it. */
 export const EXCLUDED = 4
 
+/** Rules drop all of its events, and all of its descendants. Children inherit it. The table does not note it. */
+export const LEFT_OUT = 8
+
 /** What a child has from the process that made it. */
-export const INHERITED = FOLLOWED | EXCLUDED
+export const INHERITED = FOLLOWED | EXCLUDED | LEFT_OUT
 
 /** Which exclusion it was is noted beside the bits: from 1 to this. */
 export const MAX_EXCLUSION = 4095

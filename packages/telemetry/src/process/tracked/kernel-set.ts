@@ -1,7 +1,8 @@
 import { EbpfError, KernelError, type ProbeSession } from 'quark-ebpf'
-import { EXCLUDED, FOLLOWED, KEPT, marksOf } from './flags.js'
+import { EXCLUDED, FOLLOWED, KEPT, LEFT_OUT, marksOf } from './flags.js'
+import { TICK_NS } from '../../event/time-base.js'
 import { trackedProcesses, untrackedCount } from './kernel.js'
-import { readAllLiving, readLiving, relativesOf, treeOf } from './trees.js'
+import { type LivingProcess, readAllLiving, readLiving, relativesOf, treeOf } from './trees.js'
 
 /** So often at most the processes are listed to find those that were made meanwhile. */
 const MAX_PASSES = 16
@@ -36,6 +37,32 @@ export class KernelSet {
   /** Puts a process and its descendants in as excluded. */
   exclude(pid: number, exclusion: number): void {
     this.#addTree(pid, EXCLUDED, exclusion)
+  }
+
+  /**
+   * Puts a process in as one that rules leave out; its descendants are by and by.
+   *
+   * @returns false if it has no room, or is another process than the one that began then
+   */
+  leaveOut(pid: number, startTicks: number): boolean {
+    if (this.#session.map(trackedProcesses).get(pid)?.flags === LEFT_OUT) return true
+    if (!this.#add(pid, LEFT_OUT, 0)) return false
+    // Its end takes it out from now on. Who got its pid before would be taken for it.
+    if (isStart(readLiving(pid), startTicks)) return true
+    this.#remove(pid, LEFT_OUT)
+    return false
+  }
+
+  /** Ends that rules leave out processes. */
+  endLeavingOut(): void {
+    for (const [pid, { flags }] of this.#session.map(trackedProcesses).entries())
+      if ((flags & LEFT_OUT) !== 0) this.#remove(pid, LEFT_OUT)
+  }
+
+  #remove(pid: number, flags: number): void {
+    const set = this.#session.map(trackedProcesses)
+    const entry = set.get(pid)
+    if (entry !== undefined) set.replace(pid, { ...entry, flags: entry.flags & ~flags })
   }
 
   /** Ends an exclusion. */
@@ -120,4 +147,8 @@ export class KernelSet {
     }
     return this.#untracked
   }
+}
+
+function isStart(living: LivingProcess | undefined, startTicks: number): boolean {
+  return living !== undefined && Number(living.startBootNs / BigInt(TICK_NS)) === startTicks
 }

@@ -26,7 +26,7 @@ import {
   u32,
 } from 'quark-ebpf/probe'
 import type { Task } from '../kernel-types.js'
-import { EXCLUDED, FOLLOWED, INHERITED, KEPT } from './flags.js'
+import { EXCLUDED, FOLLOWED, INHERITED, KEPT, LEFT_OUT } from './flags.js'
 
 /** Most processes in the set. Those beyond it are counted. */
 export const MAX_TRACKED = 16_384
@@ -85,10 +85,14 @@ export function forget(pid: Scalar): MapEffect {
   return remove(trackedProcesses, pid)
 }
 
-/** What records of a process pass: none of excluded ones, and maybe only those of followed ones and their relatives. */
+/**
+ * What records of a process pass: none of excluded ones and of those that rules leave out, and maybe only those of followed
+ * ones and their relatives.
+ */
 function passes(pid: Scalar, isOnly: boolean): Scalar {
-  const flags = and(lookup(trackedProcesses, pid).flags, FOLLOWED | KEPT | EXCLUDED)
-  return isOnly ? oneOf(flags, [FOLLOWED, KEPT, FOLLOWED | KEPT]) : eq(and(flags, EXCLUDED), 0)
+  const { flags } = lookup(trackedProcesses, pid)
+  const isKept = oneOf(and(flags, FOLLOWED | KEPT | EXCLUDED | LEFT_OUT), [FOLLOWED, KEPT, FOLLOWED | KEPT])
+  return isOnly ? isKept : eq(and(flags, EXCLUDED | LEFT_OUT), 0)
 }
 
 /**

@@ -1,3 +1,4 @@
+import { EbpfError } from 'quark-ebpf'
 import { OptionError } from '../../errors.js'
 import { monotonicMs } from '../../event/time-base.js'
 import type { ProcessRecord } from '../entry.js'
@@ -23,6 +24,8 @@ export interface TrackedTrees {
   readonly treeOf: readonly number[]
   /** Roots of what is left out. */
   readonly excludePids: readonly number[] | undefined
+  /** Rules leave out trees that are found while it runs. */
+  readonly mayLeaveOut?: boolean
 }
 
 /**
@@ -40,6 +43,10 @@ export class Tracking {
   /** Why there is none, although the backend might have one. */
   problem: string | undefined
   #hasBegun = false
+  /** Why no more trees are left out for rules: the process may not change the set any more. */
+  failure: EbpfError | undefined
+  /** Processes that rules leave out, as far as records of them came. */
+  readonly #leftOut = new Set<number>()
   /** Since when followed processes are gone whose ends were not reported, by pid. */
   readonly #gone = new Map<number, number>()
   #nextLookMs = 0
@@ -55,6 +62,16 @@ export class Tracking {
     return this.#trees.excludePids !== undefined
   }
 
+  /** Trees are named by options. */
+  get isAsked(): boolean {
+    return this.isOnly || this.mayExclude
+  }
+
+  /** Rules leave out trees. */
+  get mayLeaveOut(): boolean {
+    return this.#trees.mayLeaveOut === true
+  }
+
   /** Only some trees are followed. */
   get isOnly(): boolean {
     return this.#trees.treeOf.length > 0
@@ -66,6 +83,7 @@ export class Tracking {
    * @throws {OptionError} naming the first that does not
    */
   check(): void {
+    if (!this.isAsked) return
     const problem = procProblem()
     if (problem !== undefined) {
       const option = this.isOnly ? 'where.treeOf' : 'excludePids'
@@ -154,6 +172,20 @@ export class Tracking {
     this.#markTree(table, pid, EXCLUDED, exclusion)
   }
 
+  /**
+   * Rules drop all events of a process and of its descendants, whatever becomes of them: where there is a set, no more records
+   * of them are written. Those of its children that are made before are left out when the records of their forks come.
+   */
+  leaveOut({ pid, startTicks, hasExited }: ProcessRecord): void {
+    if (hasExited || this.#kernel === undefined || this.failure !== undefined) return
+    try {
+      if (this.#kernel.leaveOut(pid, startTicks)) this.#leftOut.add(pid)
+    } catch (error) {
+      if (!(error instanceof EbpfError)) throw error
+      this.failure = error
+    }
+  }
+
   /** Ends that a process and its descendants are left out. False if they were not. */
   include(pid: number, table: ProcessTable, isLive: boolean): boolean {
     const ended = [...this.#exclusions].filter(([, root]) => root === pid)
@@ -206,14 +238,16 @@ export class Tracking {
 
   /** Forgets what has ended while the kernel left it out: the table has no record of that. Called now and then. */
   tidy(table: ProcessTable, nowMs = monotonicMs()): void {
-    if (this.#kernel === undefined || this.#exclusions.size === 0 || nowMs < this.#nextTidyMs) return
+    if (this.#kernel === undefined || nowMs < this.#nextTidyMs) return
+    if (this.#exclusions.size === 0 && this.#leftOut.size === 0) return
     this.#nextTidyMs = nowMs + TIDY_MS
     if (readLiving(process.pid) === undefined) return
     const gone: number[] = []
     for (const [pid, each] of table.living()) {
-      if (this.isExcluded(each) && readLiving(pid) === undefined) gone.push(pid)
+      if ((this.isExcluded(each) || this.#leftOut.has(pid)) && readLiving(pid) === undefined) gone.push(pid)
     }
     for (const pid of gone) table.forget(pid)
+    for (const pid of this.#leftOut) if (table.peek(pid) === undefined) this.#leftOut.delete(pid)
   }
 
   /** Notes since when processes are gone whose ends were not reported. */
