@@ -47,6 +47,20 @@ for (const [command, entry, runs] of [
   if (status !== 0) throw new Error(`${outfile} does not run:\n${stderr}`)
 }
 
+// A process of its own, which runs this file as it is.
+await build({
+  entryPoints: ['packages/telemetry/dist/kinds/executable/reader-main.js'],
+  outfile: 'packages/mon/dist/reader-main.js',
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20.20',
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+})
+
 // Beside the bundles, as the library that they are made of is not installed with them.
 copyFileSync('packages/telemetry/data/offsets.json', 'packages/mon/dist/offsets.json')
 // What commands are started through: nothing is compiled, the bytes are in src/run/launcher-file.ts.

@@ -113,6 +113,17 @@ test('parseCommandLine() sets what each option says', async (t) => {
       quark: { where: { host: ['10.0.0.0/8', '::1', '*.example.org'] } },
     },
     { args: ['--dns-name=*.example.org'], changes: {}, quark: { where: { dnsName: ['*.example.org'] } } },
+    { args: ['--executables'], changes: {}, quark: { executables: true } },
+    {
+      args: ['--packages', '--max-hash-bytes=1M', '--hash-rate=2M', '--max-executables=100'],
+      changes: {},
+      quark: {
+        packages: true,
+        maxHashBytes: 2 ** 20,
+        hashBytesPerSecond: 2 ** 21,
+        maxExecutables: 100,
+      },
+    },
     { args: ['--container=0123abcd'], changes: {}, quark: { where: { container: ['0123abcd'] } } },
     { args: ['--event=process,snapshot'], changes: {}, quark: { where: { event: ['process', 'snapshot'] } } },
     { args: ['--action=exec'], changes: {}, quark: { where: { action: ['exec'] } } },

@@ -8,8 +8,10 @@ export interface PlaceDetails {
   placeOf(cgroup: string): Place | undefined
 }
 
-/** Containers that events are of and of which nothing is known, for whoever can ask. */
+/** What events are about and of which nothing is known, for whoever can ask. Whoever sets these must remember what was asked. */
 export class Inquiries {
-  /** Called for each event of such a container: whoever sets it must remember what was asked. */
+  /** Called for each event of a container of which nothing is known. */
   asked: ((id: string, runtime: string | undefined) => void) | undefined = undefined
+  /** Called for each exec of a file of which nothing is known. */
+  askedFile: ((file: object) => void) | undefined = undefined
 }

@@ -6,6 +6,7 @@ import { type Place, placeOf } from './place.js'
 import { isScheduler, type Scheduler } from './unit.js'
 import { NOT_CLONEABLE, type Plain } from '../event/forms.js'
 import { isLess, ticksOf, type TimeBase, u64Of } from '../event/time-base.js'
+import type { Executable } from './executable.js'
 import { cutTail, type Image } from './image.js'
 import { isCutPath, ownLatin1, pathAt, rootAt } from '../memory/text.js'
 import type { Identity } from './identity.js'
@@ -446,6 +447,10 @@ export class ProcessRecord implements Process {
 
   get exeTruncated(): boolean {
     return this.image?.exeTruncated ?? false
+  }
+
+  get executable(): Executable | undefined {
+    return this.image?.file
   }
 
   get cwdTruncated(): boolean {

@@ -1,5 +1,6 @@
 import { TAIL_DELETED, TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_PSEUDO, TAIL_TRUNCATED } from 'quark-ebpf/probe'
 import type { Redaction } from '../event/redaction.js'
+import type { Executable } from './executable.js'
 import { isCutPath, ownLatin1, pathAt, rootAt, stringsAt, tailAt } from '../memory/text.js'
 
 /** So many strings, of so many bytes, are kept once they were read: each needs some 40 bytes, even if it is empty. */
@@ -49,6 +50,8 @@ export class Image {
   /** What `argv` and `env` are without secrets, for those that are kept. */
   #shownArgv: readonly string[] | undefined = undefined
   #shownEnv: readonly string[] | undefined = undefined
+  /** What is known of the file of exe. Set, if at all, before an event with the image is delivered. */
+  file: Executable | undefined = undefined
   /** How many of those that are counted in a table have it. */
   holders = 0
 
@@ -108,7 +111,7 @@ export class Image {
       this.#text.slice(start, start + (tail & TAIL_LENGTH_MASK))
     const argvStart = this.#start + exeBytes
     const text = part(this.#start, exe) + part(argvStart, argv) + part(argvStart + argvBytes, env)
-    return new Image(
+    const copy = new Image(
       ownLatin1(text),
       0,
       exe,
@@ -118,6 +121,24 @@ export class Image {
       this.#envSizeBytes,
       this.#redaction,
     )
+    copy.file = this.file
+    return copy
+  }
+
+  /** The same, of whose file something else is known. */
+  withFile(file: Executable): Image {
+    const copy = new Image(
+      this.#text,
+      this.#start,
+      this.#exe,
+      this.#argv,
+      this.#env,
+      this.#argvSizeBytes,
+      this.#envSizeBytes,
+      this.#redaction,
+    )
+    copy.file = file
+    return copy
   }
 
   /** Whether its tails are those of that record. */

@@ -1,6 +1,7 @@
 import type { Redaction } from '../event/redaction.js'
 import type { TimeBase } from '../event/time-base.js'
 import { Image } from './image.js'
+import type { Executable } from './executable.js'
 import { Past } from './past.js'
 import { ProcessRecord, type UsageSource } from './entry.js'
 import type { IdentityForm } from './identity.js'
@@ -54,6 +55,8 @@ export class SharedFacts {
   readonly cgroup: string | undefined
   readonly origin: Origin | undefined
   readonly place: Place | undefined
+  /** Of the image, which may be in the text. */
+  readonly file: Executable | undefined
   readonly newComm: string | null | undefined
   readonly usageSource: UsageSource | undefined
   readonly killer: Killer | undefined
@@ -77,6 +80,7 @@ export class SharedFacts {
     this.cgroup = process.cgroup
     this.origin = process.origin
     this.place = process.place
+    this.file = process.image?.file
     this.newComm = process.newComm
     this.usageSource = process.usageSource
     this.killer = process.killer
@@ -120,6 +124,7 @@ export class SharedFacts {
       this.cgroup === process.cgroup &&
       this.origin === process.origin &&
       this.place === process.place &&
+      this.file === image?.file &&
       this.newComm === process.newComm &&
       this.usageSource === process.usageSource &&
       this.killer === process.killer &&
@@ -206,6 +211,7 @@ export function unpack(
   process.identity = shared.form.identityIn(text)
   process.image =
     (flags & OWN_IMAGE) === 0 ? shared.image : Image.unpack(text, words, w + IMAGE_WORD, redaction)
+  if ((flags & OWN_IMAGE) !== 0 && process.image !== undefined) process.image.file = shared.file
   if ((flags & HAS_PAST) !== 0) {
     const facts = {
       identity: undefined,

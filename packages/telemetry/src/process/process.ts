@@ -1,5 +1,6 @@
 import type { Forms } from '../event/forms.js'
 import type { ContainerRuntime } from './container.js'
+import type { Executable } from './executable.js'
 import type { Scheduler } from './unit.js'
 
 /**
@@ -81,6 +82,8 @@ export interface Process extends Forms<Process> {
   readonly exeDeleted: boolean
   /** Only the lower part of `exe` is known, behind `.../`: a path is cut at 4,096 bytes. */
   readonly exeTruncated: boolean
+  /** The file of `exe`, with what is in it as far as that was known when the event was delivered; only with `executables`. */
+  readonly executable: Executable | undefined
   /** From `root`. */
   readonly cwd: string | undefined
   /** As `exeTruncated`. */

@@ -2,6 +2,7 @@
 
 import type { ObjectSpec } from '../event/spec.js'
 import { capabilitySet, leanIf, namespace } from './ecs-forms.js'
+import { executableObject } from './executable.js'
 import type { Process } from './process.js'
 import {
   ancestorObject,
@@ -431,6 +432,22 @@ export const processObject: ObjectSpec<Process> = {
       doc: 'only the lower part of `exe` is known, behind `.../`',
       dump: 'EXE.cut exe_truncated',
       ecs: 'quark.executable_truncated',
+    },
+    executable: {
+      type: 'object',
+      read: (p) => p.executable,
+      object: executableObject,
+      doc: 'the file of `exe`; only with `executables`',
+      ecs: [
+        'quark.executable',
+        {
+          path: 'process.hash.sha256',
+          as: 'string',
+          value: (p) => p.executable?.sha256,
+          reach: 'relatives',
+          doc: 'sha256 of the file of `exe`',
+        },
+      ],
     },
     cwd: {
       type: 'string',

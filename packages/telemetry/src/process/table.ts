@@ -3,6 +3,7 @@ import type { KindTable } from '../event/table.js'
 import { isLess, ticksOf, type TimeBase } from '../event/time-base.js'
 import { EndedProcesses } from './ended.js'
 import { HeldBytes, LEAST_LEVEL, Sizes, textBytes } from './held.js'
+import type { Executable } from './executable.js'
 import type { Image } from './image.js'
 import type { Past } from './past.js'
 import { settleOrigins } from './origin.js'
@@ -128,6 +129,23 @@ export class ProcessTable implements KindTable {
   /** A delivered copy of a process that is known to run in a place; the table goes on with it, if it has the process. */
   withPlace(process: ProcessRecord, place: Place): ProcessRecord {
     const copy = process.placedIn(place)
+    if (this.#unpackedEntry(process.pid) === process) {
+      this.#replace(process, copy)
+      this.#count(copy)
+    }
+    return copy
+  }
+
+  /** A delivered copy of a process of whose program more is known; the table goes on with it, if it has the process. */
+  withExecutable(process: ProcessRecord, file: Executable): ProcessRecord {
+    const { image } = process
+    if (image === undefined) return process
+    const copy = process.clone()
+    copy.ppid = process.ppid
+    copy.laterPpid = process.laterPpid
+    copy.past = process.past
+    copy.image = image.withFile(file)
+    copy.isDelivered = true
     if (this.#unpackedEntry(process.pid) === process) {
       this.#replace(process, copy)
       this.#count(copy)

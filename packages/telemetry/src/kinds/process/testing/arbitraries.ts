@@ -1,3 +1,4 @@
+import { anyExecutable } from '../../../testing/any-executable.js'
 import * as fc from 'fast-check'
 import type { Made } from '../../../event/forms.js'
 import type { Ids, Process } from '../../../process/process.js'
@@ -29,6 +30,7 @@ const anyFacts: fc.Arbitrary<Made<Process>> = fc.record({
   capBounding: maybe(u64),
   capabilitiesInUserNs: fc.boolean(),
   exeTruncated: fc.boolean(),
+  executable: maybe(anyExecutable),
   cwdTruncated: fc.boolean(),
   capAmbient: maybe(u64),
   ttyMajor: maybe(fc.nat({ max: 255 })),

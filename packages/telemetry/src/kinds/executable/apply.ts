@@ -1,0 +1,199 @@
+/** What is known of executed files, out of records: parts of events of execs, and events of their own. */
+
+import { TAIL_DELETED, TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_PSEUDO, TAIL_TRUNCATED } from 'quark-ebpf/probe'
+import type { BaseEvent } from '../../event/event.js'
+import type { Made } from '../../event/forms.js'
+import type { RecordGroup, RecordPlace } from '../../event/raw.js'
+import { TailReader, timeNsAt, u32At, u64At } from '../../event/record-fields.js'
+import { shownText } from '../../event/redaction.js'
+import { ProcessRecord } from '../../process/entry.js'
+import { type Executable, type FilePackage, UNREAD_REASONS } from '../../process/executable.js'
+import type { Tables } from '../kind.js'
+import { type AskedFile, type FileContent, type FileIdentity, keyOf, scriptKeyOf } from './asked.js'
+import type { ExecutableEvent } from './events.js'
+import { contentLayout, executedLayout } from './records.js'
+import type { ExecutableTable, Waiting } from './table.js'
+
+const { at } = executedLayout
+
+function tableIn(tables: Tables): ExecutableTable {
+  return tables.table<ExecutableTable>('executable')
+}
+
+function identityAt(place: RecordPlace, of: typeof contentLayout.at | typeof at): FileIdentity {
+  return {
+    device: u32At(place, of.device),
+    generation: u32At(place, of.generation),
+    inode: String(u64At(place, of.inode)),
+    sizeBytes: Number(u64At(place, of.sizeBytes)),
+    mtimeNs: String(u64At(place, of.mtimeNs)),
+    ctimeNs: String(u64At(place, of.ctimeNs)),
+  }
+}
+
+/** The file of a record as a question about it. */
+function fileAt(
+  place: RecordPlace,
+): AskedFile & { readonly isMemfd: boolean; readonly name: string | undefined } {
+  const tails = new TailReader(place, executedLayout)
+  const exe = u32At(place, at.exe)
+  const path = tails.path(at.exe)
+  const nameTail = u32At(place, at.name)
+  const given = tails.string(at.name)
+  const isScript = u32At(place, at.isScript) !== 0 && (nameTail & TAIL_TRUNCATED) === 0
+  const isMemfd = (exe & TAIL_PSEUDO) !== 0 && path?.startsWith('memfd:') === true
+  const isPath = (exe & (TAIL_FAILED | TAIL_PSEUDO | TAIL_TRUNCATED)) === 0 && (exe & TAIL_LENGTH_MASK) !== 0
+  return {
+    ...identityAt(place, at),
+    pid: u32At(place, at.pid),
+    path: isPath && path?.startsWith('/') === true ? path : undefined,
+    isDeleted: (exe & TAIL_DELETED) !== 0,
+    script: isScript && given?.startsWith('/') === true ? given : undefined,
+    isKnown: false,
+    isMemfd,
+    name: isScript ? given : undefined,
+  }
+}
+
+/** Keys of the file of a record, and of the script that is asked about. */
+function keysOf(file: AskedFile, tables: Tables): [fileKey: string, scriptKey: string | undefined] {
+  const fileKey = keyOf(file)
+  const isAsked = file.script !== undefined && tables.settings['packages'] === true
+  return [fileKey, isAsked ? scriptKeyOf(fileKey, file.script) : undefined]
+}
+
+/** Asks about the file as early as it can be: maybe it is read before the event of the exec is due. */
+export function askEarly(place: RecordPlace, tables: Tables): void {
+  const { isMemfd: _isMemfd, name: _name, ...file } = fileAt(place)
+  tableIn(tables).ask(...keysOf(file, tables), file)
+}
+
+/** The process of the event of an exec has its file. */
+export function joinExecuted(place: RecordPlace, event: BaseEvent | undefined, tables: Tables): void {
+  const table = tableIn(tables)
+  const file = fileAt(place)
+  const [fileKey, scriptKey] = keysOf(file, tables)
+  const content = table.contentOf(fileKey)
+  const ofScript = scriptKey === undefined ? undefined : table.contentOf(scriptKey)
+  const executable: Executable = {
+    device: file.device,
+    inode: BigInt(file.inode),
+    generation: file.generation,
+    sizeBytes: file.sizeBytes,
+    modifiedNs: BigInt(file.mtimeNs),
+    memfd: file.isMemfd,
+    deleted: file.isDeleted && !file.isMemfd,
+    script: shownText(file.name, tables.redaction),
+    ...partsOf(content, ofScript),
+  }
+  const made = (event as { readonly process?: unknown } | undefined)?.process
+  const process = made instanceof ProcessRecord ? made : tables.processes.peek(file.pid)
+  // Nobody has seen the image yet: it is that of this exec.
+  if (process?.image !== undefined) process.image.file ??= executable
+  if (event === undefined) return
+  const waiting: Waiting = { pid: file.pid, executable, fileKey, scriptKey, process }
+  if (content === undefined) table.wait(fileKey, waiting)
+  if (scriptKey !== undefined && ofScript === undefined) table.wait(scriptKey, waiting)
+}
+
+function partsOf(
+  content: FileContent | undefined,
+  ofScript: FileContent | undefined,
+): Pick<Executable, 'replaced' | 'sha256' | 'unread' | 'package' | 'scriptPackage'> {
+  return {
+    replaced: content?.replaced ?? false,
+    sha256: content?.sha256,
+    unread: content?.unread,
+    package: content?.package,
+    scriptPackage: ofScript?.scriptPackage,
+  }
+}
+
+/** The exec itself was lost, or is none of the events that are wanted. */
+export function applyExecuted(group: RecordGroup): undefined {
+  group.next()
+}
+
+/** Something is known of a file: events from now on have it. */
+export function learn(place: RecordPlace, tables: Tables): void {
+  const table = tableIn(tables)
+  const { fileKey, content } = contentAt(place)
+  if (content.sha256 !== undefined || content.unread !== undefined) table.learn(fileKey, content)
+  if (content.script !== undefined) table.learn(scriptKeyOf(fileKey, content.script), content)
+}
+
+/** The processes whose events were delivered without it are reported. */
+export function applyContent(group: RecordGroup, tables: Tables): Made<ExecutableEvent> | undefined {
+  if (!group.next()) return undefined
+  const table = tableIn(tables)
+  const { fileKey, content } = contentAt(group)
+  table.announce(fileKey)
+  if (content.script !== undefined) table.announce(scriptKeyOf(fileKey, content.script))
+  table.announcedNs = timeNsAt(group, tables.timeBase)
+  return nextEvent(tables)
+}
+
+/** The event of the next process that is announced. */
+export function nextEvent(tables: Tables): Made<ExecutableEvent> | undefined {
+  const table = tableIn(tables)
+  const waiting = table.announced.shift()
+  if (waiting === undefined) return undefined
+  const { pid, fileKey, scriptKey } = waiting
+  const ofScript = scriptKey === undefined ? undefined : table.contentOf(scriptKey)
+  const executable: Executable = { ...waiting.executable, ...partsOf(table.contentOf(fileKey), ofScript) }
+  return {
+    kind: 'executable',
+    timeNs: table.announcedNs,
+    pid,
+    executable,
+    process: processOf(waiting, executable, tables),
+  }
+}
+
+/** The process, which has it from now on if it still executes the same. */
+function processOf(waiting: Waiting, executable: Executable, tables: Tables): ProcessRecord | undefined {
+  const { processes } = tables
+  const present = processes.lookup(waiting.pid)
+  if (present === undefined || present.image?.file !== waiting.executable) return waiting.process
+  return processes.withExecutable(present, executable)
+}
+
+function contentAt(place: RecordPlace): { fileKey: string; content: FileContent } {
+  const text = new TailReader(place, contentLayout).string(contentLayout.at.text)
+  const content = contentFrom(text ?? '')
+  return { fileKey: keyOf(identityAt(place, contentLayout.at)), content }
+}
+
+/** Recordings may come from anywhere: what has another form says nothing. */
+function contentFrom(text: string): FileContent {
+  let members: Readonly<Record<string, unknown>> = {}
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) members = value as typeof members
+  } catch {
+    // Then it is not known why nothing is known.
+  }
+  const { sha256, unread, replaced, script } = members
+  return {
+    sha256: typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : undefined,
+    unread: UNREAD_REASONS.find((reason) => reason === unread),
+    replaced: replaced === true,
+    package: packageFrom(members['package']),
+    script: typeof script === 'string' ? script : undefined,
+    scriptPackage: packageFrom(members['scriptPackage']),
+  }
+}
+
+const PACKAGE_TYPES = ['deb', 'rpm', 'apk', 'npm'] as const
+const MAX_TEXT = 256
+
+function packageFrom(value: unknown): FilePackage | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { type, name, version, architecture } = value as Readonly<Record<string, unknown>>
+  const known = PACKAGE_TYPES.find((one) => one === type)
+  const text = (one: unknown): string | undefined =>
+    typeof one === 'string' && one !== '' ? one.slice(0, MAX_TEXT) : undefined
+  const called = text(name)
+  if (known === undefined || called === undefined) return undefined
+  return { type: known, name: called, version: text(version), architecture: text(architecture) }
+}

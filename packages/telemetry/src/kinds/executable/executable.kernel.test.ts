@@ -1,0 +1,295 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Executable } from '../../process/executable.js'
+import { Quark } from '../../quark.js'
+import type { QuarkEvent, QuarkOptions } from '../index.js'
+
+const LIMIT = { timeout: 120_000 }
+
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quark-executables-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
+function digestOf(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex')
+}
+
+async function openQuark(options: QuarkOptions = {}): Promise<Quark> {
+  return Quark.open({
+    executables: true,
+    backends: ['ebpf'],
+    holdMs: 300,
+    where: { treeOf: [process.pid] },
+    ...options,
+  })
+}
+
+/** Files of execs by the last argument, and what followed; until all of these have an answer, or the time is over. */
+async function executablesOf(
+  quark: Quark,
+  names: readonly string[],
+  limitMs = 20_000,
+): Promise<
+  Map<string, { exec: Executable | undefined; later: Executable | undefined; events: QuarkEvent[] }>
+> {
+  const found = new Map<
+    string,
+    { exec: Executable | undefined; later: Executable | undefined; events: QuarkEvent[] }
+  >()
+  const nameOf = new Map<number, string>()
+  const end = performance.now() + limitMs
+  const isDone = (name: string): boolean => {
+    const { exec, later } = found.get(name) ?? {}
+    return exec?.sha256 !== undefined || exec?.unread !== undefined || later !== undefined
+  }
+  while (performance.now() < end && !names.every(isDone)) {
+    for (const event of quark.poll()) {
+      if (event.kind === 'process' && event.actions.includes('exec')) {
+        const name = event.process.argv?.at(-1) ?? ''
+        if (!names.includes(name)) continue
+        nameOf.set(event.process.pid, name)
+        found.set(name, { exec: event.process.executable, later: undefined, events: [event] })
+      } else if (event.kind === 'executable') {
+        const of = found.get(nameOf.get(event.pid) ?? '')
+        // The same process may have executed something else before.
+        if (of?.exec?.inode !== event.executable.inode) continue
+        of.later = event.executable
+        of.events.push(event)
+      }
+    }
+    await quark.wait(20)
+  }
+  return found
+}
+
+test(
+  'a file that is executed has its sha256 and size: in the event, or in one that follows',
+  LIMIT,
+  async (t) => {
+    const folder = folderOf(t)
+    const program = join(folder, 'program')
+    copyFileSync('/bin/true', program)
+    await using quark = await openQuark()
+    spawnSync(program, ['first'])
+    const found = await executablesOf(quark, ['first'])
+    const { exec, later } = found.get('first') ?? {}
+    assert.ok(exec !== undefined)
+    const { ino, size } = statSync(program)
+    assert.deepEqual([exec.inode, exec.sizeBytes], [BigInt(ino), size])
+    assert.deepEqual([exec.memfd, exec.deleted, exec.replaced, exec.script], [false, false, false, undefined])
+    assert.equal((later ?? exec).sha256, digestOf(program))
+    // From then on it is known at once.
+    spawnSync(program, ['second'])
+    const again = (await executablesOf(quark, ['second'])).get('second')
+    assert.equal(again?.exec?.sha256, digestOf(program))
+    assert.equal(again.later, undefined)
+  },
+)
+
+test(
+  'an event does not wait for a slow reader: the sha256 follows, and what was delivered stays as it was',
+  LIMIT,
+  async (t) => {
+    const folder = folderOf(t)
+    const large = join(folder, 'large')
+    copyFileSync('/bin/sleep', large)
+    // Some seconds at the slowest rate; what follows the program in its file is none of it.
+    spawnSync('truncate', ['-s', '5M', large])
+    await using quark = await openQuark({ holdMs: 0, hashBytesPerSecond: 2 ** 20, maxHashBytes: 6 * 2 ** 20 })
+    const begin = performance.now()
+    const child = spawn(large, ['8'], { stdio: 'ignore' })
+    t.after(() => void child.kill('SIGKILL'))
+    const { exec, later, events } = (await executablesOf(quark, ['8'])).get('8') ?? {}
+    const tookMs = performance.now() - begin
+    assert.ok(tookMs > 2000, `5 MiB at 1 MiB a second in ${tookMs} ms`)
+    assert.equal(exec?.sha256, undefined)
+    assert.equal(later?.sha256, digestOf(large))
+    const [first, second] = events ?? []
+    assert.ok(first?.kind === 'process' && second?.kind === 'executable')
+    assert.equal(first.process.executable?.sha256, undefined)
+    // Its later events have it.
+    assert.equal(second.process?.executable?.sha256, digestOf(large))
+    child.kill('SIGKILL')
+    const end = performance.now() + 10_000
+    let exit: QuarkEvent | undefined
+    while (exit === undefined && performance.now() < end) {
+      exit = quark
+        .poll()
+        .find(
+          (event) =>
+            event.kind === 'process' && event.process.pid === child.pid && event.actions.includes('exit'),
+        )
+      await quark.wait(20)
+    }
+    assert.ok(exit?.kind === 'process')
+    assert.equal(exit.process.executable?.sha256, digestOf(large))
+  },
+)
+
+const HOSTILE = String.raw`
+cp /bin/sleep removed; ./removed 3.01 & sleep 0.02; rm removed
+cp /bin/sleep replaced; exec 7< replaced; rm replaced; cp /bin/true replaced; /proc/self/fd/7 3.02 &
+printf '#!/bin/sh\nexit 0\n' > script; chmod +x script; ./script relative
+"$PWD/script" absolute
+cp /bin/sleep huge; truncate -s 10G huge; ./huge 3.03 &
+mkdir jail; cp /bin/busybox jail/busybox 2> /dev/null && chroot jail /busybox sleep 3.04 &
+wait
+`
+
+test('files that are deleted, replaced, of 10 GB, in another root, and scripts', LIMIT, async (t) => {
+  const folder = folderOf(t)
+  await using quark = await openQuark()
+  const child = spawn('/bin/bash', ['-c', HOSTILE], { cwd: folder, stdio: 'ignore' })
+  const names = ['3.01', '3.02', '3.03', 'relative', 'absolute']
+  const hasBusybox = spawnSync('test', ['-x', '/bin/busybox']).status === 0
+  if (!hasBusybox) t.diagnostic('no busybox: another root is not tested')
+  const found = await executablesOf(quark, hasBusybox ? [...names, '3.04'] : names)
+  child.kill()
+  const fileOf = (name: string): Executable | undefined => {
+    const { exec, later } = found.get(name) ?? {}
+    return later ?? exec
+  }
+  const sleepDigest = digestOf('/bin/sleep')
+  assert.equal(fileOf('3.01')?.sha256, sleepDigest)
+  const replaced = fileOf('3.02')
+  assert.deepEqual([replaced?.sha256, replaced?.deleted, replaced?.replaced], [sleepDigest, true, true])
+  assert.deepEqual(
+    [fileOf('3.03')?.sizeBytes, fileOf('3.03')?.sha256, fileOf('3.03')?.unread],
+    [10 * 2 ** 30, undefined, 'tooLarge'],
+  )
+  const shell = digestOf('/bin/sh')
+  assert.deepEqual([fileOf('relative')?.script, fileOf('relative')?.sha256], ['./script', shell])
+  assert.deepEqual([fileOf('absolute')?.script, fileOf('absolute')?.sha256], [join(folder, 'script'), shell])
+  if (hasBusybox) assert.equal(fileOf('3.04')?.sha256, digestOf('/bin/busybox'))
+})
+
+const MEMFD = `
+import os, sys
+fd = os.memfd_create('hidden')
+os.write(fd, open('/bin/sleep', 'rb').read())
+os.execve(fd, ['sleep', '2.05'], {})
+`
+
+test(
+  'a file that is only memory is read like others',
+  { ...LIMIT, skip: spawnSync('python3', ['-c', '']).status === 0 ? false : 'no python3' },
+  async () => {
+    await using quark = await openQuark()
+    const child = spawn('python3', ['-c', MEMFD], { stdio: 'ignore' })
+    const { exec, later } = (await executablesOf(quark, ['2.05'])).get('2.05') ?? {}
+    child.kill()
+    assert.deepEqual([exec?.memfd, exec?.deleted], [true, false])
+    assert.equal((later ?? exec)?.sha256, digestOf('/bin/sleep'))
+  },
+)
+
+test('packages have the files of distributions, and scripts in node_modules', LIMIT, async (t) => {
+  const folder = folderOf(t)
+  const home = join(folder, 'node_modules', '@scope', 'tool')
+  mkdirSync(join(folder, 'node_modules', '.bin'), { recursive: true })
+  mkdirSync(join(home, 'bin'), { recursive: true })
+  writeFileSync(join(home, 'package.json'), '{"name":"@scope/tool","version":"1.2.3"}')
+  writeFileSync(join(home, 'bin', 'tool.sh'), '#!/bin/sh\nexit 0\n', { mode: 0o755 })
+  const command = join(folder, 'node_modules', '.bin', 'tool')
+  spawnSync('ln', ['-s', '../@scope/tool/bin/tool.sh', command])
+  await using quark = await openQuark({ packages: true })
+  const child = spawn(
+    '/bin/sh',
+    ['-c', `/bin/sleep 5.06 & "${command}" npm; sleep 3; "${command}" again; wait`],
+    {
+      stdio: 'ignore',
+      detached: true,
+    },
+  )
+  const found = await executablesOf(quark, ['5.06', 'npm', 'again'])
+  process.kill(-(child.pid as number), 'SIGKILL')
+  const scriptPackage = found.get('again')?.exec?.scriptPackage
+  assert.deepEqual(scriptPackage, {
+    type: 'npm',
+    name: '@scope/tool',
+    version: '1.2.3',
+    architecture: undefined,
+  })
+  const owner = spawnSync('dpkg-query', ['-S', '/bin/sleep'], { encoding: 'utf8' })
+  if (owner.status !== 0) return t.diagnostic('no dpkg: its packages are not tested')
+  const slept = found.get('5.06')
+  const ofSleep = (slept?.later ?? slept?.exec)?.package
+  const version = spawnSync('dpkg-query', ['-W', '-f', '${Version} ${Architecture}', 'coreutils'], {
+    encoding: 'utf8',
+  })
+  assert.equal(ofSleep?.type, 'deb')
+  assert.equal(ofSleep.name, owner.stdout.split(':')[0])
+  if (ofSleep.name === 'coreutils') assert.equal(`${ofSleep.version} ${ofSleep.architecture}`, version.stdout)
+})
+
+const DROPPED = `
+const { Quark, dropPrivileges } = await import(process.argv[1])
+const { spawnSync } = await import('node:child_process')
+const quark = await Quark.open({ executables: true, packages: true, backends: ['ebpf'], holdMs: 300 })
+dropPrivileges('nobody', process.argv[2])
+console.log('ready')
+const end = performance.now() + 20000
+const pids = new Set()
+while (performance.now() < end) {
+  for (const event of quark.poll()) {
+    const isOurs = event.kind === 'process' && event.process.argv?.at(-1) === '6.07'
+    if (isOurs) pids.add(event.process.pid)
+    const file = event.kind === 'executable' && pids.has(event.pid) ? event.executable : isOurs ? event.process.executable : undefined
+    if (file?.sha256 !== undefined) {
+      console.log(file.sha256, file.package?.name)
+      process.exit(0)
+    }
+  }
+  await quark.wait(20)
+}
+process.exit(1)
+`
+
+test('after privileges are given up, files are read as before', LIMIT, async (t) => {
+  const empty = folderOf(t)
+  const index = new URL('../../index.js', import.meta.url).href
+  const child = spawn(process.execPath, ['--input-type=module', '-e', DROPPED, index, empty], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
+  t.after(() => void child.kill('SIGKILL'))
+  const exited = new Promise<number | null>((resolve) => void child.once('exit', resolve))
+  for (let i = 0; i < 600 && !output.includes('ready'); i++) await sleep(50)
+  const program = join(folderOf(t), 'own')
+  copyFileSync('/bin/sleep', program)
+  const sleeper = spawn(program, ['6.07'], { stdio: 'ignore' })
+  t.after(() => void sleeper.kill('SIGKILL'))
+  assert.equal(await exited, 0, output)
+  assert.match(output, new RegExp(`^${digestOf(program)} undefined$`, 'm'))
+})
+
+test('a recording has what was known, and a replay reads no file', LIMIT, async (t) => {
+  const folder = folderOf(t)
+  const program = join(folder, 'recorded')
+  copyFileSync('/bin/true', program)
+  const record = join(folder, 'recording')
+  const digest = digestOf(program)
+  {
+    await using quark = await openQuark({ record })
+    spawnSync(program, ['taped'])
+    await executablesOf(quark, ['taped'])
+    spawnSync(program, ['taped-again'])
+    await executablesOf(quark, ['taped-again'])
+  }
+  rmSync(program)
+  await using replay = await Quark.replay(record)
+  const found = await executablesOf(replay as unknown as Quark, ['taped', 'taped-again'], 5000)
+  for (const name of ['taped', 'taped-again']) {
+    const { exec, later } = found.get(name) ?? {}
+    assert.equal((later ?? exec)?.sha256, digest, name)
+  }
+})

@@ -1,0 +1,42 @@
+import type { Kind, RecordType } from '../kind.js'
+import { applyContent, applyExecuted, askEarly, joinExecuted, learn, nextEvent } from './apply.js'
+import { executableEvents } from './events.js'
+import { executableFacts } from './facts.js'
+import { executableOptions } from './options.js'
+import { contentLayout, EXECUTABLE_KIND, executedLayout } from './records.js'
+import { ExecutableTable } from './table.js'
+
+const records = [
+  {
+    name: 'executed',
+    layout: executedLayout,
+    chain: 'process',
+    learn: askEarly,
+    apply: applyExecuted,
+    applyJoined: joinExecuted,
+    colour: 'lightsteelblue',
+  },
+  { name: 'executableContent', layout: contentLayout, learn, apply: applyContent, more: nextEvent },
+] satisfies RecordType[]
+
+/** Which files are executed, and what is in them: part of events of execs as far as it is known by then. */
+export const executableKind: Kind<typeof executableOptions, typeof executableEvents> = {
+  name: 'executable',
+  number: EXECUTABLE_KIND,
+  ringShare: 0.25,
+  options: executableOptions,
+  facts: executableFacts,
+  table: ({ settings, inquiries }) =>
+    new ExecutableTable(settings.maxExecutables, (file) => inquiries?.askedFile?.(file)),
+  records,
+  joins: {
+    default: [
+      ['fork', 'executed', 'always'],
+      ['exec', 'executed', 'always'],
+    ],
+    // It is no event of its own.
+    minimal: [['exec', 'executed', 'always']],
+  },
+  factLabels: { executables: 'executed files', packages: 'packages of executed files' },
+  events: executableEvents,
+}
