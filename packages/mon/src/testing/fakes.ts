@@ -79,6 +79,10 @@ export class FakeQuark {
     osId: undefined,
     osReleaseType: undefined,
     capabilities: undefined,
+    cloudProvider: undefined,
+    cloudRegion: undefined,
+    cloudZone: undefined,
+    cloudInstanceId: undefined,
     ips: [],
     macs: [],
   }

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { hostname, machine, networkInterfaces, release } from 'node:os'
+import { readCloud } from './cloud.js'
 
 /** The machine that events come from, as it was when the queue was opened. What is not known is undefined. */
 export interface Host {
@@ -29,6 +30,11 @@ export interface Host {
    * different ones, and a machine may have given up some.
    */
   readonly capabilities: string | undefined
+  /** Whose cloud it runs in, as cloud-init or the firmware says: `aws`, `gcp`, `azure` … Nobody is asked over a network. */
+  readonly cloudProvider: string | undefined
+  readonly cloudRegion: string | undefined
+  readonly cloudZone: string | undefined
+  readonly cloudInstanceId: string | undefined
   /** Addresses of all interfaces that are up, each once; IPv6 without zone. */
   readonly ips: readonly string[]
   /** Link addresses, each once: six pairs of lower case hexadecimal digits with colons between. */
@@ -60,6 +66,7 @@ export function readHost(): Host {
     osId: fact('ID'),
     osReleaseType: fact('RELEASE_TYPE'),
     capabilities: readCapabilities(),
+    ...readCloud(),
     ...addressesOf(interfaceAddresses()),
   }
 }
@@ -78,6 +85,10 @@ export function unknownHost(bootId: string | undefined, kernelRelease: string | 
     osId: undefined,
     osReleaseType: undefined,
     capabilities: undefined,
+    cloudProvider: undefined,
+    cloudRegion: undefined,
+    cloudZone: undefined,
+    cloudInstanceId: undefined,
     ips: [],
     macs: [],
   }

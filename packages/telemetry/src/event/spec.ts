@@ -62,9 +62,10 @@ export interface EcsForm<T> {
   readonly path: string
   /**
    * Default: as the field's type has it. `name` is that of a number, `count` the length of a list, `joined` its
-   * strings with spaces between them, `all` is true if a set of capabilities is all that the machine has.
+   * strings with spaces between them, `all` is true if a set of capabilities is all that the machine has, and `users` are the
+   * names of a list of uids, or their numbers, each once.
    */
-  readonly as?: FieldType | 'name' | 'count' | 'joined' | 'all'
+  readonly as?: FieldType | 'name' | 'count' | 'joined' | 'all' | 'users'
   /** What is written in place of the field; undefined writes nothing. */
   readonly value?: Rule<T, unknown>
   /** How far from the event's own object it is shown, see `Reach`. Default `self`. */

@@ -18,6 +18,11 @@ export interface EcsHost {
   readonly osFull: string | undefined
   /** `ID` of os-release(5). */
   readonly osId?: string | undefined
+  /** Whose cloud it runs in. */
+  readonly cloudProvider?: string | undefined
+  readonly cloudRegion?: string | undefined
+  readonly cloudZone?: string | undefined
+  readonly cloudInstanceId?: string | undefined
   readonly ips: readonly string[]
   /** Octets in hexadecimal, with any separators. */
   readonly macs: readonly string[]
@@ -30,9 +35,9 @@ export function hostIdentity({ hostname, machineId }: EcsHost): string {
   return obj('host', str('name', hostname) + str('id', machineId))
 }
 
-/** All that is known of the machine, as a fragment. */
+/** All that is known of the machine and its cloud, as a fragment. */
 export function hostFields(host: EcsHost): string {
-  return obj(
+  const machine = obj(
     'host',
     str('hostname', host.hostname) +
       str('name', host.hostname) +
@@ -50,6 +55,17 @@ export function hostFields(host: EcsHost): string {
           str('full', host.osFull) +
           str('platform', host.osId),
       ),
+  )
+  return machine + cloudFields(host)
+}
+
+function cloudFields({ cloudProvider, cloudRegion, cloudZone, cloudInstanceId }: EcsHost): string {
+  return obj(
+    'cloud',
+    str('provider', cloudProvider) +
+      str('region', cloudRegion) +
+      str('availability_zone', cloudZone) +
+      obj('instance', str('id', cloudInstanceId)),
   )
 }
 

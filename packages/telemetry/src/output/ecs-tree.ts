@@ -36,6 +36,7 @@ import {
   TIME,
   USER,
   USER_NAME,
+  USERS,
   VALUES,
 } from './step.js'
 
@@ -66,6 +67,7 @@ const FORMS: Readonly<Record<Exclude<EcsAs, 'name'>, number>> = {
   count: COUNT,
   joined: JOINED,
   all: ALL_CAPABILITIES,
+  users: USERS,
 }
 
 /** A value and its place. */

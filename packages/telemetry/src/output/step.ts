@@ -36,6 +36,8 @@ export const KEPT = 26
 /** Sets of capabilities in lean documents. */
 export const CAPABILITY_NAMES_OF_SOME = 31
 export const ALL_CAPABILITIES = 32
+/** Names of a list of uids. */
+export const USERS = 33
 
 /** Of JSON: a number if it is exact, else digits; lists of objects; numbers by name; values by name. */
 export const EXACT = 27

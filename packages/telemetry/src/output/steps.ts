@@ -37,6 +37,7 @@ import {
   ERRNO_NAME,
   USER,
   USER_NAME,
+  USERS,
   GROUP_OF_USERS,
   GROUP_NAME,
   SAFE,
@@ -239,6 +240,8 @@ function rareText(form: number, value: unknown, line: Line): string | undefined 
       return quote(errnoName(value as number) ?? String(value as number))
     case USER_NAME:
       return quoteKnown(names.userName(value as number), line)
+    case USERS:
+      return line.quotedList(userTexts(value as readonly number[], line))
     case GROUP_NAME:
       return quoteKnown(names.groupName(value as number), line)
     case LIST:
@@ -250,6 +253,11 @@ function rareText(form: number, value: unknown, line: Line): string | undefined 
     default:
       throw new Error(`Cannot write a value: no form ${form}`)
   }
+}
+
+/** Each user once: its name, or its number if it has none. */
+function userTexts(uids: readonly number[], { names }: Line): string[] {
+  return [...new Set(uids.map((uid) => names.userName(uid) ?? String(uid)))]
 }
 
 /** Any value of JSON; members without one are left out. */

@@ -263,7 +263,16 @@ export const processObject: ObjectSpec<Process> = {
       isInherited: true,
       read: (p) => p.loginUid,
       doc: 'who logged in, which changes of ids do not change; absent when nobody did, and without audit',
-      ecs: 'quark.login.user',
+      ecs: [
+        'quark.login.user',
+        {
+          path: 'related.user',
+          as: 'users',
+          value: usersOf,
+          only: 'full',
+          doc: 'all users that the process has to do with, and who logged in: names, or numbers without one',
+        },
+      ],
     },
     auditSession: {
       type: 'number',
@@ -445,6 +454,12 @@ export const processObject: ObjectSpec<Process> = {
           as: 'string',
           value: (p) => p.executable?.sha256,
           reach: 'relatives',
+          doc: 'sha256 of the file of `exe`',
+        },
+        {
+          path: 'related.hash',
+          as: 'strings',
+          value: ({ executable }) => (executable?.sha256 === undefined ? undefined : [executable.sha256]),
           doc: 'sha256 of the file of `exe`',
         },
       ],
@@ -649,6 +664,11 @@ function otherRoot({ root }: Process): string | undefined {
 
 function cutArgvSize({ argvTruncated, argvSizeBytes }: Process): number | undefined {
   return argvTruncated ? argvSizeBytes : undefined
+}
+
+function usersOf({ uid, euid, suid, loginUid }: Process): readonly number[] | undefined {
+  const known = [uid, euid, suid, loginUid].filter((one) => one !== undefined)
+  return known.length === 0 ? undefined : known
 }
 
 function hasTerminal({ ttyMajor, ttyMinor }: Process): boolean {

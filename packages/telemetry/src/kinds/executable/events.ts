@@ -47,6 +47,14 @@ const executableSpec: EventSpec<ExecutableEvent> = {
           value: ({ executable }) => executable.sha256,
           doc: 'of its content',
         },
+        {
+          path: 'related.hash',
+          as: 'strings',
+          // Else it is that of the process.
+          value: ({ executable: { sha256 }, process }) =>
+            process === undefined && sha256 !== undefined ? [sha256] : undefined,
+          doc: 'of its content',
+        },
         { path: 'file.size', as: 'number', value: ({ executable }) => executable.sizeBytes, doc: 'its size' },
       ],
     },

@@ -262,6 +262,7 @@ const ECS_TYPES: Readonly<Record<NonNullable<EcsForm<object>['as']>, string>> = 
   count: 'long',
   joined: 'keyword',
   all: 'boolean, only when true',
+  users: 'keywords',
 }
 
 function ecsType(as: NonNullable<EcsForm<object>['as']>): string {

@@ -20,6 +20,10 @@ const HOST: EcsHost = {
   osVersion: '12',
   osFull: 'Debian GNU/Linux 12',
   osId: 'debian',
+  cloudProvider: 'aws',
+  cloudRegion: 'eu-west-1',
+  cloudZone: 'eu-west-1b',
+  cloudInstanceId: 'i-0123456789abcdef0',
   capabilities: '0x000001fffeffffff',
 }
 
