@@ -453,7 +453,7 @@ export const processObject: ObjectSpec<Process> = {
           path: 'process.hash.sha256',
           as: 'string',
           value: (p) => p.executable?.sha256,
-          reach: 'relatives',
+          reach: 'parent',
           doc: 'sha256 of the file of `exe`',
         },
         {

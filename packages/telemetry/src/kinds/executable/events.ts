@@ -62,9 +62,9 @@ const executableSpec: EventSpec<ExecutableEvent> = {
   },
   text: {
     ...processColumns,
-    word: () => 'sha256',
+    word: () => 'hash',
     words: {
-      sha256: {
+      hash: {
         doc: 'what is in a file that a process executes (`--executables`), known after the line of its exec',
         tone: 'quiet',
       },
