@@ -24,7 +24,6 @@ export interface ExecutableEvent extends BaseEvent, Forms<ExecutableEvent> {
 const executableSpec: EventSpec<ExecutableEvent> = {
   kind: 'executable',
   doc: 'What is in a file that a process executes; its `process` event was delivered already',
-  madeWith: 'executables',
   subject: ({ pid }) => pid,
   repeats: () => true,
   fields: {
