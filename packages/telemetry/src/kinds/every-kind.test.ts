@@ -82,6 +82,7 @@ test('of each kind that programs write records of there is a real run', () => {
   // Recordings of processes are in another place; the tests of the others make and replay one each time.
   assert.deepEqual(without.map(({ name }) => name).toSorted(), [
     'container',
+    'executable',
     'fileAccess',
     'module',
     'process',
