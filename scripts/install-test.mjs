@@ -47,7 +47,7 @@ function check(what, command, args, { cwd, mayBeSilent = false, expected = /\S/,
     cwd,
     env: environment,
     encoding: 'utf8',
-    timeout: 120_000,
+    timeout: 600_000,
   })
   report(
     status === code && (mayBeSilent || expected.test(stdout + stderr)),

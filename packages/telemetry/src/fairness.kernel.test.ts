@@ -2,9 +2,14 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { QuarkEvent } from './kinds/index.js'
 import { Quark } from './quark.js'
+import { callingProgram, type Step } from './testing/elf.js'
+import { writeProgram } from './testing/scenario.js'
 
 const FLOODER = 64_321
 const VICTIM = 64_322
@@ -80,3 +85,33 @@ for (const [ringSizeBytes, programs] of [
     assert.ok(touched.every(({ process }) => process?.uid !== VICTIM))
   })
 }
+
+test('failed execs take a small part of a ring that nobody reads, and keep nothing else out', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'quark-fairness-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  const failing = 20_000
+  const steps: Step[] = [
+    ...Array.from({ length: failing }, (): Step => ['execve', 0, 0, 0]),
+    ['exit_group', 0],
+  ]
+  const program = writeProgram(directory, 'failing', callingProgram(steps))
+  chmodSync(directory, 0o755)
+  await using quark = await Quark.open({ ringSizeBytes: 1 << 20, failedExecs: true, holdMs: 20, batchMs: 0 })
+  await eventsOf(quark)
+  spawnSync(program, [], { uid: FLOODER, gid: FLOODER })
+  const victims = startPrograms(20)
+  const events = await eventsOf(quark)
+  const found = events.filter(({ kind }) => kind === 'execFailed').length
+  const { lostRingFull } = quark.stats()
+  t.diagnostic(`${found} of ${failing} failed execs were found, lost ${JSON.stringify(lostRingFull)}`)
+  // A thirty-second of each ring, and what the reader took meanwhile.
+  assert.ok(found > 0 && found < failing / 8)
+  assert.deepEqual(Object.keys(lostRingFull), ['execFailed'])
+  const seen = new Set(
+    events.map(({ process }) => process?.argv?.[1]).filter((argument) => argument !== undefined),
+  )
+  assert.deepEqual(
+    victims.filter((marker) => !seen.has(marker)),
+    [],
+  )
+})
