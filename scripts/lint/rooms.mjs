@@ -52,7 +52,11 @@ export const packages = {
       may: ['errors', 'event', 'aggregate'],
       packages: ['node:*'],
     },
-    names: { is: 'names of addresses and sockets, and packets', may: ['errors', 'event'] },
+    names: {
+      is: 'names of addresses and sockets, and packets: how they are read, and probes of them',
+      may: ['errors', 'event'],
+      packages: ['quark-ebpf/probe'],
+    },
     facts: {
       is: 'what kinds want to learn, and the ways to learn it',
       may: ['errors'],

@@ -85,11 +85,12 @@ export interface Parts {
  *
  * @throws as `Quark.open`
  */
-export function openParts(catalogue: Catalogue, options: object): Parts {
+export async function openParts(catalogue: Catalogue, options: object): Promise<Parts> {
   const settings = checkOptions(catalogue.options, withAllKinds(catalogue.options, options))
   const { signal } = settings
   signal?.throwIfAborted()
   if (settings.btf !== undefined) checkBtf(settings.btf, options)
+  for (const kind of catalogue.kinds) await kind.load?.(settings)
   const unreadBefore = unreadFiles()
   const clock = Clock.system()
   const hierarchy = findCgroupHierarchy()
@@ -279,6 +280,7 @@ export async function replayParts(
   const reader =
     typeof recording === 'string' ? openRecording(recording) : await openRecordingStream(recording)
   try {
+    for (const kind of catalogue.kinds) await kind.load?.(undefined)
     const { settings, missing } = replayPlan(catalogue, reader, options)
     const types = new RecordedTypes(catalogue, reader.header.types)
     const timeBase = new TimeBase(BigInt(reader.header.bootEpochNs), {

@@ -528,7 +528,7 @@ function socketsIn({ all }: Tables): SocketTable | undefined {
 
 /** Opens a queue of the kinds of a catalogue. */
 export async function openQuark(catalogue: Catalogue, options: object): Promise<Quark> {
-  return newQuark(openParts(catalogue, options))
+  return newQuark(await openParts(catalogue, options))
 }
 
 /** Delivers the events of recordings of the kinds of a catalogue. */

@@ -1,6 +1,8 @@
 /** The headers of a packet: IPv4 or IPv6, then UDP or TCP. Never throws, whatever the bytes are. */
 
+import { TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
 import type { RecordPlace } from '../event/raw.js'
+import { u64Of } from '../event/time-base.js'
 import { ipv4Text, ipv6Text } from './address.js'
 
 const IPPROTO_TCP = 6
@@ -36,6 +38,69 @@ export interface Packet {
   readonly payloadBytes: number
 }
 
+/** Words of the header in which the time of a record is. */
+const TIME_LO = 2
+const TIME_HI = 3
+
+/** Where records of packets of a layout have what they have in common, in words. */
+export interface PacketPlaces {
+  readonly pid: number
+  readonly netNs: number
+  readonly cookie: number
+  readonly start: number
+  readonly packet: number
+  readonly fixedSizeBytes: number
+}
+
+/** Fields that records of packets have, whatever their kind. */
+type PacketField = 'pid' | 'netNs' | 'cookie' | 'startBootNs' | 'packet'
+
+export function packetPlaces({
+  at,
+  fixedSizeBytes,
+}: {
+  readonly at: Readonly<Record<PacketField, number>>
+  readonly fixedSizeBytes: number
+}): PacketPlaces {
+  return {
+    pid: at.pid >> 2,
+    netNs: at.netNs >> 2,
+    cookie: at.cookie >> 2,
+    start: at.startBootNs >> 2,
+    packet: at.packet >> 2,
+    fixedSizeBytes,
+  }
+}
+
+/** When and where a packet was seen, and whose it is. */
+export interface PacketOwner {
+  /** ns of CLOCK_BOOTTIME. */
+  readonly timeNs: bigint
+  readonly pid: number | undefined
+  readonly netNs: number | undefined
+  readonly cookie: bigint
+}
+
+export function packetOwner({ words, offsetBytes }: RecordPlace, places: PacketPlaces): PacketOwner {
+  const w = offsetBytes >> 2
+  return {
+    timeNs: u64Of(words[w + TIME_LO] as number, words[w + TIME_HI] as number),
+    pid: known(words[w + places.pid] as number),
+    netNs: known(words[w + places.netNs] as number),
+    cookie: u64Of(words[w + places.cookie] as number, words[w + places.cookie + 1] as number),
+  }
+}
+
+function known(value: number): number | undefined {
+  return value === 0 ? undefined : value
+}
+
+/** The packet of a record; undefined when it is none. */
+export function recordedPacket(place: RecordPlace, places: PacketPlaces): Packet | undefined {
+  const keptBytes = (place.words[(place.offsetBytes >> 2) + places.packet] as number) & TAIL_LENGTH_MASK
+  return packetAt(place, place.offsetBytes + places.fixedSizeBytes, keptBytes)
+}
+
 /** Where the transport begins, what it is, and what is behind it. */
 interface Network {
   readonly protocol: number
@@ -45,11 +110,7 @@ interface Network {
 }
 
 /** The packet that begins at `start` of a record, of which `keptBytes` were kept; undefined when it is none. */
-export function packetAt(
-  { bytes, words }: RecordPlace,
-  start: number,
-  keptBytes: number,
-): Packet | undefined {
+function packetAt({ bytes, words }: RecordPlace, start: number, keptBytes: number): Packet | undefined {
   const all = bytes.subarray(start, start + keptBytes)
   const isV4 = (all[0] ?? 0) >> 4 === 4
   const network = isV4 ? ipv4Of(all) : ipv6Of(all)

@@ -1,30 +1,26 @@
 /** Events out of packets of the DNS. */
 
-import { TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
-import { ticksOf, u64Of } from '../../event/time-base.js'
+import { ticksOf } from '../../event/time-base.js'
 import { processAt } from '../../process/at.js'
 import type { Tables } from '../kind.js'
 import type { DnsEvent } from './events.js'
 import type { SeenMessage } from './exchange.js'
 import { type DnsMessage, messageOf, TYPE_A_AND_AAAA } from './message.js'
 import { MDNS_PORT } from './options.js'
-import { type Packet, packetAt } from '../../names/packet.js'
+import {
+  type Packet,
+  type PacketOwner,
+  packetOwner,
+  packetPlaces,
+  recordedPacket,
+} from '../../names/packet.js'
 import { packetLayout } from './records.js'
 import { type DnsTable, isGroup } from './table.js'
 
-/** Words of the header in which the time of a record is. */
-const TIME_LO = 2
-const TIME_HI = 3
-
-const { at, fixedSizeBytes } = packetLayout
-const PID = at.pid >> 2
-const NET_NS = at.netNs >> 2
-const COOKIE = at.cookie >> 2
-const START = at.startBootNs >> 2
-const PLACE = at.place >> 2
-const PACKET = at.packet >> 2
+const PLACES = packetPlaces(packetLayout)
+const PLACE = packetLayout.at.place >> 2
 
 function tableIn(tables: Tables): DnsTable {
   return tables.table('dns')
@@ -34,27 +30,20 @@ function tableIn(tables: Tables): DnsTable {
 export function applyPackets(group: RecordGroup, tables: Tables): Made<DnsEvent> | undefined {
   const table = tableIn(tables)
   while (group.next()) {
-    const { words } = group
-    const w = group.offsetBytes >> 2
-    const keptBytes = (words[w + PACKET] as number) & TAIL_LENGTH_MASK
-    const packet = packetAt(group, group.offsetBytes + fixedSizeBytes, keptBytes)
+    const packet = recordedPacket(group, PLACES)
     if (packet === undefined) {
       table.undecoded += 1
       continue
     }
     if (packet.isFragment) table.fragments += 1
+    const owner = packetOwner(group, PLACES)
+    const place = group.words[(group.offsetBytes >> 2) + PLACE] as number
+    const end: PacketEnd = { ...owner, place }
     const take = (bytes: Buffer, wholeBytes: number): void =>
-      takeMessage(bytes, wholeBytes, packet, group, tables)
+      takeMessage(bytes, wholeBytes, packet, end, group, tables)
     // What is kept of a message must not change with the memory of the record.
     if (packet.transport === 'udp') take(Buffer.from(packet.payload), packet.payloadBytes)
-    else {
-      const end = {
-        place: words[w + PLACE] as number,
-        cookie: cookieAt(words, w),
-        netNs: known(words[w + NET_NS] as number),
-      }
-      table.streams.take(packet, end, take)
-    }
+    else table.streams.take(packet, end, take)
   }
   return moreOfPackets(tables)
 }
@@ -65,11 +54,17 @@ export function moreOfPackets(tables: Tables): Made<DnsEvent> | undefined {
   return tableIn(tables).next({ bootEpochNs: tables.timeBase.bootEpochNs, keepsMessages })
 }
 
+/** Where and whose a packet was. */
+interface PacketEnd extends PacketOwner {
+  readonly place: number
+}
+
 function takeMessage(
   bytes: Buffer,
   wholeBytes: number,
   packet: Packet,
-  group: RecordGroup,
+  end: PacketEnd,
+  { words, offsetBytes }: RecordGroup,
   tables: Tables,
 ): void {
   const { sourceIp, sourcePort, targetIp, targetPort, transport } = packet
@@ -80,20 +75,15 @@ function takeMessage(
     table.undecoded += 1
     return
   }
-  const { words } = group
-  const w = group.offsetBytes >> 2
-  const pid = known(words[w + PID] as number)
+  const w = offsetBytes >> 2
   const { isAnswer } = message
-  const process = processAt(words, w, pid, w + START, tables)
+  const process = processAt(words, w, end.pid, w + PLACES.start, tables)
   const seen: SeenMessage = {
+    ...end,
     message,
     bytes,
     wholeBytes,
-    timeNs: u64Of(words[w + TIME_LO] as number, words[w + TIME_HI] as number),
-    place: words[w + PLACE] as number,
-    cookie: cookieAt(words, w),
-    netNs: known(words[w + NET_NS] as number),
-    pid,
+    startTicks: ticksAt(words, w + PLACES.start),
     uid: process?.uid,
     process,
     transport,
@@ -101,7 +91,6 @@ function takeMessage(
     clientPort: isAnswer ? targetPort : sourcePort,
     serverIp: isAnswer ? sourceIp : targetIp,
     serverPort: isAnswer ? sourcePort : targetPort,
-    startTicks: ticksAt(words, w + START),
   }
   const query = table.take(seen)?.query
   if (query !== undefined) nameAddresses(query, message, tables)
@@ -125,12 +114,4 @@ function nameAddresses(query: SeenMessage, { answers }: DnsMessage, { names }: T
 function ticksAt(words: Uint32Array, at: number): number | undefined {
   const [lo, hi] = [words[at] as number, words[at + 1] as number]
   return lo === 0 && hi === 0 ? undefined : ticksOf(lo, hi)
-}
-
-function known(value: number): number | undefined {
-  return value === 0 ? undefined : value
-}
-
-function cookieAt(words: Uint32Array, w: number): bigint {
-  return u64Of(words[w + COOKIE] as number, words[w + COOKIE + 1] as number)
 }

@@ -1,21 +1,10 @@
 /** The members of kernel structures that the probes of the DNS touch. */
 
 import type { Scalar } from 'quark-ebpf/probe'
+import type { Skb } from '../../names/probes.js'
 
-interface Net {
-  readonly net: { readonly ns: { readonly inum: Scalar } }
-}
-
-export interface Sock {
-  readonly __sk_common: {
-    readonly skc_cookie: { readonly counter: Scalar }
-    readonly skc_net: Net
-  }
-  readonly sk_lock: { readonly owned: Scalar }
-}
-
-export interface Skb {
-  readonly sk: Sock
+/** Of `sk_buff`, with what leads to its bytes. */
+export interface QueuedSkb extends Skb {
   readonly head: Scalar
   readonly data: Scalar
   readonly len: Scalar
@@ -23,12 +12,6 @@ export interface Skb {
   readonly network_header: Scalar
   readonly transport_header: Scalar
   readonly protocol: Scalar
-}
-
-export interface DnsTask {
-  readonly tgid: Scalar
-  readonly group_leader: { readonly start_boottime: Scalar }
-  readonly nsproxy: { readonly net_ns: { readonly ns: { readonly inum: Scalar } } }
 }
 
 /** `struct iphdr`. */

@@ -9,9 +9,7 @@ import {
   and,
   cast,
   cgroupSkb,
-  cgroupSockAddr,
   constant,
-  currentTask,
   eq,
   firstNonZero,
   firstOf,
@@ -31,7 +29,6 @@ import {
   probe,
   type Scalar,
   shiftLeft,
-  shiftRight,
   type SkbContext,
   socketCookie,
   store,
@@ -41,16 +38,22 @@ import {
   u32,
   u64,
 } from 'quark-ebpf/probe'
-import type { DnsTask, Ipv4Header, Skb, TwoNumbers } from './kernel-types.js'
+import {
+  connectProbe,
+  current,
+  inNetworkOrder,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  packetView,
+  type Skb,
+  sumAt,
+} from '../../names/probes.js'
+import type { Ipv4Header, QueuedSkb, TwoNumbers } from './kernel-types.js'
 import { packetLayout, PLACE_RECEIVED, PLACE_SENT } from './records.js'
 
-const IPPROTO_TCP = 6
-const IPPROTO_UDP = 17
 const TRANSPORTS = [IPPROTO_TCP, IPPROTO_UDP]
 /** Headers of IPv6 between that of the network and that of the transport: of hops, routes, fragments, destinations. */
 const EXTENSIONS = [0, 43, 44, 60]
-/** The first byte of IPv4 without options. */
-const PLAIN_IPV4 = 0x45
 /** In network order, as all that is read of packets. */
 const FRAGMENT_OFFSET = 0xff1f
 /** Of the third byte of a message. */
@@ -60,13 +63,6 @@ const UDP_BYTES = 8
 const MESSAGE_BYTES = 12
 /** Most sockets whose sender is remembered. */
 const MAX_SENDERS = 16_384
-
-const current = (): DnsTask => currentTask<DnsTask>()
-
-/** A port in network order. */
-function swap16(value: number): number {
-  return ((value & 0xff) << 8) | (value >> 8)
-}
 
 /** Who was the last to send from a socket, by its cookie. */
 export function sendersMap() {
@@ -106,7 +102,7 @@ function exchangeOf(view: View, ports: readonly number[]) {
   const isAnswer = or(
     and(isUdp, ne(and(flags, ANSWER_BIT), 0)),
     // A connection has no more than its ports.
-    and(not(isUdp), not(oneOf(target, ports.map(swap16)))),
+    and(not(isUdp), not(oneOf(target, inNetworkOrder(ports)))),
   )
   const port = firstNonZero(ifThen(isAnswer, target), source)
   return {
@@ -115,44 +111,29 @@ function exchangeOf(view: View, ports: readonly number[]) {
   }
 }
 
-/** A packet as programs of cgroups have it: from the header of the network on. */
-function packetView() {
-  const first = packet(0, 1)
-  const isV4 = eq(shiftRight(first, 4), 4)
-  const isV6 = eq(shiftRight(first, 4), 6)
-  const isPlainV4 = eq(first, PLAIN_IPV4)
-  const either = (v4: number, v6: number, size: 1 | 2 | 4): Scalar =>
-    firstNonZero(ifThen(isPlainV4, packet(v4, size)), ifThen(isV6, packet(v6, size)))
-  const sum = (at: number): Scalar =>
-    add(add(packet(at, 4), packet(at + 4, 4)), add(packet(at + 8, 4), packet(at + 12, 4)))
+/** A packet as programs of cgroups have it, with what is read of a message. */
+function messageView() {
+  const view = packetView()
+  const { either, isPlainV4, isV6, protocol } = view
+  const word = (at: number): Scalar => packet(at, 4)
   const address = (v4: number, v6: number): Scalar =>
-    firstNonZero(ifThen(isPlainV4, packet(v4, 4)), ifThen(isV6, sum(v6)))
-  const protocol = either(9, 6, 1)
+    firstNonZero(ifThen(isPlainV4, word(v4)), ifThen(isV6, sumAt(word, v6)))
   return {
-    isV4,
-    isV6,
-    isPlainV4,
-    protocol,
+    ...view,
     isUdp: eq(protocol, IPPROTO_UDP),
-    source: either(20, 40, 2),
-    target: either(22, 42, 2),
     id: either(28, 48, 2),
     flags: either(30, 50, 1),
-    /** TCP: the length of its header is in the high half. */
-    dataOffset: either(32, 52, 1),
     sourceAddress: address(12, 8),
     targetAddress: address(16, 24),
   }
 }
 
 /** Whether a packet holds a message, or a part of one. */
-function isWanted(context: SkbContext, view: ReturnType<typeof packetView>, ports: readonly number[]) {
-  const { isV4, isV6, isPlainV4, protocol, source, target, dataOffset } = view
-  const networkBytes = firstNonZero(ifThen(isV4, 20), constant(40))
-  const tcpBytes = shiftRight(and(dataOffset, 0xf0), 2)
+function isWanted(context: SkbContext, view: ReturnType<typeof messageView>, ports: readonly number[]) {
+  const { isV4, isV6, isPlainV4, protocol, source, target, networkBytes, tcpBytes } = view
   const isPlain = and(
     oneOf(protocol, TRANSPORTS),
-    or(oneOf(target, ports.map(swap16)), oneOf(source, ports.map(swap16))),
+    or(oneOf(target, inNetworkOrder(ports)), oneOf(source, inNetworkOrder(ports))),
     // Ports are in the first fragment.
     or(isV6, eq(and(packet(6, 2), FRAGMENT_OFFSET), 0)),
     or(
@@ -162,7 +143,7 @@ function isWanted(context: SkbContext, view: ReturnType<typeof packetView>, port
   )
   // With options in between, the ports of the socket have to do.
   const isOdd = or(and(isV4, not(isPlainV4)), and(isV6, oneOf(packet(6, 1), EXTENSIONS)))
-  const remote = ports.map((port) => (swap16(port) << 16) >>> 0)
+  const remote = inNetworkOrder(ports).map((port) => (port << 16) >>> 0)
   const isOfSocket = or(oneOf(context.remote_port, remote), oneOf(context.local_port, ports))
   return or(isPlain, and(isOdd, isOfSocket))
 }
@@ -170,7 +151,7 @@ function isWanted(context: SkbContext, view: ReturnType<typeof packetView>, port
 function sentProbe(senders: Senders, { ports, maxBytes }: DnsProbeOptions): Probe {
   const hook = cgroupSkb('egress', struct<Skb>('sk_buff', 'skb'))
   return probe({ name: 'quark_dns_sent', hook, record: packetLayout }, (context, { sk }) => {
-    const view = packetView()
+    const view = messageView()
     const cookie = socketCookie()
     const before = lookup(senders, cookie)
     const isSender = or(not(eq(view.protocol, IPPROTO_TCP)), ne(firstOf(sk.sk_lock.owned, constant(0)), 0))
@@ -201,7 +182,7 @@ function sentProbe(senders: Senders, { ports, maxBytes }: DnsProbeOptions): Prob
 function receivedProbe(senders: Senders, { ports, maxBytes }: DnsProbeOptions): Probe {
   const hook = cgroupSkb('ingress', struct<Skb>('sk_buff', 'skb'))
   return probe({ name: 'quark_dns_got', hook, record: packetLayout }, (context, { sk }) => {
-    const view = packetView()
+    const view = messageView()
     const cookie = socketCookie()
     const { pid, startBootNs, netNs } = lookup(senders, cookie)
     return {
@@ -220,26 +201,11 @@ function receivedProbe(senders: Senders, { ports, maxBytes }: DnsProbeOptions): 
   })
 }
 
-/** A process connects to a server over TCP: packets that softirqs send are its own. */
-function connectProbe(senders: Senders, version: 4 | 6, { ports }: DnsProbeOptions): Probe {
-  const hook = cgroupSockAddr(`connect${version}`)
-  return probe({ name: `quark_dns_tcp${version}`, hook }, (context) => ({
-    when: and(eq(context.protocol, IPPROTO_TCP), oneOf(context.user_port, ports.map(swap16))),
-    effects: [
-      store(senders, socketCookie(), {
-        pid: current().tgid,
-        startBootNs: current().group_leader.start_boottime,
-        netNs: current().nsproxy.net_ns.ns.inum,
-      }),
-    ],
-  }))
-}
-
 /** include/uapi/linux/if_ether.h, in network order. */
 const ETH_P_IP = 0x0008
 
 /** A packet of IPv4 or IPv6 that is on its way to a device. */
-function queuedView(skb: Skb) {
+function queuedView(skb: QueuedSkb) {
   const network = add(skb.head, skb.network_header)
   const transport = add(skb.head, skb.transport_header)
   const isV4 = eq(skb.protocol, ETH_P_IP)
@@ -248,8 +214,6 @@ function queuedView(skb: Skb) {
     cast<TwoNumbers>('udphdr', add(transport, bytes) as unknown as object)
   const wordAt = (bytes: number): Scalar =>
     cast<Ipv4Header>('iphdr', add(network, bytes - 12) as unknown as object).saddr
-  const sum = (at: number): Scalar =>
-    add(add(wordAt(at), wordAt(at + 4)), add(wordAt(at + 8), wordAt(at + 12)))
   // Of IPv6 it is in the same word as the length.
   const nextHeader = and(cast<TwoNumbers>('udphdr', add(network, 6) as unknown as object).source, 0xff)
   return {
@@ -261,8 +225,8 @@ function queuedView(skb: Skb) {
     target: numbersAt(0).dest,
     id: numbersAt(UDP_BYTES).source,
     flags: and(numbersAt(UDP_BYTES).dest, 0xff),
-    sourceAddress: firstNonZero(ifThen(isV4, header.saddr), sum(8)),
-    targetAddress: firstNonZero(ifThen(isV4, header.daddr), sum(24)),
+    sourceAddress: firstNonZero(ifThen(isV4, header.saddr), sumAt(wordAt, 8)),
+    targetAddress: firstNonZero(ifThen(isV4, header.daddr), sumAt(wordAt, 24)),
     /** Bytes from the header of the transport on. */
     transportBytes: sub(skb.len, sub(transport, skb.data)),
     /** What is behind the part of the packet that is in one piece. */
@@ -276,7 +240,7 @@ function queuedView(skb: Skb) {
  */
 function queuedProbe({ ports, maxBytes }: DnsProbeOptions): Probe {
   const hook = {
-    ...tracepoint('net_dev_queue', [struct<Skb>('sk_buff', 'skb')]),
+    ...tracepoint('net_dev_queue', [struct<QueuedSkb>('sk_buff', 'skb')]),
     levels: ['task', 'softirq'],
   } as const
   return probe({ name: 'quark_dns_queue', hook, record: packetLayout }, (skb) => {
@@ -286,7 +250,7 @@ function queuedProbe({ ports, maxBytes }: DnsProbeOptions): Probe {
       when: and(
         ne(skb.sk as unknown as Scalar, 0),
         isUdp,
-        or(oneOf(view.target, ports.map(swap16)), oneOf(view.source, ports.map(swap16))),
+        or(oneOf(view.target, inNetworkOrder(ports)), oneOf(view.source, inNetworkOrder(ports))),
         not(view.isLaterFragment),
         ge(view.transportBytes, UDP_BYTES + MESSAGE_BYTES),
       ),
@@ -309,8 +273,8 @@ export function dnsProbes(options: DnsProbeOptions) {
   const senders = sendersMap()
   return {
     cgroup: [
-      connectProbe(senders, 4, options),
-      connectProbe(senders, 6, options),
+      connectProbe('quark_dns_tcp', senders, 4, options.ports),
+      connectProbe('quark_dns_tcp', senders, 6, options.ports),
       receivedProbe(senders, options),
       sentProbe(senders, options),
     ],

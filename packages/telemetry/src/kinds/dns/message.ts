@@ -1,10 +1,6 @@
 /** Messages of the DNS. What is cut or broken is decoded as far as it goes; never throws, whatever the bytes are. */
 
-import { answer as library } from 'dns-packet'
-import { toString as className } from 'dns-packet/classes.js'
-import { toString as opcodeName } from 'dns-packet/opcodes.js'
-import { toString as rcodeName } from 'dns-packet/rcodes.js'
-import { toString as typeName } from 'dns-packet/types.js'
+import { library } from './library.js'
 import { nameAt } from './name.js'
 import { dataText } from './rdata.js'
 
@@ -80,8 +76,8 @@ export function messageOf(bytes: Buffer, wholeBytes: number, isMdns: boolean): D
   return {
     id: word(0),
     isAnswer: (bits & 0x8000) !== 0,
-    opcode: opcodeName((bits >> 11) & 15),
-    rcode: rcodeName((extension.rcode << 4) | (bits & 15)),
+    opcode: library().opcodeName((bits >> 11) & 15),
+    rcode: library().rcodeName((extension.rcode << 4) | (bits & 15)),
     flags: extension.isSigned ? [...flags, 'DO'] : flags,
     question,
     questionCount,
@@ -158,13 +154,15 @@ class Parts {
     const bits = this.#bytes.readUInt16BE(at + 2)
     return {
       type: typeText(type),
-      class: className(this.#isMdns ? bits & ~MDNS_BIT : bits).replace('UNKNOWN_', 'CLASS'),
+      class: library()
+        .className(this.#isMdns ? bits & ~MDNS_BIT : bits)
+        .replace('UNKNOWN_', 'CLASS'),
     }
   }
 
   #library(start: number, end: number): unknown {
     try {
-      return library.decode(this.#bytes.subarray(0, end), start)
+      return library().answer.decode(this.#bytes.subarray(0, end), start)
     } catch {
       this.isBroken = true
       return undefined
@@ -173,7 +171,7 @@ class Parts {
 }
 
 function typeText(type: number): string {
-  return MORE_TYPES[type] ?? typeName(type).replace('UNKNOWN_', 'TYPE')
+  return MORE_TYPES[type] ?? library().typeName(type).replace('UNKNOWN_', 'TYPE')
 }
 
 interface Extension {

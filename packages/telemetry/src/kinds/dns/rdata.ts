@@ -1,6 +1,6 @@
 /** What records of the DNS say, as text. */
 
-import { answer as library } from 'dns-packet'
+import { library } from './library.js'
 import { nameAt } from './name.js'
 
 /** Longer texts are cut. */
@@ -74,7 +74,7 @@ function textOf(message: Buffer, type: number, { start, data }: RecordPlaces): s
 /** What the library makes of a record. */
 function decoded(message: Buffer, start: number): unknown {
   try {
-    return library.decode(message, start).data
+    return library().answer.decode(message, start).data
   } catch {
     return undefined
   }

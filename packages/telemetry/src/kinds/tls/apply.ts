@@ -1,11 +1,15 @@
 /** Events out of the first packets of connections, and names of connections. */
 
-import { TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
 import type { BaseEvent } from '../../event/event.js'
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup, RecordPlace } from '../../event/raw.js'
-import { u64Of } from '../../event/time-base.js'
-import { type Packet, packetAt } from '../../names/packet.js'
+import {
+  type Packet,
+  type PacketOwner,
+  packetOwner,
+  packetPlaces,
+  recordedPacket,
+} from '../../names/packet.js'
 import { processAt } from '../../process/at.js'
 import type { Tables } from '../kind.js'
 import type { TlsEvent } from './events.js'
@@ -13,20 +17,12 @@ import type { Hello } from './hello.js'
 import { segmentLayout } from './records.js'
 import type { HelloTable } from './table.js'
 
-/** Words of the header in which the time of a record is. */
-const TIME_LO = 2
-const TIME_HI = 3
-
-const { at, fixedSizeBytes } = segmentLayout
-const PID = at.pid >> 2
-const NET_NS = at.netNs >> 2
-const COOKIE = at.cookie >> 2
-const START = at.startBootNs >> 2
-const PACKET = at.packet >> 2
+const PLACES = packetPlaces(segmentLayout)
 
 interface Found {
   readonly hello: Hello
   readonly packet: Packet
+  readonly owner: PacketOwner
 }
 
 /** The first packets of a connection of which no event says more. */
@@ -35,21 +31,21 @@ export function applySegments(group: RecordGroup, tables: Tables): Made<TlsEvent
   while (group.next()) {
     const found = helloAt(group, tables)
     if (found === undefined) continue
-    const { words } = group
+    if (event !== undefined) continue
+    const { hello, packet, owner } = found
     const w = group.offsetBytes >> 2
-    const pid = known(words[w + PID] as number)
-    event ??= {
+    event = {
       kind: 'tls',
-      timeNs: u64Of(words[w + TIME_LO] as number, words[w + TIME_HI] as number) + tables.timeBase.bootEpochNs,
-      pid,
-      ...found.hello,
-      clientIp: found.packet.sourceIp,
-      clientPort: found.packet.sourcePort,
-      serverIp: found.packet.targetIp,
-      serverPort: found.packet.targetPort,
-      netNs: known(words[w + NET_NS] as number),
-      socketId: cookieAt(words, w),
-      process: processAt(words, w, pid, w + START, tables),
+      timeNs: owner.timeNs + tables.timeBase.bootEpochNs,
+      pid: owner.pid,
+      ...hello,
+      clientIp: packet.sourceIp,
+      clientPort: packet.sourcePort,
+      serverIp: packet.targetIp,
+      serverPort: packet.targetPort,
+      netNs: owner.netNs,
+      socketId: owner.cookie,
+      process: processAt(group.words, w, owner.pid, w + PLACES.start, tables),
     }
   }
   return event
@@ -66,22 +62,11 @@ export function applyJoinedSegment(place: RecordPlace, event: BaseEvent | undefi
 
 /** The message that ends with a record. Later events of its connection have the name. */
 function helloAt(place: RecordPlace, tables: Tables): Found | undefined {
-  const { words } = place
-  const w = place.offsetBytes >> 2
-  const keptBytes = (words[w + PACKET] as number) & TAIL_LENGTH_MASK
-  const packet = packetAt(place, place.offsetBytes + fixedSizeBytes, keptBytes)
+  const packet = recordedPacket(place, PLACES)
   if (packet?.transport !== 'tcp') return undefined
-  const cookie = cookieAt(words, w)
-  const hello = tables.table<HelloTable>('tls').take(cookie, packet)
+  const owner = packetOwner(place, PLACES)
+  const hello = tables.table<HelloTable>('tls').take(owner.cookie, packet)
   if (hello === undefined) return undefined
-  if (hello.serverName !== undefined) tables.names.setSocket(cookie, hello.serverName)
-  return { hello, packet }
-}
-
-function known(value: number): number | undefined {
-  return value === 0 ? undefined : value
-}
-
-function cookieAt(words: Uint32Array, w: number): bigint {
-  return u64Of(words[w + COOKIE] as number, words[w + COOKIE + 1] as number)
+  if (hello.serverName !== undefined) tables.names.setSocket(owner.cookie, hello.serverName)
+  return { hello, packet, owner }
 }

@@ -4,9 +4,7 @@ import {
   add,
   and,
   cgroupSkb,
-  cgroupSockAddr,
   constant,
-  currentTask,
   eq,
   firstNonZero,
   firstOf,
@@ -20,7 +18,6 @@ import {
   ne,
   oneOf,
   or,
-  packet,
   packetBytes,
   type Probe,
   probe,
@@ -28,32 +25,20 @@ import {
   shiftLeft,
   shiftRight,
   socketCookie,
-  store,
   struct,
   u32,
   u64,
 } from 'quark-ebpf/probe'
+import {
+  connectProbe,
+  current,
+  inNetworkOrder,
+  IPPROTO_TCP,
+  packetView,
+  type Skb,
+} from '../../names/probes.js'
 import { segmentLayout } from './records.js'
 
-interface Net {
-  readonly ns: { readonly inum: Scalar }
-}
-
-interface Task {
-  readonly tgid: Scalar
-  readonly group_leader: { readonly start_boottime: Scalar }
-  readonly nsproxy: { readonly net_ns: Net }
-}
-
-interface Skb {
-  readonly sk: {
-    readonly __sk_common: { readonly skc_net: { readonly net: Net } }
-    readonly sk_lock: { readonly owned: Scalar }
-  }
-}
-
-const IPPROTO_TCP = 6
-const PLAIN_IPV4 = 0x45
 /** The length of a header of TCP without options, and with the time: what nearly all packets have. */
 const NO_OPTIONS = 0x50
 const TIMES = 0x80
@@ -78,35 +63,10 @@ function connectionsMap() {
 
 type Connections = ReturnType<typeof connectionsMap>
 
-const current = (): Task => currentTask<Task>()
-
-/** A port in network order. */
-function swap16(value: number): number {
-  return ((value & 0xff) << 8) | (value >> 8)
-}
-
-function connectProbe(connections: Connections, version: 4 | 6, ports: readonly number[]): Probe {
-  const hook = cgroupSockAddr(`connect${version}`)
-  return probe({ name: `quark_tls_conn${version}`, hook }, (context) => ({
-    when: and(eq(context.protocol, IPPROTO_TCP), oneOf(context.user_port, ports.map(swap16))),
-    effects: [
-      store(connections, socketCookie(), {
-        pid: current().tgid,
-        startBootNs: current().group_leader.start_boottime,
-        netNs: current().nsproxy.net_ns.ns.inum,
-      }),
-    ],
-  }))
-}
-
 /** What is read of a packet, in network order. */
-function view() {
-  const first = packet(0, 1)
-  const isV4 = eq(first, PLAIN_IPV4)
-  const isV6 = eq(shiftRight(first, 4), 6)
-  const either = (v4: number, v6: number, size: 1 | 2): Scalar =>
-    firstNonZero(ifThen(isV4, packet(v4, size)), ifThen(isV6, packet(v6, size)))
-  const tcpHeader = either(32, 52, 1)
+function helloView() {
+  const view = packetView()
+  const { either, tcpHeader, networkBytes, tcpBytes } = view
   const hasTimes = eq(tcpHeader, TIMES)
   /** Bytes of what the packet carries, where that begins at the usual places. */
   const carried = (at: number, size: 1 | 2): Scalar =>
@@ -116,9 +76,8 @@ function view() {
     )
   const recordBytes = carried(3, 2)
   return {
-    protocol: either(9, 6, 1),
-    target: either(22, 42, 2),
-    headerBytes: add(firstNonZero(ifThen(isV4, 20), constant(40)), shiftRight(and(tcpHeader, 0xf0), 2)),
+    ...view,
+    headerBytes: add(networkBytes, tcpBytes),
     isUsual: oneOf(tcpHeader, [NO_OPTIONS, TIMES]),
     firstByte: carried(0, 1),
     recordBytes: or(shiftLeft(and(recordBytes, 0xff), 8), shiftRight(recordBytes, 8)),
@@ -128,7 +87,7 @@ function view() {
 function segmentProbe(connections: Connections, ports: readonly number[]): Probe {
   const hook = cgroupSkb('egress', struct<Skb>('sk_buff', 'skb'))
   return probe({ name: 'quark_tls_hello', hook, record: segmentLayout }, (context, { sk }) => {
-    const { protocol, target, headerBytes, isUsual, firstByte, recordBytes } = view()
+    const { protocol, target, headerBytes, isUsual, firstByte, recordBytes } = helloView()
     const cookie = socketCookie()
     const { pid, startBootNs, netNs, segments } = lookup(connections, cookie)
     const isOwned = ne(firstOf(sk.sk_lock.owned, constant(0)), 0)
@@ -138,7 +97,7 @@ function segmentProbe(connections: Connections, ports: readonly number[]): Probe
     return {
       when: and(
         eq(protocol, IPPROTO_TCP),
-        oneOf(target, ports.map(swap16)),
+        oneOf(target, inNetworkOrder(ports)),
         gt(context.len, headerBytes),
         lt(segments, MAX_SEGMENTS),
       ),
@@ -160,8 +119,8 @@ function segmentProbe(connections: Connections, ports: readonly number[]): Probe
 export function tlsProbes(ports: readonly number[]): readonly Probe[] {
   const connections = connectionsMap()
   return [
-    connectProbe(connections, 4, ports),
-    connectProbe(connections, 6, ports),
+    connectProbe('quark_tls_conn', connections, 4, ports),
+    connectProbe('quark_tls_conn', connections, 6, ports),
     segmentProbe(connections, ports),
   ]
 }
