@@ -9,7 +9,7 @@ import type { TlsEvent } from './events.js'
 import { helloOf } from './hello.js'
 import { segmentLayout } from './records.js'
 import { type HelloTable, MAX_CONNECTIONS } from './table.js'
-import { clientHello } from './testing/client-hello.js'
+import { clientHello, GREASE, helloWith, listed, serverName } from './testing/client-hello.js'
 
 const START = 1_000_000_000n
 const REAL = await clientHello({ servername: 'WWW.Example.org', ALPNProtocols: ['h2', 'http/1.1'] })
@@ -47,6 +47,82 @@ test('as long as it is cut there is more to come; what is another thing is none'
   ]) {
     assert.equal(helloOf(Buffer.from(other, 'latin1')), 'none')
   }
+})
+
+const ENCRYPTED = 0xfe0d
+const VERSIONS = 43
+const ALPN = 16
+
+test('what only looks like something to servers is left out, and an encrypted message is said to be there', () => {
+  const hello = helloWith([
+    [GREASE, Buffer.alloc(0)],
+    [VERSIONS, listed(1, words(GREASE, 0x7f1c, 0x0304, 0x0303))],
+    [ALPN, listed(2, listed(1, words(GREASE)), listed(1, Buffer.from('h2')))],
+    serverName('front.example'),
+    [ENCRYPTED, Buffer.alloc(200, 1)],
+    [0x1a1a, Buffer.from([0])],
+  ])
+  assert.deepEqual(helloOf(hello), {
+    serverName: 'front.example',
+    protocols: ['\\010\\010', 'h2'],
+    version: 'TLSv1.3',
+    isEncrypted: true,
+  })
+})
+
+test('lengths that lie beyond the message end what is read of it', () => {
+  const long = Buffer.concat([words(0xffff), Buffer.from('\0\xff\xffevil', 'latin1')])
+  const other = helloWith([[0, long], serverName('second.example')])
+  assert.deepEqual(helloOf(other), {
+    ...FOUND,
+    serverName: 'second.example',
+    protocols: [],
+    version: 'TLSv1.2',
+  })
+  assert.equal(
+    (helloOf(helloWith([serverName('x'.repeat(256))])) as { serverName?: string }).serverName,
+    undefined,
+  )
+  const cut = helloWith([serverName('name.example')])
+  // Of the session, of ciphers, and of all extensions.
+  for (const at of [9 + 34, 9 + 34 + 33, cut.indexOf(words(0, 17)) - 2]) {
+    const evil = Buffer.from(cut)
+    evil[at] = 0xff
+    const hello = helloOf(evil)
+    assert.ok(hello === 'none' || (typeof hello === 'object' && hello.serverName === undefined), `${at}`)
+  }
+})
+
+/** What is cut at some places. */
+function cutAt(bytes: Buffer, places: readonly number[]): Buffer[] {
+  const sorted = [0, ...places.map((place) => place % bytes.length).toSorted((a, b) => a - b), bytes.length]
+  return sorted.slice(1).map((end, at) => bytes.subarray(sorted[at], end))
+}
+
+test('however a message is cut into records, and those into segments, it is the same', () => {
+  const body = REAL.subarray(5)
+  const places = (maxLength: number) => fc.array(fc.nat(), { maxLength })
+  fc.assert(
+    fc.property(places(20), places(7), (ofRecords, ofSegments) => {
+      const records = cutAt(body, ofRecords).map((part) =>
+        Buffer.concat([Buffer.from([22, 3, 1]), listed(2, part)]),
+      )
+      let sequence = 1
+      const segments = cutAt(Buffer.concat(records), ofSegments).filter(({ length }) => length > 0)
+      const events = eventsOf(
+        testPipeline(),
+        segments.map((payload, at) => {
+          sequence += payload.length
+          return segment(at, payload, sequence - payload.length)
+        }),
+      )
+      assert.deepEqual(
+        tlsOf(events).map(({ serverName: name, protocols }) => [name, protocols]),
+        [[FOUND.serverName, FOUND.protocols]],
+      )
+    }),
+    { numRuns: 300 },
+  )
 })
 
 test('names with bytes that are no characters are printable; whatever the bytes are, nothing is thrown', () => {
