@@ -287,6 +287,16 @@ async function rowsOnce(
   options: object,
   closing: (() => Promise<void> | void)[],
 ): Promise<readonly CellRow[] | undefined> {
+  const quark = await openQuark(catalogueWith(rung), options as never)
+  closing.push(() => quark.close())
+  const { attached, missing } = quark.capabilities
+  if (!attached.some(({ fact }) => fact.startsWith('dns'))) {
+    const { reason = 'unknown' } = missing.find(({ fact }) => fact.startsWith('dns')) ?? {}
+    return [{ absent: reason }]
+  }
+  const rows: CellRow[] = missing
+    .filter(({ fact }) => fact.startsWith('tls') || fact.startsWith('dns'))
+    .map(({ reason }) => ({ absent: reason }))
   const main = await Helper.start(process.execPath, [SERVER, ...SERVED.join(' + ').split(' ')])
   closing.push(() => main[Symbol.asyncDispose]())
   const web = createServer((socket) => socket.end()).listen(0, WEB)
@@ -300,16 +310,6 @@ async function rowsOnce(
     const server = await serveTls(port, address)
     closing.push(() => void server.close())
   }
-  const quark = await openQuark(catalogueWith(rung), options as never)
-  closing.push(() => quark.close())
-  const { attached, missing } = quark.capabilities
-  if (!attached.some(({ fact }) => fact.startsWith('dns'))) {
-    const { reason = 'unknown' } = missing.find(({ fact }) => fact.startsWith('dns')) ?? {}
-    return [{ absent: reason }]
-  }
-  const rows: CellRow[] = missing
-    .filter(({ fact }) => fact.startsWith('tls') || fact.startsWith('dns'))
-    .map(({ reason }) => ({ absent: reason }))
   const ran: Ran[] = []
   const { port } = web.address() as { port: number }
   const labels = Object.keys(SITUATIONS)
