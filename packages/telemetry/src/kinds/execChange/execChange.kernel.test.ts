@@ -6,33 +6,16 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import type { ExecChange } from '../../process/exec-change.js'
-import { OptionError } from '../../errors.js'
-import { openQuark, Quark } from '../../quark.js'
-import { type Sort, SORTS, withSort } from '../../testing/rung-sorts.js'
-import { catalogueOf } from '../catalogue.js'
-import { cgroupKind } from '../cgroup/index.js'
+import type { Kind } from '../kind.js'
+import { Quark } from '../../quark.js'
+import { SORTS } from '../../testing/rung-sorts.js'
+import { openWay } from '../../testing/ways.js'
 import type { QuarkEvent } from '../index.js'
-import { processKind } from '../process/index.js'
 import { execChangeKind } from './index.js'
 import { execsOf, EXPECTED, runOthers, runSession, sentence } from './testing/situations.js'
 
 const LIMIT = { timeout: 120_000 }
 const OPTIONS = { execChanges: true, backends: ['ebpf'], holdMs: 2000, ringSizeBytes: 2 ** 24 } as const
-/** A queue whose only way to learn of written files is one of the rungs; the error if there is none. */
-async function openRung(sort: Sort, options: object): Promise<Quark | OptionError> {
-  const catalogue = catalogueOf([processKind, cgroupKind, withSort(execChangeKind, sort)] as const)
-  try {
-    const quark = (await openQuark(catalogue, { ...OPTIONS, ...options })) as unknown as Quark
-    const missing = quark.capabilities.missing.find(({ fact }) => fact === 'execChanges')
-    if (missing === undefined) return quark
-    await quark.close()
-    return new OptionError('execChanges', missing.reason)
-  } catch (error) {
-    if (error instanceof OptionError) return error
-    throw error
-  }
-}
-
 let seenRungs = 0
 for (const sort of SORTS) {
   test(
@@ -42,9 +25,9 @@ for (const sort of SORTS) {
       const folder = mkdtempSync(join(tmpdir(), 'quark-written-'))
       t.after(() => rmSync(folder, { recursive: true }))
       const recording = join(folder, 'recording')
-      const quark = await openRung(sort, { record: recording })
-      if (quark instanceof OptionError) {
-        t.skip(`this kernel does not offer it: ${quark.message}`)
+      const quark = await openWay(sort, execChangeKind as unknown as Kind, { ...OPTIONS, record: recording })
+      if (typeof quark !== 'object') {
+        t.skip(`this kernel does not offer it: ${quark}`)
         return
       }
       seenRungs += 1

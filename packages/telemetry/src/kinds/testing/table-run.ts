@@ -4,69 +4,23 @@
  */
 
 import { existsSync } from 'node:fs'
-import { BackendError, OptionError } from '../../errors.js'
-import { openQuark, type Quark } from '../../quark.js'
-import { SORTS, withSort } from '../../testing/rung-sorts.js'
+import { openWay, type Way, WAYS } from '../../testing/ways.js'
 import { writeRow } from '../../testing/situation-rows.js'
 import { type SituationsOf, verdictsOf } from '../../testing/situations.js'
-import { catalogueOf } from '../catalogue.js'
-import { cgroupKind } from '../cgroup/index.js'
 import { kinds, type QuarkEvent } from '../index.js'
 import type { Kind } from '../kind.js'
-import { processKind } from '../process/index.js'
 
 const MAX_TRIES = 4
-
-/** Ways to learn: sorts of rungs of programs, and other backends. */
-const WAYS = [...SORTS, 'audit', 'procConnector'] as const
-type Way = (typeof WAYS)[number]
-
-function isSort(way: Way): way is (typeof SORTS)[number] {
-  return (SORTS as readonly string[]).includes(way)
-}
-
-/** The kind as that way has it, and the names of its facts then. */
-function kindBy(way: Way, kind: Kind): Kind {
-  if (isSort(way)) return withSort(kind, way)
-  const facts: Kind['facts'] = (surroundings) =>
-    kind.facts(surroundings).filter(({ rungs }) => rungs.some(({ by }) => by === way))
-  return { ...kind, facts }
-}
-
-/** A queue, or why there is none; undefined if the kind has nothing of the way. */
-async function open(way: Way, kind: Kind, { options }: SituationsOf): Promise<Quark | string | undefined> {
-  const names: string[] = []
-  const changed = kindBy(way, kind)
-  const facts: Kind['facts'] = (surroundings) => {
-    const found = changed.facts(surroundings)
-    names.push(...found.map(({ name }) => name))
-    return found
-  }
-  try {
-    const quark = (await openQuark(catalogueOf([processKind, cgroupKind, { ...changed, facts }]), {
-      backends: [isSort(way) ? 'ebpf' : way],
-      aggregation: 'none',
-      ringSizeBytes: 2 ** 25,
-      ...options,
-    })) as unknown as Quark
-    const { missing } = quark.capabilities
-    const reasons = names.map((name) => missing.find(({ fact }) => fact === name)?.reason)
-    if (names.length > 0 && reasons.includes(undefined)) return quark
-    await quark.close()
-    return names.length === 0 ? undefined : [...new Set(reasons)].join('; ')
-  } catch (error) {
-    if (names.length === 0) return undefined
-    if (error instanceof BackendError || error instanceof OptionError)
-      return error.message.replace(/^Option .* cannot be met with the backend \w+: /, '')
-    throw error
-  }
-}
 
 /** One way with all situations of a kind; the loss of a record makes it begin again. */
 async function write(way: Way, kind: Kind, situations: SituationsOf): Promise<void> {
   const place = { group: kind.name, rung: way }
   for (let tries = 1; ; tries += 1) {
-    const quark = await open(way, kind, situations)
+    const quark = await openWay(way, kind, {
+      aggregation: 'none',
+      ringSizeBytes: 2 ** 25,
+      ...situations.options,
+    })
     if (quark === undefined) return
     if (typeof quark === 'string') return writeRow({ ...place, absent: quark })
     const facts = await situations.run()

@@ -5,12 +5,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test, type TestContext } from 'node:test'
-import { OptionError } from '../../errors.js'
-import { openQuark, Quark } from '../../quark.js'
-import { type Sort, SORTS, withSort } from '../../testing/rung-sorts.js'
-import { catalogueOf } from '../catalogue.js'
-import { cgroupKind } from '../cgroup/index.js'
-import { processKind } from '../process/index.js'
+import type { Kind } from '../kind.js'
+import { Quark } from '../../quark.js'
+import { SORTS } from '../../testing/rung-sorts.js'
+import { openWay } from '../../testing/ways.js'
 import type { TtyEvent } from './events.js'
 import { ttyKind } from './index.js'
 import { KEPT_BYTES, LARGE, runSituations, type TtyFacts, WRITES } from './testing/situations.js'
@@ -25,21 +23,6 @@ const OPTIONS = {
 } as const
 const hasPython = spawnSync('python3', ['-V']).status === 0
 const IN_TERMINALS = { ...LIMIT, skip: hasPython ? false : 'needs Python and script(1)' }
-
-/** A queue whose only way to learn of terminals is one of the rungs; the error if there is none. */
-async function openRung(sort: Sort, options: object): Promise<Quark | OptionError> {
-  const catalogue = catalogueOf([processKind, cgroupKind, withSort(ttyKind, sort)] as const)
-  try {
-    const quark = (await openQuark(catalogue, { ...OPTIONS, ...options })) as unknown as Quark
-    const missing = quark.capabilities.missing.find(({ fact }) => fact === 'ttyWrites')
-    if (missing === undefined) return quark
-    await quark.close()
-    return new OptionError('tty', missing.reason)
-  } catch (error) {
-    if (error instanceof OptionError) return error
-    throw error
-  }
-}
 
 function ttyEvents(events: readonly { readonly kind: string }[]): TtyEvent[] {
   return events.filter(({ kind }) => kind === 'tty') as TtyEvent[]
@@ -94,9 +77,9 @@ for (const sort of SORTS) {
   test(`every situation of a terminal is seen through ${sort}, live and in a replay`, LIMIT, async (t) => {
     const recording = join(mkdtempSync(join(tmpdir(), 'quark-tty-')), 'recording')
     t.after(() => rmSync(dirname(recording), { recursive: true }))
-    const quark = await openRung(sort, { record: recording })
-    if (quark instanceof OptionError) {
-      t.skip(`this kernel does not offer it: ${quark.message}`)
+    const quark = await openWay(sort, ttyKind as unknown as Kind, { ...OPTIONS, record: recording })
+    if (typeof quark !== 'object') {
+      t.skip(`this kernel does not offer it: ${quark}`)
       return
     }
     seenRungs += 1
