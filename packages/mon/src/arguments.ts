@@ -100,15 +100,31 @@ function tokensOf<S>(args: readonly string[], { options, missing = [] }: Command
   }).tokens
 }
 
-/** `parseArgs` knows no optional arguments: a bare `--env` gets the value that it stands for. */
+/** `parseArgs` knows no optional arguments: a bare `--env` or `-F` gets the value that it stands for. */
 function fillOptionalArguments<S>(args: readonly string[], options: readonly Option<S>[]): string[] {
   const end = args.includes('--') ? args.indexOf('--') : args.length
-  return args.map((arg, index) => {
+  return args.flatMap((arg, index) => {
+    if (index >= end) return arg
+    if (/^-[A-Za-z]+$/.test(arg)) return fillLetters(arg, options)
     const filled = options.find(
       (option) => option.withoutArgument !== undefined && arg === optionName(option),
     )
-    return filled === undefined || index >= end ? arg : `${arg}=${filled.withoutArgument}`
+    return filled === undefined ? arg : `${arg}=${filled.withoutArgument}`
   })
+}
+
+/** Letters that are joined, such as `-sF`. What is behind one with an optional argument is that only if it is more than letters. */
+function fillLetters<S>(arg: string, options: readonly Option<S>[]): string[] {
+  const filled: string[] = []
+  for (let at = 1; at < arg.length; at += 1) {
+    const letter = arg[at] as string
+    const option = options.find(({ short }) => short === letter)
+    if (option === undefined) return [arg]
+    if (option.withoutArgument !== undefined) filled.push(`${optionName(option)}=${option.withoutArgument}`)
+    else if (option.argument !== undefined) return [...filled, `-${arg.slice(at)}`]
+    else filled.push(`-${letter}`)
+  }
+  return filled
 }
 
 function isHelpCommand(token: Token): boolean {
@@ -142,7 +158,7 @@ function checkArgument<S>(token: OptionToken, option: Option<S>): string {
 
 function notSupported(option: MissingOption, spelling: string): UsageError {
   return new UsageError(
-    `${spelling} cannot be used: ${option.feature} is not supported yet (remove ${spelling})`,
+    `${spelling} cannot be used: ${option.instead ?? `${option.feature} is not supported yet`} (remove ${spelling})`,
   )
 }
 

@@ -35,7 +35,7 @@ function monHelp({ groups, missing }: OptionTable): HelpTable<Settings> {
       'descendants, until it ends. doctor says what of it this machine allows, asciicast makes a cast of a terminal that was recorded, ' +
       'rules looks at files of rules, and completions makes a shell complete command lines.',
     groups,
-    remark: `Options of other versions that are not supported yet: ${missing.map(({ short }) => `-${short}`).join(' ')}`,
+    remark: `Options of other versions that are refused: ${missing.map(({ short }) => `-${short}`).join(' ')}`,
   }
 }
 

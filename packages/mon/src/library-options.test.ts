@@ -118,7 +118,10 @@ test('what a kind brings is refused no more', () => {
   )
   assert.doesNotMatch(helpText(80, table), /not supported yet: .*-n/)
   assert.doesNotMatch(manPage(table), /asking Kubernetes/)
-  assert.throws(() => parseCommandLine(['-n']), /the NOVA backend is not supported yet/)
+  assert.throws(
+    () => parseCommandLine(['-n']),
+    /there is no NOVA backend: .* quark-mon rules explain FILE says where/,
+  )
 })
 
 test('a loss in the table of a kind names the option that would have prevented it', () => {

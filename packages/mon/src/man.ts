@@ -286,7 +286,7 @@ export function manPage({ groups, missing } = TABLE): string {
     COMPLETIONS,
     AFTER_OPTIONS,
     '.Sh COMPATIBILITY',
-    'These options of other versions are recognised and refused, because their features are not supported yet:',
+    'These options of other versions are recognised and refused, because their features are not there:',
     '.Pp',
     '.Bl -tag -width Ds -compact',
     ...missing.flatMap(({ short, long, argument, feature }) => [

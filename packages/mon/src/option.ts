@@ -32,6 +32,8 @@ export interface OptionGroup<S = Settings> {
 
 /** An option that scripts written for other versions may give, and that is refused by name. */
 export interface MissingOption {
+  /** Why it is not there for good, as a sentence without a period; else its feature is not supported yet. */
+  readonly instead?: string
   readonly long: string
   readonly short: string
   readonly argument?: string

@@ -31,7 +31,13 @@ const REFUSED: readonly MissingOption[] = [
   { short: 'K', long: 'kube', argument: 'FILE', feature: 'asking Kubernetes' },
   { short: 'L', long: 'module-load', feature: 'watching kernel modules' },
   { short: 'N', long: 'dns', feature: 'watching DNS' },
-  { short: 'n', long: 'nova', feature: 'the NOVA backend' },
+  {
+    short: 'n',
+    long: 'nova',
+    feature: 'the NOVA backend',
+    instead:
+      'there is no NOVA backend: the backend eBPF decides rules in the kernel where it can, and quark-mon rules explain FILE says where',
+  },
   { short: 'S', long: 'sock-conn', feature: 'watching connections' },
   { short: 'T', long: 'ptrace', feature: 'watching ptrace(2)' },
 ]

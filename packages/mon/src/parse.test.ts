@@ -274,7 +274,10 @@ test('parseCommandLine() says what is wrong and what to give instead', async (t)
     [['--host=[::1]:443'], '--host cannot be "[::1]:443": give ::1, and 443 as the port'],
     [['--hosts=::1'], 'Unknown option "--hosts": did you mean --host?'],
     [['-C', ''], '-C cannot be "": give the name of a file'],
-    [['-n'], '-n cannot be used: the NOVA backend is not supported yet (remove -n)'],
+    [
+      ['-n'],
+      '-n cannot be used: there is no NOVA backend: the backend eBPF decides rules in the kernel where it can, and quark-mon rules explain FILE says where (remove -n)',
+    ],
     [
       ['-m', '20000'],
       '--buffer-graph cannot hold 20000 records when --max-length is 10000: give --max-length 20000 or more',
@@ -348,6 +351,18 @@ test('parseCommandLine() refuses options that contradict each other, in either o
   }
 })
 
+test('a letter with an optional argument stands alone, among others, or before its value', () => {
+  const filesOf = (...args: string[]): unknown => {
+    const invocation = parseCommandLine(args)
+    return invocation.show === 'events' && invocation.settings.quark.files
+  }
+  const everywhere = filesOf('--file')
+  for (const args of [['-F'], ['-sF'], ['-Fs'], ['-vFE'], ['-F', '-l', '5'], ['-Fl', '5']]) {
+    assert.deepEqual(filesOf(...args), everywhere, args.join(' '))
+  }
+  assert.deepEqual(filesOf('-F/etc,/home'), filesOf('--file=/etc,/home'))
+})
+
 test('every option of the C tool is either there or refused by name', () => {
   for (const letter of 'BbCDEeFGgHhKkLlMmNnPrSsTtVv') {
     assert.ok(
@@ -357,7 +372,7 @@ test('every option of the C tool is either there or refused by name', () => {
   }
   for (const { short, long, argument } of missingOptions) {
     for (const name of [`-${short}`, `--${long}`]) {
-      assert.match(messageOf(name, ...(argument === undefined ? [] : ['x'])), /is not supported yet/)
+      assert.match(messageOf(name, ...(argument === undefined ? [] : ['x'])), / cannot be used: /)
     }
   }
 })
