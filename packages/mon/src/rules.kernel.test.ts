@@ -38,6 +38,13 @@ test('rules check, explain and test', () => {
     explained.out,
     /^1: drop on process\.comm sleep\n {4}kernel: .* getpid events .*\n {8}process\.comm: kernel: /,
   )
+  assert.equal(quarkMon(['rules', 'check', '--live', '1', path]).status, 2)
+  const live = quarkMon(['rules', 'explain', '--live', '500ms', path])
+  assert.equal(live.status, 0, live.err)
+  assert.match(
+    live.out,
+    /\n {4}asked \d+, matched \d+, of which the kernel left out \d+\ndecided by programs with the map/,
+  )
   const tested = quarkMon(['rules', 'test', path])
   assert.equal(tested.status, 1)
   assert.equal(tested.out, `${path}:3: wrong: wanted drop, got none\n1 passed, 1 failed\n`)

@@ -1,12 +1,13 @@
 /** quark-mon rules: what rules say, whether they are right, and where they are decided. */
 
-import { RULE_FIELDS, RuleError, type RuleSet, sanitise, testRules } from 'quark-telemetry'
+import { Quark, RULE_FIELDS, RuleError, type RuleSet, sanitise, testRules } from 'quark-telemetry'
 import { type CommandTable, EXIT_USAGE, isUsageError, readArguments, UsageError } from '../arguments.js'
 import { tableHelp } from '../help.js'
 import { print } from '../io.js'
 import type { OptionGroup } from '../option.js'
 import { errorText } from '../report.js'
 import { problemsText, readRules, warningsText } from '../rule-file.js'
+import { durationMs } from '../values.js'
 
 const NAME = 'quark-mon rules'
 
@@ -14,19 +15,33 @@ const NAME = 'quark-mon rules'
 export const RULE_VERBS = ['check', 'explain', 'test', 'fields'] as const
 type Verb = (typeof RULE_VERBS)[number]
 
-/** The options of the command, for its help and the manual page. */
-export const rulesOptions: OptionGroup<object> = {
-  title: 'Options of rules',
-  options: [{ long: 'help', short: 'h', help: 'write this text and end', set: () => {} }],
+interface RulesSettings {
+  /** So long rules are asked about what happens. */
+  liveMs?: number
 }
 
-const TABLE: CommandTable<object> = { command: NAME, options: rulesOptions.options, hasOperands: true }
+/** The options of the command, for its help and the manual page. */
+export const rulesOptions: OptionGroup<RulesSettings> = {
+  title: 'Options of rules',
+  options: [
+    {
+      long: 'live',
+      argument: 'TIME',
+      help: 'explain: ask the rules about all that happens for this time, and write how often each was asked and matched, and what the kernel left out',
+      more: 'In seconds, or with a unit. Needs the rights to watch.',
+      set: (settings, value) => void (settings.liveMs = durationMs(value)),
+    },
+    { long: 'help', short: 'h', help: 'write this text and end', set: () => {} },
+  ],
+}
+
+const TABLE: CommandTable<RulesSettings> = { command: NAME, options: rulesOptions.options, hasOperands: true }
 
 /** The text of `quark-mon rules --help`. */
 export function rulesHelp(columns: number): string {
   return tableHelp(
     {
-      usage: [`${NAME} check|explain|test FILE`, `${NAME} fields`],
+      usage: [`${NAME} check|test FILE`, `${NAME} explain [--live TIME] FILE`, `${NAME} fields`],
       summary:
         'check finds everything that is wrong in a file of rules. explain writes each rule with where it is decided and why. test ' +
         'runs the tests that stand beside the rules. fields lists what rules can ask. FILE may be -, which is standard ' +
@@ -45,27 +60,32 @@ export function rulesHelp(columns: number): string {
  */
 export async function rules(args: readonly string[]): Promise<number> {
   try {
-    const read = readArguments(args, TABLE, {})
+    const read = readArguments<RulesSettings>(args, TABLE, {})
     if (read.show !== 'result') {
       await print(rulesHelp(process.stdout.columns ?? 80))
       return 0
     }
     const [verb, path] = operandsOf(read.operands)
+    const { liveMs } = read.settings
+    if (liveMs !== undefined && verb !== 'explain') throw new UsageError(`--live is for ${NAME} explain`)
     if (path === undefined) {
       await print(fieldsText())
       return 0
     }
     const set = readRules(path)
     process.stderr.write(warningsText(set, path))
-    return await act(verb, set, path)
+    return await act(verb, set, path, liveMs)
   } catch (error) {
     process.stderr.write(error instanceof RuleError ? problemsText(error) : errorText(error, false))
     return isUsageError(error) ? EXIT_USAGE : 1
   }
 }
 
-async function act(verb: Verb, set: RuleSet, path: string): Promise<number> {
-  if (verb === 'explain') await print(explanation(set))
+async function act(verb: Verb, set: RuleSet, path: string, liveMs: number | undefined): Promise<number> {
+  if (verb === 'explain') {
+    const live = liveMs === undefined ? undefined : await watch(set, liveMs)
+    await print(explanation(set, live !== undefined) + (live ?? ''))
+  }
   if (verb === 'check') await print(`${path}: ${set.size} rules, ${set.tests.length} tests\n`)
   if (verb !== 'test') return 0
   const results = testRules(set)
@@ -90,13 +110,33 @@ function operandsOf([verb, path, ...others]: readonly string[]): [Verb, string |
   return [known, path]
 }
 
-/** Each rule, with where it is decided and why. */
-function explanation(set: RuleSet): string {
+/** Asks rules about all that happens for a time; what is said of the kernel's part. */
+async function watch(rules: RuleSet, liveMs: number): Promise<string> {
+  const signal = AbortSignal.timeout(liveMs)
+  await using quark = await Quark.open({ rules, all: true, signal })
+  for await (const _events of quark.batches());
+  const { attached, missing } = quark.capabilities
+  const isIn = (fact: string): boolean => fact === IN_KERNEL || fact.startsWith(`${IN_KERNEL}.`)
+  const maps = attached.filter(({ fact }) => isIn(fact)).map(({ hook }) => `by programs with the ${hook}`)
+  const lacks = missing.filter(({ fact }) => isIn(fact)).map(({ reason }) => `not by programs: ${reason}`)
+  return [...maps, ...lacks].map((line) => `decided ${sanitise(line)}\n`).join('')
+}
+
+/** The fact that rules are decided in the kernel. */
+const IN_KERNEL = 'rulesInKernel'
+
+/** Each rule, with where it is decided and why, and maybe how often it was asked. */
+function explanation(set: RuleSet, isLive: boolean): string {
+  const counters = set.counters()
   return set
     .explain()
-    .map(({ text, line, place, reason, clauses }) => {
+    .map(({ text, line, place, reason, clauses }, index) => {
       const parts = clauses.map((clause) => `        ${clause.field}: ${clause.place}: ${clause.reason}\n`)
-      return `${line}: ${sanitise(text)}\n    ${place}: ${reason}\n${parts.join('')}`
+      const { evals = 0, hits = 0, leftOut = 0 } = counters[index] ?? {}
+      const counts = isLive
+        ? `    asked ${evals}, matched ${hits}, of which the kernel left out ${leftOut}\n`
+        : ''
+      return `${line}: ${sanitise(text)}\n    ${place}: ${reason}\n${parts.join('')}${counts}`
     })
     .join('')
 }
