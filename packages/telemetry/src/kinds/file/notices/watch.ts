@@ -209,8 +209,8 @@ export class FileWatch implements Source {
       return
     }
     this.#names.take(event)
-    const what = whatOf(mask, at?.name !== undefined)
-    if (pid === process.pid || what === 0) return
+    const seen = whatOf(mask, at?.name !== undefined)
+    if (pid === process.pid || seen === 0) return
     const path = this.#pathOf(at)
     const oldPath = this.#pathOf(from)
     if (!this.#isWanted(path) && !this.#isWanted(oldPath)) return
@@ -218,8 +218,10 @@ export class FileWatch implements Source {
     const device = this.#watched.get((file ?? at?.directory)?.fileSystemId ?? -1n)?.device
     const attributes =
       path?.startsWith('/') !== true ? undefined : attributesOf(path, device, identity?.inode)
+    const what = sharpened(seen, mask, attributes)
+    if (what === 0) return
     this.#push(event, untilNs, {
-      what: sharpened(what, mask, attributes),
+      what,
       device: device ?? 0,
       inode: identity?.inode ?? 0n,
       generation: identity?.generation ?? 0,
@@ -304,10 +306,12 @@ function whatOf(mask: number, isNamed: boolean): number {
   return what
 }
 
-/** The type of what was created says how. */
-function sharpened(what: number, mask: number, attributes: Attributes | undefined): number {
-  if ((what & DID_CREATE) === 0 || attributes === undefined || (mask & FAN_ONDIR) !== 0) return what
+/** The type of what was created says how. What is written to a device, a FIFO or a socket is content of no file. */
+function sharpened(seen: number, mask: number, attributes: Attributes | undefined): number {
+  if (attributes === undefined || (mask & FAN_ONDIR) !== 0) return seen
   const type = attributes.mode & S_IFMT
+  const what = type === S_IFREG || type === S_IFLNK ? seen : seen & ~DID_MODIFY
+  if ((what & DID_CREATE) === 0) return what
   const how =
     type === S_IFLNK
       ? DID_SYMLINK

@@ -220,6 +220,14 @@ os.mkdir('d'); os.mkfifo('p'); os.symlink('nowhere', 's'); touch('f'); os.link('
       notices: undefined,
     },
   },
+  'what is written to a FIFO and to a device': {
+    before: `os.mkfifo('p'); os.mknod('null', 0o20666, os.makedev(1, 3))`,
+    code: `
+fd = os.open('p', os.O_RDWR); os.write(fd, b'x'); os.close(fd)
+fd = os.open('null', os.O_WRONLY); os.write(fd, b'x'); os.close(fd)
+touch('f')`,
+    seen: { both: ['create f'], calls: ['create f'], notices: ['create f'] },
+  },
   'a Unix socket': {
     code: `
 import socket
