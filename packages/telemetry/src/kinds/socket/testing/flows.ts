@@ -30,8 +30,11 @@ export function flowsOf(
     [child, 'child'],
   ])
   const name = (pid: number | undefined): string => names.get(pid) ?? (pid === undefined ? 'nobody' : 'other')
+  // Others may get the same port.
+  const isOurs = (event: DatagramEvent): event is UdpFlowEvent =>
+    event.kind === 'udpFlow' && event.localPort === port && [ours, child].includes(event.pid)
   return events
-    .flatMap((event) => (event.kind === 'udpFlow' && event.localPort === port ? event : []))
+    .flatMap((event) => (isOurs(event) ? event : []))
     .map((event) => {
       const { direction, sentDatagrams, receivedDatagrams, sentBytes, receivedBytes } = event
       const ends = `${event.localIp}->${event.remoteIp}`
