@@ -8,6 +8,7 @@ import {
   closedLayout,
   DID_CLOSE,
   DID_CREATE,
+  DID_LINK,
   DID_MODIFY,
   DID_MOVE,
   DID_REMOVE,
@@ -107,6 +108,43 @@ test('a report about another file that got the inode is an event of its own', ()
     'create /tmp/f 11',
     'create /tmp/g 11 inexact',
   ])
+})
+
+test('what the kernel says of a name is certain, and nothing waits for fanotify', () => {
+  const exact = { ...FILE, isExact: 1, base: BASE, links: 1 }
+  const gone = encodeRecord(namedLayout, header(200), { ...exact, what: DID_REMOVE, name: text('f') })
+  const twoNames = { ...exact, toBase: { path: '/srv', root: '/' }, name: text('f'), toName: text('g') }
+  const moved = encodeRecord(movedLayout, header(300), { ...twoNames, what: DID_MOVE })
+  assert.deepEqual(told([gone, moved]), ['remove /tmp/f 11', 'move /srv/g 11'])
+})
+
+test('a file that had no name has no former one', () => {
+  const linked = (links: number) =>
+    eventsOf(testPipeline({}), [
+      shell,
+      encodeRecord(movedLayout, header(200), {
+        ...FILE,
+        isExact: 1,
+        links,
+        what: DID_LINK,
+        base: BASE,
+        toBase: BASE,
+        name: text('#7'),
+        toName: text('g'),
+      }),
+    ]) as unknown as FileEvent[]
+  const oldPaths = [1, 2].map((links) => linked(links).find(({ kind }) => kind === 'file')?.oldPath)
+  assert.deepEqual(oldPaths, [undefined, '/tmp/#7'])
+})
+
+test('a new file that is closed was written to, if bytes were', () => {
+  const closed = encodeRecord(closedLayout, header(120), {
+    ...FILE,
+    what: DID_MODIFY | DID_CLOSE,
+    writtenBytes: 3n,
+  })
+  const late = seen(1, [110, 300], DID_CREATE | DID_MODIFY, '/tmp/f')
+  assert.deepEqual(told([done(100, DID_CREATE), ...late, closed]), ['create+modify+close /tmp/f 11 3'])
 })
 
 test('any records become events without an error', () => {

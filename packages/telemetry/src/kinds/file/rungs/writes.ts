@@ -1,6 +1,7 @@
 /** Programs at the calls that write: which files processes have written to, and how much, until they close them. */
 
 import {
+  add,
   and,
   callArgument,
   type CallRegisters,
@@ -16,9 +17,11 @@ import {
   narrowed,
   ne,
   not,
+  or,
   type Probe,
   probe,
   type Scalar,
+  shiftLeft,
   store,
   sysExit,
   u32,
@@ -42,12 +45,18 @@ export function writtenMap() {
     type: 'lruHash',
     key: { at: u64, pid: u32 },
     /** `isIgnored` of what is not watched: it is not looked at again. */
-    value: { inode: u64, bytes: u64, device: u32, generation: u32, isIgnored: u32 },
+    value: { mark: u64, inode: u64, bytes: u64, device: u32, generation: u32, isIgnored: u32 },
     maxEntries: MAX_WRITTEN,
   })
 }
 
 export type WrittenMap = ReturnType<typeof writtenMap>
+
+/** Stands for a file in comparisons: each field that is looked up costs another look-up. Never 0. */
+function markOf(inode: Inode): Scalar {
+  const { i_ino, i_generation, i_sb } = inode
+  return or(shiftLeft(add(add(i_ino, shiftLeft(i_generation, 32)), shiftLeft(i_sb.s_dev, 20)), 1), 1)
+}
 
 /** What stands for an open file in the map. */
 export type WrittenKey = (file: OpenFile, descriptor: Scalar) => Scalar
@@ -61,6 +70,7 @@ export function noteWritten(
   isIgnored: Scalar | number = 0,
 ): MapEffect {
   return store(map, key, {
+    mark: markOf(inode),
     inode: inode.i_ino,
     device: inode.i_sb.s_dev,
     generation: inode.i_generation,
@@ -87,17 +97,12 @@ function written(map: WrittenMap, keyOf: WrittenKey, call: CallRegisters, result
   const { file, descriptor } = writtenFile(call)
   const { f_inode: inode } = file
   const key = { at: keyOf(file, descriptor), pid: current().tgid }
-  const before = lookup(map, key)
   return {
     file,
     inode,
     key,
     isWritten: and(isDone(result), ne(result, 0), isRegular(inode)),
-    isKnown: and(
-      eq(before.inode, inode.i_ino),
-      eq(before.device, inode.i_sb.s_dev),
-      eq(before.generation, inode.i_generation),
-    ),
+    isKnown: eq(lookup(map, key).mark, markOf(inode)),
   }
 }
 
