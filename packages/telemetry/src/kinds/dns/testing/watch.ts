@@ -17,6 +17,8 @@ export interface ConnectionLike {
   readonly direction: string | undefined
   readonly remoteIp: string | undefined
   readonly remotePort: number | undefined
+  readonly localPort: number | undefined
+  readonly process: { readonly comm?: string | undefined } | undefined
   readonly remoteName: string | undefined
   readonly remoteNameSource: string | undefined
 }
