@@ -214,3 +214,36 @@ test('random rules: what is delivered is what user space alone delivers', { time
   }
   assert.ok(leftOut > 0, 'the kernel left nothing out: the test shows nothing')
 })
+
+test('other rules decide from a moment on, also about what the kernel left out', LIMIT, async () => {
+  const one = worker()
+  try {
+    await one.work(1)
+    const all = rulesOf(`drop on process.pid ${one.pid} event.kind getpid`)
+    await using quark = await Quark.open({ rules: all, getpid: true, holdMs: 50 })
+    await one.work(40)
+    let events = await take(quark, 300)
+    await one.work(100)
+    events.push(...(await take(quark, 300)))
+    assert.equal(calls(events, one.pid), 0)
+    const none = rulesOf('pass on event.kind process\npass on any')
+    // What is still held, or on its way, is decided by the earlier rules.
+    await one.work(50)
+    quark.setRules(none)
+    await one.work(60)
+    events = await take(quark, 300)
+    assert.ok(calls(events, one.pid) >= 60 && calls(events, one.pid) < 80, `${calls(events, one.pid)}`)
+    const { leftOut } = all.counters()[0] ?? {}
+    assert.ok((leftOut ?? 0) >= 100, `${leftOut}`)
+    const again = rulesOf(`drop on process.pid ${one.pid} event.kind getpid`)
+    quark.setRules(again)
+    await one.work(40)
+    await take(quark, 300)
+    await one.work(100)
+    events = await take(quark, 300)
+    assert.equal(calls(events, one.pid), 0)
+    assert.ok((again.counters()[0]?.leftOut ?? 0) >= 100, 'the kernel decides by the new rules, too')
+  } finally {
+    await one.end()
+  }
+})

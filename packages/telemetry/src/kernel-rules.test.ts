@@ -20,7 +20,7 @@ import { rulesOf } from './rule-sets.js'
 import { RuledFilter } from './ruled-filter.js'
 import { FakeBackend } from './testing/fake-backend.js'
 import { ModelMaps, Run } from './testing/expressions.js'
-import { record, strings, testPipeline } from './testing/process-records.js'
+import { insert, record, strings, testPipeline } from './testing/process-records.js'
 import { Filter } from './where/filter.js'
 
 const BASE_NS = 100_000_000_000
@@ -384,5 +384,30 @@ test('a process of which enough was dropped is left out until it changes', () =>
   assert.deepEqual(
     ruled.rules.counters().map(({ hits, leftOut }) => [hits, leftOut]),
     [[47, 27]],
+  )
+})
+
+test('other rules decide about records from their time on', () => {
+  const filterOf = (text: string): RuleEngine => new RuleEngine(rulesOf(text))
+  const plain = new Filter(
+    {},
+    { events: catalogue.events, userId: () => undefined, userNames: () => [], tracking: undefined },
+  )
+  const filter = new RuledFilter(filterOf('drop on process.uid 1'), plain)
+  const pipeline = testPipeline({ filter })
+  for (const [at, pid, uid] of [
+    [1000, 11, 1],
+    [2000, 12, 2],
+    [3000, 13, 1],
+    [4000, 14, 2],
+  ] as const) {
+    insert(pipeline, record('exec', at, { pid, tid: pid, startBootNs: 1n, uid, comm: 'x' }))
+  }
+  pipeline.atTurn(3000, () => filter.replaceRules(filterOf('drop on process.uid 2')))
+  const events: BaseEvent[] = []
+  pipeline.flush(events)
+  assert.deepEqual(
+    events.map((event) => (event as { process?: { pid: number } }).process?.pid),
+    [12, 13],
   )
 })

@@ -59,7 +59,8 @@ export function changingKinds({ kinds }: Catalogue): ReadonlySet<string> {
 /** Has the kernel leave out what rules drop of a process whatever else is in the event, and counts that. */
 export class KernelRules {
   readonly #ruling: Ruling
-  readonly #engine: RuleEngine
+  #engine: RuleEngine
+  #isPaused = false
   readonly #changing: ReadonlySet<string>
   /** The kinds of events of each group. */
   readonly #groups: readonly (readonly string[])[]
@@ -68,7 +69,7 @@ export class KernelRules {
   readonly #noted = new Map<number, Noted>()
   /** Numbers of reasons, by how events are dropped. */
   readonly #reasons = new Map<string, number>()
-  readonly #drops = new Map<number, CertainDrop>()
+  readonly #drops = new Map<number, { readonly drop: CertainDrop; readonly engine: RuleEngine }>()
   #processes: ProcessTable | undefined
   #countedNs = 0
   /** How many records the kernel left out. */
@@ -101,7 +102,7 @@ export class KernelRules {
 
   /** Rules dropped an event. */
   noteDropped({ kind, process }: Dropped): void {
-    if (process === undefined || !this.#decided.has(kind)) return
+    if (process === undefined || this.#isPaused || !this.#decided.has(kind)) return
     const { pid } = process as ProcessRecord
     let noted = this.#noted.get(pid)
     if (noted === undefined) {
@@ -142,8 +143,26 @@ export class KernelRules {
     const reason = this.#ruling.decisions?.newReason()
     if (reason === undefined) return 0
     this.#reasons.set(key, reason)
-    this.#drops.set(reason, first)
+    this.#drops.set(reason, { drop: first, engine: this.#engine })
     return reason
+  }
+
+  /**
+   * The kernel leaves nothing out from now on, until there are other rules.
+   *
+   * @throws {EbpfError} when its maps cannot be changed any more
+   */
+  pause(): void {
+    this.#isPaused = true
+    this.#ruling.decisions?.clear()
+  }
+
+  /** Other rules decide from now on. */
+  goOnWith(engine: RuleEngine): void {
+    this.#engine = engine
+    this.#isPaused = false
+    this.#noted.clear()
+    this.#reasons.clear()
   }
 
   /** @param appliedNs every record that was written before this time of CLOCK_BOOTTIME is applied */
@@ -158,8 +177,8 @@ export class KernelRules {
   count(): void {
     for (const [reason, count] of this.#ruling.decisions?.takeLeftOut() ?? []) {
       this.leftOut += count
-      const drop = this.#drops.get(reason)
-      if (drop !== undefined) this.#engine.noteLeftOut(drop, count)
+      const known = this.#drops.get(reason)
+      known?.engine.noteLeftOut(known.drop, count)
     }
   }
 }

@@ -10,6 +10,8 @@ import { catalogue, type QuarkOptions, type ReplayOptions } from './kinds/index.
 import type { RecordType, Tables } from './kinds/kind.js'
 import type { Filters } from './filters.js'
 import { RuledFilter } from './ruled-filter.js'
+import { RuleEngine } from './rules/engine.js'
+import type { RuleSet } from './rules/rule-set.js'
 import { openParts, type Parts, type Recording, replaysParts } from './open.js'
 import type { Feed } from './pipeline/feed.js'
 import { ReplayFeed } from './pipeline/replay-feed.js'
@@ -337,6 +339,29 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
     if (tracking?.mayExclude === true) return tracking
     const advice = 'open the queue with excludePids: []'
     throw new OptionError('excludePids', `Cannot leave out processes: ${advice}`, advice)
+  }
+
+  /**
+   * Has other rules decide from now on, as if the queue had been opened with them; nothing is lost in between. Events of what
+   * happened before are decided by the earlier rules, also those that are held. Tags that those gave are forgotten.
+   *
+   * @throws {OptionError} when it was opened without `rules`, or is a replay
+   * @throws {EbpfError} when the kernel cannot be given other rules any more, as the process has given up its rights
+   * @throws {QuarkError} ERR_QUARK_CLOSED
+   */
+  setRules(rules: RuleSet): void {
+    this.#check()
+    const { filter, tracking } = this.#filters ?? {}
+    if (!(filter instanceof RuledFilter) || !this.#isLive) {
+      const advice = 'open a live queue with rules'
+      throw new OptionError('rules', `Cannot have other rules decide: ${advice}`, advice)
+    }
+    // Programs leave out what the earlier rules drop until here; from here on they write all.
+    filter.endInKernel()
+    tracking?.endLeavingOut()
+    const engine = new RuleEngine(rules)
+    if (tracking?.mayLeaveOut === true) engine.leaving = (process) => tracking.leaveOut(process)
+    this.#pipeline.atTurn(Number(clockNs('boottime')), () => filter.replaceRules(engine))
   }
 
   /**

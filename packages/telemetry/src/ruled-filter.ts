@@ -6,7 +6,8 @@ import { PASSING } from './where/options.js'
 
 /** Rules, and then filters: rules see every event, so that tags reach all descendants. */
 export class RuledFilter implements EventFilter {
-  readonly #rules: RuleEngine
+  #rules: RuleEngine
+  #tables: Tables | undefined
   readonly #filter: Filter
   /** What of them the kernel may do; undefined where it does nothing. */
   readonly kernel: KernelRules | undefined
@@ -27,7 +28,25 @@ export class RuledFilter implements EventFilter {
     return this.#filter.passed
   }
 
+  /**
+   * The kernel leaves nothing out any more, until other rules decide.
+   *
+   * @throws {EbpfError} when its maps cannot be changed any more
+   */
+  endInKernel(): void {
+    this.#rules.leaving = undefined
+    this.kernel?.pause()
+  }
+
+  /** Other rules decide from now on, as if the queue had been opened with them: earlier tags are forgotten. */
+  replaceRules(rules: RuleEngine): void {
+    this.#rules = rules
+    if (this.#tables !== undefined) rules.begin(this.#tables.processes)
+    this.kernel?.goOnWith(rules)
+  }
+
   begin(tables: Tables): void {
+    this.#tables = tables
     this.#rules.begin(tables.processes)
     this.kernel?.begin(tables)
     this.#filter.begin(tables)

@@ -103,6 +103,8 @@ export class Pipeline {
   #missing = 0
   #isBehind = false
   #unfinished: Unfinished | undefined = undefined
+  /** What is to be done when all records before a time are applied, in the order of times. */
+  #turns: { readonly bootNs: number; readonly act: () => void }[] = []
   readonly #filter: EventFilter | undefined
   #hasBegun = false
   /** Events of a scan are filtered when they are delivered: by then all that was found is known. */
@@ -152,6 +154,20 @@ export class Pipeline {
   /** How many more records fit in the buffer: at most so many should be drained before the next `pump`. */
   room(): number {
     return this.#buffer.room()
+  }
+
+  /**
+   * Calls `act` between the events of records before and from a time of CLOCK_BOOTTIME on, which must not be less than that of an
+   * earlier call.
+   */
+  atTurn(bootNs: number, act: () => void): void {
+    this.#turns.push({ bootNs, act })
+  }
+
+  /** Does what is to be done before a record of that time, in the unit of the buffer. */
+  #turnTo(time: number): void {
+    while (this.#turns[0] !== undefined && this.#buffer.relative(this.#turns[0].bootNs) <= time)
+      this.#turns.shift()?.act()
   }
 
   /** Up to which time of CLOCK_BOOTTIME nothing is held, at most `bootNs`. */
@@ -414,6 +430,7 @@ export class Pipeline {
   #deliver(oldest: number, out: BaseEvent[]): void {
     const group = this.#group
     const buffer = this.#buffer
+    if (this.#turns.length > 0) this.#turnTo(buffer.timeOf(oldest))
     this.#aggregator.gather(oldest, group)
     const shape = this.#shapes.at(buffer.shapeOf(oldest))
     if (shape === undefined) {

@@ -55,8 +55,13 @@ export class KernelSet {
 
   /** Ends that rules leave out processes. */
   endLeavingOut(): void {
-    for (const [pid, { flags }] of this.#session.map(trackedProcesses).entries())
-      if ((flags & LEFT_OUT) !== 0) this.#remove(pid, LEFT_OUT)
+    const set = this.#session.map(trackedProcesses)
+    // Children inherit it meanwhile of those that still have it.
+    for (let pass = 0; pass < MAX_PASSES; pass++) {
+      const left = [...set.entries()].filter(([, { flags }]) => (flags & LEFT_OUT) !== 0)
+      for (const [pid] of left) this.#remove(pid, LEFT_OUT)
+      if (left.length === 0) return
+    }
   }
 
   #remove(pid: number, flags: number): void {

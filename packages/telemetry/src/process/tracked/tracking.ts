@@ -186,6 +186,16 @@ export class Tracking {
     }
   }
 
+  /**
+   * Ends that rules leave out trees.
+   *
+   * @throws {EbpfError} when the set cannot be changed any more
+   */
+  endLeavingOut(): void {
+    this.#kernel?.endLeavingOut()
+    this.#leftOut.clear()
+  }
+
   /** Ends that a process and its descendants are left out. False if they were not. */
   include(pid: number, table: ProcessTable, isLive: boolean): boolean {
     const ended = [...this.#exclusions].filter(([, root]) => root === pid)
