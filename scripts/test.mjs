@@ -75,11 +75,15 @@ if (everything && !values['no-checks']) {
 /** Removes what was built of sources that are gone: their tests would still run. */
 function prune() {
   for (const file of globSync('packages', /\/dist\/.*\.js$/)) {
-    if (existsSync(file.replace('/dist/', '/src/').replace(/\.js$/, '.ts')) || file.includes('.bundle.'))
-      continue
+    if (existsSync(file.replace('/dist/', '/src/').replace(/\.js$/, '.ts')) || isBundled(file)) continue
     for (const part of ['.js', '.js.map', '.d.ts', '.d.ts.map'])
       rmSync(file.replace(/\.js$/, part), { force: true })
   }
+}
+
+/** Whether a file in dist is made by scripts/bundle.mjs, and of no source beside it. */
+function isBundled(file) {
+  return file.includes('.bundle.') || file.endsWith('mon/dist/reader-main.js')
 }
 
 /** Runs test files and counts their tests; suites are not tests. */

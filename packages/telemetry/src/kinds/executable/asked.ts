@@ -42,7 +42,7 @@ export interface ReaderLimits {
   readonly bytesPerSecond: number
   /** Name packages, too. */
   readonly packages: boolean
-  /** Longest time for a file beside that for its bytes. Default 10 s. */
+  /** A thread that reads nothing for so long hangs. Default 10 s. */
   readonly answerMs?: number
 }
 

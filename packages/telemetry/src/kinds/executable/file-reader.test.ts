@@ -109,6 +109,29 @@ test('files are read in a process of their own, one after the other', { timeout:
 })
 
 test(
+  'a reader that is slow does not hang: it is waited for as long as it reads',
+  { timeout: 60_000 },
+  async (t) => {
+    const path = join(folderOf(t), 'file')
+    writeFileSync(path, Buffer.alloc(6 << 20))
+    // A second's worth at once, then a chunk each 250 ms.
+    const limits = { maxBytes: 1 << 30, bytesPerSecond: 1 << 20, packages: false, answerMs: 4000 }
+    const begin = performance.now()
+    const [answer] = await answersOf(
+      (take) => new FileReader(limits, (_file, content) => take(content)),
+      [questionOf(path)],
+    )
+    assert.ok(performance.now() - begin > 4500)
+    assert.equal(
+      answer?.sha256,
+      createHash('sha256')
+        .update(Buffer.alloc(6 << 20))
+        .digest('hex'),
+    )
+  },
+)
+
+test(
   'when the process that reads is gone, what was asked and is asked has that as an answer',
   { timeout: 60_000 },
   async (t) => {

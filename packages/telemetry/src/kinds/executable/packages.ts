@@ -28,8 +28,14 @@ interface Format {
 /** Reads files as long as their sum has room. */
 class Budget {
   #left = MAX_DATABASE_BYTES
+  readonly #advance: () => void
+
+  constructor(advance: () => void) {
+    this.#advance = advance
+  }
 
   text(path: string, most = this.#left): string {
+    this.#advance()
     const fd = openSync(path, 'r')
     try {
       const { size } = fstatSync(fd)
@@ -129,6 +135,12 @@ const apk: Format = {
 /** The databases of roots; each is read when a file on its root is first looked up, and again when it has changed. */
 export class Packages {
   readonly #databases = new Map<string, Database>()
+  readonly #advance: () => void
+
+  /** `advance` is called whenever something was read: whoever waits knows then that nothing hangs. */
+  constructor(advance: () => void = () => undefined) {
+    this.#advance = advance
+  }
 
   /**
    * The package that has a file.
@@ -172,7 +184,7 @@ export class Packages {
     let database = before
     if (before?.version !== version) {
       try {
-        database = { version, ...format.read(root, new Budget()) }
+        database = { version, ...format.read(root, new Budget(this.#advance)) }
       } catch {
         // Broken, or larger than databases are.
         database = { version, packages: [], owners: new Map() }
@@ -200,7 +212,7 @@ function moduleOf(root: string, path: string): FilePackage | undefined {
   const [, folder] = /^(.*\/node_modules\/(?:@[^/]+\/)?(?!\.)[^/]+)\//.exec(real) ?? []
   if (folder === undefined) return undefined
   try {
-    const text = new Budget().text(`${root}${folder}/package.json`, MAX_JSON_BYTES)
+    const text = new Budget(() => undefined).text(`${root}${folder}/package.json`, MAX_JSON_BYTES)
     const { name, version } = JSON.parse(text) as { name?: unknown; version?: unknown }
     if (typeof name !== 'string' || known(name) === undefined) return undefined
     return {

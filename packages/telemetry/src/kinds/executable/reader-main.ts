@@ -15,21 +15,27 @@ interface Asked extends AskedFile {
   readonly n: number
 }
 
+/** What a thread is started with: `progress` is counted up in the first number. */
+interface Work {
+  readonly limits: ReaderLimits
+  readonly progress: Int32Array
+}
+
 interface Answer extends FileContent {
   readonly n: number
 }
 
-/** Longest time for a file beside that for its bytes. */
+/** A thread that gets no further for so long hangs. On a busy machine it is slow, which is something else. */
 const ANSWER_MS = 10_000
 /** A device that did not answer is not read from for so long. */
 const HUNG_MS = 600_000
 /** So many threads may hang. */
 const MOST_HUNG = 4
-const LOW_PRIORITY = 10
+const LOW_PRIORITY = 5
 const BURST_S = 1
 
 if (isMainThread) supervise(JSON.parse(process.argv[2] as string) as ReaderLimits)
-else work(workerData as ReaderLimits)
+else work(workerData as Work)
 
 function supervise(limits: ReaderLimits): void {
   const waiting: Asked[] = []
@@ -37,10 +43,12 @@ function supervise(limits: ReaderLimits): void {
   let current: Asked | undefined
   let timer: NodeJS.Timeout | undefined
   let hung = 0
+  let progress = new Int32Array(new SharedArrayBuffer(4))
   let worker = start()
 
   function start(): Worker {
-    const made = new Worker(new URL(import.meta.url), { workerData: limits })
+    progress = new Int32Array(new SharedArrayBuffer(4))
+    const made = new Worker(new URL(import.meta.url), { workerData: { limits, progress } satisfies Work })
     made.on('message', (answer: Answer) => {
       // One that was left behind may go on after all.
       if (made === worker) answered(answer)
@@ -49,6 +57,15 @@ function supervise(limits: ReaderLimits): void {
       if (made === worker) restart()
     })
     return made
+  }
+
+  /** Waits for the thread to get further than it had. */
+  function watch(before: number): void {
+    timer = setTimeout(() => {
+      const now = progress[0] as number
+      if (now === before) restart()
+      else watch(now)
+    }, limits.answerMs ?? ANSWER_MS)
   }
 
   function answered(answer: Answer): void {
@@ -75,8 +92,7 @@ function supervise(limits: ReaderLimits): void {
         continue
       }
       current = asked
-      const bytes = Math.min(asked.sizeBytes, limits.maxBytes)
-      timer = setTimeout(restart, (limits.answerMs ?? ANSWER_MS) + (2000 * bytes) / limits.bytesPerSecond)
+      watch(progress[0] as number)
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
       worker.postMessage(asked)
     }
@@ -109,10 +125,11 @@ function noAnswerTo({ n, isKnown, script }: Asked): Answer {
   return { n, ...(isKnown ? {} : { unread: 'noAnswer' }), ...(script === undefined ? {} : { script }) }
 }
 
-function work(limits: ReaderLimits): void {
+function work({ limits, progress }: Work): void {
+  const advance = (): void => void Atomics.add(progress, 0, 1)
   setPriority(LOW_PRIORITY)
-  const pace = paceOf(limits.bytesPerSecond)
-  const packages = limits.packages ? new Packages() : undefined
+  const pace = paceOf(limits.bytesPerSecond, advance)
+  const packages = limits.packages ? new Packages(advance) : undefined
   parentPort?.on('message', ({ n, ...asked }: Asked) => {
     const content = asked.isKnown ? {} : readFile(asked, limits.maxBytes, pace)
     const answer: Answer = { n, ...content, ...ownersOf(asked, packages) }
@@ -133,11 +150,12 @@ function ownersOf(asked: AskedFile, packages: Packages | undefined): FileContent
 }
 
 /** Waits as long as bytes have to: a second's worth may be read at once. */
-function paceOf(bytesPerSecond: number): (bytes: number) => void {
+function paceOf(bytesPerSecond: number, advance: () => void): (bytes: number) => void {
   const cell = new Int32Array(new SharedArrayBuffer(4))
   let left = bytesPerSecond * BURST_S
   let lastMs = performance.now()
   return (bytes) => {
+    advance()
     const now = performance.now()
     left = Math.min(bytesPerSecond * BURST_S, left + ((now - lastMs) / 1000) * bytesPerSecond)
     lastMs = now
