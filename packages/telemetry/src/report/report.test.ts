@@ -372,3 +372,43 @@ test('names of steps are no members that objects have already', () => {
   )
   assert.deepEqual(newIn(baseline, mergedBaseline(none, baseline)), [])
 })
+
+test('in a row of a timeline spans hold each other or are apart, whatever the processes', () => {
+  const times = fc.record({
+    parent: fc.nat(20),
+    atMs: fc.nat(30),
+    ms: fc.option(fc.nat(20), { nil: undefined }),
+  })
+  fc.assert(
+    fc.property(fc.array(times, { maxLength: 20 }), (list) => {
+      const events = list.map(({ parent, atMs, ms }, i) =>
+        process(i + 1, Math.min(parent, i), {
+          atMs,
+          ...(ms === undefined ? {} : { exitCode: 0, exitTimeNs: BigInt(atMs + ms) * MS }),
+        }),
+      )
+      const spans = timelineOf(collected(events)).traceEvents.filter(({ ph }) => ph === 'X')
+      assert.equal(spans.length, events.length)
+      for (const [i, a] of spans.entries()) {
+        for (const b of spans.slice(i + 1)) {
+          if (a.tid !== b.tid) continue
+          const [first, second] = a.ts <= b.ts ? [a, b] : [b, a]
+          const [ends, end] = [first.ts + (first.dur ?? 0), second.ts + (second.dur ?? 0)]
+          const isNested = ends <= second.ts || end <= ends || (first.ts === second.ts && ends <= end)
+          assert.ok(isNested, JSON.stringify([first, second]))
+        }
+      }
+    }),
+  )
+})
+
+test('what runs one after the other is in one row, below what created it', () => {
+  const collector = collected([
+    process(1, 0, { atMs: 0, exitTimeNs: 100n * MS }),
+    process(2, 1, { atMs: 1, status: 0 }),
+    process(3, 1, { atMs: 10, status: 0 }),
+    process(4, 1, { atMs: 12, status: 0 }),
+  ])
+  const rows = timelineOf(collector).traceEvents.flatMap(({ ph, tid }) => (ph === 'X' ? tid : []))
+  assert.deepEqual(rows, [1, 1, 1, 2])
+})
