@@ -30,6 +30,11 @@ const PARTS = {
     args: ['scripts/service-test.mjs'],
     shows: /^(✔|security)/,
   },
+  trace: {
+    title: 'A trace in speedscope, in a browser',
+    args: ['scripts/speedscope-test.mjs'],
+    shows: /^speedscope/,
+  },
   kernels: {
     title: 'All kernels, as guests, and the tables of facts of docs/kernels.md',
     args: ['scripts/kernels.mjs'],

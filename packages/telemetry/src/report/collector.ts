@@ -323,7 +323,7 @@ export function secondsOf({ beginNs, endNs }: Node): number | undefined {
 
 /** The step that a process belongs to: the package of its own environment or the nearest ancestor's, else the part of the command. */
 export function stepOf({ step, part }: Node): Step {
-  return step ?? { name: part.name ?? part.comm ?? '(unknown)' }
+  return step ?? { name: part.name ?? part.parent?.name ?? part.comm ?? '(unknown)' }
 }
 
 /** What runs scripts: those are who does it. */
