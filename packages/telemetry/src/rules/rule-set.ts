@@ -214,8 +214,10 @@ export class RuleSet {
    */
   closedTags(): ReadonlyMap<bigint, number> {
     const closed = new Map<bigint, number>()
+    const seen = new Set<bigint>([0n])
     for (const { action } of this.#rules) {
-      if (action.name !== 'poison' || action.tag === 0n || closed.has(action.tag)) continue
+      if (action.name !== 'poison' || seen.has(action.tag)) continue
+      seen.add(action.tag)
       const rule = this.#closedBy(action.tag)
       if (rule !== undefined) closed.set(action.tag, rule)
     }

@@ -211,11 +211,14 @@ function openSession(options: EbpfBackendOptions): Parts {
       if (tracking?.mayLeaveOut === true)
         answers.attached.push({ fact: RULES_IN_KERNEL, hook: 'map/quark_tracked', flavor: 'direct' })
     }
-    if (ruling !== undefined && loader.attached.some((probe) => variants.isDeciding(probe))) {
+    if (ruling !== undefined) {
       checkRuled(loader, variants, ruling)
-      ruling.useKernel(session)
-      answers.attached.push({ fact: RULES_IN_KERNEL, hook: 'map/quark_decided', flavor: 'direct' })
-      answers.missing.push(...variants.refusedOf(loader.attached))
+      const refused = variants.refusedOf(loader.attached)
+      if (loader.attached.some((probe) => variants.isDeciding(probe))) {
+        ruling.useKernel(session)
+        answers.attached.push({ fact: RULES_IN_KERNEL, hook: 'map/quark_decided', flavor: 'direct' })
+        answers.missing.push(...refused)
+      } else ruling.problem = refused[0]?.reason
     }
     return [session, answers, loader.iterators]
   } catch (error) {
