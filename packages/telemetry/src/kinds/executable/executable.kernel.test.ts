@@ -36,7 +36,8 @@ async function openQuark(options: QuarkOptions = {}): Promise<Quark> {
 async function executablesOf(
   quark: Quark,
   names: readonly string[],
-  limitMs = 20_000,
+  limitMs = 50_000,
+  isEnough: (name: string, file: Executable) => boolean = () => true,
 ): Promise<
   Map<string, { exec: Executable | undefined; later: Executable | undefined; events: QuarkEvent[] }>
 > {
@@ -48,7 +49,8 @@ async function executablesOf(
   const end = performance.now() + limitMs
   const isDone = (name: string): boolean => {
     const { exec, later } = found.get(name) ?? {}
-    return exec?.sha256 !== undefined || exec?.unread !== undefined || later !== undefined
+    const file = later ?? exec
+    return file !== undefined && (file.sha256 ?? file.unread) !== undefined && isEnough(name, file)
   }
   while (performance.now() < end && !names.every(isDone)) {
     for (const event of quark.poll()) {
@@ -135,47 +137,47 @@ test(
 )
 
 const HOSTILE = String.raw`
-cp /bin/sleep removed; ./removed 3.01 & sleep 0.02; rm removed
-cp /bin/sleep replaced; exec 7< replaced; rm replaced; cp /bin/true replaced; /proc/self/fd/7 3.02 &
+cp /bin/sleep removed; ./removed 33.01 & sleep 0.02; rm removed
+cp /bin/sleep replaced; exec 7< replaced; rm replaced; cp /bin/true replaced; /proc/self/fd/7 33.02 &
 printf '#!/bin/sh\nexit 0\n' > script; chmod +x script; ./script relative
 "$PWD/script" absolute
-cp /bin/sleep huge; truncate -s 10G huge; ./huge 3.03 &
-mkdir jail; cp /bin/busybox jail/busybox 2> /dev/null && chroot jail /busybox sleep 3.04 &
+cp /bin/sleep huge; truncate -s 10G huge; ./huge 33.03 &
+mkdir jail; cp /bin/busybox jail/busybox 2> /dev/null && chroot jail /busybox sleep 33.04 &
 wait
 `
 
 test('files that are deleted, replaced, of 10 GB, in another root, and scripts', LIMIT, async (t) => {
   const folder = folderOf(t)
   await using quark = await openQuark()
-  const child = spawn('/bin/bash', ['-c', HOSTILE], { cwd: folder, stdio: 'ignore' })
-  const names = ['3.01', '3.02', '3.03', 'relative', 'absolute']
+  const child = spawn('/bin/bash', ['-c', HOSTILE], { cwd: folder, stdio: 'ignore', detached: true })
+  const names = ['33.01', '33.02', '33.03', 'relative', 'absolute']
   const hasBusybox = spawnSync('test', ['-x', '/bin/busybox']).status === 0
   if (!hasBusybox) t.diagnostic('no busybox: another root is not tested')
-  const found = await executablesOf(quark, hasBusybox ? [...names, '3.04'] : names)
-  child.kill()
+  const found = await executablesOf(quark, hasBusybox ? [...names, '33.04'] : names)
+  process.kill(-(child.pid as number), 'SIGKILL')
   const fileOf = (name: string): Executable | undefined => {
     const { exec, later } = found.get(name) ?? {}
     return later ?? exec
   }
   const sleepDigest = digestOf('/bin/sleep')
-  assert.equal(fileOf('3.01')?.sha256, sleepDigest)
-  const replaced = fileOf('3.02')
+  assert.equal(fileOf('33.01')?.sha256, sleepDigest)
+  const replaced = fileOf('33.02')
   assert.deepEqual([replaced?.sha256, replaced?.deleted, replaced?.replaced], [sleepDigest, true, true])
   assert.deepEqual(
-    [fileOf('3.03')?.sizeBytes, fileOf('3.03')?.sha256, fileOf('3.03')?.unread],
+    [fileOf('33.03')?.sizeBytes, fileOf('33.03')?.sha256, fileOf('33.03')?.unread],
     [10 * 2 ** 30, undefined, 'tooLarge'],
   )
   const shell = digestOf('/bin/sh')
   assert.deepEqual([fileOf('relative')?.script, fileOf('relative')?.sha256], ['./script', shell])
   assert.deepEqual([fileOf('absolute')?.script, fileOf('absolute')?.sha256], [join(folder, 'script'), shell])
-  if (hasBusybox) assert.equal(fileOf('3.04')?.sha256, digestOf('/bin/busybox'))
+  if (hasBusybox) assert.equal(fileOf('33.04')?.sha256, digestOf('/bin/busybox'))
 })
 
 const MEMFD = `
 import os, sys
 fd = os.memfd_create('hidden')
 os.write(fd, open('/bin/sleep', 'rb').read())
-os.execve(fd, ['sleep', '2.05'], {})
+os.execve(fd, ['sleep', '22.05'], {})
 `
 
 test(
@@ -184,7 +186,7 @@ test(
   async () => {
     await using quark = await openQuark()
     const child = spawn('python3', ['-c', MEMFD], { stdio: 'ignore' })
-    const { exec, later } = (await executablesOf(quark, ['2.05'])).get('2.05') ?? {}
+    const { exec, later } = (await executablesOf(quark, ['22.05'])).get('22.05') ?? {}
     child.kill()
     assert.deepEqual([exec?.memfd, exec?.deleted], [true, false])
     assert.equal((later ?? exec)?.sha256, digestOf('/bin/sleep'))
@@ -201,17 +203,19 @@ test('packages have the files of distributions, and scripts in node_modules', LI
   const command = join(folder, 'node_modules', '.bin', 'tool')
   spawnSync('ln', ['-s', '../@scope/tool/bin/tool.sh', command])
   await using quark = await openQuark({ packages: true })
-  const child = spawn(
-    '/bin/sh',
-    ['-c', `/bin/sleep 5.06 & "${command}" npm; sleep 3; "${command}" again; wait`],
-    {
-      stdio: 'ignore',
-      detached: true,
-    },
+  const child = spawn('/bin/sh', ['-c', `/bin/sleep 55.06 & "${command}" npm; wait`], {
+    stdio: 'ignore',
+    detached: true,
+  })
+  const found = await executablesOf(
+    quark,
+    ['55.06', 'npm'],
+    50_000,
+    (name, file) => name !== 'npm' || file.scriptPackage !== undefined,
   )
-  const found = await executablesOf(quark, ['5.06', 'npm', 'again'])
   process.kill(-(child.pid as number), 'SIGKILL')
-  const scriptPackage = found.get('again')?.exec?.scriptPackage
+  const tool = found.get('npm')
+  const scriptPackage = (tool?.later ?? tool?.exec)?.scriptPackage
   assert.deepEqual(scriptPackage, {
     type: 'npm',
     name: '@scope/tool',
@@ -220,7 +224,7 @@ test('packages have the files of distributions, and scripts in node_modules', LI
   })
   const owner = spawnSync('dpkg-query', ['-S', '/bin/sleep'], { encoding: 'utf8' })
   if (owner.status !== 0) return t.diagnostic('no dpkg: its packages are not tested')
-  const slept = found.get('5.06')
+  const slept = found.get('55.06')
   const ofSleep = (slept?.later ?? slept?.exec)?.package
   const version = spawnSync('dpkg-query', ['-W', '-f', '${Version} ${Architecture}', 'coreutils'], {
     encoding: 'utf8',
@@ -236,11 +240,11 @@ const { spawnSync } = await import('node:child_process')
 const quark = await Quark.open({ executables: true, packages: true, backends: ['ebpf'], holdMs: 300 })
 dropPrivileges('nobody', process.argv[2])
 console.log('ready')
-const end = performance.now() + 20000
+const end = performance.now() + 50000
 const pids = new Set()
 while (performance.now() < end) {
   for (const event of quark.poll()) {
-    const isOurs = event.kind === 'process' && event.process.argv?.at(-1) === '6.07'
+    const isOurs = event.kind === 'process' && event.process.argv?.at(-1) === '66.07'
     if (isOurs) pids.add(event.process.pid)
     const file = event.kind === 'executable' && pids.has(event.pid) ? event.executable : isOurs ? event.process.executable : undefined
     if (file?.sha256 !== undefined) {
@@ -266,7 +270,7 @@ test('after privileges are given up, files are read as before', LIMIT, async (t)
   for (let i = 0; i < 600 && !output.includes('ready'); i++) await sleep(50)
   const program = join(folderOf(t), 'own')
   copyFileSync('/bin/sleep', program)
-  const sleeper = spawn(program, ['6.07'], { stdio: 'ignore' })
+  const sleeper = spawn(program, ['66.07'], { stdio: 'ignore' })
   t.after(() => void sleeper.kill('SIGKILL'))
   assert.equal(await exited, 0, output)
   assert.match(output, new RegExp(`^${digestOf(program)} undefined$`, 'm'))
