@@ -329,10 +329,17 @@ export function stepOf({ step, part }: Node): Step {
 /** What runs scripts: those are who does it. */
 const INTERPRETER = /^(?:node|nodejs|bun|deno|python[\d.]*|ruby[\d.]*|perl[\d.]*|php[\d.]*|(?:ba|da|z|k)?sh)$/
 
-/** The name of a program, or of the script that it runs. */
+/** The name of a program, or of the script that it runs, also through env(1) as in the first lines of scripts. */
 function nameOf({ exe, comm, argv = [] }: Process): string {
-  const name = exe === undefined ? (comm ?? '(unknown)') : baseOf(exe)
-  const [, script = '-'] = argv
+  let name = exe === undefined ? (comm ?? '(unknown)') : baseOf(exe)
+  let at = 0
+  if (name === 'env') {
+    const program = argv.findIndex((word, index) => index > 0 && !word.startsWith('-') && !word.includes('='))
+    if (program === -1) return name
+    at = program
+    name = baseOf(argv[at] as string)
+  }
+  const script = argv[at + 1] ?? '-'
   return INTERPRETER.test(name) && !script.startsWith('-') ? baseOf(script) : name
 }
 

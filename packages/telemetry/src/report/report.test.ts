@@ -140,6 +140,21 @@ test('a process belongs to the package in its environment or an ancestor’s, el
   assert.equal(tree[0]?.children?.[0]?.children?.[0]?.step, 'left-pad postinstall')
 })
 
+test('a part of a command is named by its script, whatever runs that', () => {
+  const rows: [exe: string, argv: string[], name: string][] = [
+    ['/usr/bin/node', ['node', '/usr/bin/npm', 'ci'], 'npm'],
+    ['/usr/bin/env', ['/usr/bin/env', 'node', '/usr/bin/npm', 'ci'], 'npm'],
+    ['/usr/bin/env', ['env', '-i', 'A=1', 'make', 'all'], 'make'],
+    ['/usr/bin/env', ['env'], 'env'],
+    ['/bin/sh', ['sh', '-c', 'true'], 'sh'],
+    ['/usr/bin/python3.11', ['python3', 'tool.py'], 'tool.py'],
+    ['/usr/bin/git', ['git', 'clone'], 'git'],
+  ]
+  for (const [exe, argv, name] of rows) {
+    assert.equal(checked(collected([process(1, 0, { exe, argv })])).steps[0]?.name, name)
+  }
+})
+
 test('each program that a process executes is in the report, not the last one alone', () => {
   const first = process(1, 0, { exe: '/opt/evil' })
   const second = {
