@@ -40,7 +40,7 @@ const pid = fc.integer({ min: 1, max: PIDS })
 const number = fc.nat(2)
 const soon = fc.nat(1_000_000)
 const times = fc.integer({ min: 1, max: 24 })
-const deed = fc.constantFrom('getpid' as const, 'ptrace' as const)
+const activity = fc.constantFrom('getpid' as const, 'ptrace' as const)
 
 const one: fc.Arbitrary<Step> = fc.record({
   what: fc.constantFrom('fork', 'exec', 'exit', 'comm', 'idChange', 'execFailed', 'getpid', 'ptrace', 'pump'),
@@ -51,7 +51,7 @@ const one: fc.Arbitrary<Step> = fc.record({
 })
 /** Enough for the kernel to be asked, if what happens next is not too near. */
 const burst = fc
-  .tuple(pid, deed, times, fc.integer({ min: 0, max: 300_000_000 }), fc.nat(3))
+  .tuple(pid, activity, times, fc.integer({ min: 0, max: 300_000_000 }), fc.nat(3))
   .map(([by, what, count, gapNs, pumps]): Step[] => [
     { what, pid: by, gapNs: 1000, number: 0, times: count },
     ...Array.from({ length: pumps }, (): Step => ({ what: 'pump', pid: by, gapNs, number: 0, times: 1 })),
@@ -60,7 +60,7 @@ const burst = fc
 const overlap = fc
   .tuple(
     pid,
-    deed,
+    activity,
     fc.constantFrom('exec' as const, 'comm' as const, 'idChange' as const, 'exit' as const),
     number,
     fc.array(fc.integer({ min: 0, max: 120_000_000 }), { minLength: 5, maxLength: 5 }),
@@ -178,7 +178,7 @@ function recordsOf(steps: readonly Step[]): { at: number; bytes?: Uint8Array; pi
       truncated: false,
       deleted: false,
     })
-    const deed = (layout: RecordLayout): { at: number; bytes: Uint8Array; pid: number }[] =>
+    const activity = (layout: RecordLayout): { at: number; bytes: Uint8Array; pid: number }[] =>
       Array.from({ length: times }, () => {
         at += 1000
         const bytes = encodeRecord(layout, { cpu: 0, seq: 0, timeNs: BigInt(at) }, { pid, startBootNs })
@@ -186,9 +186,9 @@ function recordsOf(steps: readonly Step[]): { at: number; bytes?: Uint8Array; pi
       })
     switch (what) {
       case 'getpid':
-        return deed(getpidLayout as unknown as RecordLayout)
+        return activity(getpidLayout as unknown as RecordLayout)
       case 'ptrace':
-        return deed(ptraceLayout as unknown as RecordLayout)
+        return activity(ptraceLayout as unknown as RecordLayout)
       case 'fork':
         return [
           {
@@ -376,8 +376,16 @@ test('a process of which enough was dropped is left out until it changes', () =>
     number: 0,
     times,
   })
-  const deeds = (times: number): Step[] => [at('getpid', times), at('pump'), at('pump')]
-  const steps = [at('exec'), ...deeds(10), ...deeds(20), at('comm'), ...deeds(5), ...deeds(5), ...deeds(7)]
+  const activities = (times: number): Step[] => [at('getpid', times), at('pump'), at('pump')]
+  const steps = [
+    at('exec'),
+    ...activities(10),
+    ...activities(20),
+    at('comm'),
+    ...activities(5),
+    ...activities(5),
+    ...activities(7),
+  ]
   const { ruled, same } = run('drop on process.exe /exe0 event.kind getpid', steps)
   same()
   assert.equal(ruled.leftOut, 27)

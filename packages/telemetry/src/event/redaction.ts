@@ -13,6 +13,8 @@ export interface Redaction {
 }
 
 /** A text as it may be shown; nothing is taken out of it without a redaction. */
+export function shownText(text: string, redaction: Redaction | undefined): string
+export function shownText(text: string | undefined, redaction: Redaction | undefined): string | undefined
 export function shownText(text: string | undefined, redaction: Redaction | undefined): string | undefined {
   return text === undefined || redaction === undefined ? text : redaction.text(text)
 }

@@ -1,14 +1,11 @@
 /** What fills the records of executed files, in the kernel. */
 
 import {
-  add,
-  and,
   currentTask,
   firstOf,
   int,
   inTask,
   kernelString,
-  mul,
   ne,
   path,
   type PathStruct,
@@ -18,6 +15,7 @@ import {
   tracepoint,
 } from 'quark-ebpf/probe'
 import { currentActor } from '../../process/actor.js'
+import { nsOf } from '../../files/times.js'
 import { executedLayout } from './records.js'
 
 interface Time {
@@ -51,13 +49,6 @@ interface Bprm {
 
 interface RootTask {
   readonly fs: { readonly root: PathStruct }
-}
-
-/** From 6.13 on the bit above says whether somebody has looked at the time. */
-const NS_MASK = 0x7fff_ffff
-
-function nsOf(seconds: Scalar, ns: Scalar): Scalar {
-  return add(mul(seconds, 1_000_000_000), and(ns, NS_MASK))
 }
 
 /** A process executes a file; of a script it is the program that interprets it. */

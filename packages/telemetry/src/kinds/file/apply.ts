@@ -38,6 +38,7 @@ import {
   seenLayout,
 } from './records.js'
 import { isCut } from '../../files/paths.js'
+import { shownText } from '../../event/redaction.js'
 import { isPseudoPath } from '../../files/pseudo.js'
 import type { FileTable } from './table.js'
 
@@ -96,9 +97,9 @@ function eventOf(facts: FileFacts, of: Circumstances, tables: Tables): Made<File
     kind: 'file',
     actions: actionsOf(of.what),
     timeNs: of.bootNs + tables.timeBase.bootEpochNs,
-    path: wholePath(facts.path, facts.isNameOnly),
-    oldPath: wholePath(facts.oldPath, facts.isNameOnly),
-    target: of.target,
+    path: shownText(wholePath(facts.path, facts.isNameOnly), tables.redaction),
+    oldPath: shownText(wholePath(facts.oldPath, facts.isNameOnly), tables.redaction),
+    target: shownText(of.target, tables.redaction),
     deleted: facts.isDeleted,
     unverified: of.isUnverified ?? false,
     inexact: of.isInexact ?? false,

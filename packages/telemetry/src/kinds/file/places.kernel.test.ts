@@ -127,3 +127,22 @@ stop = True; t.join()
     assert.equal(verified.length, 300)
   },
 )
+
+test(
+  'secrets in the names of files and targets of links are not shown, unless that is wanted',
+  LIMIT,
+  async (t) => {
+    const secret = `ghp_${'aB3dE5gH7j'.repeat(4).slice(0, 36)}`
+    for (const redact of [true, false]) {
+      const root = directory(t)
+      const command = `: > ${root}/${secret}; mv ${root}/${secret} ${root}/x:${secret}; ln -s /${secret} ${root}/link`
+      const { events } = await runWatched(root, command, { redact })
+      const paths = events.flatMap(({ path, oldPath, target }) => [path, oldPath, target])
+      assert.deepEqual(paths.filter((path) => path?.includes(secret)).length, redact ? 0 : 4, paths.join(' '))
+      assert.deepEqual(
+        events.map(({ actions }) => actions.join('+')),
+        ['create', 'move', 'symlink'],
+      )
+    }
+  },
+)

@@ -3,6 +3,7 @@
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { s32At, TailReader, u32At, u64At } from '../../event/record-fields.js'
+import { shownText } from '../../event/redaction.js'
 import { joinedPath } from '../../files/paths.js'
 import { deviceText } from '../../files/mounts.js'
 import { actorOf } from '../../process/actor.js'
@@ -28,7 +29,7 @@ export function applyOpened(group: RecordGroup, tables: Tables): Made<FileAccess
     kind: 'fileAccess',
     action: 'open',
     ...actorOf(group, at, tables),
-    path,
+    path: shownText(path, tables.redaction),
     access: BY_MODE[u32At(group, at.mode) & 3] as (typeof ACCESS_MODES)[number],
     errno: undefined,
     unverified: false,
@@ -56,7 +57,7 @@ export function applyDenied(group: RecordGroup, tables: Tables): Made<FileAccess
     kind: 'fileAccess',
     action: 'denied',
     ...actor,
-    path,
+    path: shownText(path, tables.redaction),
     access: BY_FLAGS[u32At(group, at.access) & 3] as (typeof ACCESS_MODES)[number],
     errno: -s32At(group, at.result),
     unverified: true,

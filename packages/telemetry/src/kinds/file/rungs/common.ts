@@ -1,14 +1,12 @@
 /** What programs of several rungs share: which files are watched, and what is read of them. */
 
 import {
-  add,
   and,
   at,
   currentTask,
   eq,
   firstOf,
   lt,
-  mul,
   ne,
   not,
   oneOf,
@@ -17,6 +15,7 @@ import {
   type Scalar,
 } from 'quark-ebpf/probe'
 import { PSEUDO_MAGICS } from '../../../files/pseudo.js'
+import { nsOf } from '../../../files/times.js'
 import type { KernelSelection } from '../../../files/selection.js'
 import { isBelow } from '../../../process/kernel-places.js'
 import type { Choice } from '../choice.js'
@@ -72,10 +71,6 @@ export class Watched {
 export function fileOf(descriptor: Scalar): OpenFile {
   const { fd, max_fds: count } = current().files.fdt
   return at(fd, and(descriptor, HALF), count)
-}
-
-function nsOf(seconds: Scalar, ns: Scalar): Scalar {
-  return add(mul(seconds, 1_000_000_000), ns)
 }
 
 /** A file's attributes as they are after what happened. */
