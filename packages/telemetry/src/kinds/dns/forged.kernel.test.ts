@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
 import { ANSWER_FLAGS, question, wireMessage, wireName, wireRecord } from './testing/messages.js'
@@ -103,7 +104,7 @@ test(
       const child = spawn(process.execPath, ['-e', victim], { stdio: ['pipe', 'pipe', 'inherit'] })
       child.stdout.on('data', (bytes: Buffer) => (text += bytes.toString()))
       ;({ pid } = child)
-      while (!text.includes('ready') || !server.text.includes('silent')) await once(child.stdout, 'data')
+      while (!text.includes('ready') || !server.text.includes('silent')) await sleep(20)
       await runAs(MALLORY, forge('127.0.0.1', 0))
       const forger = spawn(process.execPath, ['--input-type=module', '-e', inside], { stdio: 'inherit' })
       assert.deepEqual(await once(forger, 'exit'), [0, null])
