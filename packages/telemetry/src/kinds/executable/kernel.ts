@@ -15,7 +15,7 @@ import {
   tracepoint,
 } from 'quark-ebpf/probe'
 import { currentActor } from '../../process/actor.js'
-import { nsOf } from '../../files/times.js'
+import { nsOf } from '../../process/inode-times.js'
 import { executedLayout } from './records.js'
 
 interface Time {

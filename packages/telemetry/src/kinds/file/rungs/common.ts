@@ -15,7 +15,7 @@ import {
   type Scalar,
 } from 'quark-ebpf/probe'
 import { PSEUDO_MAGICS } from '../../../files/pseudo.js'
-import { nsOf } from '../../../files/times.js'
+import { nsOf } from '../../../process/inode-times.js'
 import type { KernelSelection } from '../../../files/selection.js'
 import { isBelow } from '../../../process/kernel-places.js'
 import type { Choice } from '../choice.js'
