@@ -5,15 +5,17 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Running } from './testing/command.js'
 
-/** Kinds of which everything is decided in the kernel, their options, and what their programs write. */
+/** Kinds of which everything is decided in the kernel: their folders, options, and what their programs write. */
 const KINDS = {
   ptrace: { option: '--ptrace', kind: 'ptrace' },
   shm: { option: '--shm', kind: 'sharedMemory' },
-  memory: { option: '--executable-memory', kind: 'executableMemory' },
   processAccess: { option: '--process-access', kind: 'processAccess' },
   bpf: { option: '--bpf', kind: 'bpf' },
   getpid: { option: '-G', kind: 'getpid' },
 } as const
+
+/** The engine makes memory executable in each program that it runs. */
+const MEMORY = { option: '--executable-memory', kind: 'executableMemory', program: 'getpid' } as const
 
 let target: ChildProcess
 before(async () => {
@@ -31,11 +33,12 @@ function perform(name: string): number {
 }
 
 test('with -D activities of processes are still seen', { timeout: 240_000 }, async () => {
-  const options = Object.values(KINDS).map(({ option }) => option)
+  const kinds = [...Object.entries(KINDS).map(([program, kind]) => ({ program, ...kind })), MEMORY]
+  const options = kinds.map(({ option }) => option)
   const running = new Running(['-D', '-q', '--json', '--hold=10', '--ring-size=16M', ...options])
   await running.seen(/"kind":"snapshot"|"kind":"process"/)
-  for (const [name, { kind }] of Object.entries(KINDS)) {
-    const pid = perform(name)
+  for (const { program, kind } of kinds) {
+    const pid = perform(program)
     await running.seen(new RegExp(`^\\{"kind":"${kind}".*"pid":${pid}[,}]`, 'm'))
   }
   running.child.kill('SIGINT')
