@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -293,6 +293,15 @@ const lackingDocker = ['dnsmasq', 'dockerd', 'docker', 'busybox', 'ip', 'nsenter
   (name) => !hasCommand(name),
 )
 
+/** The innermost first. */
+function mountsBelow(root: string): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((place) => place.startsWith(`${root}/`))
+    .reverse()
+}
+
 /** A daemon of its own, without networks; undefined if it does not start here. */
 async function dockerDaemon(root: string) {
   const socket = join(root, 'docker.sock')
@@ -317,7 +326,8 @@ async function dockerDaemon(root: string) {
       daemon.kill()
       await ended
     }
-    spawnSync('umount', [join(root, 'data')])
+    // What it leaves mounted: its data, and its own network namespace.
+    for (const place of mountsBelow(root)) spawnSync('umount', ['-l', place])
   }
   if (isUp) return { docker, stop }
   await stop()
