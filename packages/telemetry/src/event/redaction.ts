@@ -10,6 +10,8 @@ export interface Redaction {
   text(text: string): string
   /** The same of a text with one character a byte. */
   textBytes(text: string): string
+  /** The same of what a terminal shows, whose lines may be commands. */
+  terminalBytes(text: string): string
 }
 
 /** A text as it may be shown; nothing is taken out of it without a redaction. */
@@ -20,7 +22,7 @@ export function shownText(text: string | undefined, redaction: Redaction | undef
 }
 
 /** How the secrets of a tail of a record are looked for. */
-export type TailSecrets = 'argv' | 'env' | 'text'
+export type TailSecrets = 'argv' | 'env' | 'text' | 'terminal'
 
 /** Takes the secrets out of records that leave the process as they are. */
 export interface RecordRedaction {

@@ -1,8 +1,8 @@
-/** Secrets in argument lists: values of options, habits of programs, headers, and commands that shells are given. */
+/** Secrets in argument lists: values of options, habits of programs, headers, and commands that shells are given or terminals show. */
 
 import { HABITS, type Habits, RUN_SCRIPTS, type SecretPart } from './habits.js'
 import { isNoSecret, isSecretHeader, isSecretName } from './names.js'
-import { findInText } from './text.js'
+import { findInText, type Found } from './text.js'
 
 /** Receives where a secret begins and ends in an argument. */
 export type FoundInArgument = (index: number, start: number, end: number) => void
@@ -16,6 +16,7 @@ const SCRIPT_OPTION = /^-[A-Za-z]*c$/
 /** Words of a script, without their quotes. Each alternative begins with another character, so that no time is lost. */
 const SCRIPT_WORD = /"[^"]*"|'[^']*'|[^\s"';|&()]+(?:"[^"]*"|'[^']*')?|[;|&()]+/g
 const SEPARATOR = /^[;|&()]+$/
+const LINE_END = /[\r\n]/g
 
 /** What the next word is. */
 type Pending = SecretPart | 'header' | undefined
@@ -44,6 +45,11 @@ class Scan {
     }
   }
 
+  /** As if the only argument were a command of a shell. */
+  runScript(): void {
+    this.#script(0, this.#argv[0] as string)
+  }
+
   #isScript(index: number, argument: string, first: string): boolean {
     if (index === 0 || !/\s/.test(argument)) return false
     return SCRIPT_OPTION.test(this.#argv[index - 1] as string) || RUN_SCRIPTS.has(first)
@@ -51,16 +57,22 @@ class Scan {
 
   /** Each word of a command of a shell, as if it were an argument. */
   #script(index: number, script: string): void {
-    SCRIPT_WORD.lastIndex = 0
-    for (let match = SCRIPT_WORD.exec(script); match !== null; match = SCRIPT_WORD.exec(script)) {
+    for (const match of script.matchAll(SCRIPT_WORD)) {
       const [word] = match
       const end = match.index + word.length
       if (SEPARATOR.test(word)) this.#endCommand()
       else if (word.startsWith('"') || word.startsWith("'")) {
         this.#word(index, script, match.index + 1, end - 1, false)
+        if (/\s/.test(word)) this.#quoted(index, script, match.index + 1, end - 1)
       } else this.#word(index, script, match.index, end, false)
     }
     this.#endCommand()
+  }
+
+  /** Words between quotes may be a command for another shell. No quote is in its own kind, so that these are never deep. */
+  #quoted(index: number, script: string, start: number, end: number): void {
+    const found: FoundInArgument = (_, from, to) => this.#found(index, start + from, start + to)
+    new Scan([script.slice(start, end)], found).runScript()
   }
 
   #endCommand(): void {
@@ -205,4 +217,20 @@ function baseName(path: string): string {
 /** Finds the secrets of an argument list. */
 export function findInArguments(argv: readonly string[], found: FoundInArgument): void {
   new Scan(argv, found).run()
+}
+
+/**
+ * Finds the secrets of what a terminal shows: each line may be a command that was typed, after a prompt, or an answer.
+ */
+export function findInTerminal(text: string, found: Found): void {
+  for (let start = 0; start < text.length;) {
+    LINE_END.lastIndex = start
+    const end = LINE_END.exec(text)?.index ?? text.length
+    const line = text.slice(start, end)
+    const from = start
+    new Scan([line], (_, lineStart, lineEnd) => found(from + lineStart, from + lineEnd)).runScript()
+    start = end + 1
+  }
+  // What goes over several lines, as a private key does.
+  findInText(text, 0, text.length, false, found)
 }

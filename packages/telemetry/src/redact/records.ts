@@ -76,6 +76,8 @@ export class RecordRedactor implements RecordRedaction {
         return this.#redaction.envBytes(text)
       case 'text':
         return this.#redaction.textBytes(text)
+      case 'terminal':
+        return this.#redaction.terminalBytes(text)
     }
   }
 }

@@ -153,3 +153,34 @@ test('the time grows with the length only', () => {
     assert.ok(ratio < 200, `${part}: ${ratio} times as long for 20 times the text`)
   }
 })
+
+/** As a person types it to a shell, quoted where it must be. */
+function typedWord(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word
+  return word.includes("'") ? `"${word}"` : `'${word}'`
+}
+
+const typed = (argv: readonly string[]): string => argv.map(typedWord).join(' ')
+
+for (const { what, argv, secret } of secretArguments) {
+  test(`typed at a terminal: ${what}`, () => {
+    const shown = new Redactor().terminalBytes(`Welcome\r\nroot@host:~# ${typed(argv)}\r\nroot@host:~# `)
+    assert.ok(!shown.includes(secret), shown)
+    assert.ok(shown.startsWith('Welcome\r\nroot@host:~# ') && shown.endsWith('\r\nroot@host:~# '), shown)
+  })
+}
+
+test('what terminals show of ordinary work stays as it is', () => {
+  const text = [
+    'root@host:~# ls -l /etc/ssh',
+    '-rw------- 1 root root 505 Nov  1 10:00 ssh_host_ed25519_key',
+    'root@host:~# git status --short',
+    ' M src/redact/tokens.ts',
+    'root@host:~# npm test',
+    '✔ passwords are hashed (3.2ms)',
+    'root@host:~# curl -s https://example.org/ -o page.html',
+    'login: ',
+  ].join('\r\n')
+  const bytes = Buffer.from(text).toString('latin1')
+  assert.equal(new Redactor().terminalBytes(bytes), bytes)
+})

@@ -1,4 +1,4 @@
-import { findInArguments } from './arguments.js'
+import { findInArguments, findInTerminal } from './arguments.js'
 import { PROGRAMS } from './habits.js'
 import { isNoSecret, isSecretName } from './names.js'
 import type { Redaction } from '../event/redaction.js'
@@ -20,7 +20,7 @@ const WHOLE = true
 const SUSPECT = new RegExp(
   [
     'pass|pwd|pw\\b|secret|token|key|auth|cred|jwt|bearer|cookie|login|://',
-    `(?:^|[/\\s\\0])(?:${PROGRAMS.join('|')})(?:$|[\\s\\0])`,
+    `(?:^|[/\\s\\0"'])(?:${PROGRAMS.join('|')})(?:$|[\\s\\0"'])`,
   ].join('|'),
   'i',
 )
@@ -73,11 +73,15 @@ export class Redactor implements Redaction {
   }
 
   text(text: string): string {
-    return this.#text(text, 'utf8')
+    return this.#text(text, 'utf8', findInWhole)
   }
 
   textBytes(text: string): string {
-    return this.#text(text, 'latin1')
+    return this.#text(text, 'latin1', findInWhole)
+  }
+
+  terminalBytes(text: string): string {
+    return this.#text(text, 'latin1', findInTerminal)
   }
 
   #isSuspect(text: string): boolean {
@@ -100,11 +104,11 @@ export class Redactor implements Redaction {
     return this.#replaceAll(env, spans, encoding)
   }
 
-  #text(text: string, encoding: Encoding): string {
+  #text(text: string, encoding: Encoding, find: typeof findInTerminal): string {
     if (!this.#isSuspect(text)) return text
     const texts = [text]
     const spans = new Spans(texts)
-    findInText(text, 0, text.length, false, (start, end) => spans.add(0, start, end))
+    find(text, (start, end) => spans.add(0, start, end))
     return this.#replaceAll(texts, spans, encoding)[0] as string
   }
 
@@ -144,6 +148,10 @@ export class Redactor implements Redaction {
 
 function isSuspect(text: string): boolean {
   return SUSPECT.test(text) || TOKEN.test(text)
+}
+
+function findInWhole(text: string, found: Found): void {
+  findInText(text, 0, text.length, false, found)
 }
 
 /** Secrets in a string `NAME=value`. */

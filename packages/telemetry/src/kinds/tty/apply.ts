@@ -127,7 +127,7 @@ function gatherWrites(group: RecordGroup) {
 function shownOf(bytes: Buffer, { redaction }: Tables): Buffer {
   if (redaction === undefined) return bytes
   const text = latin1Of(bytes, 0, bytes.length)
-  const shown = redaction.textBytes(text)
+  const shown = redaction.terminalBytes(text)
   return shown === text ? bytes : Buffer.from(shown, 'latin1')
 }
 

@@ -9,7 +9,14 @@ import { TTY_KIND, ttyLayout } from './records.js'
 /** Records of one terminal are chained. */
 const key = ['ttyMajor', 'ttyMinor', 'devpts']
 
-const written = { name: 'ttyWrite', layout: ttyLayout, key, apply: applyTty, colour: 'lightcyan' } as const
+const written = {
+  name: 'ttyWrite',
+  layout: ttyLayout,
+  key,
+  apply: applyTty,
+  secrets: { data: 'terminal' },
+  colour: 'lightcyan',
+} as const
 
 /** What is written to terminals. */
 export const ttyKind: Kind<typeof ttyOptions, typeof ttyEvents> = {
