@@ -14,7 +14,7 @@
  * rings. A slot:
  *
  * ```
- *  0       8      16     24   28     32     36    40            552       1064    1112    1496          2240
+ *  0       8      16     24   28     32     36    40            552       1064    1112    1880          2624
  *  ┌───────┬──────┬──────┬────┬──────┬──────┬─────┬─────────────┬─────────┬───────┬───────┬─────────────┬────────┐
  *  │ wake, │ head │ tail │ seq│ depth│ ring,│ mask│ produced[64]│ lost[64]│ rarely│ shares│ temporaries │ record │
  *  └───────┴──────┴──────┴────┴──────┴──────┴─────┴─────────────┴─────────┴───────┴───────┴─────────────┴────────┘
@@ -41,7 +41,7 @@ export const MAX_LEVELS = 4
 /** Types of records that one session can count. */
 export const COUNTERS = 64
 /** Kinds whose share of a ring one session can bound. */
-export const MAX_SHARES = 16
+export const MAX_SHARES = 32
 /** Probes of one session that can have a stand-in. */
 export const MAX_NOTES = 42
 
@@ -93,20 +93,20 @@ export const SHARE_CONSUMED = 8
 export const SHARE_LIMIT = 16
 
 /** First of the 8-byte temporaries, and the end of them. */
-export const FIRST_TEMPORARY = 1496
-export const END_OF_TEMPORARIES = 2240
-export const RECORD_OFFSET = 2240
+export const FIRST_TEMPORARY = 1880
+export const END_OF_TEMPORARIES = 2624
+export const RECORD_OFFSET = 2624
 
 /** Temporaries with a fixed meaning; those from `FREE_TEMPORARY` on are handed out by the compiler. */
-export const TEMP_CURSOR = 1496
-export const TEMP_DENTRY = 1504
-export const TEMP_MOUNT = 1512
-export const TEMP_ROOT_DENTRY = 1520
-export const TEMP_ROOT_MOUNT = 1528
-export const TEMP_NEXT = 1536
-export const TEMP_PATH_LENGTH = 1544
-export const TEMP_FLAGS = 1552
-export const FREE_TEMPORARY = 1560
+export const TEMP_CURSOR = 1880
+export const TEMP_DENTRY = 1888
+export const TEMP_MOUNT = 1896
+export const TEMP_ROOT_DENTRY = 1904
+export const TEMP_ROOT_MOUNT = 1912
+export const TEMP_NEXT = 1920
+export const TEMP_PATH_LENGTH = 1928
+export const TEMP_FLAGS = 1936
+export const FREE_TEMPORARY = 1944
 
 /** Values of maps are made in the place of the record: its header, and the largest value (maps.ts). */
 const LEAST_WORK_BYTES = 1024

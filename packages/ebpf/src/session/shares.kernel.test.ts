@@ -94,7 +94,7 @@ kernelTest('shares and levels out of range are refused', '5.8', () => {
     { shares: new Map([[1, 1.5]]) },
     { recordShares: new Map([[1 << 16, 0.5]]) },
     { recordShares: new Map([[1, -1]]) },
-    { shares: new Map(Array.from({ length: 17 }, (_, kind) => [kind, 0.5])) },
+    { shares: new Map(Array.from({ length: 33 }, (_, kind) => [kind, 0.5])) },
     { levels: 0 },
     { levels: 5 },
   ]

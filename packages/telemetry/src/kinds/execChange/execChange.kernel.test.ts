@@ -107,7 +107,7 @@ test(
     t.after(() => rmSync(folder, { recursive: true }))
     const quark = await Quark.open({ ...OPTIONS, maxWrittenFiles: 256, where: { treeOf: process.pid } })
     const events: QuarkEvent[] = []
-    // The first file is forgotten, as many others are written after it.
+    // The first file may be forgotten, as many others are written after it.
     const script = `
 cp -L /bin/true first; cp -L /bin/true busy
 i=0; while [ $i -lt 3000 ]; do : > file$((i % 1500)); i=$((i + 1)); done
@@ -125,7 +125,10 @@ cp -L /bin/true last; ./last last-1; ./first first-1`
     t.diagnostic(`${produced['execChange']} records, ${lost} lost`)
     assert.equal(lost, 0)
     assert.deepEqual([...execs.keys()].sort(), names.sort())
-    for (const [name, change] of execs)
-      assert.equal(sentence(change), name === 'first-1' ? undefined : 'program by cp, session', name)
+    for (const [name, change] of execs) {
+      // The kernel forgets what was used least lately, or nearly so.
+      if (name === 'first-1' && change === undefined) continue
+      assert.equal(sentence(change), 'program by cp, session', name)
+    }
   },
 )
