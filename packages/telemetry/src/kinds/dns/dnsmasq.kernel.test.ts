@@ -299,7 +299,7 @@ function mountsBelow(root: string): string[] {
     .split('\n')
     .map((line) => line.split(' ')[4] ?? '')
     .filter((place) => place.startsWith(`${root}/`))
-    .reverse()
+    .toReversed()
 }
 
 /** A daemon of its own, without networks; undefined if it does not start here. */
