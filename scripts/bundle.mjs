@@ -31,7 +31,7 @@ for (const [command, entry, runs] of [
     format: 'cjs',
     target: 'node20.20',
     // Loaded only if somebody wants them, but for the first.
-    external: ['koffi', 'prom-client', 're2js', 'yaml'],
+    external: ['koffi', 'dns-packet', 'prom-client', 're2js', 'yaml'],
     minifyWhitespace: true,
     minifySyntax: true,
     banner: { js: "const bundleUrl=require('node:url').pathToFileURL(__filename).href;" },

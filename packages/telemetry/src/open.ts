@@ -90,7 +90,7 @@ export async function openParts(catalogue: Catalogue, options: object): Promise<
   const { signal } = settings
   signal?.throwIfAborted()
   if (settings.btf !== undefined) checkBtf(settings.btf, options)
-  for (const kind of catalogue.kinds) await kind.load?.(settings)
+  for (const kind of catalogue.kinds) kind.prepare?.(settings)
   const unreadBefore = unreadFiles()
   const clock = Clock.system()
   const hierarchy = findCgroupHierarchy()
@@ -280,7 +280,6 @@ export async function replayParts(
   const reader =
     typeof recording === 'string' ? openRecording(recording) : await openRecordingStream(recording)
   try {
-    for (const kind of catalogue.kinds) await kind.load?.(undefined)
     const { settings, missing } = replayPlan(catalogue, reader, options)
     const types = new RecordedTypes(catalogue, reader.header.types)
     const timeBase = new TimeBase(BigInt(reader.header.bootEpochNs), {

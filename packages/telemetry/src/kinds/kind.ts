@@ -140,8 +140,8 @@ export interface Kind<
   readonly ringShare?: number
   /** Its options; may be empty. */
   readonly options: S
-  /** Loads what only its events need, before a queue is opened whose settings want it, or a recording. */
-  load?(settings: T | undefined): Promise<void>
+  /** Loads what only its events need, before a queue is opened, so that none waits for it. */
+  prepare?(settings: T): void
   /** The facts to learn, in the order in which they are to be attached. */
   facts(surroundings: Surroundings<T>): Fact[]
   /**

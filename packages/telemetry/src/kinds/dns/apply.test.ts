@@ -5,15 +5,12 @@ import { encodeRecord } from 'quark-ebpf/probe'
 import type { Pipeline } from '../../pipeline/pipeline.js'
 import { eventsOf, insert, record, testPipeline } from '../../testing/process-records.js'
 import { noAggregation } from '../index.js'
-import { loadLibrary } from './library.js'
 import type { DnsEvent } from './events.js'
 import { packetLayout, PLACE_RECEIVED, PLACE_SENT } from './records.js'
 import { MAX_EVENTS, MAX_EXCHANGES, type DnsTable } from './table.js'
 import { MAX_STREAMS } from './streams.js'
 import { type WirePacket, wirePacket, words } from '../../names/testing/packets.js'
 import { ANSWER_FLAGS, question, wireMessage, wireName, wireRecord } from './testing/messages.js'
-
-await loadLibrary()
 
 const START = 1_000_000_000n
 const CLIENT = [[192, 0, 2, 7], 50_250] as const

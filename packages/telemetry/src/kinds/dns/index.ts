@@ -3,7 +3,7 @@ import type { Kind, RecordType } from '../kind.js'
 import { applyPackets, moreOfPackets } from './apply.js'
 import { dnsEvents } from './event-specs.js'
 import { DNS_MESSAGES, dnsFacts } from './facts.js'
-import { loadLibrary } from './library.js'
+import { library } from './library.js'
 import { dnsOptions } from './options.js'
 import { DNS_KIND, packetLayout } from './records.js'
 import { DnsTable } from './table.js'
@@ -26,8 +26,8 @@ export const dnsKind: Kind<typeof dnsOptions, typeof dnsEvents> = {
   number: DNS_KIND,
   ringShare: 0.25,
   options: dnsOptions,
-  load: async (settings) => {
-    if (settings?.dns !== false) await loadLibrary()
+  prepare: ({ dns }) => {
+    if (dns) library()
   },
   facts: dnsFacts,
   table: ({ settings }) => new DnsTable(settings.maxDnsBytes),

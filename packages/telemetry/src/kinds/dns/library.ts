@@ -1,5 +1,6 @@
-/** What is used of dns-packet, which is loaded when there will be messages: that takes some ms of a start. */
+/** What is used of dns-packet, which is loaded when there are messages: that takes some ms of a start. */
 
+import { createRequire } from 'node:module'
 import type { answer } from 'dns-packet'
 
 interface Library {
@@ -10,29 +11,23 @@ interface Library {
   readonly typeName: (code: number) => string
 }
 
+type Names = (code: number) => string
+
 let loaded: Library | undefined
 
-/** Messages can be decoded from then on. */
-export async function loadLibrary(): Promise<void> {
-  if (loaded !== undefined) return
-  const [{ answer }, classes, opcodes, rcodes, types] = await Promise.all([
-    import('dns-packet'),
-    import('dns-packet/classes.js'),
-    import('dns-packet/opcodes.js'),
-    import('dns-packet/rcodes.js'),
-    import('dns-packet/types.js'),
-  ])
-  loaded = {
-    answer,
-    className: classes.toString,
-    opcodeName: opcodes.toString,
-    rcodeName: rcodes.toString,
-    typeName: types.toString,
-  }
+/** Loads it when it is first called: a queue that will have messages does so before it is opened. */
+export function library(): Library {
+  return (loaded ??= load())
 }
 
-/** @throws {Error} before `loadLibrary`, which is a fault of this program */
-export function library(): Library {
-  if (loaded === undefined) throw new Error('The library of the DNS was not loaded')
-  return loaded
+function load(): Library {
+  const require = createRequire(import.meta.url)
+  const namesIn = (file: string): Names => (require(`dns-packet/${file}.js`) as { toString: Names }).toString
+  return {
+    answer: (require('dns-packet') as { answer: typeof answer }).answer,
+    className: namesIn('classes'),
+    opcodeName: namesIn('opcodes'),
+    rcodeName: namesIn('rcodes'),
+    typeName: namesIn('types'),
+  }
 }

@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { loadLibrary } from './library.js'
 import { MAX_ANSWERS, messageOf } from './message.js'
 import { words } from '../../names/testing/packets.js'
 import { ANSWER_FLAGS, question, wireMessage, wireName, wireRecord } from './testing/messages.js'
-
-await loadLibrary()
 
 function decode(bytes: Buffer, wholeBytes = bytes.length, isMdns = false) {
   return messageOf(bytes, wholeBytes, isMdns)

@@ -1,6 +1,6 @@
 /** Asks the process that reads files, and takes its answers. */
 
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { UnreadReason } from '../../process/executable.js'
 import {
@@ -32,6 +32,8 @@ export class FileReader {
   constructor(limits: ReaderLimits, answered: Answered) {
     this.#answered = answered
     const program = fileURLToPath(new URL('reader-main.js', import.meta.url))
+    // Loaded when it is needed: that takes some ms of a start.
+    const { spawn } = process.getBuiltinModule('node:child_process')
     const child = spawn(process.execPath, [program, JSON.stringify(limits)], {
       stdio: ['pipe', 'pipe', 'ignore'],
       // What ends this process from a terminal leaves it to answer until its input ends.
