@@ -2,7 +2,6 @@
 
 import {
   currentTask,
-  firstOf,
   int,
   inTask,
   kernelString,
@@ -15,29 +14,14 @@ import {
   tracepoint,
 } from 'quark-ebpf/probe'
 import { currentActor } from '../../process/actor.js'
-import { nsOf } from '../../process/inode-times.js'
+import { changeNsOf, type InodeTimes, modificationNsOf } from '../../process/inode-times.js'
 import { executedLayout } from './records.js'
 
-interface Time {
-  readonly tv_sec: Scalar
-  readonly tv_nsec: Scalar
-}
-
-interface Inode {
+interface Inode extends InodeTimes {
   readonly i_ino: Scalar
   readonly i_generation: Scalar
   readonly i_size: Scalar
   readonly i_sb: { readonly s_dev: Scalar }
-  /** Up to 6.6. */
-  readonly i_mtime: Time
-  readonly i_ctime: Time
-  /** Up to 6.10. */
-  readonly __i_mtime: Time
-  readonly __i_ctime: Time
-  readonly i_mtime_sec: Scalar
-  readonly i_mtime_nsec: Scalar
-  readonly i_ctime_sec: Scalar
-  readonly i_ctime_nsec: Scalar
 }
 
 /** `struct linux_binprm`: `interp` is another text than `filename` once a script was found. */
@@ -70,16 +54,8 @@ export function executedProbe() {
         generation: inode.i_generation,
         inode: inode.i_ino,
         sizeBytes: inode.i_size,
-        mtimeNs: firstOf(
-          nsOf(inode.i_mtime_sec, inode.i_mtime_nsec),
-          nsOf(inode.__i_mtime.tv_sec, inode.__i_mtime.tv_nsec),
-          nsOf(inode.i_mtime.tv_sec, inode.i_mtime.tv_nsec),
-        ),
-        ctimeNs: firstOf(
-          nsOf(inode.i_ctime_sec, inode.i_ctime_nsec),
-          nsOf(inode.__i_ctime.tv_sec, inode.__i_ctime.tv_nsec),
-          nsOf(inode.i_ctime.tv_sec, inode.i_ctime.tv_nsec),
-        ),
+        mtimeNs: modificationNsOf(inode),
+        ctimeNs: changeNsOf(inode),
         exe: path(found, currentTask<RootTask>().fs.root),
         name: kernelString(bprm.filename),
       },

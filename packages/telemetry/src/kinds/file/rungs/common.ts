@@ -1,21 +1,8 @@
 /** What programs of several rungs share: which files are watched, and what is read of them. */
 
-import {
-  and,
-  at,
-  currentTask,
-  eq,
-  firstOf,
-  lt,
-  ne,
-  not,
-  oneOf,
-  or,
-  path,
-  type Scalar,
-} from 'quark-ebpf/probe'
+import { and, at, currentTask, eq, lt, ne, not, oneOf, or, path, type Scalar } from 'quark-ebpf/probe'
 import { PSEUDO_MAGICS } from '../../../files/pseudo.js'
-import { nsOf } from '../../../process/inode-times.js'
+import { accessNsOf, changeNsOf, modificationNsOf } from '../../../process/inode-times.js'
 import type { KernelSelection } from '../../../files/selection.js'
 import { isBelow } from '../../../process/kernel-places.js'
 import type { Choice } from '../choice.js'
@@ -81,21 +68,9 @@ export function attributesOf(inode: Inode) {
     gid: inode.i_gid.val,
     links: inode.i_nlink,
     sizeBytes: inode.i_size,
-    atimeNs: firstOf(
-      nsOf(inode.i_atime_sec, inode.i_atime_nsec),
-      nsOf(inode.__i_atime.tv_sec, inode.__i_atime.tv_nsec),
-      nsOf(inode.i_atime.tv_sec, inode.i_atime.tv_nsec),
-    ),
-    mtimeNs: firstOf(
-      nsOf(inode.i_mtime_sec, inode.i_mtime_nsec),
-      nsOf(inode.__i_mtime.tv_sec, inode.__i_mtime.tv_nsec),
-      nsOf(inode.i_mtime.tv_sec, inode.i_mtime.tv_nsec),
-    ),
-    ctimeNs: firstOf(
-      nsOf(inode.i_ctime_sec, inode.i_ctime_nsec),
-      nsOf(inode.__i_ctime.tv_sec, inode.__i_ctime.tv_nsec),
-      nsOf(inode.i_ctime.tv_sec, inode.i_ctime.tv_nsec),
-    ),
+    atimeNs: accessNsOf(inode),
+    mtimeNs: modificationNsOf(inode),
+    ctimeNs: changeNsOf(inode),
   }
 }
 
