@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { QuarkEvent } from './kinds/index.js'
@@ -77,6 +77,9 @@ for (const [ringSizeBytes, programs] of [
     }
     assert.ok(stats.shortened > 0, 'records are shortened before any are lost')
     assert.ok((stats.lostByUid[FLOODER] ?? 0) > 0, 'the flood must lose some')
+    // A gap is found with the next record of its CPU.
+    for (let cpu = 0; cpu < availableParallelism(); cpu++) spawnSync('taskset', ['-c', `${cpu}`, '/bin/true'])
+    events.push(...(await eventsOf(quark)))
     const lost = events.filter((event) => event.kind === 'lost')
     const ofFlooder = lost.filter(({ uid }) => uid === FLOODER).reduce((sum, { count }) => sum + count, 0)
     assert.equal(ofFlooder, stats.lostByUid[FLOODER])
