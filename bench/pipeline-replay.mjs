@@ -2,6 +2,7 @@
 import { createEcs, defaultAggregation, dumpOf, jsonOf, Quark } from 'quark-telemetry'
 import { TimeBase } from '../packages/telemetry/dist/event/time-base.js'
 import { catalogue, kinds } from '../packages/telemetry/dist/kinds/index.js'
+import { checkOptions } from '../packages/telemetry/dist/options/check.js'
 import { Pipeline } from '../packages/telemetry/dist/pipeline/pipeline.js'
 import { FRAME_CGROUPS, FRAME_STEP, FRAME_TABLE } from '../packages/telemetry/dist/recording/format.js'
 import { openRecording } from '../packages/telemetry/dist/recording/file.js'
@@ -91,7 +92,7 @@ function later(bytes, at) {
 }
 
 const timeBase = new TimeBase(bootEpochNs)
-const settings = { graceMs: 4000, maxProcesses: 65_536, snapshot: false }
+const settings = checkOptions(catalogue.options, { snapshot: false })
 const world = worldOf(kinds, { settings, timeBase })
 for (const [kind, value] of learnt) world.table(kind).learnt.load(value)
 const pipeline = new Pipeline(
