@@ -153,7 +153,8 @@ function checkArgument<S>(token: OptionToken, option: Option<S>): string {
         `give ${optionName(option)}=${option.argument}`,
     )
   }
-  return value
+  // `-F=/etc` means what `--file=/etc` does: as a path "=/etc" it would match nothing, silently.
+  return inlineValue === true && !rawName.startsWith('--') && value.startsWith('=') ? value.slice(1) : value
 }
 
 function notSupported(option: MissingOption, spelling: string): UsageError {

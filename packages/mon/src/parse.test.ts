@@ -361,6 +361,7 @@ test('a letter with an optional argument stands alone, among others, or before i
     assert.deepEqual(filesOf(...args), everywhere, args.join(' '))
   }
   assert.deepEqual(filesOf('-F/etc,/home'), filesOf('--file=/etc,/home'))
+  assert.deepEqual(filesOf('-F=/etc,/home'), filesOf('--file=/etc,/home'))
 })
 
 test('every option of the C tool is either there or refused by name', () => {

@@ -82,6 +82,21 @@ test('what can and cannot be learnt is one line each', () => {
   )
 })
 
+test('what is missing for one reason is one line', () => {
+  const missing = [
+    { fact: 'idChange', reason: 'kprobes are compiled out' },
+    { fact: 'fileNames.other calls', reason: 'not seen by system calls' },
+    { fact: 'killers', reason: 'kprobes are compiled out' },
+    { fact: 'fileContent.other calls', reason: 'not seen by system calls' },
+    { fact: 'fileContent.mmap', reason: 'not seen by system calls' },
+  ]
+  assert.equal(
+    missingText({ backend: 'ebpf', kernel: '6.18.0', attached: [], missing }),
+    'quark-mon: no id changes and senders of signals that end processes: kprobes are compiled out\n' +
+      'quark-mon: not all files that are created, moved, linked and removed and files that are written to: not seen by system calls\n',
+  )
+})
+
 test('errorText() names the causes, each once', () => {
   const root = new Error('bpf(2) failed with EPERM')
   const middle = new Error('Cannot load program "exec"', { cause: root })

@@ -118,9 +118,26 @@ export function capabilitiesText({ backend, kernel, attached }: Capabilities): s
   ])
 }
 
-/** One line for every fact that cannot be learnt. */
+/** One line for every reason why facts cannot be learnt. */
 export function missingText({ missing }: Capabilities): string {
-  return messages(missing.map(({ fact, reason }) => `no ${factName(fact)}: ${reason}`))
+  const facts = new Map<string, string[]>()
+  for (const { fact, reason } of missing) facts.set(reason, [...(facts.get(reason) ?? []), fact])
+  return messages([...facts].map(([reason, because]) => `${lackOf(because)}: ${reason}`))
+}
+
+/** `fork` is a fact, and `fileContent.mmap` a part of one, of which the reason says enough. */
+function lackOf(facts: readonly string[]): string {
+  const isPart = (fact: string): boolean => fact.includes('.') && FACT_LABELS[fact] === undefined
+  const wholes = facts.filter((fact) => !isPart(fact)).map(factName)
+  const parts = facts.filter(isPart).map((fact) => factName(fact.slice(0, fact.indexOf('.'))))
+  return [
+    ...(wholes.length > 0 ? [`no ${enumerate(wholes)}`] : []),
+    ...(parts.length > 0 ? [`not all ${enumerate([...new Set(parts)])}`] : []),
+  ].join(', ')
+}
+
+function enumerate(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`
 }
 
 /** The line about a recording without its end. */
