@@ -93,7 +93,7 @@ test('what is missing for one reason is one line', () => {
   assert.equal(
     missingText({ backend: 'ebpf', kernel: '6.18.0', attached: [], missing }),
     'quark-mon: no id changes and senders of signals that end processes: kprobes are compiled out\n' +
-      'quark-mon: not all files that are created, moved, linked and removed and files that are written to: not seen by system calls\n',
+      'quark-mon: files that are created, moved, linked and removed and files that are written to, but not all: not seen by system calls\n',
   )
 })
 

@@ -132,8 +132,8 @@ function lackOf(facts: readonly string[]): string {
   const parts = facts.filter(isPart).map((fact) => factName(fact.slice(0, fact.indexOf('.'))))
   return [
     ...(wholes.length > 0 ? [`no ${enumerate(wholes)}`] : []),
-    ...(parts.length > 0 ? [`not all ${enumerate([...new Set(parts)])}`] : []),
-  ].join(', ')
+    ...(parts.length > 0 ? [`${enumerate([...new Set(parts)])}, but not all`] : []),
+  ].join('; ')
 }
 
 function enumerate(words: readonly string[]): string {
