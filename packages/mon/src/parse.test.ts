@@ -195,6 +195,8 @@ test('parseCommandLine() sets what each option says', async (t) => {
     { args: ['--colour=never'], changes: { colour: 'never' } },
     { args: ['-e'], changes: {} },
     { args: ['--entry-leader'], changes: {} },
+    { args: ['--process-sockets'], changes: {}, quark: { processSockets: 16 } },
+    { args: ['--process-sockets=3'], changes: {}, quark: { processSockets: 3 } },
     { args: ['--ancestors'], changes: {}, quark: { ancestors: 16 } },
     { args: ['--ancestors=3'], changes: {}, quark: { ancestors: 3 } },
     { args: ['-stvl7'], changes: { verbosity: 1 }, quark: { snapshot: false, threads: true, maxLength: 7 } },

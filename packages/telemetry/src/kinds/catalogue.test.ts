@@ -5,7 +5,8 @@ import type { EventSpec } from '../event/spec.js'
 import { record, type RecordLayout, u32 } from 'quark-ebpf/probe'
 import { coreOptions } from '../options/declare.js'
 import { catalogueOf } from './catalogue.js'
-import type { Kind } from './kind.js'
+import { processObject } from '../process/spec.js'
+import type { Kind, ProcessList } from './kind.js'
 import { bareKind } from './testing/bare-kind.js'
 
 function layout(type: number): RecordLayout {
@@ -23,6 +24,13 @@ const counted = (kind: string): EventSpec => ({
   kind,
   summary: { counts: [{ at: 'all.seen', doc: 'that were seen', of: () => 1, text: 'seen' }] },
 })
+const toys: ProcessList = {
+  name: 'toys',
+  doc: 'toys of the process',
+  object: { name: 'toy', doc: 'A toy', fields: {} },
+  ecs: 'quark.toys',
+  finder: () => undefined,
+}
 const flag = { type: 'flag', default: false } as const
 
 test('catalogueOf() combines kinds', () => {
@@ -54,6 +62,7 @@ test('catalogueOf() refuses kinds that share a name, and says which', () => {
     [[{}, { number: 20 }], 'number "20"'],
     [[{ options: { some: flag } }, { options: { some: flag } }], 'option "some"'],
     [[{ events: [seen] }, { events: [seen] }], 'event "seen"'],
+    [[{ processLists: [toys] }, { processLists: [toys] }], 'list of processes "toys"'],
     [[{ events: [counted('a')] }, { events: [counted('b')] }], 'member of a summary "all"'],
     [
       [
@@ -77,4 +86,26 @@ test('catalogueOf() refuses kinds that share a name, and says which', () => {
       message: `Kinds "one" and "${two.name}" both have the ${clash}: rename one`,
     })
   }
+})
+
+test('events with a process have the lists of all kinds, and others have none', () => {
+  const process: EventSpec = {
+    ...seen,
+    kind: 'withProcess',
+    fields: { process: { type: 'object', object: processObject, doc: 'the process' } },
+  }
+  const first = kind('first', 20, { events: [seen, process] })
+  const { events } = catalogueOf([first, kind('second', 21, { processLists: [toys] })])
+  assert.deepEqual(
+    events.filter(({ fields }) => 'toys' in fields).map((spec) => spec.kind),
+    ['withProcess'],
+  )
+  const clash = {
+    ...process,
+    fields: { ...process.fields, toys: { type: 'number', doc: 'how many' } },
+  } as EventSpec
+  assert.throws(() => catalogueOf([kind('one', 20, { events: [clash], processLists: [toys] })]), {
+    name: 'RangeError',
+    message: 'A list of processes has the name of a field of the event "withProcess": toys',
+  })
 })

@@ -3,12 +3,13 @@
 import { AggregationTable } from '../aggregate/table.js'
 import { coreOptions } from '../options/declare.js'
 import type { OptionSpecs } from '../options/spec.js'
+import { relatedOf } from '../event/plain.js'
 import { ownSpecs, STREAM_KINDS } from '../event/own-specs.js'
-import type { EventOf, EventSpec } from '../event/spec.js'
+import { type EventOf, type EventSpec, fieldsOf, type NamedField } from '../event/spec.js'
 import { summaryMembersOf } from '../event/summary-spec.js'
 import { ruleOptions } from '../rules/options.js'
 import { type FilterOptions, filterOptions } from '../where/options.js'
-import type { Kind, LimitCounter, RecordType } from './kind.js'
+import type { Kind, LimitCounter, ProcessList, RecordType } from './kind.js'
 
 /** Kinds, with their options, events and limits together. */
 export interface Catalogue<S extends OptionSpecs = OptionSpecs> {
@@ -31,11 +32,15 @@ export interface TableLimit extends LimitCounter {
  * The catalogue of some kinds.
  *
  * @throws {RangeError} naming what two of them share and may not: their name or number, a record type or its name, an
- * option, the kind of an event, or a member of a summary
+ * option, the kind of an event, a list of processes, or a member of a summary
  */
 export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<SpecsOf<K>> {
   const unique = new Names()
-  const events = [...kinds.flatMap((kind) => kind.events ?? []), ...ownSpecs]
+  const lists = fieldsOfLists(kinds)
+  const events = [
+    ...kinds.flatMap((kind) => kind.events ?? []).map((spec) => withLists(spec, lists)),
+    ...ownSpecs,
+  ]
   const filters = filterOptions(events)
   for (const name of Object.keys({ ...coreOptions, ...ruleOptions, ...filters }))
     unique.add({ name: 'every queue' }, 'option', name)
@@ -52,6 +57,7 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
     }
     for (const name of Object.keys(kind.options)) unique.add(kind, 'option', name)
     for (const event of kind.events ?? []) unique.add(kind, 'event', event.kind)
+    for (const { name } of kind.processLists ?? []) unique.add(kind, 'list of processes', name)
     for (const name of summaryMembersOf(kind.events ?? [])) unique.add(kind, 'member of a summary', name)
   }
   return {
@@ -69,6 +75,40 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
     limits: kinds.flatMap(({ name, limits = [] }) => limits.map((limit) => ({ ...limit, kind: name }))),
   }
 }
+
+/** The lists that kinds have of processes, as fields of events. */
+function fieldsOfLists(kinds: readonly Kind[]): NamedField[] {
+  return kinds
+    .flatMap((kind) => kind.processLists ?? [])
+    .map(({ name, doc, object, ecs }): NamedField => [name, { type: 'objects', object, doc, ecs }])
+}
+
+/**
+ * The declaration with these fields, if its events have a process.
+ *
+ * @throws {RangeError} when the event has a field of that name
+ */
+function withLists(spec: EventSpec, lists: readonly NamedField[]): EventSpec {
+  if (lists.length === 0 || relatedOf(fieldsOf(spec)) === undefined) return spec
+  for (const [name] of lists) {
+    if (name in spec.fields)
+      throw new RangeError(`A list of processes has the name of a field of the event "${spec.kind}": ${name}`)
+  }
+  return { ...spec, fields: { ...spec.fields, ...Object.fromEntries(lists) } }
+}
+
+/** The lists that some kinds have of the processes of all events; each is there if it was asked for, and is not empty. */
+export type ListsOf<K extends readonly Kind[]> = Together<
+  ListOf<NonNullable<K[number]['processLists']>[number]>
+>
+
+/** Kinds whose lists are not in their types have none. */
+type ListOf<L> =
+  L extends ProcessList<infer N, infer T>
+    ? string extends N
+      ? never
+      : { readonly [Name in N]?: readonly T[] }
+    : never
 
 /** The options of every queue, and those of some kinds. */
 export type SpecsOf<K extends readonly Kind[]> = typeof coreOptions &

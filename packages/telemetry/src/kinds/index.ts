@@ -1,5 +1,12 @@
 import type { AggregationTable } from '../aggregate/table.js'
-import { aggregationOf, type Catalogue, catalogueOf, type ReportOf, type SpecsOf } from './catalogue.js'
+import {
+  aggregationOf,
+  type Catalogue,
+  catalogueOf,
+  type ListsOf,
+  type ReportOf,
+  type SpecsOf,
+} from './catalogue.js'
 import type { OptionsOf, ReplayedNames, SettingsOf } from '../options/spec.js'
 import type { LostEvent } from '../event/event.js'
 import type { RawEvent } from '../event/raw-event.js'
@@ -27,7 +34,19 @@ export interface QuarkOptions extends OptionsOf<Specs> {}
 export interface ReplayOptions extends Pick<QuarkOptions, ReplayedNames<Specs> | 'signal'> {}
 
 /** The events that `Quark` delivers: those of all kinds, losses, and in bypass mode raw records. */
-export type QuarkEvent = EventOf<NonNullable<(typeof kinds)[number]['events']>[number]> | LostEvent | RawEvent
+export type QuarkEvent =
+  | WithLists<EventOf<NonNullable<(typeof kinds)[number]['events']>[number]>>
+  | LostEvent
+  | RawEvent
+
+/** What kinds know of the process of an event, where options ask for it: `processSockets`. */
+export interface ProcessLists extends ListsOf<typeof kinds> {}
+
+type WithLists<E> = E extends { readonly process: infer P }
+  ? [P] extends [undefined]
+    ? E
+    : E & ProcessLists
+  : E
 
 /** The members that the kinds, and losses, have in the report of a summary. */
 export interface KindsReport extends ReportOf<typeof kinds> {}

@@ -1,11 +1,12 @@
 import type { Inquiries, PlaceDetails } from '../process/details.js'
+import type { Process } from '../process/process.js'
 import type { ProcessTable } from '../process/table.js'
 import type { TimeBase } from '../event/time-base.js'
 import type { CgroupHierarchy } from '../process/procfs/cgroup-mounts.js'
 import type { Settings } from '../options/declare.js'
 import type { OptionSpecs, SettingsOf } from '../options/spec.js'
 import type { BaseEvent } from '../event/event.js'
-import type { EventSpec } from '../event/spec.js'
+import type { EventSpec, ObjectSpec } from '../event/spec.js'
 import type { Redaction, TailSecrets } from '../event/redaction.js'
 import type { CgroupPaths, KindTable } from '../event/table.js'
 import type { JoinRow } from '../event/join.js'
@@ -131,6 +132,7 @@ export interface Kind<
   S extends OptionSpecs = OptionSpecs,
   E extends readonly EventSpec[] = readonly EventSpec[],
   T = Settings & SettingsOf<S>,
+  L extends readonly ProcessList[] = readonly ProcessList[],
 > {
   /** Name of its folder, its table in statistics and its group of options. */
   readonly name: string
@@ -164,7 +166,24 @@ export interface Kind<
   readonly limits?: readonly LimitCounter[]
   /** The events that its records become. */
   readonly events?: E
+  /** What it knows of the processes of all events. */
+  readonly processLists?: L
 }
+
+/** A list beside the process of every event: of what a kind knows that process to have. */
+export interface ProcessList<N extends string = string, T extends object = object> {
+  /** Member of events, and key in JSON. */
+  readonly name: N
+  readonly doc: string
+  readonly object: ObjectSpec<T>
+  /** Where ECS has it. */
+  readonly ecs: string
+  /** The function that finds it when an event is delivered; undefined where the options do not ask for it. */
+  finder(tables: Tables): ProcessListFinder<T> | undefined
+}
+
+/** What a process has; undefined or empty for nothing. It is bounded, and does not change any more. */
+export type ProcessListFinder<T extends object = object> = (process: Process) => readonly T[] | undefined
 
 /** A counter of a kind's table, of what a limit of the queue dropped. */
 export interface LimitCounter {

@@ -3,7 +3,7 @@ import { Aggregator } from '../aggregate/aggregate.js'
 import type { AggregationTable } from '../aggregate/table.js'
 import type { BaseEvent, LostCause } from '../event/event.js'
 import type { KindTable } from '../event/table.js'
-import type { EventFilter, Kind, RecordType, Tables } from '../kinds/kind.js'
+import type { EventFilter, Kind, ProcessListFinder, RecordType, Tables } from '../kinds/kind.js'
 import { RecordGroup } from '../event/raw.js'
 import { ChainSpaces, NO_CHAIN } from '../event/chains.js'
 import { RecordShapes } from '../event/shapes.js'
@@ -96,6 +96,8 @@ export class Pipeline {
   readonly #found = new FoundEvents()
   readonly #sequence = new SequenceTracker()
   readonly #all: readonly KindTable[]
+  /** What events are to have of their processes, by its name. */
+  readonly #lists: readonly (readonly [name: string, find: ProcessListFinder])[]
   #insertions = 0
   #removals = 0
   #aggregations = 0
@@ -126,6 +128,12 @@ export class Pipeline {
       (tables.settings['ancestors'] as number | undefined) ?? 0,
     )
     this.#losses = new Losses(this.#buffer, tables, { cpus, lanes: cpus * levels })
+    this.#lists = kinds.flatMap(({ processLists = [] }) =>
+      processLists.flatMap((list) => {
+        const find = list.finder(tables)
+        return find === undefined ? [] : [[list.name, find] as const]
+      }),
+    )
   }
 
   get counters(): PipelineCounters {
@@ -380,7 +388,10 @@ export class Pipeline {
 
   #takeFound(out: BaseEvent[]): void {
     const event = this.#found.take()
-    if (this.#filter?.wants(event) !== false) out.push(event)
+    if (this.#filter?.wants(event) === false) return
+    // All that was found is in the tables by now.
+    if (this.#lists.length > 0) this.#list(event)
+    out.push(event)
   }
 
   /**
@@ -447,6 +458,7 @@ export class Pipeline {
       if (foreign.length > 0) this.#applyForeign(foreign, event)
       if (event !== undefined && this.#isWanted(event, recordType)) {
         this.#relate(event, timeLo, timeHi)
+        if (this.#lists.length > 0 && !this.#isScanning) this.#list(event)
         out.push(event)
       }
       if (recordType.more !== undefined) this.#unfinished = { recordType, timeLo, timeHi }
@@ -467,6 +479,7 @@ export class Pipeline {
     }
     if (!this.#isWanted(event, recordType)) return
     this.#relate(event, timeLo, timeHi)
+    if (this.#lists.length > 0 && !this.#isScanning) this.#list(event)
     out.push(event)
   }
 
@@ -490,6 +503,16 @@ export class Pipeline {
     const { places, processes } = this.tables
     const place = places.placeOf(cgroup)
     return place === undefined || place === process.place ? process : processes.withPlace(process, place)
+  }
+
+  /** Adds what kinds know of the event's process. */
+  #list(event: RelatedEvent): void {
+    const { process } = event
+    if (!(process instanceof ProcessRecord)) return
+    for (const [name, find] of this.#lists) {
+      const list = find(process)
+      if (list !== undefined && list.length > 0) (event as unknown as Record<string, unknown>)[name] = list
+    }
   }
 
   /** Sets the relatives of the event's process, as they were at that time of CLOCK_BOOTTIME. */

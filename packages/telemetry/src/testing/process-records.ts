@@ -81,6 +81,7 @@ export interface TestPipelineOptions {
   readonly snapshotEvents?: boolean
   readonly bootEpochNs?: bigint
   readonly filter?: EventFilter
+  readonly processSockets?: number
 }
 
 /** A pipeline with the defaults of a queue. */
@@ -97,6 +98,7 @@ export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
     maxSockets: 65_536,
     maxSocketBytes: 32 << 20,
     socketGraceMs: 4000,
+    processSockets: options.processSockets ?? 0,
   } as unknown as TableContext['settings']
   return new Pipeline(
     {

@@ -57,7 +57,11 @@ export function applyFound(group: RecordGroup, tables: Tables): Made<SocketSnaps
     sentBytes: hasBytes ? bytesAt(words, w + SENT) : undefined,
     receivedBytes: hasBytes ? bytesAt(words, w + RECEIVED) : undefined,
   }
-  socketTable(tables)?.put(socket)
+  const table = socketTable(tables)
+  if (table !== undefined) {
+    table.put(socket)
+    if (timeNs > table.foundNs) table.foundNs = timeNs
+  }
   if (tables.settings['snapshot'] !== true) return undefined
   const { closerPid: _closer, openedNs: _opened, closedNs: _closed, ...shown } = socket
   return {

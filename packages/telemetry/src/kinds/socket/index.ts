@@ -1,3 +1,4 @@
+import type { Settings } from '../../options/declare.js'
 import type { Kind, RecordType } from '../kind.js'
 import { applyConnection, applyConnectionFailed, applyListener, applyNothing } from './apply.js'
 import { applyCounts } from './apply-counts.js'
@@ -6,7 +7,8 @@ import { applyRaw, applyUnix } from './apply-raw.js'
 import { applyFound } from './apply-found.js'
 import { socketEvents } from './event-specs.js'
 import { socketFacts } from './facts.js'
-import { socketOptions } from './options.js'
+import { type SocketSettings, socketOptions } from './options.js'
+import { processSockets } from './process-sockets.js'
 import {
   acceptLayout,
   closeLayout,
@@ -46,7 +48,12 @@ const records = [
 ] satisfies RecordType[]
 
 /** TCP connections from their opening to their end, and who listens for them. */
-export const socketKind: Kind<typeof socketOptions, typeof socketEvents> = {
+export const socketKind: Kind<
+  typeof socketOptions,
+  typeof socketEvents,
+  Settings & SocketSettings,
+  readonly [typeof processSockets]
+> = {
   name: 'socket',
   number: SOCKET_KIND,
   ringShare: 0.5,
@@ -95,4 +102,5 @@ export const socketKind: Kind<typeof socketOptions, typeof socketEvents> = {
     },
   ],
   events: socketEvents,
+  processLists: [processSockets],
 }

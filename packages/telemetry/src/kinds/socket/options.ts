@@ -66,6 +66,24 @@ export const socketOptions = {
       value: false,
     },
   },
+  /**
+   * With `sockets`: most open sockets that each event lists of its process, those first that it had longest. Default 0: none.
+   */
+  processSockets: {
+    type: 'count',
+    default: 0,
+    min: 0,
+    max: 256,
+    isRecorded: true,
+    notWithBypass: true,
+    command: {
+      group: 'watch',
+      long: 'process-sockets',
+      argument: 'N',
+      withoutArgument: '16',
+      help: 'with --sockets: list up to N open sockets of the process of each event in JSON and ECS (16 without a number)',
+    },
+  },
   /** A flow of UDP without a datagram for so long has ended. Default 60,000. */
   flowIdleMs: {
     type: 'ms',

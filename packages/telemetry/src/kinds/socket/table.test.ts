@@ -108,6 +108,13 @@ test('whatever happens, the table is within its limits, and forgets what it forg
         assert.equal(new Set(listed).size, listed.length)
         const byPid = [0, 1, 2, 3].flatMap((other) => all.ofPid(other).map(({ socketId }) => socketId))
         assert.deepEqual(byPid.sort(), listed)
+        const open = [...all.all()].filter(({ closedNs }) => closedNs === undefined)
+        for (const pid of [0, 1, 2, 3]) {
+          assert.deepEqual(
+            [...all.openOfPid(pid)],
+            open.filter((one) => one.pid === pid),
+          )
+        }
       }
       all.collect(now + 100 * SECOND)
       const left = [...all.all()]

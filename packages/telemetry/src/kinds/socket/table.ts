@@ -32,7 +32,10 @@ export class SocketTable implements KindTable {
   /** Made when somebody first looks something up by them. */
   #byPid: Index<number> | undefined
   #byEnds: Index<string> | undefined
+  #openByPid: Index<number> | undefined
   #sizeBytes = 0
+  /** Epoch ns at which the last of those was found that were there before. */
+  foundNs = 0n
   /** Open sockets that were forgotten as there were too many. */
   evicted = 0
   /** Closed sockets that were forgotten before their grace time was over. */
@@ -62,6 +65,7 @@ export class SocketTable implements KindTable {
   put(socket: Socket): void {
     this.#forget(socket.socketId)
     this.#open.set(socket.socketId, socket)
+    if (socket.pid !== undefined) this.#openByPid?.add(socket.pid, socket.socketId)
     this.#note(socket)
   }
 
@@ -87,6 +91,15 @@ export class SocketTable implements KindTable {
   ofPid(pid: number): Socket[] {
     this.#byPid ??= indexOf(this.all(), ({ pid: owner }) => owner)
     return this.#byPid.of(pid).flatMap((id) => this.get(id) ?? [])
+  }
+
+  /** The open ones among those, one after the other: those first that were noted first. */
+  *openOfPid(pid: number): IterableIterator<Socket> {
+    this.#openByPid ??= indexOf(this.#open.values(), ({ pid: owner }) => owner)
+    for (const id of this.#openByPid.each(pid)) {
+      const socket = this.#open.get(id)
+      if (socket !== undefined) yield socket
+    }
   }
 
   /** The one with these ends; an open one before a closed one. */
@@ -147,6 +160,7 @@ export class SocketTable implements KindTable {
     const socket = this.get(id)
     if (socket === undefined) return
     if (!this.#open.delete(id)) this.#ended.delete(id)
+    else if (socket.pid !== undefined) this.#openByPid?.remove(socket.pid, id)
     this.#sizeBytes -= bytesOf(socket)
     if (socket.pid !== undefined) this.#byPid?.remove(socket.pid, id)
     this.#byEnds?.remove(endsKey(socket), id)
@@ -198,8 +212,12 @@ class Index<K> {
   }
 
   of(key: K): bigint[] {
+    return [...this.each(key)]
+  }
+
+  *each(key: K): IterableIterator<bigint> {
     const known = this.#ids.get(key)
-    if (known === undefined) return []
-    return typeof known === 'object' ? [...known] : [known]
+    if (typeof known === 'object') yield* known
+    else if (known !== undefined) yield known
   }
 }

@@ -129,10 +129,18 @@ function objectsOf(events: readonly EventSpec[]): ObjectSpec[] {
 /** The parts of docs/ecs.md. */
 export function ecsParts({ events }: Declarations): Record<string, string> {
   const written = events.filter(({ ecs }) => ecs !== undefined)
+  // A list that many events have is shown once.
+  const lists = new Set<FieldSpec<object>>()
   const rows = written.flatMap((spec) =>
     fieldsOf(spec)
-      .filter(([, field]) => !isSubject(field))
-      .flatMap((field) => ecsRows(field, `${spec.kind}.`)),
+      .filter(([, field]) => !isSubject(field) && !lists.has(field))
+      .flatMap((named) => {
+        const [, field] = named
+        const isShared =
+          field.type === 'objects' && written.some((other) => other !== spec && hasField(other, field))
+        if (isShared) lists.add(field)
+        return ecsRows(named, isShared ? 'event.' : `${spec.kind}.`)
+      }),
   )
   const subjects = objectsOf(written).filter((object) => object.place !== undefined)
   const all = [
@@ -152,6 +160,10 @@ export function ecsParts({ events }: Declarations): Record<string, string> {
       `\n${table(['Relative', '', 'Documents', 'Shown'], relatives)}`,
     quark: fieldTable(all.filter(isOwn)),
   }
+}
+
+function hasField(spec: EventSpec, field: FieldSpec<object>): boolean {
+  return fieldsOf(spec).some(([, other]) => other === field)
 }
 
 const SHOWN: Readonly<Record<Reach, string>> = {
