@@ -90,6 +90,42 @@ test('a report that comes late is not told once more', () => {
   assert.equal((events as { kind: string }[]).filter(({ kind }) => kind === 'file').length, 1)
 })
 
+/** What is told when records are handed over one after the other, each when the time of the one before is over. */
+function toldSlowly(records: readonly Uint8Array[]): string[] {
+  const pipeline = testPipeline({})
+  const events = [[shell], ...records.map((one) => [one])].flatMap((some) => eventsOf(pipeline, some))
+  return (events as { kind: string }[])
+    .filter(({ kind }) => kind === 'file')
+    .map((event) => (event as unknown as FileEvent).actions.join('+'))
+}
+
+test('in whatever order the records of one change are handed over, it is told once', () => {
+  const calls: readonly (readonly [number, Uint8Array])[] = [
+    [DID_REMOVE, removed(200, 'f')],
+    [DID_CREATE, done(200, DID_CREATE)],
+    [DID_MODIFY, done(200, DID_MODIFY)],
+  ]
+  for (const [what, call] of calls) {
+    const [report, end] = seen(1, [150, 300], what, '/tmp/f') as [Uint8Array, Uint8Array]
+    for (const order of [
+      [report, call, end],
+      [call, report, end],
+      [report, end, call],
+    ])
+      assert.equal(toldSlowly(order).length, 1, `${what}: ${toldSlowly(order).join(', ')}`)
+  }
+})
+
+test('a second change after a report that was told is an event of its own', () => {
+  const reports = [seen(1, [150, 300], DID_REMOVE, '/tmp/f'), seen(2, [400, 500], DID_REMOVE, '/tmp/f')]
+  const [first, second] = reports as [Uint8Array[], Uint8Array[]]
+  const [report, end] = second as [Uint8Array, Uint8Array]
+  assert.deepEqual(toldSlowly([...first, report, removed(450, 'f'), end]), ['remove', 'remove'])
+  assert.deepEqual(toldSlowly([...first, done(450, DID_MODIFY)]), ['remove', 'modify'])
+  // Two calls, of which one was told already.
+  assert.deepEqual(toldSlowly([...first, removed(200, 'f'), removed(210, 'f')]), ['remove', 'remove'])
+})
+
 test('from opening to closing it is one event, and the next opening another one', () => {
   const closed = (timeNs: number) =>
     encodeRecord(closedLayout, header(timeNs), { ...FILE, what: DID_CLOSE, writtenBytes: 3n })

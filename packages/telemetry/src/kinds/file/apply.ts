@@ -167,10 +167,9 @@ class Change {
     if (record.type === RECORD_DONE) {
       const what = u32At(record, doneLayout.at.what)
       const facts = doneFacts(record)
-      this.what |= what
-      this.#facts = facts
       const file = fileIn(record, doneLayout.at)
-      table.done(file, facts.path, what, timeOf(record))
+      this.what |= what & ~table.done(file, facts.path, what, timeOf(record))
+      this.#facts = facts
       if ((what & DID_MODIFY) !== 0) table.written(file, facts)
       else if ((what & DID_CREATE) !== 0) table.created(file, facts)
     } else if (record.type === RECORD_CLOSED) {
@@ -333,6 +332,7 @@ function factsByName(
 ): NamedFacts | undefined {
   if (path === undefined) return undefined
   const reported = isPseudoPath(path) ? undefined : tableIn(tables).named(pid, what, path, bootNs)
+  if (reported === 'told') return undefined
   const isName = reported?.isNameOnly ?? false
   const known = wholePath(reported?.path, isName)
   const old = (what & DID_LINK) === 0 ? (wholePath(reported?.oldPath, isName) ?? oldPath) : oldPath

@@ -38,10 +38,13 @@ const ATTRIBUTES = DID_CHMOD | DID_CHOWN | DID_UTIMES | DID_XATTR | DID_ATTRIBUT
 const REMOVALS = DID_REMOVE | DID_RMDIR
 const MOVES = DID_MOVE | DID_EXCHANGE
 
-/** What fanotify reports for what a call does: bits of one group mean the same. */
+/** Bits of a group mean the same. */
+const GROUPS = [CREATIONS, CONTENT, ATTRIBUTES, REMOVALS, MOVES]
+
+/** What fanotify reports for what a call does. */
 function reportedAs(what: number): number {
   let bits = 0
-  for (const group of [CREATIONS, CONTENT, ATTRIBUTES, REMOVALS, MOVES])
+  for (const group of GROUPS)
     if ((what & group) !== 0) bits |= group
   return bits
 }
@@ -60,6 +63,8 @@ export interface Report {
   left: number
   /** What was left is in an event; calls may still be about it. */
   isTold?: boolean
+  /** Those of them that are in that event: a call that comes so late says nothing new. */
+  told?: number
 }
 
 /**
@@ -75,6 +80,18 @@ function saidOf({ what: reported }: Report, what: number): number {
 function isAbout(report: Report, what: number): boolean {
   const said = saidOf(report, what)
   return ((report.left | (report.what & (CONTENT | ATTRIBUTES))) & said) !== 0
+}
+
+/** The bits of a call that an event of a report has already; each is taken once. */
+function takeTold(report: Report, what: number, timeNs: bigint): number {
+  const { told = 0, sinceNs, untilNs } = report
+  const said = told & saidOf(report, what)
+  if (said === 0 || timeNs < sinceNs || timeNs > untilNs + LATEST_NS) return 0
+  report.told = told & ~said
+  // What was told less exactly is told.
+  let bits = (said & CONTENT) === 0 ? 0 : what & DID_UTIMES
+  for (const group of GROUPS) if ((said & group) !== 0) bits |= what & group
+  return bits
 }
 
 /** What an open file is, and who has it. */
@@ -134,9 +151,9 @@ export class FileTable implements KindTable {
     this.#forgetSaid(report)
     this.#dropTold(report.sinceNs)
     if (this.#waiting.size >= MAX_WAITING) {
-      const [oldest] = this.#waiting.keys()
-      this.end(oldest as number)
-      this.evicted += 1
+      const [[id, oldest] = []] = this.#waiting
+      if (oldest?.isTold !== true) this.evicted += 1
+      this.#drop(id as number, oldest as Report)
     }
     this.#waiting.set(report.id, report)
     const file = fileOf(report)
@@ -199,28 +216,47 @@ export class FileTable implements KindTable {
     const { left, facts, untilNs } = report
     report.left = 0
     report.isTold = true
-    if (!isEarly) this.#drop(id, report)
+    report.told = left
+    if (!isEarly && left === 0) this.#drop(id, report)
     return left === 0 ? undefined : { left, facts, untilNs }
   }
 
   /**
    * A call did something with an open file. That it was created is about its name: it may have others, which were made
    * meanwhile.
+   *
+   * @returns bits of what was said before, by a report whose time was over
    */
-  done(file: FileOfProcess, path: string | undefined, what: number, timeNs: bigint): void {
+  done(file: FileOfProcess, path: string | undefined, what: number, timeNs: bigint): number {
     const key = inodeKey(file)
     const changes = what & ~CREATIONS
+    let told = 0
     if (changes !== 0) {
-      for (const report of this.#byInode.of(key)) report.left &= ~saidOf(report, changes)
+      const reports = this.#byInode.of(key)
+      const isNew = reports.some((report) => (report.left & saidOf(report, changes)) !== 0)
+      for (const report of reports) {
+        if (!isNew && report.untilNs >= timeNs) told |= takeTold(report, changes, timeNs)
+        report.left &= ~saidOf(report, changes)
+      }
       this.#remember(key, reportedAs(changes), timeNs)
     }
-    if ((what & CREATIONS) === 0 || path === undefined) return
-    const name = nameKey(file.pid, path)
-    const created = this.#byName
-      .of(name)
-      .find((report) => (report.left & CREATIONS) !== 0 && fileOf(report) === key)
-    if (created === undefined) this.#remember(name, CREATIONS, timeNs)
-    else created.left &= ~CREATIONS
+    if ((what & CREATIONS) === 0 || path === undefined) return told
+    return told | this.#made(nameKey(file.pid, path), key, what & CREATIONS, timeNs)
+  }
+
+  #made(name: string, key: string, what: number, timeNs: bigint): number {
+    const own = this.#byName.of(name).filter((report) => fileOf(report) === key)
+    const created = own.find((report) => (report.left & CREATIONS) !== 0)
+    if (created !== undefined) {
+      created.left &= ~CREATIONS
+      return 0
+    }
+    for (const report of own) {
+      const told = takeTold(report, what, timeNs)
+      if (told !== 0) return told
+    }
+    this.#remember(name, CREATIONS, timeNs)
+    return 0
   }
 
   /** A file is written to until it is closed. */
@@ -247,18 +283,23 @@ export class FileTable implements KindTable {
     return facts
   }
 
-  /** A call did something with a name: the report of the same, if there is one. */
-  named(pid: number, what: number, path: string, timeNs: bigint): FileFacts | undefined {
+  /**
+   * A call did something with a name: the report of the same, if there is one. `told` if an event has it already: its
+   * record comes after the time of the report was over.
+   */
+  named(pid: number, what: number, path: string, timeNs: bigint): FileFacts | 'told' | undefined {
     const bits = reportedAs(what)
     const key = nameKey(pid, path)
     const found = this.#reportOf(key, what, path)
-    if (found === undefined) {
-      this.#remember(key, bits, timeNs)
-      this.unverified += 1
-      return undefined
+    if (found !== undefined && (found.left & saidOf(found, what)) !== 0) {
+      found.left &= ~saidOf(found, what)
+      return found.facts
     }
-    found.left &= ~saidOf(found, what)
-    return found.facts
+    for (const report of this.#byName.of(key)) if (takeTold(report, what, timeNs) !== 0) return 'told'
+    if (found !== undefined) return found.facts
+    this.#remember(key, bits, timeNs)
+    this.unverified += 1
+    return undefined
   }
 
   /** One that no call has said yet, else one of several changes; with the same path, else the first. */
