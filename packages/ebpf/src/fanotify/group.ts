@@ -4,9 +4,9 @@ import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } fro
 import { constants as systemConstants } from 'node:os'
 import { NotSupportedError } from '../errors.js'
 import { Fd } from '../sys/fd.js'
-import { fanotifyInit, fanotifyMark, openByHandle, statFileSystem } from '../sys/libc.js'
+import { cloneMount, fanotifyInit, fanotifyMark, openByHandle, statFileSystem } from '../sys/libc.js'
 import { checked } from '../sys/permission.js'
-import { type FanotifyEvent, type FileHandle, parseFanotify } from './parse.js'
+import { type FanotifyEvent, type FanotifySkip, type FileHandle, parseFanotify } from './parse.js'
 
 const FAN_CLOEXEC = 0x1
 const FAN_NONBLOCK = 0x2
@@ -21,6 +21,7 @@ const READ_BYTES = 64 * 1024
 const STATFS_BYTES = 120
 const FSID_OFFSET = 56
 const O_PATH = 0o10000000
+const SLASH = 0x2f
 /** Of paths of removed files below /proc. */
 const DELETED = Buffer.from(' (deleted)')
 
@@ -39,6 +40,7 @@ export class FanotifyGroup implements Disposable {
   /** Readable when there are events. */
   readonly fd: Fd
   readonly #buffer = Buffer.alloc(READ_BYTES)
+  #isEmpty = true
 
   private constructor(fd: Fd) {
     this.fd = fd
@@ -73,12 +75,29 @@ export class FanotifyGroup implements Disposable {
     fanotifyMark(this.fd.number, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, mask, terminated(path))
   }
 
-  /** The events that wait, oldest first: as many as fit 64 KiB. An empty list if there are none. */
-  read(): FanotifyEvent[] {
+  /** Whether there was nothing to read when it was read last. */
+  get isEmpty(): boolean {
+    return this.#isEmpty
+  }
+
+  /**
+   * The events that wait, oldest first: as many as fit 64 KiB. An empty list if there are none, or
+   * all are skipped.
+   *
+   * @param skip what is left out, before anything is made of it
+   */
+  read(skip?: FanotifySkip): FanotifyEvent[] {
+    this.#isEmpty = true
+    const sizeBytes = this.#fill()
+    this.#isEmpty = sizeBytes === 0
+    return parseFanotify(this.#buffer, sizeBytes, skip)
+  }
+
+  #fill(): number {
     try {
-      return parseFanotify(this.#buffer, readSync(this.fd.number, this.#buffer))
+      return readSync(this.fd.number, this.#buffer)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return []
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0
       throw error
     }
   }
@@ -103,38 +122,61 @@ export function fileSystemId(path: string | Uint8Array): bigint | undefined {
 }
 
 /**
- * Paths of handles of one file system. It holds a descriptor of a mount, which keeps that from being unmounted: close it
- * soon.
+ * Paths of handles of one file system. It holds a copy of a mount, not the mount, so that this can be unmounted meanwhile; the
+ * file system stays as long: close it soon.
  */
 export class HandlePaths implements Disposable {
-  readonly #mount: number
+  readonly #mount: Fd
+  readonly #directory: number
+  /** Without a slash at its end. */
+  readonly #place: Buffer
 
   /**
    * @param mountPoint where the file system is mounted: paths begin there
+   * @throws {KernelError} when it cannot be copied: without CAP_SYS_ADMIN with EPERM
    * @throws {Error} what `fs.openSync` throws
    */
   constructor(mountPoint: string | Uint8Array) {
-    this.#mount = openSync(Buffer.from(mountPoint as string), constants.O_RDONLY | constants.O_NONBLOCK)
+    const place = Buffer.from(mountPoint as string)
+    const mount = cloneMount(terminated(place))
+    this.#mount = new Fd(checked('Cannot copy a mount', 'open_tree', mount), 'copy of a mount')
+    this.#place = place.at(-1) === SLASH ? place.subarray(0, -1) : place
+    try {
+      this.#directory = openSync(
+        `/proc/self/fd/${this.#mount.number}`,
+        constants.O_RDONLY | constants.O_NONBLOCK,
+      )
+    } catch (error) {
+      this.#mount.close()
+      throw error
+    }
   }
 
   /**
    * The path that a directory has now; undefined if it is gone or cannot be opened. Needs CAP_DAC_READ_SEARCH.
    */
   pathOf({ handle }: FileHandle): Buffer | undefined {
-    const fd = openByHandle(this.#mount, handle, O_PATH | constants.O_NOFOLLOW)
+    const fd = openByHandle(this.#directory, handle, O_PATH | constants.O_NOFOLLOW)
     if (fd < 0) return undefined
     using owned = new Fd(fd, 'file of a handle')
     try {
       const path = readlinkSync(`/proc/self/fd/${owned.number}`, { encoding: 'buffer' })
-      if (!endsWith(path, DELETED) || fstatSync(owned.number).nlink > 0) return path
+      if (!endsWith(path, DELETED) || fstatSync(owned.number).nlink > 0) return this.#whole(path)
     } catch {
       // It was removed meanwhile.
     }
     return undefined
   }
 
+  /** Paths in the copy begin with what is mounted. */
+  #whole(path: Buffer): Buffer {
+    if (path.length > 1) return Buffer.concat([this.#place, path])
+    return this.#place.length === 0 ? path : this.#place
+  }
+
   [Symbol.dispose](): void {
-    closeSync(this.#mount)
+    closeSync(this.#directory)
+    this.#mount.close()
   }
 }
 

@@ -1,4 +1,5 @@
 export { FanotifyGroup, fileSystemId, HandlePaths } from './group.js'
+export { MountChanges } from './mount-changes.js'
 export {
   FAN_ACCESS,
   FAN_ATTRIB,
@@ -11,6 +12,7 @@ export {
   FAN_Q_OVERFLOW,
   FAN_RENAME,
   type FanotifyEvent,
+  type FanotifySkip,
   type FileHandle,
   inodeOfHandle,
   type NamedEntry,

@@ -84,3 +84,41 @@ test('parseFanotify() never throws, whatever the bytes', () => {
     { numRuns: 3000 },
   )
 })
+
+test('parseFanotify() leaves out files of directories that are not wanted, and none behind a directory that moved', () => {
+  const entry = (name: string) => info(2, 5n, DIRECTORY, name)
+  const made = (pid: number, name: string, mask = FAN_CREATE) => event(mask, pid, entry(name))
+  const asked: string[] = []
+  const namesOf = (skip: (pid: number, directory: string) => boolean, ...events: Buffer[]) => {
+    const bytes = Buffer.concat(events)
+    return parseFanotify(bytes, bytes.length, skip).map(({ at }) => at?.name)
+  }
+  const none = (pid: number, directory: string): boolean => {
+    asked.push(directory)
+    return pid !== 9
+  }
+  assert.deepEqual(namesOf(none, made(7, 'a'), made(9, 'b'), made(7, 'c', FAN_CREATE | FAN_ONDIR)), [
+    'b',
+    'c',
+  ])
+  const [{ at } = {}] = parseFanotify(made(7, 'a'), made(7, 'a').length)
+  assert.deepEqual(asked, [at?.directory.key, at?.directory.key])
+  const moved = event(FAN_RENAME | FAN_ONDIR, 7, info(10, 5n, DIRECTORY, 'd'), info(12, 5n, DIRECTORY, 'e'))
+  assert.deepEqual(namesOf(none, made(7, 'a'), moved, made(7, 'f')), ['e', 'f'])
+  // Of a move both directories count.
+  const other = handle(1, Buffer.from([3, 0, 0, 0, 1, 0, 0, 0]))
+  const across = event(FAN_RENAME, 7, info(10, 5n, DIRECTORY, 'd'), info(12, 5n, other, 'e'))
+  const [{ from } = {}] = parseFanotify(across, across.length)
+  assert.deepEqual(
+    namesOf((_pid, directory) => directory === from?.directory.key, across),
+    ['e'],
+  )
+  assert.deepEqual(
+    namesOf(() => true, across),
+    [],
+  )
+  assert.deepEqual(
+    namesOf(() => true, event(FAN_CREATE, 7, info(1, 5n, FILE))),
+    [undefined],
+  )
+})

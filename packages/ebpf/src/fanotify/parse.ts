@@ -58,16 +58,48 @@ export interface FanotifyEvent {
   readonly from: NamedEntry | undefined
 }
 
+/**
+ * Whether an event of a file is left out. Asked before anything is made of it; for a move only if it is true of both
+ * directories. Events of directories are never left out, nor are events of files behind one that says that a directory moved:
+ * what is known of directories may be wrong then.
+ *
+ * @param directory `key` of the directory's handle
+ */
+export type FanotifySkip = (pid: number, directory: string) => boolean
+
 /** The events in the first `length` bytes; what is cut or of another version ends the list. */
-export function parseFanotify(bytes: Buffer, length: number): FanotifyEvent[] {
+export function parseFanotify(bytes: Buffer, length: number, skip?: FanotifySkip): FanotifyEvent[] {
   const events: FanotifyEvent[] = []
+  let isAsked = skip !== undefined
   for (let at = 0; at + METADATA_BYTES <= length;) {
     const size = bytes.readUInt32LE(at)
     if (size < METADATA_BYTES || at + size > length || bytes[at + 4] !== METADATA_VERSION) break
-    events.push(parseEvent(bytes, at, at + size))
+    const mask = bytes.readUInt32LE(at + 8)
+    if ((mask & FAN_ONDIR) !== 0 && (mask & FAN_RENAME) !== 0) isAsked = false
+    if (!isAsked || (mask & FAN_ONDIR) !== 0 || !isSkipped(bytes, at, at + size, skip as FanotifySkip))
+      events.push(parseEvent(bytes, at, at + size))
     at += size
   }
   return events
+}
+
+function isSkipped(bytes: Buffer, start: number, end: number, skip: FanotifySkip): boolean {
+  const pid = bytes.readInt32LE(start + 20)
+  let hasDirectory = false
+  for (let at = start + bytes.readUInt16LE(start + 6); at + INFO_HEADER_BYTES <= end;) {
+    const infoEnd = at + bytes.readUInt16LE(at + 2)
+    if (infoEnd < at + INFO_HEADER_BYTES || infoEnd > end) return false
+    if (bytes[at] !== INFO_FID) {
+      const handleStart = at + INFO_HEADER_BYTES + FSID_BYTES
+      if (handleStart + HANDLE_HEADER_BYTES > infoEnd) return false
+      const handleEnd = handleStart + HANDLE_HEADER_BYTES + bytes.readUInt32LE(handleStart)
+      if (handleEnd > infoEnd) return false
+      if (!skip(pid, bytes.toString('latin1', at + INFO_HEADER_BYTES, handleEnd))) return false
+      hasDirectory = true
+    }
+    at = infoEnd
+  }
+  return hasDirectory
 }
 
 function parseEvent(bytes: Buffer, start: number, end: number): FanotifyEvent {

@@ -369,6 +369,15 @@ export function openByHandle(mountFd: number, handle: Uint8Array, flags: number)
   return callInt('open_by_handle_at', ['int', 'void *', 'int'], mountFd, handle, flags)
 }
 
+const OPEN_TREE_CLONE = 1
+const O_CLOEXEC = 0o2000000
+
+/** open_tree(2) of a copy of the mount that has a NUL-terminated path; the copy is mounted nowhere. */
+export function cloneMount(path: Uint8Array): Result {
+  const parameters = ['long', 'int', 'void *', 'uint']
+  return call('syscall', parameters, syscallNumbers().openTree, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC)
+}
+
 /** statfs(2) of a NUL-terminated path. `into` is a `struct statfs` of 120 bytes. */
 export function statFileSystem(path: Uint8Array, into: Uint8Array): Result {
   return callInt('statfs', ['void *', 'void *'], path, into)

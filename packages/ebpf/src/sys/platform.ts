@@ -8,10 +8,11 @@ export interface SyscallNumbers {
   readonly fsopen: number
   readonly fsconfig: number
   readonly fsmount: number
+  readonly openTree: number
 }
 
 /** Calls that came with Linux 5.2 or later have one number everywhere. */
-const SAME_EVERYWHERE = { fsopen: 430, fsconfig: 431, fsmount: 432 } as const
+const SAME_EVERYWHERE = { openTree: 428, fsopen: 430, fsconfig: 431, fsmount: 432 } as const
 
 const SYSCALL_NUMBERS: ReadonlyMap<string, SyscallNumbers> = new Map([
   ['x64', { bpf: 321, perfEventOpen: 298, ...SAME_EVERYWHERE }],

@@ -60,3 +60,49 @@ test('Selection has what lies below paths, and names that match', () => {
   assert.ok((new Selection(['/usr']).kernel()?.devices.length ?? 0) > 0)
   assert.ok(isPseudoPath('/sys/fs/cgroup/x'))
 })
+
+const TABLE = `
+23 1 8:1 / / rw - ext4 /dev/sda1 rw
+24 23 0:5 / /tmp rw - tmpfs none rw
+25 23 8:2 / /home rw - ext4 /dev/sdb rw
+26 25 0:6 / /home/a/mnt rw - tmpfs none rw
+27 23 8:3 /x /srv rw - ext4 /dev/sdc rw
+28 27 8:4 / /srv rw - ext4 /dev/sdd rw
+`
+
+test('Selection has the file systems of its directories, and those that are mounted below', () => {
+  const placesOf = (files: boolean | string[]) =>
+    new Selection(files).fileSystems(TABLE).map(({ place }) => place)
+  for (const [files, places] of [
+    [true, ['/', '/tmp', '/home', '/home/a/mnt', '/srv', '/srv']],
+    [['/'], ['/', '/tmp', '/home', '/home/a/mnt', '/srv', '/srv']],
+    [['/etc'], ['/']],
+    [
+      ['/etc/*.conf', '/tmp/not/there'],
+      ['/', '/tmp'],
+    ],
+    [['/home/a'], ['/home', '/home/a/mnt']],
+    [['/home/b'], ['/home']],
+    [['/homes'], ['/']],
+    // What is mounted on top is what is there.
+    [['/srv/data'], ['/srv']],
+  ] as const)
+    assert.deepEqual(placesOf(files as boolean | string[]), places, String(files))
+  const [onTop] = new Selection(['/srv/data']).fileSystems(TABLE)
+  assert.equal(onTop?.device, deviceNumber(8, 4))
+})
+
+test('Selection says in which directories something may be wanted', () => {
+  const selection = new Selection(['/etc/ssl', '/srv/*.key'])
+  for (const [directory, may] of [
+    ['/etc', true],
+    ['/etc/ssl', true],
+    ['/etc/ssl/certs', true],
+    ['/etc/ssh', false],
+    ['/', true],
+    ['/srv/a/b', true],
+    ['/home', false],
+  ] as const)
+    assert.equal(selection.mayHave(directory), may, directory)
+  assert.ok(new Selection(true).mayHave('/x'))
+})

@@ -38,6 +38,31 @@ export function fileSystemsOf(table: string): MountedFileSystem[] {
   return [...found.values()]
 }
 
+/** Whether a path is another one, or lies below it; neither ends with a slash, and the root is empty. */
+export function isAtOrBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(`${directory}/`)
+}
+
+/** The devices on which what lies below directories is kept: that of each directory, and what is mounted below. */
+export function devicesBelow(table: string, directories: readonly string[]): Set<number> {
+  const found = new Set<number>()
+  const own = directories.map(() => ({ length: -1, device: 0 }))
+  for (const line of table.split('\n')) {
+    const mount = mountOf(line)
+    if (mount === undefined) continue
+    const place = mount.place.replace(/\/$/, '')
+    for (const [index, directory] of directories.entries()) {
+      if (place !== directory && isAtOrBelow(place, directory)) found.add(mount.device)
+      // Of several at one place the last is on top.
+      const best = own[index] as { length: number; device: number }
+      if (!isAtOrBelow(directory, place) || place.length < best.length) continue
+      own[index] = { length: place.length, device: mount.device }
+    }
+  }
+  for (const { length, device } of own) if (length >= 0) found.add(device)
+  return found
+}
+
 /** `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue` */
 function mountOf(line: string): MountedFileSystem | undefined {
   const [left = '', right = ''] = line.split(' - ')

@@ -2,7 +2,14 @@
 
 import { lstatSync, realpathSync } from 'node:fs'
 import { isPseudoPath } from './pseudo.js'
-import { fileSystemsOf, numberOfDev, readMountTable } from './mounts.js'
+import {
+  devicesBelow,
+  fileSystemsOf,
+  isAtOrBelow,
+  type MountedFileSystem,
+  numberOfDev,
+  readMountTable,
+} from './mounts.js'
 
 /** Places that are compared in the kernel; with more of them everything is, in user space. */
 const MAX_ROOTS = 32
@@ -46,10 +53,35 @@ export class Selection {
   wants(path: string): boolean {
     if (isPseudoPath(path)) return false
     for (const { directory, name } of this.#places) {
-      const isBelow = directory === '' || path === directory || path.startsWith(`${directory}/`)
-      if (isBelow && (name === undefined || name.test(path.slice(path.lastIndexOf('/') + 1)))) return true
+      if (
+        isAtOrBelow(path, directory) &&
+        (name === undefined || name.test(path.slice(path.lastIndexOf('/') + 1)))
+      )
+        return true
     }
     return false
+  }
+
+  /** Whether something directly in a directory may be wanted. */
+  mayHave(path: string): boolean {
+    const whole = path === '/' ? '' : path
+    return this.#places.some(
+      ({ directory }) =>
+        isAtOrBelow(whole, directory) || directory.slice(0, directory.lastIndexOf('/')) === whole,
+    )
+  }
+
+  /**
+   * The file systems of a table of mounts on which something may be wanted.
+   *
+   * @param table as `readMountTable` gives it
+   */
+  fileSystems(table: string): MountedFileSystem[] {
+    const all = fileSystemsOf(table)
+    if (this.#places.some(({ directory }) => directory === '')) return all
+    const asked = this.#places.map(({ directory }) => Buffer.from(directory).toString('latin1'))
+    const devices = devicesBelow(table, asked)
+    return all.filter(({ device }) => devices.has(device))
   }
 
   /**

@@ -44,8 +44,7 @@ const GROUPS = [CREATIONS, CONTENT, ATTRIBUTES, REMOVALS, MOVES]
 /** What fanotify reports for what a call does. */
 function reportedAs(what: number): number {
   let bits = 0
-  for (const group of GROUPS)
-    if ((what & group) !== 0) bits |= group
+  for (const group of GROUPS) if ((what & group) !== 0) bits |= group
   return bits
 }
 

@@ -15,6 +15,7 @@ import {
   type Fd,
   fileSystemId,
   inodeOfHandle,
+  MountChanges,
   type NamedEntry,
 } from 'quark-ebpf'
 import type { Source, SourceContext } from '../../../facts/rungs.js'
@@ -36,7 +37,7 @@ import {
   seenEndLayout,
   seenLayout,
 } from '../records.js'
-import { fileSystemsOf, type MountedFileSystem, numberOfDev, readMountTable } from '../../../files/mounts.js'
+import { type MountedFileSystem, numberOfDev, readMountTable } from '../../../files/mounts.js'
 import { shortPath } from '../../../files/paths.js'
 import { DirectoryNames } from './names.js'
 
@@ -44,9 +45,14 @@ import { DirectoryNames } from './names.js'
 const ALL_BUT_DELETE = FAN_CREATE | FAN_RENAME | FAN_MODIFY | FAN_ATTRIB
 /** After so many it is not read again: there is room for the records of these, and of one more read. */
 const MAX_EVENTS = 256
+/** The same of reads whose events are skipped. */
+const MAX_READS = 16
 const NS_PER_MS = 1_000_000
-/** How often the table of mounts is looked at while there are events. */
-const MOUNTS_EVERY_NS = 200 * NS_PER_MS
+/** A table of mounts that takes so long to read is read again after many times that. */
+const SLOW_TABLE_NS = 5 * NS_PER_MS
+const TABLE_SHARE = 20
+/** Directories in which nothing is wanted. */
+const MAX_UNWANTED = 32_768
 /** A system call may return so long after fanotify reported what it did. */
 const SLACK_NS = 100n * BigInt(NS_PER_MS)
 /** The clock of this process and that of programs may differ by so much. */
@@ -86,15 +92,21 @@ interface Seen extends Partial<Attributes> {
 }
 
 export class FileWatch implements Source {
-  readonly fds: readonly [Fd]
+  readonly fds: readonly Fd[]
   readonly #context: SourceContext
   readonly #choice: Choice
   readonly #mask: number
   readonly #group: FanotifyGroup
+  readonly #mounts: MountChanges
   readonly #watched = new Map<bigint, Watched>()
   readonly #refused = new Set<number>()
   readonly #names = new DirectoryNames((id) => this.#watched.get(id)?.place)
+  /** Directories in which nothing is wanted: what happens there is left out before it is read. */
+  readonly #unwanted = new Set<string>()
+  readonly #skip = (pid: number, directory: string): boolean =>
+    pid === process.pid || this.#unwanted.has(directory)
   #table = ''
+  #areMountsKnown = false
   #nextMountsNs = 0
   /** All that happened before this is read: CLOCK_BOOTTIME. */
   #emptyNs: number
@@ -107,12 +119,19 @@ export class FileWatch implements Source {
     this.#choice = choice
     this.#mask = maskOf(choice)
     this.#group = FanotifyGroup.open()
-    this.fds = [this.#group.fd]
-    this.#emptyNs = context.clock.bootNowNs()
     try {
-      this.#followMounts()
+      this.#mounts = MountChanges.open()
     } catch (error) {
       this.#group.close()
+      throw error
+    }
+    this.fds = [this.#group.fd, this.#mounts.fd]
+    this.#emptyNs = context.clock.bootNowNs()
+    try {
+      this.#mounts.take()
+      this.#followMounts()
+    } catch (error) {
+      this.close()
       throw error
     }
   }
@@ -127,9 +146,10 @@ export class FileWatch implements Source {
     const table = readMountTable()
     if (table === this.#table) return
     this.#table = table
+    this.#unwanted.clear()
     const present = new Set<bigint>()
     let refusal: EbpfError | undefined
-    for (const mount of fileSystemsOf(table)) {
+    for (const mount of this.#choice.selection.fileSystems(table)) {
       if (PSEUDO_TYPES.has(mount.type) || this.#refused.has(mount.device)) continue
       try {
         const id = this.#mark(mount)
@@ -140,7 +160,13 @@ export class FileWatch implements Source {
         this.#refused.add(mount.device)
       }
     }
-    for (const id of this.#watched.keys()) if (!present.has(id)) this.#watched.delete(id)
+    for (const [id, { place }] of this.#watched) {
+      if (present.has(id)) continue
+      this.#watched.delete(id)
+      // Where it was unmounted, the mark is gone, and another file system may be there.
+      if (fileSystemId(Buffer.from(place, 'latin1')) === id)
+        this.#group.unmarkFileSystem(Buffer.from(place, 'latin1'), this.#mask)
+    }
     if (this.#watched.size === 0 && refusal !== undefined) throw refusal
   }
 
@@ -165,12 +191,12 @@ export class FileWatch implements Source {
     let count = 0
     let askedNs = beforeNs
     try {
-      while (events.length > 0) {
+      for (let reads = 0; !this.#group.isEmpty; reads += 1) {
         this.#names.prepare(events)
         const untilNs = clock.bootNowNs()
         for (const event of ordered(events)) this.#note(event, untilNs)
         count += events.length
-        if (count >= MAX_EVENTS) return
+        if (count >= MAX_EVENTS || reads >= MAX_READS) return
         askedNs = clock.bootNowNs()
         events = this.#readEvents()
       }
@@ -182,7 +208,7 @@ export class FileWatch implements Source {
 
   #readEvents(): FanotifyEvent[] {
     try {
-      return this.#group.read()
+      return this.#group.read(this.#skip)
     } catch {
       this.#context.noteLost(1)
       return []
@@ -190,13 +216,16 @@ export class FileWatch implements Source {
   }
 
   #lookAtMounts(nowNs: number): void {
-    if (nowNs < this.#nextMountsNs) return
-    this.#nextMountsNs = nowNs + MOUNTS_EVERY_NS
+    if (this.#mounts.take()) this.#areMountsKnown = false
+    if (this.#areMountsKnown || nowNs < this.#nextMountsNs) return
+    this.#areMountsKnown = true
     try {
       this.#followMounts()
     } catch {
       // Without its rights the process cannot mark any more; what is marked stays so.
     }
+    const tookNs = this.#context.clock.bootNowNs() - nowNs
+    if (tookNs >= SLOW_TABLE_NS) this.#nextMountsNs = nowNs + tookNs * TABLE_SHARE
   }
 
   #note(event: FanotifyEvent, untilNs: number): void {
@@ -209,11 +238,17 @@ export class FileWatch implements Source {
       return
     }
     this.#names.take(event)
+    // What is below it may be wanted from now on.
+    if ((mask & FAN_RENAME) !== 0 && (mask & FAN_ONDIR) !== 0) this.#unwanted.clear()
     const seen = whatOf(mask, at?.name !== undefined)
     if (pid === process.pid || seen === 0) return
     const path = this.#pathOf(at)
     const oldPath = this.#pathOf(from)
-    if (!this.#isWanted(path) && !this.#isWanted(oldPath)) return
+    if (!this.#isWanted(path) && !this.#isWanted(oldPath)) {
+      this.#learnUnwanted(at, path)
+      this.#learnUnwanted(from, oldPath)
+      return
+    }
     const identity = file === undefined ? undefined : inodeOfHandle(file)
     const device = this.#watched.get((file ?? at?.directory)?.fileSystemId ?? -1n)?.device
     const attributes =
@@ -238,6 +273,15 @@ export class FileWatch implements Source {
     if (entry === undefined) return undefined
     const path = this.#names.pathOf(entry.directory, entry.name)
     return path ?? (entry.name === '.' ? undefined : entry.name)
+  }
+
+  /** @param path of an entry of the directory */
+  #learnUnwanted(entry: NamedEntry | undefined, path: string | undefined): void {
+    if (entry?.name === undefined || entry.name === '.' || path?.startsWith('/') !== true) return
+    const directory = decodeUtf8(path.slice(0, Math.max(1, path.lastIndexOf('/'))))
+    if (this.#choice.selection.mayHave(directory)) return
+    if (this.#unwanted.size >= MAX_UNWANTED) this.#unwanted.clear()
+    this.#unwanted.add(entry.directory.key)
   }
 
   /** Text with one character a byte. Of a name alone it is not known. */
@@ -266,6 +310,7 @@ export class FileWatch implements Source {
 
   close(): void {
     this.#group.close()
+    this.#mounts.close()
   }
 }
 
