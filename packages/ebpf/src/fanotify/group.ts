@@ -152,6 +152,11 @@ export class HandlePaths implements Disposable {
     }
   }
 
+  /** The id of the file system; undefined if it cannot be read. Another one may have been mounted there meanwhile. */
+  get fileSystemId(): bigint | undefined {
+    return fileSystemId(`/proc/self/fd/${this.#directory}`)
+  }
+
   /**
    * The path that a directory has now; undefined if it is gone or cannot be opened. Needs CAP_DAC_READ_SEARCH.
    */

@@ -1,16 +1,30 @@
 /** Mounts, namespaces, lies and lost rights. */
 
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { kernelAtLeast } from 'quark-ebpf'
+import { numberOfDev } from '../../files/mounts.js'
+import { Quark } from '../../quark.js'
 import type { FileEvent } from './events.js'
 import { hasPython } from './testing/situations.js'
 import { runWatched } from './testing/watched.js'
 
 const LIMIT = { timeout: 60_000 }
+/** That come and go. */
+const MOUNTS = 15
 
 function directory(t: TestContext): string {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'quark-places-')))
@@ -53,6 +67,71 @@ test('a file system that is mounted later is watched, and can be unmounted at on
     'remove wake',
     'remove wake2',
   ])
+})
+
+test('a file system can be unmounted at any time, however busy it is', LIMIT, async (t) => {
+  if (!canMount('tmpfs', t)) return t.skip('tmpfs cannot be mounted here')
+  const root = directory(t)
+  // A failing umount fails the command.
+  const { events, quark } = await runWatched(
+    root,
+    `cd ${root}; for i in $(seq ${MOUNTS}); do
+      mount -t tmpfs none m; : > wake
+      for j in $(seq 60); do mkdir m/d$j; echo $i > m/d$j/f; rm m/d$j/f; done
+      umount m
+    done`,
+  )
+  assert.equal(quark.stats().lost, 0)
+  const created = events.filter(({ path }) => /\/m\/d\d+\/f$/.test(path ?? ''))
+  const count = (action: string) =>
+    created.filter(({ actions }) => actions.includes(action as 'create')).length
+  assert.deepEqual([count('create'), count('remove')], [60 * MOUNTS, 60 * MOUNTS])
+})
+
+/** The file systems that groups of fanotify of this process watch, by the kernel's word. */
+function marks(): string[] {
+  return readdirSync('/proc/self/fdinfo').flatMap((fd) => {
+    try {
+      const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')
+      return [...text.matchAll(/^fanotify sdev:(\w+)/gm)].map(([, device]) => device as string)
+    } catch {
+      // It was closed meanwhile.
+      return []
+    }
+  })
+}
+
+test('only file systems on which something is asked for are watched', LIMIT, async (t) => {
+  if (!kernelAtLeast('5.17')) return t.skip('fanotify has no names here')
+  if (!canMount('tmpfs', t)) return t.skip('tmpfs cannot be mounted here')
+  const root = directory(t)
+  execFileSync('mount', ['-t', 'tmpfs', 'none', join(root, 'm')])
+  const device = (path: string) => numberOfDev(statSync(path, { bigint: true }).dev).toString(16)
+  const [outer, inner] = [device(root), device(join(root, 'm'))]
+  for (const [files, watched] of [
+    [[join(root, 'm')], [inner]],
+    [[root], [inner, outer]],
+  ] as const) {
+    const quark = await Quark.open({ files, backends: ['ebpf'] })
+    const found = marks()
+    await quark.close()
+    assert.deepEqual(found.toSorted(), [...watched].toSorted())
+  }
+})
+
+test('what is moved from elsewhere into what is watched is seen from then on', LIMIT, async (t) => {
+  const root = directory(t)
+  for (const name of ['in', 'out']) mkdirSync(join(root, name))
+  const { events, quark } = await runWatched(
+    join(root, 'in'),
+    `cd ${root}; mkdir -p out/d/e; for i in 1 2 3; do : > out/d/e/f$i; sleep 0.1; done
+    mv out/d in/d; : > in/d/e/g; rm in/d/e/g in/d/e/f1; mv in/d out/d; rm out/d/e/f2`,
+  )
+  const isVerified = quark.capabilities.attached.some(({ fact }) => fact === 'fileNotices')
+  assert.deepEqual(
+    told(events, root).map((line) => (isVerified ? line : line.replace(' unverified', ''))),
+    ['move in/d', 'create in/d/e/g', 'remove in/d/e/g', 'remove in/d/e/f1', 'move out/d'],
+  )
 })
 
 test('in a mount namespace of its own, calls are known, and names are not verified', LIMIT, async (t) => {

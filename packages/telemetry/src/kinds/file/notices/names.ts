@@ -60,6 +60,11 @@ export class DirectoryNames {
     this.#set(file.key, { parent: at.directory, name: at.name })
   }
 
+  /** Events were lost: where directories are is looked up anew. */
+  forget(): void {
+    this.#known.clear()
+  }
+
   /** The path of a name in a directory; undefined if that is not known. One character a byte. */
   pathOf(directory: FileHandle, name: string | undefined): string | undefined {
     const path = this.#directory(directory, 0)
@@ -89,11 +94,13 @@ export class DirectoryNames {
     const place = this.#placeOf(fileSystemId)
     if (place === undefined) return undefined
     try {
-      return new HandlePaths(Buffer.from(place, 'latin1'))
+      const paths = new HandlePaths(Buffer.from(place, 'latin1'))
+      if (paths.fileSystemId === fileSystemId) return paths
+      paths[Symbol.dispose]()
     } catch {
-      // It was unmounted.
-      return undefined
+      // Nothing is mounted there.
     }
+    return undefined
   }
 
   /** The batch ends: no mount is held any more. */

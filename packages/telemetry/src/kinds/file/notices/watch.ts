@@ -51,6 +51,8 @@ const NS_PER_MS = 1_000_000
 /** A table of mounts that takes so long to read is read again after many times that. */
 const SLOW_TABLE_NS = 5 * NS_PER_MS
 const TABLE_SHARE = 20
+/** File systems, with those that were unmounted. */
+const MAX_WATCHED = 4096
 /** Directories in which nothing is wanted. */
 const MAX_UNWANTED = 32_768
 /** A system call may return so long after fanotify reported what it did. */
@@ -62,9 +64,10 @@ const S_IFLNK = 0o120000
 const S_IFREG = 0o100000
 
 interface Watched {
-  readonly id: bigint
   readonly device: number
   readonly place: string
+  /** Since when it is not mounted there any more: what happened before may wait to be read. */
+  goneNs: number | undefined
 }
 
 /** What is known of a file beside its event. */
@@ -99,13 +102,11 @@ export class FileWatch implements Source {
   readonly #group: FanotifyGroup
   readonly #mounts: MountChanges
   readonly #watched = new Map<bigint, Watched>()
-  readonly #refused = new Set<number>()
   readonly #names = new DirectoryNames((id) => this.#watched.get(id)?.place)
   /** Directories in which nothing is wanted: what happens there is left out before it is read. */
   readonly #unwanted = new Set<string>()
   readonly #skip = (pid: number, directory: string): boolean =>
     pid === process.pid || this.#unwanted.has(directory)
-  #table = ''
   #areMountsKnown = false
   #nextMountsNs = 0
   /** All that happened before this is read: CLOCK_BOOTTIME. */
@@ -136,50 +137,51 @@ export class FileWatch implements Source {
     }
   }
 
-  /** File systems that are watched. */
-  get watchedCount(): number {
-    return this.#watched.size
-  }
-
-  /** Marks what was mounted meanwhile. @throws {KernelError} when nothing could be marked at all */
+  /**
+   * Marks what is mounted. One that is marked already may have been unmounted and mounted again meanwhile.
+   *
+   * @throws {KernelError} when nothing could be marked at all
+   */
   #followMounts(): void {
-    const table = readMountTable()
-    if (table === this.#table) return
-    this.#table = table
     this.#unwanted.clear()
     const present = new Set<bigint>()
     let refusal: EbpfError | undefined
-    for (const mount of this.#choice.selection.fileSystems(table)) {
-      if (PSEUDO_TYPES.has(mount.type) || this.#refused.has(mount.device)) continue
+    for (const mount of this.#choice.selection.fileSystems(readMountTable())) {
+      if (PSEUDO_TYPES.has(mount.type)) continue
       try {
         const id = this.#mark(mount)
         if (id !== undefined) present.add(id)
       } catch (error) {
         if (!(error instanceof EbpfError)) throw error
         refusal ??= error
-        this.#refused.add(mount.device)
       }
     }
-    for (const [id, { place }] of this.#watched) {
-      if (present.has(id)) continue
-      this.#watched.delete(id)
-      // Where it was unmounted, the mark is gone, and another file system may be there.
-      if (fileSystemId(Buffer.from(place, 'latin1')) === id)
-        this.#group.unmarkFileSystem(Buffer.from(place, 'latin1'), this.#mask)
-    }
+    this.#forget(present)
     if (this.#watched.size === 0 && refusal !== undefined) throw refusal
   }
 
-  /** Undefined if another file system has the id: events could be of either. */
+  /** Undefined if that cannot be. If another file system has the id, events could be of either. */
   #mark({ device, place }: MountedFileSystem): bigint | undefined {
     const bytes = Buffer.from(place, 'latin1')
     const id = fileSystemId(bytes)
     if (id === undefined) return undefined
     const known = this.#watched.get(id)
-    if (known !== undefined && known.device !== device) return id
-    if (known === undefined) this.#group.markFileSystem(bytes, this.#mask)
-    if (known?.place !== place) this.#watched.set(id, { id, device, place })
+    if (known !== undefined && known.goneNs === undefined && known.device !== device) return id
+    this.#group.markFileSystem(bytes, this.#mask)
+    this.#watched.set(id, { device, place, goneNs: undefined })
     return id
+  }
+
+  #forget(present: ReadonlySet<bigint>): void {
+    const nowNs = this.#context.clock.bootNowNs()
+    for (const [id, watched] of this.#watched) {
+      if (present.has(id)) continue
+      watched.goneNs ??= nowNs
+      if (watched.goneNs < this.#emptyNs || this.#watched.size > MAX_WATCHED) this.#watched.delete(id)
+      const place = Buffer.from(watched.place, 'latin1')
+      // It is still mounted, and nothing on it is wanted any more.
+      if (fileSystemId(place) === id) this.#group.unmarkFileSystem(place, this.#mask)
+    }
   }
 
   read(): void {
@@ -233,8 +235,10 @@ export class FileWatch implements Source {
     // A directory itself is a name of its own.
     const file = event.file ?? (at?.name === '.' ? at.directory : undefined)
     if ((mask & FAN_Q_OVERFLOW) !== 0) {
-      // How many, the kernel does not say.
+      // How many, the kernel does not say; directories may have moved.
       this.#context.noteLost(1)
+      this.#names.forget()
+      this.#unwanted.clear()
       return
     }
     this.#names.take(event)
