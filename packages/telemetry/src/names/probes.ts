@@ -41,6 +41,7 @@ export interface Sock {
   readonly __sk_common: {
     readonly skc_cookie: { readonly counter: Scalar }
     readonly skc_net: { readonly net: Net }
+    readonly skc_state: Scalar
   }
   readonly sk_lock: { readonly owned: Scalar }
 }
@@ -80,6 +81,14 @@ export function packetView() {
     networkBytes: firstNonZero(ifThen(isV4, 20), constant(40)),
     tcpBytes: shiftRight(and(tcpHeader, 0xf0), 2),
   }
+}
+
+/** Numbers made of the addresses of a packet. */
+export function packetAddresses({ isPlainV4, isV6 }: ReturnType<typeof packetView>) {
+  const word = (at: number): Scalar => packet(at, 4)
+  const address = (v4: number, v6: number): Scalar =>
+    firstNonZero(ifThen(isPlainV4, word(v4)), ifThen(isV6, sumAt(word, v6)))
+  return { sourceAddress: address(12, 8), targetAddress: address(16, 24) }
 }
 
 /** The numbers of an address of IPv6, as one. */

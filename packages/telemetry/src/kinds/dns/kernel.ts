@@ -44,6 +44,7 @@ import {
   inNetworkOrder,
   IPPROTO_TCP,
   IPPROTO_UDP,
+  packetAddresses,
   packetView,
   type Skb,
   sumAt,
@@ -114,17 +115,13 @@ function exchangeOf(view: View, ports: readonly number[]) {
 /** A packet as programs of cgroups have it, with what is read of a message. */
 function messageView() {
   const view = packetView()
-  const { either, isPlainV4, isV6, protocol } = view
-  const word = (at: number): Scalar => packet(at, 4)
-  const address = (v4: number, v6: number): Scalar =>
-    firstNonZero(ifThen(isPlainV4, word(v4)), ifThen(isV6, sumAt(word, v6)))
+  const { either, protocol } = view
   return {
     ...view,
+    ...packetAddresses(view),
     isUdp: eq(protocol, IPPROTO_UDP),
     id: either(28, 48, 2),
     flags: either(30, 50, 1),
-    sourceAddress: address(12, 8),
-    targetAddress: address(16, 24),
   }
 }
 

@@ -10,11 +10,22 @@ const { uid, parentPid, parentName } = processColumns
 
 const tlsSpec: EventSpec<TlsEvent> = {
   kind: 'tls',
-  doc: 'A process begins to speak TLS; with `sockets` that is told by `remoteName` of its connection, unless the opening of that was delivered before',
+  doc: 'A process begins to speak TLS, or somebody else does with a server of this machine; of a process, with `sockets` that is told by `remoteName` of its connection, unless the opening of that was delivered before',
   subject: ({ pid, process }) => process?.pid ?? pid ?? 0,
   repeats: () => true,
   madeWith: 'tls',
   fields: {
+    direction: {
+      type: 'word',
+      words: ['outbound', 'inbound'],
+      doc: 'who begins: `outbound` is a process of this machine, whose server may be on it as well; `inbound` somebody else',
+      isAlwaysKnown: true,
+      dump: 'TLS.ends direction',
+      ecs: {
+        path: 'network.direction',
+        value: ({ direction }) => (direction === 'inbound' ? 'ingress' : 'egress'),
+      },
+    },
     serverName: {
       type: 'string',
       roles: ['host', 'dnsName'],
@@ -52,12 +63,12 @@ const tlsSpec: EventSpec<TlsEvent> = {
     },
     pid: {
       type: 'pid',
-      doc: 'of the process that opened the connection; absent when that is not known',
+      doc: 'of the process that opened the connection, or of the server that answered within the hold time; absent when that is not known',
       ecs: { path: 'process.pid', value: ({ pid, process }) => (process === undefined ? pid : undefined) },
     },
     clientIp: {
       type: 'string',
-      doc: 'address of this end',
+      doc: 'address of the client',
       isAlwaysKnown: true,
       dump: {
         at: 'TLS.ends client',
@@ -126,16 +137,22 @@ const tlsSpec: EventSpec<TlsEvent> = {
     uid,
     parentPid,
     parentName,
-    sentence: ({ process, serverName, serverIp, serverPort }) => {
+    sentence: ({ process, direction, serverName, clientIp, clientPort, serverIp, serverPort }) => {
       const who = process?.comm === undefined ? '' : `${process.comm} `
+      if (direction === 'inbound') {
+        return `${who}${serverName ?? endpointText(serverIp, serverPort)} <- ${endpointText(clientIp, clientPort)}`
+      }
       const whom =
         serverName === undefined
           ? endpointText(serverIp, serverPort)
           : `${serverName} (${serverIp}):${serverPort}`
       return `${who}-> ${whom}`
     },
-    word: () => 'tls',
-    words: { tls: { doc: 'a process begins to speak TLS (`--tls`)', tone: 'began' } },
+    word: ({ direction }) => (direction === 'inbound' ? 'tlss' : 'tls'),
+    words: {
+      tls: { doc: 'a process begins to speak TLS (`--tls`)', tone: 'began' },
+      tlss: { doc: 'somebody else begins to speak TLS with a server of this machine', tone: 'quiet' },
+    },
     notes: [
       {
         label: '',
@@ -148,7 +165,10 @@ const tlsSpec: EventSpec<TlsEvent> = {
   },
   dump: {
     title: () => 'TLS',
-    lines: ['TLS server_name version protocols encrypted_hello', 'TLS.ends client server net_inonum cookie'],
+    lines: [
+      'TLS server_name version protocols encrypted_hello',
+      'TLS.ends direction client server net_inonum cookie',
+    ],
   },
   ecs: {
     action: 'tls-hello',

@@ -5,10 +5,14 @@ import type { Forms } from '../../event/forms.js'
 import type { Process } from '../../process/process.js'
 import type { Relatives } from '../../process/relatives.js'
 
-/** A process begins to speak TLS. */
+/** Who begins: a process of this machine, or somebody else with a server of it. */
+export type TlsDirection = 'outbound' | 'inbound'
+
+/** A process begins to speak TLS, or somebody else with a server of this machine. */
 export interface TlsEvent extends BaseEvent, Forms<TlsEvent> {
   readonly kind: 'tls'
   readonly timeNs: bigint
+  readonly direction: TlsDirection
   readonly pid: number | undefined
   readonly serverName: string | undefined
   readonly protocols: readonly string[]

@@ -1,10 +1,10 @@
 import { join, type JoinRow } from '../../event/join.js'
 import type { Kind, RecordType } from '../kind.js'
-import { applyJoinedSegment, applySegments } from './apply.js'
+import { applyJoinedSegment, applyReceived, applySegments, moreReceived } from './apply.js'
 import { tlsEvents } from './event-specs.js'
-import { TLS_HELLOS, tlsFacts } from './facts.js'
+import { TLS_HELLOS, TLS_RECEIVED, tlsFacts } from './facts.js'
 import { tlsOptions } from './options.js'
-import { segmentLayout, TLS_KIND } from './records.js'
+import { receivedLayout, segmentLayout, TLS_KIND } from './records.js'
 import { HelloTable, MAX_SEGMENTS } from './table.js'
 
 const segment = {
@@ -18,6 +18,15 @@ const segment = {
   colour: 'lavender',
 } as const satisfies RecordType
 
+const received = {
+  name: 'tlsReceived',
+  layout: receivedLayout,
+  key: ['ports', 'client'],
+  apply: applyReceived,
+  more: moreReceived,
+  colour: 'thistle',
+} as const satisfies RecordType
+
 const ofConnection: JoinRow = ['connect', segment.name, 'always']
 
 /** The names that clients of TLS ask for. */
@@ -28,11 +37,18 @@ export const tlsKind: Kind<typeof tlsOptions, typeof tlsEvents> = {
   options: tlsOptions,
   facts: tlsFacts,
   table: () => new HelloTable(),
-  records: [segment],
+  records: [segment, received],
   joins: {
-    default: [ofConnection, join(segment, segment, ({ parent }) => parent.childCount < MAX_SEGMENTS)],
+    default: [
+      ofConnection,
+      join(segment, segment, ({ parent }) => parent.childCount < MAX_SEGMENTS),
+      join(received, received, ({ parent }) => parent.childCount <= MAX_SEGMENTS),
+    ],
     minimal: [],
   },
-  factLabels: { [TLS_HELLOS]: 'names that TLS is spoken with' },
+  factLabels: {
+    [TLS_HELLOS]: 'names that TLS is spoken with',
+    [TLS_RECEIVED]: 'names that others speak TLS with',
+  },
   events: tlsEvents,
 }

@@ -7,7 +7,7 @@ import type { QuarkEvent } from '../index.js'
 import { eventsOf, insert, record, testPipeline } from '../../testing/process-records.js'
 import type { TlsEvent } from './events.js'
 import { helloOf } from './hello.js'
-import { segmentLayout } from './records.js'
+import { PLACE_ANSWERED, PLACE_RECEIVED, receivedLayout, segmentLayout } from './records.js'
 import { type HelloTable, MAX_CONNECTIONS } from './table.js'
 import { clientHello, GREASE, helloWith, listed, serverName } from './testing/client-hello.js'
 
@@ -180,6 +180,7 @@ test('the first message of a connection is an event, in one segment or several; 
   assert.deepEqual(rest, {
     kind: 'tls',
     timeNs: 120n,
+    direction: 'outbound',
     ...FOUND,
     pid: 7,
     clientIp: '192.0.2.7',
@@ -212,4 +213,127 @@ test('what cannot be read is counted: a missing segment, too many, one that was 
   many.flush([])
   const { connections, unread } = many.tables.table<HelloTable>('tls').stats()
   assert.deepEqual([connections, unread], [MAX_CONNECTIONS, 5])
+})
+
+const FROM = [[192, 0, 2, 7], 50_250] as const
+
+function received(timeNs: number, payload: Buffer, sequence: number, values: object = {}): Uint8Array {
+  const packet = wirePacket({ from: FROM, to: [[198, 51, 100, 9], 443], payload, sequence })
+  const fields = { netNs: 6, cookie: 99n, ports: 1, client: 2, place: PLACE_RECEIVED, packet, ...values }
+  return encodeRecord(receivedLayout, { cpu: 0, seq: 0, timeNs: BigInt(timeNs) }, fields, { packet: 8192 })
+}
+
+function answer(timeNs: number, values: object = {}): Uint8Array {
+  return received(timeNs, Buffer.from('x'), 1, {
+    place: PLACE_ANSWERED,
+    pid: 8,
+    startBootNs: START,
+    ...values,
+  })
+}
+
+test('what comes to a server of this machine is an event of who answers, wherever its parts were seen', () => {
+  const pipeline = testPipeline()
+  const [event, ...more] = tlsOf(
+    eventsOf(pipeline, [
+      record('exec', 1, { pid: 8, tid: 8, startBootNs: START, comm: 'nginx' }),
+      // At the socket that listens, and then at that of the connection.
+      received(100, REAL.subarray(0, 40), 5, { cookie: 98n }),
+      received(110, REAL.subarray(40), 45),
+      received(115, REAL.subarray(40), 45),
+      answer(120),
+    ]),
+  )
+  assert.ok(event)
+  assert.deepEqual(more, [])
+  const { process, relatives: _relatives, ...rest } = event
+  assert.equal(process?.comm, 'nginx')
+  assert.deepEqual(rest, {
+    kind: 'tls',
+    timeNs: 110n,
+    direction: 'inbound',
+    ...FOUND,
+    pid: 8,
+    clientIp: '192.0.2.7',
+    clientPort: 50_250,
+    serverIp: '198.51.100.9',
+    serverPort: 443,
+    netNs: 6,
+    socketId: 99n,
+  })
+  // It names nobody that is connected to.
+  const ends = { socketId: 99n, netNs: 6, opener: undefined, remoteIp: undefined }
+  assert.equal(pipeline.tables.names.find(ends, 200), undefined)
+})
+
+test('what was sent here is one event, also where it is received; an answer alone is none', () => {
+  const events = tlsOf(eventsOf(testPipeline(), [segment(100, REAL, 5), received(101, REAL, 5), answer(102)]))
+  assert.deepEqual(
+    events.map(({ direction }) => direction),
+    ['outbound'],
+  )
+  assert.deepEqual(tlsOf(eventsOf(testPipeline(), [answer(1)])), [])
+})
+
+test('ports that are used again are another connection', () => {
+  const far = 5 + (1 << 24)
+  const pipeline = testPipeline()
+  const events = tlsOf(
+    eventsOf(pipeline, [received(100, REAL, 5), answer(101), received(5e9, NAMELESS, far)]),
+  )
+  assert.deepEqual(
+    events.map(({ serverName: name, pid }) => [name, pid]),
+    [
+      ['www.example.org', 8],
+      [undefined, undefined],
+    ],
+  )
+})
+
+test('no record, whatever is in it, makes an exception or a name that is not printable', () => {
+  const at = (payload: Buffer, sequence: number) => wirePacket({ from: FROM, payload, sequence })
+  const whole = at(REAL, 1)
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 120 }).map((noise) => Buffer.from(noise)),
+    // A packet with some bytes changed, and perhaps cut.
+    fc
+      .tuple(
+        fc.constantFrom(whole, at(REAL.subarray(0, 60), 1), at(REAL.subarray(60), 61)),
+        fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { maxLength: 6 }),
+        fc.nat({ max: 600 }),
+      )
+      .map(([packet, changes, length]) => {
+        const copy = Buffer.from(packet)
+        for (const [place, value] of changes) copy[place % copy.length] = value
+        return copy.subarray(0, Math.max(1, length))
+      }),
+  )
+  const one = fc.record({
+    isReceived: fc.boolean(),
+    packet: bytes,
+    pid: fc.nat({ max: 3 }),
+    cookie: fc.bigInt({ min: 0n, max: 3n }),
+    ports: fc.nat({ max: 2 }),
+    place: fc.nat({ max: 3 }),
+    timeNs: fc.nat({ max: 1000 }),
+  })
+  fc.assert(
+    fc.property(fc.array(one, { maxLength: 12 }), (list) => {
+      const pipeline = testPipeline()
+      const records = list.map(({ isReceived, timeNs, packet, pid, cookie, ports, place }, seq) => {
+        const header = { cpu: 0, seq, timeNs: BigInt(timeNs) }
+        const common = { pid, startBootNs: START, netNs: 5, cookie, packet }
+        return isReceived
+          ? encodeRecord(receivedLayout, header, { ...common, ports, client: 1, place }, { packet: 8192 })
+          : encodeRecord(segmentLayout, header, common, { packet: 8192 })
+      })
+      for (const { serverName: name = '', protocols, clientPort } of tlsOf(eventsOf(pipeline, records))) {
+        assert.match([name, ...protocols].join(''), /^[\x21-\x7e]*$/)
+        assert.ok(clientPort >= 0 && clientPort <= 65_535)
+      }
+      const { connections = 0 } = pipeline.tables.table<HelloTable>('tls').stats()
+      assert.ok(connections <= list.length)
+    }),
+    { numRuns: 1500 },
+  )
 })

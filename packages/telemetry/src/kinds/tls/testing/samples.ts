@@ -7,6 +7,7 @@ import type { TlsEvent } from '../events.js'
 const NAMED: Made<TlsEvent> = {
   kind: 'tls',
   timeNs: 1_767_323_045_000_000_006n,
+  direction: 'outbound',
   serverName: 'www.example.org',
   version: 'TLSv1.3',
   protocols: ['h2', 'http/1.1'],
@@ -23,6 +24,7 @@ const NAMED: Made<TlsEvent> = {
 
 const NAMELESS: Made<TlsEvent> = {
   ...NAMED,
+  direction: 'inbound',
   serverName: undefined,
   version: undefined,
   protocols: [],
@@ -41,6 +43,7 @@ export const samples: Samples = {
   any: fc.record({
     kind: fc.constant('tls' as const),
     timeNs: u64,
+    direction: fc.constantFrom('outbound', 'inbound'),
     serverName: maybe(hostileText),
     version: maybe(hostileText),
     protocols: fc.array(hostileText, { maxLength: 4 }),

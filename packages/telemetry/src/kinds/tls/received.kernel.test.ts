@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { test, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
+import {
+  ELSEWHERE,
+  HERE,
+  outsiderArguments,
+  outsiderProblem,
+  type Visit,
+} from '../../names/testing/outsider.js'
+import type { QuarkEvent, QuarkOptions } from '../index.js'
+import { Quark } from '../../quark.js'
+import type { TlsEvent } from './events.js'
+import { clientHello } from './testing/client-hello.js'
+
+/** Programs of cgroups know the current task since 6.1, and since 6.10 where tasks are preempted. */
+const hasCgroups = kernelAtLeast(kernelPreempts() ? '6.10' : '6.1')
+const LIMIT = {
+  timeout: 60_000,
+  skip: hasCgroups ? (outsiderProblem ?? false) : 'needs programs of cgroups that know their task',
+}
+const PORT = 8443
+const DEFERRED_PORT = 8444
+const SILENT_PORT = 8445
+
+/** Answers whatever comes; what is accepted with its first data, too; and a server that never answers. */
+const SERVER = `
+import select, socket, struct
+def listen(port, *options):
+    s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for option in options: s.setsockopt(socket.IPPROTO_TCP, *option)
+    s.bind(('${HERE}', port)); s.listen(8); return s
+servers = [listen(${PORT}), listen(${DEFERRED_PORT}, (socket.TCP_DEFER_ACCEPT, 10)), listen(${SILENT_PORT})]
+print('ready', flush=True)
+kept = []
+while True:
+    for s in select.select(servers, [], [])[0]:
+        c, _ = s.accept()
+        if s.getsockname()[1] == ${SILENT_PORT}: kept.append(c); continue
+        try:
+            while len(c.recv(4096)) < 200: pass
+            c.send(b'answer'); c.recv(1)
+        except OSError: pass
+        c.close()
+`
+
+/** Starts a program of Python that prints that it is ready. */
+async function start(t: TestContext, args: readonly string[]) {
+  const child = spawn('python3', args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const ended = once(child, 'exit')
+  const stop = async () => {
+    child.kill('SIGKILL')
+    await ended
+  }
+  t.after(stop)
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  assert.equal((await lines.next()).value, 'ready')
+  return { child, stop, next: async () => (await lines.next()).value as string }
+}
+
+/** The events of TLS of what another machine does. */
+async function seenOf(t: TestContext, visits: readonly Visit[], options: QuarkOptions = {}) {
+  const outside = await start(t, outsiderArguments())
+  const server = await start(t, ['-c', SERVER])
+  await using quark = await Quark.open({
+    tls: true,
+    tlsPorts: [PORT, DEFERRED_PORT, SILENT_PORT],
+    backends: ['ebpf'],
+    ...options,
+  })
+  outside.child.stdin.end(`${JSON.stringify(visits)}\n`)
+  assert.equal(await outside.next(), 'done')
+  await sleep(100)
+  const events = quark.finish().filter((event): event is TlsEvent & QuarkEvent => event.kind === 'tls')
+  assert.equal(quark.stats().lost, 0)
+  assert.equal(quark.stats().tables['tls']?.['unread'], 0)
+  // The next one has the same ports and addresses.
+  await Promise.all([outside.stop(), server.stop()])
+  return { events, serverPid: server.child.pid }
+}
+
+const TCP = { transport: 'tcp', isAnswered: true } as const
+
+test('what another machine says to a server of this one: the name, and who answers', LIMIT, async (t) => {
+  const [one, two, three, none] = await Promise.all(
+    ['one.example', 'two.example', 'three.example', 'none.example'].map(async (servername) =>
+      (await clientHello({ servername })).toString('hex'),
+    ),
+  )
+  assert.ok(one && two && three && none)
+  const visits: Visit[] = [
+    { ...TCP, fromPort: 40_001, port: PORT, payloads: [one] },
+    { ...TCP, fromPort: 40_002, port: PORT, payloads: [two.slice(0, 6), two.slice(6)] },
+    // Two of them: what comes to the socket that listens does not end what is read of others.
+    { ...TCP, fromPort: 40_003, port: DEFERRED_PORT, payloads: [three] },
+    { ...TCP, fromPort: 40_004, port: DEFERRED_PORT, payloads: [three] },
+    { ...TCP, fromPort: 40_005, port: SILENT_PORT, payloads: [none], isAnswered: false },
+    // What is no TLS.
+    { ...TCP, fromPort: 40_006, port: PORT, payloads: [Buffer.from('x'.repeat(300)).toString('hex')] },
+  ]
+  const { events, serverPid } = await seenOf(t, visits)
+  assert.deepEqual(
+    events.map(({ clientPort, serverPort, serverName, pid, process }) => {
+      return [clientPort, serverPort, serverName, pid, process?.pid]
+    }),
+    [
+      [40_001, PORT, 'one.example', serverPid, serverPid],
+      [40_002, PORT, 'two.example', serverPid, serverPid],
+      [40_003, DEFERRED_PORT, 'three.example', serverPid, serverPid],
+      [40_004, DEFERRED_PORT, 'three.example', serverPid, serverPid],
+      [40_005, SILENT_PORT, 'none.example', undefined, undefined],
+    ],
+  )
+  for (const event of events) {
+    assert.deepEqual(
+      [event.direction, event.clientIp, event.serverIp, event.version],
+      ['inbound', ELSEWHERE, HERE, 'TLSv1.3'],
+    )
+    assert.ok(event.netNs !== undefined && event.socketId > 0n)
+  }
+})
+
+test(
+  'where nothing joins, who answers is not known; with connections, what comes is an event as well',
+  LIMIT,
+  async (t) => {
+    const hello = (await clientHello({ servername: 'one.example' })).toString('hex')
+    const visits: Visit[] = [{ ...TCP, fromPort: 40_011, port: PORT, payloads: [hello] }]
+    for (const options of [{ aggregation: 'none' }, { sockets: true }] as const) {
+      const { events, serverPid } = await seenOf(t, visits, options)
+      assert.deepEqual(
+        events.map(({ direction, serverName, pid }) => [direction, serverName, pid]),
+        [['inbound', 'one.example', 'sockets' in options ? serverPid : undefined]],
+      )
+    }
+  },
+)
