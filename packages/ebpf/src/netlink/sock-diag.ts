@@ -94,10 +94,11 @@ function takeAll(receive: () => number, buffer: Buffer, take: (socket: ListedSoc
     for (let at = 0; at + HEADER_BYTES <= length;) {
       const size = buffer.readUInt32LE(at)
       const type = buffer.readUInt16LE(at + 4)
-      if (type === NLMSG_DONE) return true
-      if (type === NLMSG_ERROR) {
-        const errno =
-          length >= at + HEADER_BYTES + 4 ? buffer.readInt32LE(at + HEADER_BYTES) : -constants.errno.EIO
+      if (type === NLMSG_DONE || type === NLMSG_ERROR) {
+        // A list that ends because the kernel has no such protocol says so at its end.
+        const isWhole = length >= at + HEADER_BYTES + 4
+        const errno = isWhole ? buffer.readInt32LE(at + HEADER_BYTES) : -constants.errno.EIO
+        if (type === NLMSG_DONE && (!isWhole || errno >= 0)) return true
         throw kernelError('Cannot list sockets', 'send(NETLINK_SOCK_DIAG)', errno)
       }
       if (size < HEADER_BYTES || at + size > length) return true

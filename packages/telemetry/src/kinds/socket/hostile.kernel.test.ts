@@ -11,7 +11,7 @@ import { findSockets } from './found-files.js'
 import { socketKind } from './index.js'
 import { HOSTILE, timeWaits } from './testing/hostile.js'
 import { type Facts, hasPython, PRELUDE, runProgram } from './testing/situations.js'
-import { LIMIT } from './testing/watch.js'
+import { LIMIT, whyNoDiag } from './testing/watch.js'
 
 const PYTHON = { ...LIMIT, skip: hasPython ? LIMIT.skip : 'there is no Python 3.9 here' }
 /** Sockets in TIME_WAIT; `QUARK_TIME_WAITS=131000` is what a busy machine has. */
@@ -108,6 +108,10 @@ test('what waits for its end alone is in no snapshot, however much of it there i
       t.diagnostic(
         `${by}: ${found} sockets beside ${facts.waiting}, ${(performance.now() - beganMs).toFixed(0)} ms`,
       )
+      if (by === 'sock_diag' && whyNoDiag() !== undefined) {
+        assert.equal(found, 0)
+        continue
+      }
       assert.ok(found > 2 && found < 3000)
       assert.equal([...findSockets(by, 2, 0n)].length, 2)
     }

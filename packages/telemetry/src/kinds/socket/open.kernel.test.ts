@@ -11,7 +11,7 @@ import { processKind } from '../process/index.js'
 import type { SocketSnapshotEvent } from './events.js'
 import { OPEN_SOCKETS } from './facts.js'
 import { socketKind } from './index.js'
-import { LIMIT } from './testing/watch.js'
+import { LIMIT, whyNoDiag } from './testing/watch.js'
 
 const LOOPBACK = '127.0.0.1'
 /** Iterators. */
@@ -39,7 +39,18 @@ for (const way of ['programs', 'sock_diag', 'proc'] as const) {
   const isSkipped = way === 'programs' && !canWalk
   const skip = isSkipped ? 'this kernel lets nobody walk through files' : LIMIT.skip
   const name = `sockets that are open at the start are events, and are found by number, process and ends: ${way}`
-  test(name, { ...LIMIT, skip }, async () => {
+  test(name, { ...LIMIT, skip }, async (t) => {
+    const whyNot = way === 'sock_diag' ? whyNoDiag() : undefined
+    if (whyNot !== undefined) {
+      t.diagnostic(whyNot)
+      await using quark = await openCatalogue(catalogueFor(way), { backends: ['ebpf'], sockets: true })
+      const reasons = quark.capabilities.missing.flatMap(({ fact, reason }) =>
+        fact === OPEN_SOCKETS ? reason : [],
+      )
+      assert.deepEqual([reasons.length, reasons[0]?.includes(whyNot)], [1, true], reasons.join())
+      assert.deepEqual([...quark.sockets()], [])
+      return
+    }
     const server = createServer()
     server.listen(0, LOOPBACK)
     await once(server, 'listening')

@@ -25,6 +25,7 @@ const CLIENTS: Readonly<Record<string, (port: number) => readonly [string, ...st
   ],
   curl: (port) => ['curl', '-s', '-o', '/dev/null', `http://127.0.0.1:${port}/`],
   socat: (port) => ['socat', '-u', `TCP:127.0.0.1:${port}`, '/dev/null'],
+  'busybox nc': (port) => ['busybox', 'nc', '127.0.0.1', `${port}`],
   'busybox wget': (port) => ['busybox', 'wget', '-q', '-O', '/dev/null', `http://127.0.0.1:${port}/`],
 }
 

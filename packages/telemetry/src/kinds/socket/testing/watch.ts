@@ -1,7 +1,8 @@
 /** Where sockets can be watched, for tests. */
 
 import { readFileSync } from 'node:fs'
-import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
+import { EbpfError, kernelAtLeast, kernelPreempts, listSockets } from 'quark-ebpf'
+import { AF_INET } from '../records.js'
 
 /**
  * Since 5.12 programs at tracepoints get the number of a socket. Before 6.2 a lockdown keeps them from reading most of it,
@@ -20,5 +21,20 @@ export function isConfidential(): boolean {
     return readFileSync('/sys/kernel/security/lockdown', 'latin1').includes('[confidentiality]')
   } catch {
     return false
+  }
+}
+
+const IPPROTO_TCP = 6
+const TCP_LISTEN = 10
+
+/** Why the kernel lists no sockets by netlink: `tcp_diag` is neither in it nor a module that it can load. */
+export function whyNoDiag(): string | undefined {
+  const wanted = [{ family: AF_INET, protocol: IPPROTO_TCP, states: 1 << TCP_LISTEN }]
+  try {
+    listSockets('/proc/self/ns/net', wanted, () => false)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof EbpfError)) throw error
+    return error.message
   }
 }
