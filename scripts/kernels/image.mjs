@@ -28,6 +28,8 @@ const PYTHON = [
   'libexpat1',
   'zlib1g',
 ]
+/** What tests need. */
+const TEST_MODULES = ['ajv', 'fast-check']
 /** Libraries that Node and busybox are linked with. */
 const LIBRARIES = ['libc6', 'libstdc++6', 'libgcc-s1']
 
@@ -185,18 +187,20 @@ function addForeignNode(base, arch, cache) {
   )
 }
 
-/** The modules that the packages need, and those that these need. */
-function dependencies() {
+/** The modules that the packages and some others need, with those, and those that these need. */
+function dependencies(others) {
   const found = new Set()
+  const add = (name) => {
+    if (found.has(name) || name in PACKAGES) return
+    found.add(name)
+    visit(`node_modules/${name}/package.json`)
+  }
   const visit = (manifest) => {
-    for (const name of Object.keys(JSON.parse(readFileSync(manifest, 'utf8')).dependencies ?? {})) {
-      if (found.has(name) || name in PACKAGES) continue
-      found.add(name)
-      visit(`node_modules/${name}/package.json`)
-    }
+    for (const name of Object.keys(JSON.parse(readFileSync(manifest, 'utf8')).dependencies ?? {})) add(name)
   }
   for (const folder of Object.values(PACKAGES)) visit(`packages/${folder}/package.json`)
-  return found
+  for (const name of others) add(name)
+  return [...found]
 }
 
 /** Symbols are a tenth of Node; where they cannot be stripped they stay. */
@@ -222,7 +226,7 @@ function addPackages(tree, arch) {
     cpSync(path, join(app, path), { recursive: true, filter: (from) => !leftOut.test(from) })
   }
   const native = arch === process.arch ? [`node_modules/@koromix/koffi-linux-${arch}`] : []
-  const modules = [...dependencies(), 'fast-check', 'pure-rand'].map((name) => `node_modules/${name}`)
+  const modules = dependencies(TEST_MODULES).map((name) => `node_modules/${name}`)
   for (const path of [...modules, ...native]) copy(path)
   for (const [name, folder] of Object.entries(PACKAGES)) {
     for (const part of ['package.json', 'dist', 'data', 'bin', 'man']) copy(join('packages', folder, part))

@@ -1,6 +1,6 @@
 # Runs every test file in a process of its own, so that one that dies or hangs takes no other along.
 cd /app
-export TEST_SLOW=15 QUARK_STORM=400
+export TEST_SLOW=15 QUARK_STORM=400 QUARK_CONNECTIONS=800 QUARK_CONNECTIONS_PACED=400
 . ./settings.sh
 echo "@@kernel $(uname -r)"
 if [ -f command.sh ]; then
