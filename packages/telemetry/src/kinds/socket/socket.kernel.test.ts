@@ -29,7 +29,7 @@ import { type Facts, hasPython, run, type Situation } from './testing/situations
 
 /** A lockdown keeps programs of older kernels from reading most of a socket. */
 const canWatch = kernelAtLeast('6.10') || (kernelAtLeast('5.10') && !isConfidential())
-const LIMIT = { timeout: 120_000, skip: !canWatch }
+const LIMIT = { timeout: 300_000, skip: !canWatch }
 const LOOPBACK = '127.0.0.1'
 
 function isConfidential(): boolean {

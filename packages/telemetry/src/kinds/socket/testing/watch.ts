@@ -11,7 +11,7 @@ import { AF_INET } from '../records.js'
 const canWatch = kernelAtLeast('6.10') || (kernelAtLeast('5.12') && !kernelPreempts() && !isConfidential())
 
 export const LIMIT = {
-  timeout: 120_000,
+  timeout: 300_000,
   skip: canWatch ? false : 'this kernel lets no program have the cookies of sockets',
 }
 
