@@ -79,7 +79,7 @@ export const packages = {
     },
     process: {
       is: 'the table of processes, and /proc',
-      may: ['errors', 'memory', 'event'],
+      may: ['errors', 'memory', 'event', 'files'],
       packages: ['node:*', 'quark-ebpf'],
     },
     kinds: {

@@ -1,6 +1,15 @@
 /** A fanotify group that reports what happens on file systems, by directory and name. */
 
-import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from 'node:fs'
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs'
 import { constants as systemConstants } from 'node:os'
 import { NotSupportedError } from '../errors.js'
 import { Fd } from '../sys/fd.js'
@@ -132,13 +141,13 @@ export class HandlePaths implements Disposable {
   readonly #place: Buffer
 
   /**
-   * @param mountPoint where the file system is mounted: paths begin there
+   * @param mountPoint where the file system is mounted
+   * @param place where paths begin
    * @throws {KernelError} when it cannot be copied: without CAP_SYS_ADMIN with EPERM
    * @throws {Error} what `fs.openSync` throws
    */
-  constructor(mountPoint: string | Uint8Array) {
-    const place = Buffer.from(mountPoint as string)
-    const mount = cloneMount(terminated(place))
+  constructor(mountPoint: string | Uint8Array, place = Buffer.from(mountPoint as string)) {
+    const mount = cloneMount(terminated(mountPoint))
     this.#mount = new Fd(checked('Cannot copy a mount', 'open_tree', mount), 'copy of a mount')
     this.#place = place.at(-1) === SLASH ? place.subarray(0, -1) : place
     try {
@@ -171,6 +180,31 @@ export class HandlePaths implements Disposable {
       // It was removed meanwhile.
     }
     return undefined
+  }
+
+  /**
+   * What a file is now; undefined if it is gone or cannot be opened. Nothing that is mounted over its path is asked. Needs
+   * CAP_DAC_READ_SEARCH.
+   */
+  statOf({ handle }: FileHandle): BigIntStats | undefined {
+    const fd = openByHandle(this.#directory, handle, O_PATH | constants.O_NOFOLLOW)
+    if (fd < 0) return undefined
+    using owned = new Fd(fd, 'file of a handle')
+    return fstatSync(owned.number, { bigint: true })
+  }
+
+  /** The same of a name in a directory. */
+  statIn({ handle }: FileHandle, name: string | Uint8Array): BigIntStats | undefined {
+    const fd = openByHandle(this.#directory, handle, O_PATH | constants.O_NOFOLLOW)
+    if (fd < 0) return undefined
+    using owned = new Fd(fd, 'file of a handle')
+    try {
+      const directory = Buffer.from(`/proc/self/fd/${owned.number}/`)
+      // The copy of the mount has no other mounts below it.
+      return lstatSync(Buffer.concat([directory, Buffer.from(name as string)]), { bigint: true })
+    } catch {
+      return undefined
+    }
   }
 
   /** Paths in the copy begin with what is mounted. */

@@ -1,6 +1,6 @@
 /** Mounted file systems, as /proc/self/mountinfo has them. */
 
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 
 /** A file system, at one of the places where it is mounted. */
 export interface MountedFileSystem {
@@ -15,14 +15,39 @@ export interface MountedFileSystem {
 
 /** Bytes that a mount table may have; a longer one is read so far. */
 const MAX_TABLE_BYTES = 16 << 20
+const PIECE_BYTES = 64 << 10
 
-/** The text of the table; empty if it cannot be read. One character a byte. */
-export function readMountTable(): string {
+/**
+ * The text of the table; empty if it cannot be read. One character a byte.
+ *
+ * @param directory of a process in /proc
+ * @param maxBytes what is behind is not read
+ */
+export function readMountTable(directory = '/proc/self', maxBytes = MAX_TABLE_BYTES): string {
+  let fd: number | undefined
   try {
-    return readFileSync('/proc/self/mountinfo', 'latin1').slice(0, MAX_TABLE_BYTES)
+    fd = openSync(`${directory}/mountinfo`, 'r')
+    const pieces: Buffer[] = []
+    for (let sizeBytes = 0; sizeBytes < maxBytes;) {
+      const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, maxBytes - sizeBytes))
+      const length = readSync(fd, piece)
+      if (length === 0) break
+      pieces.push(piece.subarray(0, length))
+      sizeBytes += length
+    }
+    return Buffer.concat(pieces).toString('latin1')
   } catch {
     return ''
+  } finally {
+    if (fd !== undefined) closeSync(fd)
   }
+}
+
+/** The type of a mount, by its id in a table; undefined if the table does not have it. */
+export function typeOfMount(table: string, id: number): string | undefined {
+  const at = table.startsWith(`${id} `) ? 0 : table.indexOf(`\n${id} `) + 1
+  if (at === 0 && !table.startsWith(`${id} `)) return undefined
+  return mountOf(table.slice(at, table.indexOf('\n', at)))?.type
 }
 
 /** Each file system once: at the place where all of it is seen, if there is one. */

@@ -1,6 +1,6 @@
 /** Which files are wanted: below paths, and with names that match a glob. */
 
-import { lstatSync, realpathSync } from 'node:fs'
+import { lookUp } from './look-up.js'
 import { isPseudoPath } from './pseudo.js'
 import {
   devicesBelow,
@@ -11,6 +11,8 @@ import {
   readMountTable,
 } from './mounts.js'
 
+/** include/uapi/linux/fuse.h: FUSE_ROOT_ID. */
+const FUSE_ROOT = 1n
 /** Places that are compared in the kernel; with more of them everything is, in user space. */
 const MAX_ROOTS = 32
 
@@ -92,22 +94,32 @@ export class Selection {
     if (this.#places.some(({ directory }) => directory === '')) return undefined
     const directories = this.#places.map(({ directory }) => directory)
     const mounts = fileSystemsOf(readMountTable())
-    const below = mounts
-      .map(({ place }) => Buffer.from(place, 'latin1').toString())
-      .filter((place) => directories.some((directory) => place.startsWith(`${directory}/`)))
-    const paths = [...new Set([...directories, ...below])]
-    if (paths.length > MAX_ROOTS) return undefined
-    try {
-      return { roots: paths.map((path) => rootAt(path)), devices: mounts.map(({ device }) => device) }
-    } catch {
-      return undefined
-    }
+    const below = mounts.filter(({ place }) =>
+      directories.some((directory) => textOf(place).startsWith(`${directory}/`)),
+    )
+    if (directories.length + below.length > MAX_ROOTS) return undefined
+    const roots = [
+      ...[...new Set(directories)].map((path) => rootAt(path)),
+      ...below.map((mount) => rootOf(mount)),
+    ]
+    if (!roots.every((root) => root !== undefined)) return undefined
+    return { roots, devices: mounts.map(({ device }) => device) }
   }
 }
 
-function rootAt(path: string): Root {
-  const { dev, ino } = lstatSync(realpathSync(path), { bigint: true })
-  return { device: numberOfDev(dev), inode: ino }
+/** A path of a table of mounts, as options have it. */
+function textOf(place: string): string {
+  return Buffer.from(place, 'latin1').toString()
+}
+
+function rootAt(path: string): Root | undefined {
+  using found = lookUp(Buffer.from(path).toString('latin1'))
+  return found && { device: numberOfDev(found.stat.dev), inode: found.stat.ino }
+}
+
+/** FUSE is not asked for its root: it has the same number on all of them. */
+function rootOf({ device, type, place, isWhole }: MountedFileSystem): Root | undefined {
+  return isWhole && type.startsWith('fuse') ? { device, inode: FUSE_ROOT } : rootAt(textOf(place))
 }
 
 function placeOf(path: string): Place {

@@ -4,10 +4,13 @@ import type { Fact } from '../../facts/fact.js'
 import type { Surroundings } from '../kind.js'
 import { accessProbes } from './kernel.js'
 import type { FileAccessSettings } from './options.js'
-import { AccessPlaces } from './places.js'
+import { AccessPlaces, MAX_DIRECTORIES, MAX_NAMES } from './places.js'
 
 export function fileAccessFacts({ settings: { fileAccess } }: Surroundings<FileAccessSettings>): Fact[] {
   if (fileAccess === false) return []
+  const places = new AccessPlaces(fileAccess).kernel()
+  // Of what is watched by default, few machines have all.
+  const absent = fileAccess === true ? [] : places.absent
   return [
     {
       name: 'fileAccess',
@@ -15,7 +18,7 @@ export function fileAccessFacts({ settings: { fileAccess } }: Surroundings<FileA
       rungs: [
         {
           by: 'ebpf',
-          probes: accessProbes(new AccessPlaces(fileAccess)),
+          probes: accessProbes(places),
           lacks: [
             {
               what: 'fileAccess.calls',
@@ -25,6 +28,22 @@ export function fileAccessFacts({ settings: { fileAccess } }: Surroundings<FileA
               what: 'fileAccess.later',
               reason: 'directories that are made or replaced after the start are not watched',
             },
+            ...(absent.length === 0
+              ? []
+              : [
+                  {
+                    what: 'fileAccess.absent',
+                    reason: `not there, or on a file system that another machine or a program serves, so that only denied opens are seen: ${absent.join(', ')}`,
+                  },
+                ]),
+            ...(places.left.length === 0
+              ? []
+              : [
+                  {
+                    what: 'fileAccess.all',
+                    reason: `programs have room for ${MAX_DIRECTORIES} directories and ${MAX_NAMES} names; not all is watched of ${places.left.join(', ')}`,
+                  },
+                ]),
           ],
         },
       ],

@@ -33,7 +33,7 @@ import type { Root } from '../../files/selection.js'
 import { currentActor } from '../../process/actor.js'
 import { fileOf, isNamed, isSuccess, type OpenFile, pathOf } from '../../process/kernel-files.js'
 import { isBelow } from '../../process/kernel-places.js'
-import type { AccessPlaces, KernelPlaces } from './places.js'
+import type { KernelPlaces } from './places.js'
 import { deniedLayout, openedLayout } from './records.js'
 
 const CALLS = ['open', 'openat', 'openat2', 'creat'] as const
@@ -113,7 +113,7 @@ function isWanted(file: Opened, { below, parents, names, procNames }: KernelPlac
 
 /** A file was opened; each process and file are reported once. */
 function openedProbe(places: KernelPlaces): Probe[] {
-  if (places.below.length + places.names.length + places.procNames.length === 0) return []
+  if (places.below.length + places.parents.length + places.procNames.length === 0) return []
   const reported = map({
     name: 'quark_accessed',
     type: 'lruHash',
@@ -192,6 +192,6 @@ function deniedProbe(): Probe {
   })
 }
 
-export function accessProbes(places: AccessPlaces): Probe[] {
-  return [...openedProbe(places.kernel()), deniedProbe()]
+export function accessProbes(places: KernelPlaces): Probe[] {
+  return [...openedProbe(places), deniedProbe()]
 }

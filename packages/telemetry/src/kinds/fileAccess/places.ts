@@ -1,6 +1,7 @@
 /** Which files are sensitive: what is watched if nothing else is asked for, and how paths are compared. */
 
-import { lstatSync, readdirSync, realpathSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
+import { lookUp } from '../../files/look-up.js'
 import { numberOfDev } from '../../files/mounts.js'
 import type { Root } from '../../files/selection.js'
 
@@ -34,9 +35,11 @@ export const PROC_NAMES = ['mem', 'environ', 'maps'] as const
 const PROC = /^\/proc\/\*\/(mem|environ|maps)$/
 const GLOB = /[*?[]/
 /** Directories that a glob may stand for, all together. */
-const MAX_DIRECTORIES = 32
+export const MAX_DIRECTORIES = 32
+/** Names that a glob may stand for, each of which is looked at. */
+const MAX_CANDIDATES = 1024
 /** Names that programs compare. */
-const MAX_NAMES = 16
+export const MAX_NAMES = 16
 
 /** What programs compare. */
 export interface KernelPlaces {
@@ -46,6 +49,10 @@ export interface KernelPlaces {
   readonly parents: readonly Root[]
   readonly names: readonly string[]
   readonly procNames: readonly string[]
+  /** What of it is not there, or served by others. */
+  readonly absent: readonly string[]
+  /** What programs have no room for. */
+  readonly left: readonly string[]
 }
 
 /** What was asked for. */
@@ -64,59 +71,80 @@ export class AccessPlaces {
     return this.#patterns.some((pattern) => pattern.test(path))
   }
 
-  /** What there is of it now. What is made later is only found where its directory was there. */
+  /**
+   * What there is of it now. What is made later is only found where its directory was there, and on file systems that
+   * others serve nothing is: an ordinary user can make one that never answers of a home directory.
+   */
   kernel(): KernelPlaces {
-    const below: Root[] = []
-    const parents: Root[] = []
-    const names = new Set<string>()
-    const procNames: string[] = []
+    const found: Found = { below: [], parents: [], names: new Set(), procNames: [] }
+    const absent: string[] = []
+    const left: string[] = []
     for (const path of this.#paths) {
-      const proc = PROC.exec(path)
-      if (proc !== null) {
-        procNames.push(proc[1] as string)
-        continue
-      }
-      const slash = path.lastIndexOf('/')
-      const last = path.slice(slash + 1)
-      for (const directory of expanded(path.slice(0, slash))) {
-        const whole = `${directory}/${last}`
-        if (GLOB.test(last)) add(below, directory || '/')
-        else if (isDirectory(whole)) add(below, whole)
-        else if (names.size < MAX_NAMES) {
-          add(parents, directory || '/')
-          names.add(last)
-        }
-      }
+      const outcome = take(path, found)
+      if (outcome === 'absent') absent.push(path)
+      if (outcome === 'left') left.push(path)
     }
-    return { below, parents, names: [...names], procNames }
+    return { ...found, names: [...found.names], absent, left }
   }
+}
+
+/** What was found so far of all that is asked for. */
+interface Found {
+  readonly below: Root[]
+  readonly parents: Root[]
+  readonly names: Set<string>
+  readonly procNames: string[]
+}
+
+type Outcome = 'taken' | 'absent' | 'left'
+
+/** Adds what there is of a path. */
+function take(path: string, found: Found): Outcome {
+  const proc = PROC.exec(path)
+  if (proc !== null) {
+    found.procNames.push(proc[1] as string)
+    return 'taken'
+  }
+  const slash = path.lastIndexOf('/')
+  const last = path.slice(slash + 1)
+  const directories = expanded(path.slice(0, slash))
+  const outcomes = directories.slice(0, MAX_CANDIDATES).map((directory): Outcome => {
+    if (GLOB.test(last)) return add(found.below, directory || '/')
+    if (isDirectory(`${directory}/${last}`)) return add(found.below, `${directory}/${last}`)
+    if (!found.names.has(last) && found.names.size >= MAX_NAMES) return 'left'
+    const outcome = add(found.parents, directory || '/')
+    if (outcome === 'taken') found.names.add(last)
+    return outcome
+  })
+  if (outcomes.includes('left') || directories.length > MAX_CANDIDATES) return 'left'
+  return outcomes.includes('taken') ? 'taken' : 'absent'
+}
+
+/** One character a byte. */
+function bytesOf(text: string): string {
+  return Buffer.from(text).toString('latin1')
 }
 
 function isDirectory(path: string): boolean {
-  try {
-    return lstatSync(realpathSync(path)).isDirectory()
-  } catch {
-    return false
-  }
+  using found = lookUp(bytesOf(path))
+  return found?.stat.isDirectory() === true
 }
 
-function add(roots: Root[], path: string): void {
-  if (roots.length >= MAX_DIRECTORIES) return
-  try {
-    const { dev, ino } = lstatSync(realpathSync(path), { bigint: true })
-    roots.push({ device: numberOfDev(dev), inode: ino })
-  } catch {
-    // It is not there.
-  }
+function add(roots: Root[], path: string): Outcome {
+  using found = lookUp(bytesOf(path))
+  if (found === undefined) return 'absent'
+  if (roots.length >= MAX_DIRECTORIES) return 'left'
+  roots.push({ device: numberOfDev(found.stat.dev), inode: found.stat.ino })
+  return 'taken'
 }
 
 /** The directories that a path with globs stands for now. */
 function expanded(path: string): string[] {
   let found = ['']
   for (const part of path.split('/').slice(1)) {
-    found = found.flatMap((directory) =>
-      GLOB.test(part) ? matchesIn(directory, part) : [`${directory}/${part}`],
-    )
+    found = found
+      .flatMap((directory) => (GLOB.test(part) ? matchesIn(directory, part) : [`${directory}/${part}`]))
+      .slice(0, MAX_CANDIDATES + 1)
   }
   return found
 }
@@ -124,8 +152,11 @@ function expanded(path: string): string[] {
 function matchesIn(directory: string, glob: string): string[] {
   const pattern = new RegExp(`^${globSource(glob)}$`)
   try {
-    const names = readdirSync(directory === '' ? '/' : directory).filter((name) => pattern.test(name))
-    return names.slice(0, MAX_DIRECTORIES).map((name) => `${directory}/${name}`)
+    using found = lookUp(bytesOf(directory))
+    if (found === undefined) return []
+    const names = readdirSync(found.reference).filter((name) => pattern.test(name))
+    // One more than are looked at, so that it is noticed.
+    return names.slice(0, MAX_CANDIDATES + 1).map((name) => `${directory}/${name}`)
   } catch {
     return []
   }

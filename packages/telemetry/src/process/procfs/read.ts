@@ -100,24 +100,6 @@ export function readLink(path: string): string | undefined {
   }
 }
 
-/** Identifies a file, whatever its name. */
-export interface FileIdentity {
-  readonly device: bigint
-  readonly inode: bigint
-  /** How many directory entries it has: 0 when it was unlinked everywhere. */
-  readonly linkCount: bigint
-}
-
-/** Identifies the file that `path` leads to. Invalid UTF-8 is possible with a `Buffer` only. */
-export function fileIdentity(path: string | Buffer): FileIdentity | undefined {
-  try {
-    const { dev, ino, nlink } = statSync(path, { bigint: true })
-    return { device: dev, inode: ino, linkCount: nlink }
-  } catch {
-    return undefined
-  }
-}
-
 /** The inode number of what is at a path; undefined when nothing can be found there. */
 export function inodeOf(path: string | Buffer): bigint | undefined {
   try {

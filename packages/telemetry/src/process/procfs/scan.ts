@@ -1,9 +1,10 @@
 /** Processes as proc(5) shows them: all those that exist when a queue is opened. */
 
 import { readdirSync } from 'node:fs'
+import { type FoundFile, lookUp, lookUpLink } from '../../files/look-up.js'
 import { fromHierarchyRoot } from './cgroup-mounts.js'
 import { parseCgroup, parseNamespace, parseStackStart, parseStat, parseStatus } from './parse.js'
-import { type FileIdentity, fileIdentity, readBytes, readLatin1, readLink, readWord } from './read.js'
+import { readBytes, readLatin1, readLink, readWord } from './read.js'
 
 /** How much of the texts of a process is read. */
 export interface ReadLimits {
@@ -113,7 +114,7 @@ export function scrapeProcess(pid: number, options: ScrapeOptions): ScrapedProce
   const alive = stat?.leaderEnded === true ? otherThread(directory, pid) : directory
   // Errors are slow, so files that cannot be there are not opened.
   const hasMemory = alive !== undefined && stat?.kernelThread !== true
-  const root = alive === undefined ? undefined : followLink(`${alive}/root`)
+  const root = alive === undefined ? undefined : followLink(alive, 'root')
   const exe = hasMemory ? placeOf(alive, 'exe', root?.path) : undefined
   const cwd = alive === undefined ? undefined : placeOf(alive, 'cwd', root?.path)
   const argv = hasMemory ? readArgv(alive, options.maxArgvBytes) : undefined
@@ -238,6 +239,8 @@ function namespaceOf(directory: string | undefined, name: string): number | unde
 
 /** The kernel's mark behind the name of a removed file, and of a removed v2 cgroup, in which only zombies can be. */
 const DELETED = ' (deleted)'
+/** What the text of a memfd begins with. */
+const MEMFD = '/memfd:'
 
 function cgroupOf(directory: string, options: ScrapeOptions, zombie: boolean): string | undefined {
   const shown = parseCgroup(readLatin1(`${directory}/cgroup`) ?? '', options.hierarchy)?.path
@@ -254,13 +257,10 @@ interface Place {
 
 /** Follows a link to a file; the path begins at the process's root, as in BPF programs. */
 function placeOf(directory: string, name: 'exe' | 'cwd', root: string | undefined): Place | undefined {
-  const place = followLink(`${directory}/${name}`, (path) => {
-    // The name is looked up where the process itself would find it, whichever its mount namespace.
-    const inRoot = below(root, path)
-    return fileIdentity(Buffer.from(`${directory}/root${inRoot}`, 'latin1'))
-  })
+  // The name is looked up where the process itself would find it, whichever its mount namespace.
+  const place = followLink(directory, name, (path) => lookUp(below(root, path), directory))
   if (place === undefined) return undefined
-  if (place.deleted && place.path.startsWith('/memfd:')) {
+  if (place.deleted && place.path.startsWith(MEMFD)) {
     // A memfd never was in a directory: the slash and the mark are the kernel's way to show that.
     return { path: place.path.slice(1), deleted: false }
   }
@@ -269,20 +269,29 @@ function placeOf(directory: string, name: 'exe' | 'cwd', root: string | undefine
 
 /**
  * Reads a link that shows a path. The kernel marks removed files behind their name, but a name may end like the
- * mark: the file itself distinguishes them: it has no name left, or is not what the whole text names.
+ * mark: the file itself distinguishes them: it has no name left, or is not what the whole text names. A file that
+ * others serve is not asked, and its text is left as it is.
+ *
+ * @param named follows a path; without it, the file has the name if it has any
  */
-function followLink(link: string, lookUp?: (path: string) => FileIdentity | undefined): Place | undefined {
-  const path = readLink(link)
+function followLink(
+  directory: string,
+  name: 'exe' | 'cwd' | 'root',
+  named?: (path: string) => FoundFile | undefined,
+): Place | undefined {
+  const path = readLink(`${directory}/${name}`)
   if (path === undefined || !path.endsWith(DELETED)) {
     return path === undefined ? undefined : { path, deleted: false }
   }
-  const file = fileIdentity(link)
-  if (file === undefined) return { path, deleted: false }
-  if (file.linkCount > 0n) {
-    const named = lookUp === undefined ? file : lookUp(path)
-    if (named?.inode === file.inode && named.device === file.device) return { path, deleted: false }
-  }
-  return { path: path.slice(0, -DELETED.length), deleted: true }
+  const cut = { path: path.slice(0, -DELETED.length), deleted: true }
+  using file = lookUpLink(directory, name)
+  // Memfds are on a mount of the kernel's own.
+  if (file === undefined) return path.startsWith(MEMFD) ? cut : { path, deleted: false }
+  if (file.stat.nlink === 0n) return cut
+  using other = named?.(path)
+  const isNamed =
+    named === undefined || (other?.stat.ino === file.stat.ino && other.stat.dev === file.stat.dev)
+  return isNamed ? { path, deleted: false } : cut
 }
 
 /** `path` from `root`; unchanged when it lies outside. */

@@ -3,6 +3,8 @@
  * what events say of directories (made, moved, removed) is kept, and read in their order.
  */
 
+import type { BigIntStats } from 'node:fs'
+import { lookUp } from '../../../files/look-up.js'
 import {
   type FanotifyEvent,
   type FileHandle,
@@ -11,6 +13,7 @@ import {
   FAN_ONDIR,
   FAN_RENAME,
   HandlePaths,
+  type NamedEntry,
 } from 'quark-ebpf'
 
 /** Directories of which it is known where they are; the one that was used longest ago goes. */
@@ -72,6 +75,14 @@ export class DirectoryNames {
     return path === '/' ? `/${name}` : `${path}/${name}`
   }
 
+  /** What a file is now, by its handle or by its name in a directory; undefined if it is gone, or rights are. */
+  statOf(file: FileHandle | undefined, at: NamedEntry | undefined): BigIntStats | undefined {
+    if (file !== undefined) return this.#mountOf(file.fileSystemId)?.statOf(file)
+    if (at?.name === undefined) return undefined
+    const name = Buffer.from(at.name, 'latin1')
+    return this.#mountOf(at.directory.fileSystemId)?.statIn(at.directory, name)
+  }
+
   #directory(directory: FileHandle, depth: number): string | undefined {
     const known = this.#known.get(directory.key)
     if (known !== undefined && 'parent' in known) {
@@ -94,7 +105,9 @@ export class DirectoryNames {
     const place = this.#placeOf(fileSystemId)
     if (place === undefined) return undefined
     try {
-      const paths = new HandlePaths(Buffer.from(place, 'latin1'))
+      using mount = lookUp(place)
+      if (mount === undefined) return undefined
+      const paths = new HandlePaths(mount.reference, Buffer.from(place, 'latin1'))
       if (paths.fileSystemId === fileSystemId) return paths
       paths[Symbol.dispose]()
     } catch {

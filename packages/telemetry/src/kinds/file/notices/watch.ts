@@ -1,6 +1,6 @@
 /** The source of what fanotify reports: reads events, finds names and attributes, and makes records. */
 
-import { lstatSync } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
 import {
   EbpfError,
   FAN_ATTRIB,
@@ -37,7 +37,8 @@ import {
   seenEndLayout,
   seenLayout,
 } from '../records.js'
-import { type MountedFileSystem, numberOfDev, readMountTable } from '../../../files/mounts.js'
+import { type MountedFileSystem, readMountTable } from '../../../files/mounts.js'
+import { lookUp } from '../../../files/look-up.js'
 import { shortPath } from '../../../files/paths.js'
 import { DirectoryNames } from './names.js'
 
@@ -162,12 +163,14 @@ export class FileWatch implements Source {
 
   /** Undefined if that cannot be. If another file system has the id, events could be of either. */
   #mark({ device, place }: MountedFileSystem): bigint | undefined {
-    const bytes = Buffer.from(place, 'latin1')
-    const id = fileSystemId(bytes)
+    // What others serve has no handles, and may never answer; it may also lie above this one now.
+    using mount = lookUp(place)
+    if (mount === undefined) return undefined
+    const id = fileSystemId(mount.reference)
     if (id === undefined) return undefined
     const known = this.#watched.get(id)
     if (known !== undefined && known.goneNs === undefined && known.device !== device) return id
-    this.#group.markFileSystem(bytes, this.#mask)
+    this.#group.markFileSystem(mount.reference, this.#mask)
     this.#watched.set(id, { device, place, goneNs: undefined })
     return id
   }
@@ -178,9 +181,10 @@ export class FileWatch implements Source {
       if (present.has(id)) continue
       watched.goneNs ??= nowNs
       if (watched.goneNs < this.#emptyNs || this.#watched.size > MAX_WATCHED) this.#watched.delete(id)
-      const place = Buffer.from(watched.place, 'latin1')
+      using mount = lookUp(watched.place)
       // It is still mounted, and nothing on it is wanted any more.
-      if (fileSystemId(place) === id) this.#group.unmarkFileSystem(place, this.#mask)
+      if (mount !== undefined && fileSystemId(mount.reference) === id)
+        this.#group.unmarkFileSystem(mount.reference, this.#mask)
     }
   }
 
@@ -255,8 +259,7 @@ export class FileWatch implements Source {
     }
     const identity = file === undefined ? undefined : inodeOfHandle(file)
     const device = this.#watched.get((file ?? at?.directory)?.fileSystemId ?? -1n)?.device
-    const attributes =
-      path?.startsWith('/') !== true ? undefined : attributesOf(path, device, identity?.inode)
+    const attributes = attributesOf(this.#names.statOf(file, at))
     const what = sharpened(seen, mask, attributes)
     if (what === 0) return
     this.#push(event, untilNs, {
@@ -372,31 +375,18 @@ function sharpened(seen: number, mask: number, attributes: Attributes | undefine
   return (what & ~DID_CREATE) | how
 }
 
-/** The attributes of the file that has the path now, if it is still the same one. */
-function attributesOf(
-  path: string,
-  device: number | undefined,
-  inode: bigint | undefined,
-): Attributes | undefined {
-  try {
-    const { mode, uid, gid, nlink, size, atimeNs, mtimeNs, ctimeNs, ino, dev } = lstatSync(
-      Buffer.from(path, 'latin1'),
-      { bigint: true },
-    )
-    if (inode !== undefined && ino !== inode) return undefined
-    // Of some file systems stat(2) has another number.
-    if (device !== undefined && inode === undefined && numberOfDev(dev) !== device) return undefined
-    return {
-      mode: Number(mode),
-      uid: Number(uid),
-      gid: Number(gid),
-      links: Number(nlink),
-      sizeBytes: size,
-      atimeNs,
-      mtimeNs,
-      ctimeNs,
-    }
-  } catch {
-    return undefined
+/** The attributes of a file now. */
+function attributesOf(stat: BigIntStats | undefined): Attributes | undefined {
+  if (stat === undefined) return undefined
+  const { mode, uid, gid, nlink, size, atimeNs, mtimeNs, ctimeNs } = stat
+  return {
+    mode: Number(mode),
+    uid: Number(uid),
+    gid: Number(gid),
+    links: Number(nlink),
+    sizeBytes: size,
+    atimeNs,
+    mtimeNs,
+    ctimeNs,
   }
 }
