@@ -11,7 +11,7 @@ import { type Executable, type FilePackage, UNREAD_REASONS } from '../../process
 import type { Tables } from '../kind.js'
 import { type AskedFile, type FileContent, type FileIdentity, keyOf, scriptKeyOf } from './asked.js'
 import type { ExecutableEvent } from './events.js'
-import { contentLayout, executedLayout } from './records.js'
+import { contentLayout, executedLayout, FOUND, SCRIPT } from './records.js'
 import type { ExecutableTable, Waiting } from './table.js'
 
 const { at } = executedLayout
@@ -40,7 +40,7 @@ function fileAt(
   const path = tails.path(at.exe)
   const nameTail = u32At(place, at.name)
   const given = tails.string(at.name)
-  const isScript = u32At(place, at.isScript) !== 0 && (nameTail & TAIL_TRUNCATED) === 0
+  const isScript = u32At(place, at.isScript) === SCRIPT && (nameTail & TAIL_TRUNCATED) === 0
   const isMemfd = (exe & TAIL_PSEUDO) !== 0 && path?.startsWith('memfd:') === true
   const isPath = (exe & (TAIL_FAILED | TAIL_PSEUDO | TAIL_TRUNCATED)) === 0 && (exe & TAIL_LENGTH_MASK) !== 0
   return {
@@ -68,8 +68,21 @@ export function askEarly(place: RecordPlace, tables: Tables): void {
   tableIn(tables).ask(...keysOf(file, tables), file)
 }
 
-/** The process of the event of an exec has its file. */
+/** The process of the event of an exec, or of one that was found, has its file. */
 export function joinExecuted(place: RecordPlace, event: BaseEvent | undefined, tables: Tables): void {
+  const made = (event as { readonly process?: unknown } | undefined)?.process
+  const pid = u32At(place, at.pid)
+  const process = made instanceof ProcessRecord ? made : tables.processes.peek(pid)
+  const waiting = fileOf(place, process, tables)
+  // Nobody has seen the image yet: it is that of this exec.
+  if (process?.image !== undefined) process.image.file ??= waiting.executable
+  // One that was found has no event if nobody asked for it, and is to have the file all the same.
+  if (event !== undefined) wait(waiting, tables)
+  else if (process !== undefined && isFound(place)) wait({ ...waiting, isSilent: true }, tables)
+}
+
+/** What is known of the file of a record, of a process that waits for more. */
+function fileOf(place: RecordPlace, process: ProcessRecord | undefined, tables: Tables): Waiting {
   const table = tableIn(tables)
   const file = fileAt(place)
   const [fileKey, scriptKey] = keysOf(file, tables)
@@ -86,14 +99,19 @@ export function joinExecuted(place: RecordPlace, event: BaseEvent | undefined, t
     script: shownText(file.name, tables.redaction),
     ...partsOf(content, ofScript),
   }
-  const made = (event as { readonly process?: unknown } | undefined)?.process
-  const process = made instanceof ProcessRecord ? made : tables.processes.peek(file.pid)
-  // Nobody has seen the image yet: it is that of this exec.
-  if (process?.image !== undefined) process.image.file ??= executable
-  if (event === undefined) return
-  const waiting: Waiting = { pid: file.pid, executable, fileKey, scriptKey, process }
-  if (content === undefined) table.wait(fileKey, waiting)
-  if (scriptKey !== undefined && ofScript === undefined) table.wait(scriptKey, waiting)
+  return { pid: file.pid, executable, fileKey, scriptKey, process, isSilent: false }
+}
+
+function wait(waiting: Waiting, tables: Tables): void {
+  const table = tableIn(tables)
+  const { fileKey, scriptKey } = waiting
+  if (table.contentOf(fileKey) === undefined) table.wait(fileKey, waiting)
+  if (scriptKey !== undefined && table.contentOf(scriptKey) === undefined) table.wait(scriptKey, waiting)
+}
+
+/** Whether it is of a process that was there already. */
+function isFound(place: RecordPlace): boolean {
+  return u32At(place, at.isScript) === FOUND
 }
 
 function partsOf(
@@ -109,9 +127,18 @@ function partsOf(
   }
 }
 
-/** The exec itself was lost, or is none of the events that are wanted. */
-export function applyExecuted(group: RecordGroup): undefined {
-  group.next()
+/**
+ * The exec itself was lost, or is none of the events that are wanted; or what was found before this was applied already, as
+ * there was too much of it to be held. Then the process has the file, if it still executes that.
+ */
+export function applyExecuted(group: RecordGroup, tables: Tables): undefined {
+  if (!group.next() || !isFound(group)) return
+  const process = tables.processes.lookup(u32At(group, at.pid))
+  if (process?.image === undefined || process.image.file !== undefined) return
+  const waiting = fileOf(group, process, tables)
+  if (process.exe !== new TailReader(group, executedLayout).path(at.exe)) return
+  const present = tables.processes.withExecutable(process, waiting.executable)
+  wait({ ...waiting, process: present, isSilent: true }, tables)
 }
 
 /** Something is known of a file: events from now on have it. */
@@ -133,11 +160,19 @@ export function applyContent(group: RecordGroup, tables: Tables): Made<Executabl
   return nextEvent(tables)
 }
 
-/** The event of the next process that is announced. */
+/** The event of the next process that is announced, of those that are to be reported. */
 export function nextEvent(tables: Tables): Made<ExecutableEvent> | undefined {
+  const { announced } = tableIn(tables)
+  for (;;) {
+    const waiting = announced.shift()
+    if (waiting === undefined) return undefined
+    const event = eventOf(waiting, tables)
+    if (!waiting.isSilent) return event
+  }
+}
+
+function eventOf(waiting: Waiting, tables: Tables): Made<ExecutableEvent> {
   const table = tableIn(tables)
-  const waiting = table.announced.shift()
-  if (waiting === undefined) return undefined
   const { pid, fileKey, scriptKey } = waiting
   const ofScript = scriptKey === undefined ? undefined : table.contentOf(scriptKey)
   const executable: Executable = { ...waiting.executable, ...partsOf(table.contentOf(fileKey), ofScript) }

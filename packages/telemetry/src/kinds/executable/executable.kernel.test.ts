@@ -276,6 +276,44 @@ test('after privileges are given up, files are read as before', LIMIT, async (t)
   assert.match(output, new RegExp(`^${digestOf(program)} undefined$`, 'm'))
 })
 
+/** What is known of the file of a process that is older than the queue, once it is known. */
+async function fileOfOlder(quark: Quark, pid: number): Promise<Executable | undefined> {
+  const end = performance.now() + 30_000
+  let found: Executable | undefined
+  while (found?.sha256 === undefined && performance.now() < end) {
+    for (const event of quark.poll()) {
+      if (event.process?.pid === pid) found = event.process.executable ?? found
+    }
+    await quark.wait(20)
+    found = [...quark.processes()].find((one) => one.pid === pid)?.executable ?? found
+  }
+  return found
+}
+
+for (const snapshot of [true, false]) {
+  const whose = snapshot ? 'that is reported' : 'that is not reported'
+  test(`a process ${whose} as it was there before has its file as after an exec`, LIMIT, async (t) => {
+    const folder = folderOf(t)
+    const program = join(folder, 'older')
+    copyFileSync('/bin/sleep', program)
+    const child = spawn(program, ['77.08'], { stdio: 'ignore' })
+    t.after(() => void child.kill('SIGKILL'))
+    await sleep(100)
+    await using quark = await openQuark({ snapshot })
+    const file = await fileOfOlder(quark, child.pid as number)
+    const { ino, size } = statSync(program)
+    assert.deepEqual(
+      [file?.inode, file?.sizeBytes, file?.sha256, file?.deleted],
+      [BigInt(ino), size, digestOf(program), false],
+    )
+    // The next exec of the file is known to be of the same one: it is not read again.
+    spawnSync(program, ['0.01'])
+    const again = (await executablesOf(quark, ['0.01'])).get('0.01')
+    assert.deepEqual([again?.exec?.sha256, again?.later], [digestOf(program), undefined])
+    assert.equal(again?.exec?.generation, file?.generation)
+  })
+}
+
 test('a recording has what was known, and a replay reads no file', LIMIT, async (t) => {
   const folder = folderOf(t)
   const program = join(folder, 'recorded')

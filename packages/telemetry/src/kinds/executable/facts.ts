@@ -6,11 +6,15 @@ import type { Source, SourceContext } from '../../facts/rungs.js'
 import type { Surroundings } from '../kind.js'
 import type { AskedFile, FileContent, FileIdentity } from './asked.js'
 import { FileReader } from './file-reader.js'
-import { executedProbe } from './kernel.js'
+import { executedProbe, olderExecutedProbe } from './kernel.js'
 import type { ExecutableSettings } from './options.js'
 import { contentLayout } from './records.js'
 
+/** The fact of the files of processes that are older than the queue. */
+export const OLDER_EXECUTABLES = 'olderExecutables'
+
 const WITHOUT_PROGRAMS = 'which file is executed needs eBPF'
+const NOT_WITHOUT = { kprobe: WITHOUT_PROGRAMS, procConnector: WITHOUT_PROGRAMS, audit: WITHOUT_PROGRAMS }
 const LATER_MS = 2 ** 30
 const MOST_WAITING = 2048
 
@@ -40,7 +44,14 @@ export function executableFacts({ settings, inquiries }: Surroundings<Executable
           },
         },
       ],
-      lacking: { kprobe: WITHOUT_PROGRAMS, procConnector: WITHOUT_PROGRAMS, audit: WITHOUT_PROGRAMS },
+      lacking: NOT_WITHOUT,
+    },
+    {
+      name: OLDER_EXECUTABLES,
+      required: false,
+      isAuxiliary: true,
+      rungs: [{ by: 'ebpf', probes: [olderExecutedProbe()] }],
+      lacking: NOT_WITHOUT,
     },
   ]
 }

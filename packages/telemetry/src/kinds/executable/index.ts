@@ -4,6 +4,7 @@ import { executableEvents } from './events.js'
 import { executableFacts } from './facts.js'
 import { executableOptions } from './options.js'
 import { contentLayout, EXECUTABLE_KIND, executedLayout } from './records.js'
+import { scanExecutables } from './scan.js'
 import { ExecutableTable } from './table.js'
 
 const records = [
@@ -26,6 +27,7 @@ export const executableKind: Kind<typeof executableOptions, typeof executableEve
   ringShare: 0.25,
   options: executableOptions,
   facts: executableFacts,
+  scan: scanExecutables,
   table: ({ settings, inquiries }) =>
     new ExecutableTable(settings.maxExecutables, (file) => inquiries?.askedFile?.(file)),
   records,
@@ -33,10 +35,18 @@ export const executableKind: Kind<typeof executableOptions, typeof executableEve
     default: [
       ['fork', 'executed', 'always'],
       ['exec', 'executed', 'always'],
+      ['snapshot', 'executed', 'always'],
     ],
     // It is no event of its own.
-    minimal: [['exec', 'executed', 'always']],
+    minimal: [
+      ['exec', 'executed', 'always'],
+      ['snapshot', 'executed', 'always'],
+    ],
   },
-  factLabels: { executables: 'executed files', packages: 'packages of executed files' },
+  factLabels: {
+    executables: 'executed files',
+    packages: 'packages of executed files',
+    olderExecutables: 'what processes execute that exist already',
+  },
   events: executableEvents,
 }

@@ -1,9 +1,14 @@
 /** What fills the records of executed files, in the kernel. */
 
 import {
+  and,
+  constant,
   currentTask,
+  eq,
+  firstOf,
   int,
   inTask,
+  iterator,
   kernelString,
   ne,
   path,
@@ -15,7 +20,7 @@ import {
 } from 'quark-ebpf/probe'
 import { currentActor } from '../../process/actor.js'
 import { changeNsOf, type InodeTimes, modificationNsOf } from '../../process/inode-times.js'
-import { executedLayout } from './records.js'
+import { executedLayout, FOUND } from './records.js'
 
 interface Inode extends InodeTimes {
   readonly i_ino: Scalar
@@ -35,6 +40,14 @@ interface RootTask {
   readonly fs: { readonly root: PathStruct }
 }
 
+interface OlderTask extends RootTask {
+  readonly pid: Scalar
+  readonly tgid: Scalar
+  readonly start_boottime: Scalar
+  readonly real_start_time: Scalar
+  readonly mm: { readonly exe_file: { readonly f_path: PathStruct; readonly f_inode: Inode } }
+}
+
 /** A process executes a file; of a script it is the program that interprets it. */
 export function executedProbe() {
   const hook = inTask(
@@ -50,15 +63,43 @@ export function executedProbe() {
       fill: {
         ...currentActor(),
         isScript: ne(bprm.interp, bprm.filename),
-        device: inode.i_sb.s_dev,
-        generation: inode.i_generation,
-        inode: inode.i_ino,
-        sizeBytes: inode.i_size,
-        mtimeNs: modificationNsOf(inode),
-        ctimeNs: changeNsOf(inode),
+        ...identityOf(inode),
         exe: path(found, currentTask<RootTask>().fs.root),
         name: kernelString(bprm.filename),
       },
     }
   })
+}
+
+/** The files of the processes that exist: as their execs would have had them. */
+export function olderExecutedProbe() {
+  const hook = iterator('task', [struct<OlderTask>('task_struct', 'task')])
+  return probe({ name: 'quark_oldfile', hook, record: executedLayout }, (task) => {
+    const { f_inode: inode, f_path: found } = task.mm.exe_file
+    return {
+      // Threads of the kernel execute none.
+      when: and(and(ne(task.tgid, 0), eq(task.pid, task.tgid)), ne(inode.i_ino, 0)),
+      fill: {
+        pid: task.tgid,
+        // Renamed in 5.5.
+        startBootNs: firstOf(task.start_boottime, task.real_start_time),
+        isScript: constant(FOUND),
+        ...identityOf(inode),
+        exe: path(found, task.fs.root),
+        // It is not kept: what is read at 0 is absent.
+        name: kernelString(constant(0)),
+      },
+    }
+  })
+}
+
+function identityOf(inode: Inode) {
+  return {
+    device: inode.i_sb.s_dev,
+    generation: inode.i_generation,
+    inode: inode.i_ino,
+    sizeBytes: inode.i_size,
+    mtimeNs: modificationNsOf(inode),
+    ctimeNs: changeNsOf(inode),
+  }
 }

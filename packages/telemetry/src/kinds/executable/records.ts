@@ -20,9 +20,15 @@ export const identityFields = {
   ctimeNs: u64,
 } as const
 
+/** The program interprets another file. */
+export const SCRIPT = 1
+/** The process was there already; what it interprets is not known. */
+export const FOUND = 2
+
 /** A process executed a file. */
 export const executedLayout = record((EXECUTABLE_KIND << 8) | 1, 'executed', {
   ...actorFields,
+  /** SCRIPT, FOUND or 0. */
   isScript: u32,
   ...identityFields,
   /** As in the record of the exec. */

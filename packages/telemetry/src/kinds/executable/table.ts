@@ -15,6 +15,8 @@ export interface Waiting {
   readonly scriptKey: string | undefined
   /** As its event has it. */
   readonly process: ProcessRecord | undefined
+  /** No event of it was delivered that would have to be completed: the process has it from now on, and nobody is told. */
+  readonly isSilent: boolean
 }
 
 /** What is in files that were executed. Bounded: the one unused longest is forgotten, and read again if it is executed. */
