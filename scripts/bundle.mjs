@@ -47,10 +47,14 @@ for (const [command, entry, runs] of [
   if (status !== 0) throw new Error(`${outfile} does not run:\n${stderr}`)
 }
 
-// A process of its own, which runs this file as it is.
+// Processes of their own, which run these files as they are.
 await build({
-  entryPoints: ['packages/telemetry/dist/kinds/executable/reader-main.js'],
-  outfile: 'packages/mon/dist/reader-main.js',
+  entryPoints: [
+    'packages/telemetry/dist/kinds/executable/reader-main.js',
+    'packages/telemetry/dist/kinds/container/users/users-main.js',
+  ],
+  entryNames: '[name]',
+  outdir: 'packages/mon/dist',
   bundle: true,
   platform: 'node',
   format: 'esm',

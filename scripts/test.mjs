@@ -83,7 +83,7 @@ function prune() {
 
 /** Whether a file in dist is made by scripts/bundle.mjs, and of no source beside it. */
 function isBundled(file) {
-  return file.includes('.bundle.') || file.endsWith('mon/dist/reader-main.js')
+  return file.includes('.bundle.') || /mon\/dist\/(?:reader|users)-main\.js$/.test(file)
 }
 
 /** Runs test files and counts their tests; suites are not tests. */

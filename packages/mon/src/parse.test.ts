@@ -113,6 +113,7 @@ test('parseCommandLine() sets what each option says', async (t) => {
       quark: { where: { host: ['10.0.0.0/8', '::1', '*.example.org'] } },
     },
     { args: ['--dns-name=*.example.org'], changes: {}, quark: { where: { dnsName: ['*.example.org'] } } },
+    { args: ['--container-users'], changes: {}, quark: { containerUsers: true } },
     { args: ['--executables'], changes: {}, quark: { executables: true } },
     {
       args: ['--packages', '--max-hash-bytes=1M', '--hash-rate=2M', '--max-executables=100'],

@@ -501,7 +501,7 @@ export class Pipeline {
   /** The process with all that is known of where it runs; what was delivered does not change. */
   #placed(process: ProcessRecord, cgroup: string): ProcessRecord {
     const { places, processes } = this.tables
-    const place = places.placeOf(cgroup)
+    const place = places.placeOf(cgroup, process)
     return place === undefined || place === process.place ? process : processes.withPlace(process, place)
   }
 

@@ -531,6 +531,16 @@ export class ProcessRecord implements Process {
     return this.#here.container
   }
 
+  get containerUser(): string | undefined {
+    const { euid } = this
+    return euid === undefined ? undefined : this.#here.users?.users.get(euid)
+  }
+
+  get containerGroup(): string | undefined {
+    const { egid } = this
+    return egid === undefined ? undefined : this.#here.users?.groups.get(egid)
+  }
+
   get pod(): Pod | undefined {
     return this.#here.pod
   }

@@ -15,6 +15,14 @@ export interface Place {
   readonly slice: string | undefined
   readonly loginSession: string | undefined
   readonly scheduler: Scheduler | undefined
+  /** Undefined outside of containers, and where nobody asked for it. */
+  readonly users: PlaceUsers | undefined
+}
+
+/** Names by the files of a container, as far as they were asked for, by ids of the machine. Immutable. */
+export interface PlaceUsers {
+  readonly users: ReadonlyMap<number, string>
+  readonly groups: ReadonlyMap<number, string>
 }
 
 const NOWHERE: Place = {
@@ -26,6 +34,7 @@ const NOWHERE: Place = {
   slice: undefined,
   loginSession: undefined,
   scheduler: undefined,
+  users: undefined,
 }
 
 /** Places of so many cgroups are remembered. */
@@ -75,6 +84,7 @@ function find(cgroup: string): Place {
     slice: named !== undefined && unit === undefined ? undefined : slice,
     loginSession,
     scheduler: schedulerOf(unit),
+    users: undefined,
   }
 }
 

@@ -110,6 +110,10 @@ export interface Process extends Forms<Process> {
   readonly entry: EntryPoint | undefined
   /** The container that it runs in. */
   readonly container: Container | undefined
+  /** Its effective user by the container's own passwd(5); only with `containerUsers`, as far as it was known by then. */
+  readonly containerUser: string | undefined
+  /** Its effective group by the container's own group(5). */
+  readonly containerGroup: string | undefined
   /** The pod of Kubernetes that it runs in. */
   readonly pod: Pod | undefined
   /** Unit of systemd that it belongs to: `cron.service`, `session-3.scope`. In a container: of the systemd there. */

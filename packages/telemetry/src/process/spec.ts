@@ -369,6 +369,20 @@ export const processObject: ObjectSpec<Process> = {
       doc: 'the container that it runs in',
       ecs: 'container',
     },
+    containerUser: {
+      type: 'string',
+      read: (p) => p.containerUser,
+      doc: "effective user by the container's own files; only with `containerUsers`",
+      dump: 'PROC container_user',
+      ecs: 'quark.container_user',
+    },
+    containerGroup: {
+      type: 'string',
+      read: (p) => p.containerGroup,
+      doc: 'effective group in the same way',
+      dump: 'PROC container_group',
+      ecs: 'quark.container_group',
+    },
     pod: {
       type: 'object',
       isInherited: true,

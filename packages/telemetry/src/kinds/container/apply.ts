@@ -3,11 +3,12 @@
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup, RecordPlace } from '../../event/raw.js'
 import { stringTail, textOf } from '../../event/record-text.js'
+import { containerNamed } from '../../process/place.js'
 import { u64Of } from '../../event/time-base.js'
 import type { Tables } from '../kind.js'
-import { clusterFrom, detailsFrom, idOf, type Members, membersOf, podFrom } from './details.js'
+import { clusterFrom, detailsFrom, idOf, type Members, membersOf, podFrom, usersFrom } from './details.js'
 import type { ContainerEvent, ContainerProblemEvent } from './events.js'
-import { containerLayout, podGoneLayout, podLayout } from './records.js'
+import { containerLayout, podGoneLayout, podLayout, usersLayout } from './records.js'
 import type { ContainerTable } from './table.js'
 
 const TIME_LO = 2
@@ -31,6 +32,11 @@ export function learn(place: RecordPlace, tables: Tables): void {
     case podLayout.type: {
       const pod = podFrom(jsonIn(text))
       if (pod !== undefined) table.learnPod(pod)
+      return
+    }
+    case usersLayout.type: {
+      const users = usersFrom(jsonIn(text))
+      if (users !== undefined) table.learnUsers(users)
       return
     }
     default:
@@ -61,6 +67,20 @@ export function applyPodGone(group: RecordGroup, tables: Tables): Made<Container
   const pod = table.describedPod(uid)
   table.forgetPod(uid)
   return eventOf(group, tables, 'gone', { container: undefined, pod })
+}
+
+export function applyUsers(group: RecordGroup, tables: Tables): Made<ContainerEvent> | undefined {
+  if (!group.next()) return undefined
+  const users = usersFrom(jsonIn(textIn(group)))
+  if (users === undefined) return undefined
+  const { id, uid, user, gid, group: name } = users
+  const found = tables.table<ContainerTable>('container').described(id)
+  const described = found ?? { container: containerNamed(id, undefined), pod: undefined }
+  return {
+    ...eventOf(group, tables, 'known', described),
+    ...(user === undefined ? {} : { uid, user }),
+    ...(name === undefined ? {} : { gid, group: name }),
+  }
 }
 
 export function applyCluster(group: RecordGroup): undefined {

@@ -1,58 +1,16 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { QuarkEvent } from '../index.js'
-import { findCgroupHierarchy } from '../../process/procfs/cgroup-mounts.js'
 import { Quark } from '../../quark.js'
+import { containerCgroup, runIn, takeUntil } from './testing/cgroups.js'
 import { fakeDocker, ID, serve, socketPath } from './testing/fakes.js'
 
 const LIMIT = { timeout: 120_000 }
-
-/** A cgroup with the name of a container of Docker, which goes with the test. */
-function containerCgroup(t: TestContext): string {
-  const hierarchy = findCgroupHierarchy()
-  assert.ok(hierarchy !== undefined, 'no cgroup hierarchy is mounted')
-  const parent = join(hierarchy.mountPoint, 'docker')
-  const path = join(parent, ID)
-  mkdirSync(path, { recursive: true })
-  t.after(() => {
-    for (const folder of [path, parent]) {
-      try {
-        rmdirSync(folder)
-      } catch {
-        // A runtime of this machine may use it.
-      }
-    }
-  })
-  return path
-}
-
-/** Runs a program in a cgroup to its end. */
-function runIn(cgroup: string, word: string): void {
-  spawnSync('/bin/sh', ['-c', `echo $$ > ${cgroup}/cgroup.procs; exec /bin/true ${word}`])
-}
-
-/** Takes events until one has a property, or the time is over. */
-async function takeUntil(
-  quark: Quark,
-  events: QuarkEvent[],
-  isLast: (event: QuarkEvent) => boolean,
-  limitMs = 20_000,
-): Promise<QuarkEvent | undefined> {
-  const end = performance.now() + limitMs
-  while (performance.now() < end) {
-    const batch = quark.poll()
-    events.push(...batch)
-    const found = batch.find(isLast)
-    if (found !== undefined) return found
-    await quark.wait(50)
-  }
-  return undefined
-}
 
 const isExit = (word: string) => (event: QuarkEvent) =>
   event.kind === 'process' && event.actions.includes('exit') && event.process.argv?.[1] === word

@@ -46,6 +46,15 @@ const MAX_IPS = 16
 /** Ids are 64 digits or names. */
 const MAX_ID = 128
 
+/** Names of a user and a group, as the files of a container have them; ids are those of the machine. */
+export interface UsersDetails {
+  readonly id: string
+  readonly uid?: number | undefined
+  readonly user?: string | undefined
+  readonly gid?: number | undefined
+  readonly group?: string | undefined
+}
+
 /** An object of JSON. */
 export type Members = Readonly<Record<string, unknown>>
 
@@ -129,6 +138,25 @@ export function podFrom(members: Members): PodDetails | undefined {
     ips: ips.length === 0 ? undefined : ips,
     labels: labelsOf(members['labels']),
   }
+}
+
+/** As `detailsFrom`. */
+export function usersFrom(members: Members): UsersDetails | undefined {
+  const id = idOf(members['id'])
+  if (id === undefined) return undefined
+  return {
+    id,
+    uid: numberOf(members['uid']),
+    user: textOf(members['user']),
+    gid: numberOf(members['gid']),
+    group: textOf(members['group']),
+  }
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff
+    ? value
+    : undefined
 }
 
 /** As `detailsFrom`. */

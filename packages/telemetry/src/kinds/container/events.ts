@@ -13,6 +13,12 @@ export interface ContainerEvent extends BaseEvent, Forms<ContainerEvent> {
   /** Undefined for an event about a pod alone. */
   readonly container: Container | undefined
   readonly pod: Pod | undefined
+  /** A user of the container: the id that the machine has for it, and its name there. */
+  readonly uid?: number | undefined
+  readonly user?: string | undefined
+  /** The same of a group. */
+  readonly gid?: number | undefined
+  readonly group?: string | undefined
   readonly process: undefined
   readonly relatives?: undefined
 }

@@ -9,18 +9,28 @@ import { Asker } from './asker.js'
 import { framesOf } from './kubernetes/frames.js'
 import { watchOf } from './kubernetes/watch.js'
 import type { ContainerSettings } from './options.js'
-import { clusterLayout, containerLayout, podGoneLayout, podLayout, problemLayout } from './records.js'
+import {
+  clusterLayout,
+  containerLayout,
+  podGoneLayout,
+  podLayout,
+  problemLayout,
+  usersLayout,
+} from './records.js'
 import { Reports } from './reports.js'
 import type { Asking } from './runtimes/runtime.js'
 import { findRuntimes } from './runtimes/sockets.js'
+import type { AskedUsers } from './users/asked.js'
+import { UsersAsker } from './users/users-asker.js'
 
-const RECORDS = [containerLayout, podLayout, podGoneLayout, clusterLayout, problemLayout]
+const RECORDS = [containerLayout, podLayout, podGoneLayout, clusterLayout, usersLayout, problemLayout]
 
 export function containerFacts({ settings, inquiries }: Surroundings<ContainerSettings>): Fact[] {
-  const { containers, containerSocket, kubernetes, kubeconfig, kubeFrames } = settings
+  const { containers, containerSocket, containerUsers, kubernetes, kubeconfig, kubeFrames } = settings
   const facts: Fact[] = []
   if (containers)
     facts.push(fact('containers', 'runtimes', (reports) => runtimes(containerSocket, reports, inquiries)))
+  if (containerUsers) facts.push(fact('containerUsers', 'files', (reports) => usersBy(reports, inquiries)))
   if (kubernetes || kubeconfig !== undefined)
     facts.push(fact('kubernetes', 'api', (reports) => watchOf(kubeconfig, reports)))
   if (kubeFrames !== undefined)
@@ -33,6 +43,12 @@ function runtimes(socket: string | undefined, reports: Reports, inquiries: Inqui
   if (found.length === 0) throw new QuarkError('ERR_QUARK_SYSTEM', reason)
   const asker = new Asker(found, reports)
   if (inquiries !== undefined) inquiries.asked = (id, runtime) => asker.want(id, runtime)
+  return asker
+}
+
+function usersBy(reports: Reports, inquiries: Inquiries | undefined): Asking {
+  const asker = new UsersAsker(reports)
+  if (inquiries !== undefined) inquiries.askedUsers = (asked) => asker.ask(asked as AskedUsers)
   return asker
 }
 

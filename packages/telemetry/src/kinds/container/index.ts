@@ -1,5 +1,14 @@
+import type { Inquiries } from '../../process/details.js'
 import type { Kind, RecordType } from '../kind.js'
-import { applyCluster, applyContainer, applyPod, applyPodGone, applyProblem, learn } from './apply.js'
+import {
+  applyCluster,
+  applyContainer,
+  applyPod,
+  applyPodGone,
+  applyProblem,
+  applyUsers,
+  learn,
+} from './apply.js'
 import { containerEvents } from './event-specs.js'
 import { containerFacts } from './facts.js'
 import { containerOptions } from './options.js'
@@ -10,14 +19,16 @@ import {
   podGoneLayout,
   podLayout,
   problemLayout,
+  usersLayout,
 } from './records.js'
-import { ContainerTable } from './table.js'
+import { type AsksAbout, ContainerTable } from './table.js'
 
 const records = [
   { name: 'containerDetails', layout: containerLayout, apply: applyContainer, learn },
   { name: 'podDetails', layout: podLayout, apply: applyPod, learn },
   { name: 'podGone', layout: podGoneLayout, apply: applyPodGone },
   { name: 'clusterDetails', layout: clusterLayout, apply: applyCluster, learn },
+  { name: 'containerUsers', layout: usersLayout, apply: applyUsers, learn },
   { name: 'containerProblem', layout: problemLayout, apply: applyProblem },
 ] satisfies RecordType[]
 
@@ -28,13 +39,21 @@ export const containerKind: Kind<typeof containerOptions, typeof containerEvents
   options: containerOptions,
   facts: containerFacts,
   table: ({ settings, inquiries }) =>
-    new ContainerTable(settings.maxContainers, ({ id, runtime }) => inquiries?.asked?.(id, runtime)),
+    new ContainerTable(settings.maxContainers, inquiries && askerOf(inquiries), settings.containerUsers),
   records,
   joins: { default: [], minimal: [] },
   factLabels: {
     containers: 'names of containers',
     kubernetes: 'pods of this node',
     kubeFrames: 'pods, from a file',
+    containerUsers: 'users of containers',
   },
   events: containerEvents,
+}
+
+function askerOf(inquiries: Inquiries): AsksAbout {
+  return {
+    container: ({ id, runtime }) => inquiries.asked?.(id, runtime),
+    users: (asked) => inquiries.askedUsers?.(asked),
+  }
 }

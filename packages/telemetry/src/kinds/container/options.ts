@@ -26,6 +26,18 @@ export const containerOptions = {
       more: 'If its path has docker or podman in it, it is asked as Docker, else by CRI.',
     },
   },
+  /** Name users and groups in containers by the containers' own passwd and group. Default false. */
+  containerUsers: {
+    type: 'flag',
+    default: false,
+    notWithBypass: true,
+    command: {
+      group: 'watch',
+      long: 'container-users',
+      help: "name the users and groups of processes in containers by the containers' own files, too",
+      more: 'No event waits: the first of a user has the number alone, and what was read is in an event of its own.',
+    },
+  },
   /** Watch the pods of this node by the API of Kubernetes. Default false. */
   kubernetes: {
     type: 'flag',

@@ -25,5 +25,8 @@ export const podGoneLayout = record((CONTAINER_KIND << 8) | 3, 'podGone', { text
 /** What is known of the cluster. */
 export const clusterLayout = record((CONTAINER_KIND << 8) | 4, 'clusterDetails', { text })
 
+/** Who users are in a container: `UsersDetails`. */
+export const usersLayout = record((CONTAINER_KIND << 8) | 6, 'containerUsers', { text })
+
 /** A runtime or Kubernetes cannot be asked; the text says which, and why. */
 export const problemLayout = record((CONTAINER_KIND << 8) | 5, 'containerProblem', { text })

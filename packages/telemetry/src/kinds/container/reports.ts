@@ -2,7 +2,7 @@
 
 import { Readiness } from 'quark-ebpf'
 import type { SourceContext } from '../../facts/rungs.js'
-import type { ClusterDetails, Details, PodDetails } from './details.js'
+import type { ClusterDetails, Details, PodDetails, UsersDetails } from './details.js'
 import {
   clusterLayout,
   containerLayout,
@@ -10,6 +10,7 @@ import {
   podGoneLayout,
   podLayout,
   problemLayout,
+  usersLayout,
 } from './records.js'
 
 type Layout = typeof containerLayout
@@ -46,6 +47,10 @@ export class Reports {
 
   cluster(cluster: ClusterDetails): void {
     this.#add(clusterLayout, JSON.stringify(cluster))
+  }
+
+  users(users: UsersDetails): void {
+    this.#add(usersLayout, JSON.stringify(users))
   }
 
   /** Says that something cannot be asked: once, until it works again. */

@@ -1,8 +1,11 @@
 import type { KindTable } from '../../event/table.js'
+import type { ProcessRecord } from '../../process/entry.js'
 import type { PlaceDetails } from '../../process/details.js'
-import { type Place, placeOf } from '../../process/place.js'
+import { type Place, placeOf, type PlaceUsers } from '../../process/place.js'
 import type { Container, Pod } from '../../process/process.js'
-import type { ClusterDetails, Details, PodDetails } from './details.js'
+import type { ClusterDetails, Details, PodDetails, UsersDetails } from './details.js'
+import type { AskedUsers } from './users/asked.js'
+import { UsersTable } from './users/users-table.js'
 
 /** Places with details, of so many cgroups. */
 const MOST_PLACES = 1024
@@ -11,7 +14,14 @@ interface KnownPlace {
   readonly details: Details | undefined
   readonly pod: PodDetails | undefined
   readonly cluster: ClusterDetails | undefined
+  readonly users: PlaceUsers | undefined
   readonly place: Place
+}
+
+/** Who is asked about what is not known. */
+export interface AsksAbout {
+  container(container: Container): void
+  users(asked: AskedUsers): void
 }
 
 /**
@@ -27,12 +37,17 @@ export class ContainerTable implements KindTable, PlaceDetails {
   #cluster: ClusterDetails | undefined = undefined
   readonly #limit: number
   readonly #places = new Map<string, KnownPlace>()
-  readonly #ask: ((container: Container) => void) | undefined
+  readonly #asks: AsksAbout | undefined
+  readonly #users: UsersTable
 
-  /** `ask` is called for containers of which nothing is known. */
-  constructor(limit: number, ask: ((container: Container) => void) | undefined) {
+  /** Asks about containers of which nothing is known, and, with `hasUsers`, about users. */
+  constructor(limit: number, asks?: AsksAbout, hasUsers = false) {
     this.#limit = limit
-    this.#ask = ask
+    this.#asks = asks
+    this.#users = new UsersTable(
+      limit,
+      hasUsers && asks !== undefined ? (asked) => asks.users(asked) : undefined,
+    )
   }
 
   get size(): number {
@@ -40,25 +55,33 @@ export class ContainerTable implements KindTable, PlaceDetails {
   }
 
   /** The place of a cgroup with all that is known; undefined if nothing is known beyond its path. */
-  placeOf(cgroup: string): Place | undefined {
+  placeOf(cgroup: string, process: ProcessRecord): Place | undefined {
     const plain = placeOf(cgroup)
     const { container, pod: plainPod } = plain
     if (container === undefined && plainPod === undefined) return undefined
     const details = container === undefined ? undefined : this.#containers.get(container.id)
-    if (container !== undefined && details === undefined) this.#ask?.(container)
+    if (container !== undefined && details === undefined) this.#asks?.container(container)
     const uid = details?.podUid ?? plainPod?.uid
     const pod = uid === undefined ? undefined : this.#pods.get(uid)
-    if (details === undefined && pod === undefined) return undefined
+    const users = container === undefined ? undefined : this.#users.usersOf(container, process)
+    if (details === undefined && pod === undefined && users === undefined) return undefined
+    const cluster = this.#cluster
     const known = this.#places.get(cgroup)
-    if (known?.details === details && known?.pod === pod && known?.cluster === this.#cluster)
+    if (
+      known?.details === details &&
+      known?.pod === pod &&
+      known?.cluster === cluster &&
+      known?.users === users
+    )
       return known?.place
     const place: Place = {
       ...plain,
       container: container === undefined ? undefined : containerWith(container, details),
-      pod: uid === undefined ? undefined : podWith(uid, pod, this.#cluster),
+      pod: uid === undefined ? undefined : podWith(uid, pod, cluster),
+      users,
     }
     if (this.#places.size >= MOST_PLACES) this.#places.clear()
-    this.#places.set(cgroup, { details, pod, cluster: this.#cluster, place })
+    this.#places.set(cgroup, { details, pod, cluster, users, place })
     return place
   }
 
@@ -84,6 +107,10 @@ export class ContainerTable implements KindTable, PlaceDetails {
     // A runtime knows labels and digests that Kubernetes does not, and Kubernetes pods that a runtime does not.
     this.#containers.set(details.id, before === undefined ? details : { ...before, ...known(details) })
     this.#forgetOldest(this.#containers)
+  }
+
+  learnUsers(details: UsersDetails): void {
+    this.#users.learn(details)
   }
 
   learnPod(pod: PodDetails): void {

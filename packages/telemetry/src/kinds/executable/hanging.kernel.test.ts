@@ -1,31 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { mountDead } from '../../testing/dead-mount.js'
 import type { AskedFile, FileContent } from './asked.js'
 import { FileReader } from './file-reader.js'
-
-/** A file system of whose server nothing is heard: whoever looks at it waits. */
-function mountDead(folder: string): { readonly fd: number } | string {
-  let fd: number
-  try {
-    fd = openSync('/dev/fuse', 'r+')
-  } catch (error) {
-    return `no FUSE here: ${(error as Error).message}`
-  }
-  const options = 'fd=3,rootmode=40000,user_id=0,group_id=0'
-  const mounted = spawnSync('mount', ['-i', '-t', 'fuse', '-o', options, 'none', folder], {
-    stdio: ['ignore', 'ignore', 'pipe', fd],
-    encoding: 'utf8',
-  })
-  if (mounted.status === 0) return { fd }
-  closeSync(fd)
-  return `FUSE cannot be mounted here: ${mounted.stderr}`
-}
 
 test(
   'a file system that does not answer holds up nothing but the files on it',

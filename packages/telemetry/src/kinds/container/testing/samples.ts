@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { hostileText, maybe, u64 } from '../../../testing/hostile-text.js'
+import { hostileText, maybe, u32, u64 } from '../../../testing/hostile-text.js'
 import type { Samples } from '../../../testing/samples.js'
 import type { Made } from '../../../event/forms.js'
 import type { ContainerEvent, ContainerProblemEvent } from '../events.js'
@@ -33,6 +33,8 @@ const KNOWN: Made<ContainerEvent> = {
   },
   process: undefined,
 }
+
+const USER: Made<ContainerEvent> = { ...KNOWN, pod: undefined, uid: 33, user: 'www-data', gid: 33, group: 'www-data' }
 
 const GONE: Made<ContainerEvent> = { ...KNOWN, action: 'gone', container: undefined }
 
@@ -74,6 +76,10 @@ const any: fc.Arbitrary<Made<ContainerEvent> | Made<ContainerProblemEvent>> = fc
         labels,
       }),
     ),
+    uid: maybe(u32),
+    user: maybe(hostileText),
+    gid: maybe(u32),
+    group: maybe(hostileText),
     process: fc.constant(undefined),
   }),
   fc.record({
@@ -85,4 +91,4 @@ const any: fc.Arbitrary<Made<ContainerEvent> | Made<ContainerProblemEvent>> = fc
 )
 
 /** Samples of the events of containers. */
-export const samples: Samples = { golden: [KNOWN, GONE, PROBLEM], any }
+export const samples: Samples = { golden: [KNOWN, GONE, PROBLEM, USER], any }

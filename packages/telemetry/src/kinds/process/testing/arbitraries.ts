@@ -80,6 +80,8 @@ const anyFacts: fc.Arbitrary<Made<Process>> = fc.record({
       port: maybe(fc.nat({ max: 65_535 })),
     }),
   ),
+  containerUser: maybe(hostileText),
+  containerGroup: maybe(hostileText),
   container: maybe(
     fc.record({
       id: hostileText,

@@ -62,6 +62,8 @@ const UNKNOWN: Made<Process> = {
   cgroup: undefined,
   entry: undefined,
   container: undefined,
+  containerUser: undefined,
+  containerGroup: undefined,
   pod: undefined,
   unit: undefined,
   userUnit: undefined,
@@ -162,6 +164,7 @@ export const KILLED_SHELL = processOf({
   envSizeBytes: 28,
   cgroup: '/user.slice/user-1000.slice',
   entry: { type: 'sshd', pid: 4242, address: '192.0.2.7', port: 50_222 },
+  containerUser: 'www-data',
   container: {
     id: '3f2a9c0e7d41b86510c2f7aa9e5d3b7c61f04e2a8d9b7350e1c6f4a2d8b90717',
     runtime: 'docker',
