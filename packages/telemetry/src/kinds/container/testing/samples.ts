@@ -34,7 +34,14 @@ const KNOWN: Made<ContainerEvent> = {
   process: undefined,
 }
 
-const USER: Made<ContainerEvent> = { ...KNOWN, pod: undefined, uid: 33, user: 'www-data', gid: 33, group: 'www-data' }
+const USER: Made<ContainerEvent> = {
+  ...KNOWN,
+  pod: undefined,
+  uid: 33,
+  user: 'www-data',
+  gid: 33,
+  group: 'www-data',
+}
 
 const GONE: Made<ContainerEvent> = { ...KNOWN, action: 'gone', container: undefined }
 
