@@ -108,18 +108,18 @@ function nameIn(fd: number, id: number, advance: () => void): string | undefined
   for (let at = 0; at < MOST_BYTES;) {
     advance()
     const length = readSync(fd, piece, held, PIECE_BYTES - held, at)
-    at += length
     // The last line may have no end.
-    const end = length === 0 ? held : held + length
+    if (length === 0) return isSkipping ? undefined : nameOfLine(piece, 0, held, id)
+    at += length
+    const end = held + length
     let start = 0
-    for (let i = held; i < end || (length === 0 && start < end); i++) {
-      if (i < end && piece[i] !== NEWLINE) continue
+    for (let i = held; i < end; i++) {
+      if (piece[i] !== NEWLINE) continue
       const name = isSkipping ? undefined : nameOfLine(piece, start, i, id)
       if (name !== undefined) return name
       isSkipping = false
       start = i + 1
     }
-    if (length === 0) return undefined
     held = end - start
     if (held > MAX_LINE) {
       isSkipping = true
