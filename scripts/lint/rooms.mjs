@@ -108,15 +108,9 @@ export const packages = {
       is: 'what all kinds together have',
       may: ['errors', 'event', 'options', 'aggregate', 'where', 'rules', 'kinds/kind'],
     },
-    reader: {
-      is: 'a process of its own that reads what may hang or needs rights, and how it is asked',
-      may: [],
-      packages: ['node:*'],
-    },
     'kinds/*': {
       is: 'one kind of event',
       may: [
-        'reader',
         'errors',
         'memory',
         'event',

@@ -1,7 +1,7 @@
 /** Asks the process that reads files, and takes its answers. */
 
 import type { UnreadReason } from '../../process/executable.js'
-import { ReaderProcess } from '../../reader/reader-process.js'
+import { ReaderProcess } from '../../process/reader/reader-process.js'
 import {
   type AskedFile,
   type FileContent,

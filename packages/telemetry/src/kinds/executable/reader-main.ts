@@ -1,6 +1,6 @@
 /** The process that reads executed files. */
 
-import { read } from '../../reader/supervise.js'
+import { read } from '../../process/reader/supervise.js'
 import type { AskedFile, FileContent, ReaderLimits } from './asked.js'
 import { Packages } from './packages.js'
 import { readFile, rootOf } from './read-file.js'

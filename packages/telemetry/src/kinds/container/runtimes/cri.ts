@@ -18,8 +18,9 @@ const SERVICE = '/runtime.v1.RuntimeService'
 const NOTHING = Buffer.alloc(0)
 
 /** Numbers of fields in api.proto of cri-api. */
-const LIST_CONTAINERS = { containers: 1 } as const
-const CONTAINER = { id: 1 } as const
+/** Of containers, and of sandboxes of pods. */
+const LIST = { items: 1 } as const
+const ITEM = { id: 1 } as const
 const STATUS = { status: 1 } as const
 const CONTAINER_STATUS = { id: 1, metadata: 2, image: 8, imageRef: 9, labels: 12 } as const
 const SANDBOX_STATUS = { id: 1, metadata: 2, labels: 7 } as const
@@ -53,10 +54,16 @@ export class CriRuntime implements Runtime {
   }
 
   async list(signal: AbortSignal): Promise<readonly string[]> {
-    const answer = await this.#client.call(`${SERVICE}/ListContainers`, NOTHING, signal)
-    return messagesIn(fieldsOfMessage(answer ?? NOTHING), LIST_CONTAINERS.containers)
-      .map((one) => idOf(stringIn(one, CONTAINER.id)))
-      .filter((id) => id !== undefined)
+    const ids: string[] = []
+    // Sandboxes first: they have the labels of pods.
+    for (const method of ['ListPodSandbox', 'ListContainers']) {
+      const answer = await this.#client.call(`${SERVICE}/${method}`, NOTHING, signal)
+      for (const one of messagesIn(fieldsOfMessage(answer ?? NOTHING), LIST.items)) {
+        const id = idOf(stringIn(one, ITEM.id))
+        if (id !== undefined) ids.push(id)
+      }
+    }
+    return ids
   }
 
   async describe(id: string, signal: AbortSignal): Promise<Answer | undefined> {

@@ -72,7 +72,8 @@ export async function serveCri(t: TestContext, path: string): Promise<void> {
     stream.on('end', () => {
       const isKnown = Buffer.concat(asked).includes(ID)
       const method = String(headers[':path'])
-      if (method.endsWith('/ListContainers')) reply(stream, message(1, text(1, ID)))
+      if (method.endsWith('/ListPodSandbox')) reply(stream, Buffer.alloc(0))
+      else if (method.endsWith('/ListContainers')) reply(stream, message(1, text(1, ID)))
       else if (method.endsWith('/ContainerStatus') && isKnown) reply(stream, containerStatus())
       else fail(stream, '5')
     })

@@ -1,6 +1,6 @@
 /** Asks the process that reads the users of containers, and reports its answers. */
 
-import { ReaderProcess } from '../../../reader/reader-process.js'
+import { ReaderProcess } from '../../../process/reader/reader-process.js'
 import type { Reports } from '../reports.js'
 import type { Asking } from '../runtimes/runtime.js'
 import type { AskedUsers, FoundUsers } from './asked.js'

@@ -1,6 +1,6 @@
 /** The process that reads the users and groups of containers. */
 
-import { read, type ReaderConfig } from '../../../reader/supervise.js'
+import { read, type ReaderConfig } from '../../../process/reader/supervise.js'
 import type { AskedUsers, FoundUsers } from './asked.js'
 import { findUsers } from './read-users.js'
 
