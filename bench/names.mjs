@@ -7,7 +7,7 @@ import { ProbeSession, kernelBtf } from 'quark-ebpf'
 import { cgroupSkb, eq, probe, struct } from 'quark-ebpf/probe'
 import { dnsProbes } from '../packages/telemetry/dist/kinds/dns/kernel.js'
 import { DNS_PORTS } from '../packages/telemetry/dist/kinds/dns/options.js'
-import { tlsProbes } from '../packages/telemetry/dist/kinds/tls/kernel.js'
+import { receivedProbes, sentProbes } from '../packages/telemetry/dist/kinds/tls/kernel.js'
 import { startAgent } from './agent.mjs'
 import { median, quantile, rotated, run } from './measure.mjs'
 import { connectProgram, datagramProgram, makeDirectory, writeProgram } from './programs.mjs'
@@ -83,7 +83,8 @@ function nsPerPacket(workload) {
   const probes = [
     ...emptyProbes(),
     ...dnsProbes({ ports: DNS_PORTS, maxBytes: 4096 }).cgroup,
-    ...tlsProbes([443]),
+    ...sentProbes([443]),
+    ...receivedProbes([443]),
   ].filter(({ hook }) => hook.kind === 'cgroupSkb')
   const session = ProbeSession.open({ btf: kernelBtf(), ringSizeBytes: 2 ** 24 }, probes)
   try {
