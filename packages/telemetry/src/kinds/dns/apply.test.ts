@@ -13,6 +13,8 @@ import { type WirePacket, wirePacket, words } from '../../names/testing/packets.
 import { ANSWER_FLAGS, question, wireMessage, wireName, wireRecord } from './testing/messages.js'
 
 const START = 1_000_000_000n
+/** Flags of the last segment of TCP. */
+const FIN = 0x19
 const CLIENT = [[192, 0, 2, 7], 50_250] as const
 const SERVER = [[192, 0, 2, 53], 53] as const
 const TO_SERVER = { from: CLIENT, to: SERVER } as const
@@ -411,6 +413,35 @@ test('segments that come out of order are put in order; what is lost is counted,
   assert.deepEqual(names([part(20, 0, 10, 5000), ...holes]), [])
   assert.equal(tableIn(pipeline).streams.lost, 1)
   assert.deepEqual(names([part(50, 0, whole.length, 5029)]), ['www.example.org'])
+})
+
+test('the end of a stream is not taken for the beginning of another one where the other end sees it', () => {
+  const second = wireMessage({ id: 2, questions: [question(wireName('two'))] })
+  const whole = framed(QUERY, second)
+  const wire = { ...TO_SERVER, sequence: 1, payload: whole.subarray(0, 20) }
+  const end = { ...TO_SERVER, sequence: 21, payload: whole.subarray(20), flags: FIN }
+  const server = { place: PLACE_RECEIVED, pid: 9, startBootNs: START, cookie: 78n, netNs: 5 }
+  const pipeline = testPipeline()
+  const events = dnsOf(pipeline, [
+    packet(1, wire, sent),
+    packet(2, wire, server),
+    packet(3, end, sent),
+    packet(4, end, server),
+  ])
+  assert.deepEqual(
+    events.map(({ name, isMalformed }) => [name, isMalformed]),
+    [
+      ['www.example.org', false],
+      ['two', false],
+    ],
+  )
+  const { lostStreams, undecoded } = tableIn(pipeline).stats()
+  assert.deepEqual([lostStreams, undecoded], [0, 0])
+  // One that ends within a message is counted.
+  dnsOf(pipeline, [
+    packet(9, { ...end, payload: whole.subarray(0, 20), sequence: 1 }, { ...sent, cookie: 80n }),
+  ])
+  assert.equal(tableIn(pipeline).stats()['lostStreams'], 1)
 })
 
 test('64 KiB over TCP, in segments of one byte: bounded, and right', () => {

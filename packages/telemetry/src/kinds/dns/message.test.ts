@@ -84,7 +84,11 @@ test('of a message that is cut or broken, what comes before is there', () => {
 
 test('many questions and answers are counted, and some are there', () => {
   const questions = Array.from({ length: 70 }, () => question())
-  assert.deepEqual(decode(wireMessage({ questions }))?.questionCount, 70)
+  const asked = decode(wireMessage({ questions }))
+  assert.deepEqual(
+    [asked?.question?.name, asked?.questionCount, asked?.isMalformed],
+    ['www.example.org', 70, false],
+  )
   const answers = Array.from({ length: 200 }, () => wireRecord(1, IP4))
   const many = decode(wireMessage({ flags: ANSWER_FLAGS, answers }))
   assert.deepEqual([many?.answers.length, many?.answerCount], [MAX_ANSWERS, 200])

@@ -97,6 +97,8 @@ interface Records {
 /** The sections of a message, one after the other. */
 class Parts {
   isBroken = false
+  /** Where records begin is not known: more questions are there than are read. */
+  #isGivenUp = false
   readonly #bytes: Buffer
   readonly #isMdns: boolean
   #at = HEADER_BYTES
@@ -109,7 +111,11 @@ class Parts {
   questions(count: number): DnsQuestion[] {
     const questions: DnsQuestion[] = []
     while (questions.length < count && !this.isBroken) {
-      const name = questions.length === MAX_QUESTIONS ? undefined : nameAt(this.#bytes, this.#at)
+      if (questions.length === MAX_QUESTIONS) {
+        this.#isGivenUp = true
+        break
+      }
+      const name = nameAt(this.#bytes, this.#at)
       if (name === undefined || name.end + 4 > this.#bytes.length) {
         this.isBroken = true
         // Its name may be whole.
@@ -125,7 +131,8 @@ class Parts {
   records(answerCount: number, count: number): Records {
     const answers: DnsAnswer[] = []
     let options: unknown
-    for (let seen = 0; seen < Math.min(count, MAX_RECORDS) && !this.isBroken; seen++) {
+    const most = this.#isGivenUp ? 0 : Math.min(count, MAX_RECORDS)
+    for (let seen = 0; seen < most && !this.isBroken; seen++) {
       const start = this.#at
       const name = nameAt(this.#bytes, start)
       const data = (name?.end ?? 0) + RECORD_BYTES

@@ -67,7 +67,8 @@ export class Streams {
     for (let next = takeNext(stream); next !== undefined; next = takeNext(stream)) {
       this.#read(stream, next, message)
     }
-    if (packet.isLast) this.#streams.delete(key)
+    // The message does not end. The stream stays: what the other end sees of it comes later.
+    if (packet.isLast && stream.wholeBytes !== 0 && stream.waiting.length === 0) this.#lose(stream)
   }
 
   #streamOf(key: string, { sequence }: Packet, end: SegmentEnd): Stream | undefined {

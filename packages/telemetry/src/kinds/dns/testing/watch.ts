@@ -96,8 +96,11 @@ export class Helper implements AsyncDisposable {
 export async function runCommand(
   command: string,
   args: readonly string[],
+  input = '',
 ): Promise<{ pid: number; text: string; status: number | null }> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  // It may end without reading.
+  child.stdin.on('error', () => {}).end(input)
   let text = ''
   child.stdout.on('data', (bytes: Buffer) => (text += bytes.toString('latin1')))
   const [status] = (await once(child, 'close')) as [number | null]
