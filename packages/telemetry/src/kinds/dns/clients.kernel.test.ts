@@ -8,11 +8,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
+import { hasCgroups } from '../../names/testing/limit.js'
 import { Helper, runCommand, type Watched, watch } from './testing/watch.js'
 
-/** Programs of cgroups know the current task since 6.1, and since 6.10 where tasks are preempted. */
-const hasCgroups = kernelAtLeast(kernelPreempts() ? '6.10' : '6.1')
 const SERVER = fileURLToPath(new URL('testing/server.js', import.meta.url))
 const RESOLVER = '127.5.3.10'
 /** What the resolver answers. */

@@ -4,16 +4,10 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
+import { LIMIT, SLOW } from '../../names/testing/limit.js'
 import type { DnsEvent } from './events.js'
 import { Helper, runCommand, watch } from './testing/watch.js'
 
-/** Programs of cgroups know the current task since 6.1, and since 6.10 where tasks are preempted. */
-const hasCgroups = kernelAtLeast(kernelPreempts() ? '6.10' : '6.1')
-const LIMIT = {
-  timeout: 120_000,
-  skip: hasCgroups ? false : 'needs programs of cgroups that know their task',
-}
 const ADDRESS = '127.5.3.1'
 const SERVER = fileURLToPath(new URL('testing/server.js', import.meta.url))
 
@@ -27,7 +21,7 @@ function lookUp(...names: readonly string[]): ReturnType<typeof runCommand> {
     const of = (timeout) => { const r = new (require('dns').promises.Resolver)({ timeout, tries: 2 })
       r.setServers(['${ADDRESS}']); return r }
     ;(async () => { for (const name of ${JSON.stringify(names)})
-      console.log(name, await of(name.startsWith('silent') ? 300 : 10_000).resolve4(name).then((a) => a.length, (e) => e.code)) })()`
+      console.log(name, await of(name.startsWith('silent') ? 300 : ${10_000 * SLOW}).resolve4(name).then((a) => a.length, (e) => e.code)) })()`
   return runCommand(process.execPath, ['-e', code])
 }
 
@@ -100,7 +94,7 @@ test('later connections are to the name that was asked for', LIMIT, async () => 
   const { port } = web.address() as { port: number }
   let client = { pid: 0, text: '', status: 0 as number | null }
   try {
-    const code = `const r = new (require('dns').promises.Resolver)(); r.setServers(['${ADDRESS}'])
+    const code = `const r = new (require('dns').promises.Resolver)({ timeout: ${5000 * SLOW}, tries: 1 }); r.setServers(['${ADDRESS}'])
       r.resolve4('web.test').then(([ip]) => require('net').connect(${port}, ip).resume())`
     const { connections } = await watch(async () => {
       client = await runCommand(process.execPath, ['-e', code])
@@ -157,7 +151,7 @@ test(
 
 test('other ports, and messages as they were sent', LIMIT, async () => {
   await using _server = await Helper.start(process.execPath, [SERVER, ADDRESS, '5399'])
-  const code = `const r = new (require('dns').promises.Resolver)(); r.setServers(['${ADDRESS}:5399']); r.resolve4('www.test')`
+  const code = `const r = new (require('dns').promises.Resolver)({ timeout: ${5000 * SLOW}, tries: 1 }); r.setServers(['${ADDRESS}:5399']); r.resolve4('www.test')`
   const { dns } = await watch(
     async () => {
       await runCommand(process.execPath, ['-e', code])

@@ -6,17 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
+import { LIMIT, SLOW } from '../../names/testing/limit.js'
 import type { QuarkEvent, ReplayOptions } from '../../kinds/index.js'
 import { Quark } from '../../quark.js'
 import { Helper, runCommand } from './testing/watch.js'
 
-/** Programs of cgroups know the current task since 6.1, and since 6.10 where tasks are preempted. */
-const hasCgroups = kernelAtLeast(kernelPreempts() ? '6.10' : '6.1')
-const LIMIT = {
-  timeout: 120_000,
-  skip: hasCgroups ? false : 'needs programs of cgroups that know their task',
-}
 const RESOLVER = '127.5.3.2'
 /** What the resolver answers. */
 const ANSWER = '127.5.0.9'
@@ -24,7 +18,7 @@ const SERVER = fileURLToPath(new URL('testing/server.js', import.meta.url))
 
 /** Looks two names up, and connects to what they gave. */
 function client(port: number): string {
-  return `const r = new (require('dns').promises.Resolver)({ timeout: 2000, tries: 1 })
+  return `const r = new (require('dns').promises.Resolver)({ timeout: ${2000 * SLOW}, tries: 1 })
     r.setServers(['${RESOLVER}'])
     const talk = (host) => new Promise((done) => require('net').connect(${port}, host).on('close', done).resume())
     ;(async () => {

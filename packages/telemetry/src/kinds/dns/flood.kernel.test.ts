@@ -2,18 +2,12 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { test } from 'node:test'
-import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
+import { LIMIT } from '../../names/testing/limit.js'
 import type { QuarkEvent } from '../index.js'
 import { Quark } from '../../quark.js'
 import { MAX_EXCHANGES } from './table.js'
 import { wireMessage } from './testing/messages.js'
 
-/** Programs of cgroups know the current task since 6.1, and since 6.10 where tasks are preempted. */
-const hasCgroups = kernelAtLeast(kernelPreempts() ? '6.10' : '6.1')
-const LIMIT = {
-  timeout: 300_000,
-  skip: hasCgroups ? false : 'needs programs of cgroups that know their task',
-}
 const RING_BYTES = 1 << 22
 /** A message that fills what is kept of one. */
 const QUESTION = Buffer.concat([wireMessage(), Buffer.alloc(4000)])

@@ -5,16 +5,10 @@ import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
+import { LIMIT, SLOW } from '../../names/testing/limit.js'
 import { ANSWER_FLAGS, question, wireMessage, wireName, wireRecord } from './testing/messages.js'
 import { Helper, watch } from './testing/watch.js'
 
-/** Programs of cgroups know the current task since 6.1, and since 6.10 where tasks are preempted. */
-const hasCgroups = kernelAtLeast(kernelPreempts() ? '6.10' : '6.1')
-const LIMIT = {
-  timeout: 180_000,
-  skip: hasCgroups ? false : 'needs programs of cgroups that know their task',
-}
 const SERVER = fileURLToPath(new URL('testing/server.js', import.meta.url))
 const NAMESPACES = new URL('../../testing/namespaces.js', import.meta.url).href
 const ADDRESS = '127.5.3.8'
@@ -32,7 +26,7 @@ async function runAs(uid: number, code: string): Promise<number> {
 }
 
 function lookUp(name: string): string {
-  return `const r = new (require('dns').promises.Resolver)({ timeout: 10000, tries: 1 }); r.setServers(['${ADDRESS}']); r.resolve4('${name}').catch(() => {})`
+  return `const r = new (require('dns').promises.Resolver)({ timeout: ${10_000 * SLOW}, tries: 1 }); r.setServers(['${ADDRESS}']); r.resolve4('${name}').catch(() => {})`
 }
 
 test('what a user asks for names connections of nobody else; what root asks for does', LIMIT, async () => {

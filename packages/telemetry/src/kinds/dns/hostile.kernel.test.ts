@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
+import { LIMIT, SLOW } from '../../names/testing/limit.js'
 import { words } from '../../names/testing/packets.js'
 import { question, wireMessage, wireName, wireRecord } from './testing/messages.js'
 import { runCommand, watch } from './testing/watch.js'
 
-/** Programs of cgroups know the current task since 6.1, and since 6.10 where tasks are preempted. */
-const hasCgroups = kernelAtLeast(kernelPreempts() ? '6.10' : '6.1')
-const LIMIT = {
-  timeout: 240_000,
-  skip: hasCgroups ? false : 'needs programs of cgroups that know their task',
-}
 const ADDRESS = '127.5.3.14'
-const SLOW = Number(process.env['TEST_SLOW'] ?? 1)
 
 /** Something that a program sends, to a server that never answers. */
 interface Sent {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { kernelAtLeast } from 'quark-ebpf'
+import { SLOW } from '../../names/testing/limit.js'
 import { openQuark } from '../../quark.js'
 import { catalogueOf } from '../catalogue.js'
 import { cgroupKind } from '../cgroup/index.js'
@@ -15,7 +16,7 @@ import { Helper, runCommand } from './testing/watch.js'
 
 const ADDRESS = '127.5.3.4'
 const SERVER = fileURLToPath(new URL('testing/server.js', import.meta.url))
-const LIMIT = { timeout: 120_000, skip: kernelAtLeast('5.10') ? false : 'needs Linux 5.10' }
+const LIMIT = { timeout: 120_000 * SLOW, skip: kernelAtLeast('5.10') ? false : 'needs Linux 5.10' }
 
 /** The kind as it is where no program of a cgroup works. */
 const queued: Kind<typeof dnsKind.options, NonNullable<typeof dnsKind.events>> = {
@@ -41,7 +42,7 @@ test(
       assert.match(own[0] ?? '', /net_dev_queue/)
       const lacking = missing.find(({ fact }) => fact === 'dnsMessages.received')
       assert.match(lacking?.reason ?? '', /answers of other machines/)
-      const code = `const r = new (require('dns').promises.Resolver)(); r.setServers(['${ADDRESS}'])
+      const code = `const r = new (require('dns').promises.Resolver)({ timeout: ${5000 * SLOW}, tries: 1 }); r.setServers(['${ADDRESS}'])
       ;(async () => { for (const name of ['www.test', 'long.test', 'none.test']) await r.resolve4(name).catch(() => {}) })()`
       const { pid } = await runCommand(process.execPath, ['-e', code])
       await sleep(100)

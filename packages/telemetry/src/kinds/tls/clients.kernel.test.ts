@@ -7,17 +7,11 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
+import { LIMIT } from '../../names/testing/limit.js'
 import type { QuarkEvent, QuarkOptions } from '../index.js'
 import { Quark } from '../../quark.js'
 import type { TlsEvent } from './events.js'
 
-/** Programs of cgroups know the current task since 6.1, and since 6.10 where tasks are preempted. */
-const hasCgroups = kernelAtLeast(kernelPreempts() ? '6.10' : '6.1')
-const LIMIT = {
-  timeout: 240_000,
-  skip: hasCgroups ? false : 'needs programs of cgroups that know their task',
-}
 const SERVER = fileURLToPath(new URL('testing/server.js', import.meta.url))
 const ADDRESS = '127.5.0.12'
 const PORT = 9443

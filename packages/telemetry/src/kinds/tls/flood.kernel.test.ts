@@ -3,17 +3,11 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
-import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
+import { LIMIT } from '../../names/testing/limit.js'
 import type { QuarkEvent } from '../index.js'
 import { Quark } from '../../quark.js'
 import { MAX_CONNECTIONS } from './table.js'
 
-/** Programs of cgroups know the current task since 6.1, and since 6.10 where tasks are preempted. */
-const hasCgroups = kernelAtLeast(kernelPreempts() ? '6.10' : '6.1')
-const LIMIT = {
-  timeout: 300_000,
-  skip: hasCgroups ? false : 'needs programs of cgroups that know their task',
-}
 const ADDRESS = '127.5.0.13'
 const PORT = 8446
 const RING_BYTES = 1 << 22

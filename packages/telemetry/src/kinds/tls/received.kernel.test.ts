@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
 import {
   ELSEWHERE,
   HERE,
@@ -12,17 +11,13 @@ import {
   outsiderProblem,
   type Visit,
 } from '../../names/testing/outsider.js'
+import { LIMIT } from '../../names/testing/limit.js'
 import type { QuarkEvent, QuarkOptions } from '../index.js'
 import { Quark } from '../../quark.js'
 import type { TlsEvent } from './events.js'
 import { clientHello } from './testing/client-hello.js'
 
-/** Programs of cgroups know the current task since 6.1, and since 6.10 where tasks are preempted. */
-const hasCgroups = kernelAtLeast(kernelPreempts() ? '6.10' : '6.1')
-const LIMIT = {
-  timeout: 60_000,
-  skip: hasCgroups ? (outsiderProblem ?? false) : 'needs programs of cgroups that know their task',
-}
+const WITH_OUTSIDER = { ...LIMIT, skip: LIMIT.skip || (outsiderProblem ?? false) }
 const PORT = 8443
 const DEFERRED_PORT = 8444
 const SILENT_PORT = 8445
@@ -85,48 +80,52 @@ async function seenOf(t: TestContext, visits: readonly Visit[], options: QuarkOp
 
 const TCP = { transport: 'tcp', isAnswered: true } as const
 
-test('what another machine says to a server of this one: the name, and who answers', LIMIT, async (t) => {
-  const [one, two, three, none] = await Promise.all(
-    ['one.example', 'two.example', 'three.example', 'none.example'].map(async (servername) =>
-      (await clientHello({ servername })).toString('hex'),
-    ),
-  )
-  assert.ok(one && two && three && none)
-  const visits: Visit[] = [
-    { ...TCP, fromPort: 40_001, port: PORT, payloads: [one] },
-    { ...TCP, fromPort: 40_002, port: PORT, payloads: [two.slice(0, 6), two.slice(6)] },
-    // Two of them: what comes to the socket that listens does not end what is read of others.
-    { ...TCP, fromPort: 40_003, port: DEFERRED_PORT, payloads: [three] },
-    { ...TCP, fromPort: 40_004, port: DEFERRED_PORT, payloads: [three] },
-    { ...TCP, fromPort: 40_005, port: SILENT_PORT, payloads: [none], isAnswered: false },
-    // What is no TLS.
-    { ...TCP, fromPort: 40_006, port: PORT, payloads: [Buffer.from('x'.repeat(300)).toString('hex')] },
-  ]
-  const { events, serverPid } = await seenOf(t, visits)
-  assert.deepEqual(
-    events.map(({ clientPort, serverPort, serverName, pid, process }) => {
-      return [clientPort, serverPort, serverName, pid, process?.pid]
-    }),
-    [
-      [40_001, PORT, 'one.example', serverPid, serverPid],
-      [40_002, PORT, 'two.example', serverPid, serverPid],
-      [40_003, DEFERRED_PORT, 'three.example', serverPid, serverPid],
-      [40_004, DEFERRED_PORT, 'three.example', serverPid, serverPid],
-      [40_005, SILENT_PORT, 'none.example', undefined, undefined],
-    ],
-  )
-  for (const event of events) {
-    assert.deepEqual(
-      [event.direction, event.clientIp, event.serverIp, event.version],
-      ['inbound', ELSEWHERE, HERE, 'TLSv1.3'],
+test(
+  'what another machine says to a server of this one: the name, and who answers',
+  WITH_OUTSIDER,
+  async (t) => {
+    const [one, two, three, none] = await Promise.all(
+      ['one.example', 'two.example', 'three.example', 'none.example'].map(async (servername) =>
+        (await clientHello({ servername })).toString('hex'),
+      ),
     )
-    assert.ok(event.netNs !== undefined && event.socketId > 0n)
-  }
-})
+    assert.ok(one && two && three && none)
+    const visits: Visit[] = [
+      { ...TCP, fromPort: 40_001, port: PORT, payloads: [one] },
+      { ...TCP, fromPort: 40_002, port: PORT, payloads: [two.slice(0, 6), two.slice(6)] },
+      // Two of them: what comes to the socket that listens does not end what is read of others.
+      { ...TCP, fromPort: 40_003, port: DEFERRED_PORT, payloads: [three] },
+      { ...TCP, fromPort: 40_004, port: DEFERRED_PORT, payloads: [three] },
+      { ...TCP, fromPort: 40_005, port: SILENT_PORT, payloads: [none], isAnswered: false },
+      // What is no TLS.
+      { ...TCP, fromPort: 40_006, port: PORT, payloads: [Buffer.from('x'.repeat(300)).toString('hex')] },
+    ]
+    const { events, serverPid } = await seenOf(t, visits)
+    assert.deepEqual(
+      events.map(({ clientPort, serverPort, serverName, pid, process }) => {
+        return [clientPort, serverPort, serverName, pid, process?.pid]
+      }),
+      [
+        [40_001, PORT, 'one.example', serverPid, serverPid],
+        [40_002, PORT, 'two.example', serverPid, serverPid],
+        [40_003, DEFERRED_PORT, 'three.example', serverPid, serverPid],
+        [40_004, DEFERRED_PORT, 'three.example', serverPid, serverPid],
+        [40_005, SILENT_PORT, 'none.example', undefined, undefined],
+      ],
+    )
+    for (const event of events) {
+      assert.deepEqual(
+        [event.direction, event.clientIp, event.serverIp, event.version],
+        ['inbound', ELSEWHERE, HERE, 'TLSv1.3'],
+      )
+      assert.ok(event.netNs !== undefined && event.socketId > 0n)
+    }
+  },
+)
 
 test(
   'where nothing joins, who answers is not known; with connections, what comes is an event as well',
-  LIMIT,
+  WITH_OUTSIDER,
   async (t) => {
     const hello = (await clientHello({ servername: 'one.example' })).toString('hex')
     const visits: Visit[] = [{ ...TCP, fromPort: 40_011, port: PORT, payloads: [hello] }]

@@ -4,18 +4,12 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { kernelAtLeast, kernelPreempts } from 'quark-ebpf'
+import { LIMIT } from '../../names/testing/limit.js'
 import type { QuarkEvent, QuarkOptions } from '../index.js'
 import { Quark } from '../../quark.js'
 import type { TlsEvent } from './events.js'
 import { clientHello } from './testing/client-hello.js'
 
-/** Programs of cgroups know the current task since 6.1, and since 6.10 where tasks are preempted. */
-const hasCgroups = kernelAtLeast(kernelPreempts() ? '6.10' : '6.1')
-const LIMIT = {
-  timeout: 120_000,
-  skip: hasCgroups ? false : 'needs programs of cgroups that know their task',
-}
 const ADDRESS = '127.5.0.11'
 const HOLD_MS = 500
 

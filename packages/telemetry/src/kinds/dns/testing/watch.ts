@@ -3,11 +3,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { SLOW } from '../../../names/testing/limit.js'
 import type { QuarkEvent, QuarkOptions } from '../../index.js'
 import { Quark } from '../../../quark.js'
 import type { DnsEvent } from '../events.js'
 
-const HOLD_MS = 800
+/** What comes together is together, however slow the machine is. */
+const HOLD_MS = 800 * SLOW
 const WAIT_MS = 50
 
 /** What these tests look at in events of connections, which are another kind's. */
@@ -74,7 +76,7 @@ export class Helper implements AsyncDisposable {
   static async start(command: string, args: readonly string[], isReady = /^ready$/m): Promise<Helper> {
     const helper = new Helper(command, args)
     for (let tries = 0; !isReady.test(helper.text); tries++) {
-      if (tries > 400 || helper.#child.exitCode !== null) throw new Error(`${command}: ${helper.text}`)
+      if (tries > 400 * SLOW || helper.#child.exitCode !== null) throw new Error(`${command}: ${helper.text}`)
       await sleep(25)
     }
     return helper
