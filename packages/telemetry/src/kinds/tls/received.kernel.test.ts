@@ -1,17 +1,15 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   ELSEWHERE,
   HERE,
-  outsiderArguments,
+  Outsider,
   outsiderProblem,
+  Script,
   type Visit,
 } from '../../names/testing/outsider.js'
-import { LIMIT } from '../../names/testing/limit.js'
+import { LIMIT, SLOW } from '../../names/testing/limit.js'
 import type { QuarkEvent, QuarkOptions } from '../index.js'
 import { Quark } from '../../quark.js'
 import type { TlsEvent } from './events.js'
@@ -43,47 +41,31 @@ while True:
         c.close()
 `
 
-/** Starts a program of Python that prints that it is ready. */
-async function start(t: TestContext, args: readonly string[]) {
-  const child = spawn('python3', args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  const ended = once(child, 'exit')
-  const stop = async () => {
-    child.kill('SIGKILL')
-    await ended
-  }
-  t.after(stop)
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-  assert.equal((await lines.next()).value, 'ready')
-  return { child, stop, next: async () => (await lines.next()).value as string }
-}
-
 /** The events of TLS of what another machine does. */
-async function seenOf(t: TestContext, visits: readonly Visit[], options: QuarkOptions = {}) {
-  const outside = await start(t, outsiderArguments())
-  const server = await start(t, ['-c', SERVER])
+async function seenOf(visits: readonly Visit[], options: QuarkOptions = {}) {
+  await using outsider = await Outsider.start()
+  await using server = await Script.start('-c', SERVER)
   await using quark = await Quark.open({
     tls: true,
     tlsPorts: [PORT, DEFERRED_PORT, SILENT_PORT],
     backends: ['ebpf'],
+    holdMs: 1000 * SLOW,
     ...options,
   })
-  outside.child.stdin.end(`${JSON.stringify(visits)}\n`)
-  assert.equal(await outside.next(), 'done')
+  await outsider.visit(visits)
   await sleep(100)
   const events = quark.finish().filter((event): event is TlsEvent & QuarkEvent => event.kind === 'tls')
   assert.equal(quark.stats().lost, 0)
   assert.equal(quark.stats().tables['tls']?.['unread'], 0)
-  // The next one has the same ports and addresses.
-  await Promise.all([outside.stop(), server.stop()])
-  return { events, serverPid: server.child.pid }
+  return { events, serverPid: server.pid }
 }
 
-const TCP = { transport: 'tcp', isAnswered: true } as const
+const TCP = { transport: 'tcp', answerBytes: 6 } as const
 
 test(
   'what another machine says to a server of this one: the name, and who answers',
   WITH_OUTSIDER,
-  async (t) => {
+  async () => {
     const [one, two, three, none] = await Promise.all(
       ['one.example', 'two.example', 'three.example', 'none.example'].map(async (servername) =>
         (await clientHello({ servername })).toString('hex'),
@@ -96,11 +78,11 @@ test(
       // Two of them: what comes to the socket that listens does not end what is read of others.
       { ...TCP, fromPort: 40_003, port: DEFERRED_PORT, payloads: [three] },
       { ...TCP, fromPort: 40_004, port: DEFERRED_PORT, payloads: [three] },
-      { ...TCP, fromPort: 40_005, port: SILENT_PORT, payloads: [none], isAnswered: false },
+      { ...TCP, fromPort: 40_005, port: SILENT_PORT, payloads: [none], answerBytes: 0 },
       // What is no TLS.
       { ...TCP, fromPort: 40_006, port: PORT, payloads: [Buffer.from('x'.repeat(300)).toString('hex')] },
     ]
-    const { events, serverPid } = await seenOf(t, visits)
+    const { events, serverPid } = await seenOf(visits)
     assert.deepEqual(
       events.map(({ clientPort, serverPort, serverName, pid, process }) => {
         return [clientPort, serverPort, serverName, pid, process?.pid]
@@ -126,11 +108,11 @@ test(
 test(
   'where nothing joins, who answers is not known; with connections, what comes is an event as well',
   WITH_OUTSIDER,
-  async (t) => {
+  async () => {
     const hello = (await clientHello({ servername: 'one.example' })).toString('hex')
     const visits: Visit[] = [{ ...TCP, fromPort: 40_011, port: PORT, payloads: [hello] }]
     for (const options of [{ aggregation: 'none' }, { sockets: true }] as const) {
-      const { events, serverPid } = await seenOf(t, visits, options)
+      const { events, serverPid } = await seenOf(visits, options)
       assert.deepEqual(
         events.map(({ direction, serverName, pid }) => [direction, serverName, pid]),
         [['inbound', 'one.example', 'sockets' in options ? serverPid : undefined]],

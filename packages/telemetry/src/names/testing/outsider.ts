@@ -3,8 +3,11 @@
  * this machine sends.
  */
 
-import { spawnSync } from 'node:child_process'
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 
 /** The address of this machine at the device, and that of the other one. */
 export const HERE = '10.77.9.1'
@@ -16,8 +19,8 @@ export interface Visit {
   readonly fromPort: number
   readonly port: number
   readonly payloads: readonly string[]
-  /** It waits for bytes that come back. */
-  readonly isAnswered: boolean
+  /** It waits for so many bytes that come back. */
+  readonly answerBytes: number
 }
 
 /** Why there can be none; undefined if there can. */
@@ -27,14 +30,68 @@ export const outsiderProblem: string | undefined = !existsSync('/dev/net/tun')
     ? undefined
     : 'needs python3'
 
-/**
- * The arguments of Python. It prints `ready` when the device is there, reads visits as JSON, makes them one after the other, and
- * prints `done`.
- */
-export function outsiderArguments(): readonly string[] {
-  return ['-c', PROGRAM, HERE, ELSEWHERE]
+/** A program of Python that runs, and has printed that it is ready. */
+export class Script implements AsyncDisposable {
+  readonly #child: ChildProcess
+  readonly #ended: Promise<unknown>
+  readonly #lines: AsyncIterator<string>
+
+  private constructor(args: readonly string[]) {
+    const child = spawn('python3', args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    this.#child = child
+    this.#ended = once(child, 'exit')
+    this.#lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  }
+
+  static async start(...args: readonly string[]): Promise<Script> {
+    const script = new Script(args)
+    assert.equal(await script.line(), 'ready')
+    return script
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  async line(): Promise<string> {
+    return String((await this.#lines.next()).value)
+  }
+
+  write(line: string): void {
+    this.#child.stdin?.end(`${line}\n`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#ended
+  }
 }
 
+/** The other machine. */
+export class Outsider implements AsyncDisposable {
+  readonly #script: Script
+
+  private constructor(script: Script) {
+    this.#script = script
+  }
+
+  /** The device and the addresses are there. */
+  static async start(): Promise<Outsider> {
+    return new Outsider(await Script.start('-c', PROGRAM, HERE, ELSEWHERE))
+  }
+
+  /** Makes visits one after the other. */
+  async visit(visits: readonly Visit[]): Promise<void> {
+    this.#script.write(JSON.stringify(visits))
+    assert.equal(await this.#script.line(), 'done')
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#script[Symbol.asyncDispose]()
+  }
+}
+
+/** It prints `ready`, reads visits as JSON, makes them, and prints `done`. */
 const PROGRAM = String.raw`
 import fcntl, json, os, select, socket, struct, sys
 here, elsewhere = sys.argv[1:]
@@ -68,12 +125,12 @@ def receive(protocol, port):
         if struct.unpack_from('!H', transport, 2)[0] == port: return transport
     raise TimeoutError('no packet came')
 
-def visit(transport, fromPort, port, payloads, isAnswered):
+def visit(transport, fromPort, port, payloads, answerBytes):
     payloads = [bytes.fromhex(payload) for payload in payloads]
     if transport == 'udp':
         for payload in payloads:
             send(17, struct.pack('!HHHH', fromPort, port, 8 + len(payload), 0) + payload, 6)
-        if isAnswered: receive(17, fromPort)
+        if answerBytes: receive(17, fromPort)
         return
     sequence, expected = 1000, 0
     def segment(flags, payload=b''):
@@ -85,11 +142,16 @@ def visit(transport, fromPort, port, payloads, isAnswered):
     for payload in payloads:
         segment(24, payload)
         sequence += len(payload)
+    count = 0
     while True:
         got = receive(6, fromPort)
-        # Any data, or that all has arrived.
-        if len(got) > (got[12] >> 4) * 4: break
-        if not isAnswered and struct.unpack_from('!I', got, 8)[0] == sequence: break
+        size = len(got) - (got[12] >> 4) * 4
+        # What was sent once more is counted once.
+        if size > 0 and struct.unpack_from('!I', got, 4)[0] == expected:
+            count += size; expected += size
+            segment(16)
+        # All has arrived, and come.
+        if count >= answerBytes and struct.unpack_from('!I', got, 8)[0] == sequence: break
     segment(4)
 
 print('ready', flush=True)
