@@ -68,7 +68,7 @@ export function filtersOf(
       ...(unruled === undefined ? {} : { unruled }),
     }
   const records = ruledRecords(catalogue)
-  const ruling = new Ruling(records, () => clock.bootNowNs())
+  const ruling = new Ruling(records, () => clock.bootNowNs(), rules.endDrops() !== undefined)
   const kernel = new KernelRules(ruling, engine, {
     groups: records.events,
     changing: changingKinds(catalogue),

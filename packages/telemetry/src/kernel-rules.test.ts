@@ -1,29 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { encodeRecord, type Probe, probe, type RecordLayout, struct, tracepoint } from 'quark-ebpf/probe'
+import { encodeRecord, type RecordLayout } from 'quark-ebpf/probe'
 import type { BaseEvent } from './event/event.js'
-import { changingKinds, KernelRules, ruledRecords } from './kernel-rules.js'
-import { catalogue, kinds } from './kinds/index.js'
+import { catalogue } from './kinds/index.js'
 import { getpidLayout } from './kinds/getpid/records.js'
 import { PROC_EVENT_UID } from './kinds/process/kernel-ids.js'
 import { ptraceLayout } from './kinds/ptrace/records.js'
-import { ManualClock } from './pipeline/clock.js'
-import { LiveFeed } from './pipeline/live-feed.js'
-import { Decisions } from './process/ruled/decisions.js'
-import { Ruling } from './process/ruled/ruling.js'
-import type { Task } from './process/kernel-types.js'
-import { jsonWriter } from './output/json.js'
 import { RuleEngine } from './rules/engine.js'
-import type { RuleSet } from './rules/rule-set.js'
 import { rulesOf } from './rule-sets.js'
 import { RuledFilter } from './ruled-filter.js'
-import { FakeBackend } from './testing/fake-backend.js'
-import { ModelMaps, Run } from './testing/expressions.js'
 import { insert, record, strings, testPipeline } from './testing/process-records.js'
+import { BASE_NS, RuledQueue } from './testing/ruled-queue.js'
 import { Filter } from './where/filter.js'
 
-const BASE_NS = 100_000_000_000
 const PIDS = 3
 
 /** Something that happens: of the life of a process, or what it does; or the reader comes to its turn. */
@@ -150,17 +140,6 @@ const ruleText = fc
   )
   .map(([rules, last]) => rules.join('\n') + last)
 
-const hook = tracepoint('model', [struct<Task>('task_struct', 'task')])
-/** Programs of which only the pid comes from the kernel. */
-function modelProbe(layout: RecordLayout): Probe {
-  const others = [...layout.fixed, ...layout.tails].filter(({ name }) => name !== 'pid')
-  const lacks = Object.fromEntries(others.map(({ name }) => [name, 'it is a model']))
-  return probe({ name: 'model', hook, record: layout }, (task) => ({
-    fill: ('pid' in layout.at ? { pid: task.tgid } : {}) as never,
-    lacks,
-  }))
-}
-
 /** The records of a step; each fork begins another process. */
 function recordsOf(steps: readonly Step[]): { at: number; bytes?: Uint8Array; pid: number }[] {
   const starts = new Map<number, number>()
@@ -242,114 +221,19 @@ function recordsOf(steps: readonly Step[]): { at: number; bytes?: Uint8Array; pi
   })
 }
 
-/** A queue over records: one that decides everything in user space, or one with a model of the kernel. */
-class Queue {
-  readonly clock = new ManualClock({ bootNs: BigInt(BASE_NS) })
-  readonly maps = new ModelMaps()
-  readonly backend = Object.assign(new FakeBackend(), { hasTakenAll: true })
-  readonly events: BaseEvent[] = []
-  readonly rules: RuleSet
-  readonly #feed: LiveFeed
-  readonly #kernel: KernelRules | undefined
-  readonly #programs = new Map<number, Probe>()
-  #seq = 0
-  leftOut = 0
-
-  constructor(text: string, hasKernel: boolean) {
-    this.rules = rulesOf(text)
-    const engine = new RuleEngine(this.rules)
-    const filter = new Filter(
-      {},
-      { events: catalogue.events, userId: () => undefined, userNames: () => [], tracking: undefined },
-    )
-    const records = ruledRecords(catalogue)
-    const ruling = new Ruling(records, () => this.clock.bootNowNs())
-    const changing = changingKinds(catalogue)
-    this.#kernel = hasKernel
-      ? new KernelRules(ruling, engine, { groups: records.events, changing })
-      : undefined
-    if (hasKernel) this.#open(ruling)
-    const pipeline = testPipeline({ filter: new RuledFilter(engine, filter, this.#kernel), holdMs: 100 })
-    this.#feed = new LiveFeed({
-      backend: this.backend,
-      pipeline,
-      clock: this.clock,
-      recorder: undefined,
-      pollMs: 100,
-      batchMs: 0,
-      kernel: 'model',
-      settle: (ns) => this.#kernel?.settle(ns),
-    })
-  }
-
-  /** The maps of the model in place of those of a session. */
-  #open(ruling: Ruling): void {
-    const decided = this.maps.of('quark_decided')
-    const leftOut = this.maps.of('quark_left_out')
-    const asEntry = (value: Readonly<Record<string, number>>): Record<string, bigint> =>
-      Object.fromEntries(Object.entries(value).map(([name, number]) => [name, BigInt(number)]))
-    const decisions = new Decisions(
-      {
-        decided: {
-          set: (pid, value) => void decided.set(pid, asEntry(value)),
-          replace: (pid, value) => decided.has(pid) && decided.set(pid, asEntry(value)) !== undefined,
-          delete: (pid) => decided.delete(pid),
-        },
-        leftOut: { get: (reason) => leftOut.get(reason)?.[''] },
-      },
-      ruling.records.groups,
-      () => this.clock.bootNowNs(),
-    )
-    Object.defineProperty(ruling, 'decisions', { value: decisions })
-    for (const { layout } of kinds.flatMap((kind) => kind.records)) {
-      this.#programs.set(layout.type, ruling.deciding(ruling.changing(modelProbe(layout as RecordLayout))))
-    }
-  }
-
-  /** A program writes a record, or leaves it out. */
-  take(bytes: Uint8Array, pid: number): void {
-    const type = new DataView(bytes.buffer, bytes.byteOffset).getUint16(0, true)
-    const program = this.#programs.get(type)
-    if (program !== undefined && !new Run(this.maps, pid).run(program)) {
-      this.leftOut += 1
-      return
-    }
-    const copy = Uint8Array.from(bytes)
-    this.#seq += 1
-    new DataView(copy.buffer).setUint32(4, this.#seq, true)
-    this.backend.made[0] = this.#seq
-    this.backend.records.push(copy)
-  }
-
-  to(at: number): void {
-    this.clock.advance(at - this.clock.bootNowNs())
-  }
-
-  pump(): void {
-    this.#feed.pump(this.events)
-  }
-
-  finish(): string[] {
-    this.#feed.finish(this.events)
-    this.#kernel?.count()
-    const write = jsonWriter(catalogue)
-    return this.events.map((event) => write(event as never))
-  }
-}
-
-function run(text: string, steps: readonly Step[]): { plain: Queue; ruled: Queue; same: () => void } {
-  const plain = new Queue(text, false)
-  const ruled = new Queue(text, true)
-  for (const { at, bytes, pid } of recordsOf(steps)) {
+function run(text: string, steps: readonly Step[]): { plain: RuledQueue; ruled: RuledQueue; same: () => void } {
+  const plain = new RuledQueue(text, false)
+  const ruled = new RuledQueue(text, true)
+  for (const { at, bytes } of recordsOf(steps)) {
     for (const queue of [plain, ruled]) {
       queue.to(at)
       if (bytes === undefined) queue.pump()
-      else queue.take(bytes, pid)
+      else queue.take(bytes)
     }
   }
   const same = (): void => {
     assert.deepEqual(ruled.finish(), plain.finish())
-    const counts = ({ rules }: Queue): unknown => rules.counters().map(({ evals, hits }) => [evals, hits])
+    const counts = ({ rules }: RuledQueue): unknown => rules.counters().map(({ evals, hits }) => [evals, hits])
     assert.deepEqual(counts(ruled), counts(plain))
   }
   return { plain, ruled, same }

@@ -1,3 +1,4 @@
+import { EbpfError } from 'quark-ebpf'
 import type { Catalogue } from './kinds/catalogue.js'
 import type { Tables } from './kinds/kind.js'
 import type { ProcessRecord } from './process/entry.js'
@@ -28,8 +29,18 @@ interface Dropped {
   readonly process?: unknown
 }
 
+/** The records that rules are about, and the kinds of events that they become. */
+export interface RuledKinds extends RuledRecords {
+  /** Of each group. */
+  readonly events: readonly string[][]
+  /** Those about connections, by their numbers. */
+  readonly ended: readonly string[]
+}
+
 /** The records that rules are about, in the groups that programs leave out together: one for each kind that has such. */
-export function ruledRecords({ kinds }: Catalogue): RuledRecords & { readonly events: readonly string[][] } {
+export function ruledRecords({ kinds }: Catalogue): RuledKinds {
+  const ended: string[] = []
+  const ends = new Map<number, number>()
   const groups = new Map<number, number>()
   const changing = new Set<number>()
   const events: string[][] = []
@@ -39,10 +50,17 @@ export function ruledRecords({ kinds }: Catalogue): RuledRecords & { readonly ev
     if (alone.length > 0) events.push((kind.events ?? []).map((event) => event.kind))
     for (const { layout, changesProcess } of kind.records)
       if (changesProcess === true) changing.add(layout.type)
+    for (const { layout, ended: event } of kind.records) {
+      if (event === undefined) continue
+      if (!ended.includes(event)) ended.push(event)
+      ends.set(layout.type, ended.indexOf(event))
+    }
   }
   return {
     groups: events.length,
     events,
+    ended,
+    endsOf: (type) => ends.get(type),
     groupOf: (type) => groups.get(type),
     changes: (type) => changing.has(type),
   }
@@ -72,6 +90,8 @@ export class KernelRules {
   readonly #drops = new Map<number, { readonly drop: CertainDrop; readonly engine: RuleEngine }>()
   #processes: ProcessTable | undefined
   #countedNs = 0
+  /** Whether the kernel still has to be told what is left out by the ends of connections. */
+  #isEndsDue = true
   /** How many records the kernel left out. */
   leftOut = 0
 
@@ -154,6 +174,7 @@ export class KernelRules {
    */
   pause(): void {
     this.#isPaused = true
+    this.#ruling.ends?.clear()
     this.#ruling.decisions?.clear()
   }
 
@@ -163,10 +184,27 @@ export class KernelRules {
     this.#isPaused = false
     this.#noted.clear()
     this.#reasons.clear()
+    this.#isEndsDue = true
+  }
+
+  /** What depends on the ends of connections alone is left out from the beginning. */
+  #useEnds(): void {
+    this.#isEndsDue = false
+    const { ends } = this.#ruling
+    const found = ends === undefined ? undefined : this.#engine.endDrops()
+    if (ends === undefined || found === undefined) return
+    const reasons = found.drops.map((ofKind) => ofKind.map((drop) => this.#reasonOf([drop])))
+    try {
+      ends.use(found.questions, reasons)
+    } catch (error) {
+      // Without its rights the process may not change maps any more: rules are asked in user space.
+      if (!(error instanceof EbpfError)) throw error
+    }
   }
 
   /** @param appliedNs every record that was written before this time of CLOCK_BOOTTIME is applied */
   settle(appliedNs: number): void {
+    if (this.#isEndsDue && !this.#isPaused) this.#useEnds()
     this.#ruling.decisions?.settle(appliedNs)
     if (appliedNs < this.#countedNs) return
     this.#countedNs = appliedNs + COUNT_NS

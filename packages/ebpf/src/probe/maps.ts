@@ -49,7 +49,10 @@ export const MAX_VALUE_BYTES = 1000
 
 /**
  * Declares a map. Keys and values are one number, or fields that are laid out by C's rules; bytes between them are 0.
- * `hash` and `array` need Linux 3.19, `percpuHash` and `percpuArray` 4.6, `lruHash` and `lruPercpuHash` 4.10.
+ * `hash` and `array` need Linux 3.19, `percpuHash` and `percpuArray` 4.6, `lruHash` and `lruPercpuHash` 4.10, `lpmTrie` 4.11.
+ *
+ * The key of an `lpmTrie` begins with a `u32`, the number of bits that count of the bytes behind it. A look-up finds the
+ * longest prefix of its key.
  *
  * @throws {RangeError} for a name, number of entries or size that no map can have
  */
@@ -70,6 +73,11 @@ export function map<const K extends MapParts, const V extends MapParts>(
   const isArray = type === 'array' || type === 'percpuArray'
   if (isArray && !(key.fields.length === 1 && key.sizeBytes === 4)) {
     throw new RangeError(`Cannot declare map "${name}": the keys of an ${type} are numbers of 4 bytes`)
+  }
+  if (type === 'lpmTrie' && (key.fields.length < 2 || key.fields[0]?.kind !== 'u32')) {
+    throw new RangeError(
+      `Cannot declare map "${name}": the keys of an lpmTrie are a u32, how many bits count, and what they are of`,
+    )
   }
   return Object.freeze({ name, type, key, value, maxEntries })
 }

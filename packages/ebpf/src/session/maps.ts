@@ -1,7 +1,7 @@
 /** The maps of a session, by the names that programs call them: its own, and those that probes declare. */
 
 import { BuildError } from '../errors.js'
-import { BpfMap } from '../map/map.js'
+import { BPF_F_NO_PREALLOC, BpfMap } from '../map/map.js'
 import type { ProbeMap } from '../probe/index.js'
 
 export class SessionMaps {
@@ -27,8 +27,10 @@ export class SessionMaps {
       throw new BuildError(`Cannot create map "${map.name}": the session has another one of that name`)
     }
     const { name, type, key, value, maxEntries } = map
-    const spec = { name, type, maxEntries, keySizeBytes: key.sizeBytes, valueSizeBytes: value.sizeBytes }
-    this.#maps.set(name, BpfMap.create(spec))
+    const sizes = { keySizeBytes: key.sizeBytes, valueSizeBytes: value.sizeBytes }
+    // The kernel makes no trie without it.
+    const flags = type === 'lpmTrie' ? { flags: BPF_F_NO_PREALLOC } : {}
+    this.#maps.set(name, BpfMap.create({ name, type, maxEntries, ...sizes, ...flags }))
     this.#declared.set(map.name, map)
   }
 

@@ -130,6 +130,13 @@ test('records of sources come beside those of the backend, each source in a lane
   assert.deepEqual([...backend.sequences()], [1, ...new Array<number>(LANES - 1).fill(0), 2, 1])
 })
 
+test('whether a backend has taken all is known with sources, too', (t) => {
+  const { base, backend } = rig(t)
+  assert.equal(backend.hasTakenAll, false, 'the backend does not say')
+  Object.assign(base, { hasTakenAll: true })
+  assert.equal(backend.hasTakenAll, true)
+})
+
 test('a source learns when all earlier records of the backend were handed over, and walks until it is stopped', (t) => {
   const drained: number[] = []
   const walked: boolean[] = []

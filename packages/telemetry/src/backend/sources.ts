@@ -209,6 +209,11 @@ export class SourcedBackend implements Backend {
     return this.#backend.shortened ?? 0
   }
 
+  /** What is asked is whether programs have told of all changes: sources tell of none. */
+  get hasTakenAll(): boolean {
+    return this.#backend.hasTakenAll === true
+  }
+
   takeLosses(): LossesOf {
     return this.#backend.takeLosses?.() ?? NO_LOSSES
   }

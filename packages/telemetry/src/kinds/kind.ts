@@ -106,6 +106,11 @@ export interface RecordType extends ShapedType {
   readonly isLast?: boolean
   /** Nothing is made of it but an event of its own: where rules leave that out, programs need not write it. */
   readonly standsAlone?: boolean
+  /**
+   * It has the ends of a connection (`family`, `localPort`, `remotePort` and so on), and becomes an event of that kind, alone or
+   * with other such records, which all have the same ends: where rules leave that out by them, programs need not write it.
+   */
+  readonly ended?: string
   /** After it the process that it is about is another one to rules: it has other ids, another program, or has ended. */
   readonly changesProcess?: boolean
   /** How the secrets of its tails are looked for, before it is recorded or delivered as it is. Of a tail that is not named: as in any text. */

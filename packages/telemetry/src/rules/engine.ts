@@ -3,7 +3,7 @@
 import type { ProcessRecord } from '../process/entry.js'
 import type { ProcessTable } from '../process/table.js'
 import type { RuleFieldOf, Subject } from './fields.js'
-import type { CertainDrop, RuleSet, RuleVerdict } from './rule-set.js'
+import type { CertainDrop, EndDrops, RuleSet, RuleVerdict } from './rule-set.js'
 
 /** An event, or an object with those of its members that rules read. */
 interface Candidate {
@@ -77,6 +77,11 @@ export class RuleEngine {
     return kinds.map((kind) =>
       this.#rules.certainDrop(new Asked({ kind }, process, tag, undefined, OPEN_EVENT)),
     )
+  }
+
+  /** What of events about connections is dropped by their ends alone; undefined if nothing is. */
+  endDrops(): EndDrops | undefined {
+    return this.#rules.endDrops()
   }
 
   /** Counts events that were dropped without a record. */

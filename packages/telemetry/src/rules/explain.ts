@@ -36,34 +36,45 @@ export interface RuleExplanation {
  */
 type Outcome = 'yes' | 'no' | 'process' | 'event'
 
-/**
- * Explains rules.
- *
- * @param alone the kinds of events that programs may leave out
- * @param closed the rules that drop all events of processes with a tag, by the tag
- */
+/** What is known of rules together. */
+interface Together {
+  /** The kinds of events that programs may leave out. */
+  readonly alone: readonly string[]
+  /** The numbers of the rules that drop events about connections by their ends, by the kind of event. */
+  readonly byEnds: readonly (readonly [kind: string, rules: ReadonlySet<number>])[]
+  /** The rules that drop all events of processes with a tag, by the tag. */
+  readonly closed: ReadonlyMap<bigint, number>
+}
+
+/** Explains rules. */
 export function explained(
   rules: readonly Rule[],
-  alone: readonly string[],
-  closed: ReadonlyMap<bigint, number>,
+  { alone, byEnds, closed }: Together,
 ): RuleExplanation[] {
   const open = new Blocked(alone)
   return rules.map((rule, index) => {
     const { text, at, condition, action } = rule
     const tree = treeReason(rule, index, closed)
     if (tree !== undefined) {
-      const clauses = [...fieldsIn(condition)].map(clauseOf)
+      const clauses = [...fieldsIn(condition)].map((field) => clauseOf(field, []))
       open.add(rule)
       return { text, line: at.line, place: 'kernel', reason: tree, kinds: [], clauses }
     }
     const kinds = action.name === 'drop' ? open.kindsOf(rule) : []
-    const reason =
-      kinds.length > 0
-        ? `programs write no records of ${listOf(kinds)} events of processes that it drops all of them of`
-        : reasonOf(rule, alone, open)
+    const ended = byEnds.flatMap(([kind, dropping]) => (dropping.has(index) ? kind : []))
+    const reasons = [
+      ...(kinds.length === 0
+        ? []
+        : [`programs write no records of ${listOf(kinds)} events of processes that it drops all of them of`]),
+      ...(ended.length === 0
+        ? []
+        : [`programs write no records of ${listOf(ended)} events with ports and addresses that it drops, whatever the process`]),
+    ]
+    const reason = reasons.length > 0 ? reasons.join('; ') : reasonOf(rule, alone, open)
     open.add(rule)
-    const clauses = [...fieldsIn(condition)].map(clauseOf)
-    return { text, line: at.line, place: kinds.length > 0 ? 'kernel' : 'user space', reason, kinds, clauses }
+    const clauses = [...fieldsIn(condition)].map((field) => clauseOf(field, ended))
+    const place = reasons.length > 0 ? 'kernel' : 'user space'
+    return { text, line: at.line, place, reason, kinds: [...kinds, ...ended], clauses }
   })
 }
 
@@ -126,12 +137,21 @@ function reasonOf({ action, condition }: Rule, alone: readonly string[], blocked
   return 'records of its events also say what processes, sockets or files are, which other events have'
 }
 
+const WHY_NOT_ENDS =
+  'programs compare it only in rules that drop, about nothing but the kind of event, ports and addresses, and only behind such rules; of one field 16 values, no names, and 8 such clauses'
+
 const WHY_LATE = {
   event: 'that is known when the event is put together',
   ancestors: 'those change without the process',
 } as const
 
-function clauseOf({ name, of }: RuleField): ClauseExplanation {
+/** @param ended the kinds of events that its rule drops by their ends */
+function clauseOf({ name, of, end }: RuleField, ended: readonly string[]): ClauseExplanation {
+  if (end !== undefined) {
+    return ended.length > 0
+      ? { field: name, place: 'kernel', reason: `programs compare it before they write records of ${listOf(ended)} events` }
+      : { field: name, place: 'user space', reason: WHY_NOT_ENDS }
+  }
   switch (of) {
     case 'kind':
       return { field: name, place: 'kernel', reason: 'each program writes records of one kind' }

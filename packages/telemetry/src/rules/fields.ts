@@ -26,6 +26,8 @@ export interface Subject {
   readonly ancestors: readonly ProcessRecord[]
   /** What is not decided yet: it stands for all subjects that differ in this only. */
   readonly open?: ReadonlySet<RuleFieldOf>
+  /** Answers about the ends of a connection, by the names of questions, while the rest of the event is open. */
+  readonly ends?: ReadonlyMap<string, 'yes' | 'no'>
   /** Values that are stated, of which all others are not known, in place of those of an event. */
   readonly stated?: ReadonlyMap<string, string | number | bigint>
   /** The same, after a rule gave the process a tag. */
@@ -50,9 +52,13 @@ export interface RuleField {
   readonly kinds?: ReadonlySet<string>
   /** It may have several values at once. */
   readonly isList?: boolean
+  /** It is of the ends of a connection: programs have those before there is an event. */
+  readonly end?: 'port' | 'address'
   /** In recordings secrets of it are replaced: then it may not be known what it was. */
   readonly mayHoldSecrets?: boolean
   readonly read: (subject: Subject) => Value | readonly Value[]
+  /** As `read`, without names: what is asked about addresses alone does not depend on whether there is a name. */
+  readonly readAddresses?: RuleField['read']
 }
 
 function ofProcess(read: (process: ProcessRecord) => Value | readonly Value[]): RuleField['read'] {
@@ -227,12 +233,20 @@ const FIELDS: readonly RuleField[] = [
 
 /** Fields that events declare by their roles. */
 const BY_ROLE: readonly (Omit<RuleField, 'read'> & { readonly role: FieldRole })[] = [
-  { name: 'socket.port', of: 'event', type: 'number', role: 'port', doc: 'port of one of the ends' },
+  {
+    name: 'socket.port',
+    of: 'event',
+    type: 'number',
+    role: 'port',
+    end: 'port',
+    doc: 'port of one of the ends',
+  },
   {
     name: 'socket.host',
     of: 'event',
     type: 'network',
     role: 'host',
+    end: 'address',
     doc: 'address of one of the ends, or a name of it',
   },
   { name: 'dns.name', of: 'event', type: 'dnsName', role: 'dnsName', doc: 'name that was asked for' },
@@ -259,6 +273,7 @@ export function ruleFields(specs: readonly EventSpec[]): ReadonlyMap<string, Rul
     isList: true,
     kinds: new Set(specs.filter((spec) => hasRole(spec, role)).map(({ kind }) => kind)),
     read: readRole(role, specs),
+    ...(role === 'host' ? { readAddresses: readRole(role, specs, 'dnsName') } : {}),
   }))
   return new Map([...members, ...byRole].map((field) => [field.name, field]))
 }
@@ -274,11 +289,13 @@ function kindsWith(specs: readonly EventSpec[], names: readonly string[]): Reado
   return new Set(having.map(({ kind }) => kind))
 }
 
-function readRole(role: FieldRole, specs: readonly EventSpec[]): RuleField['read'] {
+function readRole(role: FieldRole, specs: readonly EventSpec[], without?: FieldRole): RuleField['read'] {
+  const isMeant = (roles: readonly FieldRole[]): boolean =>
+    roles.includes(role) && (without === undefined || !roles.includes(without))
   const readers = new Map(
     specs.map((spec) => [
       spec.kind as string,
-      fieldsOf(spec).filter(([, { roles = [] }]) => roles.includes(role)),
+      fieldsOf(spec).filter(([, { roles = [] }]) => isMeant(roles)),
     ]),
   )
   return ({ event }) =>

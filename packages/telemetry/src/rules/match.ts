@@ -1,6 +1,7 @@
 /** Makes functions of conditions. */
 
 import { addressOf, isIn, networkOf } from '../where/address.js'
+import { questionKey } from './ends.js'
 import type { RuleField, Subject } from './fields.js'
 import { compilePattern } from './pattern.js'
 import type { Condition, RuleValue } from './syntax.js'
@@ -61,17 +62,20 @@ export function fieldsIn(condition: Condition): Set<RuleField> {
 /** What stands in the place of a secret (redact/). */
 const REDACTED = '[REDACTED'
 
-function fieldTest(
-  { name, type, of, kinds, read, mayHoldSecrets }: RuleField,
-  values: readonly RuleValue[],
-): Test {
+function fieldTest(field: RuleField, values: readonly RuleValue[]): Test {
+  const { name, type, of, kinds, mayHoldSecrets } = field
+  const question = questionKey(field, values)
+  const asksAddresses = type === 'network' && values.every(isNetwork)
+  const read = (asksAddresses ? field.readAddresses : undefined) ?? field.read
   const passes = valueTest(type, values)
   const truthOf = (value: string): Truth => {
     if (passes(value)) return 'yes'
     return mayHoldSecrets === true && value.includes(REDACTED) ? 'unknown' : 'no'
   }
   return (subject) => {
-    const { open } = subject
+    const { open, ends } = subject
+    const answer = ends === undefined || question === undefined ? undefined : ends.get(question)
+    if (answer !== undefined) return kinds?.has(subject.event.kind) === false ? 'unknown' : answer
     if (open?.has(of) === true)
       return kinds === undefined || open.has('kind') || kinds.has(subject.event.kind) ? 'open' : 'unknown'
     const value = subject.stated === undefined ? read(subject) : subject.stated.get(name)
@@ -84,6 +88,10 @@ function fieldTest(
     }
     return truth
   }
+}
+
+function isNetwork(value: RuleValue): boolean {
+  return value.kind === 'text' && networkOf(value.text) !== undefined
 }
 
 type ValueTest = (value: string | number | bigint) => boolean

@@ -326,7 +326,7 @@ test('what rules decide is what they say', () => {
 test('rules are explained: what programs leave out, and why they do not', () => {
   const specs: EventSpec[] = []
   const places = (text: string): string[] =>
-    RuleSet.parse(text, specs, 'rules', ['one', 'two'])
+    RuleSet.parse(text, specs, 'rules', { alone: ['one', 'two'], ended: [] })
       .explain()
       .map(({ place, kinds, reason }) => `${place} ${kinds.join()}: ${reason}`)
   const cases: [text: string, ...expected: RegExp[]][] = [

@@ -1,5 +1,6 @@
 import { QuarkError } from '../errors.js'
 import type { EventSpec } from '../event/spec.js'
+import { type EndQuestion, questionsIn } from './ends.js'
 import { explained, type RuleExplanation } from './explain.js'
 import { type RuleField, type RuleFieldOf, ruleFields, type Subject } from './fields.js'
 import type { RuleProblem } from './lex.js'
@@ -70,6 +71,24 @@ export interface CertainDrop {
   readonly poisons: readonly number[]
 }
 
+/** What is dropped by the ends of connections alone, whatever else is in an event, and whichever process it is of. */
+export interface EndDrops {
+  /** The number of a question is its bit in the numbers of answers. */
+  readonly questions: readonly EndQuestion[]
+  /** For each kind of event, by the number that all answers together make; undefined where it may not be dropped. */
+  readonly drops: readonly (readonly (CertainDrop | undefined)[])[]
+}
+
+/** The kinds of events that programs may leave out. */
+export interface LeavableKinds {
+  /** Nothing else is made of their records. */
+  readonly alone: readonly string[]
+  /** Events about connections, of which the records have both ends. */
+  readonly ended: readonly string[]
+}
+
+const NO_KINDS: LeavableKinds = { alone: [], ended: [] }
+
 /**
  * Rules, which decide about events: the first that matches and says `pass`, `drop`, `warn` or `fail` does; `poison` tags
  * the process and its descendants and goes on. An event about which no rule decides passes. All that the C library's
@@ -87,12 +106,12 @@ export class RuleSet {
   readonly tests: readonly RuleTest[]
   readonly #fields: ReadonlyMap<string, RuleField>
   readonly #rules: Compiled[]
-  readonly #alone: readonly string[]
+  readonly #leavable: LeavableKinds
 
   /** @internal */
-  constructor({ rules, tests }: Rules, fields: ReadonlyMap<string, RuleField>, alone: readonly string[]) {
+  constructor({ rules, tests }: Rules, fields: ReadonlyMap<string, RuleField>, leavable: LeavableKinds) {
     this.#fields = fields
-    this.#alone = alone
+    this.#leavable = leavable
     this.#rules = rules.map(compiled)
     this.tests = tests
     this.warnings = warningsOf(rules)
@@ -103,14 +122,14 @@ export class RuleSet {
    *
    * @param path what problems name as their place
    * @param specs of the events whose own fields can be asked about
-   * @param alone the kinds of events that programs may leave out, as nothing else is made of their records
+   * @param leavable the kinds of events that programs may leave out
    * @throws {RuleError} with all that is wrong
    */
   static parse(
     text: string,
     specs: readonly EventSpec[],
     path = 'rules',
-    alone: readonly string[] = [],
+    leavable = NO_KINDS,
   ): RuleSet {
     if (text.length > MAX_TEXT_CHARS) {
       throw new RuleError(path, [
@@ -121,7 +140,7 @@ export class RuleSet {
     const problems: RuleProblem[] = []
     const rules = parseRules(text, fields, problems)
     if (problems.length > 0) throw new RuleError(path, problems)
-    return new RuleSet(rules, fields, alone)
+    return new RuleSet(rules, fields, leavable)
   }
 
   /** How many rules there are. */
@@ -196,6 +215,29 @@ export class RuleSet {
       poisons.push(i)
     }
     return undefined
+  }
+
+  /** What of events about connections is dropped by their ends alone; undefined if nothing is. */
+  endDrops(): EndDrops | undefined {
+    const questions = questionsIn(this.#rules.map(({ condition }) => condition))
+    const names = [...questions.keys()]
+    const drops = this.#leavable.ended.map((kind) =>
+      Array.from({ length: 2 ** names.length }, (_, answers) => {
+        const answerOf = (bit: number): 'yes' | 'no' => ((answers >>> bit) & 1 ? 'yes' : 'no')
+        const ends = new Map(names.map((name, bit) => [name, answerOf(bit)]))
+        const subject: Subject = {
+          ...ANYTHING,
+          event: { kind },
+          open: OPEN_BUT_KIND,
+          ends,
+          tag: NO_TAG,
+          withTag: () => subject,
+        }
+        return this.certainDrop(subject)
+      }),
+    )
+    const isAny = drops.some((ofKind) => ofKind.some((drop) => drop !== undefined))
+    return isAny ? { questions: [...questions.values()], drops } : undefined
   }
 
   /** Whether no event of an open subject gives its process another tag. */
@@ -283,7 +325,10 @@ export class RuleSet {
 
   /** Where each rule is decided, and why. */
   explain(): RuleExplanation[] {
-    return explained(this.#rules, this.#alone, this.closedTags())
+    const { alone, ended } = this.#leavable
+    const endDrops = this.endDrops()?.drops ?? []
+    const byEnds = ended.map((kind, i) => [kind, new Set(endDrops[i]?.flatMap((drop) => drop?.rule ?? []))] as const)
+    return explained(this.#rules, { alone, byEnds, closed: this.closedTags() })
   }
 }
 
@@ -294,6 +339,10 @@ const ANYTHING: Omit<Subject, 'tag' | 'withTag'> = {
   ancestors: [],
   open: new Set<RuleFieldOf>(['process', 'kind', 'event', 'ancestors']),
 }
+
+const OPEN_BUT_KIND = new Set<RuleFieldOf>(['process', 'tag', 'event', 'ancestors'])
+/** That of no process: whichever tag a rule gives is another one. */
+const NO_TAG = -1n
 
 function compiled(rule: Rule): Compiled {
   return { ...rule, test: compileCondition(rule.condition), evals: 0, hits: 0, leftOut: 0 }

@@ -4,25 +4,79 @@ import type { MapEffect, Probe } from 'quark-ebpf/probe'
 
 type Expression = NonNullable<Probe['recordWhen']>
 
-/** Maps by name, of which keys are one number. */
-export class ModelMaps {
-  readonly #maps = new Map<string, Map<number, Record<string, bigint>>>()
+/** One number, or all of them in their order. */
+type Key = number | string
 
-  of(name: string): Map<number, Record<string, bigint>> {
+/** A key of several numbers, by their names, as user space has it. */
+type Fields = object
+
+/** Maps by name. Of a trie the first number of a key is how many bits count of the bytes of the others. */
+export class ModelMaps {
+  readonly #maps = new Map<string, Map<Key, Record<string, bigint>>>()
+
+  of(name: string): Map<Key, Record<string, bigint>> {
     let map = this.#maps.get(name)
     if (map === undefined) this.#maps.set(name, (map = new Map()))
     return map
   }
+
+  /** The same as user space sees it, of which the value is one number. */
+  byFields(name: string): { set(key: Fields, value: number): void; delete(key: Fields): boolean } {
+    const map = this.of(name)
+    const keyOf = (key: Fields): string => Object.values(key).join()
+    return {
+      set: (key, value) => void map.set(keyOf(key), { '': BigInt(value) }),
+      delete: (key) => map.delete(keyOf(key)),
+    }
+  }
+
+  find({ name, type }: ProbeMap, key: Key): Record<string, bigint> | undefined {
+    return type === 'lpmTrie' ? longest(this.of(name), bytesOf(key)) : this.of(name).get(key)
+  }
 }
 
-/** A program on its run: what it reads of the kernel is one number, such as the pid of a task. */
+type ProbeMap = MapEffect['map']
+
+interface Prefix {
+  readonly bits: number
+  readonly bytes: Uint8Array
+}
+
+function bytesOf(key: Key): Prefix {
+  const [bits = 0, ...words] = String(key).split(',').map(Number)
+  return { bits, bytes: new Uint8Array(Uint32Array.from(words).buffer) }
+}
+
+function longest(
+  map: ReadonlyMap<Key, Record<string, bigint>>,
+  wanted: Prefix,
+): Record<string, bigint> | undefined {
+  let best: { bits: number; value: Record<string, bigint> } | undefined
+  for (const [key, value] of map) {
+    const { bits, bytes } = bytesOf(key)
+    if (bits > (best?.bits ?? -1) && bits <= wanted.bits && isPrefix(bytes, bits, wanted.bytes))
+      best = { bits, value }
+  }
+  return best?.value
+}
+
+/** Bits of a byte count from the highest on. */
+function isPrefix(bytes: Uint8Array, bits: number, of: Uint8Array): boolean {
+  for (let bit = 0; bit < bits; bit++) {
+    const mask = 0x80 >> (bit & 7)
+    if (((bytes[bit >> 3] as number) & mask) !== ((of[bit >> 3] as number) & mask)) return false
+  }
+  return true
+}
+
+/** A program on its run: what it reads of the kernel is a number for each name of a member. */
 export class Run {
   readonly #maps: ModelMaps
-  readonly #read: bigint
+  readonly #read: (name: string) => number
 
-  constructor(maps: ModelMaps, read: number) {
+  constructor(maps: ModelMaps, read: (name: string) => number) {
     this.#maps = maps
-    this.#read = BigInt(read)
+    this.#read = read
   }
 
   /** Does what the probe does to maps; whether it writes its record. */
@@ -45,10 +99,18 @@ export class Run {
     switch (node.kind) {
       case 'constant':
         return BigInt.asUintN(64, node.value)
-      case 'path':
-        return this.#read
+      case 'path': {
+        const last = node.steps.at(-1)
+        return BigInt(this.#read(last?.kind === 'member' ? last.name : ''))
+      }
+      case 'ifThen':
+        return this.#value(node.condition) === 0n ? 0n : this.#value(node.value)
+      case 'oneOf': {
+        const value = this.#value(node.value)
+        return BigInt(node.numbers.includes(value))
+      }
       case 'lookup': {
-        const entry = this.#maps.of(node.map.name).get(Number(this.#value(node.key[0] as Expression)))
+        const entry = this.#maps.find(node.map, this.#keyOf(node.key))
         if (node.gives === 'presence') return entry === undefined ? 0n : 1n
         return entry?.[node.gives.field] ?? 0n
       }
@@ -57,6 +119,11 @@ export class Run {
       default:
         throw new Error(`No model of the expression ${node.kind}`)
     }
+  }
+
+  #keyOf(nodes: readonly Expression[]): Key {
+    const numbers = nodes.map((node) => Number(this.#value(node)))
+    return numbers.length === 1 ? (numbers[0] as number) : numbers.join()
   }
 
   #binary(op: string, left: bigint, right: bigint): bigint {
@@ -69,6 +136,8 @@ export class Run {
         return left & right
       case '|':
         return left | right
+      case '>>':
+        return left >> right
       default:
         throw new Error(`No model of the operator ${op}`)
     }
@@ -76,7 +145,7 @@ export class Run {
 
   #act(effect: MapEffect): void {
     const map = this.#maps.of(effect.map.name)
-    const key = Number(this.#value(effect.key[0] as Expression))
+    const key = this.#keyOf(effect.key)
     switch (effect.kind) {
       case 'remove':
         map.delete(key)

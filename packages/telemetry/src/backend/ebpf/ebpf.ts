@@ -214,9 +214,16 @@ function openSession(options: EbpfBackendOptions): Parts {
     if (ruling !== undefined) {
       checkRuled(loader, variants, ruling)
       const refused = variants.refusedOf(loader.attached)
-      if (loader.attached.some((probe) => variants.isDeciding(probe))) {
-        ruling.useKernel(session)
-        answers.attached.push({ fact: RULES_IN_KERNEL, hook: 'map/quark_decided', flavor: 'direct' })
+      const deciding = loader.attached.filter((probe) => variants.isDeciding(probe))
+      if (deciding.length > 0) {
+        const byEnds = deciding.filter((probe) => ruling.isByEnds(probe))
+        ruling.useKernel(session, byEnds.length > 0)
+        const maps = [
+          ...(byEnds.length < deciding.length ? ['quark_decided'] : []),
+          ...(byEnds.length > 0 ? ['quark_ends'] : []),
+        ]
+        for (const name of maps)
+          answers.attached.push({ fact: RULES_IN_KERNEL, hook: `map/${name}`, flavor: 'direct' })
         answers.missing.push(...refused)
       } else ruling.problem = refused[0]?.reason
     }
