@@ -8,9 +8,12 @@ import { test } from 'node:test'
 import type { QuarkEvent } from './kinds/index.js'
 import { RULES_IN_KERNEL } from './process/ruled/ruling.js'
 import { Quark } from './quark.js'
+import type { RuleSet } from './rules/rule-set.js'
 import { rulesOf } from './rule-sets.js'
 
-const LIMIT = { timeout: 60_000 }
+/** Guests without hardware for that are slow. */
+const LIMIT = { timeout: 400_000 }
+const ENOUGH_MS = 60_000
 
 const WORKER = join(import.meta.dirname, 'testing', 'getpid-worker.js')
 
@@ -55,6 +58,17 @@ async function take(quark: Quark, ms: number): Promise<QuarkEvent[]> {
   return events
 }
 
+/** Takes events until there are enough, for at most a minute. */
+async function takeUntil(
+  quark: Quark,
+  isEnough: (events: readonly QuarkEvent[]) => boolean,
+): Promise<QuarkEvent[]> {
+  const events: QuarkEvent[] = []
+  const endMs = Date.now() + ENOUGH_MS
+  while (!isEnough(events) && Date.now() < endMs) events.push(...(await take(quark, 20)))
+  return events
+}
+
 test(
   'what rules drop of a process is left out in the kernel, until the process is another one',
   LIMIT,
@@ -68,18 +82,28 @@ test(
         attached.some(({ fact }) => fact === RULES_IN_KERNEL),
         JSON.stringify(missing),
       )
-      await noisy.work(20)
-      await quiet.work(20)
-      let events = await take(quark, 500)
-      assert.equal(calls(events, noisy.pid), 0)
-      // Node calls it now and then, too.
-      assert.ok(calls(events, quiet.pid) >= 20)
+      // Events come in the order of time: when those of the quiet one are here, all earlier ones are.
+      const hasQuiet = (all: readonly QuarkEvent[]): boolean => calls(all, quiet.pid) >= 20
+      let events: QuarkEvent[] = []
+      const isLeftOut = (): boolean => (rules.counters()[0]?.leftOut ?? 0) > 0
+      for (let round = 0; round < 100 && !isLeftOut(); round++) {
+        await noisy.work(20)
+        await quiet.work(20)
+        events = await takeUntil(quark, hasQuiet)
+        assert.equal(calls(events, noisy.pid), 0)
+        // Node calls it now and then, too.
+        assert.ok(hasQuiet(events))
+        // It is counted now and then.
+        await take(quark, 300)
+      }
+      assert.ok(isLeftOut())
       const before = quark.stats().produced['getpid'] ?? 0
       await noisy.work(500)
       await quiet.work(20)
-      events = await take(quark, 500)
+      events = await takeUntil(quark, hasQuiet)
       assert.equal(calls(events, noisy.pid), 0)
-      assert.ok(calls(events, quiet.pid) >= 20)
+      assert.ok(hasQuiet(events))
+      await take(quark, 300)
       const written = (quark.stats().produced['getpid'] ?? 0) - before
       assert.ok(written < 400, `${written} records, of which 500 need not be written`)
       const [counter] = rules.counters()
@@ -87,7 +111,7 @@ test(
       assert.ok((counter?.hits ?? 0) >= 520, JSON.stringify(counter))
       // From its first event on: nothing that was decided before counts.
       await noisy.work(30, 'other')
-      events = await take(quark, 500)
+      events = await takeUntil(quark, (all) => calls(all, noisy.pid) >= 30)
       assert.ok(calls(events, noisy.pid) >= 30)
     } finally {
       await Promise.all([noisy.end(), quiet.end()])
@@ -111,23 +135,22 @@ test(
       attached.some(({ fact }) => fact === RULES_IN_KERNEL),
       JSON.stringify(missing),
     )
-    const before = quark.stats().produced['exec'] ?? 0
     await letGo(noisy)
-    const written = (quark.stats().produced['exec'] ?? 0) - before
     await letGo(quiet)
-    const events = await take(quark, 700)
-    assert.ok(written < 60, `${written} records of 100 programs that are left out`)
-    const of = (marker: string): number =>
-      events.filter(
-        (event) =>
-          event.kind === 'process' && event.actions.includes('exec') && event.process.argv?.at(-1) === marker,
-      ).length
-    assert.equal(of(`of ${noisy.pid}`), 0)
-    assert.equal(of(`of ${quiet.pid}`), 100)
+    const isOf = (event: QuarkEvent, marker: string): boolean =>
+      event.kind === 'process' && event.actions.includes('exec') && event.process.argv?.at(-1) === marker
+    const isQuiet = (event: QuarkEvent): boolean => isOf(event, `of ${quiet.pid}`)
+    const events = await takeUntil(quark, (all) => all.filter(isQuiet).length >= 100)
+    // Of what is left out there is nothing that the rule could be asked about; others on this machine have no tag.
+    const [, dropping] = rules.counters()
+    assert.ok((dropping?.hits ?? 0) < 60, `${dropping?.hits} events of 100 programs that are left out`)
+    assert.equal(events.filter((event) => isOf(event, `of ${noisy.pid}`)).length, 0)
+    assert.equal(events.filter(isQuiet).length, 100)
     // A process that is made later and gets no tag passes, whatever pid it has.
     sh('/bin/echo later >/dev/null')
-    const later = await take(quark, 300)
-    assert.ok(later.some((event) => event.kind === 'process' && event.process.argv?.at(-1) === 'later'))
+    const isLater = (event: QuarkEvent): boolean =>
+      event.kind === 'process' && event.process.argv?.at(-1) === 'later'
+    assert.ok((await takeUntil(quark, (all) => all.some(isLater))).some(isLater))
   },
 )
 
@@ -171,7 +194,7 @@ function randomRules(next: () => number, pids: readonly [number, number]): strin
   return rules.join('\n').replaceAll('FIRST', String(pids[0])).replaceAll('SECOND', String(pids[1]))
 }
 
-test('random rules: what is delivered is what user space alone delivers', { timeout: 180_000 }, async (t) => {
+test('random rules: what is delivered is what user space alone delivers', { timeout: 600_000 }, async (t) => {
   const seed = Date.now() % 2 ** 31
   t.diagnostic(`seed ${seed}`)
   let state = seed
@@ -221,28 +244,27 @@ test('other rules decide from a moment on, also about what the kernel left out',
     await one.work(1)
     const all = rulesOf(`drop on process.pid ${one.pid} event.kind getpid`)
     await using quark = await Quark.open({ rules: all, getpid: true, holdMs: 50 })
-    await one.work(40)
-    let events = await take(quark, 300)
-    await one.work(100)
-    events.push(...(await take(quark, 300)))
-    assert.equal(calls(events, one.pid), 0)
+    const leftOut = (rules: RuleSet): number => rules.counters()[0]?.leftOut ?? 0
+    /** Works until the kernel has left out so many calls; none of them is an event. */
+    const work = async (rules: RuleSet, most: number): Promise<void> => {
+      for (let round = 0; round < 100 && leftOut(rules) < most; round++) {
+        await one.work(50)
+        assert.equal(calls(await take(quark, 300), one.pid), 0)
+      }
+      assert.ok(leftOut(rules) >= most, 'the kernel decides')
+    }
+    await work(all, 100)
     const none = rulesOf('pass on event.kind process\npass on any')
     // What is still held, or on its way, is decided by the earlier rules.
     await one.work(50)
     quark.setRules(none)
     await one.work(60)
-    events = await take(quark, 300)
+    const events = await takeUntil(quark, (all) => calls(all, one.pid) >= 60)
     assert.ok(calls(events, one.pid) >= 60 && calls(events, one.pid) < 80, `${calls(events, one.pid)}`)
-    const { leftOut } = all.counters()[0] ?? {}
-    assert.ok((leftOut ?? 0) >= 100, `${leftOut}`)
     const again = rulesOf(`drop on process.pid ${one.pid} event.kind getpid`)
     quark.setRules(again)
-    await one.work(40)
     await take(quark, 300)
-    await one.work(100)
-    events = await take(quark, 300)
-    assert.equal(calls(events, one.pid), 0)
-    assert.ok((again.counters()[0]?.leftOut ?? 0) >= 100, 'the kernel decides by the new rules, too')
+    await work(again, 100)
   } finally {
     await one.end()
   }
