@@ -5,7 +5,6 @@ import {
   processGraph,
   Quark,
   RuleError,
-  type RuleSet,
 } from 'quark-telemetry'
 import { EXIT_USAGE, isUsageError, UsageError } from './arguments.js'
 import { asciicast } from './commands/asciicast.js'
@@ -54,7 +53,8 @@ import { parseStartState, START_VARIABLE } from './run/start-state.js'
 import { Tally } from './run/tally.js'
 import { onProcessesEnd, onTreeEnd } from './run/tree-end.js'
 import { isRotated, RotatedFile } from './rotation.js'
-import { findingsOf, problemsText, readRules, warningsText } from './rule-file.js'
+import { problemsText } from './rule-file.js'
+import { hasTerminal, RulesInUse } from './rules-in-use.js'
 import type { Settings } from './settings.js'
 import { terminalOf } from './terminal.js'
 import { isReaderGone, recordToOutput, replaySource } from './standard-streams.js'
@@ -197,14 +197,19 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
   const rotated = openRotated(settings)
   const stream = rotated?.stream ?? (await openOutput(settings, withTimeLimit(signal, settings.durationMs)))
   if (stream === undefined) return 0
+  let rules: RulesInUse | undefined
   const output = new Output(stream, endSoon, rotated && ((bytes) => rotated.next(bytes)))
-  const onHangUp = (): void => hangUp(settings, output, rotated, onSignal)
+  const reopenAll = (): boolean => {
+    const isReloaded = rules?.reload() === true
+    return (settings.output !== undefined && reopen(settings.output, output, rotated)) || isReloaded
+  }
+  // Whose terminal was closed has nobody left to read standard output.
+  const hadTerminal = settings.output === undefined && hasTerminal()
+  const onHangUp = (): void => {
+    if (!reopenAll() || (hadTerminal && !hasTerminal())) onSignal()
+  }
   if (command === undefined) process.on('SIGHUP', onHangUp)
-  else
-    command.watching = {
-      end: endSoon,
-      reopen: () => settings.output !== undefined && reopen(settings.output, output, rotated),
-    }
+  else command.watching = { end: endSoon, reopen: reopenAll }
   const screen = command === undefined ? process.stdout : process.stderr
   const io: Io = {
     write: (text) => output.write(text, signal),
@@ -226,7 +231,7 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
   }
   // Files are opened here: later, the directory or the rights may be gone.
   const graphFile = settings.processGraph === undefined ? undefined : openSync(settings.processGraph, 'w')
-  const rules = settings.ruleset === undefined ? undefined : useRules(settings, settings.ruleset, io)
+  rules = settings.ruleset === undefined ? undefined : useRules(settings, settings.ruleset, io)
   const tally = new Tally()
   const reporter = settings.commandReport && new Reporter(settings.commandReport, command?.user)
   const show = prepare(settings, io, tally, reporter)
@@ -242,6 +247,7 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
     metrics = settings.metrics && (await serveMetrics(settings.metrics, settings.replay === undefined))
     await using quark = await openQuark(settings, signal, command?.launcherPid)
     metrics?.watch(quark, output)
+    rules?.watch(quark)
     // A replay has no quiet times, and ends by itself.
     if (settings.replay === undefined) endTidying = tidyMemory(() => quark.stats().insertions)
     else endTidying = growYoungEachSecond()
@@ -270,7 +276,7 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
     }
     io.lose(lossText(stats, settings.quark))
     if (!settings.quiet) io.note(filterText(stats, settings.quark))
-    hasFailed = rules !== undefined && reportRules(rules, settings.ruleset as string, io)
+    hasFailed = rules !== undefined && reportRules(rules, io)
   } catch (error) {
     if (!signal.aborted || !(error instanceof Error) || error.name !== 'AbortError') throw error
   } finally {
@@ -316,17 +322,17 @@ async function writeReport(
 }
 
 /** Reads the rules, before the rights to their file are given up. */
-function useRules(settings: Settings, path: string, io: Io): RuleSet {
-  const rules = readRules(path)
-  if (!settings.quiet) io.note(warningsText(rules, path))
-  settings.quark.rules = rules
+function useRules(settings: Settings, path: string, { note }: Io): RulesInUse {
+  const isLive = settings.replay === undefined
+  const rules = new RulesInUse({ path, note, isQuiet: settings.quiet, isLive })
+  settings.quark.rules = rules.first
   return rules
 }
 
 /** Reports what rules are to warn or fail about; whether one is to fail. */
-function reportRules(rules: RuleSet, path: string, io: Io): boolean {
-  const { text, hasFailed } = findingsOf(rules.counters(), path)
-  io.note(text)
+function reportRules(rules: RulesInUse, { note }: Io): boolean {
+  const { text, hasFailed } = rules.findings()
+  note(text)
   return hasFailed
 }
 
@@ -345,20 +351,7 @@ function withTimeLimit(signal: AbortSignal, durationMs: number | undefined): Abo
   return durationMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(durationMs)])
 }
 
-/** SIGHUP: opens the output file again, as after a log rotation; without one, the terminal is gone and the run ends. */
-function hangUp(
-  { output: path }: Settings,
-  output: Output,
-  rotated: RotatedFile | undefined,
-  end: () => void,
-): void {
-  if (path === undefined) {
-    end()
-    return
-  }
-  reopen(path, output, rotated)
-}
-
+/** Opens the output file again, as after a log rotation. */
 function reopen(path: string, output: Output, rotated: RotatedFile | undefined): true {
   try {
     output.replace(rotated?.reopen() ?? reopenFile(path))

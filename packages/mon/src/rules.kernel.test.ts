@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { Running } from './testing/command.js'
 
 const QUARK_MON = fileURLToPath(new URL('../bin/quark-mon.cjs', import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), 'quark-mon-rules-'))
@@ -78,4 +80,59 @@ test('a run is decided by rules; what is to fail does', () => {
   assert.match(run.err, /test\.rules:2: warn on process\.arg odd-marker: once/)
   assert.match(run.out, /odd-marker/)
   assert.ok(!run.out.includes('"comm":"true"'))
+})
+
+/** Runs a program with a marker until events of it are in a file; false if that does not come. */
+async function isShown(path: string, marker: string): Promise<boolean> {
+  for (let tries = 0; tries < 20; tries++) {
+    spawnSync('/bin/echo', [marker])
+    await sleep(150)
+    if (existsSync(path) && readFileSync(path, 'utf8').includes(marker)) return true
+  }
+  return false
+}
+
+test('SIGHUP has the file of rules read again, and the output file opened again; what is wrong leaves the rules as they are', async () => {
+  const rules = join(directory, 'again.rules')
+  const output = join(directory, 'events')
+  writeFileSync(rules, 'drop on process.arg marker-a\nwarn on process.arg marker-w\n')
+  const running = new Running(['--json', '-s', '--hold=20', '-r', rules, '-o', output])
+  assert.ok(await isShown(output, 'marker-b'))
+  assert.ok(await isShown(output, 'marker-w'))
+  spawnSync('/bin/echo', ['marker-a'])
+  writeFileSync(rules, 'drop on process.arg marker-b\nfail on process.arg marker-f\n')
+  renameSync(output, join(directory, 'events.1'))
+  running.child.kill('SIGHUP')
+  await running.noted(/again\.rules is read again: 2 rules decide from now on/)
+  assert.ok(await isShown(output, 'marker-a'), 'other rules, in another file')
+  assert.ok(!readFileSync(join(directory, 'events.1'), 'utf8').includes('marker-a'))
+  spawnSync('/bin/echo', ['marker-b'])
+  writeFileSync(rules, 'drop on process.arg marker-a\ndrpo on any\n')
+  running.child.kill('SIGHUP')
+  await running.noted(/goes on with the rules that it has\n.*again\.rules:2:1: there is no action "drpo"/)
+  rmSync(rules)
+  running.child.kill('SIGHUP')
+  await running.noted(/goes on with the rules that it has\n.*ENOENT/)
+  assert.ok(await isShown(output, 'marker-a c'), 'the rules are those that were right')
+  spawnSync('/bin/echo', ['marker-f'])
+  assert.ok(await isShown(output, 'marker-z'))
+  running.child.kill('SIGTERM')
+  const { code, err } = await running.ended()
+  assert.ok(!readFileSync(output, 'utf8').includes('marker-b'))
+  // Both sets of rules have found something.
+  assert.match(err, /again\.rules:2: warn on process\.arg marker-w: /)
+  assert.match(err, /again\.rules:2: fail on process\.arg marker-f: once/)
+  assert.equal(code, 4)
+})
+
+test('SIGHUP without an output file has the rules of a command read again, and does not reach the command', async () => {
+  const rules = join(directory, 'command.rules')
+  writeFileSync(rules, 'drop on any\n')
+  const running = new Running(['--json', '-r', rules, '--', 'sh', '-c', 'echo up; read -r line; exit 3'], undefined, 'pipe')
+  await running.seen(/up/)
+  running.child.kill('SIGHUP')
+  await running.noted(/command\.rules is read again: 1 rule decides/)
+  running.child.stdin?.end('line\n')
+  const { code, signal } = await running.ended()
+  assert.deepEqual([code, signal], [3, null])
 })

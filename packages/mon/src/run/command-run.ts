@@ -8,7 +8,7 @@ import type { Ending } from './wait-status.js'
 export interface Watching {
   /** Ends it soon. */
   readonly end: () => void
-  /** Opens the output file again; false if there is none. */
+  /** Opens the output file again, and reads the rules again; false if there is neither. */
   readonly reopen: () => boolean
 }
 
