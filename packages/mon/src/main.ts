@@ -1,11 +1,5 @@
 import { openSync, writeFileSync } from 'node:fs'
-import {
-  type Capabilities,
-  type QuarkStats,
-  processGraph,
-  Quark,
-  RuleError,
-} from 'quark-telemetry'
+import { type Capabilities, type QuarkStats, processGraph, Quark, RuleError } from 'quark-telemetry'
 import { EXIT_USAGE, isUsageError, UsageError } from './arguments.js'
 import { asciicast } from './commands/asciicast.js'
 import { rules } from './commands/rules.js'

@@ -188,6 +188,9 @@ The file of
 is emptied at the start, and
 .Dv SIGHUP
 opens it again.
+The same signal has the file of
+.Fl -ruleset
+read again; if something is wrong in it, the rules stay as they are.
 With any of
 .Fl -rotate-size ,
 .Fl -rotate-age

@@ -58,7 +58,9 @@ export class RulesInUse {
       this.#quark.setRules(rules)
       this.#keep(rules)
       if (!isQuiet)
-        note(`quark-mon: ${sanitise(path)} is read again: ${rules.size === 1 ? '1 rule decides' : `${rules.size} rules decide`} from now on\n`)
+        note(
+          `quark-mon: ${sanitise(path)} is read again: ${rules.size === 1 ? '1 rule decides' : `${rules.size} rules decide`} from now on\n`,
+        )
     } catch (error) {
       note(
         `quark-mon: goes on with the rules that it has\n${error instanceof RuleError ? problemsText(error) : errorText(error, false)}`,

@@ -128,7 +128,11 @@ test('SIGHUP has the file of rules read again, and the output file opened again;
 test('SIGHUP without an output file has the rules of a command read again, and does not reach the command', async () => {
   const rules = join(directory, 'command.rules')
   writeFileSync(rules, 'drop on any\n')
-  const running = new Running(['--json', '-r', rules, '--', 'sh', '-c', 'echo up; read -r line; exit 3'], undefined, 'pipe')
+  const running = new Running(
+    ['--json', '-r', rules, '--', 'sh', '-c', 'echo up; read -r line; exit 3'],
+    undefined,
+    'pipe',
+  )
   await running.seen(/up/)
   running.child.kill('SIGHUP')
   await running.noted(/command\.rules is read again: 1 rule decides/)

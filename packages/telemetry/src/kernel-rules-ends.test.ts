@@ -145,21 +145,25 @@ function endedRecord(one: Step, cookie: bigint, at: number): Uint8Array {
   const { family, words } = one.remote
   const [remote0 = 0, remote1 = 0, remote2 = 0, remote3 = 0] = one.what === 'unlistened' ? [] : words
   const { pid } = one
-  return encodeRecord(layout as unknown as RecordLayout, { cpu: 0, seq: 0, timeNs: BigInt(at) }, {
-    pid,
-    cookie,
-    startBootNs: BigInt(BASE_NS - pid),
-    family,
-    phase,
-    localPort: networkPort(one.localPort),
-    remotePort: one.what === 'unlistened' ? 0 : networkPort(one.remotePort),
-    remote0,
-    remote1,
-    remote2,
-    remote3,
-    hasBytes: 1,
-    sentBytes: 3n,
-  })
+  return encodeRecord(
+    layout as unknown as RecordLayout,
+    { cpu: 0, seq: 0, timeNs: BigInt(at) },
+    {
+      pid,
+      cookie,
+      startBootNs: BigInt(BASE_NS - pid),
+      family,
+      phase,
+      localPort: networkPort(one.localPort),
+      remotePort: one.what === 'unlistened' ? 0 : networkPort(one.remotePort),
+      remote0,
+      remote1,
+      remote2,
+      remote3,
+      hasBytes: 1,
+      sentBytes: 3n,
+    },
+  )
 }
 
 function run(text: string, steps: readonly Step[]): { plain: RuledQueue; ruled: RuledQueue } {
@@ -274,13 +278,22 @@ const network = fc
     const text = new Uint8Array(Uint32Array.from(words).buffer)
     return words.length === 1
       ? `${text.join('.')}/${bits % 33}`
-      : `${Array.from({ length: 8 }, (_, i) => Buffer.from(text).readUInt16BE(2 * i).toString(16)).join(':')}/${bits}`
+      : `${Array.from({ length: 8 }, (_, i) =>
+          Buffer.from(text)
+            .readUInt16BE(2 * i)
+            .toString(16),
+        ).join(':')}/${bits}`
   })
   .filter((text) => networkOf(text) !== undefined)
 
 test('of all prefixes that hold an address or a port the longest has the answer', () => {
-  const range = fc.tuple(fc.nat(65_535), fc.nat(65_535)).map(([a, b]) => ({ from: Math.min(a, b), to: Math.max(a, b) }))
-  const question = fc.record({ ports: fc.array(range, { maxLength: 3 }), networks: fc.array(network, { maxLength: 3 }) })
+  const range = fc
+    .tuple(fc.nat(65_535), fc.nat(65_535))
+    .map(([a, b]) => ({ from: Math.min(a, b), to: Math.max(a, b) }))
+  const question = fc.record({
+    ports: fc.array(range, { maxLength: 3 }),
+    networks: fc.array(network, { maxLength: 3 }),
+  })
   const near = fc.constantFrom(0, 1, 22, 443, 1023, 65_535)
   fc.assert(
     fc.property(fc.array(question, { maxLength: 4 }), fc.oneof(near, fc.nat(65_535)), (asked, wanted) => {

@@ -221,7 +221,10 @@ function recordsOf(steps: readonly Step[]): { at: number; bytes?: Uint8Array; pi
   })
 }
 
-function run(text: string, steps: readonly Step[]): { plain: RuledQueue; ruled: RuledQueue; same: () => void } {
+function run(
+  text: string,
+  steps: readonly Step[],
+): { plain: RuledQueue; ruled: RuledQueue; same: () => void } {
   const plain = new RuledQueue(text, false)
   const ruled = new RuledQueue(text, true)
   for (const { at, bytes } of recordsOf(steps)) {
@@ -233,7 +236,8 @@ function run(text: string, steps: readonly Step[]): { plain: RuledQueue; ruled: 
   }
   const same = (): void => {
     assert.deepEqual(ruled.finish(), plain.finish())
-    const counts = ({ rules }: RuledQueue): unknown => rules.counters().map(({ evals, hits }) => [evals, hits])
+    const counts = ({ rules }: RuledQueue): unknown =>
+      rules.counters().map(({ evals, hits }) => [evals, hits])
     assert.deepEqual(counts(ruled), counts(plain))
   }
   return { plain, ruled, same }

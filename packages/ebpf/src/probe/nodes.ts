@@ -96,7 +96,13 @@ export type ExprNode =
 
 /** The types of maps that probes can share. */
 export type ProbeMapType =
-  'hash' | 'lruHash' | 'percpuHash' | 'lruPercpuHash' | 'array' | 'percpuArray' | 'lpmTrie'
+  | 'hash'
+  | 'lruHash'
+  | 'percpuHash'
+  | 'lruPercpuHash'
+  | 'array'
+  | 'percpuArray'
+  | 'lpmTrie'
 
 /** The kinds of numbers and runs of bytes that keys and values are made of. */
 export type MapFieldKind = 'u8' | 'u16' | 'u32' | 'u64' | 's32' | 's64' | 'chars'

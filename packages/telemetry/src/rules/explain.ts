@@ -47,10 +47,7 @@ interface Together {
 }
 
 /** Explains rules. */
-export function explained(
-  rules: readonly Rule[],
-  { alone, byEnds, closed }: Together,
-): RuleExplanation[] {
+export function explained(rules: readonly Rule[], { alone, byEnds, closed }: Together): RuleExplanation[] {
   const open = new Blocked(alone)
   return rules.map((rule, index) => {
     const { text, at, condition, action } = rule
@@ -68,7 +65,9 @@ export function explained(
         : [`programs write no records of ${listOf(kinds)} events of processes that it drops all of them of`]),
       ...(ended.length === 0
         ? []
-        : [`programs write no records of ${listOf(ended)} events with ports and addresses that it drops, whatever the process`]),
+        : [
+            `programs write no records of ${listOf(ended)} events with ports and addresses that it drops, whatever the process`,
+          ]),
     ]
     const reason = reasons.length > 0 ? reasons.join('; ') : reasonOf(rule, alone, open)
     open.add(rule)
@@ -149,7 +148,11 @@ const WHY_LATE = {
 function clauseOf({ name, of, end }: RuleField, ended: readonly string[]): ClauseExplanation {
   if (end !== undefined) {
     return ended.length > 0
-      ? { field: name, place: 'kernel', reason: `programs compare it before they write records of ${listOf(ended)} events` }
+      ? {
+          field: name,
+          place: 'kernel',
+          reason: `programs compare it before they write records of ${listOf(ended)} events`,
+        }
       : { field: name, place: 'user space', reason: WHY_NOT_ENDS }
   }
   switch (of) {

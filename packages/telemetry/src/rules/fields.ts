@@ -293,10 +293,7 @@ function readRole(role: FieldRole, specs: readonly EventSpec[], without?: FieldR
   const isMeant = (roles: readonly FieldRole[]): boolean =>
     roles.includes(role) && (without === undefined || !roles.includes(without))
   const readers = new Map(
-    specs.map((spec) => [
-      spec.kind as string,
-      fieldsOf(spec).filter(([, { roles = [] }]) => isMeant(roles)),
-    ]),
+    specs.map((spec) => [spec.kind as string, fieldsOf(spec).filter(([, { roles = [] }]) => isMeant(roles))]),
   )
   return ({ event }) =>
     (readers.get(event.kind) ?? []).flatMap(([name, { read }]) => {

@@ -125,12 +125,7 @@ export class RuleSet {
    * @param leavable the kinds of events that programs may leave out
    * @throws {RuleError} with all that is wrong
    */
-  static parse(
-    text: string,
-    specs: readonly EventSpec[],
-    path = 'rules',
-    leavable = NO_KINDS,
-  ): RuleSet {
+  static parse(text: string, specs: readonly EventSpec[], path = 'rules', leavable = NO_KINDS): RuleSet {
     if (text.length > MAX_TEXT_CHARS) {
       throw new RuleError(path, [
         { line: 1, column: 1, message: `the rules have more than ${MAX_TEXT_CHARS} characters` },
@@ -327,7 +322,9 @@ export class RuleSet {
   explain(): RuleExplanation[] {
     const { alone, ended } = this.#leavable
     const endDrops = this.endDrops()?.drops ?? []
-    const byEnds = ended.map((kind, i) => [kind, new Set(endDrops[i]?.flatMap((drop) => drop?.rule ?? []))] as const)
+    const byEnds = ended.map(
+      (kind, i) => [kind, new Set(endDrops[i]?.flatMap((drop) => drop?.rule ?? []))] as const,
+    )
     return explained(this.#rules, { alone, byEnds, closed: this.closedTags() })
   }
 }

@@ -109,7 +109,10 @@ export class RuledQueue {
     )
     Object.defineProperty(ruling, 'ends', { value: ends })
     for (const { layout } of kinds.flatMap((kind) => kind.records as readonly { layout: RecordLayout }[])) {
-      this.#programs.set(layout.type, { layout, program: ruling.deciding(ruling.changing(modelProbe(layout))) })
+      this.#programs.set(layout.type, {
+        layout,
+        program: ruling.deciding(ruling.changing(modelProbe(layout))),
+      })
     }
   }
 
@@ -151,4 +154,3 @@ export class RuledQueue {
     return this.events.map((event) => write(event as never))
   }
 }
-

@@ -35,10 +35,25 @@ const ended = 'connection'
 
 const records = [
   { name: 'connect', layout: connectLayout, key, ended, apply: applyConnection, colour: 'palegreen' },
-  { name: 'connectFailed', layout: connectFailedLayout, key, ended: 'connectionFailed', apply: applyConnectionFailed, colour: 'salmon' },
+  {
+    name: 'connectFailed',
+    layout: connectFailedLayout,
+    key,
+    ended: 'connectionFailed',
+    apply: applyConnectionFailed,
+    colour: 'salmon',
+  },
   { name: 'accept', layout: acceptLayout, key, ended, apply: applyConnection, colour: 'khaki' },
   { name: 'listen', layout: listenLayout, key, apply: applyListener, colour: 'lightblue' },
-  { name: 'socketClose', layout: closeLayout, key, ended, apply: applyConnection, isLast: true, colour: 'plum' },
+  {
+    name: 'socketClose',
+    layout: closeLayout,
+    key,
+    ended,
+    apply: applyConnection,
+    isLast: true,
+    colour: 'plum',
+  },
   { name: 'connectError', layout: connectErrorLayout, key, apply: applyNothing, colour: 'salmon' },
   { name: 'listenPort', layout: listenPortLayout, key, apply: applyNothing, colour: 'lightblue' },
   { name: 'tcpCounts', layout: tcpCountsLayout, apply: applyCounts },

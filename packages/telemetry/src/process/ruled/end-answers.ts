@@ -97,7 +97,9 @@ export class EndAnswers {
     this.#keys = entries.map(({ key }) => key)
     for (const { key, bits } of entries) this.#maps.answers.set(key, above + bits)
     const meant = reasons.flatMap((ofKind, kind) =>
-      ofKind.flatMap((reason, bits) => (reason === 0 ? [] : { key: { answers: above + bits, kind }, reason })),
+      ofKind.flatMap((reason, bits) =>
+        reason === 0 ? [] : { key: { answers: above + bits, kind }, reason },
+      ),
     )
     this.#meanings = meant.map(({ key }) => key)
     for (const { key, reason } of meant) this.#maps.meanings.set(key, reason)
@@ -108,7 +110,8 @@ export class EndAnswers {
 /** What the trie has: of each block the answers for all that is in it. */
 export function entriesOf(questions: readonly EndQuestion[]): { key: EndKey; bits: number }[] {
   const blocks = new Map<string, Block>()
-  const add = (block: Block): void => void blocks.set(`${block.kind} ${block.words.join()} ${block.bits}`, block)
+  const add = (block: Block): void =>
+    void blocks.set(`${block.kind} ${block.words.join()} ${block.bits}`, block)
   for (const block of ROOTS) add(block)
   const asked = questions.map(({ ports, networks }) => [
     ...ports.flatMap(({ from, to }) => portBlocks(from, to)),
@@ -144,7 +147,7 @@ function addressBlocks({ address, prefix }: EndQuestion['networks'][number]): Bl
 /** The largest blocks that make up a range of ports. */
 function portBlocks(from: number, to: number): Block[] {
   const found: Block[] = []
-  for (let at = from; at <= to; ) {
+  for (let at = from; at <= to;) {
     let bits = PORT_BITS
     while (bits > 0 && at % 2 ** (PORT_BITS - bits + 1) === 0 && at + 2 ** (PORT_BITS - bits + 1) - 1 <= to)
       bits -= 1
@@ -163,9 +166,7 @@ function holds(outer: Block, inner: Block): boolean {
 }
 
 function isMapped({ kind, words, bits }: Block): boolean {
-  return (
-    kind === AF_INET6 && bits >= MAPPED_BITS && words[0] === 0 && words[1] === 0 && words[2] === 0xffff
-  )
+  return kind === AF_INET6 && bits >= MAPPED_BITS && words[0] === 0 && words[1] === 0 && words[2] === 0xffff
 }
 
 /** The first bits of a word. */

@@ -82,7 +82,10 @@ export class Ruling {
   useKernel(session: ProbeSession, asksEnds: boolean): void {
     if (asksEnds) {
       const { answers, meanings } = this.#endMaps
-      this.#ends = new EndAnswers({ answers: session.map(answers), meanings: session.map(meanings) }, MAX_PREFIXES)
+      this.#ends = new EndAnswers(
+        { answers: session.map(answers), meanings: session.map(meanings) },
+        MAX_PREFIXES,
+      )
     }
     this.#decisions = new Decisions(
       { decided: session.map(this.#maps.decided), leftOut: session.map(this.#maps.leftOut) },
