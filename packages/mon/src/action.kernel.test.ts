@@ -25,7 +25,10 @@ interface Action {
   readonly runs: { readonly using: string; readonly steps: readonly Step[] }
 }
 
-const action = parse(readFileSync(ACTION, 'utf8')) as Action
+// Guests with other kernels have the packages alone, and no bash.
+const isHere = existsSync(ACTION) && spawnSync('bash', ['-c', 'true']).status === 0
+const OPTIONS = { skip: isHere ? false : 'needs bash, and a checkout' }
+const action = (isHere ? parse(readFileSync(ACTION, 'utf8')) : undefined) as Action
 
 const root = mkdtempSync(join(tmpdir(), 'quark-action-'))
 chmodSync(root, 0o755)
@@ -122,23 +125,27 @@ function evaluated(value: string, given: Readonly<Record<string, string>>): stri
   })
 }
 
-test('the action is one that a runner takes: each input is used, and none of them becomes a part of a script', () => {
-  assert.equal(action.runs.using, 'composite')
-  const values = action.runs.steps.flatMap(({ env }) => Object.values(env)).join('\n')
-  for (const name of Object.keys(action.inputs)) assert.ok(values.includes(`\${{ inputs.${name} }}`), name)
-  for (const step of action.runs.steps) {
-    assert.equal(step.shell, 'bash')
-    assert.ok(!step.run.includes('${{'), 'a command could then end the script and begin another one')
-    assert.equal(spawnSync('bash', ['-n'], { input: step.run }).status, 0)
-  }
-  const ids = action.runs.steps.map(({ id }) => id)
-  for (const { value } of Object.values(action.outputs)) {
-    const [, id] = /^\$\{\{ steps\.(\w+)\.outputs\.\w+ \}\}$/.exec(value) ?? []
-    assert.ok(ids.includes(id), value)
-  }
-})
+test(
+  'the action is one that a runner takes: each input is used, and none of them becomes a part of a script',
+  OPTIONS,
+  () => {
+    assert.equal(action.runs.using, 'composite')
+    const values = action.runs.steps.flatMap(({ env }) => Object.values(env)).join('\n')
+    for (const name of Object.keys(action.inputs)) assert.ok(values.includes(`\${{ inputs.${name} }}`), name)
+    for (const step of action.runs.steps) {
+      assert.equal(step.shell, 'bash')
+      assert.ok(!step.run.includes('${{'), 'a command could then end the script and begin another one')
+      assert.equal(spawnSync('bash', ['-n'], { input: step.run }).status, 0)
+    }
+    const ids = action.runs.steps.map(({ id }) => id)
+    for (const { value } of Object.values(action.outputs)) {
+      const [, id] = /^\$\{\{ steps\.(\w+)\.outputs\.\w+ \}\}$/.exec(value) ?? []
+      assert.ok(ids.includes(id), value)
+    }
+  },
+)
 
-test('the report is in the summary of the job, and its path is an output', () => {
+test('the report is in the summary of the job, and its path is an output', OPTIONS, () => {
   const { status, out, err, summary, output, installed, folder } = runAction({
     run: `echo "it's" "$HOME" | cat; echo x > /tmp/quark-action-$$`,
     version: 'quark-mon@0.1.0',
@@ -154,14 +161,14 @@ test('the report is in the summary of the job, and its path is an output', () =>
   )
 })
 
-test('the command runs as the user of the step, and its status is that of the step', () => {
+test('the command runs as the user of the step, and its status is that of the step', OPTIONS, () => {
   const { status, out, summary } = runAction({ run: 'id -un; exit 7', version: 'x' }, { user: 'runner' })
   assert.equal(status, 7)
   assert.match(out, /^daemon$/m)
   assert.match(summary, /\b7\b/)
 })
 
-test('new behaviour fails the step, and is in the summary', () => {
+test('new behaviour fails the step, and is in the summary', OPTIONS, () => {
   const baseline = join(root, 'known.baseline')
   const given = { version: 'x', baseline, 'require-complete': 'true' }
   const first = runAction({ ...given, run: 'true' })
@@ -172,7 +179,7 @@ test('new behaviour fails the step, and is in the summary', () => {
   assert.match(second.summary, /uname/)
 })
 
-test('what cannot be installed, or cannot be run, fails', () => {
+test('what cannot be installed, or cannot be run, fails', OPTIONS, () => {
   const none = runAction({ run: 'echo never', version: 'none' }, { npm: 'exit 3' })
   assert.deepEqual([none.status, none.summary, none.out.includes('never')], [3, '', false])
   const broken = runAction({ run: 'no-such-command', version: 'x' })
