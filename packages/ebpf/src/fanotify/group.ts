@@ -23,7 +23,11 @@ const FAN_NONBLOCK = 0x2
 const FAN_REPORT_DFID_NAME_TARGET = 0x1e00
 const FAN_MARK_ADD = 0x1
 const FAN_MARK_REMOVE = 0x2
+const FAN_MARK_FLUSH = 0x80
 const FAN_MARK_FILESYSTEM = 0x100
+/** The mark does not keep the inode in memory, ignores events until it goes, and says whether that is of what is in a directory. */
+const FAN_MARK_IGNORE = 0x40 | 0x200 | 0x400
+const FAN_EVENT_ON_CHILD = 0x0800_0000
 
 const READ_BYTES = 64 * 1024
 /** Of struct statfs on 64-bit machines. */
@@ -82,6 +86,24 @@ export class FanotifyGroup implements Disposable {
   /** Ends watching the file system that has `path`, if it is watched. */
   unmarkFileSystem(path: string | Uint8Array, mask: number): void {
     fanotifyMark(this.fd.number, FAN_MARK_REMOVE | FAN_MARK_FILESYSTEM, mask, terminated(path))
+  }
+
+  /**
+   * Ignores what happens to files in a directory, though not in directories below it: no event is made of it. That lasts until
+   * the kernel forgets the directory, or `heedAll()`. Needs Linux 6.0.
+   *
+   * @param mask `FAN_` bits
+   * @throws {KernelError} when the kernel refuses: before Linux 6.0 with EINVAL
+   */
+  ignoreIn(directory: string | Uint8Array, mask: number): void {
+    const flags = FAN_MARK_ADD | FAN_MARK_IGNORE
+    const result = fanotifyMark(this.fd.number, flags, mask | FAN_EVENT_ON_CHILD, terminated(directory))
+    checked('Cannot ignore a directory', 'fanotify_mark', result)
+  }
+
+  /** Ends ignoring all directories. */
+  heedAll(): void {
+    fanotifyMark(this.fd.number, FAN_MARK_FLUSH, 0, terminated('/'))
   }
 
   /** Whether there was nothing to read when it was read last. */
@@ -169,17 +191,27 @@ export class HandlePaths implements Disposable {
   /**
    * The path that a directory has now; undefined if it is gone or cannot be opened. Needs CAP_DAC_READ_SEARCH.
    */
-  pathOf({ handle }: FileHandle): Buffer | undefined {
+  pathOf(directory: FileHandle): Buffer | undefined {
+    return this.withDirectory(directory, (own, fd) => {
+      const path = readlinkSync(own, { encoding: 'buffer' })
+      return !endsWith(path, DELETED) || fstatSync(fd).nlink > 0 ? this.#whole(path) : undefined
+    })
+  }
+
+  /**
+   * What `use` returns of a directory: it gets a path that leads to it whatever happens to its name, and a descriptor (O_PATH),
+   * both for as long as it runs. Undefined if the directory is gone or cannot be opened, or `use` throws.
+   */
+  withDirectory<T>({ handle }: FileHandle, use: (path: string, fd: number) => T): T | undefined {
     const fd = openByHandle(this.#directory, handle, O_PATH | constants.O_NOFOLLOW)
     if (fd < 0) return undefined
     using owned = new Fd(fd, 'file of a handle')
     try {
-      const path = readlinkSync(`/proc/self/fd/${owned.number}`, { encoding: 'buffer' })
-      if (!endsWith(path, DELETED) || fstatSync(owned.number).nlink > 0) return this.#whole(path)
+      return use(`/proc/self/fd/${owned.number}`, owned.number)
     } catch {
       // It was removed meanwhile.
+      return undefined
     }
-    return undefined
   }
 
   /**

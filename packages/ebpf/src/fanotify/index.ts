@@ -14,6 +14,7 @@ export {
   type FanotifyEvent,
   type FanotifySkip,
   type FileHandle,
+  handleOfKey,
   inodeOfHandle,
   type NamedEntry,
   parseFanotify,

@@ -38,6 +38,12 @@ export interface FileHandle {
   readonly handle: Buffer
 }
 
+/** The handle of which `key` is the key. */
+export function handleOfKey(key: string): FileHandle {
+  const bytes = Buffer.from(key, 'latin1')
+  return { fileSystemId: bytes.readBigUInt64LE(0), key, handle: bytes.subarray(FSID_BYTES) }
+}
+
 /** A name in a directory. */
 export interface NamedEntry {
   readonly directory: FileHandle

@@ -1,7 +1,7 @@
 /** What a probe does to maps when its condition holds. */
 
 import { BuildError } from '../errors.js'
-import { emitClaim, emitIncrease, emitRemove, emitStore } from './map-code.js'
+import { emitClaim, emitCount, emitIncrease, emitRemove, emitStore } from './map-code.js'
 import type { ExprNode, FieldNodes, MapEffect, ProbeMap } from './nodes.js'
 import { resolveMapNumbers } from './numbers.js'
 import { type Resolver, Unresolved } from './resolve.js'
@@ -15,7 +15,7 @@ export interface EffectsOptions {
   readonly values: Values
 }
 
-/** Emits the effects in their order; a claim that was made before ends the program at `leave`. */
+/** Emits the effects in their order; a claim that was made before ends the program at `leave`, as does what is counted. */
 export function emitEffects(effects: readonly MapEffect[], options: EffectsOptions): void {
   for (const effect of effects) {
     if (effect.kind === 'claim' && isKnownTrue(options.resolver, effect.unless)) continue
@@ -33,7 +33,9 @@ function emitEffect(effect: MapEffect, options: EffectsOptions): void {
     return
   }
   const entry = { key, value: valueOf(effect.value, options) }
-  if (effect.kind === 'claim') emitClaim(values, map, entry, 'leave')
+  if (effect.kind === 'count')
+    emitCount(values, map, { ...entry, equal: valueOf(effect.equal, options) }, 'leave')
+  else if (effect.kind === 'claim') emitClaim(values, map, entry, 'leave')
   else if (effect.kind === 'store') emitStore(values, map, entry)
   else emitIncrease(values, map, entry)
 }

@@ -46,6 +46,7 @@ export {
 } from './arithmetic.js'
 export {
   claim,
+  countIf,
   has,
   increase,
   lookup,

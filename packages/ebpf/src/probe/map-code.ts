@@ -115,6 +115,32 @@ export function emitIncrease(
   for (const { place } of amounts) computer.giveBack(place)
 }
 
+/** Adds to numbers of the value under a key, and jumps to `counted`, if the map has it and fields of the value are equal. */
+export function emitCount(
+  computer: Computer,
+  map: ProbeMap,
+  { key, value, equal }: Readonly<Record<'key' | 'value' | 'equal', readonly ResolvedNumber[]>>,
+  counted: string,
+): void {
+  const { asm } = computer
+  const other = asm.uniqueLabel('other')
+  const placed = ({ offset, sizeBytes, expr }: ResolvedNumber) => {
+    computer.evaluate(expr)
+    const place = computer.temporary()
+    asm.store(8, R9, place, R0)
+    return { offset, sizeBytes: sizeBytes as 4 | 8, place }
+  }
+  const [wanted, amounts] = [equal.map(placed), value.map(placed)]
+  emitKey(computer, map, key)
+  asm.call(BPF_FUNC_map_lookup_elem).jumpIfImm('==', R0, 0, other)
+  for (const { offset, sizeBytes, place } of wanted)
+    asm.load(sizeBytes, R1, R0, offset).load(sizeBytes, R2, R9, place).jumpIf('!=', R1, R2, other)
+  for (const { offset, sizeBytes, place } of amounts)
+    asm.load(8, R1, R9, place).atomicAdd(sizeBytes, R0, offset, R1)
+  asm.jump(counted).label(other)
+  for (const { place } of [...wanted, ...amounts]) computer.giveBack(place)
+}
+
 /** Removes a key. */
 export function emitRemove(computer: Computer, map: ProbeMap, key: readonly ResolvedNumber[]): void {
   emitKey(computer, map, key)

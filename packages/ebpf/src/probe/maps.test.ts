@@ -6,7 +6,7 @@ import { at, cast, currentTask, nodeOf, pathValue, type Value } from './expr.js'
 import { chars, s32, u8, u16, u32, u64 } from './fields.js'
 import { struct, tracepoint } from './hooks/index.js'
 import { MAP_VALUE_OFFSET } from './map-code.js'
-import { claim, has, increase, lookup, map, MAX_VALUE_BYTES, remove, store } from './maps.js'
+import { claim, countIf, has, increase, lookup, map, MAX_VALUE_BYTES, remove, store } from './maps.js'
 import { mapsOf, probe } from './probe.js'
 import { notesOffset, scratchLayout } from './scratch.js'
 import { oneOf } from './arithmetic.js'
@@ -168,4 +168,37 @@ test('bytes between the fields of a key are 0, whatever was there before', () =>
     ['07000000000000000000000000000000', '0900000000000000'],
     ['08000000000000000100000000000000', '0000000002000000'],
   ])
+})
+
+test('countIf() adds to what is the same, and ends the probe; else the probe goes on', () => {
+  const seen = map({
+    name: 'seen',
+    type: 'hash',
+    key: u64,
+    value: { mark: u64, sum: u64, small: u32 },
+    maxEntries: 4,
+  })
+  const others = map({ name: 'others', type: 'hash', key: u64, value: u64, maxEntries: 4 })
+  const declared = probe({ name: 'counting', hook }, () => ({
+    effects: [
+      countIf(seen, 1, { mark: 7 }, { sum: 5 }),
+      store(seen, 1, { mark: 7, sum: 1, small: 2 }),
+      countIf(seen, 1, { mark: 8 }, { sum: 5 }),
+      countIf(seen, 1, { mark: 7, small: 3 }, { sum: 5 }),
+      countIf(seen, 1, { mark: 7, small: 2 }, { sum: 5, small: -1 }),
+      store(others, 1, 1),
+    ],
+  }))
+  const machine = new Machine({
+    context: [0n],
+    kernel: new Map(),
+    maps: [seen, others],
+    scratchBytes: target().cpus * target().scratch.cpuBytes,
+  })
+  machine.run(compileProbe(declared, target()).code)
+  const [[, entry] = []] = machine.entries.get('seen') ?? []
+  const bytes = Buffer.from(entry?.bytes ?? [])
+  assert.deepEqual([bytes.readBigUInt64LE(0), bytes.readBigUInt64LE(8), bytes.readUInt32LE(16)], [7n, 6n, 1])
+  assert.equal(machine.entries.get('others')?.size ?? 0, 0)
+  assert.throws(() => countIf(others as never, 1, { none: 1 } as never, {}), TypeError)
 })

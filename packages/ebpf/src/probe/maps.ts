@@ -193,15 +193,41 @@ export function increase<K extends MapParts, V extends MapParts>(
   key: MapOperands<K>,
   amounts: V extends FixedType ? MapOperands<V> : Partial<MapOperands<V>>,
 ): MapEffect {
+  const value = amountsOf(map, amounts)
+  return { kind: 'increase', map, key: keyOf(map, key), value }
+}
+
+/**
+ * Adds atomically to numbers of the value under `key` if the map has it and fields of its value equal what is given: the probe
+ * ends then, and writes no record. Else nothing happens, and the probe goes on. It looks into the map once.
+ *
+ * @throws {TypeError} for a field that is not 4 or 8 bytes wide
+ */
+export function countIf<K extends MapParts, V extends Readonly<Record<string, FixedType>>>(
+  map: TypedMap<K, V>,
+  key: MapOperands<K>,
+  equal: Partial<MapOperands<V>>,
+  amounts: Partial<MapOperands<V>>,
+): MapEffect {
+  const [value, compared] = [amountsOf(map, amounts), valueOf(map, equal)]
+  refuseNarrow(map, compared, 'compare')
+  return { kind: 'count', map, key: keyOf(map, key), value, equal: compared }
+}
+
+function amountsOf(map: ProbeMap, amounts: unknown): FieldNodes {
   const value = valueOf(map, amounts, true)
+  refuseNarrow(map, value, 'add to')
+  return value
+}
+
+function refuseNarrow(map: ProbeMap, value: FieldNodes, what: string): void {
   for (const { field } of value) {
     if (field.kind === 'chars' || field.sizeBytes < 4) {
       throw new TypeError(
-        `Cannot add to a ${field.kind} of map ${map.name}: only numbers of 4 and 8 bytes can be`,
+        `Cannot ${what} a ${field.kind} of map ${map.name}: only numbers of 4 and 8 bytes can be`,
       )
     }
   }
-  return { kind: 'increase', map, key: keyOf(map, key), value }
 }
 
 /**

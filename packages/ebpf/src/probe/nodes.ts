@@ -147,6 +147,13 @@ export type MapEffect =
     }
   | { readonly kind: 'remove'; readonly map: ProbeMap; readonly key: readonly ExprNode[] }
   | {
+      readonly kind: 'count'
+      readonly map: ProbeMap
+      readonly key: readonly ExprNode[]
+      readonly value: FieldNodes
+      readonly equal: FieldNodes
+    }
+  | {
       readonly kind: 'claim'
       readonly map: ProbeMap
       readonly key: readonly ExprNode[]

@@ -225,6 +225,7 @@ export function mapsOf(probe: Probe): ProbeMap[] {
     found.add(effect.map)
     effect.key.forEach(visit)
     if (effect.kind !== 'remove') for (const { node } of effect.value) visit(node)
+    if (effect.kind === 'count') for (const { node } of effect.equal) visit(node)
   }
   for (const { value } of fixed) if (!(value instanceof Lack)) visit(value)
   for (const { source } of tails) if (!(source instanceof Lack)) source.inputs.forEach(visit)

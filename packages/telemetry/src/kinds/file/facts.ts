@@ -50,6 +50,12 @@ const NOTICES_MISS: readonly Lack[] = [
   },
 ]
 
+const MOVED_MISS: Lack = {
+  what: 'fileNotices.moved',
+  reason:
+    'content and attributes of what is in a directory are known by system calls alone while this is moved into what is watched',
+}
+
 /** Programs first: what they see is to be known when fanotify reports it. */
 export function fileFacts({ settings }: Surroundings<FileSettings>): Fact[] {
   if (settings.files === false) return []
@@ -79,7 +85,7 @@ function noticesRung(choice: Choice): SourceRung {
     hook: 'fanotify/file systems',
     flavor: 'handles',
     fills: [seenLayout, seenEndLayout],
-    lacks: NOTICES_MISS,
+    lacks: choice.selection.isAll ? NOTICES_MISS : [...NOTICES_MISS, MOVED_MISS],
     open: (context) => new FileWatch(context, choice),
   }
 }

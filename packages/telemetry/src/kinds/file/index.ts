@@ -112,7 +112,7 @@ export const fileKind: Kind<typeof fileOptions, typeof fileEvents> = {
   limits: [
     {
       counter: 'evicted',
-      text: 'reports of changed files were not compared with system calls',
+      text: 'reports of changed files were dropped',
       reason: 'as many came at the same time as are kept',
     },
   ],

@@ -15,11 +15,14 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { kernelAtLeast } from 'quark-ebpf'
 import { numberOfDev } from '../../files/mounts.js'
 import { Quark } from '../../quark.js'
 import type { FileEvent } from './events.js'
+import { openWith } from './testing/rungs.js'
 import { hasPython } from './testing/situations.js'
+import { isFile } from './testing/watch.js'
 import { runWatched } from './testing/watched.js'
 
 const LIMIT = { timeout: 60_000 }
@@ -88,12 +91,12 @@ test('a file system can be unmounted at any time, however busy it is', LIMIT, as
   assert.deepEqual([count('create'), count('remove')], [60 * MOUNTS, 60 * MOUNTS])
 })
 
-/** The file systems that groups of fanotify of this process watch, by the kernel's word. */
-function marks(): string[] {
+/** What groups of fanotify of this process watch, by the kernel's word. */
+function marks(pattern: RegExp): string[] {
   return readdirSync('/proc/self/fdinfo').flatMap((fd) => {
     try {
       const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')
-      return [...text.matchAll(/^fanotify sdev:(\w+)/gm)].map(([, device]) => device as string)
+      return [...text.matchAll(pattern)].map(([, found]) => found as string)
     } catch {
       // It was closed meanwhile.
       return []
@@ -113,7 +116,7 @@ test('only file systems on which something is asked for are watched', LIMIT, asy
     [[root], [inner, outer]],
   ] as const) {
     const quark = await Quark.open({ files, backends: ['ebpf'] })
-    const found = marks()
+    const found = marks(/^fanotify sdev:(\w+)/gm)
     await quark.close()
     assert.deepEqual(found.toSorted(), [...watched].toSorted())
   }
@@ -133,6 +136,39 @@ test('what is moved from elsewhere into what is watched is seen from then on', L
     ['move in/d', 'create in/d/e/g', 'remove in/d/e/g', 'remove in/d/e/f1', 'move out/d'],
   )
 })
+
+test(
+  'what is written elsewhere makes no events, until it is moved into what is watched',
+  LIMIT,
+  async (t) => {
+    const root = directory(t)
+    mkdirSync(join(root, 'in'))
+    mkdirSync(join(root, 'out', 'd', 'e'), { recursive: true })
+    const quark = await openWith('notices', { files: [join(root, 'in')], holdMs: 10 })
+    if (typeof quark === 'string') {
+      assert.ok(!kernelAtLeast('5.17'), quark)
+      return t.skip(quark)
+    }
+    const seen: string[] = []
+    const sh = async (command: string): Promise<void> => {
+      execFileSync('sh', ['-ec', `cd ${root}; ${command}`])
+      for (let i = 0; i < 20; i += 1) {
+        seen.push(...told(quark.poll().filter(isFile), root))
+        await sleep(10)
+      }
+    }
+    const inode = statSync(join(root, 'out', 'd', 'e')).ino.toString(16)
+    const ignored = () => marks(new RegExp(`^fanotify ino:${inode} .* ignored_mask:(\\w+)`, 'gm'))
+    for (let i = 0; i < 3; i += 1) await sh('echo x >> out/d/e/f')
+    if (kernelAtLeast('6.0')) assert.deepEqual(ignored(), ['8000006'])
+    await sh('mv out/d in/d')
+    assert.deepEqual(ignored(), [])
+    await sh('echo y >> in/d/e/f; : > in/d/e/g; rm in/d/e/g')
+    seen.push(...told(quark.finish().filter(isFile), root))
+    await quark.close()
+    assert.deepEqual(seen.toSorted(), ['create in/d/e/g', 'modify in/d/e/f', 'move in/d', 'remove in/d/e/g'])
+  },
+)
 
 test('in a mount namespace of its own, calls are known, and names are not verified', LIMIT, async (t) => {
   if (spawnSync('unshare', ['-m', 'true']).status !== 0) return t.skip('unshare(1) does not work here')

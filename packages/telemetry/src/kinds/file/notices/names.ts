@@ -116,6 +116,11 @@ export class DirectoryNames {
     return undefined
   }
 
+  /** Calls `use` with a path that leads to a directory, whatever its name is; not if it is gone. */
+  with(directory: FileHandle, use: (path: string) => void): void {
+    this.#mountOf(directory.fileSystemId)?.withDirectory(directory, use)
+  }
+
   /** The batch ends: no mount is held any more. */
   release(): void {
     for (const mount of this.#mounts.values()) mount?.[Symbol.dispose]()

@@ -41,6 +41,7 @@ import { type MountedFileSystem, readMountTable } from '../../../files/mounts.js
 import { lookUp } from '../../../files/look-up.js'
 import { shortPath } from '../../../files/paths.js'
 import { DirectoryNames } from './names.js'
+import { UnwantedDirectories } from './unwanted.js'
 
 /** What may be merged with it. */
 const ALL_BUT_DELETE = FAN_CREATE | FAN_RENAME | FAN_MODIFY | FAN_ATTRIB
@@ -54,8 +55,6 @@ const SLOW_TABLE_NS = 5 * NS_PER_MS
 const TABLE_SHARE = 20
 /** File systems, with those that were unmounted. */
 const MAX_WATCHED = 4096
-/** Directories in which nothing is wanted. */
-const MAX_UNWANTED = 32_768
 /** A system call may return so long after fanotify reported what it did. */
 const SLACK_NS = 100n * BigInt(NS_PER_MS)
 /** The clock of this process and that of programs may differ by so much. */
@@ -104,10 +103,9 @@ export class FileWatch implements Source {
   readonly #mounts: MountChanges
   readonly #watched = new Map<bigint, Watched>()
   readonly #names = new DirectoryNames((id) => this.#watched.get(id)?.place)
-  /** Directories in which nothing is wanted: what happens there is left out before it is read. */
-  readonly #unwanted = new Set<string>()
+  readonly #unwanted: UnwantedDirectories
   readonly #skip = (pid: number, directory: string): boolean =>
-    pid === process.pid || this.#unwanted.has(directory)
+    pid === process.pid || this.#unwanted.skips(directory)
   #areMountsKnown = false
   #nextMountsNs = 0
   /** All that happened before this is read: CLOCK_BOOTTIME. */
@@ -121,6 +119,7 @@ export class FileWatch implements Source {
     this.#choice = choice
     this.#mask = maskOf(choice)
     this.#group = FanotifyGroup.open()
+    this.#unwanted = new UnwantedDirectories(this.#group, this.#mask)
     try {
       this.#mounts = MountChanges.open()
     } catch (error) {
@@ -208,6 +207,7 @@ export class FileWatch implements Source {
       }
       this.#emptyNs = askedNs
     } finally {
+      this.#unwanted.settle(this.#names)
       this.#names.release()
     }
   }
@@ -287,7 +287,6 @@ export class FileWatch implements Source {
     if (entry?.name === undefined || entry.name === '.' || path?.startsWith('/') !== true) return
     const directory = decodeUtf8(path.slice(0, Math.max(1, path.lastIndexOf('/'))))
     if (this.#choice.selection.mayHave(directory)) return
-    if (this.#unwanted.size >= MAX_UNWANTED) this.#unwanted.clear()
     this.#unwanted.add(entry.directory.key)
   }
 

@@ -6,12 +6,10 @@ import {
   callArgument,
   type CallRegisters,
   constant,
-  eq,
+  countIf,
   firstNonZero,
   ifThen,
-  increase,
   isCall,
-  lookup,
   map,
   type MapEffect,
   narrowed,
@@ -92,22 +90,9 @@ export function writtenFile(call: CallRegisters): { readonly file: OpenFile; rea
   return { file: fileOf(descriptor), descriptor }
 }
 
-/** Bytes were written to a file: which, and whether it was written to by this descriptor before. */
-function written(map: WrittenMap, keyOf: WrittenKey, call: CallRegisters, result: Scalar) {
-  const { file, descriptor } = writtenFile(call)
-  const { f_inode: inode } = file
-  const key = { at: keyOf(file, descriptor), pid: current().tgid }
-  return {
-    file,
-    inode,
-    key,
-    isWritten: and(isDone(result), ne(result, 0), isRegular(inode)),
-    isKnown: eq(lookup(map, key).mark, markOf(inode)),
-  }
-}
-
 /**
- * Later writes are only counted: that program runs before the one of the first write.
+ * Later writes are only counted, with one look into the map: nothing else is read of the file than what tells that it is the
+ * same.
  *
  * @param also what else the first write does
  */
@@ -117,22 +102,24 @@ export function writeProbes(
   watched: Watched,
   also: (file: OpenFile) => readonly MapEffect[] = () => [],
 ): Probe[] {
-  const again = probe({ name: 'quark_fwrites', hook: sysExit(WRITING_CALLS) }, (call, result) => {
-    const { isWritten, isKnown, key } = written(map, keyOf, call, result)
-    return { when: and(isWritten, isKnown), effects: [increase(map, key, { bytes: result })] }
-  })
   let isWatched = constant(1)
-  const first = probe(
+  const write = probe(
     { name: 'quark_fwrite', record: doneLayout, hook: sysExit(WRITING_CALLS) },
     (call, result) => {
-      const { isWritten, isKnown, key, file, inode } = written(map, keyOf, call, result)
-      isWatched = and(watched.process(), watched.file(file))
+      const { file, descriptor } = writtenFile(call)
+      const { f_inode: inode } = file
+      const key = { at: keyOf(file, descriptor), pid: current().tgid }
+      isWatched = watched.file(file)
       return {
-        when: and(isWritten, not(isKnown)),
-        effects: [noteWritten(map, key, inode, result, not(isWatched)), ...also(file)],
+        when: and(isDone(result), ne(result, 0), watched.process(), isRegular(inode)),
+        effects: [
+          countIf(map, key, { mark: markOf(inode) }, { bytes: result }),
+          noteWritten(map, key, inode, result, not(isWatched)),
+          ...also(file),
+        ],
         fill: doneFill(file, DID_MODIFY),
       }
     },
   )
-  return [again, narrowed(first, () => isWatched)]
+  return [narrowed(write, () => isWatched)]
 }
