@@ -126,7 +126,7 @@ export {
 export type { BufferedRecord } from './pipeline/pipeline.js'
 export { type Account, accountNamed, accountOf, dieOf, exitNow, groupsOf } from 'quark-ebpf'
 export { isOpenedHere } from './self/descriptors.js'
-export { dropPrivileges } from './self/privileges.js'
+export { dropPrivileges } from './drop.js'
 export type { ReportContext, SummaryHead, SummaryOptions } from './summary/collector.js'
 export type { LostSummary } from './event/own-specs.js'
 export type { KindsReport } from './kinds/index.js'

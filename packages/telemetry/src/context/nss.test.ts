@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { KeptServices } from './kept-services.js'
 import { NameServices } from './nss.js'
 
 const top = mkdtempSync(join(tmpdir(), 'quark-nss-'))
@@ -78,4 +79,34 @@ test('an answer that never comes, is garbage, or cannot be had delays nothing', 
     if (command === garbage) await until(() => names.nameOf(5000) === 'x')
     now = 1
   }
+})
+
+test('what was started before rights are given up answers as getent does, and takes nothing but ids', async (t) => {
+  const command = getent('kept', KNOWS)
+  const kept = new KeptServices(command)
+  t.after(() => kept.close())
+  const names = new NameServices('passwd', { nsswitchPath: LDAP, command: '/nowhere', nowMs: () => 0 })
+  names.askBy(kept)
+  assert.equal(names.nameOf(5000), undefined)
+  await until(() => names.nameOf(5000) === 'ann')
+  const outputs: (string | undefined)[] = []
+  const ask = (database: string, ids: string): void =>
+    kept.ask(database as 'passwd', [ids as unknown as number], (output) => outputs.push(output))
+  ask('passwd', '-s /tmp')
+  ask('passwd', '$(id)')
+  ask('hosts', '1')
+  ask('group', '5001')
+  await until(() => outputs.length === 4)
+  assert.deepEqual(outputs, ['', '', '', 'bob:x:5001:1::/:\n'])
+  assert.deepEqual(callsOf(command), ['passwd 5000', 'group 5001'])
+  kept.close()
+  await until(() => {
+    names.nameOf(5001)
+    try {
+      process.kill(kept.pid as number, 0)
+      return false
+    } catch {
+      return true
+    }
+  })
 })

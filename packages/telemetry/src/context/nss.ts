@@ -1,6 +1,7 @@
 /** Names that files do not have: from LDAP, SSSD, systemd and others that nsswitch.conf(5) lists, by getent(1). */
 
 import { readFileSync } from 'node:fs'
+import type { KeptServices } from './kept-services.js'
 
 export type Database = 'passwd' | 'group'
 
@@ -42,16 +43,27 @@ export class NameServices {
   #asked: readonly number[] = []
   #nextMs = 0
   #isUseless: boolean | undefined = undefined
+  #kept: KeptServices | undefined = undefined
 
   constructor(database: Database, options: NameServicesOptions) {
     this.#database = database
     this.#options = options
   }
 
+  /** Whether anybody is asked. */
+  get isUseful(): boolean {
+    this.#isUseless ??= !hasOthers(this.#database, this.#options.nsswitchPath ?? '/etc/nsswitch.conf')
+    return !this.#isUseless
+  }
+
+  /** From now on it is asked through a process that can do it whatever this one may. */
+  askBy(kept: KeptServices): void {
+    this.#kept = kept
+  }
+
   /** The name of an id, if it was answered; else it is asked for. */
   nameOf(id: number): string | undefined {
-    this.#isUseless ??= !hasOthers(this.#database, this.#options.nsswitchPath ?? '/etc/nsswitch.conf')
-    if (this.#isUseless) return undefined
+    if (!this.isUseful) return undefined
     const now = this.#options.nowMs()
     const known = this.#known.get(id)
     if (known === undefined || now >= known.untilMs) {
@@ -66,6 +78,14 @@ export class NameServices {
     for (const id of ids) this.#waiting.delete(id)
     this.#asked = ids
     this.#nextMs = now + PAUSE_MS
+    if (this.#kept !== undefined) {
+      this.#kept.ask(this.#database, ids, (output) => {
+        this.#asked = []
+        if (output === undefined) this.#isUseless = true
+        this.#take(ids, output ?? '')
+      })
+      return
+    }
     const limits = { timeout: ANSWER_MS, maxBuffer: 1 << 20, encoding: 'utf8' } as const
     const command = this.#options.command ?? 'getent'
     // Loaded when it is needed: that takes some ms of a start.

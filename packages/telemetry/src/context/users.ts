@@ -2,6 +2,7 @@
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { monotonicMs } from '../event/time-base.js'
+import { KeptServices } from './kept-services.js'
 import { NameServices, type NameServicesOptions } from './nss.js'
 
 export interface UserNamesOptions {
@@ -31,6 +32,8 @@ export class UserNames {
   readonly #groups: NameFile
   readonly #otherUsers: NameServices | undefined
   readonly #otherGroups: NameServices | undefined
+  readonly #command: string
+  #kept: KeptServices | undefined = undefined
 
   constructor({
     passwdPath = '/etc/passwd',
@@ -38,10 +41,26 @@ export class UserNames {
     nowMs = monotonicMs,
     services,
   }: UserNamesOptions = {}) {
+    this.#command = services?.command ?? 'getent'
     this.#otherUsers = services && new NameServices('passwd', { ...services, nowMs })
     this.#otherGroups = services && new NameServices('group', { ...services, nowMs })
     this.#users = new NameFile(passwdPath, nowMs)
     this.#groups = new NameFile(groupPath, nowMs)
+  }
+
+  /** Makes that names are asked for after this process has given up its rights, too: reads the files, and starts what asks. */
+  prepareToDrop(): void {
+    this.userName(0)
+    this.groupName(0)
+    const others = [this.#otherUsers, this.#otherGroups].filter((other) => other?.isUseful === true)
+    if (others.length === 0) return
+    this.#kept ??= new KeptServices(this.#command)
+    for (const other of others) other?.askBy(this.#kept)
+  }
+
+  /** Ends what asks after rights were given up. */
+  close(): void {
+    this.#kept?.close()
   }
 
   /** The name of a user. */

@@ -3,14 +3,8 @@ import { chroot, dropBoundingSet, giveUpRights } from 'quark-ebpf'
 import { QuarkError } from '../errors.js'
 
 /**
- * Gives up root: changes the root directory, empties all sets of capabilities, and takes the groups and user of another
- * one, with no supplementary groups. Afterwards nothing restores rights (no_new_privs), and other processes cannot
- * inspect this one: it is not dumpable, and leaves no core. An open queue goes on working, as all that it needs is
- * open; later changes of files such as /etc/passwd are not seen. Two backends lose by it: `procConnector` finds nothing
- * in /proc any more, and `audit` cannot delete its rules.
+ * Gives up root for good, as `dropPrivileges` of drop.ts says.
  *
- * @param user name of the user to become
- * @param root directory that becomes `/`; an empty one that the user cannot write is best
  * @throws {QuarkError} ERR_QUARK_SYSTEM when there is no such user
  * @throws {KernelError} when the kernel refuses
  */

@@ -1,12 +1,15 @@
 /** What quark-kube-talker writes: a length in the byte order of the machine, and so many bytes of JSON. */
 
-import { accessSync, constants, createReadStream } from 'node:fs'
+import { closeSync, constants, createReadStream, fstatSync, openSync } from 'node:fs'
 import { endianness } from 'node:os'
+import type { Readable } from 'node:stream'
 import { QuarkError } from '../../../errors.js'
 import { membersOf, textOf } from '../details.js'
 import type { Reports } from '../reports.js'
 import type { Asking } from '../runtimes/runtime.js'
 import { podReportOf } from './pods.js'
+
+const { O_NONBLOCK, O_RDONLY, O_RDWR } = constants
 
 /** The longest message of the C library. */
 const MAX_FRAME_BYTES = 4 * 1024 * 1024 - 4
@@ -85,15 +88,14 @@ export function reportMessage(message: unknown, reports: Reports): void {
   }
 }
 
-/** Reads messages from a file, FIFO or descriptor until its end. */
+/**
+ * Reads messages from a file, FIFO or descriptor: of a file until its end.
+ *
+ * @throws {QuarkError} ERR_QUARK_SYSTEM when it cannot be opened
+ */
 export function framesOf(path: string, reports: Reports): Asking {
-  try {
-    accessSync(path, constants.R_OK)
-  } catch (error) {
-    throw new QuarkError('ERR_QUARK_SYSTEM', `${path} cannot be read: ${(error as Error).message}`)
-  }
+  const stream = streamOf(path)
   const frames = new Frames((message) => reportMessage(message, reports))
-  const stream = createReadStream(path)
   stream.on('data', (piece) => {
     try {
       frames.add(piece as Buffer)
@@ -104,4 +106,34 @@ export function framesOf(path: string, reports: Reports): Asking {
   })
   stream.on('error', (error) => reports.problem(path, error))
   return { close: () => void stream.destroy() }
+}
+
+/** Opens it at once: later the process may have another root directory. */
+function streamOf(path: string): Readable {
+  let fd: number | undefined
+  try {
+    fd = openSync(path, O_RDONLY | O_NONBLOCK)
+    if (!fstatSync(fd).isFIFO()) return createReadStream('', { fd })
+    const pipe = withoutEnd(path, fd)
+    fd = pipe
+    // Loaded when it is needed: that takes some ms of a start.
+    const net = process.getBuiltinModule('node:net')
+    const socket = new net.Socket({ fd: pipe, readable: true, writable: false })
+    // It keeps no process that is done with its work.
+    return socket.unref()
+  } catch (error) {
+    if (fd !== undefined) closeSync(fd)
+    throw new QuarkError('ERR_QUARK_SYSTEM', `${path} cannot be read: ${(error as Error).message}`)
+  }
+}
+
+/** The same FIFO for writing, too, if that is allowed: then it does not end before a writer comes, and when one goes. */
+function withoutEnd(path: string, fd: number): number {
+  try {
+    const pipe = openSync(path, O_RDWR | O_NONBLOCK)
+    closeSync(fd)
+    return pipe
+  } catch {
+    return fd
+  }
 }

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { endianness, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test, type TestContext } from 'node:test'
 import { TakenReports } from '../testing/fakes.js'
 import { kubeApi } from './config.js'
-import { Frames, reportMessage } from './frames.js'
+import { Frames, framesOf, reportMessage } from './frames.js'
 import { PodWatch } from './watch.js'
 
 const LIMIT = { timeout: 60_000 }
@@ -240,4 +240,28 @@ test('messages of quark-kube-talker come in pieces of any size', (t) => {
   ])
   const frames = new Frames(() => undefined)
   assert.throws(() => frames.add(Buffer.from([0xff, 0xff, 0xff, 0x7f, 0])), RangeError)
+})
+
+test('a FIFO is read whoever comes first, and after its writer went', LIMIT, async (t) => {
+  const path = join(folder, 'fifo')
+  spawnSync('mkfifo', [path])
+  const taken = new TakenReports(t)
+  const asking = framesOf(path, taken.reports)
+  t.after(() => asking.close())
+  for (const version of ['v1.1', 'v1.2']) {
+    const bytes = Buffer.from(JSON.stringify({ kind: 'ClusterVersion', version }))
+    const length = Buffer.alloc(4)
+    if (endianness() === 'LE') length.writeUInt32LE(bytes.length)
+    else length.writeUInt32BE(bytes.length)
+    const writer = openSync(path, 'w')
+    writeSync(writer, Buffer.concat([length, bytes]))
+    closeSync(writer)
+    await taken.until(() => JSON.stringify(taken.of('clusterDetails')).includes(version))
+  }
+  const file = join(folder, 'frames')
+  writeFileSync(file, Buffer.from([0xff, 0xff, 0xff, 0xff]))
+  const other = framesOf(file, taken.reports)
+  t.after(() => other.close())
+  await taken.until(() => taken.of('containerProblem').length > 0)
+  assert.throws(() => framesOf(join(folder, 'nowhere'), taken.reports), /nowhere cannot be read: ENOENT/)
 })
