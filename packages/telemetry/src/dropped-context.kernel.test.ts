@@ -21,6 +21,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { containerCgroup, runIn } from './kinds/container/testing/cgroups.js'
+import type { QuarkOptions } from './kinds/index.js'
 import { answerJson, fakeDocker, ID } from './kinds/container/testing/fakes.js'
 import { assertEcs, FIELDS, flatten, parse, valueAt } from './output/testing/ecs.js'
 
@@ -67,7 +68,7 @@ class Agent {
   #rest = ''
   isReady = false
 
-  constructor(t: TestContext, options: object, empty: string) {
+  constructor(t: TestContext, options: QuarkOptions, empty: string) {
     const index = new URL('index.js', import.meta.url).href
     const args = ['--input-type=module', '-e', AGENT, index, JSON.stringify(options), empty]
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -192,15 +193,23 @@ test(
     const program = join(folder, 'program')
     copyFileSync('/bin/true', program)
     const cgroup = containerCgroup(t)
-    const agent = new Agent(
-      t,
-      {
-        ...{ all: true, snapshot: true, backends: ['ebpf'], holdMs: 200, ringSizeBytes: 2 ** 24 },
-        ...{ containers: true, containerSocket: socket, kubeconfig: kubernetes.configFile, kubeFrames: fifo },
-        ...{ containerUsers: true, executables: true, packages: true, ancestors: 3, maxEnvBytes: 4096 },
-      },
-      empty,
-    )
+    const options: QuarkOptions = {
+      all: true,
+      snapshot: true,
+      backends: ['ebpf'],
+      holdMs: 200,
+      ringSizeBytes: 2 ** 24,
+      containers: true,
+      containerSocket: socket,
+      containerUsers: true,
+      kubeconfig: kubernetes.configFile,
+      kubeFrames: fifo,
+      executables: true,
+      packages: true,
+      ancestors: 3,
+      maxEnvBytes: 4096,
+    }
+    const agent = new Agent(t, options, empty)
     await agent.until('the drop', () => agent.isReady)
     await agent.until('a watch', () => kubernetes.watches.length > 0)
 

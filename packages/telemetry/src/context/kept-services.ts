@@ -1,7 +1,9 @@
 /** Runs getent(1) for a process that gives up its rights and its root directory: afterwards it can run nothing itself. */
 
 import type { ChildProcess } from 'node:child_process'
-import type { Database } from './nss.js'
+
+/** As getent(1) calls them. */
+export type Database = 'passwd' | 'group'
 
 /** Nothing but ids and names of databases passes. Each answer ends with a line that is no entry. */
 const SCRIPT = `

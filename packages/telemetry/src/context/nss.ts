@@ -1,9 +1,7 @@
 /** Names that files do not have: from LDAP, SSSD, systemd and others that nsswitch.conf(5) lists, by getent(1). */
 
 import { readFileSync } from 'node:fs'
-import type { KeptServices } from './kept-services.js'
-
-export type Database = 'passwd' | 'group'
+import type { Database, KeptServices } from './kept-services.js'
 
 export interface NameServicesOptions {
   /** Default `/etc/nsswitch.conf`. */
