@@ -18,6 +18,9 @@ const GROUPS = Object.keys(FACTS) as Group[]
 
 const OTHER_CALLS = 'what io_uring and 32-bit programs do is not seen by system calls: fanotify alone sees it'
 
+const REUSED =
+  'which file a call was about is read when it returns: a thread that gives its descriptor to another file meanwhile makes it look as if that was meant'
+
 /** What system calls do not say. */
 const CALLS_MISS: Readonly<Record<Group, readonly Lack[]>> = {
   names: [
@@ -34,6 +37,7 @@ const CALLS_MISS: Readonly<Record<Group, readonly Lack[]>> = {
       what: 'fileContent.mmap',
       reason: 'what is written to memory that a file is mapped to is no system call',
     },
+    { what: 'fileContent.descriptors', reason: REUSED },
   ],
   attributes: [{ what: 'fileAttributes.other calls', reason: OTHER_CALLS }],
 }

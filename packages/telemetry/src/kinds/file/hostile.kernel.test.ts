@@ -1,0 +1,81 @@
+/** Paths that are too long, and descriptors that are used again at once: right, or declared. */
+
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, realpathSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { isCut } from '../../files/paths.js'
+import { hasPython } from './testing/situations.js'
+import { runWatched } from './testing/watched.js'
+
+const LIMIT = { timeout: 60_000, skip: !hasPython && 'there is no Python' }
+
+function directory(t: TestContext): string {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'quark-hostile-')))
+  // Node has paths of 4,096 bytes.
+  t.after(() => spawnSync('rm', ['-rf', root]))
+  return root
+}
+
+/** Of a path below the root: 24 of them are longer than PATH_MAX. */
+const PART = 'd'.repeat(200)
+
+test('of a path of more than 4,096 bytes the lower part is told, and that it is one', LIMIT, async (t) => {
+  const root = directory(t)
+  const program = `
+import os
+for _ in range(24): os.mkdir('${PART}'); os.chdir('${PART}')
+fd = os.open('first', os.O_WRONLY | os.O_CREAT); os.write(fd, b'123'); os.close(fd)
+os.rename('first', 'second'); os.unlink('second')
+`
+  writeFileSync(join(root, 'deep.py'), program)
+  const { events, quark } = await runWatched(root, `cd ${root}; python3 deep.py`)
+  assert.equal(quark.stats().lost, 0)
+  const whole = `${root}${`/${PART}`.repeat(24)}`
+  const deep = events.filter(({ path }) => /\/(first|second)$/.test(path ?? ''))
+  assert.deepEqual(
+    deep.map(({ actions, path }) => `${actions.join('+')} ${path?.slice(path.lastIndexOf('/') + 1)}`),
+    ['create+modify+close first', 'move second', 'remove second'],
+  )
+  for (const { path = '', oldPath } of deep) {
+    const text = isCut(path) ? path.slice(path.indexOf('/')) : path
+    assert.ok(isCut(path) || path.startsWith('/'), path)
+    assert.ok(text.length > 1000 && text.length <= 4096 + PART.length, String(text.length))
+    assert.ok(`${whole}/first`.endsWith(text) || `${whole}/second`.endsWith(text))
+    assert.ok(oldPath === undefined || oldPath.endsWith(`/${PART}/first`))
+  }
+  const made = events.filter(({ actions }) => actions.includes('mkdir'))
+  assert.equal(made.length, 24)
+})
+
+test(
+  'another thread that uses the descriptor of a call again makes no change that is not declared as possible',
+  LIMIT,
+  async (t) => {
+    const root = directory(t)
+    for (const name of ['written', 'never']) writeFileSync(join(root, name), '')
+    const program = `
+import os, threading
+a = os.open('written', os.O_WRONLY); never = os.open('never', os.O_RDONLY)
+fd = os.dup(a)
+stop = False
+def flip():
+    while not stop:
+        os.dup2(never, fd); os.dup2(a, fd)
+t = threading.Thread(target=flip); t.start()
+for i in range(20000):
+    try: os.write(fd, b'x')
+    except OSError: pass
+stop = True; t.join()
+`
+    writeFileSync(join(root, 'flip.py'), program)
+    const { events, quark } = await runWatched(root, `cd ${root}; python3 flip.py`)
+    const invented = events.filter(({ path }) => path === join(root, 'never'))
+    t.diagnostic(`${events.length} events, ${invented.length} of a file that was never written to`)
+    assert.ok(events.some(({ path }) => path === join(root, 'written')))
+    const isDeclared = quark.capabilities.missing.some(({ fact }) => fact === 'fileContent.descriptors')
+    assert.ok(isDeclared || invented.length === 0)
+  },
+)
