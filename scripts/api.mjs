@@ -10,6 +10,7 @@ const entries = [
   ['ebpf', 'btf/index', 'ebpf.btf'],
   ['ebpf', 'probe/index', 'ebpf.probe'],
   ['telemetry', 'index', 'telemetry'],
+  ['telemetry', 'assertions', 'telemetry.testing'],
 ]
 
 let changed = 0

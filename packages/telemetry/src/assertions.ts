@@ -5,6 +5,13 @@ import { ACTIVITIES, type ActivityType } from './event/activity-spec.js'
 import type { RunReport } from './report/report.js'
 import { compilePattern } from './rules/pattern.js'
 
+export {
+  FakeMachine,
+  type FakeConnection,
+  type FakeOptions,
+  type FakeProcess,
+  type FakeProgram,
+} from './fake-machine.js'
 export { trace, type TraceOptions, type TraceResult } from './trace.js'
 
 /** What a command may do: patterns in which `*` is any text. What is left out may be anything. */

@@ -206,6 +206,49 @@ export async function openParts(catalogue: Catalogue, options: object): Promise<
   }
 }
 
+/**
+ * A queue over a backend that is made by hand, on a machine on which nothing was before. Nothing is decided in a kernel.
+ *
+ * @throws {OptionError}
+ */
+export function fakeParts(catalogue: Catalogue, options: object, backend: Backend, clock: Clock): Parts {
+  const settings = checkOptions(catalogue.options, withAllKinds(catalogue.options, options))
+  const filters = filtersOf(catalogue, settings)
+  const timeBase = new TimeBase(clock.bootEpochNs)
+  const redaction = redactionOf(settings)
+  const tables = worldOf(catalogue.kinds, {
+    settings,
+    timeBase,
+    filter: filters?.filter,
+    redaction,
+    hierarchy: undefined,
+  })
+  const pipeline = pipelineOf(catalogue, settings, tables, { cpus: 1, levels: 1 })
+  pipeline.begin()
+  const { pollMs, batchMs, signal } = settings
+  const feed = new LiveFeed({
+    backend,
+    pipeline,
+    clock,
+    recorder: undefined,
+    pollMs,
+    batchMs,
+    kernel: backend.name,
+  })
+  const openedNs = clock.epochNs(clock.openBootNs)
+  return {
+    catalogue,
+    feed,
+    pipeline,
+    host: unknownHost(undefined, backend.name),
+    settings,
+    openedNs,
+    signal,
+    filters,
+    failures: [],
+  }
+}
+
 /** What is to be done when records are applied, for programs to leave out what rules drop. */
 function settlingOf({ filter, ruling }: Partial<Filters> = {}): ((appliedNs: number) => void) | undefined {
   const kernel = filter instanceof RuledFilter ? filter.kernel : undefined

@@ -556,6 +556,11 @@ export async function openQuark(catalogue: Catalogue, options: object): Promise<
   return newQuark(await openParts(catalogue, options))
 }
 
+/** A queue of its parts. */
+export function queueOf(parts: Parts): Quark {
+  return newQuark(parts)
+}
+
 /** Delivers the events of recordings of the kinds of a catalogue. */
 export async function replayQuark(
   catalogue: Catalogue,
