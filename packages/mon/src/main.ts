@@ -23,7 +23,7 @@ import {
   wantsColour,
 } from './io.js'
 import { inCommandWords } from './library-options.js'
-import { growYoungEachSecond, tidyMemory } from './memory.js'
+import { growForCommand, growYoungEachSecond, tidyMemory } from './memory.js'
 import type { MetricsAddress } from './metrics/address.js'
 import type { Metrics } from './metrics/open.js'
 import { parseCommandLine } from './parse.js'
@@ -243,7 +243,8 @@ async function run(settings: Settings, command?: CommandRun): Promise<number> {
     metrics?.watch(quark, output)
     rules?.watch(quark)
     // A replay has no quiet times, and ends by itself.
-    if (settings.replay === undefined) endTidying = tidyMemory(() => quark.stats().insertions)
+    if (reporter !== undefined && command !== undefined) endTidying = growForCommand()
+    else if (settings.replay === undefined) endTidying = tidyMemory(() => quark.stats().insertions)
     else endTidying = growYoungEachSecond()
     const lost = settings.dropPrivileges ? checkDrop(quark.capabilities) : ''
     const missing = missingText(quark.capabilities) + lost

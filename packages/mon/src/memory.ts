@@ -14,6 +14,11 @@ const WORTH_BYTES = 8 << 20
  * times for each batch of a storm, and would grow to 32.
  */
 const YOUNG_BYTES = 4 << 20
+/**
+ * The same where one command is watched, which waits for its CPUs: most of what is kept of it until the report survives, and
+ * would be copied once more at each of four times as many collections.
+ */
+const YOUNG_OF_COMMAND_BYTES = 16 << 20
 
 /** The engine's young generation. */
 interface Young {
@@ -33,10 +38,10 @@ const engine: Young = {
  *
  * @returns to be called every second or so
  */
-export function growYoung(young: Young = engine): () => void {
+export function growYoung(young: Young = engine, mostBytes = YOUNG_BYTES): () => void {
   let before = 1
   return () => {
-    const factor = young.sizeBytes() < YOUNG_BYTES ? 2 : 1
+    const factor = young.sizeBytes() < mostBytes ? 2 : 1
     if (factor !== before) young.setGrowth(factor)
     before = factor
   }
@@ -61,6 +66,19 @@ export function usedBytes(): number {
     const { total_physical_size: heapBytes, external_memory: externalBytes } = getHeapStatistics()
     return heapBytes + externalBytes
   }
+}
+
+/**
+ * Lets the young generation grow while a command is watched, from the beginning. What opening needed is left to the engine:
+ * releasing it takes as long as following some hundred processes.
+ *
+ * @returns ends it
+ */
+export function growForCommand(young: Young = engine): () => void {
+  const grow = growYoung(young, YOUNG_OF_COMMAND_BYTES)
+  grow()
+  const timer = setInterval(grow, CHECK_MS).unref()
+  return () => clearInterval(timer)
 }
 
 /**

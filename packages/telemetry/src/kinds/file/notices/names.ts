@@ -18,6 +18,11 @@ import {
 
 /** Directories of which it is known where they are; the one that was used longest ago goes. */
 const MAX_KNOWN = 32_768
+/**
+ * How long copies of mounts stay open after a batch, as most batches come soon after another one: the kernel keeps who closes a copy
+ * waiting, for 20 ms and more on a busy machine, in which records are lost.
+ */
+const OPEN_MS = 500
 /** Directories below each other of which each is known by its parent. */
 const MAX_DEPTH = 256
 
@@ -31,9 +36,10 @@ export class DirectoryNames {
   readonly #known = new Map<string, Known>()
   /** Paths that were looked up before a directory moved may be wrong. */
   #age = 0
-  /** Mounts that are open during a batch, by file system; undefined where that failed. */
+  /** Copies of mounts that are open for a while, by file system; undefined where that failed. */
   readonly #mounts = new Map<bigint, HandlePaths | undefined>()
   readonly #placeOf: (fileSystemId: bigint) => string | undefined
+  #timer: NodeJS.Timeout | undefined
 
   /** @param placeOf where a file system is mounted, one character a byte */
   constructor(placeOf: (fileSystemId: bigint) => string | undefined) {
@@ -121,8 +127,15 @@ export class DirectoryNames {
     this.#mountOf(directory.fileSystemId)?.withDirectory(directory, use)
   }
 
-  /** The batch ends: no mount is held any more. */
+  /** The batch ends: soon no mount is held any more. */
+  releaseSoon(): void {
+    if (this.#mounts.size > 0) this.#timer ??= setTimeout(() => this.release(), OPEN_MS).unref()
+  }
+
+  /** No mount is held any more: whoever unmounts a file system may want its device, too. */
   release(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
     for (const mount of this.#mounts.values()) mount?.[Symbol.dispose]()
     this.#mounts.clear()
   }

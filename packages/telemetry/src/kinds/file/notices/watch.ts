@@ -208,7 +208,7 @@ export class FileWatch implements Source {
       this.#emptyNs = askedNs
     } finally {
       this.#unwanted.settle(this.#names)
-      this.#names.release()
+      this.#names.releaseSoon()
     }
   }
 
@@ -222,7 +222,10 @@ export class FileWatch implements Source {
   }
 
   #lookAtMounts(nowNs: number): void {
-    if (this.#mounts.take()) this.#areMountsKnown = false
+    if (this.#mounts.take()) {
+      this.#areMountsKnown = false
+      this.#names.release()
+    }
     if (this.#areMountsKnown || nowNs < this.#nextMountsNs) return
     this.#areMountsKnown = true
     try {
@@ -315,6 +318,7 @@ export class FileWatch implements Source {
   }
 
   close(): void {
+    this.#names.release()
     this.#group.close()
     this.#mounts.close()
   }
