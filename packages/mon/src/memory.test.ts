@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
-import { growYoung, tidyMemory, usedBytes } from './memory.js'
+import { growForCommand, growYoung, tidyMemory, usedBytes } from './memory.js'
 
 /** Runs `tidyMemory` with a mocked clock and mocked memory; `load` passes one second. */
 function running(): {
@@ -128,4 +128,23 @@ test('the young generation grows to a size, and again after it has shrunk', () =
   sizeBytes = 1 << 20
   grow()
   assert.deepEqual(set, [2, 1, 2])
+})
+
+test('while a command is watched the young generation grows further, from the beginning', () => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  let sizeBytes = 1 << 20
+  const set: number[] = []
+  const end = growForCommand({ sizeBytes: () => sizeBytes, setGrowth: (factor) => void set.push(factor) })
+  assert.deepEqual(set, [2])
+  sizeBytes = 8 << 20
+  mock.timers.tick(1000)
+  assert.deepEqual(set, [2])
+  sizeBytes = 16 << 20
+  mock.timers.tick(1000)
+  assert.deepEqual(set, [2, 1])
+  end()
+  sizeBytes = 1 << 20
+  mock.timers.tick(5000)
+  assert.deepEqual(set, [2, 1])
+  mock.timers.reset()
 })
