@@ -2,58 +2,32 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { encodeRecord } from 'quark-ebpf/probe'
+import { wirePacket, words } from '../../names/testing/packets.js'
 import type { Pipeline } from '../../pipeline/pipeline.js'
-import { eventsOf, insert, record, testPipeline } from '../../testing/process-records.js'
+import { insert, record, testPipeline } from '../../testing/process-records.js'
 import { noAggregation } from '../index.js'
 import type { DnsEvent } from './events.js'
 import { packetLayout, PLACE_RECEIVED, PLACE_SENT } from './records.js'
-import { MAX_EVENTS, MAX_EXCHANGES, type DnsTable } from './table.js'
 import { MAX_STREAMS } from './streams.js'
-import { type WirePacket, wirePacket, words } from '../../names/testing/packets.js'
+import { MAX_EVENTS, MAX_EXCHANGES } from './table.js'
 import { ANSWER_FLAGS, question, wireMessage, wireName, wireRecord } from './testing/messages.js'
-
-const START = 1_000_000_000n
-/** Flags of the last segment of TCP. */
-const FIN = 0x19
-const CLIENT = [[192, 0, 2, 7], 50_250] as const
-const SERVER = [[192, 0, 2, 53], 53] as const
-const TO_SERVER = { from: CLIENT, to: SERVER } as const
-const TO_CLIENT = { from: SERVER, to: CLIENT } as const
-const QUERY = wireMessage()
-const ANSWER = wireMessage({
-  flags: ANSWER_FLAGS,
-  answers: [
-    wireRecord(5, wireName('cdn', 'example', 'net')),
-    wireRecord(1, Buffer.from([198, 51, 100, 9]), 60, wireName('cdn', 'example', 'net')),
-  ],
-})
-const sent = { place: PLACE_SENT, pid: 7, startBootNs: START, cookie: 77n, netNs: 5 } as const
-const got = { ...sent, place: PLACE_RECEIVED } as const
-
-/** A record of a packet at a time in ns. The key is that of programs: for one conversation it is the same. */
-function packet(timeNs: number, wire: WirePacket, values: object, maxBytes = 4096): Uint8Array {
-  const bytes = wirePacket(wire)
-  const fields = { exchange: 1, client: 1, lengthBytes: bytes.length, packet: bytes, ...values }
-  return encodeRecord(packetLayout, { cpu: 0, seq: 0, timeNs: BigInt(timeNs) }, fields, { packet: maxBytes })
-}
-
-function client(pid: number): Uint8Array {
-  return record('exec', pid, { pid, tid: pid, startBootNs: START, comm: `client${pid}` })
-}
-
-function dnsOf(pipeline: Pipeline, records: readonly Uint8Array[]): DnsEvent[] {
-  return eventsOf(pipeline, records).filter(({ kind }) => kind === 'dns') as DnsEvent[]
-}
-
-function tableIn(pipeline: Pipeline): DnsTable {
-  return pipeline.tables.table('dns')
-}
-
-/** The name that a process has for the address of `ANSWER`. */
-function nameIn(pipeline: Pipeline, pid = 7, ip = '198.51.100.9') {
-  const opener = { pid, startTicks: undefined, uid: undefined }
-  return pipeline.tables.names.find({ socketId: 1n, netNs: 5, opener, remoteIp: ip }, 400)
-}
+import {
+  START,
+  CLIENT,
+  SERVER,
+  QUERY,
+  ANSWER,
+  sent,
+  got,
+  packet,
+  client,
+  dnsOf,
+  tableIn,
+  nameIn,
+  framed,
+  TO_SERVER,
+  TO_CLIENT,
+} from './testing/records.js'
 
 function brief({ actions, direction, pid, name, type, rcode, latencyNs, attempts, serverPid }: DnsEvent) {
   return [actions.join('+'), direction, pid, name, type, rcode, latencyNs, attempts, serverPid]
@@ -353,111 +327,6 @@ test('mDNS: one event of a question, however many listen; LLMNR: who answers is 
       ['llmnr', 'query+answer', 'outbound', '192.0.2.99'],
       ['mdns', 'answer', 'outbound', '192.0.2.98'],
     ],
-  )
-})
-
-/** A message behind its length. */
-function framed(...messages: readonly Buffer[]): Buffer {
-  return Buffer.concat(messages.flatMap((message) => [words(message.length), message]))
-}
-
-test('over TCP: several messages in a segment, and one in many, seen from both ends, are one event each', () => {
-  const second = wireMessage({ id: 2, questions: [question(wireName('two'), 28)] })
-  const queries = framed(QUERY, second)
-  const answers = framed(
-    wireMessage({ id: 2, flags: ANSWER_FLAGS, questions: [question(wireName('two'), 28)] }),
-    ANSWER,
-  )
-  const server = { pid: 9, startBootNs: START, cookie: 78n, place: PLACE_RECEIVED }
-  const segments = [...answers].map((_, at) =>
-    packet(
-      300 + at,
-      { ...TO_CLIENT, payload: answers.subarray(at, at + 1), sequence: (0xffff_fff0 + at) >>> 0 },
-      got,
-    ),
-  )
-  const events = dnsOf(testPipeline(), [
-    packet(100, { ...TO_SERVER, payload: queries.subarray(0, 1), sequence: 5 }, sent),
-    packet(101, { ...TO_SERVER, payload: queries.subarray(0, 1), sequence: 5 }, server),
-    packet(102, { ...TO_SERVER, payload: queries.subarray(1), sequence: 6 }, sent),
-    // Sent once more.
-    packet(103, { ...TO_SERVER, payload: queries, sequence: 5 }, sent),
-    ...segments,
-  ])
-  assert.deepEqual(
-    events.map(({ actions, transport, name, dnsId, rcode }) => [
-      actions.join('+'),
-      transport,
-      name,
-      dnsId,
-      rcode,
-    ]),
-    [
-      ['query+answer', 'tcp', 'www.example.org', 0x1234, 'NOERROR'],
-      ['query+answer', 'tcp', 'two', 2, 'NOERROR'],
-    ],
-  )
-})
-
-test('segments that come out of order are put in order; what is lost is counted, and later messages are found', () => {
-  const pipeline = testPipeline()
-  const whole = framed(ANSWER)
-  const part = (timeNs: number, from: number, to: number, base = 1000) =>
-    packet(timeNs, { ...TO_CLIENT, payload: whole.subarray(from, to), sequence: base + from }, got)
-  const names = (records: Uint8Array[]) => dnsOf(pipeline, records).map(({ name }) => name)
-  assert.deepEqual(names([part(1, 0, 10), part(2, 20, 30), part(3, 30, whole.length), part(4, 10, 20)]), [
-    'www.example.org',
-  ])
-  // A hole of ten bytes, and nine segments behind it.
-  const holes = Array.from({ length: 9 }, (_, at) => part(30 + at, 20 + at, 21 + at, 5000))
-  assert.deepEqual(names([part(20, 0, 10, 5000), ...holes]), [])
-  assert.equal(tableIn(pipeline).streams.lost, 1)
-  assert.deepEqual(names([part(50, 0, whole.length, 5029)]), ['www.example.org'])
-})
-
-test('the end of a stream is not taken for the beginning of another one where the other end sees it', () => {
-  const second = wireMessage({ id: 2, questions: [question(wireName('two'))] })
-  const whole = framed(QUERY, second)
-  const wire = { ...TO_SERVER, sequence: 1, payload: whole.subarray(0, 20) }
-  const end = { ...TO_SERVER, sequence: 21, payload: whole.subarray(20), flags: FIN }
-  const server = { place: PLACE_RECEIVED, pid: 9, startBootNs: START, cookie: 78n, netNs: 5 }
-  const pipeline = testPipeline()
-  const events = dnsOf(pipeline, [
-    packet(1, wire, sent),
-    packet(2, wire, server),
-    packet(3, end, sent),
-    packet(4, end, server),
-  ])
-  assert.deepEqual(
-    events.map(({ name, isMalformed }) => [name, isMalformed]),
-    [
-      ['www.example.org', false],
-      ['two', false],
-    ],
-  )
-  const { lostStreams, undecoded } = tableIn(pipeline).stats()
-  assert.deepEqual([lostStreams, undecoded], [0, 0])
-  // One that ends within a message is counted.
-  dnsOf(pipeline, [
-    packet(9, { ...end, payload: whole.subarray(0, 20), sequence: 1 }, { ...sent, cookie: 80n }),
-  ])
-  assert.equal(tableIn(pipeline).stats()['lostStreams'], 1)
-})
-
-test('64 KiB over TCP, in segments of one byte: bounded, and right', () => {
-  const records = Array.from({ length: 2000 }, () => wireRecord(16, Buffer.from('\x13xxxxxxxxxxxxxxxxxxx')))
-  const big = framed(wireMessage({ flags: ANSWER_FLAGS, answers: records }))
-  assert.ok(big.length > 64_000)
-  const pipeline = testPipeline({ maxLength: 1_000_000 })
-  for (let at = 0; at < big.length; at++)
-    insert(
-      pipeline,
-      packet(1000 + at, { ...TO_CLIENT, payload: big.subarray(at, at + 1), sequence: at }, got),
-    )
-  const [event, ...more] = dnsOf(pipeline, [])
-  assert.deepEqual(
-    [more, event?.answerBytes, event?.isCut, event?.answers?.length],
-    [[], big.length - 2, true, 32],
   )
 })
 
