@@ -92,6 +92,7 @@ export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
   const settings = {
     ...defaultsOf(OPTIONS),
     graceMs,
+    holdMs: options.holdMs ?? 0,
     maxProcesses,
     maxTableBytes,
     snapshot: snapshotEvents,

@@ -132,6 +132,24 @@ test('a question without an answer is an event after the hold time; what comes l
   )
 })
 
+test('an event that is held for longer than the grace time has its process, although that ended meanwhile', () => {
+  const pipeline = testPipeline({ holdMs: 15_000, graceMs: 4000 })
+  const events: DnsEvent[] = []
+  for (const one of [
+    record('fork', 1, { pid: 7, tid: 7, startBootNs: START, comm: 'asker' }),
+    record('exec', 2, { pid: 7, tid: 7, startBootNs: START, comm: 'asker' }),
+    packet(100, { ...TO_SERVER, payload: QUERY }, sent),
+    record('exit', 200, { pid: 7, tid: 7, startBootNs: START, comm: 'asker' }),
+  ])
+    insert(pipeline, one)
+  for (let seconds = 0; seconds <= 20; seconds++) pipeline.pump(seconds * 1e9 + 300, events as never[])
+  const found = events.filter(({ kind }) => kind === 'dns')
+  assert.deepEqual(
+    found.map(({ pid, process }) => [pid, process?.comm]),
+    [[7, 'asker']],
+  )
+})
+
 test('a server that is asked from elsewhere has the event', () => {
   const unknown = { place: PLACE_RECEIVED, pid: 0, cookie: 78n }
   const server = { place: PLACE_SENT, pid: 9, startBootNs: START, cookie: 78n }

@@ -35,7 +35,9 @@ export const processKind: Kind<typeof processOptions, typeof processEvents> = {
     // Known only of a queue of this machine.
     const isLive = cgroupHierarchyId !== undefined
     const context = { redaction, ...(isLive ? { environmentOf: readEnvironment } : {}) }
-    return new ProcessTable({ ...settings, maxTableBytes, ...context }, timeBase)
+    // Events that are held for longer than their process lives have it as well.
+    const graceMs = Math.max(settings.graceMs, settings.holdMs)
+    return new ProcessTable({ ...settings, graceMs, maxTableBytes, ...context }, timeBase)
   },
   records: [
     {

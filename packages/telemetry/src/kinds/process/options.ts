@@ -112,7 +112,7 @@ export const processOptions = {
       },
     ],
   },
-  /** How long an ended process can still be looked up. Default 4,000. */
+  /** How long an ended process can still be looked up; as long as records are held in any case. Default 4,000. */
   graceMs: {
     type: 'ms',
     default: 4000,
