@@ -76,6 +76,14 @@ test('what a call and fanotify say of the same is one event, with the better nam
   assert.deepEqual(told([report, removed(200, 's/f'), end]), ['remove /tmp/q/f 11'])
 })
 
+test('a name in a directory that the kernel gave is where the process sees it', () => {
+  const [report, end] = seen(1, [100, 300], DID_REMOVE, '/upper/f') as [Uint8Array, Uint8Array]
+  assert.deepEqual(told([report, removed(200, 'f'), end]), ['remove /tmp/f 11'])
+  // A name with directories may lead anywhere.
+  assert.deepEqual(told([report, removed(200, 'd/f'), end]), ['remove /upper/f 11'])
+  assert.deepEqual(told([report, removed(200, '/tmp/f'), end]), ['remove /upper/f 11'])
+})
+
 test('what only one of them says is an event', () => {
   assert.deepEqual(told([removed(200, '../f')]), ['remove /f unverified'])
   assert.deepEqual(told(seen(1, [100, 300], DID_CREATE | DID_MODIFY, '/tmp/f')), [

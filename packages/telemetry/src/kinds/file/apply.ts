@@ -1,6 +1,6 @@
 /** Events out of records about files. */
 
-import { TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
+import { TAIL_FAILED, TAIL_LENGTH_MASK } from 'quark-ebpf/probe'
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup, RecordPlace } from '../../event/raw.js'
 import { u32At, u64At } from '../../event/record-fields.js'
@@ -255,7 +255,8 @@ export function applyNamed(group: RecordGroup, tables: Tables): Made<FileEvent> 
   if (name === undefined) return undefined
   const path = givenPath(text, fixedSizeBytes, base, name)
   const exact = exactFacts(group, at)
-  return named(group, { pid: u32At(group, at.pid), what: u32At(group, at.what), path, exact }, tables)
+  const call = { pid: u32At(group, at.pid), what: u32At(group, at.what), path, exact }
+  return named(group, { ...call, isInPlace: isPlain(name, base) }, tables)
 }
 
 /** The same where there are two names. */
@@ -279,11 +280,17 @@ export function applyMoved(group: RecordGroup, tables: Tables): Made<FileEvent> 
   const oldPath =
     isSymlink || isNew || name === undefined ? undefined : givenPath(text, fixedSizeBytes, base, name)
   const target = isSymlink ? name : undefined
-  const call = { pid: u32At(group, at.pid), what, path, oldPath, target, exact }
+  const isInPlace = isPlain(toName, toBase) && (oldPath === undefined || isPlain(name ?? '', base))
+  const call = { pid: u32At(group, at.pid), what, path, oldPath, target, exact, isInPlace }
   // The other one of the two was moved as well.
   if ((what & DID_EXCHANGE) !== 0 && oldPath !== undefined && exact === undefined)
     tableIn(tables).named(call.pid, what, oldPath, timeOf(group))
   return named(group, call, tables)
+}
+
+/** Whether a name is that of something directly in a directory that the kernel gave: no symbolic link leads elsewhere. */
+function isPlain(name: string, base: number): boolean {
+  return !name.includes('/') && (base & TAIL_FAILED) === 0
 }
 
 interface NamedCall {
@@ -293,6 +300,8 @@ interface NamedCall {
   readonly oldPath?: string | undefined
   readonly target?: string | undefined
   readonly exact: ReturnType<typeof exactFacts>
+  /** The paths are certain but for their last names. */
+  readonly isInPlace: boolean
 }
 
 function named(record: RecordPlace, call: NamedCall, tables: Tables): Made<FileEvent> | undefined {
@@ -326,7 +335,7 @@ function exactlyNamed(
 
 /** What fanotify reports of the same is better. */
 function factsByName(
-  { pid, what, path, oldPath }: NamedCall,
+  { pid, what, path, oldPath, isInPlace }: NamedCall,
   bootNs: bigint,
   tables: Tables,
 ): NamedFacts | undefined {
@@ -335,13 +344,17 @@ function factsByName(
   if (reported === 'told') return undefined
   const isName = reported?.isNameOnly ?? false
   const known = wholePath(reported?.path, isName)
+  const isVerified = known !== undefined
+  // The file system below an overlay, and another mount, have other paths than the process sees.
+  if (isVerified && isInPlace && tableIn(tables).selection.wants(path))
+    return { ...(reported ?? NOTHING_KNOWN), path, oldPath, isNameOnly: false, isUnverified: false }
   const old = (what & DID_LINK) === 0 ? (wholePath(reported?.oldPath, isName) ?? oldPath) : oldPath
   return {
     ...(reported ?? NOTHING_KNOWN),
     path: known ?? path,
     oldPath: old,
     isNameOnly: false,
-    isUnverified: known === undefined,
+    isUnverified: !isVerified,
   }
 }
 

@@ -200,6 +200,16 @@ test('overlayfs: what is edited and removed below a merged directory', LIMIT, as
     all.map((line) => line.replace(' unverified', '')),
     ['modify+close m/a', 'remove m/b', 'create+modify+close m/c'],
   )
+  // Where the file systems below are watched too, the process still sees the merged directory.
+  const whole = await runWatched('/', `cd ${root}/m; echo z > d; mv d e; rm e c; mkdir f; rmdir f`)
+  const isWhole = whole.quark.capabilities.attached.some(({ fact }) => fact === 'fileNotices')
+  assert.deepEqual(
+    told(
+      whole.events.filter(({ inexact }) => !inexact),
+      root,
+    ).map((line) => (isWhole ? line : line.replace(' unverified', ''))),
+    ['create+modify+close m/d', 'move m/e', 'remove m/e', 'remove m/c', 'mkdir m/f', 'rmdir m/f'],
+  )
 })
 
 test(
