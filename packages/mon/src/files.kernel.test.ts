@@ -16,7 +16,7 @@ test('with -D changes of files are still seen, each once', { timeout: 60_000 }, 
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'quark-mon-files-')))
   t.after(() => rmSync(root, { recursive: true }))
   const running = new Running(['-D', `-F${root}`, '--json', '--event=file'])
-  await new Promise((resolve) => setTimeout(resolve, 1500))
+  await running.seen(/"kind":"start"/)
   spawnSync('sh', ['-c', 'echo x > f; mkdir d; mv f d/g; rm d/g; rmdir d; : > last'], { cwd: root })
   await running.seen(/"path":"[^"]*\/last"/)
   await new Promise((resolve) => setTimeout(resolve, 300))

@@ -143,10 +143,13 @@ export class FileWatch implements Source {
    * @throws {KernelError} when nothing could be marked at all
    */
   #followMounts(): void {
+    const table = readMountTable()
+    // In an empty root directory there is no /proc: what is marked stays so.
+    if (table === '') return
     this.#unwanted.clear()
     const present = new Set<bigint>()
     let refusal: EbpfError | undefined
-    for (const mount of this.#choice.selection.fileSystems(readMountTable())) {
+    for (const mount of this.#choice.selection.fileSystems(table)) {
       if (PSEUDO_TYPES.has(mount.type)) continue
       try {
         const id = this.#mark(mount)
