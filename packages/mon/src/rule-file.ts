@@ -1,7 +1,12 @@
 /** Files with rules. */
 
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { type RuleCounter, type RuleError, rulesOf, type RuleSet, sanitise } from 'quark-telemetry'
+
+const STANDARD_INPUT = 0
+/** More than any text of rules has: what is beyond is not read, as a device has no end. */
+const MAX_BYTES = 65 << 20
+const PIECE_BYTES = 1 << 16
 
 /**
  * Reads rules.
@@ -11,7 +16,39 @@ import { type RuleCounter, type RuleError, rulesOf, type RuleSet, sanitise } fro
  */
 export function readRules(path: string): RuleSet {
   const name = path === '-' ? 'standard input' : path
-  return rulesOf(readFileSync(path === '-' ? 0 : path, 'utf8'), name)
+  return rulesOf(readText(path), name)
+}
+
+function readText(path: string): string {
+  const fd = path === '-' ? STANDARD_INPUT : openSync(path, 'r')
+  try {
+    const pieces: Buffer[] = []
+    let sizeBytes = 0
+    while (sizeBytes < MAX_BYTES) {
+      const piece = Buffer.allocUnsafe(PIECE_BYTES)
+      const count = readPiece(fd, piece)
+      if (count === 0) break
+      pieces.push(piece.subarray(0, count))
+      sizeBytes += count
+    }
+    return Buffer.concat(pieces).toString('utf8')
+  } finally {
+    if (fd !== STANDARD_INPUT) closeSync(fd)
+  }
+}
+
+/** Waits for standard input where whoever started this has made it not wait. */
+function readPiece(fd: number, piece: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(fd, piece)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EOF') return 0
+      if (code !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)
+    }
+  }
 }
 
 /** What rules with `warn` and `fail` matched. */

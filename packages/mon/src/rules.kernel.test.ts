@@ -22,6 +22,7 @@ function quarkMon(args: readonly string[], input = ''): { status: number | null;
   const { status, stdout, stderr } = spawnSync(process.execPath, [QUARK_MON, ...args], {
     encoding: 'utf8',
     input,
+    maxBuffer: 1 << 26,
   })
   return { status, out: stdout, err: stderr }
 }
@@ -67,6 +68,46 @@ test('everything that is wrong is said, at its place', () => {
   assert.equal(quarkMon(['rules']).status, 2)
   assert.equal(quarkMon(['rules', 'check']).status, 2)
   assert.equal(quarkMon(['-r', join(directory, 'none')]).status, 1)
+})
+
+test('junk in place of rules is refused, however long it is, with some of its problems', () => {
+  const path = join(directory, 'junk.rules')
+  const junk = Buffer.from(Array.from({ length: 1 << 20 }, (_, i) => (i * 2_654_435_761) >>> 24))
+  for (const [what, bytes] of [
+    ['binary', junk],
+    ['an endless line', Buffer.alloc(17 << 20, 'x')],
+    ['NUL bytes', Buffer.alloc(1 << 20)],
+    ['a line of many words', Buffer.from(`drop on ${'process.pid 7 '.repeat(200_000)}\n`)],
+  ] as const) {
+    writeFileSync(path, bytes)
+    const { status, err } = quarkMon(['rules', 'check', path])
+    assert.equal(status, 1, what)
+    assert.ok(err.length > 0 && err.length < 1 << 16, `${what}: ${err.length}`)
+    assert.match(err, /junk\.rules:\d+:\d+: /, what)
+    // eslint-disable-next-line no-control-regex
+    assert.doesNotMatch(err, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/, what)
+  }
+  const device = quarkMon(['rules', 'check', '/dev/zero'])
+  assert.equal(device.status, 1)
+  assert.match(device.err, /the rules have more than 16777216 characters/)
+})
+
+test('ten thousand rules are checked, explained, warned of, and decide', () => {
+  const path = join(directory, 'many.rules')
+  const rules = Array.from({ length: 10_000 }, (_, i) => `drop on process.arg marker-${i} process.comm echo`)
+  writeFileSync(
+    path,
+    [...rules, 'drop on socket.port 1..10', 'drop on process.arg marker-5 process.comm echo', ''].join('\n'),
+  )
+  const { err } = quarkMon(['rules', 'check', path])
+  assert.match(err, /many\.rules:10002: this rule never decides: the one in line 6 asks for the same/)
+  assert.equal(quarkMon(['rules', 'explain', path]).out.match(/^\d+: /gm)?.length, 10_002)
+  const script = '/bin/echo marker-9999; /bin/echo other-9999'
+  const run = quarkMon(['--json', '-r', path, '--', '/bin/sh', '-c', script])
+  assert.equal(run.status, 0, run.err)
+  const shown = run.err + run.out
+  assert.match(shown, /"other-9999"/)
+  assert.doesNotMatch(shown, /"\/bin\/echo","marker-9999"/)
 })
 
 test('a run is decided by rules; what is to fail does', () => {

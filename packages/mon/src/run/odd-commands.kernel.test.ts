@@ -146,6 +146,18 @@ test('who forks twice at once, and leaves its session, is followed', () => {
   assert.equal(report.activities.created?.find(({ target }) => target === made)?.count, 1)
 })
 
+test('a command that forks, leaves its session and ends before anything else is followed', (t) => {
+  if (spawnSync('setsid', ['--fork', 'true']).status !== 0) {
+    t.diagnostic('this setsid(1) does not fork')
+    return
+  }
+  const made = join(root, 'by-who-left')
+  const { code, report } = run(['setsid', '--fork', 'sh', '-c', `sleep 0.2; echo x >${made}`], '--wait')
+  assert.equal(code, 0)
+  assert.ok((report.processes.created ?? 0) >= 2)
+  assert.ok(report.activities.created?.some(({ target }) => target === made))
+})
+
 test('what has another uid, a pid namespace and other namespaces of its own is followed', (t) => {
   const made = join(root, 'by-another-user')
   mkdirSync(made, { mode: 0o777 })

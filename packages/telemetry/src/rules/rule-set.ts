@@ -107,6 +107,8 @@ export class RuleSet {
   readonly #fields: ReadonlyMap<string, RuleField>
   readonly #rules: Compiled[]
   readonly #leavable: LeavableKinds
+  /** Of as many rules as there were then. */
+  #endDrops: { readonly size: number; readonly found: EndDrops | undefined } | undefined
 
   /** @internal */
   constructor({ rules, tests }: Rules, fields: ReadonlyMap<string, RuleField>, leavable: LeavableKinds) {
@@ -214,6 +216,11 @@ export class RuleSet {
 
   /** What of events about connections is dropped by their ends alone; undefined if nothing is. */
   endDrops(): EndDrops | undefined {
+    if (this.#endDrops?.size !== this.size) this.#endDrops = { size: this.size, found: this.#findEndDrops() }
+    return this.#endDrops.found
+  }
+
+  #findEndDrops(): EndDrops | undefined {
     const questions = questionsIn(this.#rules.map(({ condition }) => condition))
     const names = [...questions.keys()]
     const drops = this.#leavable.ended.map((kind) =>
