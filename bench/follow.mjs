@@ -114,7 +114,7 @@ const rows = AGENTS.map(({ name }) => {
 })
 const text = `# A quiet tree on a busy machine
 
-Written by \`node bench/follow.mjs --rounds=${rounds} --seconds=${seconds} --rate=${rate}\` on ${new Date().toISOString().slice(0, 10)}: Linux ${release()}, ${cpus().length} CPUs, Node ${process.version}. CPU time of quark-mon, as a share of one CPU, while a shell and its children start programs that end at once, and another shell starts one each second; medians of ${rounds} rounds of ${seconds} s, with the least and the most. The load of the machine was ${loadavg()[0].toFixed(1)} at the end.
+Written by \`node bench/follow.mjs --rounds=${rounds} --seconds=${seconds} --rate=${rate}\` on ${new Date().toISOString().slice(0, 10)}: Linux ${release()}, ${cpus().length} CPUs, Node ${process.version}. CPU time of quark-mon, as a share of one CPU, while shells and their children start programs that end at once, and another shell starts one each second; medians of ${rounds} rounds of ${seconds} s, with the least and the most. The load of the machine was ${loadavg()[0].toFixed(1)} at the end.
 
 ${table(['what is watched', 'CPU', 'from … to', 'processes / s on the machine', 'lost'], rows)}
 
