@@ -12,10 +12,12 @@ interface Candidate {
   readonly actions?: readonly string[] | undefined
 }
 
-/** A process that has a tag, whichever process gets its pid later. */
+/**
+ * A process that has a tag, whichever process gets its pid later. Of one that was found in /proc the exact start may be learnt
+ * later: until then it is cut to ticks.
+ */
 interface Tagged {
-  readonly startLo: number
-  readonly startHi: number
+  readonly startTicks: number
   readonly tag: bigint
 }
 
@@ -50,8 +52,7 @@ export class RuleEngine {
   begin(processes: ProcessTable): void {
     this.#processes = processes
     if (!this.#poisons) return
-    const known = [...processes.all()].sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid)
-    for (const process of known) {
+    for (const process of parentsFirst(processes)) {
       this.#inherit(process)
       this.#ask({ kind: 'snapshot', process })
     }
@@ -100,9 +101,9 @@ export class RuleEngine {
     return verdict
   }
 
-  #tagOf({ pid, startLo, startHi }: ProcessRecord): bigint {
+  #tagOf({ pid, startTicks }: ProcessRecord): bigint {
     const tagged = this.#tagged.get(pid)
-    return tagged !== undefined && tagged.startLo === startLo && tagged.startHi === startHi ? tagged.tag : 0n
+    return tagged?.startTicks === startTicks ? tagged.tag : 0n
   }
 
   /** A process has the tag of the one that made it. */
@@ -113,10 +114,10 @@ export class RuleEngine {
   }
 
   #tag(process: ProcessRecord, tag: bigint): void {
-    const { pid, startLo, startHi } = process
+    const { pid, startTicks } = process
     if (this.#closed.has(tag)) this.leaving?.(process)
     if (tag === 0n) this.#tagged.delete(pid)
-    else this.#tagged.set(pid, { startLo, startHi, tag })
+    else this.#tagged.set(pid, { startTicks, tag })
     if (this.#tagged.size > this.#sweepAt) this.#sweep()
   }
 
@@ -125,6 +126,32 @@ export class RuleEngine {
       if (this.#processes?.peek(pid) === undefined) this.#tagged.delete(pid)
     this.#sweepAt = this.#tagged.size + SWEEP_AFTER
   }
+}
+
+/** A pid says nothing about that: they begin anew when the last one is used. */
+function parentsFirst(processes: ProcessTable): ProcessRecord[] {
+  const known = new Map([...processes.all()].map((process) => [process.pid, process]))
+  const ordered = new Set<ProcessRecord>()
+  for (const process of known.values()) {
+    const line = new Set<ProcessRecord>()
+    let each: ProcessRecord | undefined = process
+    while (each !== undefined && !ordered.has(each) && !line.has(each)) {
+      line.add(each)
+      each = parentIn(known, each)
+    }
+    for (const one of [...line].reverse()) ordered.add(one)
+  }
+  return [...ordered]
+}
+
+function parentIn(
+  known: ReadonlyMap<number, ProcessRecord>,
+  { creator, ppid, startTicks }: ProcessRecord,
+): ProcessRecord | undefined {
+  const parentPid = creator ?? ppid
+  const parent = parentPid === undefined ? undefined : known.get(parentPid)
+  // One that began later is another process that got the pid.
+  return parent !== undefined && parent.startTicks <= startTicks ? parent : undefined
 }
 
 /** Any event of a kind. */
