@@ -139,7 +139,7 @@ function parentsFirst(processes: ProcessTable): ProcessRecord[] {
       line.add(each)
       each = parentIn(known, each)
     }
-    for (const one of [...line].reverse()) ordered.add(one)
+    for (const one of [...line].toReversed()) ordered.add(one)
   }
   return [...ordered]
 }
