@@ -9,14 +9,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { spawnSync } from 'node:child_process'
 import { kernelAtLeast } from 'quark-ebpf'
 import { openQuark as openCatalogue, Quark } from '../../quark.js'
-import { catalogueOf } from '../catalogue.js'
 import { hasProgram } from '../../testing/native.js'
-import { cgroupKind } from '../cgroup/index.js'
 import type { QuarkStats } from '../../pipeline/stats.js'
 import { type QuarkEvent } from '../index.js'
-import { processKind } from '../process/index.js'
 import type { ConnectionEvent } from './events.js'
-import { socketKind } from './index.js'
+import { catalogueWith } from './testing/rungs.js'
 import {
   EXPECTED,
   eventsOf,
@@ -174,19 +171,6 @@ test(
   },
 )
 
-/** The kind with the last rung of each fact only: tracepoints, and no programs of cgroups. */
-const withLastRungs = catalogueOf([
-  processKind,
-  cgroupKind,
-  {
-    ...socketKind,
-    facts: (surroundings: Parameters<typeof socketKind.facts>[0]) =>
-      socketKind.facts(surroundings).flatMap((fact) => {
-        return fact.name === 'socketUnreachable' ? [] : [{ ...fact, rungs: fact.rungs.slice(-1) }]
-      }),
-  },
-] as const)
-
 /** Who closed a socket is not seen. */
 const BY_STATES: Readonly<Partial<Record<Situation, readonly string[]>>> = {
   forked: [
@@ -213,7 +197,7 @@ test(
   { ...LIMIT, skip: LIMIT.skip || !hasPython },
   async (t) => {
     const options = { sockets: true, backends: ['ebpf'], ringSizeBytes: 2 ** 26, aggregation: 'none' }
-    const quark = await openCatalogue(withLastRungs, options)
+    const quark = await openCatalogue(catalogueWith('states'), options)
     const hooks = quark.capabilities.attached.filter(({ fact }) => fact.startsWith('socket'))
     const facts = new Map<string, Facts>()
     for (const name of Object.keys(BY_STATES)) facts.set(name, await run(name as Situation))
