@@ -14,7 +14,7 @@ import { isOfSocket, eventsOf, sentence, sentencesOf } from './sentences.js'
 import { DATAGRAMS, UDP } from './datagrams.js'
 import { type DatagramEvent, datagramVerdict, TABLED } from './flows.js'
 import { type Facts, hasPython, run, runProgram, SITUATION_NAMES, type Situation } from './situations.js'
-import { expectedOf, seenOf, verdictOf } from './verdict.js'
+import { expectedOf, inOwnNamespace, seenOf, verdictOf } from './verdict.js'
 
 /** Programs that fetch a page, each with its arguments. */
 const CLIENTS: Readonly<Record<string, (port: number) => readonly [string, ...string[]]>> = {
@@ -117,7 +117,7 @@ async function rowsOf(rung: RungName): Promise<(Row | Absent)[]> {
         row(name, verdictOf(expectedOf(name, known), seenOf(name, known, events))),
       ),
       ...[...fetched].map(([name, { facts: known, expected }]) => {
-        const seen = eventsOf(events, known).map((event) => sentence(event, wordOf(known)))
+        const seen = eventsOf(inOwnNamespace(events), known).map((event) => sentence(event, wordOf(known)))
         return row(`fetched by ${name}`, verdictOf(expected, seen))
       }),
       ...[...datagrams].map(([name, known]) =>

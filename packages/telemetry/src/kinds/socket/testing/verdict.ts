@@ -11,6 +11,12 @@ function netNsOf(): number {
   return Number(/\d+/.exec(readlinkSync('/proc/self/ns/net'))?.[0])
 }
 
+/** Those of the network namespace of this process: others have the same ports. */
+export function inOwnNamespace<E extends { readonly netNs: number | undefined }>(events: readonly E[]): E[] {
+  const own = netNsOf()
+  return events.filter(({ netNs }) => netNs === own)
+}
+
 function namesOf({ pid, child }: Facts): ReadonlyMap<number, string> {
   return new Map([
     [pid, 'parent'],

@@ -15,6 +15,12 @@ export const LIMIT = {
   skip: canWatch ? false : 'this kernel lets no program have the cookies of sockets',
 }
 
+/** Of connections of TCP programs also know the sockets by their addresses. */
+export const TCP_LIMIT = {
+  timeout: LIMIT.timeout,
+  skip: !(kernelAtLeast('6.10') || (kernelAtLeast('5.10') && !isConfidential())),
+}
+
 /** A lockdown keeps programs from reading. */
 export function isConfidential(): boolean {
   try {
