@@ -458,6 +458,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     executable: {
       type: 'object',
+      isInherited: true,
       read: (p) => p.executable,
       object: executableObject,
       doc: 'the file of `exe`; only with `executables`',

@@ -24,12 +24,14 @@ const SWITCHES = new Set([
 /** Ordinary names that look like such. */
 const EXCEPTIONS = new Set(['pwd', 'oldpwd', 'initpwd', 'ssh_auth', 'npm_config_auth_type'])
 const MAX_NAME_CHARS = 128
+/** A part of each of these words: most names have none, and are not looked at any further. */
+const FIRST_LOOK = /auth|bearer|cred|jwt|key|pass|pw|secret|token/i
 
 const SECRET_HEADERS = new Set(['authorization', 'proxy-authorization', 'cookie', 'set-cookie'])
 
 /** Whether the value of an option or a variable with that name is a secret: `--db-password`, `GITHUB_TOKEN`, `clientSecret`. */
 export function isSecretName(name: string): boolean {
-  if (name.length > MAX_NAME_CHARS) return false
+  if (name.length > MAX_NAME_CHARS || !FIRST_LOOK.test(name)) return false
   const words = name
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
     .toLowerCase()

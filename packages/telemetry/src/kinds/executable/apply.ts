@@ -4,7 +4,7 @@ import { TAIL_DELETED, TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_PSEUDO, TAIL_TRUNCATE
 import type { BaseEvent } from '../../event/event.js'
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup, RecordPlace } from '../../event/raw.js'
-import { TailReader, timeNsAt, u32At, u64At } from '../../event/record-fields.js'
+import { TailReader, timeNsAt, u32At } from '../../event/record-fields.js'
 import { shownText } from '../../event/redaction.js'
 import { ProcessRecord } from '../../process/entry.js'
 import { type Executable, type FilePackage, UNREAD_REASONS } from '../../process/executable.js'
@@ -12,7 +12,8 @@ import type { Tables } from '../kind.js'
 import { type AskedFile, type FileContent, type FileIdentity, keyOf, scriptKeyOf } from './asked.js'
 import type { ExecutableEvent } from './events.js'
 import { contentLayout, executedLayout, FOUND, SCRIPT } from './records.js'
-import type { ExecutableTable, Waiting } from './table.js'
+import { identityAt } from './seen.js'
+import { type ExecutableTable, isToBeAsked, type Waiting } from './table.js'
 
 const { at } = executedLayout
 
@@ -20,20 +21,10 @@ function tableIn(tables: Tables): ExecutableTable {
   return tables.table<ExecutableTable>('executable')
 }
 
-function identityAt(place: RecordPlace, of: typeof contentLayout.at | typeof at): FileIdentity {
-  return {
-    device: u32At(place, of.device),
-    generation: u32At(place, of.generation),
-    inode: String(u64At(place, of.inode)),
-    sizeBytes: Number(u64At(place, of.sizeBytes)),
-    mtimeNs: String(u64At(place, of.mtimeNs)),
-    ctimeNs: String(u64At(place, of.ctimeNs)),
-  }
-}
-
 /** The file of a record as a question about it. */
 function fileAt(
   place: RecordPlace,
+  identity: FileIdentity,
 ): AskedFile & { readonly isMemfd: boolean; readonly name: string | undefined } {
   const tails = new TailReader(place, executedLayout)
   const exe = u32At(place, at.exe)
@@ -44,7 +35,7 @@ function fileAt(
   const isMemfd = (exe & TAIL_PSEUDO) !== 0 && path?.startsWith('memfd:') === true
   const isPath = (exe & (TAIL_FAILED | TAIL_PSEUDO | TAIL_TRUNCATED)) === 0 && (exe & TAIL_LENGTH_MASK) !== 0
   return {
-    ...identityAt(place, at),
+    ...identity,
     pid: u32At(place, at.pid),
     path: isPath && path?.startsWith('/') === true ? path : undefined,
     isDeleted: (exe & TAIL_DELETED) !== 0,
@@ -55,17 +46,20 @@ function fileAt(
   }
 }
 
-/** Keys of the file of a record, and of the script that is asked about. */
-function keysOf(file: AskedFile, tables: Tables): [fileKey: string, scriptKey: string | undefined] {
-  const fileKey = keyOf(file)
+/** The key of the script that is asked about; undefined if there is none. */
+function scriptKeyIn(file: AskedFile, fileKey: string, tables: Tables): string | undefined {
   const isAsked = file.script !== undefined && tables.settings['packages'] === true
-  return [fileKey, isAsked ? scriptKeyOf(fileKey, file.script) : undefined]
+  return isAsked ? scriptKeyOf(fileKey, file.script) : undefined
 }
 
 /** Asks about the file as early as it can be: maybe it is read before the event of the exec is due. */
 export function askEarly(place: RecordPlace, tables: Tables): void {
-  const { isMemfd: _isMemfd, name: _name, ...file } = fileAt(place)
-  tableIn(tables).ask(...keysOf(file, tables), file)
+  const table = tableIn(tables)
+  const { key, identity } = table.seen.of(place, at)
+  // Mostly all is known, and nothing is to be read out of the record.
+  if (u32At(place, at.isScript) !== SCRIPT && !isToBeAsked(table.contentOf(key))) return
+  const { isMemfd: _isMemfd, name: _name, ...file } = fileAt(place, identity)
+  table.ask(key, scriptKeyIn(file, key, tables), file)
 }
 
 /** The process of the event of an exec, or of one that was found, has its file. */
@@ -84,9 +78,17 @@ export function joinExecuted(place: RecordPlace, event: BaseEvent | undefined, t
 /** What is known of the file of a record, of a process that waits for more. */
 function fileOf(place: RecordPlace, process: ProcessRecord | undefined, tables: Tables): Waiting {
   const table = tableIn(tables)
-  const file = fileAt(place)
-  const [fileKey, scriptKey] = keysOf(file, tables)
-  const content = table.contentOf(fileKey)
+  const seen = table.seen.of(place, at)
+  const content = table.contentOf(seen.key)
+  const pid = u32At(place, at.pid)
+  const isPlain =
+    u32At(place, at.isScript) !== SCRIPT && (u32At(place, at.exe) & (TAIL_DELETED | TAIL_PSEUDO)) === 0
+  if (isPlain && content !== undefined && seen.content === content && seen.executable !== undefined) {
+    const { key: fileKey, executable } = seen
+    return { pid, executable, fileKey, scriptKey: undefined, process, isSilent: false }
+  }
+  const file = fileAt(place, seen.identity)
+  const scriptKey = scriptKeyIn(file, seen.key, tables)
   const ofScript = scriptKey === undefined ? undefined : table.contentOf(scriptKey)
   const executable: Executable = {
     device: file.device,
@@ -99,7 +101,11 @@ function fileOf(place: RecordPlace, process: ProcessRecord | undefined, tables: 
     script: shownText(file.name, tables.redaction),
     ...partsOf(content, ofScript),
   }
-  return { pid: file.pid, executable, fileKey, scriptKey, process, isSilent: false }
+  if (isPlain) {
+    seen.content = content
+    seen.executable = executable
+  }
+  return { pid, executable, fileKey: seen.key, scriptKey, process, isSilent: false }
 }
 
 function wait(waiting: Waiting, tables: Tables): void {

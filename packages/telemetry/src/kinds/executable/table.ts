@@ -2,6 +2,7 @@ import type { KindTable } from '../../event/table.js'
 import type { Executable } from '../../process/executable.js'
 import type { ProcessRecord } from '../../process/entry.js'
 import type { AskedFile, FileContent } from './asked.js'
+import { SeenFiles } from './seen.js'
 
 /** So many processes may wait for what is in their files; those beyond are not reported. */
 const MOST_WAITING = 4096
@@ -29,6 +30,8 @@ export class ExecutableTable implements KindTable {
   readonly announced: Waiting[] = []
   /** When what is announced was learnt, epoch ns. */
   announcedNs = 0n
+  /** Files of the records that came last. */
+  readonly seen = new SeenFiles()
   readonly #known = new Map<string, FileContent>()
   readonly #waiting = new Map<string, Waiting[]>()
   #waitingCount = 0
@@ -111,6 +114,6 @@ export class ExecutableTable implements KindTable {
 }
 
 /** Whether another exec may find more: the process was gone, or the file in another state. */
-function isToBeAsked(content: FileContent | undefined): boolean {
+export function isToBeAsked(content: FileContent | undefined): boolean {
   return content?.sha256 === undefined && content?.unread !== 'tooLarge'
 }
