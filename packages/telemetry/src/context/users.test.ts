@@ -62,3 +62,18 @@ test('without files there are no names', () => {
   const names = new UserNames({ passwdPath: join(top, 'missing'), groupPath: top })
   assert.deepEqual([names.userName(0), names.groupName(0)], [undefined, undefined])
 })
+
+test('of a file with a million users those at its beginning have names, and reading it is bounded', () => {
+  const passwdPath = join(top, 'million')
+  let text = ''
+  for (let id = 0; id < 1_000_000; id++) text += `user${id}:x:${id}:${id}:A user:/home/user${id}:/bin/sh\n`
+  writeFileSync(passwdPath, text)
+  const names = new UserNames({ passwdPath, groupPath: join(top, 'none') })
+  const begin = performance.now()
+  assert.equal(names.userName(100_000), 'user100000')
+  assert.equal(names.userName(999_999), undefined)
+  const tookMs = performance.now() - begin
+  assert.ok(tookMs < 10_000, `${tookMs} ms`)
+  const known = names.users().length
+  assert.ok(known > 200_000 && known < 600_000, String(known))
+})

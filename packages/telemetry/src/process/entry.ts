@@ -532,13 +532,13 @@ export class ProcessRecord implements Process {
   }
 
   get containerUser(): string | undefined {
-    const { euid } = this
-    return euid === undefined ? undefined : this.#here.users?.users.get(euid)
+    const { users } = this.#here
+    return users === undefined || this.euid === undefined ? undefined : users.users.get(this.euid)
   }
 
   get containerGroup(): string | undefined {
-    const { egid } = this
-    return egid === undefined ? undefined : this.#here.users?.groups.get(egid)
+    const { users } = this.#here
+    return users === undefined || this.egid === undefined ? undefined : users.groups.get(this.egid)
   }
 
   get pod(): Pod | undefined {

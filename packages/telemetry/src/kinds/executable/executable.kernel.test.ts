@@ -173,6 +173,37 @@ test('files that are deleted, replaced, of 10 GB, in another root, and scripts',
   if (hasBusybox) assert.equal(fileOf('33.04')?.sha256, digestOf('/bin/busybox'))
 })
 
+test(
+  'a file of overlayfs is read, of either layer, although its numbers are others there',
+  LIMIT,
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'quark-overlay-'))
+    t.after(() => {
+      spawnSync('sh', ['-c', 'umount "$0/merged"; umount "$0"', folder])
+      rmSync(folder, { recursive: true })
+    })
+    // Its layers cannot be on each file system.
+    const script = `mount -t tmpfs none "$0" && cd "$0" && mkdir lower upper work merged && cp /bin/sleep lower/below &&
+    mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged`
+    const { status, stderr } = spawnSync('sh', ['-c', script, folder], { encoding: 'utf8' })
+    if (status !== 0) return t.skip(`overlayfs cannot be mounted here: ${stderr}`)
+    const merged = join(folder, 'merged')
+    copyFileSync('/bin/sleep', join(merged, 'above'))
+    await using quark = await openQuark()
+    const names = ['99.01', '99.02']
+    const children = ['below', 'above'].map((name, i) =>
+      spawn(join(merged, name), [names[i] as string], { stdio: 'ignore' }),
+    )
+    t.after(() => children.forEach((child) => child.kill('SIGKILL')))
+    const found = await executablesOf(quark, names)
+    for (const child of children) child.kill('SIGKILL')
+    for (const name of names) {
+      const { exec, later } = found.get(name) ?? {}
+      assert.equal((later ?? exec)?.sha256, digestOf('/bin/sleep'), name)
+    }
+  },
+)
+
 const MEMFD = `
 import os, sys
 fd = os.memfd_create('hidden')

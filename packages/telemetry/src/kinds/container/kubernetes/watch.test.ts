@@ -192,6 +192,20 @@ test('a cluster that relabels all the time, and lists in pages', { ...LIMIT, ski
   assert.deepEqual(uids(taken).slice(0, 2), ['a', 'b'])
 })
 
+test('an API that has no end of pods fills no memory', { ...LIMIT, skip }, async (t) => {
+  let isListed = false
+  const { taken } = await watched(t, (url, response) => {
+    if (url.searchParams.get('watch') === null) return list(response, '1', pod('first', '1'))
+    if (isListed) return
+    isListed = true
+    for (let i = 0; i < 6000; i++) change(response, 'ADDED', pod(`pod-${i}`, String(i + 2)))
+    change(response, 'DELETED', pod('first', '9000'))
+  })
+  await taken.until(() => taken.of('podGone').length > 0)
+  assert.ok(taken.of('podDetails').length <= 4096)
+  assert.deepEqual(taken.of('podGone'), ['first'])
+})
+
 test('a file that does not say how to reach an API is refused with the reason', () => {
   const wrong = (text: string, message: RegExp): void => {
     const path = join(folder, 'wrong')

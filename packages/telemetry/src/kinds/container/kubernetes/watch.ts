@@ -12,6 +12,8 @@ import { clusterOf, type PodReport, podReportOf } from './pods.js'
 /** Most pods of a page of the list. */
 const PAGE = 250
 const MAX_PAGES = 64
+/** Pods beyond that are not reported: a node has some hundred. */
+const MOST_PODS = 4096
 /** The server ends a watch after this time, so that a connection that is dead is noticed. */
 const WATCH_S = 300
 const FIRST_PAUSE_MS = 1000
@@ -138,7 +140,8 @@ export class PodWatch implements Asking {
   #take(report: PodReport): void {
     const { pod, containers } = report
     const text = JSON.stringify([pod, containers])
-    if (this.#known.get(pod.uid) === text) return
+    const known = this.#known.get(pod.uid)
+    if (known === text || (known === undefined && this.#known.size >= MOST_PODS)) return
     this.#known.set(pod.uid, text)
     this.#reports.pod(pod)
     for (const container of containers) this.#reports.container(container)
