@@ -284,7 +284,7 @@ export function applyMoved(group: RecordGroup, tables: Tables): Made<FileEvent> 
   const call = { pid: u32At(group, at.pid), what, path, oldPath, target, exact, isInPlace }
   // The other one of the two was moved as well.
   if ((what & DID_EXCHANGE) !== 0 && oldPath !== undefined && exact === undefined)
-    tableIn(tables).named(call.pid, what, oldPath, timeOf(group))
+    tableIn(tables).named(call.pid, what, oldPath, timeOf(group), true)
   return named(group, call, tables)
 }
 
@@ -340,7 +340,8 @@ function factsByName(
   tables: Tables,
 ): NamedFacts | undefined {
   if (path === undefined) return undefined
-  const reported = isPseudoPath(path) ? undefined : tableIn(tables).named(pid, what, path, bootNs)
+  const isAsked = isWanted({ ...NOTHING_KNOWN, path, oldPath }, tables)
+  const reported = isPseudoPath(path) ? undefined : tableIn(tables).named(pid, what, path, bootNs, isAsked)
   if (reported === 'told') return undefined
   const isName = reported?.isNameOnly ?? false
   const known = wholePath(reported?.path, isName)

@@ -285,8 +285,16 @@ export class FileTable implements KindTable {
   /**
    * A call did something with a name: the report of the same, if there is one. `told` if an event has it already: its
    * record comes after the time of the report was over.
+   *
+   * @param isWanted there is an event of it, if there is no report
    */
-  named(pid: number, what: number, path: string, timeNs: bigint): FileFacts | 'told' | undefined {
+  named(
+    pid: number,
+    what: number,
+    path: string,
+    timeNs: bigint,
+    isWanted: boolean,
+  ): FileFacts | 'told' | undefined {
     const bits = reportedAs(what)
     const key = nameKey(pid, path)
     const found = this.#reportOf(key, what, path)
@@ -296,6 +304,7 @@ export class FileTable implements KindTable {
     }
     for (const report of this.#byName.of(key)) if (takeTold(report, what, timeNs) !== 0) return 'told'
     if (found !== undefined) return found.facts
+    if (!isWanted) return undefined
     this.#remember(key, bits, timeNs)
     this.unverified += 1
     return undefined

@@ -22,7 +22,7 @@ const OPTIONS = {
   ringSizeBytes: 2 ** 24,
 } as const
 const hasPython = spawnSync('python3', ['-V']).status === 0
-const IN_TERMINALS = { ...LIMIT, skip: hasPython ? false : 'needs Python and script(1)' }
+const IN_TERMINALS = { ...LIMIT, skip: hasPython ? false : 'needs Python' }
 
 function ttyEvents(events: readonly { readonly kind: string }[]): TtyEvent[] {
   return events.filter(({ kind }) => kind === 'tty') as TtyEvent[]
@@ -134,21 +134,22 @@ test('this process’s own writes are no events', IN_TERMINALS, async () => {
     const own = quark.finish().filter((e) => e.kind === 'tty' && e.text.includes('the agent'))
     await quark.close()
     process.exit(own.length === 0 ? 0 : 1)`
-  // script(1) shows on its own terminal what the program writes to the inner one.
   const inner = `${process.execPath} --input-type=module -e ${quoted(program)}`
   assert.equal(inTerminal(inner), 0)
-  // A terminal behind that.
-  assert.equal(inTerminal(`script -qec ${quoted(inner)} /dev/null`), 0)
+  // A terminal behind that: what is written to it is shown on the outer one by another process.
+  assert.equal(inTerminal(`python3 -c ${quoted(IN_PTY)} ${quoted(inner)}`), 0)
 })
 
 function quoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`
 }
 
-/** The status of a command that runs in a terminal of its own. */
+/** Runs a command in a terminal of its own. */
+const IN_PTY = 'import pty, sys; sys.exit(pty.spawn(["sh", "-c", sys.argv[1]]) >> 8)'
+
+/** Its status. */
 function inTerminal(command: string): number | null {
-  const program = 'import pty, sys; sys.exit(pty.spawn(["sh", "-c", sys.argv[1]]) >> 8)'
-  return spawnSync('python3', ['-c', program, command], { stdio: ['ignore', 'pipe', 'inherit'] }).status
+  return spawnSync('python3', ['-c', IN_PTY, command], { stdio: ['ignore', 'pipe', 'inherit'] }).status
 }
 
 /** As many terminals that are flooded, each by a writer of its own, until they are killed. */
