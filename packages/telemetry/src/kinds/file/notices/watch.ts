@@ -177,16 +177,13 @@ export class FileWatch implements Source {
     return id
   }
 
+  /** Marks end with what they are of; one that stays where nothing is wanted any more costs no more than before. */
   #forget(present: ReadonlySet<bigint>): void {
     const nowNs = this.#context.clock.bootNowNs()
     for (const [id, watched] of this.#watched) {
       if (present.has(id)) continue
       watched.goneNs ??= nowNs
       if (watched.goneNs < this.#emptyNs || this.#watched.size > MAX_WATCHED) this.#watched.delete(id)
-      using mount = lookUp(watched.place)
-      // It is still mounted, and nothing on it is wanted any more.
-      if (mount !== undefined && fileSystemId(mount.reference) === id)
-        this.#group.unmarkFileSystem(mount.reference, this.#mask)
     }
   }
 
