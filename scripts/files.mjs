@@ -8,6 +8,8 @@ runSituations({
   rowsFile: 'docs/captures/files.ndjson',
   page: 'docs/files-table.md',
   rungs: {
+    functions: 'functions',
+    kprobes: 'kprobes',
     both: 'system calls and fanotify',
     calls: 'system calls',
     notices: 'fanotify',

@@ -4,6 +4,7 @@ import {
   type Assembler,
   BPF_FUNC_get_current_cgroup_id,
   BPF_FUNC_get_current_pid_tgid,
+  BPF_FUNC_get_current_task_btf,
   BPF_FUNC_get_current_uid_gid,
   BPF_FUNC_get_smp_processor_id,
   BPF_FUNC_get_socket_cookie,
@@ -13,6 +14,7 @@ import {
   BPF_FUNC_probe_read_user,
   BPF_FUNC_skb_load_bytes,
   BPF_FUNC_sock_from_file,
+  BPF_FUNC_task_pt_regs,
   R0,
   R1,
   R2,
@@ -39,6 +41,7 @@ const HELPERS: Readonly<Record<HelperName, number>> = {
   bootNs: BPF_FUNC_ktime_get_boot_ns,
   monotonicNs: BPF_FUNC_ktime_get_ns,
   cpu: BPF_FUNC_get_smp_processor_id,
+  userRegisters: BPF_FUNC_task_pt_regs,
   socketCookie: BPF_FUNC_get_socket_cookie,
   fileSocketCookie: BPF_FUNC_get_socket_cookie,
 }
@@ -78,6 +81,8 @@ export function emitHelper(
       throw new BuildError(`Cannot call socketCookie(…) in probe "${probe}": ${needs}`)
     }
   }
+  // Where the registers lie is asked of a task that the verifier knows.
+  if (name === 'userRegisters') asm.call(BPF_FUNC_get_current_task_btf).mov(R1, R0)
   asm.call(HELPERS[name])
 }
 

@@ -203,6 +203,13 @@ export function bootNs(): Scalar {
 export function monotonicNs(): Scalar {
   return helper('monotonicNs')
 }
+/**
+ * Address of the registers with which the current task left its program, a `struct pt_regs`: those of the system call that
+ * it is in, if it is in one. Needs Linux 5.15.
+ */
+export function userRegisters(): Scalar {
+  return helper('userRegisters')
+}
 /** Number of the CPU that the program runs on. Needs Linux 4.1. */
 export function cpu(): Scalar {
   return helper('cpu')

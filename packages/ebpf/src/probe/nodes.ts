@@ -47,6 +47,7 @@ export type HelperName =
   | 'bootNs'
   | 'monotonicNs'
   | 'cpu'
+  | 'userRegisters'
   | 'socketCookie'
   | 'fileSocketCookie'
 

@@ -2,7 +2,7 @@
 
 import type { Btf, FunctionPrototype } from '../btf/index.js'
 import { NotSupportedError, PrototypeError } from '../errors.js'
-import { KERNEL_CONTEXT } from './hooks/arguments.js'
+import { KERNEL_CONTEXT, parameterOf } from './hooks/arguments.js'
 import { type ArgumentType, describePrototype, type Hook, hookType } from './hooks/index.js'
 import type { Value } from './expr.js'
 
@@ -21,7 +21,7 @@ export function findPrototype(hook: Hook, btf: Btf): FunctionPrototype | undefin
  * @throws {PrototypeError} when an argument has another type, or a required one is missing
  */
 export function presentArguments(hook: Hook, btf: Btf): PresentArguments {
-  const { noun = hook.kind, prototype: known, hiddenArguments = 0, arguments: place } = hookType(hook)
+  const { noun = hook.kind, prototype: known, arguments: place } = hookType(hook)
   if (known === undefined)
     return hook.arguments.map((_, index) => place !== 'context' || hasContext(index, btf))
   const prototype = findPrototype(hook, btf)
@@ -29,10 +29,12 @@ export function presentArguments(hook: Hook, btf: Btf): PresentArguments {
     throw new NotSupportedError(`the ${noun} ${hook.target}: its BTF does not know it`)
   }
   return hook.arguments.map((argument, index) => {
-    const type =
-      argument.isResult === true ? prototype.returnType : prototype.parameters[hiddenArguments + index]?.type
+    const isResult = argument.isResult === true
+    const type = isResult ? prototype.returnType : prototype.parameters[parameterOf(hook, index, btf)]?.type
     if (type === undefined && argument.optional === true) return false
     if (type === undefined || !matches(argument, type, btf)) {
+      // Functions exist that return something else on other kernels.
+      if (isResult && argument.optional === true) return false
       throw new PrototypeError(hook.target, describePrototype(hook), actual(hook, prototype, btf))
     }
     return true

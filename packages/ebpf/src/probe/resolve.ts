@@ -3,7 +3,8 @@
 import type { Btf, TypeId } from '../btf/index.js'
 import { BTF_KIND_STRUCT, BTF_KIND_UNION } from '../btf/index.js'
 import { BuildError } from '../errors.js'
-import { type Hook, hookType } from './hooks/index.js'
+import { parameterOf } from './hooks/arguments.js'
+import type { Hook } from './hooks/index.js'
 import type { EnumNode, ExprNode, LookupNode, NumberSize, OffsetNode, PathNode, Root, Step } from './nodes.js'
 import { compute, toWord } from './operators.js'
 import type { BinaryOp } from './operators.js'
@@ -397,8 +398,7 @@ export class Resolver {
     const sizeBytes = argument?.sizeBytes
     if (root.kind !== 'argument' || sizeBytes === undefined) return { kind: 'load', path }
     const prototype = findPrototype(this.#hook, this.#btf)
-    const { hiddenArguments = 0 } = hookType(this.#hook)
-    const parameter = prototype?.parameters[hiddenArguments + root.index]
+    const parameter = prototype?.parameters[parameterOf(this.#hook, root.index, this.#btf)]
     const type = argument?.isResult === true ? prototype?.returnType : parameter?.type
     const signed = type !== undefined && this.#btf.integer(type)?.signed === true
     return { kind: 'load', path: { ...path, sizeBytes, signed } }

@@ -45,7 +45,7 @@ function attach(
   lacks?: readonly Lack[],
 ): Answers & { readonly steps: readonly string[] } {
   const steps: string[] = []
-  const answers = attachFacts(facts, 'ebpf', new Sources(new ManualClock()), ({ probes }) => {
+  const answers = attachFacts(facts, 'ebpf', new Sources(new ManualClock()), ({ probes, isWhole }) => {
     const targets = probes.map(({ hook }) => hook.target).join()
     if (targets.startsWith('un')) throw new EbpfError('ERR_EBPF_NOT_SUPPORTED', `no ${targets}`)
     steps.push(`load ${targets}`)
@@ -53,7 +53,11 @@ function attach(
       attach: (): AttachedRung => {
         if (targets.startsWith('half')) throw new EbpfError('ERR_EBPF_PERMISSION', `refused ${targets}`)
         steps.push(`attach ${targets}`)
-        return { hooks: [{ hook: targets, flavor: 'direct' }], ...(lacks === undefined ? {} : { lacks }) }
+        return {
+          hooks: [{ hook: targets, flavor: 'direct' }],
+          ...(lacks === undefined ? {} : { lacks }),
+          ...(isWhole === undefined ? {} : { isWhole }),
+        }
       },
     }
   })
@@ -87,6 +91,18 @@ test('the first rung that works is taken, whatever its sort', async (t) => {
       assert.deepEqual([attached.map((one) => [one.fact, one.hook]), missing], [[['toys', hook]], []])
     })
   }
+})
+
+test('a fact that others make needless is left out where they are whole', () => {
+  const whole = { ...ebpf('whole'), isWhole: true } as const
+  const besides = { besides: ['a', 'b'] }
+  const namesOf = (a: Rung, b: Rung) =>
+    attach([fact('a', [a]), fact('b', [b]), fact('c', [source('one')], besides)]).attached.map(
+      (one) => one.fact,
+    )
+  assert.deepEqual(namesOf(whole, whole), ['a', 'b'])
+  assert.deepEqual(namesOf(whole, ebpf('part')), ['a', 'b', 'c'])
+  assert.deepEqual(attach([fact('c', [source('one')], { besides: ['a'] })]).attached.length, 1)
 })
 
 test('a fact of which no rung works is missing, with what was said of each', () => {

@@ -39,8 +39,12 @@ export function attachFacts<By extends Exclude<Rung['by'], 'source'>>(
     })
     return new FactLoader(fact, loaders)
   })
+  const whole = new Set<string>()
   for (const loader of loaded) {
+    const { name, besides } = loader.fact
+    if (besides !== undefined && besides.every((fact) => whole.has(fact))) continue
     const rung = loader.attach()
+    if (rung?.isWhole === true) whole.add(name)
     if (rung === undefined) absent.push(missingFact(loader, by))
     else answer(answers, loader.fact, rung)
   }

@@ -15,6 +15,8 @@ export interface LoadedRung {
 export interface AttachedRung {
   /** `what` is learnt by the hook, if it is a part of the fact only. */
   readonly hooks: readonly { readonly what?: string; readonly hook: string; readonly flavor: string }[]
+  /** See `EbpfRung.isWhole`. */
+  readonly isWhole?: true
   /** Fields that this kernel cannot supply. */
   readonly missing?: readonly MissingField[]
   readonly lacks?: readonly Lack[]

@@ -8,6 +8,8 @@ export interface Fact {
   readonly required: boolean
   /** Facts of all kinds are attached in ascending order; default 0. Those of equal order keep the order of their list. */
   readonly order?: number
+  /** It is not learnt where all of these are, by rungs that are whole: it says nothing that they do not. */
+  readonly besides?: readonly string[]
   /** The ways to learn it. Of those that a backend has, the first that works is taken. */
   readonly rungs: readonly Rung[]
   /** Why a backend has no rung for it, by the backend's name. */

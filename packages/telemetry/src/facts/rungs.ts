@@ -36,6 +36,8 @@ export interface EbpfRung {
   readonly by: 'ebpf'
   readonly probes: readonly Probe[]
   readonly lacks?: readonly Lack[]
+  /** Facts that are learnt beside this one (`Fact.besides`) add nothing to it. */
+  readonly isWhole?: true
   /** Makes records of what the programs keep in their maps. */
   readonly reader?: MapReader
 }

@@ -18,7 +18,8 @@ export interface ArgumentSource {
 /** The function that gives the kernel's own structure behind a context. Needs Linux 6.2. */
 export const KERNEL_CONTEXT = 'bpf_cast_to_kern_ctx'
 
-type Emit = (asm: Assembler, dst: Register, index: number, source: ArgumentSource) => void
+/** `index` is the parameter of the function, `argument` that of the declaration. */
+type Emit = (asm: Assembler, dst: Register, index: number, source: ArgumentSource, argument: number) => void
 
 /** Offsets within `struct pt_regs`: arguments in order of the calling convention, and what a function returns. */
 const REGISTERS = {
@@ -27,10 +28,10 @@ const REGISTERS = {
 } as const satisfies Record<string, { readonly arguments: readonly number[]; readonly result: number }>
 
 const EMIT: Readonly<Record<ArgumentPlace, Emit>> = {
-  words: (asm, dst, index, { hook, escape }) => {
-    const { hiddenArguments = 0, mayBeNull = false } = hookType(hook)
-    asm.load(8, dst, R6, (hiddenArguments + index) * 8)
-    if (mayBeNull && hook.arguments[index]?.struct !== undefined) asm.jumpIfImm('==', dst, 0, escape)
+  words: (asm, dst, index, { hook, escape }, argument) => {
+    asm.load(8, dst, R6, index * 8)
+    const { mayBeNull = false } = hookType(hook)
+    if (mayBeNull && hook.arguments[argument]?.struct !== undefined) asm.jumpIfImm('==', dst, 0, escape)
   },
   registers: (asm, dst, index, { hook, architecture }) => {
     const offset = REGISTERS[architecture].arguments[index]
@@ -47,12 +48,21 @@ const EMIT: Readonly<Record<ArgumentPlace, Emit>> = {
   },
 }
 
+/** Which of the kernel's parameters argument `index` of a hook is, hidden ones included; -1 if none has its name. */
+export function parameterOf(hook: Hook, index: number, btf: Btf): number {
+  const { hiddenArguments = 0, prototype } = hookType(hook)
+  const byName = hook.arguments[index]?.byName
+  if (byName === undefined) return hiddenArguments + index
+  const parameters = prototype?.(hook.target, btf)?.parameters ?? []
+  return parameters.findIndex(({ name }) => byName.includes(name))
+}
+
 /** Emits `dst = argument index`; the result of a function is the last one. */
 export function emitArgument(asm: Assembler, dst: Register, index: number, source: ArgumentSource): void {
   const { hook, btf, architecture } = source
   const type = hookType(hook)
   if (hook.arguments[index]?.isResult !== true) {
-    EMIT[type.arguments](asm, dst, index, source)
+    EMIT[type.arguments](asm, dst, parameterOf(hook, index, btf), source, index)
   } else if (type.result === 'afterArguments') {
     asm.load(8, dst, R6, wordsOfArguments(hook, btf) * 8)
   } else {

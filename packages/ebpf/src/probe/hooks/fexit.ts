@@ -7,26 +7,24 @@ import { functionPrototype, type HookType } from './type.js'
  * gets that as its last value. Needs Linux 5.5, on arm64 6.0, and 6.10 where the kernel preempts tasks
  * (CONFIG_PREEMPT).
  *
- * @param returns such as `int('result', 4)`; its sign is the one that BTF knows
+ * @param returns such as `int('result', 4)`; its sign is the one that BTF knows. Of a function that returns something
+ *   else on other kernels give several, each as `optional`
  */
-export function fexit<const A extends readonly ArgumentType<Value>[]>(target: string, args: A): Hook<A>
-export function fexit<const A extends readonly ArgumentType<Value>[], R extends Value>(
-  target: string,
-  args: A,
-  returns: ArgumentType<R>,
-): Hook<readonly [...A, ArgumentType<R>]>
-export function fexit(
-  target: string,
-  args: readonly ArgumentType<Value>[],
-  returns?: ArgumentType<Value>,
-): Hook {
-  return { kind: 'fexit', target, arguments: returns === undefined ? args : [...args, resultOf(returns)] }
+export function fexit<
+  const A extends readonly ArgumentType<Value>[],
+  const R extends readonly ArgumentType<Value>[],
+>(target: string, args: A, ...returns: R): Hook<readonly [...A, ...R]> {
+  return {
+    kind: 'fexit',
+    target,
+    arguments: [...args, ...returns.map((one) => resultOf(one))] as unknown as readonly [...A, ...R],
+  }
 }
 
 /** The kernel puts the result behind the words of all arguments (arch/x86/net/bpf_jit_comp.c, save_args). */
 export const fexitType = {
   kind: 'fexit',
-  declared: 'fexit(function, arguments, returns?)',
+  declared: 'fexit(function, arguments, …returns)',
   runs: 'after the function; its result is the last value',
   programs: {
     direct: {

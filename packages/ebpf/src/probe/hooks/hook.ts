@@ -17,7 +17,9 @@ export interface ArgumentType<T extends Value> {
   readonly pointer?: boolean
   /** Kernels exist whose prototype ends before this argument. */
   readonly optional?: boolean
-  /** What the function returned: no parameter of it, and always the last one of a hook. */
+  /** It is the parameter with one of these names, wherever the kernel's prototype has it. */
+  readonly byName?: readonly string[]
+  /** What the function returned: no parameter of it, and always behind those of a hook. */
   readonly isResult?: boolean
   readonly name: string
   readonly [TYPE]?: T
@@ -49,6 +51,18 @@ export function pointer(name: string): ArgumentType<Scalar> {
 /** An argument that only some kernels pass. Use it inside `firstOf`. */
 export function optional<T extends Value>(type: ArgumentType<T>): ArgumentType<T> {
   return { ...type, optional: true }
+}
+
+/**
+ * An argument that kernels have in different places: it is looked for by the name of the parameter, or by one of those
+ * that it had in other releases, in the types of the running kernel. Of functions only, and where no structure comes before
+ * it that is passed by value.
+ */
+export function named<T extends Value>(
+  type: ArgumentType<T>,
+  ...formerly: readonly string[]
+): ArgumentType<T> {
+  return { ...type, byName: [type.name, ...formerly] }
 }
 
 /** The values that the callback of a probe gets for its declared arguments. */
@@ -126,15 +140,15 @@ export function argumentValues<A extends readonly ArgumentType<Value>[]>(hook: H
 }
 
 /** What a function returned, behind the arguments of a hook at its return. */
-export function resultOf<R extends Value>(type: ArgumentType<R>): ArgumentType<R> {
+export function resultOf<T extends ArgumentType<Value>>(type: T): T {
   return { ...type, isResult: true }
 }
 
 /** A hook's declared prototype, as the messages print it. */
 export function describePrototype(hook: Hook): string {
   const parameters = hook.arguments.filter(({ isResult }) => isResult !== true).map(describeArgument)
-  const result = hook.arguments.find(({ isResult }) => isResult === true)
-  return `(${parameters.join(', ')})${result === undefined ? '' : `: ${describeArgument(result)}`}`
+  const results = hook.arguments.filter(({ isResult }) => isResult === true).map(describeArgument)
+  return `(${parameters.join(', ')})${results.length === 0 ? '' : `: ${results.join(' or ')}`}`
 }
 
 function describeArgument({ name, ...argument }: ArgumentType<Value>): string {

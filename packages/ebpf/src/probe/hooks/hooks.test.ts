@@ -7,7 +7,7 @@ import { BuildError, NotSupportedError, PrototypeError } from '../../errors.js'
 import * as types from '../../program/types.js'
 import { compileProbe } from '../compile.js'
 import { gt, ne } from '../arithmetic.js'
-import { currentTask, type Scalar } from '../expr.js'
+import { currentTask, resolves, type Scalar } from '../expr.js'
 import { map, store } from '../maps.js'
 import { s32, s64, u32, u64 } from '../fields.js'
 import type { Flavor } from '../load-tree.js'
@@ -33,6 +33,8 @@ import {
   iterator,
   kprobe,
   kretprobe,
+  named,
+  optional,
   pointer,
   procConnector,
   struct,
@@ -139,6 +141,30 @@ test('a result lies behind the words of all arguments, or in a register', () => 
   )
   assert.ok(linesOf(register, 'probeRead').includes('r0 = *(u64 *)(r6 +80)'))
   assert.ok(linesOf(register, 'probeRead', 'arm64').includes('r0 = *(u64 *)(r6 +0)'))
+})
+
+test('an argument is found by its name, wherever the kernel has it', () => {
+  const shape = record(1, 'named', { at: u64 })
+  const linesBy = (by: typeof fentry | typeof kprobe, name: string, ...formerly: string[]): string[] => {
+    const hook = by('bpf_iter_task', [named(pointer(name), ...formerly)])
+    const declared = probe({ name: 'named', hook, record: shape }, (at) => ({ fill: { at } }))
+    return linesOf(declared, by === fentry ? 'direct' : 'probeRead')
+  }
+  assert.ok(linesBy(fentry, 'task').includes('r1 = *(u64 *)(r6 +8)'))
+  assert.ok(linesBy(kprobe, 'task').includes('r0 = *(u64 *)(r6 +104)'))
+  assert.ok(linesBy(kprobe, 'p', 'task').includes('r0 = *(u64 *)(r6 +104)'))
+  assert.throws(() => linesBy(kprobe, 'p'), PrototypeError)
+})
+
+test('of several results the one counts that the function has', () => {
+  const shape = record(1, 'results', { code: u64, hasMade: u64 })
+  const returns = [optional(int('code', 4)), optional(struct('task_struct', 'made'))] as const
+  const declared = probe(
+    { name: 'results', hook: kretprobe('does_work', ...returns), record: shape },
+    (code, made) => ({ fill: { code, hasMade: resolves(made) } }),
+  )
+  assert.deepEqual(compileProbe(declared, target({ flavor: 'probeRead' })).missing, [])
+  assert.ok(linesOf(declared, 'probeRead').includes('r0 = *(u64 *)(r6 +80)'))
 })
 
 test('a result of another type is refused, and both are shown', () => {

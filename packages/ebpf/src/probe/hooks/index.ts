@@ -25,6 +25,7 @@ export {
   type Hook,
   type HookKind,
   int,
+  named,
   optional,
   pointer,
   struct,
@@ -48,7 +49,7 @@ export { iterator } from './iterator.js'
 export { kprobe } from './kprobe.js'
 export { kretprobe } from './kretprobe.js'
 export { procConnector } from './socket-filter.js'
-export { callArgument, type CallRegisters, isCall } from './registers.js'
+export { callArgument, type CallRegisters, isCall, isInCall } from './registers.js'
 export { sysEnter } from './sys-enter.js'
 export { sysExit } from './sys-exit.js'
 export { callNumber, type SystemCall, SYSTEM_CALLS } from './system-calls.js'

@@ -1,7 +1,18 @@
 /** The registers of a user program at a system call, as both architectures keep them. */
 
-import { and, eq, ne } from '../arithmetic.js'
-import { at, constant, currentTask, type Elements, firstOf, nodeOf, pathValue, type Scalar } from '../expr.js'
+import { and, eq, ne, oneOf } from '../arithmetic.js'
+import {
+  at,
+  cast,
+  constant,
+  currentTask,
+  type Elements,
+  firstOf,
+  nodeOf,
+  pathValue,
+  type Scalar,
+  userRegisters,
+} from '../expr.js'
 import { callNumber, type SystemCall } from './system-calls.js'
 import type { RunFilter } from './type.js'
 
@@ -45,6 +56,21 @@ export function isCall(registers: CallRegisters, name: SystemCall): Scalar {
     eq(registers.orig_ax, callNumber(name, 'x64') ?? NO_CALL),
     arm64 === undefined ? constant(0) : eq(registers.syscallno, arm64),
   )
+}
+
+/**
+ * 1 if the current task is in one of these system calls of 64-bit programs, else 0: also for what the kernel does for it
+ * there, and not for a page fault of its own. Needs Linux 5.15.
+ */
+export function isInCall(names: readonly SystemCall[]): Scalar {
+  const registers = cast<CallRegisters>('pt_regs', userRegisters())
+  const numbersOn = (architecture: 'x64' | 'arm64'): number[] =>
+    names.flatMap((name) => callNumber(name, architecture) ?? [])
+  const isOne = firstOf(
+    oneOf(registers.orig_ax, numbersOn('x64')),
+    oneOf(registers.syscallno, numbersOn('arm64')),
+  )
+  return and(isOne, isNativeCall(registers))
 }
 
 /** A number that no call has. */

@@ -382,7 +382,7 @@ class ProbeLoader {
     this.#variants = variants
   }
 
-  load({ probes, lacks = [], reader }: EbpfRung, fact: string): LoadedRung {
+  load({ probes, lacks = [], reader, isWhole }: EbpfRung, fact: string): LoadedRung {
     const loaded = probes.map((probe) => this.#loadProbe(probe))
     return {
       attach: () => {
@@ -391,7 +391,7 @@ class ProbeLoader {
         const iterators = probes.filter(({ hook }) => hook.kind === 'iterator')
         if (iterators.length > 0) this.iterators.set(fact, iterators)
         if (reader !== undefined) this.#sources.open((context) => reader.open(context, mapsOf(this.#session)))
-        return { ...attached, lacks }
+        return { ...attached, lacks, ...(isWhole === undefined ? {} : { isWhole }) }
       },
     }
   }

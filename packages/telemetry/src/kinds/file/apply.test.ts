@@ -14,6 +14,7 @@ import {
   DID_REMOVE,
   doneLayout,
   movedLayout,
+  movingLayout,
   namedLayout,
   seenEndLayout,
   seenLayout,
@@ -162,6 +163,35 @@ test('what the kernel says of a name is certain, and nothing waits for fanotify'
   assert.deepEqual(told([gone, moved]), ['remove /tmp/f 11', 'move /srv/g 11'])
 })
 
+test('what functions of the kernel say is where things are, and a report of the same is not told once more', () => {
+  const exact = { ...FILE, isExact: 1, base: { path: '/tmp/q/f', root: '/' }, links: 1 }
+  const gone = encodeRecord(namedLayout, header(200), { ...exact, what: DID_REMOVE })
+  const [report, end] = seen(1, [100, 300], DID_REMOVE, '/tmp/q/f') as [Uint8Array, Uint8Array]
+  assert.deepEqual(told([report, gone, end]), ['remove /tmp/q/f 11'])
+  const unknown = { ...exact, inode: 0n, device: 0, generation: 0 }
+  const made = encodeRecord(namedLayout, header(200), { ...unknown, what: DID_CREATE })
+  assert.deepEqual(told([made]), ['create /tmp/q/f'])
+})
+
+test('where a file was is known from before it was moved, if that was done', () => {
+  const moving = (timeNs: number, path: string) =>
+    encodeRecord(movingLayout, header(timeNs), { ...FILE, what: DID_MOVE, path: { path, root: '/' } })
+  const moved = (timeNs: number, path: string) => {
+    const toBase = { path, root: '/' }
+    return encodeRecord(movedLayout, header(timeNs), { ...FILE, isExact: 1, what: DID_MOVE, toBase })
+  }
+  const records = [moving(100, '/tmp/failed'), moving(200, '/tmp/a'), moved(210, '/b'), moved(300, '/c')]
+  const events = eventsOf(testPipeline({}), [shell, ...records]) as unknown as FileEvent[]
+  const files = events.filter(({ kind }) => kind === 'file')
+  assert.deepEqual(
+    files.map(({ oldPath, path, unverified }) => [oldPath, path, unverified]),
+    [
+      ['/tmp/a', '/b', false],
+      [undefined, '/c', false],
+    ],
+  )
+})
+
 test('a file that had no name has no former one', () => {
   const linked = (links: number) =>
     eventsOf(testPipeline({}), [
@@ -211,6 +241,13 @@ test('any records become events without an error', () => {
     fc
       .tuple(at, fc.record({ ...identity, writtenBytes: u64 }))
       .map(([h, v]) => encodeRecord(closedLayout, h, v)),
+    fc.tuple(at, fc.record({ ...identity, path: place })).map(([h, v]) => encodeRecord(movingLayout, h, v)),
+    fc
+      .tuple(at, fc.record({ ...identity, isExact: u32, base: place }))
+      .map(([h, v]) => encodeRecord(namedLayout, h, v)),
+    fc
+      .tuple(at, fc.record({ ...identity, isExact: u32, base: place, toBase: place }))
+      .map(([h, v]) => encodeRecord(movedLayout, h, v)),
     fc
       .tuple(at, fc.record({ pid: u32, what: u32, base: place, name }))
       .map(([h, v]) => encodeRecord(namedLayout, h, v)),

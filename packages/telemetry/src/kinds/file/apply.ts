@@ -13,12 +13,14 @@ import { FILE_ACTIONS, type FileAction, type FileEvent, type FileType } from './
 import {
   doneFacts,
   exactFacts,
+  type ExactFacts,
   type FileFacts,
   givenPath,
   safeNumber,
   seenFacts,
   stringIn,
   typeOf,
+  walkedPath,
 } from './facts-of.js'
 import {
   closedLayout,
@@ -27,10 +29,12 @@ import {
   DID_EXCHANGE,
   DID_LINK,
   DID_MKDIR,
+  DID_MOVE,
   DID_RMDIR,
   DID_SYMLINK,
   doneLayout,
   movedLayout,
+  movingLayout,
   namedLayout,
   RECORD_CLOSED,
   RECORD_DONE,
@@ -210,7 +214,10 @@ function isWanted(facts: FileFacts, tables: Tables): boolean {
   return selection.wants(path) || (oldPath !== undefined && selection.wants(oldPath))
 }
 
-function fileIn(record: RecordPlace, at: typeof doneLayout.at | typeof closedLayout.at) {
+function fileIn(
+  record: RecordPlace,
+  at: Pick<typeof doneLayout.at, 'pid' | 'device' | 'inode' | 'generation'>,
+) {
   return {
     pid: u32At(record, at.pid),
     device: u32At(record, at.device),
@@ -252,11 +259,20 @@ export function applyNamed(group: RecordGroup, tables: Tables): Made<FileEvent> 
   const text = textOf(group)
   const base = u32At(group, at.base)
   const name = stringIn(text, fixedSizeBytes + (base & TAIL_LENGTH_MASK), u32At(group, at.name))
-  if (name === undefined) return undefined
-  const path = givenPath(text, fixedSizeBytes, base, name)
   const exact = exactFacts(group, at)
+  if (name === undefined && exact === undefined) return undefined
+  const path =
+    name === undefined ? walkedPath(text, fixedSizeBytes, base) : givenPath(text, fixedSizeBytes, base, name)
   const call = { pid: u32At(group, at.pid), what: u32At(group, at.what), path, exact }
-  return named(group, { ...call, isInPlace: isPlain(name, base) }, tables)
+  return named(group, { ...call, isInPlace: isPlain(name ?? '', base) }, tables)
+}
+
+/** The kernel begins to move a file. */
+export function applyMoving(group: RecordGroup, tables: Tables): undefined {
+  if (!group.next()) return
+  const { at, fixedSizeBytes } = movingLayout
+  const path = walkedPath(textOf(group), fixedSizeBytes, u32At(group, at.path))
+  if (path !== undefined) tableIn(tables).moving(fileIn(group, at), path)
 }
 
 /** The same where there are two names. */
@@ -270,9 +286,13 @@ export function applyMoved(group: RecordGroup, tables: Tables): Made<FileEvent> 
   const nameStart = toBaseStart + (toBase & TAIL_LENGTH_MASK)
   const name = stringIn(text, nameStart, first)
   const toName = stringIn(text, nameStart + (first & TAIL_LENGTH_MASK), second)
-  if (toName === undefined) return undefined
   const what = u32At(group, at.what)
   const exact = exactFacts(group, at)
+  if (toName === undefined) {
+    if (exact === undefined) return undefined
+    const target = (what & DID_SYMLINK) === 0 ? undefined : name
+    return exactlyMoved(group, { pid: u32At(group, at.pid), what, target, exact }, tables)
+  }
   const path = givenPath(text, toBaseStart, toBase, toName)
   const isSymlink = (what & DID_SYMLINK) !== 0
   // A file without a name gets one.
@@ -293,13 +313,32 @@ function isPlain(name: string, base: number): boolean {
   return !name.includes('/') && (base & TAIL_FAILED) === 0
 }
 
+/** The kernel has both places. */
+function exactlyMoved(
+  group: RecordPlace,
+  call: Pick<NamedCall, 'pid' | 'what' | 'target'> & { readonly exact: ExactFacts },
+  tables: Tables,
+): Made<FileEvent> | undefined {
+  const { at, fixedSizeBytes } = movedLayout
+  const { what, exact } = call
+  const text = textOf(group)
+  const base = u32At(group, at.base)
+  const path = walkedPath(text, fixedSizeBytes + (base & TAIL_LENGTH_MASK), u32At(group, at.toBase))
+  let oldPath: string | undefined
+  if ((what & (DID_MOVE | DID_EXCHANGE)) !== 0) oldPath = tableIn(tables).moved(fileIn(group, at))
+  // A file without a name gets one.
+  else if ((what & DID_LINK) !== 0 && exact.attributes?.links !== 1)
+    oldPath = walkedPath(text, fixedSizeBytes, base)
+  return named(group, { ...call, path, oldPath, isInPlace: true }, tables)
+}
+
 interface NamedCall {
   readonly pid: number
   readonly what: number
   readonly path: string | undefined
   readonly oldPath?: string | undefined
   readonly target?: string | undefined
-  readonly exact: ReturnType<typeof exactFacts>
+  readonly exact: ExactFacts | undefined
   /** The paths are certain but for their last names. */
   readonly isInPlace: boolean
 }
@@ -307,7 +346,8 @@ interface NamedCall {
 function named(record: RecordPlace, call: NamedCall, tables: Tables): Made<FileEvent> | undefined {
   const { pid, what, target, exact } = call
   const bootNs = timeOf(record)
-  const facts = exact === undefined ? factsByName(call, bootNs, tables) : exactlyNamed(call, exact)
+  const facts =
+    exact === undefined ? factsByName(call, bootNs, tables) : exactlyNamed(call, exact, bootNs, tables)
   if (facts === undefined || !isWanted(facts, tables)) return undefined
   const of = {
     what,
@@ -326,10 +366,18 @@ interface NamedFacts extends FileFacts {
 }
 
 function exactlyNamed(
-  { path, oldPath }: NamedCall,
-  exact: NonNullable<NamedCall['exact']>,
+  { pid, what, path, oldPath }: NamedCall,
+  exact: ExactFacts,
+  bootNs: bigint,
+  tables: Tables,
 ): NamedFacts | undefined {
   if (path === undefined) return undefined
+  const table = tableIn(tables)
+  // Where fanotify reports the same.
+  const isAsked = isWanted({ ...NOTHING_KNOWN, path, oldPath }, tables)
+  if (table.reported(pid, what, path, bootNs, isAsked) === 'told') return undefined
+  if ((what & DID_EXCHANGE) !== 0 && oldPath !== undefined)
+    table.reported(pid, what, oldPath, bootNs, isAsked)
   return { ...exact, path, oldPath, isNameOnly: false, isDeleted: false, isUnverified: false }
 }
 

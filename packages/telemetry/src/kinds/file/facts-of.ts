@@ -54,6 +54,13 @@ export function safeNumber(value: bigint): number | undefined {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined
 }
 
+const NO_FILE: ExactFacts = {
+  device: undefined,
+  inode: undefined,
+  generation: undefined,
+  attributes: undefined,
+}
+
 type AttributeOffsets =
   | typeof doneLayout.at
   | typeof seenLayout.at
@@ -106,12 +113,17 @@ export function doneFacts(record: RecordPlace): FileFacts {
   }
 }
 
+/** What the kernel says of a file whose name it has. */
+export type ExactFacts = Pick<FileFacts, 'device' | 'inode' | 'generation' | 'attributes'>
+
 /** Of a record about a name: what the kernel says of the file; undefined where a process has said it. */
 export function exactFacts(
   record: RecordPlace,
   at: typeof namedLayout.at | typeof movedLayout.at,
-): Pick<FileFacts, 'device' | 'inode' | 'generation' | 'attributes'> | undefined {
+): ExactFacts | undefined {
   if (u32At(record, at.isExact) === 0) return undefined
+  // Some file systems look up what they have made when it is asked for.
+  if (u64At(record, at.inode) === 0n) return NO_FILE
   return {
     device: u32At(record, at.device),
     inode: u64At(record, at.inode),

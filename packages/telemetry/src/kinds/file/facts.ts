@@ -1,5 +1,6 @@
 /** Facts about files, and their rungs. */
 
+import type { Probe } from 'quark-ebpf/probe'
 import type { Fact } from '../../facts/fact.js'
 import type { EbpfRung, Lack, SourceRung } from '../../facts/rungs.js'
 import type { Surroundings } from '../kind.js'
@@ -9,8 +10,13 @@ import type { FileSettings } from './options.js'
 import { seenEndLayout, seenLayout } from './records.js'
 import { callProbes } from './rungs/calls.js'
 import { Watched } from './rungs/common.js'
+import { attributeFunctions, truncateFunctions, type XattrLetters } from './rungs/attribute-functions.js'
+import { type ChangeFunction, contentFunctions, writersMap } from './rungs/content-functions.js'
+import { type FunctionHook, mountMap, mountProbes } from './rungs/hooks.js'
+import { nameFunctions } from './rungs/name-functions.js'
+import { writtenMap } from './rungs/writes.js'
 
-/** What changes of files are learnt by, beside fanotify: fact by group. */
+/** What changes of files are learnt by, beside fanotify: fact by group. Functions of the kernel are the best way. */
 const FACTS = { names: 'fileNames', content: 'fileContent', attributes: 'fileAttributes' } as const
 
 type Group = keyof typeof FACTS
@@ -42,6 +48,39 @@ const CALLS_MISS: Readonly<Record<Group, readonly Lack[]>> = {
   attributes: [{ what: 'fileAttributes.other calls', reason: OTHER_CALLS }],
 }
 
+/** What functions of the kernel do not say. */
+const FUNCTIONS_MISS: Readonly<Record<Group, readonly Lack[]>> = {
+  names: [
+    {
+      what: 'fileNames.remote',
+      reason: 'what other machines do on network file systems, and servers of FUSE below theirs, is not seen',
+    },
+  ],
+  content: [
+    {
+      what: 'fileContent.bytes',
+      reason:
+        'bytes that io_uring, 32-bit programs and mapped memory write are not counted: events of such files have no number',
+    },
+    {
+      what: 'fileContent.times',
+      reason:
+        'what io_uring writes to file systems that set the times of files by themselves (btrfs, network file systems), and what is written to mapped memory of files on overlayfs, is not seen',
+    },
+  ],
+  attributes: [],
+}
+
+const CROWDS =
+  'of the threads that are in one function at once kretprobes see as many as the kernel reserves for: twice the CPUs, and at least ten'
+
+/** What kretprobes miss of any function. */
+const KPROBES_MISS: Readonly<Record<Group, readonly Lack[]>> = {
+  names: [{ what: 'fileNames.crowds', reason: CROWDS }],
+  content: [{ what: 'fileContent.crowds', reason: CROWDS }],
+  attributes: [{ what: 'fileAttributes.crowds', reason: CROWDS }],
+}
+
 const NOTICES_MISS: readonly Lack[] = [
   {
     what: 'fileNotices.mmap',
@@ -67,16 +106,50 @@ export function fileFacts({ settings }: Surroundings<FileSettings>): Fact[] {
   const wanted = GROUPS.filter((group) => isWanted(choice, group))
   const watched = new Watched(choice)
   const calls = callProbes(watched, choice)
+  const functions = functionRungs(watched, choice)
   const facts = wanted.map((group): Fact => {
     const rung: EbpfRung = { by: 'ebpf', probes: calls[group], lacks: CALLS_MISS[group] }
-    return { name: FACTS[group], required: false, rungs: [rung] }
+    return { name: FACTS[group], required: false, rungs: [...functions[group], rung] }
   })
   const notices: Fact = {
     name: 'fileNotices',
     required: false,
+    besides: wanted.map((group) => FACTS[group]),
     rungs: [noticesRung(choice)],
   }
   return [...facts, notices]
+}
+
+function functionRungs(
+  watched: Watched,
+  { hasContent }: Choice,
+): Readonly<Record<Group, readonly EbpfRung[]>> {
+  const mounts = mountMap()
+  const maps = { written: writtenMap(), writers: writersMap() }
+  const rungs = (group: Group, ...sets: ((by: FunctionHook) => Probe[])[]): EbpfRung[] =>
+    (['fentry', 'kprobe'] as const).flatMap((by) =>
+      sets.map((probes) => ({
+        by: 'ebpf',
+        probes: [...mountProbes(by, mounts), ...probes(by)],
+        lacks: by === 'fentry' ? FUNCTIONS_MISS[group] : [...FUNCTIONS_MISS[group], ...KPROBES_MISS[group]],
+        isWhole: true,
+      })),
+    )
+  const content = (functions: readonly ChangeFunction[]) => (by: FunctionHook) => [
+    ...contentFunctions(by, functions, maps, watched),
+    ...truncateFunctions(by, mounts, watched),
+  ]
+  const attributes = (xattrs: readonly XattrLetters[]) => (by: FunctionHook) =>
+    attributeFunctions(by, xattrs, mounts, watched)
+  return {
+    names: rungs('names', (by) => nameFunctions(by, mounts, hasContent ? maps : undefined, watched)),
+    content: rungs(
+      'content',
+      content(['file_modified', 'file_update_time', 'kiocb_modified']),
+      content(['file_modified', 'file_update_time']),
+    ),
+    attributes: rungs('attributes', attributes(['sx', 'rx', 'sa', 'ra']), attributes(['sx', 'rx'])),
+  }
 }
 
 function isWanted({ hasNames, hasContent, hasAttributes }: Choice, group: Group): boolean {

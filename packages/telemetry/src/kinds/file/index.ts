@@ -1,6 +1,6 @@
 import { join } from '../../event/join.js'
 import type { Kind, RecordType } from '../kind.js'
-import { applyDone, applyMoved, applyNamed, applySeen } from './apply.js'
+import { applyDone, applyMoved, applyMoving, applyNamed, applySeen } from './apply.js'
 import { fileEvents } from './event-specs.js'
 import { fileFacts } from './facts.js'
 import { fileOptions } from './options.js'
@@ -11,6 +11,7 @@ import {
   FILE_KIND,
   IS_BY_NAME,
   movedLayout,
+  movingLayout,
   namedLayout,
   seenEndLayout,
   seenLayout,
@@ -36,6 +37,14 @@ const moved = {
   apply: applyMoved,
   colour: 'tan',
 } as const
+const moving = {
+  name: 'fileMoving',
+  column: 'fileMoved',
+  layout: movingLayout,
+  key: 'pid',
+  apply: applyMoving,
+  colour: 'tan',
+} as const
 const seen = {
   name: 'fileSeen',
   layout: seenLayout,
@@ -51,7 +60,7 @@ const seenEnd = {
   colour: 'thistle',
 } as const
 
-const records = [done, closed, named, moved, seen, seenEnd] satisfies RecordType[]
+const records = [done, closed, named, moved, moving, seen, seenEnd] satisfies RecordType[]
 
 interface Whats {
   readonly fields: { readonly what: number }

@@ -14,6 +14,7 @@ export const RECORD_NAMED = (FILE_KIND << 8) | 3
 export const RECORD_MOVED = (FILE_KIND << 8) | 4
 export const RECORD_SEEN = (FILE_KIND << 8) | 5
 export const RECORD_SEEN_END = (FILE_KIND << 8) | 6
+export const RECORD_MOVING = (FILE_KIND << 8) | 7
 
 /** What names of files may have: PATH_MAX. */
 const MAX_NAME_BYTES = 4096
@@ -65,9 +66,9 @@ export const doneLayout = record(RECORD_DONE, 'fileDone', { ...identity, ...attr
 export const closedLayout = record(RECORD_CLOSED, 'fileClosed', { ...identity, writtenBytes: u64 })
 
 /**
- * Something happened to a name: `name` in the directory `base`. Where the kernel supplies both (`isExact`), they are
- * certain, and the file is known. Else it is what a process gave: text in its memory, which may have been another one when
- * the call read it.
+ * Something happened to a name. Where the kernel supplies it (`isExact`), `base` is the place itself, which is certain, and
+ * the file is known if it has an inode. Else it is `name` in the directory `base`, as a process gave it: text in its memory,
+ * which may have been another one when the call read it.
  */
 export const namedLayout = record(RECORD_NAMED, 'fileNamed', {
   ...identity,
@@ -88,6 +89,9 @@ export const movedLayout = record(RECORD_MOVED, 'fileMoved', {
   name: stringTail(MAX_NAME_BYTES),
   toName: stringTail(MAX_NAME_BYTES),
 })
+
+/** The kernel begins to move a file: where it is. Nothing more comes of it if that fails. */
+export const movingLayout = record(RECORD_MOVING, 'fileMoving', { ...identity, path: pathTail })
 
 /**
  * fanotify reported something. It happened in the time from this record until `untilNs`: records of system calls in that

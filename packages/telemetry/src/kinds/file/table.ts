@@ -29,6 +29,8 @@ import {
 const MAX_WAITING = 8192
 const MAX_WRITING = 16_384
 const MAX_RECENT = 65_536
+/** Files that are being moved at once, and those whose moves failed. */
+const MAX_MOVING = 4096
 /** A call is seen at most so long after what it did was reported. */
 const LATEST_NS = 1_000_000_000n
 
@@ -134,6 +136,8 @@ export class FileTable implements KindTable {
   readonly #writing = new Map<string, FileFacts>()
   /** What was made, and perhaps is written to. */
   readonly #created = new Map<string, FileFacts>()
+  /** Where files are that the kernel has begun to move. */
+  readonly #moving = new Map<string, string>()
   /** Calls whose reports may come late. */
   readonly #recent = new Map<string, Recent>()
 
@@ -142,7 +146,7 @@ export class FileTable implements KindTable {
   }
 
   get size(): number {
-    return this.#waiting.size + this.#writing.size + this.#created.size
+    return this.#waiting.size + this.#writing.size + this.#created.size + this.#moving.size
   }
 
   /** fanotify reported something. */
@@ -282,13 +286,42 @@ export class FileTable implements KindTable {
     return facts
   }
 
+  /** The kernel begins to move a file. */
+  moving(file: FileOfProcess, path: string): void {
+    const key = inodeKey(file)
+    this.#moving.delete(key)
+    this.#moving.set(key, path)
+    if (this.#moving.size > MAX_MOVING) this.#moving.delete(this.#moving.keys().next().value as string)
+  }
+
+  /** A file was moved: where it was. */
+  moved(file: FileOfProcess): string | undefined {
+    const key = inodeKey(file)
+    const path = this.#moving.get(key)
+    this.#moving.delete(key)
+    return path
+  }
+
+  /** A call did something with a name: as `reported`; where nothing is reported, the name is all that is known. */
+  named(
+    pid: number,
+    what: number,
+    path: string,
+    timeNs: bigint,
+    isWanted: boolean,
+  ): FileFacts | 'told' | undefined {
+    const report = this.reported(pid, what, path, timeNs, isWanted)
+    if (report === undefined && isWanted) this.unverified += 1
+    return report
+  }
+
   /**
-   * A call did something with a name: the report of the same, if there is one. `told` if an event has it already: its
+   * Something was done with a name: the report of the same, if there is one. `told` if an event has it already: its
    * record comes after the time of the report was over.
    *
    * @param isWanted there is an event of it, if there is no report
    */
-  named(
+  reported(
     pid: number,
     what: number,
     path: string,
@@ -306,7 +339,6 @@ export class FileTable implements KindTable {
     if (found !== undefined) return found.facts
     if (!isWanted) return undefined
     this.#remember(key, bits, timeNs)
-    this.unverified += 1
     return undefined
   }
 

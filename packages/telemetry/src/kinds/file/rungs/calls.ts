@@ -148,6 +148,7 @@ function closeProbe(map: WrittenMap): Probe {
 const CHANGES = {
   quark_fsize: { ftruncate: DID_TRUNCATE, fallocate: DID_MODIFY },
   quark_fchange: { fchmod: DID_CHMOD, fchown: DID_CHOWN },
+  quark_fspace: { fallocate: DID_MODIFY },
   quark_ffxattr: { fsetxattr: DID_XATTR, fremovexattr: DID_XATTR },
 } as const
 
@@ -159,10 +160,13 @@ function changeProbe(name: keyof typeof CHANGES, watched: Watched): Probe {
   const calls = entries.map(([call]) => call) as [ChangeCall, ...ChangeCall[]]
   return probe({ name, record: doneLayout, hook: sysExit(calls) }, (call, result) => {
     const file = fileOf(callArgument(call, 0))
-    const [first, second] = entries.map(([of, bit]) => ifCall(call, of, bit)) as [Scalar, Scalar]
+    const bits = entries.map(([of, bit]) => ifCall(call, of, bit))
     return {
       when: and(eq(result, 0), ne(file.f_inode.i_ino, 0), watched.process(), watched.file(file)),
-      fill: doneFill(file, or(first, second)),
+      fill: doneFill(
+        file,
+        bits.reduce((all, bit) => or(all, bit)),
+      ),
     }
   })
 }
@@ -258,6 +262,11 @@ export function namedProbes(of: string, watched: Watched, only?: (call: Call) =>
   return NAMED_CALLS.filter((call) => isHere(call) && (call.group === of || call.name === of)).map((call) =>
     namedProbe(call, watched, only),
   )
+}
+
+/** Space that is given to files, and taken from them. */
+export function spaceProbe(watched: Watched): Probe {
+  return changeProbe('quark_fspace', watched)
 }
 
 /** Extended attributes by descriptor. */

@@ -1,12 +1,25 @@
 /** What programs of several rungs share: which files are watched, and what is read of them. */
 
-import { and, at, currentTask, eq, lt, ne, not, oneOf, or, path, type Scalar } from 'quark-ebpf/probe'
+import {
+  and,
+  at,
+  constant,
+  currentTask,
+  eq,
+  lt,
+  ne,
+  not,
+  oneOf,
+  or,
+  path,
+  type Scalar,
+} from 'quark-ebpf/probe'
 import { PSEUDO_MAGICS } from '../../../files/pseudo.js'
 import { accessNsOf, changeNsOf, modificationNsOf } from '../../../process/inode-times.js'
 import type { KernelSelection } from '../../../files/selection.js'
 import { isBelow } from '../../../process/kernel-places.js'
 import type { Choice } from '../choice.js'
-import type { FileTask, Inode, OpenFile } from '../kernel-types.js'
+import type { FileTask, Inode, OpenFile, SuperBlock } from '../kernel-types.js'
 
 /** Results from here on are errors. */
 const FIRST_ERROR = 2n ** 63n
@@ -46,11 +59,19 @@ export class Watched {
 
   /** A file that is kept somewhere, and lies below what was asked for. */
   file({ f_inode: inode, f_path }: PlacedFile): Scalar {
-    const isKept = not(oneOf(inode.i_sb.s_magic, PSEUDO_MAGICS))
-    if (this.#selection === undefined) return isKept
+    return and(this.kept(inode.i_sb), this.below(inode.i_sb, f_path.dentry))
+  }
+
+  /** Not a file system that keeps nothing. */
+  kept({ s_magic: magic }: SuperBlock): Scalar {
+    return not(oneOf(magic, PSEUDO_MAGICS))
+  }
+
+  /** Something that lies below what was asked for. */
+  below({ s_dev: device }: SuperBlock, dentry: Scalar): Scalar {
+    if (this.#selection === undefined) return constant(1)
     const { roots, devices } = this.#selection
-    const { s_dev: device } = inode.i_sb
-    return and(isKept, or(not(oneOf(device, devices)), isBelow(device, f_path.dentry, roots)))
+    return or(not(oneOf(device, devices)), isBelow(device, dentry, roots))
   }
 }
 

@@ -30,7 +30,7 @@ import { DID_MODIFY, doneLayout } from '../records.js'
 import { current, doneFill, fileOf, HALF, isDone, isRegular, type Watched } from './common.js'
 
 /** Files that are written to at the same time. */
-const MAX_WRITTEN = 16_384
+export const MAX_WRITTEN = 16_384
 
 const WRITES = ['write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'sendfile'] as const
 const COPIES = ['copy_file_range', 'splice'] as const
@@ -42,8 +42,19 @@ export function writtenMap() {
     name: 'quark_written',
     type: 'lruHash',
     key: { at: u64, pid: u32 },
-    /** `isIgnored` of what is not watched: it is not looked at again. */
-    value: { mark: u64, inode: u64, bytes: u64, device: u32, generation: u32, isIgnored: u32 },
+    /**
+     * `isIgnored` of what is not watched: it is not looked at again. `isPartial` if something was written that nobody
+     * has counted.
+     */
+    value: {
+      mark: u64,
+      inode: u64,
+      bytes: u64,
+      device: u32,
+      generation: u32,
+      isIgnored: u32,
+      isPartial: u32,
+    },
     maxEntries: MAX_WRITTEN,
   })
 }
@@ -51,7 +62,7 @@ export function writtenMap() {
 export type WrittenMap = ReturnType<typeof writtenMap>
 
 /** Stands for a file in comparisons: each field that is looked up costs another look-up. Never 0. */
-function markOf(inode: Inode): Scalar {
+export function markOf(inode: Inode): Scalar {
   const { i_ino, i_generation, i_sb } = inode
   return or(shiftLeft(add(add(i_ino, shiftLeft(i_generation, 32)), shiftLeft(i_sb.s_dev, 20)), 1), 1)
 }
@@ -66,6 +77,7 @@ export function noteWritten(
   inode: Inode,
   bytes: Scalar | number,
   isIgnored: Scalar | number = 0,
+  isPartial = 0,
 ): MapEffect {
   return store(map, key, {
     mark: markOf(inode),
@@ -74,6 +86,7 @@ export function noteWritten(
     generation: inode.i_generation,
     bytes,
     isIgnored,
+    isPartial,
   })
 }
 

@@ -18,6 +18,8 @@ interface Ways {
 
 /** Sorts of rungs, best first. */
 export const RUNGS = {
+  functions: { sort: 'functions', isNoticed: false },
+  kprobes: { sort: 'kprobes', isNoticed: false },
   both: { sort: 'calls', isNoticed: true },
   calls: { sort: 'calls', isNoticed: false },
   notices: { sort: undefined, isNoticed: true },

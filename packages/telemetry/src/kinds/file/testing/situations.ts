@@ -71,18 +71,21 @@ for directory, code in programs:
 print(json.dumps(ran))
 `
 
+type SeenBy = Exclude<RungName, 'kprobes'>
+
 export interface FileSituation {
   /** Done before anything is watched. */
   readonly before?: string
   /** Raises `Absent` where the machine does not have what it is about. */
   readonly code: string
   readonly isAnyOrder?: boolean
-  /** All that happened, where no sort of rungs that is in use here sees all of it. */
-  readonly whole?: readonly string[]
+  /** Functions tell in one event what calls tell in several. */
+  readonly isJoined?: boolean
   /**
-   * What is to be seen, in this order. By rungs, where they differ; undefined where it may be anything.
+   * What is to be seen, in this order. By rungs, where they differ; undefined where it may be anything. `functions` is also
+   * about kprobes; left out, it is as `both`.
    */
-  readonly seen: readonly string[] | Partial<Readonly<Record<RungName, readonly string[] | undefined>>>
+  readonly seen: readonly string[] | Partial<Readonly<Record<SeenBy, readonly string[] | undefined>>>
 }
 
 /** Names that only a process gave. */
@@ -144,7 +147,6 @@ export const SITUATIONS: Readonly<Record<string, FileSituation>> = {
     },
   },
   'a child writes to a descriptor of its parent': {
-    whole: ['modify+close f wrote 1 by child'],
     before: `touch('f')`,
     code: `
 fd = os.open('f', os.O_WRONLY)
@@ -154,6 +156,7 @@ if child == 0:
 wait(child)
 os.close(fd)`,
     seen: {
+      functions: ['modify+close f wrote 1 by child'],
       both: ['modify f by child'],
       calls: ['modify f by child'],
       notices: ['modify f by child'],
@@ -238,7 +241,9 @@ s = socket.socket(socket.AF_UNIX); s.bind('sock')`,
     before: `touch('f')`,
     code: `
 os.chmod('f', 0o600); os.chown('f', 1, 1); os.utime('f', (1, 2)); os.setxattr('f', 'trusted.a', b'1')`,
+    isJoined: true,
     seen: {
+      functions: ['chmod+chown+utimes+xattr f'],
       both: ['chmod f', 'chown f', 'utimes f', 'xattr f'],
       calls: unverified('chmod f', 'chown f', 'utimes f', 'xattr f'),
       notices: ['attributes f'],
@@ -299,7 +304,9 @@ refused(os.open, 'f', os.O_CREAT | os.O_EXCL | os.O_WRONLY); refused(os.link, 'f
     code: `
 a = os.open('f', os.O_WRONLY); os.write(a, b'12'); b = os.dup(a); os.close(a)
 os.write(b, b'345'); os.close(b)`,
+    isJoined: true,
     seen: {
+      functions: ['modify+close f wrote 5'],
       both: ['modify+close f wrote 2', 'modify+close f wrote 3'],
       calls: ['modify+close f wrote 2', 'modify+close f wrote 3'],
       notices: ['modify f'],
@@ -364,6 +371,7 @@ ring = Ring()
 ring.mkdir(b'd'); fd = ring.open(b'f', os.O_WRONLY | os.O_CREAT); ring.write(fd, b'123'); ring.close(fd)
 ring.rename(b'f', b'g'); ring.unlink(b'g')`,
     seen: {
+      functions: ['mkdir d', 'create+modify+close f', 'move g <- f', 'remove g'],
       both: ['mkdir d', 'create+modify f', 'move g <- f', 'remove g'],
       calls: [],
       notices: ['mkdir d', 'create+modify f', 'move g <- f', 'remove g'],
@@ -374,6 +382,7 @@ ring.rename(b'f', b'g'); ring.unlink(b'g')`,
 ring = Ring(2)
 fd = ring.open(b'f', os.O_WRONLY | os.O_CREAT); ring.write(fd, b'123'); ring.close(fd); ring.unlink(b'f')`,
     seen: {
+      functions: ['create+modify+close f', 'remove f'],
       both: ['create+modify f', 'remove f'],
       calls: [],
       notices: undefined,
@@ -384,24 +393,27 @@ fd = ring.open(b'f', os.O_WRONLY | os.O_CREAT); ring.write(fd, b'123'); ring.clo
     code: `
 ring = Ring()
 fd = os.open('f', os.O_WRONLY); ring.write(fd, b'123'); os.close(fd)`,
-    seen: { both: ['modify f'], calls: [], notices: ['modify f'] },
+    seen: {
+      functions: ['modify+close f'],
+      both: ['modify f'],
+      calls: [],
+      notices: ['modify f'],
+    },
   },
   'mapped memory': {
-    whole: ['modify f'],
     before: `write('f', b'x' * 5000)`,
     code: `
 fd = os.open('f', os.O_RDWR); m = mmap.mmap(fd, 5000); m[0] = 65; m[4100] = 66; m.close(); os.close(fd)`,
-    seen: { both: [], calls: [], notices: [] },
+    seen: { functions: ['modify+close f'], both: [], calls: [], notices: [] },
   },
   'mapped memory after the descriptor is closed': {
-    whole: ['modify f'],
     before: `write('f', b'x' * 5000)`,
     code: `
 libc.mmap.restype = ctypes.c_void_p
 fd = os.open('f', os.O_RDWR)
 at = libc.mmap(None, 4096, 3, 1, fd, ctypes.c_long(0)); os.close(fd)
 ctypes.memmove(at, b'abc', 3); libc.munmap(ctypes.c_void_p(at), 4096)`,
-    seen: { both: [], calls: [], notices: [] },
+    seen: { functions: ['modify+close f'], both: [], calls: [], notices: [] },
   },
   'memory that is mapped to be read, and privately': {
     before: `write('f', b'x' * 5000)`,
@@ -421,6 +433,7 @@ fd = call32(5, name, os.O_WRONLY | os.O_CREAT, 0o644)
 if fd == -38: raise Absent('32-bit calls')
 call32(4, fd, text, 3); call32(6, fd); call32(10, name)`,
     seen: {
+      functions: ['create+modify+close f', 'remove f'],
       both: ['create+modify f', 'remove f'],
       calls: [],
       notices: ['create+modify f', 'remove f'],
@@ -474,10 +487,10 @@ os.write(b, b'1'); os.dup2(a, b); os.write(b, b'23'); os.close(b)`,
     },
   },
   'written to until the process ends': {
-    whole: ['modify+close f wrote 3'],
     before: `touch('f')`,
     code: `os.write(os.open('f', os.O_WRONLY), b'123')`,
     seen: {
+      functions: ['modify+close f wrote 3'],
       both: ['modify f'],
       calls: ['modify f'],
       notices: ['modify f'],
@@ -601,8 +614,16 @@ export async function runAll(programs: readonly (readonly [string, string])[]): 
   })
 }
 
+/** All that happened, as a sort of rungs would tell it. */
+export function wholeOf(situation: FileSituation, rung: RungName): readonly string[] | undefined {
+  const isByFunctions = rung === 'functions' || rung === 'kprobes'
+  return expectedOf(situation, isByFunctions || situation.isJoined !== true ? 'functions' : 'both')
+}
+
 /** What is to be seen with a sort of rungs; undefined where it may be anything. */
 export function expectedOf({ seen }: FileSituation, rung: RungName): readonly string[] | undefined {
   if (Array.isArray(seen)) return seen as readonly string[]
-  return (seen as Partial<Record<RungName, readonly string[] | undefined>>)[rung]
+  const by = seen as Partial<Record<SeenBy, readonly string[] | undefined>>
+  if (rung !== 'functions' && rung !== 'kprobes') return by[rung]
+  return 'functions' in by ? by.functions : by.both
 }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Absent, type Row, writeRow } from '../../../testing/situation-rows.js'
 import { type RungName, RUNGS } from './rungs.js'
-import { expectedOf, hasPython, SITUATIONS } from './situations.js'
+import { hasPython, SITUATIONS, wholeOf } from './situations.js'
 import { verdictOf } from './verdict.js'
 import { watchAll } from './watch.js'
 
@@ -28,7 +28,7 @@ async function rowsOf(rung: RungName): Promise<(Row | Absent)[]> {
           return []
         }
         const situation = SITUATIONS[name] as (typeof SITUATIONS)[string]
-        const whole = situation.whole ?? expectedOf(situation, 'both')
+        const whole = wholeOf(situation, rung)
         if (whole === undefined) return []
         return [{ rung, situation: name, ...verdictOf(whole, expected, sentences) }]
       })
