@@ -36,6 +36,7 @@ import {
   eq,
   gt,
   int,
+  isInCall,
   kernelIovec,
   lookup,
   lt,
@@ -84,6 +85,33 @@ const isSelf = (task: Task): Scalar => and(eq(task.tgid, process.pid), eq(task.p
 const settings = map({ name: 't_settings', type: 'array', key: u32, value: u64, maxEntries: 4 })
 
 for (const flavor of FLAVORS) {
+  kernelTest(`${flavor}: it is known which system call the current task is in`, '5.15', () => {
+    const declared = probe(
+      { name: 't_call', hook: renameHook, record: record(1, 't_call', { isIts: u32, isOther: u32 }) },
+      (task) => ({
+        when: isSelf(task),
+        fill: {
+          isIts: isInCall(['write', 'pwrite64']),
+          isOther: isInCall(['read', 'writev', 'unlinkat']),
+        },
+      }),
+    )
+    using session = openSession({ flavor, loop: 'bounded' })
+    session.attach(declared)
+    const file = openSync('/proc/self/comm', 'r+')
+    const name = readFileSync('/proc/self/comm')
+    writeSync(file, 'renamed')
+    writeSync(file, name)
+    closeSync(file)
+    assert.deepEqual(
+      drainRecords(session, declared).map(({ isIts, isOther }) => [isIts, isOther]),
+      [
+        [1, 0],
+        [1, 0],
+      ],
+    )
+  })
+
   kernelTest(`${flavor}: an address is seen as a structure, and an index is computed`, '5.8', () => {
     const declared = probe(
       {

@@ -19,6 +19,7 @@ import {
   path,
   type Probe,
   probe,
+  remove,
   type Scalar,
   store,
   struct,
@@ -68,28 +69,39 @@ export function mountMap() {
 
 export type MountMap = ReturnType<typeof mountMap>
 
-/** The current thread asks to change what is mounted somewhere: whatever does so in its name asks before. */
+/**
+ * The current thread asks to change what is mounted somewhere, and later says that it is done: whatever changes names or
+ * attributes in the name of somebody does so.
+ */
 export function mountProbes(by: FunctionHook, mounts: MountMap): Probe[] {
+  const thread = currentPidTgid()
   const noted = (mnt: Scalar) => ({
     when: and(
-      // Several facts note it, and most threads change one file system after the other.
-      ne(lookup(mounts, currentPidTgid()), mnt),
+      // Several facts note it.
+      ne(lookup(mounts, thread), mnt),
       // What overlayfs does with what is below it has been asked for by another name.
       ne(containerOf<Mount>('mount', 'mnt', mnt).mnt_ns, INTERNAL),
     ),
-    effects: [store(mounts, currentPidTgid(), mnt)],
+    effects: [store(mounts, thread, mnt)],
   })
-  const mount = named(struct<VfsMount>('vfsmount', 'm'), 'mnt')
+  const forgotten = (mnt: Scalar) => ({
+    when: eq(lookup(mounts, thread), mnt),
+    effects: [remove(mounts, thread)],
+  })
+  const mount = named(struct<VfsMount>('vfsmount', 'mnt'), 'm')
+  const file = named(struct<OpenFile>('file', 'file'))
   return [
     probe({ name: 'quark_fmount', hook: entryOf(by, 'mnt_want_write', [mount]) }, (mnt) =>
       noted(addressOf(mnt)),
     ),
-    probe(
-      {
-        name: 'quark_fmountf',
-        hook: entryOf(by, 'mnt_want_write_file', [named(struct<OpenFile>('file', 'file'))]),
-      },
-      (file) => noted(file.f_path.mnt),
+    probe({ name: 'quark_fmountf', hook: entryOf(by, 'mnt_want_write_file', [file]) }, ({ f_path }) =>
+      noted(f_path.mnt),
+    ),
+    probe({ name: 'quark_fdrop', hook: entryOf(by, 'mnt_drop_write', [mount]) }, (mnt) =>
+      forgotten(addressOf(mnt)),
+    ),
+    probe({ name: 'quark_fdropf', hook: entryOf(by, 'mnt_drop_write_file', [file]) }, ({ f_path }) =>
+      forgotten(f_path.mnt),
     ),
   ]
 }
