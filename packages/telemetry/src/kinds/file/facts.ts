@@ -63,6 +63,11 @@ const FUNCTIONS_MISS: Readonly<Record<Group, readonly Lack[]>> = {
         'bytes that io_uring, 32-bit programs and mapped memory write are not counted: events of such files have no number',
     },
     {
+      what: 'fileContent.ends',
+      reason:
+        'where only some processes are followed, it is not said of files that these have open when they end that they are closed, nor how much was written',
+    },
+    {
       what: 'fileContent.times',
       reason:
         'what io_uring writes to file systems that set the times of files by themselves (btrfs, network file systems), and what is written to mapped memory of files on overlayfs, is not seen',
