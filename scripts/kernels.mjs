@@ -1,7 +1,7 @@
 // Runs the kernel tests of every package on other kernels, under QEMU without KVM. See docs/kernels.md.
 //   node scripts/kernels.mjs [version…] [--arch x64|arm64] [--vmlinuz PATH] [--lockdown integrity|confidentiality]
 //                            [--test PATTERN | --facts | --run 'ARGUMENTS OF NODE'] [--env NAME=VALUE]…
-//                            [--ci] [--cpus N] [--python] [--refresh] [--no-build]
+//                            [--ci] [--cpus N] [--at-once N] [--python] [--refresh] [--no-build]
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -46,8 +46,6 @@ const MATRIX = [
 const CI_FILES =
   /ebpf\/.*\/(session\/(session|rings|levels|hooks|results|dispatch|cgroup|iterator)|kernel\/features)\.kernel|\/backend\/(facts|ebpf\/ebpf|kprobe\/scenario|proc-connector\/proc-connector|audit\/audit)\.kernel|\/scenario\.kernel|\/doctor\.kernel/
 const CI_LIMIT_MS = 15 * 60_000
-/** Each has one CPU: with a CPU for each, they do not slow each other down. */
-const AT_ONCE = Math.max(1, Math.min(4, availableParallelism()))
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -65,6 +63,8 @@ const { values, positionals } = parseArgs({
     ci: { type: 'boolean', default: false },
     /** CPUs of the guest; 1 unless a test needs more. */
     cpus: { type: 'string', default: '1' },
+    /** Guests at the same time. */
+    'at-once': { type: 'string', default: String(Math.max(1, Math.min(4, availableParallelism()))) },
     /** Python in the guest, for tests that need it. */
     python: { type: 'boolean', default: false },
     refresh: { type: 'boolean', default: false },
@@ -161,7 +161,8 @@ async function runAll(guests) {
       runs[index] = await runGuest(guests[index])
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  // Each has one CPU: with a CPU for each, they do not slow each other down.
+  await Promise.all(Array.from({ length: Number(values['at-once']) }, work))
   return runs
 }
 
