@@ -184,6 +184,7 @@ export {
   type FilledTail,
   Lack,
   type Fill,
+  mapsOf,
   type Probe,
   probe,
   type ProbeBody,

@@ -215,7 +215,7 @@ export function checkFinally(probe: string, effects: readonly MapEffect[]): read
   throw new TypeError(`Cannot declare probe "${probe}": at its end it can only remove keys`)
 }
 
-/** The maps that a probe looks into or changes. */
+/** The maps that a probe looks into or changes, each once, in no particular order. */
 export function mapsOf(probe: Probe): ProbeMap[] {
   const { given, when, effects, finally: last, recordWhen, fixed, tails } = probe
   const found = new Set<ProbeMap>()

@@ -5,6 +5,7 @@ import { layoutsOf } from '../facts/rungs.js'
 import { checkOptions } from '../options/check.js'
 import { isSwitch } from '../options/spec.js'
 import { catalogue } from './index.js'
+import { mapsOf, type ProbeMap } from 'quark-ebpf/probe'
 
 /** All facts of all kinds, with all of their switches on or off. */
 function factsWith(value: boolean): Fact[] {
@@ -47,3 +48,19 @@ for (const value of [false, true]) {
     })
   }
 }
+
+test('maps of one name are one map: where one rung fails, the next has what it left', () => {
+  const maps = new Map<string, ProbeMap>()
+  const doubled = new Set<string>()
+  for (const { name, rungs } of factsWith(true)) {
+    for (const rung of rungs) {
+      if (rung.by !== 'ebpf') continue
+      for (const map of rung.probes.flatMap((probe) => mapsOf(probe))) {
+        if (maps.has(map.name) && maps.get(map.name) !== map) doubled.add(`${map.name} of ${name}`)
+        maps.set(map.name, map)
+      }
+    }
+  }
+  assert.ok(maps.size > 0)
+  assert.deepEqual([...doubled], [])
+})

@@ -3,7 +3,7 @@
 import type { Fact } from '../../facts/fact.js'
 import type { EbpfRung, Lack } from '../../facts/rungs.js'
 import type { Surroundings } from '../kind.js'
-import { callProbes, functionProbes } from './kernel.js'
+import { callProbes, execChangeMaps, functionProbes } from './kernel.js'
 import type { ExecChangeSettings } from './options.js'
 
 const OTHER_OPENS: Lack = {
@@ -22,11 +22,11 @@ const WITHOUT_PROGRAMS = 'who wrote what is executed needs eBPF'
 
 export function execChangeFacts({ settings }: Surroundings<ExecChangeSettings>): Fact[] {
   if (!settings.execChanges) return []
-  const { maxWrittenFiles } = settings
+  const maps = execChangeMaps(settings.maxWrittenFiles)
   const functions = (['fentry', 'kprobe'] as const).map((by): EbpfRung => {
-    return { by: 'ebpf', probes: functionProbes(by, maxWrittenFiles) }
+    return { by: 'ebpf', probes: functionProbes(by, maps) }
   })
-  const calls: EbpfRung = { by: 'ebpf', probes: callProbes(maxWrittenFiles), lacks: [OTHER_OPENS, BY_NAME] }
+  const calls: EbpfRung = { by: 'ebpf', probes: callProbes(maps), lacks: [OTHER_OPENS, BY_NAME] }
   return [
     {
       name: 'execChanges',

@@ -71,7 +71,7 @@ const writer = {
   writerComm: chars(COMM_BYTES),
 } as const
 
-/** The maps of a queue. */
+/** The maps of a queue, whichever rung it has. */
 export function execChangeMaps(maxFiles: number) {
   return {
     /** Who opened a file to be written, the last time. */
@@ -240,8 +240,7 @@ function scriptOpenProbe(maps: Maps): Probe {
 }
 
 /** The probes of a rung; what is written is noted before what is executed. */
-export function functionProbes(by: FunctionHook, maxFiles: number): Probe[] {
-  const maps = execChangeMaps(maxFiles)
+export function functionProbes(by: FunctionHook, maps: Maps): Probe[] {
   return [
     openedProbe(maps, by),
     memfdProbe(maps),
@@ -252,8 +251,7 @@ export function functionProbes(by: FunctionHook, maxFiles: number): Probe[] {
 }
 
 /** The same where no function can be hooked. */
-export function callProbes(maxFiles: number): Probe[] {
-  const maps = execChangeMaps(maxFiles)
+export function callProbes(maps: Maps): Probe[] {
   return [
     openCallProbe(maps),
     memfdProbe(maps),

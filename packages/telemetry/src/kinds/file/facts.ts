@@ -10,7 +10,7 @@ import type { FileSettings } from './options.js'
 import { seenEndLayout, seenLayout } from './records.js'
 import { callProbes } from './rungs/calls.js'
 import { Watched } from './rungs/common.js'
-import { attributeFunctions, truncateFunctions, type XattrLetters } from './rungs/attribute-functions.js'
+import { aclFunctions, attributeFunctions, truncateFunctions } from './rungs/attribute-functions.js'
 import { type ChangeFunction, contentFunctions, writersMap } from './rungs/content-functions.js'
 import { type FunctionHook, mountMap, mountProbes } from './rungs/hooks.js'
 import { nameFunctions } from './rungs/name-functions.js'
@@ -130,30 +130,31 @@ function functionRungs(
   { hasContent }: Choice,
 ): Readonly<Record<Group, readonly EbpfRung[]>> {
   const mounts = mountMap()
-  const maps = { written: writtenMap(), writers: writersMap() }
-  const rungs = (group: Group, ...sets: ((by: FunctionHook) => Probe[])[]): EbpfRung[] =>
+  const maps = { written: writtenMap('open file'), writers: writersMap() }
+  // The best set of probes first. One that a kernel does not have leaves its maps to the next, which is why they share.
+  const rungs = (group: Group, setsOf: (by: FunctionHook) => Probe[][]): EbpfRung[] =>
     (['fentry', 'kprobe'] as const).flatMap((by) =>
-      sets.map((probes) => ({
+      setsOf(by).map((probes) => ({
         by: 'ebpf',
-        probes: [...mountProbes(by, mounts), ...probes(by)],
+        probes: [...mountProbes(by, mounts), ...probes],
         lacks: by === 'fentry' ? FUNCTIONS_MISS[group] : [...FUNCTIONS_MISS[group], ...KPROBES_MISS[group]],
         isWhole: true,
       })),
     )
-  const content = (functions: readonly ChangeFunction[]) => (by: FunctionHook) => [
-    ...contentFunctions(by, functions, maps, watched),
-    ...truncateFunctions(by, mounts, watched),
-  ]
-  const attributes = (xattrs: readonly XattrLetters[]) => (by: FunctionHook) =>
-    attributeFunctions(by, xattrs, mounts, watched)
   return {
-    names: rungs('names', (by) => nameFunctions(by, mounts, hasContent ? maps : undefined, watched)),
-    content: rungs(
-      'content',
-      content(['file_modified', 'file_update_time', 'kiocb_modified']),
-      content(['file_modified', 'file_update_time']),
-    ),
-    attributes: rungs('attributes', attributes(['sx', 'rx', 'sa', 'ra']), attributes(['sx', 'rx'])),
+    names: rungs('names', (by) => [nameFunctions(by, mounts, hasContent ? maps : undefined, watched)]),
+    content: rungs('content', (by) => {
+      const truncate = truncateFunctions(by, mounts, watched)
+      const sets: ChangeFunction[][] = [
+        ['file_modified', 'file_update_time', 'kiocb_modified'],
+        ['file_modified', 'file_update_time'],
+      ]
+      return sets.map((functions) => [...contentFunctions(by, functions, maps, watched), ...truncate])
+    }),
+    attributes: rungs('attributes', (by) => {
+      const attributes = attributeFunctions(by, mounts, watched)
+      return [[...attributes, ...aclFunctions(by, mounts, watched)], attributes]
+    }),
   }
 }
 

@@ -156,7 +156,15 @@ function pairOf<const A extends readonly ArgumentType<Value>[]>(
     readonly [typeof result]
   >
   const probes = pair(
-    { name: 'quark_tty', entry, exit, kept, record: ttyLayout, maxEntries: MAX_WRITERS },
+    // Where one rung fails, the next has a map of its own.
+    {
+      name: by === 'fentry' ? 'quark_tty' : 'quark_kty',
+      entry,
+      exit,
+      kept,
+      record: ttyLayout,
+      maxEntries: MAX_WRITERS,
+    },
     (...args) => {
       const found = keep(...args)
       return { when: isWanted(slaveOf(found.tty), settings), keep: found }

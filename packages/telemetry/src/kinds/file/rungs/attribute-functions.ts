@@ -120,7 +120,7 @@ const XATTRS = {
   ra: 'vfs_remove_acl',
 } as const
 
-export type XattrLetters = keyof typeof XATTRS
+type XattrLetters = keyof typeof XATTRS
 
 function xattrProbes(by: FunctionHook, letters: XattrLetters, mounts: MountMap, watched: Watched): Probe[] {
   const target = XATTRS[letters]
@@ -152,14 +152,15 @@ function attributesBy(valid: Scalar): Scalar {
   )
 }
 
-export function attributeFunctions(
-  by: FunctionHook,
-  xattrs: readonly XattrLetters[],
-  mounts: MountMap,
-  watched: Watched,
-): Probe[] {
+export function attributeFunctions(by: FunctionHook, mounts: MountMap, watched: Watched): Probe[] {
   return [
     ...settingProbes(by, 'at', attributesBy, mounts, watched),
-    ...xattrs.flatMap((letters) => xattrProbes(by, letters, mounts, watched)),
+    ...xattrProbes(by, 'sx', mounts, watched),
+    ...xattrProbes(by, 'rx', mounts, watched),
   ]
+}
+
+/** Since Linux 6.2; before, they are set as any other extended attribute. */
+export function aclFunctions(by: FunctionHook, mounts: MountMap, watched: Watched): Probe[] {
+  return [...xattrProbes(by, 'sa', mounts, watched), ...xattrProbes(by, 'ra', mounts, watched)]
 }

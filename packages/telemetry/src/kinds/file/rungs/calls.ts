@@ -276,7 +276,7 @@ export function xattrProbe(watched: Watched): Probe {
 
 /** The probes of system calls, by fact. */
 export function callProbes(watched: Watched, { hasContent }: Choice) {
-  const map = writtenMap()
+  const map = writtenMap('descriptor')
   return {
     names: [
       createProbe(hasContent ? map : undefined, watched),

@@ -36,10 +36,14 @@ const WRITES = ['write', 'pwrite64', 'writev', 'pwritev', 'pwritev2', 'sendfile'
 const COPIES = ['copy_file_range', 'splice'] as const
 export const WRITING_CALLS = [...WRITES, ...COPIES] as const
 
-/** The files that processes have written to, until these are closed: by descriptor, or by open file. */
-export function writtenMap() {
+/**
+ * The files that processes have written to, until these are closed.
+ *
+ * @param by what they are known by: both may be needed, where one group of facts is learnt otherwise than another
+ */
+export function writtenMap(by: 'descriptor' | 'open file') {
   return map({
-    name: 'quark_written',
+    name: by === 'descriptor' ? 'quark_written' : 'quark_fwritten',
     type: 'lruHash',
     key: { at: u64, pid: u32 },
     /**
