@@ -14,14 +14,14 @@ const BUSYBOX = ['/bin/busybox', '/usr/bin/busybox'].find((path) => existsSync(p
 /** What waits for the file system waits for ever. */
 const LIMIT_MS = 30_000
 
-/** A run in a process of its own: one that waits can only be killed. Prints how many processes it has seen. */
+/** A run in a process of its own: one that waits can only be killed. Prints how many processes there were before. */
 const RUN = `
   const { Quark } = await import(process.argv[1])
   const quark = await Quark.open({ holdMs: 20, batchMs: 0, ...JSON.parse(process.argv[2]) })
   let seen = 0
   for (let looks = 0; looks < 20; looks++) {
     await quark.wait(50)
-    for (const event of quark.poll()) if (event.kind === 'process') seen++
+    for (const event of quark.poll()) if (event.kind === 'snapshot') seen++
   }
   await quark.close()
   console.log(seen)
