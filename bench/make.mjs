@@ -1,8 +1,8 @@
 /**
- * `make -j4` of a build with more than 5,000 processes, alone and under quark-mon: whether all processes that were created were
+ * `make` of a build with more than 5,000 processes, alone and under quark-mon: whether all processes that were created were
  * seen, whether the status is passed on, and how much longer it takes than make alone, in pairs of the same run. Then the same
  * while others keep starting processes that do not belong to it.
- *   node bench/make.mjs [--files=1700] [--rounds=5] [--busy=2] [--write]
+ *   node bench/make.mjs [--files=1700] [--rounds=5] [--busy=2] [--jobs=4] [--write]
  *
  * Needs root, make, and cc; without a compiler, a stand-in of three processes for each file. `--busy` is how many loops start
  * unrelated processes, one after the other. `--write` writes bench/make.md.
@@ -27,12 +27,14 @@ const { values } = parseArgs({
     files: { type: 'string', default: '1700' },
     rounds: { type: 'string', default: '5' },
     busy: { type: 'string', default: '2' },
+    jobs: { type: 'string', default: '4' },
     write: { type: 'boolean', default: false },
   },
 })
 const files = Number(values.files)
 const rounds = Number(values.rounds)
 const busy = Number(values.busy)
+const jobs = Number(values.jobs)
 
 const compiler = spawnSync('cc', ['--version'], { encoding: 'utf8' }).stdout?.split('\n')[0]
 const recipe = compiler === undefined ? `sh -c 'cat $< | sort > $@' && test -s $@` : 'cc -c $< -o $@'
@@ -67,7 +69,7 @@ function plant(directory) {
 
 /** Runs make to its end, under quark-mon if there are arguments for it. */
 function make(directory, target, mon) {
-  const command = ['make', '-j4', '-C', directory, target]
+  const command = ['make', `-j${jobs}`, '-C', directory, target]
   const [file, ...args] =
     mon === undefined ? command : [process.execPath, QUARK_MON, ...mon, '--', ...command]
   spawnSync('make', ['-C', directory, 'clean'])
@@ -87,18 +89,38 @@ const spread = (ratios) =>
 
 const directory = makeDirectory()
 const reportFile = join(directory, 'report.json')
-const variants = [{ name: 'make alone' }, { name: 'quark-mon run', mon: ['run', `--report=${reportFile}`] }]
+const variants = [
+  { name: 'make alone' },
+  { name: 'quark-mon -o FILE', mon: ['-o', join(directory, 'events'), '--truncate'], proofOf: sentenceOf },
+  {
+    name: 'quark-mon run',
+    mon: ['run', `--report=${reportFile}`],
+    proofOf: () => JSON.parse(readFileSync(reportFile, 'utf8')),
+  },
+]
+
+/** What the last sentence on standard error says of a run, in the form of a report. */
+function sentenceOf(stderr) {
+  const [, created, all, seen, rest] =
+    /quark-mon: ([\d,]+) process(?:es)? created in \S+, and (?:(all) seen|([\d,]+) of them seen); (.*)/.exec(
+      stderr,
+    ) ?? []
+  if (created === undefined) throw new Error(`It does not say how many processes were created: ${stderr}`)
+  const count = (text) => Number(text.replaceAll(',', ''))
+  const processes = { created: count(created), seen: count(all === undefined ? seen : created) }
+  return { processes, missing: rest === 'nothing was lost' ? [] : [rest] }
+}
 
 /** All variants in each round, and the reports of those that make one. */
 function measure() {
   const samples = new Map(variants.map(({ name }) => [name, []]))
   const reports = []
   for (let round = 0; round < rounds; round += 1) {
-    for (const { name, mon } of rotated(variants, round)) {
+    for (const { name, mon, proofOf } of rotated(variants, round)) {
       const sample = make(directory, 'all', mon)
       if (sample.status !== 0) throw new Error(`${name}: make ended with ${sample.status}: ${sample.stderr}`)
       samples.get(name).push(sample)
-      if (mon !== undefined) reports.push(JSON.parse(readFileSync(reportFile, 'utf8')))
+      if (proofOf !== undefined) reports.push({ name, ...proofOf(sample.stderr) })
     }
   }
   return { samples, reports }
@@ -137,12 +159,12 @@ try {
   const broken = make(directory, 'broken', ['run', `--report=${reportFile}`])
   const created = reports.map(({ processes }) => processes.created)
   const unseen = reports.filter(({ processes }) => processes.created !== processes.seen).length
-  const gaps = new Set(reports.flatMap(({ missing }) => missing))
+  const gaps = new Set(reports.flatMap(({ name, missing }) => missing.map((what) => `${name}: ${what}`)))
   const text = [
     '# make under quark-mon',
-    `Written by \`node bench/make.mjs --files=${files} --rounds=${rounds} --busy=${busy} --write\` on ${new Date().toISOString().slice(0, 10)}: Linux ${release()}, ` +
+    `Written by \`node bench/make.mjs --files=${files} --rounds=${rounds} --busy=${busy} --jobs=${jobs} --write\` on ${new Date().toISOString().slice(0, 10)}: Linux ${release()}, ` +
       `${cpus().length} CPUs, Node ${process.version}, ${compiler ?? 'no compiler: stand-ins'}. ` +
-      `\`make -j4\` of ${files} files of four lines, which is the least that a compiler does for a process: builds with longer files are slowed ` +
+      `\`make -j${jobs}\` of ${files} files of four lines, which is the least that a compiler does for a process: builds with longer files are slowed ` +
       `down less. Medians of ${rounds} rounds, and of the ratios to make alone in the same round, with quartiles. Wall time is from the start ` +
       'of quark-mon to its end, so it has attaching and the report; CPU is that of make and of quark-mon together. The machine ' +
       `is busy with ${busy} loops that start processes outside of the build. Its load was ${loadavg()[0].toFixed(1)} at the end.`,

@@ -264,18 +264,12 @@ export class FileTable implements KindTable {
 
   /** A file is written to until it is closed. */
   written(file: FileOfProcess, facts: FileFacts): void {
-    const key = inodeKey(file)
-    this.#writing.delete(key)
-    this.#writing.set(key, facts)
-    if (this.#writing.size > MAX_WRITING) this.#writing.delete(this.#writing.keys().next().value as string)
+    keepLast(this.#writing, inodeKey(file), facts, MAX_WRITING)
   }
 
   /** Of a file that is made nothing says that it is written to, before it is closed. */
   created(file: FileOfProcess, facts: FileFacts): void {
-    const key = inodeKey(file)
-    this.#created.delete(key)
-    this.#created.set(key, facts)
-    if (this.#created.size > MAX_WRITING) this.#created.delete(this.#created.keys().next().value as string)
+    keepLast(this.#created, inodeKey(file), facts, MAX_WRITING)
   }
 
   closed(file: FileOfProcess): FileFacts | undefined {
@@ -288,10 +282,7 @@ export class FileTable implements KindTable {
 
   /** The kernel begins to move a file. */
   moving(file: FileOfProcess, path: string): void {
-    const key = inodeKey(file)
-    this.#moving.delete(key)
-    this.#moving.set(key, path)
-    if (this.#moving.size > MAX_MOVING) this.#moving.delete(this.#moving.keys().next().value as string)
+    keepLast(this.#moving, inodeKey(file), path, MAX_MOVING)
   }
 
   /** A file was moved: where it was. */
@@ -404,4 +395,11 @@ class Lists {
     if (at !== -1) list.splice(at, 1)
     if (list.length === 0) this.#lists.delete(key)
   }
+}
+
+/** Puts an entry last; beyond `most`, the first one goes. */
+function keepLast<V>(entries: Map<string, V>, key: string, value: V, most: number): void {
+  entries.delete(key)
+  entries.set(key, value)
+  if (entries.size > most) entries.delete(entries.keys().next().value as string)
 }
