@@ -6,6 +6,7 @@ import { eventsOf, record, testPipeline } from '../../testing/process-records.js
 import type { FileEvent } from './events.js'
 import {
   closedLayout,
+  DID_CHMOD,
   DID_CLOSE,
   DID_CREATE,
   DID_LINK,
@@ -19,39 +20,42 @@ import {
   seenEndLayout,
   seenLayout,
 } from './records.js'
+import type { FileTable } from './table.js'
 
 const shell = record('exec', 1, { pid: 7, tid: 7, startBootNs: 1n, comm: 'sh' })
 const FILE = { pid: 7, device: (8 << 20) | 1, inode: 11n, generation: 5 } as const
 const BASE = { path: '/tmp', root: '/' } as const
 
-const header = (timeNs: number) => ({ cpu: 0, seq: 0, timeNs: BigInt(timeNs) })
+/** Times are in µs. */
+const toNs = (timeUs: number) => BigInt(timeUs) * 1000n
+const header = (timeUs: number) => ({ cpu: 0, seq: 0, timeNs: toNs(timeUs) })
 const text = (value: string) => Buffer.from(value)
 
-function done(timeNs: number, what: number, path = '/tmp/f'): Uint8Array {
-  return encodeRecord(doneLayout, header(timeNs), { ...FILE, what, path: { path, root: '/' } })
+function done(timeUs: number, what: number, path = '/tmp/f'): Uint8Array {
+  return encodeRecord(doneLayout, header(timeUs), { ...FILE, what, path: { path, root: '/' } })
 }
 
-function removed(timeNs: number, name: string): Uint8Array {
-  return encodeRecord(namedLayout, header(timeNs), { pid: 7, what: DID_REMOVE, base: BASE, name: text(name) })
+function removed(timeUs: number, name: string): Uint8Array {
+  return encodeRecord(namedLayout, header(timeUs), { pid: 7, what: DID_REMOVE, base: BASE, name: text(name) })
 }
 
 /** What fanotify reports between two times. */
 function seen(
   id: number,
-  [sinceNs, untilNs]: readonly [number, number],
+  [sinceUs, untilUs]: readonly [number, number],
   what: number,
   path: string,
   file: object = FILE,
 ): Uint8Array[] {
   const values = { ...FILE, ...file, what, id }
   return [
-    encodeRecord(seenLayout, header(sinceNs), {
+    encodeRecord(seenLayout, header(sinceUs), {
       ...values,
       hasInode: 2,
-      untilNs: BigInt(untilNs),
+      untilNs: toNs(untilUs),
       path: text(path),
     }),
-    encodeRecord(seenEndLayout, header(untilNs), values),
+    encodeRecord(seenEndLayout, header(untilUs), { ...values, spanUs: untilUs - sinceUs }),
   ]
 }
 
@@ -136,8 +140,8 @@ test('a second change after a report that was told is an event of its own', () =
 })
 
 test('from opening to closing it is one event, and the next opening another one', () => {
-  const closed = (timeNs: number) =>
-    encodeRecord(closedLayout, header(timeNs), { ...FILE, what: DID_CLOSE, writtenBytes: 3n })
+  const closed = (timeUs: number) =>
+    encodeRecord(closedLayout, header(timeUs), { ...FILE, what: DID_CLOSE, writtenBytes: 3n })
   assert.deepEqual(
     told([done(100, DID_CREATE), done(110, DID_MODIFY), closed(120), done(130, DID_MODIFY), closed(140)]),
     ['create+modify+close /tmp/f 11 3', 'modify+close /tmp/f 11 3'],
@@ -174,11 +178,11 @@ test('what functions of the kernel say is where things are, and a report of the 
 })
 
 test('where a file was is known from before it was moved, if that was done', () => {
-  const moving = (timeNs: number, path: string) =>
-    encodeRecord(movingLayout, header(timeNs), { ...FILE, what: DID_MOVE, path: { path, root: '/' } })
-  const moved = (timeNs: number, path: string) => {
+  const moving = (timeUs: number, path: string) =>
+    encodeRecord(movingLayout, header(timeUs), { ...FILE, what: DID_MOVE, path: { path, root: '/' } })
+  const moved = (timeUs: number, path: string) => {
     const toBase = { path, root: '/' }
-    return encodeRecord(movedLayout, header(timeNs), { ...FILE, isExact: 1, what: DID_MOVE, toBase })
+    return encodeRecord(movedLayout, header(timeUs), { ...FILE, isExact: 1, what: DID_MOVE, toBase })
   }
   const records = [moving(100, '/tmp/failed'), moving(200, '/tmp/a'), moved(210, '/b'), moved(300, '/c')]
   const events = eventsOf(testPipeline({}), [shell, ...records]) as unknown as FileEvent[]
@@ -217,8 +221,23 @@ test('a new file that is closed was written to, if bytes were', () => {
     what: DID_MODIFY | DID_CLOSE,
     writtenBytes: 3n,
   })
-  const late = seen(1, [110, 300], DID_CREATE | DID_MODIFY, '/tmp/f')
-  assert.deepEqual(told([done(100, DID_CREATE), ...late, closed]), ['create+modify+close /tmp/f 11 3'])
+  const report = seen(1, [90, 300], DID_CREATE | DID_MODIFY, '/tmp/f')
+  assert.deepEqual(told([done(100, DID_CREATE), ...report, closed]), ['create+modify+close /tmp/f 11 3'])
+})
+
+test('nothing waits for an end that came before, and what it left is an event', () => {
+  const after = (what: number) => {
+    const pipeline = testPipeline({})
+    const created = done(100, DID_CREATE | DID_MODIFY)
+    const events = eventsOf(pipeline, [shell, created, ...seen(1, [110, 300], what, '/tmp/f')])
+    // So much later that nothing can be about the first report any more.
+    eventsOf(pipeline, seen(2, [10_000_000, 10_000_001], DID_REMOVE, '/tmp/g'))
+    const files = (events as { kind: string }[]).filter(({ kind }) => kind === 'file')
+    return { events: files.length, size: pipeline.tables.table<FileTable>('file').size }
+  }
+  // The last report waits, and the file that is written to.
+  assert.deepEqual(after(DID_MODIFY), { events: 1, size: 2 })
+  assert.deepEqual(after(DID_MODIFY | DID_CHMOD), { events: 2, size: 2 })
 })
 
 test('any records become events without an error', () => {
@@ -279,7 +298,7 @@ test('any records become events without an error', () => {
       )
       .map(([h, v]) => encodeRecord(seenLayout, h, v)),
     fc
-      .tuple(at, fc.record({ ...identity, id: fc.nat({ max: 3 }) }))
+      .tuple(at, fc.record({ ...identity, id: fc.nat({ max: 3 }), spanUs: fc.nat({ max: 2000 }) }))
       .map(([h, v]) => encodeRecord(seenEndLayout, h, v)),
   )
   fc.assert(

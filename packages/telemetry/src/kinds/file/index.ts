@@ -18,6 +18,8 @@ import {
 } from './records.js'
 import { FileTable } from './table.js'
 
+const NS_PER_US = 1000
+
 /** What one process does with one file is chained. */
 const key = ['pid', 'device', 'inode']
 
@@ -85,6 +87,19 @@ function isSameFile({
   return parent.fields.generation === child.fields.generation
 }
 
+interface End {
+  readonly fields: { readonly what: number; readonly spanUs: number }
+  readonly timeNs: number
+}
+
+/**
+ * Whether the end of a time in which fanotify reported something joins. Where that time began after the parent, what was
+ * reported is not known yet when the parent is delivered.
+ */
+function ends({ parent, child }: { readonly parent: { readonly timeNs: number }; readonly child: End }): boolean {
+  return !hasWhat(child, IS_BY_NAME) && child.timeNs - child.fields.spanUs * NS_PER_US <= parent.timeNs
+}
+
 /** Changes of files. */
 export const fileKind: Kind<typeof fileOptions, typeof fileEvents> = {
   name: 'file',
@@ -103,11 +118,11 @@ export const fileKind: Kind<typeof fileOptions, typeof fileEvents> = {
       ),
       join(done, closed, (pair) => isSameFile(pair) && !pair.parent.has('fileClosed')),
       // What a name is about belongs to another record, which may come later.
-      join(done, seenEnd, (pair) => isSameFile(pair) && !hasWhat(pair.child, IS_BY_NAME)),
+      join(done, seenEnd, (pair) => isSameFile(pair) && ends(pair)),
       join(
         seenEnd,
         seenEnd,
-        (pair) => isSameFile(pair) && !hasWhat(pair.parent, IS_BY_NAME) && !hasWhat(pair.child, IS_BY_NAME),
+        (pair) => isSameFile(pair) && !hasWhat(pair.parent, IS_BY_NAME) && ends(pair),
       ),
     ],
     minimal: [],

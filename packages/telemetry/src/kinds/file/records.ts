@@ -118,4 +118,6 @@ export const seenEndLayout = record(RECORD_SEEN_END, 'fileSeenEnd', {
   generation: u32,
   what: u32,
   id: u32,
+  /** From the record of the beginning to this one. */
+  spanUs: u32,
 })

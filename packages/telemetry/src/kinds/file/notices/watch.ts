@@ -50,6 +50,7 @@ const MAX_EVENTS = 256
 /** The same of reads whose events are skipped. */
 const MAX_READS = 16
 const NS_PER_MS = 1_000_000
+const NS_PER_US = 1000
 /** A table of mounts that takes so long to read is read again after many times that. */
 const SLOW_TABLE_NS = 5 * NS_PER_MS
 const TABLE_SHARE = 20
@@ -305,11 +306,13 @@ export class FileWatch implements Source {
     const { what, device, inode, generation } = values
     const until = BigInt(Math.round(untilNs))
     const sinceNs = BigInt(Math.round(this.#emptyNs)) - CLOCK_SLACK_NS
+    const endNs = until + SLACK_NS
+    const spanUs = Math.floor(Number(endNs - sinceNs) / NS_PER_US)
     this.#context.push(seenLayout, { timeNs: sinceNs }, { ...values, pid, id, untilNs: until })
     this.#context.push(
       seenEndLayout,
-      { timeNs: until + SLACK_NS },
-      { pid, device, inode, generation, what, id },
+      { timeNs: endNs },
+      { pid, device, inode, generation, what, id, spanUs: Math.min(spanUs, 0xffff_ffff) },
     )
   }
 
