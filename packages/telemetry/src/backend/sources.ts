@@ -21,6 +21,8 @@ interface OpenSource {
   readonly outbox: Outbox
   /** When it is polled next, if it is polled. */
   nextNs: number
+  /** Until when it rests, CLOCK_BOOTTIME. */
+  restsUntilNs: number
   /** It was stopped, and has nothing left. */
   isEmpty: boolean
 }
@@ -70,7 +72,7 @@ export class Sources implements Disposable {
       push: (layout, { timeNs }, values, limits) => outbox.push(layout, { cpu: 0, timeNs }, values, limits),
       noteLost: (count) => outbox.noteLost(0, count),
     })
-    this.#open.push({ source, outbox, nextNs: 0, isEmpty: false })
+    this.#open.push({ source, outbox, nextNs: 0, restsUntilNs: 0, isEmpty: false })
   }
 
   /** Gives each source a lane of its own, from this number on. Called before anything is read. */
@@ -104,6 +106,13 @@ export class Sources implements Disposable {
     )
   }
 
+  /** ms until no source rests; 0 if none does. */
+  get restInMs(): number {
+    if (this.#isStopped) return 0
+    const untilNs = this.#open.reduce((most, { restsUntilNs }) => Math.max(most, restsUntilNs), 0)
+    return untilNs === 0 ? 0 : Math.max(0, untilNs - this.#clock.bootNowNs()) / NS_PER_MS
+  }
+
   /** Makes records of what there is, as long as there is room for them. */
   read(): void {
     for (const open of this.#open) this.#readOne(open)
@@ -120,6 +129,8 @@ export class Sources implements Disposable {
     const before = outbox.length
     source.read()
     outbox.settle()
+    if (source.restMs !== undefined && outbox.length > before)
+      open.restsUntilNs = this.#clock.bootNowNs() + source.restMs * NS_PER_MS
     if (this.#isStopped && outbox.length === before) open.isEmpty = true
   }
 
@@ -241,21 +252,25 @@ export class SourcedBackend implements Backend {
       if (sleep === 'untilRecord' ? this.#sources.length > 0 : this.#sources.fullness >= BACKLOG) return
       const leftMs = endMs - monotonicMs()
       if (leftMs <= 0) return
-      const turnMs = Math.max(1, Math.ceil(Math.min(leftMs, this.#sources.turnInMs)))
-      if (await this.#sleep(sleep, turnMs, signal)) return
+      const { restInMs } = this.#sources
+      const mostMs = restInMs > 0 ? Math.min(leftMs, restInMs) : leftMs
+      const turnMs = Math.max(1, Math.ceil(Math.min(mostMs, this.#sources.turnInMs)))
+      if (await this.#sleep(sleep, turnMs, restInMs > 0, signal)) return
     }
   }
 
-  /** Sleeps on the backend and the sources. False if the sources ended it, or the time is over. */
+  /** Sleeps on the backend and, if they do not rest, the sources. False if the sources ended it, or the time is over. */
   async #sleep(
     sleep: 'untilRecord' | 'untilBacklog',
     turnMs: number,
+    doSourcesRest: boolean,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
     const beganMs = monotonicMs()
     let isBackend = false
     let isSource = false
-    const ofSources = this.#poller?.wait(turnMs, signal).then(() => {
+    const poller = doSourcesRest ? undefined : this.#poller
+    const ofSources = poller?.wait(turnMs, signal).then(() => {
       if (isBackend) return
       // Woken or ready: the caller polls the sources again.
       isSource = true
@@ -263,7 +278,7 @@ export class SourcedBackend implements Backend {
     })
     await this.#backend.wait(sleep, turnMs, signal)
     isBackend = true
-    if (!isSource) this.#poller?.wake()
+    if (!isSource) poller?.wake()
     await ofSources
     // A backend returns early if it has records, or was woken, or the signal is aborted.
     return signal?.aborted === true || (!isSource && monotonicMs() - beganMs < turnMs)

@@ -250,6 +250,8 @@ export interface Source {
   readonly fds?: readonly Fd[]
   /** How often to read without being woken, in ms; default: whenever records are taken. */
   readonly pollMs?: number
+  /** For how long after it found something its descriptors wake nobody, in ms: many things at once are read together. */
+  readonly restMs?: number
   /** Makes records of all that there is; never blocks. */
   read(): void
   /** Every record that the backend made up to this time of CLOCK_BOOTTIME, in ns, was handed over. */

@@ -96,7 +96,13 @@ interface End {
  * Whether the end of a time in which fanotify reported something joins. Where that time began after the parent, what was
  * reported is not known yet when the parent is delivered.
  */
-function ends({ parent, child }: { readonly parent: { readonly timeNs: number }; readonly child: End }): boolean {
+function ends({
+  parent,
+  child,
+}: {
+  readonly parent: { readonly timeNs: number }
+  readonly child: End
+}): boolean {
   return !hasWhat(child, IS_BY_NAME) && child.timeNs - child.fields.spanUs * NS_PER_US <= parent.timeNs
 }
 
@@ -119,11 +125,7 @@ export const fileKind: Kind<typeof fileOptions, typeof fileEvents> = {
       join(done, closed, (pair) => isSameFile(pair) && !pair.parent.has('fileClosed')),
       // What a name is about belongs to another record, which may come later.
       join(done, seenEnd, (pair) => isSameFile(pair) && ends(pair)),
-      join(
-        seenEnd,
-        seenEnd,
-        (pair) => isSameFile(pair) && !hasWhat(pair.parent, IS_BY_NAME) && ends(pair),
-      ),
+      join(seenEnd, seenEnd, (pair) => isSameFile(pair) && !hasWhat(pair.parent, IS_BY_NAME) && ends(pair)),
     ],
     minimal: [],
   },
