@@ -2,9 +2,9 @@
  * `make` of a build with more than 5,000 processes, alone and under quark-mon: whether all processes that were created were
  * seen, whether the status is passed on, and how much longer it takes than make alone, in pairs of the same run. Then the same
  * while others keep starting processes that do not belong to it.
- *   node bench/make.mjs [--files=1700] [--rounds=5] [--busy=2] [--jobs=4] [--write]
+ *   node bench/make.mjs [--files=1700] [--rounds=5] [--busy=2] [--jobs=4] [--functions=3] [--write]
  *
- * Needs root, make, and cc; without a compiler, a stand-in of three processes for each file. `--busy` is how many loops start
+ * `--functions` is how many a file has; from 10 on it also includes headers, and is optimised, as files of programs are. Needs root, make, and cc; without a compiler, a stand-in of three processes for each file. `--busy` is how many loops start
  * unrelated processes, one after the other. `--write` writes bench/make.md.
  */
 import { spawn, spawnSync } from 'node:child_process'
@@ -28,6 +28,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     busy: { type: 'string', default: '2' },
     jobs: { type: 'string', default: '4' },
+    functions: { type: 'string', default: '3' },
     write: { type: 'boolean', default: false },
   },
 })
@@ -35,9 +36,33 @@ const files = Number(values.files)
 const rounds = Number(values.rounds)
 const busy = Number(values.busy)
 const jobs = Number(values.jobs)
+const functions = Number(values.functions)
+const isUsual = functions >= 10
 
 const compiler = spawnSync('cc', ['--version'], { encoding: 'utf8' }).stdout?.split('\n')[0]
-const recipe = compiler === undefined ? `sh -c 'cat $< | sort > $@' && test -s $@` : 'cc -c $< -o $@'
+const recipe =
+  compiler === undefined
+    ? `sh -c 'cat $< | sort > $@' && test -s $@`
+    : `cc${isUsual ? ' -O2' : ''} -c $< -o $@`
+const headers = ['errno', 'signal', 'stdio', 'stdlib', 'string', 'sys/socket', 'sys/stat', 'time', 'unistd']
+
+/** What a compiler has done with soonest, or a loop over strings and memory. */
+function functionOf(file, index) {
+  const name = `f${file}_${index}`
+  if (!isUsual) return `int ${name}(int a, int b) { return a * ${index} + (b ? f(b - 1) : ${file}); }`
+  return [
+    `int ${name}(const char *text, int *out, int count) {`,
+    '  char line[256];',
+    '  int sum = 0;',
+    '  for (int i = 0; i < count && text[i] != 0; i++) {',
+    `    if (snprintf(line, sizeof line, "%d:%c", out[i] + ${index}, text[i]) < 0) return -errno;`,
+    `    sum += (int)strlen(line) * out[i] + (i % ${index + 2} ? f(i - 1) : ${file});`,
+    '    out[i] = sum;',
+    '  }',
+    '  return sum;',
+    '}',
+  ].join('\n')
+}
 
 /** Files in folders of a hundred, of some lines each, and a Makefile. */
 function plant(directory) {
@@ -45,11 +70,9 @@ function plant(directory) {
   for (let i = 0; i < files; i += 1) {
     const folder = `part${Math.floor(i / 100)}`
     if (i % 100 === 0) mkdirSync(join(directory, folder))
-    const lines = Array.from(
-      { length: 3 },
-      (_, line) => `int f${i}_${line}(int a, int b) { return a * ${line} + (b ? f(b - 1) : ${i}); }`,
-    )
-    writeFileSync(join(directory, folder, `f${i}.c`), `int f(int);\n${lines.join('\n')}\n`)
+    const lines = Array.from({ length: functions }, (_, index) => functionOf(i, index))
+    const included = isUsual ? headers.map((header) => `#include <${header}.h>\n`).join('') : ''
+    writeFileSync(join(directory, folder, `f${i}.c`), `${included}int f(int);\n${lines.join('\n')}\n`)
     objects.push(`${folder}/f${i}.o`)
   }
   writeFileSync(
@@ -162,10 +185,10 @@ try {
   const gaps = new Set(reports.flatMap(({ name, missing }) => missing.map((what) => `${name}: ${what}`)))
   const text = [
     '# make under quark-mon',
-    `Written by \`node bench/make.mjs --files=${files} --rounds=${rounds} --busy=${busy} --jobs=${jobs} --write\` on ${new Date().toISOString().slice(0, 10)}: Linux ${release()}, ` +
+    `Written by \`node bench/make.mjs --files=${files} --rounds=${rounds} --busy=${busy} --jobs=${jobs} --functions=${functions} --write\` on ${new Date().toISOString().slice(0, 10)}: Linux ${release()}, ` +
       `${cpus().length} CPUs, Node ${process.version}, ${compiler ?? 'no compiler: stand-ins'}. ` +
-      `\`make -j${jobs}\` of ${files} files of four lines, which is the least that a compiler does for a process: builds with longer files are slowed ` +
-      `down less. Medians of ${rounds} rounds, and of the ratios to make alone in the same round, with quartiles. Wall time is from the start ` +
+      `\`make -j${jobs}\` of ${files} files of ${isUsual ? `${functions} functions and ${headers.length} headers, optimised` : `${functions + 1} lines, which is the least that a compiler does for a process`}. ` +
+      `Medians of ${rounds} rounds, and of the ratios to make alone in the same round, with quartiles. Wall time is from the start ` +
       'of quark-mon to its end, so it has attaching and the report; CPU is that of make and of quark-mon together. The machine ' +
       `is busy with ${busy} loops that start processes outside of the build. Its load was ${loadavg()[0].toFixed(1)} at the end.`,
     table(
