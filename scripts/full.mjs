@@ -30,6 +30,11 @@ const PARTS = {
     args: ['scripts/service-test.mjs'],
     shows: /^(✔|security)/,
   },
+  image: {
+    title: 'The image of the Dockerfile, under Docker',
+    args: ['scripts/image-test.mjs'],
+    shows: /^✔/,
+  },
   trace: {
     title: 'A trace in speedscope, in a browser',
     args: ['scripts/speedscope-test.mjs'],

@@ -36,7 +36,8 @@ type Mount = Omit<CgroupHierarchy, 'hierarchyId'>
 
 /**
  * Finds the hierarchy whose cgroups are reported: v2 when it is mounted anywhere, else v1's pids controller.
- * Of several mounts, the one with the shortest root is taken, which shows most.
+ * Of several mounts, the one with the shortest root is taken, which shows most; if that is a part, another process's of
+ * the whole.
  *
  * @param pid the reader's, in its own pid namespace
  * @returns undefined when neither is mounted
@@ -52,7 +53,12 @@ export function findCgroupHierarchy(
   const hierarchyId = kind === 'unified' ? 0 : line?.hierarchyId
   if (hierarchyId === undefined || own.length === 0) return undefined
   const namespace = parseNamespace(readLink(`${procPath}/self/ns/cgroup`) ?? '') ?? INITIAL_CGROUP_NS
-  if (namespace === INITIAL_CGROUP_NS) return { ...showingMost(own), hierarchyId }
+  if (namespace === INITIAL_CGROUP_NS) {
+    const most = showingMost(own)
+    // A container has its own part mounted alone, also where it shares the namespace.
+    const all = most.mountRoot === '/' ? undefined : wholeElsewhere(procPath, kind)
+    return { ...most, ...(all === undefined ? {} : { ...all, mountRoot: '/' }), hierarchyId }
+  }
 
   // Here /proc shows all paths from the root of the namespace, those of mounts too.
   const whole = own.find(({ mountPoint }) => isRoot(mountPoint)) ?? wholeElsewhere(procPath, kind)
