@@ -1,6 +1,6 @@
-// Two versions beside each other, in turns: what the programs, the reader, the start and the memory of each take.
-//   node bench/compare.mjs [other revision, 89ba073] [rounds, 5]
-// Prints a table, with the ratio of this checkout to the other one, and writes it to bench/comparison.md.
+// Versions beside each other, in turns: what the programs, the reader, the start and the memory of each take.
+//   node bench/compare.mjs [--rounds=5] [revision…, 89ba073]
+// Prints a table, with the ratio of each later one and of this checkout to the first, and writes it to bench/comparison.md.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -9,9 +9,11 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { checkout, commitOf } from './checkout.mjs'
 import { cpuMsOf, median, rotated, rssMbOf, run } from './measure.mjs'
 import { makeDirectory, spawnProgram, writeProgram, writeTrue } from './programs.mjs'
+import { table } from './report.mjs'
 
 const STATS_FILE = '/proc/sys/kernel/bpf_stats_enabled'
 const PROCESSES = 2000
@@ -22,10 +24,15 @@ const BPF_MAP_TYPE_ARRAY = 2
 const SCRATCH_BYTES = 1 << 20
 
 const own = fileURLToPath(new URL('..', import.meta.url))
-const [other = '89ba073', rounds = '5'] = process.argv.slice(2)
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string', default: '5' } },
+})
+const rounds = Number(options.rounds)
+const revisions = positionals.length > 0 ? positionals : ['89ba073']
 const builds = [
-  { name: 'before', path: checkout(other) },
-  { name: 'after', path: own },
+  ...revisions.map((revision) => ({ name: commitOf(revision), path: checkout(revision) })),
+  { name: `${commitOf()}, this`, path: own },
 ]
 const command = ({ path }, ...args) => [join(path, 'packages/mon/bin/quark-mon.cjs'), ...args]
 
@@ -134,7 +141,7 @@ async function record(build) {
 const figures = new Map()
 function note(name, values) {
   for (const [figure, value] of Object.entries(values)) {
-    const row = figures.get(figure) ?? { before: [], after: [] }
+    const row = figures.get(figure) ?? Object.fromEntries(builds.map((build) => [build.name, []]))
     row[name].push(value)
     figures.set(figure, row)
   }
@@ -144,7 +151,7 @@ const statsBefore = readFileSync(STATS_FILE, 'latin1')
 writeFileSync(STATS_FILE, '1')
 try {
   for (const build of builds) await record(build)
-  for (let round = 0; round < Number(rounds); round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const build of rotated(builds, round)) {
       note(build.name, await watch(build, [], storm))
       note(build.name, {
@@ -158,18 +165,21 @@ try {
   writeFileSync(STATS_FILE, statsBefore)
 }
 
-const rows = [...figures].map(([figure, { before, after }]) => {
-  const [a, b] = [median(before), median(after)]
-  return `| ${figure} | ${a.toFixed(1)} | ${b.toFixed(1)} | ${(b / a).toFixed(2)} |`
+const names = builds.map(({ name }) => name)
+const rows = [...figures].map(([figure, values]) => {
+  const medians = names.map((name) => median(values[name]))
+  const [first] = medians
+  const cells = medians.map((value, index) =>
+    index === 0 ? value.toFixed(1) : `${value.toFixed(1)} (${(value / first).toFixed(2)})`,
+  )
+  return [figure, ...cells]
 })
 const text = `# Comparison
 
-Written by \`node bench/compare.mjs\` on ${new Date().toISOString().slice(0, 10)}: commit ${commitOf(other)} before, ${commitOf()} after, in turns;
-medians of ${rounds} rounds. Linux ${release()}, ${cpus().length} CPUs, Node ${process.version}.
+Written by \`node bench/compare.mjs --rounds=${rounds} ${revisions.join(' ')}\` on ${new Date().toISOString().slice(0, 10)}: commits in turns, medians of
+${rounds} rounds, and ratios to the first. Linux ${release()}, ${cpus().length} CPUs, Node ${process.version}.
 
-| | before | after | ratio |
-|---|---|---|---|
-${rows.join('\n')}
+${table(['', ...names], rows)}
 `
 console.log(text)
 writeFileSync(new URL('comparison.md', import.meta.url), text)
