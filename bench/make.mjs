@@ -92,7 +92,9 @@ function plant(directory) {
 
 /** Runs make to its end, under quark-mon if there are arguments for it. */
 function make(directory, target, mon) {
-  const command = ['make', `-j${jobs}`, '-C', directory, target]
+  const timesFile = join(directory, 'times')
+  const script = `make -j${jobs} -C '${directory}' ${target}; status=$?; times >'${timesFile}'; exit $status`
+  const command = ['sh', '-c', script]
   const [file, ...args] =
     mon === undefined ? command : [process.execPath, QUARK_MON, ...mon, '--', ...command]
   spawnSync('make', ['-C', directory, 'clean'])
@@ -103,7 +105,19 @@ function make(directory, target, mon) {
     maxBuffer: 2 ** 30,
     stdio: ['ignore', 'ignore', 'pipe'],
   })
-  return { status, stderr, wallMs: performance.now() - beginMs, cpuMs: childrenCpuMs() - cpuMs }
+  const wallMs = performance.now() - beginMs
+  const allMs = childrenCpuMs() - cpuMs
+  return { status, stderr, wallMs, cpuMs: allMs, ownMs: allMs - cpuOfMakeMs(readFileSync(timesFile, 'utf8')) }
+}
+
+/** What sh(1) says of its children, in its second line: `0m1.20s 0m0.30s`. */
+function cpuOfMakeMs(times) {
+  const [user = '', system = ''] = times.trim().split('\n').at(-1).split(' ')
+  const toMs = (text) => {
+    const [, minutes, seconds] = /^(\d+)m([\d.]+)s$/.exec(text)
+    return (Number(minutes) * 60 + Number(seconds)) * 1000
+  }
+  return toMs(user) + toMs(system)
 }
 
 const percent = (ratio) => `${ratio >= 1 ? '+' : ''}${((ratio - 1) * 100).toFixed(1)} %`
@@ -164,6 +178,10 @@ function rowsOf(samples, place) {
       isAlone ? '' : spread(ratios('wallMs')),
       seconds('cpuMs'),
       isAlone ? '' : spread(ratios('cpuMs')),
+      isAlone ? '' : seconds('ownMs'),
+      isAlone
+        ? ''
+        : `${(median(own.map(({ ownMs }, round) => ownMs / alone[round].cpuMs)) * 100).toFixed(1)} %`,
     ]
   })
 }
@@ -192,7 +210,7 @@ try {
       'of quark-mon to its end, so it has attaching and the report; CPU is that of make and of quark-mon together. The machine ' +
       `is busy with ${busy} loops that start processes outside of the build. Its load was ${loadavg()[0].toFixed(1)} at the end.`,
     table(
-      ['machine', '', 'wall s', 'wall', 'CPU s', 'CPU'],
+      ['machine', '', 'wall s', 'wall', 'CPU s', 'CPU', 'of it quark-mon, s', 'share of make alone'],
       [...rowsOf(quiet.samples, 'quiet'), ...rowsOf(crowded.samples, 'busy')],
     ),
     `- ${Math.min(...created)} to ${Math.max(...created)} processes were created in each run; ` +

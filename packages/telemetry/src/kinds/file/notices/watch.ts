@@ -59,7 +59,7 @@ const MAX_WATCHED = 4096
 /** A system call may return so long after fanotify reported what it did. */
 const SLACK_NS = 100n * BigInt(NS_PER_MS)
 /** Of a busy disk, each change would wake the reader; what it is then is looked up so much later. */
-const REST_MS = 20
+const REST_MS = 50
 /** The clock of this process and that of programs may differ by so much. */
 const CLOCK_SLACK_NS = 2n * BigInt(NS_PER_MS)
 const S_IFMT = 0o170000
