@@ -4,7 +4,7 @@
 // so that all show the same processes. Pages that have a marker `<!-- capture: NAME -->` get the text.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { svgOf, textOf } from './captures/terminal.mjs'
@@ -15,6 +15,8 @@ const SCENARIO = join(root, 'scripts/captures/scenario.sh')
 const PAGES = ['README.md', 'docs/text.md', 'docs/run.md', 'docs/doctor.md']
 const FOLDER = join(root, 'docs/captures')
 
+/** The recording is also one of those that come with the library. */
+const FIXTURE = join(root, 'packages/telemetry/data/recordings/processes.quarkrec')
 /** Stands for the recording of the scenario. */
 const RECORDING = 'RECORDING'
 /** Each is one run on a terminal: `shown` is the command line over it, and `args` are those of quark-mon. */
@@ -118,7 +120,11 @@ const directory = mkdtempSync('/tmp/demo-')
 const texts = {}
 try {
   const recording = join(directory, '.recording')
-  if (captures.some(({ args }) => args.includes(RECORDING))) await record(recording, directory)
+  if (captures.some(({ args }) => args.includes(RECORDING))) {
+    await record(recording, directory)
+    copyFileSync(recording, FIXTURE)
+    chmodSync(FIXTURE, 0o644)
+  }
   build(directory)
   for (const capture of captures) {
     const { name, columns, shown } = capture

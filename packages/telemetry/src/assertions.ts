@@ -12,6 +12,7 @@ export {
   type FakeProcess,
   type FakeProgram,
 } from './fake-machine.js'
+export { recordingPath, type RecordingName } from './recordings.js'
 export { trace, type TraceOptions, type TraceResult } from './trace.js'
 
 /** What a command may do: patterns in which `*` is any text. What is left out may be anything. */

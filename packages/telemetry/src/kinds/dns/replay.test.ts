@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { Quark } from '../../quark.js'
+import { recordingPath } from '../../recordings.js'
 import { matchGolden } from '../../testing/golden.js'
-
-/** dig over UDP and TCP, with a client subnet, of a name that is not there and of one that nobody answers; then node. */
-const RECORDING = new URL('../../../src/kinds/dns/testdata/real.quarkrec', import.meta.url)
 
 test('a recording of a real run: names that were looked up, and connections to them', async () => {
   const lines: string[] = []
   const names: unknown[] = []
-  await using quark = await Quark.replay(fileURLToPath(RECORDING))
+  await using quark = await Quark.replay(recordingPath('names'))
   for await (const event of quark) {
     if (event.kind === 'dns') {
       const { process, parent: _parent, ...rest } = event.toJSON() as Record<string, { name?: string }>
