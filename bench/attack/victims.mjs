@@ -42,12 +42,15 @@ export async function runVictims(paths, pauseMs) {
 /** Counts the programs that are complete, incomplete and missing in the agent's output, and what is missing. */
 export function judge(victims, output, format) {
   const byPid = groupBy(parsers[format](output), ({ pid }) => pid)
-  const result = { complete: 0, incomplete: 0, missing: 0, faults: {} }
+  const result = { complete: 0, incomplete: 0, missing: 0, faults: {}, found: [] }
   for (const victim of victims) {
     const faults = faultsOf(victim, byPid.get(victim.pid) ?? [])
     if (faults === undefined) result.missing += 1
     else if (faults.length === 0) result.complete += 1
     else result.incomplete += 1
+    // What there is of it all the same, for whoever looks for the cause.
+    if (faults === undefined || faults.length > 0)
+      result.found.push({ victim, lines: output.split('\n').filter((line) => line.includes(victim.argv[1])) })
     for (const fault of faults ?? []) result.faults[fault] = (result.faults[fault] ?? 0) + 1
   }
   return result

@@ -179,11 +179,13 @@ test('a look makes a bounded number of records, and the next one goes on', () =>
   close(1n)
   source.stop()
   source.read()
-  assert.equal(state.pushed.length, 1024)
+  const { length } = state.pushed
+  // How many depends on the time that they take.
+  assert.ok(length >= 1 && length <= 1024, `${length}`)
   assert.equal(fake(declared.closed).size, 1)
-  source.read()
-  source.read()
+  for (let before = 0; before < state.pushed.length; source.read()) before = state.pushed.length
   assert.deepEqual([state.pushed.length, state.lost], [1500, 0])
+  assert.equal(fake(declared.closed).size, 0)
 })
 
 test('a time that two processors added to at once is not in the future', () => {

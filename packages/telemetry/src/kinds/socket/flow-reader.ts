@@ -13,6 +13,8 @@ const POLL_MS = 1000
 const MOST_SHARE = 1 / 50
 /** Most records at a time: what is left is found at the next look. */
 const MAX_RECORDS = 1024
+/** A read takes no longer, but for looking through all flows: signals wait for it. */
+const MOST_MS = 20
 const NS_PER_MS = 1_000_000n
 
 /** Those without which nothing is counted, and those that some rungs have no programs for. */
@@ -54,6 +56,16 @@ export function flowReader(
   }
 }
 
+/** What one look at all flows found. */
+interface Found {
+  /** Flows that have ended, the first one last. */
+  readonly ended: { readonly key: FlowKey; readonly why: number }[]
+  readonly closed: ReadonlyMap<bigint, Closed>
+  /** Flows that go on. */
+  readonly left: bigint
+  readonly begunBefore: bigint
+}
+
 export class FlowReader implements Source {
   readonly pollMs = POLL_MS
   readonly #maps: Maps
@@ -61,6 +73,8 @@ export class FlowReader implements Source {
   readonly #idleNs: bigint
   #isStopped = false
   #restUntilMs = 0
+  /** What the last look found, until all of it is taken. */
+  #found: Found | undefined
   /** Flows that were taken out of the map, and those that were found missing. */
   #taken = 0n
   #evicted = 0n
@@ -85,34 +99,45 @@ export class FlowReader implements Source {
 
   stop(): void {
     this.#isStopped = true
+    // All others end now.
+    this.#found = undefined
   }
 
   /** The maps are the session's. */
   close(): void {}
 
   #sweep(): void {
-    const { counts, closed, begun } = this.#maps
+    this.#found ??= this.#find()
+    const { ended, closed, left, begunBefore } = this.#found
+    const untilMs = monotonicMs() + MOST_MS
+    const nowNs = BigInt(this.#context.clock.bootNowNs())
+    for (let count = 0; count < MAX_RECORDS && monotonicMs() < untilMs; count += 1) {
+      const flow = ended.pop()
+      if (flow === undefined) break
+      this.#take(flow.key, flow.why, closed.get(flow.key.cookie), nowNs)
+    }
+    if (ended.length > 0) return
+    this.#found = undefined
+    for (const cookie of closed.keys()) this.#forgetSocket(cookie)
+    this.#noteEvicted(begunBefore - this.#taken - left)
+  }
+
+  /** Looks through all flows. */
+  #find(): Found {
+    const { counts, closed: closedSockets, begun } = this.#maps
     const begunBefore = begun.get(0) ?? 0n
     // Before the flows: one of a socket that is closed meanwhile is left for the next look.
-    const closedSockets = new Map(closed.entries())
+    const closed = new Map(closedSockets.entries())
     const nowNs = BigInt(this.#context.clock.bootNowNs())
     const ended: { readonly key: FlowKey; readonly why: number }[] = []
     let left = 0n
-    let isWhole = true
     for (const [key, { lastNs }] of counts.entries()) {
-      const why = this.#whyEnded(closedSockets.has(key.cookie), nowNs - lastNs)
+      const why = this.#whyEnded(closed.has(key.cookie), nowNs - lastNs)
       if (why === undefined) left += 1n
-      else if (ended.length < MAX_RECORDS) ended.push({ key, why })
-      else {
-        isWhole = false
-        left += 1n
-      }
+      else ended.push({ key, why })
     }
-    for (const { key, why } of ended) this.#take(key, why, closedSockets.get(key.cookie), nowNs)
-    if (isWhole) {
-      for (const cookie of closedSockets.keys()) this.#forgetSocket(cookie)
-      this.#noteEvicted(begunBefore - this.#taken - left)
-    }
+    ended.reverse()
+    return { ended, closed, left, begunBefore }
   }
 
   #whyEnded(isClosed: boolean, quietNs: bigint): number | undefined {
