@@ -125,7 +125,8 @@ test('a run is decided by rules; what is to fail does', () => {
 
 /** Runs a program with a marker until events of it are in a file; false if that does not come. */
 async function isShown(path: string, marker: string): Promise<boolean> {
-  for (let tries = 0; tries < 20; tries++) {
+  // Opening takes half a minute in a guest.
+  for (let tries = 0; tries < 400; tries++) {
     spawnSync('/bin/echo', [marker])
     await sleep(150)
     if (existsSync(path) && readFileSync(path, 'utf8').includes(marker)) return true

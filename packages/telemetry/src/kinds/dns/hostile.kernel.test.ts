@@ -150,7 +150,9 @@ test(
       ],
     )
     // Where the kernel joins segments, the end of the big one and what follows may be more than is kept of a packet.
-    assert.ok(own.length > 1)
-    assert.equal(own.length + Number(quark.stats().tables['dns']?.['lostStreams']), 4)
+    assert.ok(own.length > 1 && own.length <= 3, `${own.length}`)
+    // Both ends of a connection are read, and each may lose its place.
+    const lost = Number(quark.stats().tables['dns']?.['lostStreams'])
+    assert.ok(own.length + lost >= 4, `${own.length} and ${lost} lost`)
   },
 )

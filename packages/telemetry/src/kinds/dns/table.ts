@@ -97,7 +97,11 @@ export class DnsTable implements KindTable {
     all: readonly Exchange[],
   ): Exchange | undefined {
     const { query, answer } = found ?? {}
-    if (found === undefined || (query !== undefined && !isAnswerTo(query, seen))) {
+    if (
+      found === undefined ||
+      (query !== undefined && !isAnswerTo(query, seen)) ||
+      isElsewhere(query, seen)
+    ) {
       const asked = seen.place === PLACE_SENT ? all.find((one) => this.#isServed(one, seen)) : undefined
       if (asked === undefined) this.#alone(key, seen, found === undefined)
       else this.#takeSent(asked, seen)
@@ -252,6 +256,15 @@ function isEqualQuestion({ message: a }: SeenMessage, { message: b }: SeenMessag
 function isAnswerTo(query: SeenMessage, answer: SeenMessage): boolean {
   const isServer = query.serverIp === answer.serverIp || isGroup(query.serverIp)
   return isServer && (answer.message.question === undefined || isEqualQuestion(query, answer))
+}
+
+/**
+ * Whether another socket than the one that asked received it, in a network namespace that is not known: it may be anybody's,
+ * who has the same address there.
+ */
+function isElsewhere(query: SeenMessage | undefined, answer: SeenMessage): boolean {
+  if (query?.place !== PLACE_SENT || answer.place !== PLACE_RECEIVED) return false
+  return answer.netNs === undefined && answer.cookie !== query.cookie
 }
 
 /** Whether a question was sent elsewhere, and is received here. */
