@@ -107,6 +107,14 @@ test('over loopback both ends see both messages: one event, with the pid of the 
   ])
 })
 
+test('an answer that another socket got is not that of who asked, where it may be in another network namespace', () => {
+  const elsewhere = { pid: 0, startBootNs: 0n, cookie: 99n, netNs: 0, place: PLACE_RECEIVED }
+  const asked = packet(100, { ...TO_SERVER, payload: QUERY }, sent)
+  const forged = packet(150, { ...TO_CLIENT, payload: ANSWER }, elsewhere)
+  const [query] = dnsOf(testPipeline(), [client(7), asked, forged]).filter(({ pid }) => pid === 7)
+  assert.deepEqual([query?.actions, query?.addresses], [['query'], undefined])
+})
+
 test('a question without an answer is an event after the hold time; what comes later is another one', () => {
   const pipeline = testPipeline({ holdMs: 1000 })
   const events: DnsEvent[] = []
