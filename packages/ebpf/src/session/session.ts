@@ -119,6 +119,7 @@ export class ProbeSession implements Disposable {
       )
       const sleep = own(new SessionSleep(reader, lanes.pages, cpuRings?.rings ?? reader))
       const maps = new SessionMaps([ring, lanes.map, ...(cpuRings === undefined ? [] : [cpuRings.map])])
+      own({ [Symbol.dispose]: () => maps.close() })
       const losses = options.fairUsers === true ? SessionLosses.open(maps) : undefined
       const session = new ProbeSession(options, { maps, lanes, shares, losses, reader, cpuRings, sleep })
       session.shareAmongUsers(1)
