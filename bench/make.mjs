@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util'
 import { childrenCpuMs, median, quantile, rotated } from './measure.mjs'
 import { makeDirectory } from './programs.mjs'
 import { table } from './report.mjs'
+import { compiler, HEADERS, sourceOf } from './sources.mjs'
 
 const QUARK_MON = fileURLToPath(new URL('../packages/mon/bin/quark-mon.cjs', import.meta.url))
 const RESULT = fileURLToPath(new URL('make.md', import.meta.url))
@@ -39,40 +40,17 @@ const jobs = Number(values.jobs)
 const functions = Number(values.functions)
 const isUsual = functions >= 10
 
-const compiler = spawnSync('cc', ['--version'], { encoding: 'utf8' }).stdout?.split('\n')[0]
 const recipe =
   compiler === undefined
     ? `sh -c 'cat $< | sort > $@' && test -s $@`
     : `cc${isUsual ? ' -O2' : ''} -c $< -o $@`
-const headers = ['errno', 'signal', 'stdio', 'stdlib', 'string', 'sys/socket', 'sys/stat', 'time', 'unistd']
-
-/** What a compiler has done with soonest, or a loop over strings and memory. */
-function functionOf(file, index) {
-  const name = `f${file}_${index}`
-  if (!isUsual) return `int ${name}(int a, int b) { return a * ${index} + (b ? f(b - 1) : ${file}); }`
-  return [
-    `int ${name}(const char *text, int *out, int count) {`,
-    '  char line[256];',
-    '  int sum = 0;',
-    '  for (int i = 0; i < count && text[i] != 0; i++) {',
-    `    if (snprintf(line, sizeof line, "%d:%c", out[i] + ${index}, text[i]) < 0) return -errno;`,
-    `    sum += (int)strlen(line) * out[i] + (i % ${index + 2} ? f(i - 1) : ${file});`,
-    '    out[i] = sum;',
-    '  }',
-    '  return sum;',
-    '}',
-  ].join('\n')
-}
-
 /** Files in folders of a hundred, of some lines each, and a Makefile. */
 function plant(directory) {
   const objects = []
   for (let i = 0; i < files; i += 1) {
     const folder = `part${Math.floor(i / 100)}`
     if (i % 100 === 0) mkdirSync(join(directory, folder))
-    const lines = Array.from({ length: functions }, (_, index) => functionOf(i, index))
-    const included = isUsual ? headers.map((header) => `#include <${header}.h>\n`).join('') : ''
-    writeFileSync(join(directory, folder, `f${i}.c`), `${included}int f(int);\n${lines.join('\n')}\n`)
+    writeFileSync(join(directory, folder, `f${i}.c`), sourceOf(i, functions, isUsual))
     objects.push(`${folder}/f${i}.o`)
   }
   writeFileSync(
@@ -205,7 +183,7 @@ try {
     '# make under quark-mon',
     `Written by \`node bench/make.mjs --files=${files} --rounds=${rounds} --busy=${busy} --jobs=${jobs} --functions=${functions} --write\` on ${new Date().toISOString().slice(0, 10)}: Linux ${release()}, ` +
       `${cpus().length} CPUs, Node ${process.version}, ${compiler ?? 'no compiler: stand-ins'}. ` +
-      `\`make -j${jobs}\` of ${files} files of ${isUsual ? `${functions} functions and ${headers.length} headers, optimised` : `${functions + 1} lines, which is the least that a compiler does for a process`}. ` +
+      `\`make -j${jobs}\` of ${files} files of ${isUsual ? `${functions} functions and ${HEADERS.length} headers, optimised` : `${functions + 1} lines, which is the least that a compiler does for a process`}. ` +
       `Medians of ${rounds} rounds, and of the ratios to make alone in the same round, with quartiles. Wall time is from the start ` +
       'of quark-mon to its end, so it has attaching and the report; CPU is that of make and of quark-mon together. The machine ' +
       `is busy with ${busy} loops that start processes outside of the build. Its load was ${loadavg()[0].toFixed(1)} at the end.`,
