@@ -6,10 +6,12 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, release } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { startAgent } from './agent.mjs'
 import {
+  cpuMsOf,
   median,
   percent,
   rotated,
@@ -79,6 +81,21 @@ function compiledBuild(directory, files) {
   return { title, count: files, program: script(directory, 'compile', text) }
 }
 
+const IDLE_MS = 200
+const IDLE_CPU_MS = 10
+const IDLE_LIMIT_MS = 15_000
+
+/** What the workload before left to read would take time from the next one. */
+async function untilIdle(pid) {
+  const endMs = performance.now() + IDLE_LIMIT_MS
+  for (let cpuMs = -Infinity; performance.now() < endMs;) {
+    const nowMs = cpuMsOf(pid)
+    if (nowMs - cpuMs <= IDLE_CPU_MS) return
+    cpuMs = nowMs
+    await sleep(IDLE_MS)
+  }
+}
+
 /** The least of some runs of each workload under each agent, round for round. */
 async function measureAll(agents, workloads, { seconds, rounds, runs }) {
   const samples = new Map(
@@ -92,6 +109,7 @@ async function measureAll(agents, workloads, { seconds, rounds, runs }) {
       const running = await start(agent)
       try {
         for (const workload of workloads) {
+          await untilIdle(running.pid)
           const times = Array.from({ length: runs }, () => run(workload.program))
           samples
             .get(workload)
