@@ -72,6 +72,9 @@ async function interrupted(
   }
 }
 
+/** How often interrupts are waited for. */
+const TRIES = 8
+
 /** Task, softirq and interrupt, each with its own program. */
 function threeProbes(pid: number): readonly Probe[] {
   return [callProbe(pid), softirqProbe, hardirqProbe]
@@ -101,12 +104,17 @@ for (const cpuRings of RINGS) {
       // `currentTask()` through BTF.
       flavor === 'direct' ? '5.11' : least,
       async (t) => {
-        const outcome = await interrupted({ cpuRings, flavors: [flavor] }, threeProbes)
-        expectWhole(outcome)
-        assert.equal(outcome.nestingMisses, 0)
-        const { levels } = outcome.evidence
-        t.diagnostic(`records by level: ${levels.join(', ')}; lost ${sum(outcome.lost.values())}`)
-        assert.ok((levels[1] ?? 0) > 0, 'nothing was interrupted')
+        let above = 0
+        // When an interrupt comes is chance, and a starved guest has few.
+        for (let round = 0; round < TRIES && above === 0; round += 1) {
+          const outcome = await interrupted({ cpuRings, flavors: [flavor] }, threeProbes)
+          expectWhole(outcome)
+          assert.equal(outcome.nestingMisses, 0)
+          const { levels } = outcome.evidence
+          t.diagnostic(`records by level: ${levels.join(', ')}; lost ${sum(outcome.lost.values())}`)
+          above = levels[1] ?? 0
+        }
+        assert.ok(above > 0, 'nothing was interrupted')
       },
     )
   }
@@ -115,11 +123,15 @@ for (const cpuRings of RINGS) {
     `a run that finds no level free is counted, and harms no record (${named})`,
     least,
     async (t) => {
-      const outcome = await interrupted({ cpuRings, levels: 1 }, threeProbes)
-      expectWhole(outcome)
-      t.diagnostic(`${outcome.nestingMisses} runs found no level free`)
-      assert.ok(outcome.nestingMisses > 0, 'nothing was interrupted')
-      assert.equal(outcome.evidence.levels.length, 1)
+      let misses = 0
+      for (let round = 0; round < TRIES && misses === 0; round += 1) {
+        const outcome = await interrupted({ cpuRings, levels: 1 }, threeProbes)
+        expectWhole(outcome)
+        t.diagnostic(`${outcome.nestingMisses} runs found no level free`)
+        assert.equal(outcome.evidence.levels.length, 1)
+        misses = outcome.nestingMisses
+      }
+      assert.ok(misses > 0, 'nothing was interrupted')
     },
   )
 }
