@@ -8,24 +8,16 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { whyNot } from './needs.mjs'
 
 const clone = fileURLToPath(new URL('..', import.meta.url))
-const reason = whyNot()
+const reason = whyNot([
+  ['dockerd', 'docker.io'],
+  ['busybox', 'busybox-static'],
+])
 if (reason !== undefined) {
   console.log(`- not run: the image of the Dockerfile (${reason})`)
   process.exit(0)
-}
-
-function whyNot() {
-  if (process.getuid() !== 0) return 'it needs root'
-  for (const [command, debian] of [
-    ['dockerd', 'docker.io'],
-    ['busybox', 'busybox-static'],
-  ]) {
-    if (spawnSync(command, ['--version']).error !== undefined)
-      return `there is no ${command}: apt-get install ${debian}`
-  }
-  return undefined
 }
 
 let failed = 0

@@ -18,25 +18,17 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { whyNot } from './needs.mjs'
 
 const clone = fileURLToPath(new URL('..', import.meta.url))
 const mon = join(clone, 'packages/mon')
-const reason = whyNot()
+const reason = whyNot([
+  ['systemd-nspawn', 'systemd-container'],
+  ['debootstrap', 'debootstrap'],
+])
 if (reason !== undefined) {
   console.log(`- not run: the service under a real systemd (${reason})`)
   process.exit(0)
-}
-
-function whyNot() {
-  if (process.getuid() !== 0) return 'it needs root'
-  for (const [command, debian] of [
-    ['systemd-nspawn', 'systemd-container'],
-    ['debootstrap', 'debootstrap'],
-  ]) {
-    if (spawnSync(command, ['--version']).error !== undefined)
-      return `there is no ${command}: apt-get install ${debian}`
-  }
-  return undefined
 }
 
 /** What runs in the guest, after the service began; each line of its output is a result. */

@@ -276,6 +276,34 @@ test('the sleep is no longer than until the next poll', async (t) => {
   assert.deepEqual(base.sleeps, [{ sleep: 'untilRecord', timeoutMs: 50 }])
 })
 
+test('while a source rests, what is written wakes nobody, and is read afterwards', async (t) => {
+  let reads = 0
+  const { backend, base, pipe } = rig(
+    t,
+    handMade((context) => ({
+      restMs: 50,
+      read: () => {
+        reads += 1
+        if (reads === 1) context.push(exitLayout, { timeNs: 5n }, { pid: 4 })
+      },
+    })),
+  )
+  backend.drain(new Collector(), 10)
+  const beganMs = performance.now()
+  const wait = backend.wait('untilRecord', 60_000)
+  setImmediate(() => pipe.write(8))
+  await wait
+  // Timers of the engine may be a millisecond early.
+  assert.ok(performance.now() - beganMs >= 45)
+  assert.deepEqual(base.sleeps, [{ sleep: 'untilRecord', timeoutMs: 50 }])
+  const sink = new Collector()
+  backend.drain(sink, 10)
+  assert.deepEqual(
+    sink.seen.map(([, , pid]) => pid),
+    [8],
+  )
+})
+
 test('after stop, what happened before is read, and then nothing more', (t) => {
   const { backend, base, pipe } = rig(t)
   pipe.write(1, 2)
