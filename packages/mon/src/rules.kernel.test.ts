@@ -54,6 +54,24 @@ test('rules check, explain and test', () => {
   assert.match(quarkMon(['rules', 'fields']).out, /^process\.pid +number +pid\n/)
 })
 
+for (const [what, reason] of [
+  ['map', /\ndecided not by programs: .*quark_left_out.*EINVAL/],
+  ['programs', /\ndecided not by programs: .*verifier/i],
+] as const) {
+  test(`where the kernel refuses the ${what} with which rules are decided, user space decides, and explain says why`, () => {
+    const path = rulesFile('drop on process.pid 1 event.kind getpid\n')
+    const faults = new URL('../../telemetry/dist/testing/faults.js', import.meta.url).href
+    const refusing = `import { refuse } from '${faults}'; refuse('${what}', 'quark_left_out')`
+    const preload = `data:text/javascript,${encodeURIComponent(refusing)}`
+    const args = ['--import', preload, QUARK_MON, 'rules', 'explain', '--live', '500ms', path]
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+    assert.match(stdout, /\n {4}asked [1-9]\d*, matched \d+, of which the kernel left out 0\n/)
+    assert.match(stdout, reason)
+    assert.doesNotMatch(stdout, /decided by programs/)
+  })
+}
+
 test('everything that is wrong is said, at its place', () => {
   const path = rulesFile('drpo on any\ndrop on process.exee x\n')
   const { status, err } = quarkMon(['rules', 'check', path])

@@ -11,9 +11,10 @@ import type Koffi from 'koffi'
 const koffi = createRequire(import.meta.url)('koffi') as {
   load: typeof Koffi.load
   errno: (value?: number) => number
+  view: (address: bigint, lengthBytes: number) => ArrayBuffer
 }
 
-const { EAGAIN, EINTR, EINVAL, EIO, EMFILE, ENOBUFS, ENOMEM } = constants.errno
+const { EACCES, EAGAIN, EINTR, EINVAL, EIO, EMFILE, ENOBUFS, ENOMEM } = constants.errno
 
 type Callable = (...values: unknown[]) => unknown
 
@@ -120,6 +121,59 @@ export function plan(wanted: Fault | undefined): void {
   made = []
 }
 
+/** What the kernel refuses from now on: a map, or what uses it. */
+let refused: { readonly what: 'map' | 'programs'; readonly mapName: string } | undefined
+let refusedFd: number | undefined
+
+/** From now on no map of this name can be made, or the verifier refuses each program that uses it. */
+export function refuse(what: 'map' | 'programs', mapName: string): void {
+  refused = { what, mapName }
+}
+
+/** Of `union bpf_attr`. */
+const MAP_NAME = 28
+const MAP_NAME_BYTES = 16
+const INSTRUCTION_COUNT = 4
+const INSTRUCTIONS = 8
+const INSTRUCTION_BYTES = 8
+const LOG_SIZE = 28
+const LOG_BUFFER = 32
+const LOG = Buffer.from('refused by a test\nprocessed 1 insns\n\0')
+/** The first bytes of an instruction that loads the address of a map; the second one also names a register. */
+const LOAD_WIDE = 0x18
+const PSEUDO_MAP_FD = 1
+
+/** The errno with which a call is refused; 0 if it is not. */
+function refusalOf(kind: string | undefined, values: readonly unknown[]): number {
+  const attr = values[2]
+  if (kind === 'bpf(BPF_MAP_CREATE)' && refused?.what === 'map')
+    return mapNameIn(attr as Uint8Array) === refused.mapName ? EINVAL : 0
+  if (kind !== 'bpf(BPF_PROG_LOAD)' || refusedFd === undefined) return 0
+  const bytes = Buffer.from(attr as Uint8Array)
+  if (!usesMap(bytes, refusedFd)) return 0
+  const logBytes = bytes.readUInt32LE(LOG_SIZE)
+  // As the verifier does, which says why.
+  if (logBytes > LOG.length)
+    new Uint8Array(koffi.view(bytes.readBigUInt64LE(LOG_BUFFER), LOG.length)).set(LOG)
+  return EACCES
+}
+
+function mapNameIn(attr: Uint8Array): string | undefined {
+  return Buffer.from(attr)
+    .toString('latin1', MAP_NAME, MAP_NAME + MAP_NAME_BYTES)
+    .split('\0')[0]
+}
+
+function usesMap(attr: Buffer, fd: number): boolean {
+  const count = attr.readUInt32LE(INSTRUCTION_COUNT)
+  const bytes = Buffer.from(koffi.view(attr.readBigUInt64LE(INSTRUCTIONS), count * INSTRUCTION_BYTES))
+  for (let at = 0; at < bytes.length; at += INSTRUCTION_BYTES) {
+    const isMap = bytes[at] === LOAD_WIDE && bytes.readUInt8(at + 1) >> 4 === PSEUDO_MAP_FD
+    if (isMap && bytes.readInt32LE(at + 4) === fd) return true
+  }
+  return false
+}
+
 /** Ends the last phase. */
 export function end(): { readonly calls: readonly Call[]; readonly failed: number } {
   phase = undefined
@@ -160,8 +214,14 @@ function kindOf(name: string, values: readonly unknown[]): string | undefined {
 function failing(name: string, real: Callable): Callable {
   return (...values) => {
     const kind = kindOf(name, values)
-    const errno = kind === undefined ? 0 : next(kind)
-    if (errno === 0) return real(...values)
+    const errno = refusalOf(kind, values) || (kind === undefined ? 0 : next(kind))
+    if (errno === 0) {
+      const result = real(...values)
+      if (refused?.what === 'programs' && kind === 'bpf(BPF_MAP_CREATE)') {
+        if (mapNameIn(values[2] as Uint8Array) === refused.mapName) refusedFd = Number(result)
+      }
+      return result
+    }
     if (name === 'uv_poll_init') return -errno
     // The descriptor is free although close(2) failed.
     if (name === 'close') real(...values)

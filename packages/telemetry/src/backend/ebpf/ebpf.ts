@@ -361,6 +361,12 @@ function hookProblem(kind: Probe['hook']['kind']): EbpfError | undefined {
     : undefined
 }
 
+/** Whether a program or its maps were refused, and not its hook: another program may be loaded there. */
+function isOfProgram(error: unknown): error is EbpfError {
+  if (error instanceof KernelError) return error.syscall === 'bpf(BPF_MAP_CREATE)'
+  return error instanceof BuildError || error instanceof VerifierError
+}
+
 /** Loads the probes of rungs. */
 class ProbeLoader {
   readonly #session: ProbeSession
@@ -406,8 +412,7 @@ class ProbeLoader {
       if (problem !== undefined) throw problem
       return this.#session.load(probe)
     } catch (error) {
-      const isOfProgram = error instanceof BuildError || error instanceof VerifierError
-      if (isOfProgram) this.#variants.noteRefusal(probe, error)
+      if (isOfProgram(error)) this.#variants.noteRefusal(probe, error)
       else if (error instanceof EbpfError) this.#refused.set(hook, error)
       throw error
     }
