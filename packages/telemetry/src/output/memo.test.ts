@@ -95,3 +95,40 @@ test('a line whose inherited values are long is bounded again and again', () => 
     assert.equal(write.truncatedLines, 2)
   }
 })
+
+test('what is inherited is written once for events in which it is the same', () => {
+  const executable = {
+    device: 1,
+    inode: 2n,
+    generation: 3,
+    sizeBytes: 4,
+    modifiedNs: 5n,
+    memfd: false,
+    deleted: false,
+    replaced: false,
+    script: undefined,
+    sha256: 'f'.repeat(64),
+    unread: undefined,
+    package: undefined,
+    scriptPackage: undefined,
+  }
+  for (const document of ['lean', 'full'] as const) {
+    let readCount = 0
+    const container = {
+      id: 'a'.repeat(64),
+      runtime: 'docker',
+      get name(): string {
+        readCount += 1
+        return 'web'
+      },
+    } as NonNullable<Process['container']>
+    const process = processOf({ pid: 3, container, executable, containerUser: 'www' })
+    const ecs = ecsWriter(catalogue, CONTEXT, { document })
+    const lines = [3, 4, 5].map((pid) => ecs(snapshotOf({ ...process, pid })))
+    assert.equal(readCount, 1, document)
+    for (const line of lines) {
+      assert.equal(valueAt(parse(line), 'container.name'), 'web')
+      assert.deepEqual(valueAt(parse(line), 'related.hash'), [executable.sha256])
+    }
+  }
+})

@@ -56,7 +56,7 @@ export class Memo implements KeptText {
     for (let i = 0; i < this.#leaves.length; i++) {
       const { form, name, value: read } = this.#leaves[i] as Step
       const value = read === undefined ? from[name] : read(from)
-      if (value !== this.#values[i]) {
+      if (value !== this.#values[i] && !isSameList(value, this.#values[i])) {
         this.#values[i] = value
         isSame = false
       }
@@ -69,6 +69,13 @@ export class Memo implements KeptText {
     }
     return isSame
   }
+}
+
+/** Lists may be made anew whenever they are read: then they are the same if all in them is. */
+function isSameList(value: unknown, other: unknown): boolean {
+  if (!Array.isArray(value) || !Array.isArray(other) || value.length !== other.length) return false
+  for (let i = 0; i < value.length; i++) if (value[i] !== other[i]) return false
+  return true
 }
 
 /** The text of an object that does not change, which several events have one after the other. */

@@ -371,6 +371,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     containerUser: {
       type: 'string',
+      isInherited: true,
       read: (p) => p.containerUser,
       doc: "effective user by the container's own files; only with `containerUsers`",
       dump: 'PROC container_user',
@@ -378,6 +379,7 @@ export const processObject: ObjectSpec<Process> = {
     },
     containerGroup: {
       type: 'string',
+      isInherited: true,
       read: (p) => p.containerGroup,
       doc: 'effective group in the same way',
       dump: 'PROC container_group',
