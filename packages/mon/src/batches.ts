@@ -5,7 +5,7 @@ import type { Io } from './io.js'
 import { cutShortText, missingText } from './report.js'
 
 /** What batches are taken from. */
-export type Batches = Pick<Quark, 'batches'> & Partial<Pick<Quark, 'capabilities'>>
+export type Batches = Pick<Quark, 'batches'> & Partial<Pick<Quark, 'capabilities' | 'close'>>
 
 /**
  * All batches. A recording that was cut short is one up to its end, which is reported; what is missing in a recording that

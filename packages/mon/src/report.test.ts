@@ -60,6 +60,11 @@ test('lossText() has a line for each kind of loss that occurred, and what to do'
       'quark-mon: 7 paths were cut: they are longer than a record has room for\n',
   )
   assert.match(lossText(statsOf({ lostRingFull: { exec: 1 } }), {}), /now 4M/)
+  assert.equal(
+    lossText(statsOf({ lostRingFull: { udpFlow: 3, fileSeen: 1 } }), {}),
+    'quark-mon: lost 3 udpFlow records to a full map: raise --max-flows\n' +
+      'quark-mon: lost 1 fileSeen records to a full queue of fanotify: the kernel keeps no more of them\n',
+  )
 })
 
 test('what can and cannot be learnt is one line each', () => {

@@ -7,7 +7,9 @@ import {
   OPTIONS,
   type OptionSpecs,
   type QuarkOptions,
+  QUEUES,
   type QuarkStats,
+  type RecordQueue,
   type RecordingError,
   sanitise,
   type TableLimit,
@@ -37,21 +39,24 @@ export function statsText(stats: QuarkStats): string {
 export interface LossTable {
   readonly options: OptionSpecs
   readonly limits: readonly TableLimit[]
+  readonly queues?: Readonly<Record<string, RecordQueue>>
 }
 
 /** One line for each kind of loss that occurred, with the option that helps. */
 export function lossText(
   stats: QuarkStats,
   options: QuarkOptions,
-  { options: specs, limits }: LossTable = { options: OPTIONS, limits: LIMITS },
+  { options: specs, limits, queues = {} }: LossTable = { options: OPTIONS, limits: LIMITS, queues: QUEUES },
 ): string {
   const ringSize = byteText(options.ringSizeBytes ?? OPTIONS.ringSizeBytes.default)
   const ringFull = Object.entries(stats.lostRingFull)
     .filter(([, count]) => count > 0)
-    .map(
-      ([record, count]) =>
-        `lost ${count} ${record} records to a full ring: raise ${commandName(specs, 'ringSizeBytes')} (now ${ringSize})`,
-    )
+    .map(([record, count]) => {
+      const queue = queues[record]
+      return queue === undefined
+        ? `lost ${count} ${record} records to a full ring: raise ${commandName(specs, 'ringSizeBytes')} (now ${ringSize})`
+        : `lost ${count} ${record} records to ${queue.text}: ${remedy(specs, queue)}`
+    })
   const ofUsers = Object.entries(stats.lostByUid).map(
     ([uid, count]) => `of uid ${uid}: ${count} of the records that found the ring full`,
   )
@@ -104,7 +109,7 @@ function countOf(stats: QuarkStats, { kind, counter }: TableLimit): number {
   return counters?.[counter] ?? 0
 }
 
-function remedy(specs: OptionSpecs, { option, reason }: TableLimit): string {
+function remedy(specs: OptionSpecs, { option, reason }: Pick<TableLimit, 'option' | 'reason'>): string {
   return option === undefined
     ? (reason ?? 'nothing can be done')
     : `raise ${commandName(specs, option) ?? option}`

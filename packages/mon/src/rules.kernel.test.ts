@@ -69,6 +69,10 @@ for (const [what, reason] of [
     assert.match(stdout, /\n {4}asked [1-9]\d*, matched \d+, of which the kernel left out 0\n/)
     assert.match(stdout, reason)
     assert.doesNotMatch(stdout, /decided by programs/)
+    assert.ok(
+      stdout.split('\n').every((line) => line.length < 1000),
+      stdout,
+    )
   })
 }
 

@@ -261,6 +261,14 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
   }
 
   /**
+   * True when all was read that the kernel had when the end began: at the end of a recording, or after `finish`. After a
+   * `close` before that, false: what was not read yet is counted nowhere.
+   */
+  get isRead(): boolean {
+    return this.#feed.isRead
+  }
+
+  /**
    * Waits until there may be something for `poll`, `timeoutMs` are over, or the signal is aborted.
    *
    * @throws {QuarkError} ERR_QUARK_CLOSED

@@ -59,6 +59,26 @@ kernelTest('a map that is mapped writable cannot be frozen', '5.5', () => {
   assert.throws(() => map.freeze(), { errno: constants.errno.EBUSY })
 })
 
+kernelTest(
+  'entries of large maps are those that keys and get find, also while they are removed',
+  '4.18',
+  () => {
+    for (const type of ['hash', 'lruHash'] as const) {
+      using map = BpfMap.create({ name: type, type, keySizeBytes: 6, valueSizeBytes: 5, maxEntries: 5000 })
+      const text = ([key, value]: [Uint8Array, Uint8Array]): string => `${key.join()}=${value.join()}`
+      assert.deepEqual([...map.entries()], [])
+      for (let i = 0; i < 3000; i++) map.set(bytes(i, i >> 8, 0, 0, 0, 1), bytes(i, i >> 8, 2, 3, 4))
+      const one = [...map.keys()].map((key) => text([key, map.get(key) as Uint8Array]))
+      assert.ok(one.length > 2000, `${one.length}`)
+      assert.deepEqual([...map.entries()].map(text).sort(), one.toSorted())
+      let removed = 0
+      for (const [key] of map.entries()) if (map.delete(key)) removed += 1
+      assert.equal(removed, one.length)
+      assert.deepEqual([...map.entries()], [])
+    }
+  },
+)
+
 kernelTest('every key can be deleted while iterating', '4.18', () => {
   using map = BpfMap.create({ name: 'hash', type: 'lruHash', maxEntries: 256 })
   for (let key = 0; key < 20; key += 1) {

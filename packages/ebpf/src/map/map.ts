@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { bpf, BpfAttr, objectName } from '../sys/bpf.js'
+import { bpf, BpfAttr, objectName, BPF_MAP_LOOKUP_BATCH } from '../sys/bpf.js'
 import { BPF_MAP_CREATE, BPF_MAP_DELETE_ELEM, BPF_MAP_GET_NEXT_KEY } from '../sys/bpf.js'
 import { BPF_MAP_FREEZE, BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM } from '../sys/bpf.js'
 import { Fd } from '../sys/fd.js'
@@ -15,6 +15,21 @@ export const BPF_EXIST = 2
 export const BPF_F_NO_PREALLOC = 1
 export const BPF_F_RDONLY_PROG = 128
 export const BPF_F_MMAPABLE = 1024
+
+/** Maps of which batches are read: their position is a number of 4 bytes. */
+const BATCHED: ReadonlySet<MapType> = new Set<MapType>(['hash', 'lruHash'])
+const POSITION_BYTES = 4
+const BATCH_ENTRIES = 1024
+/** Of the kernel alone: a map without an operation. */
+const ENOTSUPP = 524
+
+/** Entries that one system call has read. */
+interface Batch {
+  readonly keys: Uint8Array
+  readonly values: Uint8Array
+  readonly count: number
+  readonly isLast: boolean
+}
 
 let possibleCpus: number | undefined
 
@@ -159,13 +174,59 @@ export class BpfMap implements Disposable {
     }
   }
 
-  /** The keys with their values, as `keys()` and `get()` give them. Not for per-CPU maps. */
+  /**
+   * The keys with their values, as `keys()` and `get()` give them: of hash maps many with each system call, where the
+   * kernel can do that (Linux 5.6). Not for per-CPU maps.
+   *
+   * @throws {KernelError | ClosedError}
+   */
   *entries(): IterableIterator<[key: Uint8Array, value: Uint8Array]> {
+    if (BATCHED.has(this.spec.type)) {
+      for (const batch of this.#batches()) {
+        if (batch === undefined) break
+        const { keys, values, count } = batch
+        for (let i = 0; i < count; i += 1)
+          yield [part(keys, i, this.keySizeBytes), part(values, i, this.valueSizeBytes)]
+        if (batch.isLast) return
+      }
+    }
     for (const key of this.keys()) {
       const value = this.get(key)
       if (value !== undefined) {
         yield [key, value]
       }
+    }
+  }
+
+  /** Undefined, as the first one, where the kernel reads no batches of such maps. */
+  *#batches(): IterableIterator<Batch | undefined> {
+    const { maxEntries } = this.spec
+    const position = new Uint8Array(POSITION_BYTES)
+    let size = Math.min(maxEntries, BATCH_ENTRIES)
+    let isFirst = true
+    for (let seen = 0; ;) {
+      const [keys, values] = [
+        new Uint8Array(size * this.keySizeBytes),
+        new Uint8Array(size * this.valueSizeBytes),
+      ]
+      const attr = new BpfAttr().pointer(8, position).pointer(16, keys).pointer(24, values)
+      if (!isFirst) attr.pointer(0, position)
+      const result = bpf(BPF_MAP_LOOKUP_BATCH, attr.u32(32, size).u32(36, this.fd.number))
+      const count = result === 0 || result === -constants.errno.ENOENT ? attr.readU32(32) : 0
+      if (result === -constants.errno.ENOSPC && size < maxEntries) {
+        // The keys that have the same hash are more than that.
+        size = Math.min(maxEntries, size * 2)
+        continue
+      }
+      if (isFirst && (result === -constants.errno.EINVAL || result === -ENOTSUPP)) {
+        yield undefined
+        return
+      }
+      const isLast = !this.#found('BPF_MAP_LOOKUP_BATCH', result) || seen + count >= maxEntries
+      yield { keys, values, count, isLast }
+      if (isLast) return
+      seen += count
+      isFirst = false
     }
   }
 
@@ -243,6 +304,10 @@ export class BpfMap implements Disposable {
     }
     return result
   }
+}
+
+function part(bytes: Uint8Array, index: number, sizeBytes: number): Uint8Array {
+  return bytes.subarray(index * sizeBytes, (index + 1) * sizeBytes)
 }
 
 function keySize(spec: MapSpec): number {

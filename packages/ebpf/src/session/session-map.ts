@@ -85,12 +85,24 @@ export class SessionMap<K extends MapParts = MapParts, V extends MapParts = MapP
     for (const bytes of this.raw.keys()) yield read(this.#declared.key, bytes) as MapEntry<K>
   }
 
-  /** The keys with their values, as `keys` and `get` give them. @throws {KernelError | ClosedError} */
+  /** The keys with their values, as `keys` and `get` give them; see `BpfMap.entries`. @throws {KernelError | ClosedError} */
   *entries(): IterableIterator<[key: MapEntry<K>, value: MapEntry<V>]> {
-    for (const bytes of this.raw.keys()) {
-      const value = this.#value(bytes)
-      if (value !== undefined) yield [read(this.#declared.key, bytes) as MapEntry<K>, value]
+    const { key: keyShape, value: valueShape } = this.#declared
+    if (!this.#isPerCpu) {
+      for (const [key, value] of this.raw.entries()) {
+        yield [read(keyShape, key) as MapEntry<K>, read(valueShape, value) as MapEntry<V>]
+      }
+      return
     }
+    for (const key of this.raw.keys()) {
+      const value = this.#value(key)
+      if (value !== undefined) yield [read(keyShape, key) as MapEntry<K>, value]
+    }
+  }
+
+  get #isPerCpu(): boolean {
+    const { type } = this.#declared
+    return type === 'percpuHash' || type === 'lruPercpuHash' || type === 'percpuArray'
   }
 
   #keyBytes(key: MapEntry<K>): Uint8Array {
@@ -98,8 +110,8 @@ export class SessionMap<K extends MapParts = MapParts, V extends MapParts = MapP
   }
 
   #value(key: Uint8Array): MapEntry<V> | undefined {
-    const { type, value } = this.#declared
-    if (type !== 'percpuHash' && type !== 'lruPercpuHash' && type !== 'percpuArray') {
+    const { value } = this.#declared
+    if (!this.#isPerCpu) {
       const bytes = this.raw.get(key)
       return bytes === undefined ? undefined : (read(value, bytes) as MapEntry<V>)
     }
@@ -126,14 +138,13 @@ function sumOf(left: Decoded, right: Decoded): Decoded {
 
 function read({ fields }: MapShape, bytes: Uint8Array): DecodedEntry {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  const decoded = fields.map(({ name, offset, sizeBytes, kind }) => ({
-    name,
-    value: readFixed(buffer, offset, sizeBytes, kind) as Decoded,
-  }))
-  const [first] = decoded
-  return first?.name === ''
-    ? first.value
-    : Object.fromEntries(decoded.map(({ name, value }) => [name, value]))
+  const entry: Record<string, Decoded> = {}
+  for (const { name, offset, sizeBytes, kind } of fields) {
+    const value = readFixed(buffer, offset, sizeBytes, kind) as Decoded
+    if (name === '') return value
+    entry[name] = value
+  }
+  return entry
 }
 
 function write({ fields, sizeBytes }: MapShape, entry: unknown, where: string): Uint8Array {

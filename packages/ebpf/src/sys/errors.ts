@@ -36,6 +36,9 @@ export class KernelError extends EbpfError {
   }
 }
 
+/** A declaration may be of thousands of characters, and whoever reads the message has one line for it. */
+const MESSAGE_CHARS = 200
+
 /**
  * The verifier refused a program. The message shows the last useful lines; `log` has all of it.
  * `declaration` is the text of the declaration that the program was generated from, when there is one.
@@ -53,12 +56,18 @@ export class VerifierError extends EbpfError {
       `Cannot load program "${program}": the verifier refused it with ${errnoName(errno)}: ` +
         (useful.length === 0 ? '(no log)' : useful.join(' | ')) +
         (omitted > 0 ? ` (${omitted} more lines in error.log)` : '') +
-        (declaration === undefined ? '' : `; declared as ${declaration}`),
+        (declaration === undefined ? '' : `; declared as ${cut(declaration)}`),
     )
     this.errno = errno
     this.log = log
     this.declaration = declaration
   }
+}
+
+function cut(declaration: string): string {
+  return declaration.length <= MESSAGE_CHARS
+    ? declaration
+    : `${declaration.slice(0, MESSAGE_CHARS)}… (all of it in error.declaration)`
 }
 
 /** The last lines of a verifier log that say something: statistics and blank lines are left out. */

@@ -14,7 +14,7 @@ const PERIOD_MS = 1000
  * @param now a clock, in ms
  */
 export async function benchmark(
-  quark: Batches & Pick<Quark, 'stats'>,
+  quark: Batches & Pick<Quark, 'stats' | 'isRead' | 'close'>,
   settings: Settings,
   io: Io,
   now: () => number = monotonicMs,
@@ -22,6 +22,7 @@ export async function benchmark(
   let left = settings.count ?? Infinity
   let writtenMs = now()
   using turns = new Turns(io.hurry)
+  turns.limit(() => void quark.close())
   for await (const batch of batchesOf(quark, io)) {
     left -= batch.length
     const nowMs = now()
@@ -31,10 +32,7 @@ export async function benchmark(
       io.note(statsText(quark.stats()))
     }
     if (left <= 0) return
-    const { buffered } = turns.isTimeUp() ? quark.stats() : { buffered: 0 }
-    if (buffered > 0) {
-      io.lose(untakenText(0, buffered, 'counted'))
-      return
-    }
+    if (turns.isTimeUp() && quark.stats().buffered > 0) break
   }
+  if (turns.isTimeUp()) io.lose(untakenText(0, quark.stats().buffered, quark.isRead, 'counted'))
 }

@@ -112,8 +112,10 @@ function operandsOf([verb, path, ...others]: readonly string[]): [Verb, string |
 
 /** Asks rules about all that happens for a time; what is said of the kernel's part. */
 async function watch(rules: RuleSet, liveMs: number): Promise<string> {
-  const signal = AbortSignal.timeout(liveMs)
-  await using quark = await Quark.open({ rules, all: true, signal })
+  const ending = new AbortController()
+  await using quark = await Quark.open({ rules, all: true, signal: ending.signal })
+  // Opening takes a time of its own.
+  setTimeout(() => ending.abort(), liveMs)
   for await (const _events of quark.batches());
   const { attached, missing } = quark.capabilities
   const isIn = (fact: string): boolean => fact === IN_KERNEL || fact.startsWith(`${IN_KERNEL}.`)

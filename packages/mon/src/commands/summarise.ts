@@ -125,6 +125,7 @@ async function takeAll(
 ): Promise<void> {
   let left = settings.count ?? Infinity
   using turns = new Turns(io.hurry)
+  turns.limit(() => void quark.close?.())
   for await (const batch of batchesOf(quark, io)) {
     io.count?.(batch)
     for (const event of batch) {

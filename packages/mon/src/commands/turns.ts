@@ -8,6 +8,7 @@ const TURN_MS = 10
  */
 const LAST_CPU_MS = 50
 const LAST_MS = 400
+const LOOK_MS = 10
 
 /** Lets signals and timers run between writes, and limits the time after the end of a run. */
 export class Turns {
@@ -15,6 +16,8 @@ export class Turns {
   #endsMs = 0
   #abortedMs: number | undefined
   #abortedCpuMs = 0
+  #look: (() => void) | undefined
+  #timer: NodeJS.Timeout | undefined
   readonly #onAbort = (): void => {
     this.#abortedMs = monotonicMs()
     this.#abortedCpuMs = cpuMs()
@@ -29,6 +32,8 @@ export class Turns {
   /** Stops looking at the signal. */
   [Symbol.dispose](): void {
     this.#signal.removeEventListener('abort', this.#onAbort)
+    if (this.#look !== undefined) this.#signal.removeEventListener('abort', this.#look)
+    clearInterval(this.#timer)
   }
 
   /** Begins a turn. */
@@ -47,10 +52,28 @@ export class Turns {
     this.begin()
   }
 
+  /**
+   * Calls `cut` when the time that is left is over, and no event came at which that would have been seen: reading what the
+   * kernel has may take twice as long as writing what is held.
+   */
+  limit(cut: () => void): void {
+    const look = (): void => {
+      this.#timer = setInterval(() => {
+        if (this.#isOver(2 * LAST_CPU_MS)) cut()
+      }, LOOK_MS)
+    }
+    if (this.#signal.aborted) look()
+    else this.#signal.addEventListener('abort', (this.#look = look))
+  }
+
   /** Whether the time that is left for held events after the end of the run is over. */
   isTimeUp(): boolean {
+    return this.#isOver(LAST_CPU_MS)
+  }
+
+  #isOver(mostCpuMs: number): boolean {
     if (this.#abortedMs === undefined) return false
-    return cpuMs() - this.#abortedCpuMs >= LAST_CPU_MS || monotonicMs() - this.#abortedMs >= LAST_MS
+    return cpuMs() - this.#abortedCpuMs >= mostCpuMs || monotonicMs() - this.#abortedMs >= LAST_MS
   }
 }
 
@@ -64,11 +87,16 @@ function nextTurn(): Promise<void> {
 }
 
 /**
- * One line about what the time after the end of the run was too short for. An event is made of one record or more.
+ * One line about what the time after the end of the run was too short for; nothing if it was not. An event is made of one
+ * record or more.
  *
+ * @param isRead all that the kernel had was read
  * @param done what was not done with them: written, counted
  */
-export function untakenText(events: number, records: number, done: string): string {
-  const parts = [`${events} events`, `${records} records`].filter((part) => !part.startsWith('0 '))
-  return `quark-mon: ${parts.join(' and ')} that were held at the end are not ${done}\n`
+export function untakenText(events: number, records: number, isRead: boolean, done: string): string {
+  const held = [`${events} events`, `${records} records`]
+    .filter((part) => !part.startsWith('0 '))
+    .join(' and ')
+  if (held === '') return isRead ? '' : `quark-mon: what was not read before the end is not ${done}\n`
+  return `quark-mon: ${held} that were held at the end${isRead ? '' : ', and what was not read before,'} are not ${done}\n`
 }

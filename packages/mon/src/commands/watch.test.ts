@@ -89,6 +89,28 @@ test('watch() ends soon after a signal, however much is held, and counts what is
   assert.deepEqual([quiet.notes, quiet.losses], ['', 1])
 })
 
+test('watch() ends soon after a signal, also if nothing is due for long, and says what was not read', async () => {
+  const quark = new FakeQuark([])
+  quark.batches = async function* () {
+    while (!quark.isClosed) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  quark.isRead = false
+  const notesWith = async (buffered: number): Promise<string> => {
+    quark.stats = () => statsOf({ buffered })
+    quark.isClosed = false
+    const io = new FakeIo()
+    const ended = watch(quark, defaultSettings(), io)
+    io.hurrying.abort()
+    await ended
+    return io.notes
+  }
+  assert.equal(
+    await notesWith(7),
+    'quark-mon: 7 records that were held at the end, and what was not read before, are not written\n',
+  )
+  assert.equal(await notesWith(0), 'quark-mon: what was not read before the end is not written\n')
+})
+
 test('watch() writes no more at once than is wanted', async () => {
   const io = new FakeIo()
   const pieces: number[] = []

@@ -13,7 +13,7 @@ import { Turns, untakenText } from './turns.js'
  * @param take gets each of them, too
  */
 export async function watch(
-  quark: Lookup & Batches & Pick<Quark, 'stats'>,
+  quark: Lookup & Taken,
   settings: Settings,
   io: Io,
   take?: (event: QuarkEvent) => void,
@@ -28,8 +28,15 @@ export async function watch(
   }
 }
 
+function untakenOf(quark: Taken, events: number): string {
+  return untakenText(events, quark.stats().buffered, quark.isRead, 'written')
+}
+
+/** What events are taken from, and what says how many are left. */
+type Taken = Batches & Pick<Quark, 'stats' | 'isRead' | 'close'>
+
 async function writeAll(
-  quark: Batches & Pick<Quark, 'stats'>,
+  quark: Taken,
   format: Formatter['format'],
   settings: Settings,
   io: Io,
@@ -37,6 +44,7 @@ async function writeAll(
 ): Promise<void> {
   let left = settings.count ?? Infinity
   using turns = new Turns(io.hurry)
+  turns.limit(() => void quark.close())
   for await (const batch of batchesOf(quark, io)) {
     turns.begin()
     io.count?.(batch)
@@ -52,17 +60,13 @@ async function writeAll(
       text = ''
       await turns.next()
       if (turns.isTimeUp() && index + 1 < batch.length) {
-        const text = untakenText(batch.length - index - 1, quark.stats().buffered, 'written')
-        io.lose(text, settings.quiet)
+        io.lose(untakenOf(quark, batch.length - index - 1), settings.quiet)
         return
       }
     }
     if (text !== '') await io.write(text)
     if (left === 0) return
-    const { buffered } = turns.isTimeUp() ? quark.stats() : { buffered: 0 }
-    if (buffered > 0) {
-      io.lose(untakenText(0, buffered, 'written'), settings.quiet)
-      return
-    }
+    if (turns.isTimeUp() && quark.stats().buffered > 0) break
   }
+  if (turns.isTimeUp()) io.lose(untakenOf(quark, 0), settings.quiet)
 }

@@ -87,10 +87,16 @@ export class FakeQuark {
     macs: [],
   }
   taken = 0
+  isRead = true
+  isClosed = false
   readonly #batches: readonly (readonly QuarkEvent[])[]
 
   constructor(batches: readonly (readonly QuarkEvent[])[]) {
     this.#batches = batches
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true
   }
 
   async *batches(): AsyncGenerator<readonly QuarkEvent[]> {

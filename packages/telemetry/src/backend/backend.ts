@@ -46,6 +46,8 @@ export interface Backend extends Disposable {
   sequences(): Uint32Array
   /** Stops making records; those already made can still be drained. */
   stop(): void
+  /** After `stop`: a `drain` that hands over nothing was not the last one. */
+  readonly hasMore?: boolean
 }
 
 /** Records that were lost between two looks. */

@@ -71,10 +71,10 @@ export class Outbox implements RecordWriter {
     this.#unsettled.push({ ...at, bytes })
   }
 
-  /** The kernel says that it dropped `count` records on a CPU; which ones it does not say. */
-  noteLost(cpu: number, count: number): void {
+  /** `count` records of a CPU were dropped before they could be made; the kernel may not say of which type. */
+  noteLost(cpu: number, count: number, type: number = UNKNOWN_TYPE): void {
     this.#leaveOut(cpu, count)
-    addTo(this.lost, UNKNOWN_TYPE, count)
+    addTo(this.lost, type, count)
   }
 
   /** All that was pushed so far is complete: puts it in order of time. */

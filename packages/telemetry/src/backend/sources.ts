@@ -70,7 +70,7 @@ export class Sources implements Disposable {
       clock: this.#clock,
       walk: (fact, sink) => this.#walk(fact, sink),
       push: (layout, { timeNs }, values, limits) => outbox.push(layout, { cpu: 0, timeNs }, values, limits),
-      noteLost: (count) => outbox.noteLost(0, count),
+      noteLost: (count, { type }) => outbox.noteLost(0, count, type),
     })
     this.#open.push({ source, outbox, nextNs: 0, restsUntilNs: 0, isEmpty: false })
   }
@@ -131,7 +131,7 @@ export class Sources implements Disposable {
     outbox.settle()
     if (source.restMs !== undefined && outbox.length > before)
       open.restsUntilNs = this.#clock.bootNowNs() + source.restMs * NS_PER_MS
-    if (this.#isStopped && outbox.length === before) open.isEmpty = true
+    if (this.#isStopped && outbox.length === before && source.hasMore !== true) open.isEmpty = true
   }
 
   /** The backend has handed over all that it had at that time. */
@@ -156,6 +156,11 @@ export class Sources implements Disposable {
   /** The last number of each source's lane. */
   sequences(): Uint32Array {
     return Uint32Array.from(this.#open, ({ outbox }) => outbox.sequences()[0] ?? 0)
+  }
+
+  /** After `stop`: some have not read all yet. */
+  get hasMore(): boolean {
+    return this.#isStopped && this.#open.some(({ source, isEmpty }) => !isEmpty && source.hasMore === true)
   }
 
   stop(): void {
@@ -306,6 +311,10 @@ export class SourcedBackend implements Backend {
     sequences.set(this.#backend.sequences())
     sequences.set(this.#sources.sequences(), this.#lanes)
     return sequences
+  }
+
+  get hasMore(): boolean {
+    return this.#sources.hasMore || this.#backend.hasMore === true
   }
 
   stop(): void {

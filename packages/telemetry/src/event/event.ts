@@ -12,7 +12,7 @@ export interface LostEvent extends BaseEvent, Forms<LostEvent> {
   readonly kind: 'lost'
   /** Epoch ns at which the loss was noticed. */
   readonly timeNs: bigint
-  /** Why: the ring was full, a record was broken, or a limit of this queue was reached. */
+  /** Why: the ring or another queue was full, a record was broken, or a limit of this queue was reached. */
   readonly cause: LostCause
   readonly count: number
   /** CPU whose records are missing, when it is known. */

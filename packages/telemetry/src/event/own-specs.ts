@@ -5,7 +5,7 @@ import { RawEvent } from './raw-event.js'
 import type { EventSpec } from './spec.js'
 
 const CAUSES: Readonly<Record<LostCause, string>> = {
-  ringFull: 'the ring was full',
+  ringFull: 'the ring or another queue was full',
   rejected: 'they are broken',
   recursion: 'a program interrupted itself',
   evicted: 'the table was full',
@@ -26,7 +26,7 @@ export const lostSpec: EventSpec<LostEvent, LostSummary> = {
     cause: {
       type: 'word',
       words: ['ringFull', 'rejected', 'recursion', 'evicted', 'unseen'],
-      doc: 'where: the ring was full, a record was broken, a program did not run, a table was full, or the kernel counted what no program saw',
+      doc: 'where: the ring or another queue was full, a record was broken, a program did not run, a table was full, or the kernel counted what no program saw',
       isAlwaysKnown: true,
       dump: 'LOST cause',
       ecs: 'quark.lost.cause',

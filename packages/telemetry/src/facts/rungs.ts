@@ -232,8 +232,8 @@ export interface SourceContext {
     values: Partial<EncodableFieldsOf<F>>,
     limits?: TailLimits<F>,
   ): void
-  /** Counts messages that were dropped before they could be read. */
-  noteLost(count: number): void
+  /** Counts records that could not be made, as what they are made of was dropped or had no room. */
+  noteLost(count: number, layout: RecordLayout): void
 }
 
 /** The clocks of a queue. */
@@ -252,8 +252,10 @@ export interface Source {
   readonly pollMs?: number
   /** For how long after it found something its descriptors wake nobody, in ms: many things at once are read together. */
   readonly restMs?: number
-  /** Makes records of all that there is; never blocks. */
+  /** Makes records of what there is; never blocks, and takes no more than some ms. */
   read(): void
+  /** After `stop`: not all of it was read yet. Without it, a `read` that makes no record was the last one. */
+  readonly hasMore?: boolean
   /** Every record that the backend made up to this time of CLOCK_BOOTTIME, in ns, was handed over. */
   drained?(upToNs: number): void
   /** Stops watching, before the backend does; `read` still makes records of what happened before. */

@@ -9,7 +9,7 @@ import { type EventOf, type EventSpec, fieldsOf, type NamedField } from '../even
 import { summaryMembersOf } from '../event/summary-spec.js'
 import { ruleOptions } from '../rules/options.js'
 import { type FilterOptions, filterOptions } from '../where/options.js'
-import type { Kind, LimitCounter, ProcessList, RecordType } from './kind.js'
+import type { Kind, LimitCounter, ProcessList, RecordQueue, RecordType } from './kind.js'
 
 /** Kinds, with their options, events and limits together. */
 export interface Catalogue<S extends OptionSpecs = OptionSpecs> {
@@ -21,6 +21,8 @@ export interface Catalogue<S extends OptionSpecs = OptionSpecs> {
   readonly events: readonly EventSpec[]
   readonly factLabels: Readonly<Record<string, string>>
   readonly limits: readonly TableLimit[]
+  /** What records wait in that do not come through a ring, by their names. */
+  readonly queues: Readonly<Record<string, RecordQueue>>
 }
 
 /** A counter of what a limit dropped, and the kind whose table has it. */
@@ -73,6 +75,11 @@ export function catalogueOf<K extends readonly Kind[]>(kinds: K): Catalogue<Spec
     events,
     factLabels: Object.assign({}, ...kinds.map(({ factLabels }) => factLabels)) as Record<string, string>,
     limits: kinds.flatMap(({ name, limits = [] }) => limits.map((limit) => ({ ...limit, kind: name }))),
+    queues: Object.fromEntries(
+      kinds
+        .flatMap(({ records }) => records)
+        .flatMap(({ name, queue }) => (queue === undefined ? [] : [[name, queue]])),
+    ),
   }
 }
 

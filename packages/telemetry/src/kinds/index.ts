@@ -62,6 +62,8 @@ export const FACT_LABELS = catalogue.factLabels
 
 /** Counters of what limits dropped, with the options that set them. */
 export const LIMITS = catalogue.limits
+/** What records wait in that do not come through a ring, by their names. */
+export const QUEUES = catalogue.queues
 
 /** A new table in which records join as long as nothing that matters is lost: fork, exec and exit are one event. */
 export function defaultAggregation(): AggregationTable {

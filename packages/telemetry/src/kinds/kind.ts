@@ -117,8 +117,20 @@ export interface RecordType extends ShapedType {
   readonly secrets?: Readonly<Record<string, TailSecrets>>
   /** Its type in recordings of 0.1.0, where that was another one. */
   readonly formerType?: number
+  /** Where such records wait, if that is no ring: reported when there was no room. */
+  readonly queue?: RecordQueue
   /** In graphs of the buffer: a name of Graphviz's X11 scheme. Default white. */
   readonly colour?: string
+}
+
+/** What records wait in that readers of user space make. */
+export interface RecordQueue {
+  /** In words that follow "lost 3 flow records to": `a full queue of fanotify`. */
+  readonly text: string
+  /** Name of the option that is its limit; raising it helps. */
+  readonly option?: string
+  /** Why there is no such option. */
+  readonly reason?: string
 }
 
 /** What a kind may adapt to: the options, and the cgroup hierarchy of this machine. */

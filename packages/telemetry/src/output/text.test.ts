@@ -155,7 +155,7 @@ test('what is unknown is a question mark, and what is not there a dash', () => {
   const lost = { kind: 'lost', timeNs: TIME_NS, cause: 'ringFull', count: 1 }
   assert.equal(
     textOf(lost, { timeZone: 'UTC' }),
-    '03:04:05.000 lost       - -        -                    1 record: the ring was full',
+    '03:04:05.000 lost       - -        -                    1 record: the ring or another queue was full',
   )
 })
 

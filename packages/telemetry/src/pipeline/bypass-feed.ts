@@ -33,6 +33,7 @@ export class BypassFeed implements Feed, RecordSink {
   #out: BaseEvent[] = []
   #emptyLooks = 0
   #isBacklogged = false
+  #isRead = false
   #delivered = 0
   #rejected = 0
 
@@ -97,8 +98,14 @@ export class BypassFeed implements Feed, RecordSink {
     this.#backend.stop()
     this.#out = out
     // A backend may hand over fewer records than there is room for, and have more.
-    for (let count = -1; count !== 0 && limit > 0; limit -= count) count = this.#backend.drain(this, limit)
-    return limit > 0
+    for (let count = -1; (count !== 0 || this.#backend.hasMore === true) && limit > 0; limit -= count)
+      count = this.#backend.drain(this, limit)
+    this.#isRead = limit > 0
+    return this.#isRead
+  }
+
+  get isRead(): boolean {
+    return this.#isRead
   }
 
   async wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {

@@ -25,9 +25,11 @@ export interface Feed {
   /**
    * Flushes held records as events to `out`, about `limit` of them, and ends the feed when none is left.
    *
-   * @returns whether none is left; else it must be called again
+   * @returns whether none is left; else it must be called again. With a `limit` it returns every few ms, also without an event
    */
   finish(out: BaseEvent[], limit?: number): boolean
+  /** All that there was when `finish` was called first was read. */
+  readonly isRead: boolean
   /** Sleeps until there may be more records, at most `timeoutMs` if it is given. */
   wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void>
   /** Descriptors that become readable as `arm` says. */

@@ -24,6 +24,8 @@ const CHECK_INTERVAL_NS = 1e9
 const CLOCK_NOISE_NS = 1_000_000n
 /** Most drains per `pump`, so that a storm does not delay the caller's events. */
 const MAX_DRAINS = 8
+/** At the end, what is left may be much, and make no event for long: whoever takes batches has a turn meanwhile. */
+const FINISH_TURN_MS = 10
 /** Most events per `pump`: signals and timers of the caller come to their turn between two. */
 const MAX_EVENTS = 256
 
@@ -228,12 +230,13 @@ export class LiveFeed implements Feed, RecordSink {
       this.#finishing = 'drains'
     }
     if (!this.#endStep(out, limit)) return false
+    const untilMs = limit === Number.POSITIVE_INFINITY ? limit : monotonicMs() + FINISH_TURN_MS
     while (this.#finishing === 'drains') {
       const room = pipeline.room()
       // A backend may hand over fewer records than there is room for, and have more.
-      const isEmpty = room > 0 && backend.drain(this, room) === 0
+      const isEmpty = room > 0 && backend.drain(this, room) === 0 && backend.hasMore !== true
       if (isEmpty) this.#finishing = 'emptied'
-      if (!this.#step(clock.bootNowNs(), out, limit)) return false
+      if (!this.#step(clock.bootNowNs(), out, limit) || monotonicMs() >= untilMs) return false
     }
     if (this.#finishing === 'emptied') {
       this.#finishing = 'flushes'
@@ -246,6 +249,10 @@ export class LiveFeed implements Feed, RecordSink {
       recorder?.end(clock.bootNowNs())
     }
     return true
+  }
+
+  get isRead(): boolean {
+    return this.#finishing !== 'no' && this.#finishing !== 'drains'
   }
 
   async wait(timeoutMs: number | undefined, signal?: AbortSignal): Promise<void> {

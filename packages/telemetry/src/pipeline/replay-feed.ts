@@ -199,6 +199,10 @@ export class ReplayFeed implements Feed {
     return this.#ended
   }
 
+  get isRead(): boolean {
+    return this.#ended
+  }
+
   /** A replay waits for no more than what is still coming, and lets others run. */
   async wait(timeoutMs?: number, signal?: AbortSignal): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve))

@@ -28,7 +28,7 @@ export interface QuarkStats {
   readonly produced: Readonly<Record<string, number>>
   /** Records that were lost: the sum of `lostRingFull`, `lostRejected`, `lostRecursion` and `lostUnseen`. */
   readonly lost: number
-  /** Records that found the ring full, by record name; `unknown` where only their number is known. */
+  /** Records that found the ring full, or what else they wait in, by record name; `unknown` where only their number is known. */
   readonly lostRingFull: Readonly<Record<string, number>>
   /** Those of them whose user is known, by the real uid of the process that ran. */
   readonly lostByUid: Readonly<Record<string, number>>

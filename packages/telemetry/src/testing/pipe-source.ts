@@ -34,7 +34,7 @@ export class PipeSource implements Source {
       }
       const timeNs = BigInt(this.#context.clock.bootNowNs())
       const pid = this.#pid.readUInt32LE(0)
-      if (pid === 0) this.#context.noteLost(1)
+      if (pid === 0) this.#context.noteLost(1, this.#layout)
       else this.#context.push(this.#layout, { timeNs }, { pid, tid: pid } as object)
     }
   }

@@ -23,13 +23,15 @@ import {
 } from './records.js'
 import { type AsksAbout, ContainerTable } from './table.js'
 
+const queue = { text: 'a full queue of answers', reason: 'it is asked for again, or repeated later' }
+
 const records = [
-  { name: 'containerDetails', layout: containerLayout, apply: applyContainer, learn },
-  { name: 'podDetails', layout: podLayout, apply: applyPod, learn },
-  { name: 'podGone', layout: podGoneLayout, apply: applyPodGone },
-  { name: 'clusterDetails', layout: clusterLayout, apply: applyCluster, learn },
-  { name: 'containerUsers', layout: usersLayout, apply: applyUsers, learn },
-  { name: 'containerProblem', layout: problemLayout, apply: applyProblem },
+  { name: 'containerDetails', layout: containerLayout, apply: applyContainer, learn, queue },
+  { name: 'podDetails', layout: podLayout, apply: applyPod, learn, queue },
+  { name: 'podGone', layout: podGoneLayout, apply: applyPodGone, queue },
+  { name: 'clusterDetails', layout: clusterLayout, apply: applyCluster, learn, queue },
+  { name: 'containerUsers', layout: usersLayout, apply: applyUsers, learn, queue },
+  { name: 'containerProblem', layout: problemLayout, apply: applyProblem, queue },
 ] satisfies RecordType[]
 
 /** What runtimes and Kubernetes say of containers, which events of processes have as far as it is known. */

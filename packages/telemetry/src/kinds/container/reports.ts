@@ -84,7 +84,7 @@ export class Reports {
   #add(layout: Layout, text: string): void {
     if (this.#isClosed) return
     if (this.#waiting.length >= MOST_WAITING) {
-      this.#context.noteLost(1)
+      this.#context.noteLost(1, layout)
       return
     }
     this.#waiting.push([layout, text])

@@ -84,7 +84,7 @@ class Contents {
   add(file: FileIdentity, content: FileContent): void {
     if (this.#isClosed) return
     if (this.#waiting.length >= MOST_WAITING) {
-      this.#context.noteLost(1)
+      this.#context.noteLost(1, contentLayout)
       return
     }
     this.#waiting.push([file, content])

@@ -7,6 +7,8 @@ import { contentLayout, EXECUTABLE_KIND, executedLayout } from './records.js'
 import { scanExecutables } from './scan.js'
 import { ExecutableTable } from './table.js'
 
+const WAITING = { text: 'a full queue of answers', reason: 'it is asked for again' }
+
 const records = [
   {
     name: 'executed',
@@ -17,7 +19,14 @@ const records = [
     applyJoined: joinExecuted,
     colour: 'lightsteelblue',
   },
-  { name: 'executableContent', layout: contentLayout, learn, apply: applyContent, more: nextEvent },
+  {
+    name: 'executableContent',
+    layout: contentLayout,
+    learn,
+    apply: applyContent,
+    more: nextEvent,
+    queue: WAITING,
+  },
 ] satisfies RecordType[]
 
 /** Which files are executed, and what is in them: part of events of execs as far as it is known by then. */

@@ -52,6 +52,7 @@ const seen = {
   layout: seenLayout,
   key: 'id',
   apply: applySeen,
+  queue: { text: 'a full queue of fanotify', reason: 'the kernel keeps no more of them' },
   colour: 'lavender',
 } as const
 const seenEnd = {

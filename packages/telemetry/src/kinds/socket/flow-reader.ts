@@ -29,6 +29,7 @@ interface Maps {
 
 type FlowKey = Parameters<Maps['counts']['get']>[0]
 type Counts = NonNullable<ReturnType<Maps['counts']['get']>>
+type Opener = NonNullable<ReturnType<NonNullable<Maps['openers']>['get']>>
 type Closed = NonNullable<ReturnType<Maps['closed']['get']>>
 
 export interface FlowReaderOptions {
@@ -56,14 +57,14 @@ export function flowReader(
   }
 }
 
-/** What one look at all flows found. */
-interface Found {
-  /** Flows that have ended, the first one last. */
-  readonly ended: { readonly key: FlowKey; readonly why: number }[]
-  readonly closed: ReadonlyMap<bigint, Closed>
-  /** Flows that go on. */
-  readonly left: bigint
-  readonly begunBefore: bigint
+/** What is known of a flow beside what is counted. */
+type About = NonNullable<ReturnType<Maps['about']['get']>>
+
+/** A flow that has ended. */
+interface Ended {
+  readonly key: FlowKey
+  readonly counts: Counts
+  readonly why: number
 }
 
 export class FlowReader implements Source {
@@ -72,9 +73,16 @@ export class FlowReader implements Source {
   readonly #context: SourceContext
   readonly #idleNs: bigint
   #isStopped = false
+  /** All flows were taken at the end. They stay in the maps, which go with the session. */
+  #isFinished = false
   #restUntilMs = 0
-  /** What the last look found, until all of it is taken. */
-  #found: Found | undefined
+  /** The look at all flows that is under way; it goes on with the next read. Each step but the last is a flow. */
+  #look: Iterator<void> | undefined
+  /** Time that it took so far. */
+  #lookMs = 0
+  #pushed = 0
+  #lastCookie: bigint | undefined
+  #lastOpener: Opener | undefined
   /** Flows that were taken out of the map, and those that were found missing. */
   #taken = 0n
   #evicted = 0n
@@ -87,91 +95,121 @@ export class FlowReader implements Source {
 
   read(): void {
     const beganMs = monotonicMs()
-    if (beganMs < this.#restUntilMs && !this.#isStopped) return
+    if (this.#isFinished || (beganMs < this.#restUntilMs && !this.#isStopped)) return
     try {
-      this.#sweep()
+      this.#goOn(beganMs + MOST_MS)
     } catch (error) {
       // Of rights that were given up: what is counted stays in the kernel.
       if (!(error instanceof KernelError)) throw error
+      this.#end()
     }
-    this.#restUntilMs = monotonicMs() + (monotonicMs() - beganMs) / MOST_SHARE
+    this.#lookMs += monotonicMs() - beganMs
+    if (this.#look !== undefined) return
+    this.#restUntilMs = monotonicMs() + this.#lookMs / MOST_SHARE
+    this.#lookMs = 0
+  }
+
+  get hasMore(): boolean {
+    return !this.#isFinished
   }
 
   stop(): void {
     this.#isStopped = true
     // All others end now.
-    this.#found = undefined
+    this.#look = undefined
   }
 
   /** The maps are the session's. */
   close(): void {}
 
-  #sweep(): void {
-    this.#found ??= this.#find()
-    const { ended, closed, left, begunBefore } = this.#found
-    const untilMs = monotonicMs() + MOST_MS
-    const nowNs = BigInt(this.#context.clock.bootNowNs())
-    for (let count = 0; count < MAX_RECORDS && monotonicMs() < untilMs; count += 1) {
-      const flow = ended.pop()
-      if (flow === undefined) break
-      this.#take(flow.key, flow.why, closed.get(flow.key.cookie), nowNs)
-    }
-    if (ended.length > 0) return
-    this.#found = undefined
-    for (const cookie of closed.keys()) this.#forgetSocket(cookie)
-    this.#noteEvicted(begunBefore - this.#taken - left)
+  #goOn(untilMs: number): void {
+    this.#look ??= this.#isStopped ? this.#lookLast() : this.#lookThrough()
+    this.#lastCookie = undefined
+    this.#pushed = 0
+    do {
+      if (this.#look.next().done !== true) continue
+      this.#end()
+      return
+    } while (this.#pushed < MAX_RECORDS && monotonicMs() < untilMs)
   }
 
-  /** Looks through all flows. */
-  #find(): Found {
-    const { counts, closed: closedSockets, begun } = this.#maps
+  #end(): void {
+    this.#look = undefined
+    this.#isFinished = this.#isStopped
+  }
+
+  /** Looks through all flows, and takes those that have ended out of the maps. */
+  *#lookThrough(): Generator<void> {
+    const { counts, about, closed: closedSockets, begun } = this.#maps
     const begunBefore = begun.get(0) ?? 0n
     // Before the flows: one of a socket that is closed meanwhile is left for the next look.
     const closed = new Map(closedSockets.entries())
     const nowNs = BigInt(this.#context.clock.bootNowNs())
-    const ended: { readonly key: FlowKey; readonly why: number }[] = []
+    const ended: Ended[] = []
     let left = 0n
-    for (const [key, { lastNs }] of counts.entries()) {
-      const why = this.#whyEnded(closed.has(key.cookie), nowNs - lastNs)
+    for (const [key, counted] of counts.entries()) {
+      const why = this.#whyEnded(closed.has(key.cookie), nowNs - counted.lastNs)
       if (why === undefined) left += 1n
-      else ended.push({ key, why })
+      else ended.push({ key, counts: counted, why })
+      yield
     }
-    ended.reverse()
-    return { ended, closed, left, begunBefore }
+    for (const { key, why } of ended) {
+      // What was counted last.
+      const last = counts.get(key)
+      const known = about.get(key)
+      counts.delete(key)
+      about.delete(key)
+      this.#taken += 1n
+      if (last !== undefined) this.#push(key, last, known, { why, closed: closed.get(key.cookie) })
+      yield
+    }
+    for (const cookie of closed.keys()) this.#forgetSocket(cookie)
+    this.#noteEvicted(begunBefore - this.#taken - left)
+  }
+
+  /** The same at the end, when nothing changes any more. */
+  *#lookLast(): Generator<void> {
+    const { counts, closed: closedSockets, begun } = this.#maps
+    const closed = new Map(closedSockets.entries())
+    const nowNs = BigInt(this.#context.clock.bootNowNs())
+    const about = new Map<string, About>()
+    for (const [key, known] of this.#maps.about.entries()) {
+      about.set(textOf(key), known)
+      yield
+    }
+    for (const [key, counted] of counts.entries()) {
+      this.#taken += 1n
+      const why = this.#whyEnded(closed.has(key.cookie), nowNs - counted.lastNs) ?? FLOW_OPEN
+      this.#push(key, counted, about.get(textOf(key)), { why, closed: closed.get(key.cookie) })
+      yield
+    }
+    this.#noteEvicted((begun.get(0) ?? 0n) - this.#taken)
   }
 
   #whyEnded(isClosed: boolean, quietNs: bigint): number | undefined {
     if (isClosed) return FLOW_CLOSED
     if (quietNs >= this.#idleNs) return FLOW_IDLE
-    return this.#isStopped ? FLOW_OPEN : undefined
-  }
-
-  #take(key: FlowKey, why: number, closed: Closed | undefined, nowNs: bigint): void {
-    const { counts, about } = this.#maps
-    const known = about.get(key)
-    const last = counts.get(key)
-    counts.delete(key)
-    about.delete(key)
-    this.#taken += 1n
-    if (last !== undefined) this.#push(key, last, known, { why, closed, nowNs })
+    return undefined
   }
 
   #push(
     key: FlowKey,
     { lastNs, ...counted }: Counts,
-    known: ReturnType<Maps['about']['get']>,
-    end: { readonly why: number; readonly closed: Closed | undefined; readonly nowNs: bigint },
+    known: About | undefined,
+    end: { readonly why: number; readonly closed: Closed | undefined },
   ): void {
+    this.#pushed += 1
+    const nowNs = BigInt(this.#context.clock.bootNowNs())
     const { cookie, family, remotePort, ...remote } = key
     const { firstNs: sinceNs = 0n, pid = 0, startBootNs = 0n, ...about } = known ?? {}
-    const opener = this.#maps.openers?.get(cookie)
+    const opener = this.#openerOf(cookie)
     const user =
       pid === 0
         ? (this.#maps.readers?.get(cookie) ?? opener ?? { pid: 0, startBootNs: 0n })
         : { pid, startBootNs }
     this.#context.push(
       flowLayout,
-      { timeNs: end.nowNs },
+      { timeNs: nowNs },
       {
         ...about,
         ...remote,
@@ -180,7 +218,7 @@ export class FlowReader implements Source {
         family,
         remotePort,
         sinceNs,
-        lastNs: lastNs > end.nowNs ? end.nowNs : lastNs,
+        lastNs: lastNs > nowNs ? nowNs : lastNs,
         pid: user.pid,
         startBootNs: user.startBootNs,
         openerPid: opener?.pid ?? 0,
@@ -188,6 +226,15 @@ export class FlowReader implements Source {
         ended: end.why,
       },
     )
+  }
+
+  /** Many flows may be of one socket, one behind the other. */
+  #openerOf(cookie: bigint): Opener | undefined {
+    if (cookie !== this.#lastCookie) {
+      this.#lastCookie = cookie
+      this.#lastOpener = this.#maps.openers?.get(cookie)
+    }
+    return this.#lastOpener
   }
 
   #forgetSocket(cookie: bigint): void {
@@ -199,7 +246,11 @@ export class FlowReader implements Source {
 
   #noteEvicted(evicted: bigint): void {
     if (evicted <= this.#evicted) return
-    this.#context.noteLost(Number(evicted - this.#evicted))
+    this.#context.noteLost(Number(evicted - this.#evicted), flowLayout)
     this.#evicted = evicted
   }
+}
+
+function textOf({ cookie, remote0, remote1, remote2, remote3, remotePort }: FlowKey): string {
+  return `${cookie} ${remote0} ${remote1} ${remote2} ${remote3} ${remotePort}`
 }

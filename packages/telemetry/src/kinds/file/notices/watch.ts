@@ -220,7 +220,7 @@ export class FileWatch implements Source {
     try {
       return this.#group.read(this.#skip)
     } catch {
-      this.#context.noteLost(1)
+      this.#context.noteLost(1, seenLayout)
       return []
     }
   }
@@ -247,7 +247,7 @@ export class FileWatch implements Source {
     const file = event.file ?? (at?.name === '.' ? at.directory : undefined)
     if ((mask & FAN_Q_OVERFLOW) !== 0) {
       // How many, the kernel does not say; directories may have moved.
-      this.#context.noteLost(1)
+      this.#context.noteLost(1, seenLayout)
       this.#names.forget()
       this.#unwanted.clear()
       return

@@ -47,7 +47,7 @@ class Notes implements Source {
     try {
       return readSync(this.fds[0].number, this.#buffer)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') this.#context.noteLost(1)
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') this.#context.noteLost(1, noteLayout)
       return 0
     }
   }
@@ -56,7 +56,7 @@ class Notes implements Source {
     const match = this.#isTooLong || line.length > MAX_LINE_BYTES ? null : LINE.exec(line)
     this.#isTooLong = false
     if (match === null) {
-      this.#context.noteLost(1)
+      this.#context.noteLost(1, noteLayout)
       return
     }
     const [, which, who, nice, text = ''] = match
