@@ -93,6 +93,7 @@ test('watch() ends soon after a signal, also if nothing is due for long, and say
   const quark = new FakeQuark([])
   quark.batches = async function* () {
     while (!quark.isClosed) await new Promise((resolve) => setTimeout(resolve, 5))
+    yield* []
   }
   quark.isRead = false
   const notesWith = async (buffered: number): Promise<string> => {
