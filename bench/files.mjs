@@ -1,6 +1,8 @@
 /**
  * What watching files costs those who use them, and those who do not.
- *   node bench/files.mjs [--quick] [--seconds=270] [--only=WORD]     writes bench/files.md, unless it is quick or of some workloads
+ *   node bench/files.mjs [--quick] [--seconds=270] [--only=WORD] [--operations]     writes bench/files.md, unless it is quick or of
+ *   some workloads. `--operations` are system calls alone, by each sort of rungs: also where there is no compiler, as in the guests
+ *   of scripts/kernels.mjs.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -128,11 +130,11 @@ async function measureAll(agents, workloads, { seconds, rounds, runs }) {
   return samples
 }
 
-export async function files({ quick, seconds = SECONDS, only }) {
+export async function files({ quick, seconds = SECONDS, only, operations = false }) {
   const directory = makeDirectory()
   const size = quick ? 1 : 4
   const tries = quick ? { seconds, rounds: 1, runs: 1 } : { seconds, rounds: 50, runs: 3 }
-  makeTree(directory, 60 * size)
+  if (!operations) makeTree(directory, 60 * size)
   const path = join(directory, 'file')
   writeFileSync(path, 'x')
   const write = (name, bytes) => writeProgram(directory, name, bytes)
@@ -143,7 +145,7 @@ export async function files({ quick, seconds = SECONDS, only }) {
     count: 60 * size,
     program: script(directory, 'build', `cd ${directory}; rm -rf out; mkdir out; make -s -j2`),
   }
-  const compiled = compiler === undefined ? undefined : compiledBuild(directory, 6 * size)
+  const compiled = compiler === undefined || operations ? undefined : compiledBuild(directory, 6 * size)
   const workloads = [
     { title: 'getpid', count: many * 10, program: write('getpid', getpidProgram(many * 10)) },
     { title: 'open, close', count: many, program: write('open', fileProgram('open', many, path)) },
@@ -182,7 +184,10 @@ export async function files({ quick, seconds = SECONDS, only }) {
   ]
   // Rungs by themselves are left out where one workload is to be seen more often.
   const agents = agentsFor(directory).slice(0, only === undefined ? undefined : 3)
-  const chosen = workloads.filter(({ title }) => only === undefined || title.includes(only))
+  const chosen = workloads.filter(
+    ({ title }, index) =>
+      (only === undefined || title.includes(only)) && (!operations || index < workloads.indexOf(build)),
+  )
   if (chosen.length === 0) throw new Error(`No workload has "${only}" in its name`)
   const results = await measureAll(agents, chosen, tries)
   // Without a compiler, of the smallest programs.
@@ -203,15 +208,17 @@ export async function files({ quick, seconds = SECONDS, only }) {
       'CPU is that of the workload, without that of quark-mon, which on a machine with two CPUs takes time from it.',
       '`--file=elsewhere` watches a directory in which nothing happens.',
     ],
-    figures: [
-      {
-        name: `${(only === undefined ? (compiled ?? build) : chosen[0]).title} with --file`,
-        value: percent(slower),
-        aim: 'under +5 %',
-        isReached: slower < AIM_BUILD,
-      },
-      { name: 'the same with files elsewhere', value: percent(filtered) },
-    ],
+    figures: operations
+      ? []
+      : [
+          {
+            name: `${(only === undefined ? (compiled ?? build) : chosen[0]).title} with --file`,
+            value: percent(slower),
+            aim: 'under +5 %',
+            isReached: slower < AIM_BUILD,
+          },
+          { name: 'the same with files elsewhere', value: percent(filtered) },
+        ],
   }
 }
 
@@ -240,11 +247,13 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       quick: { type: 'boolean', default: false },
       seconds: { type: 'string', default: String(SECONDS) },
       only: { type: 'string' },
+      operations: { type: 'boolean', default: false },
     },
   })
-  const { quick, only } = values
-  const result = await files({ quick, only, seconds: Number(values.seconds) })
-  const text = pageOf(result, `${quick ? ' --quick' : ''}${only === undefined ? '' : ` --only='${only}'`}`)
-  if (!quick && only === undefined) writeFileSync(PAGE, text)
+  const { quick, only, operations } = values
+  const result = await files({ quick, only, operations, seconds: Number(values.seconds) })
+  const how = `${quick ? ' --quick' : ''}${only === undefined ? '' : ` --only='${only}'`}${operations ? ' --operations' : ''}`
+  const text = pageOf(result, how)
+  if (!quick && only === undefined && !operations) writeFileSync(PAGE, text)
   console.log(text)
 }
