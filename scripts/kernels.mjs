@@ -1,7 +1,7 @@
 // Runs the kernel tests of every package on other kernels, under QEMU without KVM. See docs/kernels.md.
 //   node scripts/kernels.mjs [version…] [--arch x64|arm64] [--vmlinuz PATH] [--lockdown integrity|confidentiality]
 //                            [--test PATTERN | --facts | --run 'ARGUMENTS OF NODE'] [--env NAME=VALUE]…
-//                            [--ci] [--cpus N] [--at-once N] [--python] [--refresh] [--no-build]
+//                            [--ci] [--cpus N] [--icount] [--at-once N] [--python] [--refresh] [--no-build]
 import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -63,6 +63,8 @@ const { values, positionals } = parseArgs({
     ci: { type: 'boolean', default: false },
     /** CPUs of the guest; 1 unless a test needs more. */
     cpus: { type: 'string', default: '1' },
+    /** The guest's clock is the number of instructions that it has run, 8 ns each: figures depend on nothing that the host does. */
+    icount: { type: 'boolean', default: false },
     /** Guests at the same time. */
     'at-once': { type: 'string', default: String(Math.max(1, Math.min(4, availableParallelism()))) },
     /** Python in the guest, for tests that need it. */
@@ -138,6 +140,7 @@ async function runGuest(guest) {
     image: image.path,
     log,
     cpus: values.cpus,
+    countsInstructions: values.icount,
     leaveOut,
     limitMs: values.ci ? CI_LIMIT_MS : undefined,
   })

@@ -26,6 +26,7 @@ export async function bootGuest({
   log,
   leaveOut,
   cpus = '1',
+  countsInstructions = false,
   limitMs = LIMIT_MS,
 }) {
   const machine = MACHINES[arch]
@@ -40,7 +41,10 @@ export async function bootGuest({
     machine.command,
     [
       machine.args,
-      ['-accel', 'tcg,thread=multi', '-smp', cpus, '-m', '1024', '-nodefaults', '-no-reboot'],
+      countsInstructions
+        ? ['-accel', 'tcg,thread=single', '-icount', 'shift=3,sleep=off']
+        : ['-accel', 'tcg,thread=multi'],
+      ['-smp', cpus, '-m', '1024', '-nodefaults', '-no-reboot'],
       ['-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
       [
         '-drive',

@@ -234,7 +234,7 @@ export class BpfMap implements Disposable {
    * Forbids this process and all others to change the map. If programs cannot either (`BPF_F_RDONLY_PROG`), the
    * verifier takes the values of an array for constants. Needs Linux 5.2.
    *
-   * @throws {KernelError | ClosedError} EBUSY when it is mapped writable, EPERM when it is frozen already
+   * @throws {KernelError | ClosedError} EBUSY when it is mapped writable; EPERM, on older kernels EBUSY, when it is frozen already
    */
   freeze(): void {
     this.#checked('BPF_MAP_FREEZE', bpf(BPF_MAP_FREEZE, new BpfAttr().u32(0, this.fd.number)))

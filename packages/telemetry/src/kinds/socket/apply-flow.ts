@@ -4,7 +4,7 @@ import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { processAt } from '../../process/at.js'
 import type { Tables } from '../kind.js'
-import { socketTable } from './apply-found.js'
+import { isOne, socketTable } from './apply-found.js'
 import { bytesAt, directionOf, known, nsBetween, phaseOf, PID, endsAt, SINCE, START, u64 } from './decode.js'
 import type { UdpFlowEvent } from './events.js'
 import { FLOW_CLOSED, FLOW_IDLE, flowLayout } from './records.js'
@@ -60,7 +60,9 @@ export function applyFlow(group: RecordGroup, tables: Tables): Made<UdpFlowEvent
 function noteFlow(event: Made<UdpFlowEvent>, tables: Tables): void {
   const { socketId, family, localIp, localPort, netNs, pid, openerPid, closerPid, timeNs } = event
   const table = socketTable(tables)
-  const before = table?.get(socketId)
+  const former = table?.get(socketId)
+  // Where numbers are addresses, the former socket may be another one.
+  const before = former?.transport === 'udp' && isOne(former.localPort, localPort) ? former : undefined
   if (table === undefined || (before !== undefined && event.ended !== 'closed')) return
   const isClosed = event.ended === 'closed'
   const socket = {

@@ -94,13 +94,39 @@ export function noted<E extends Made<ConnectionEvent> | Made<ListenerEvent>>(
   if (event === undefined || table === undefined) return event
   const actions = event.actions as readonly string[]
   // What began and ended at once was not there before.
-  const before = actions.length === 1 && actions[0] === 'close' ? table.get(event.socketId) : undefined
+  const isEnd = actions.length === 1 && actions[0] === 'close'
+  const before = isEnd ? sameSocket(table.get(event.socketId), event) : undefined
   // Programs did not see who has a socket that was found without them.
   if (event instanceof Connection && event.pid === undefined) event.pid = before?.pid
   const socket = socketOf(event, before)
   if (socket.closedNs === undefined) table.put(socket)
   else table.end(socket, Number(socket.closedNs - tables.timeBase.bootEpochNs))
   return event
+}
+
+/**
+ * The socket that ends, if it is that of the table: an address is that of another socket soon, and one that has ended,
+ * or has other ends, is not the one that ends now.
+ */
+function sameSocket(
+  socket: Socket | undefined,
+  event: Made<ConnectionEvent> | Made<ListenerEvent>,
+): Socket | undefined {
+  if (socket === undefined || socket.closedNs !== undefined) return undefined
+  const { remoteIp, remotePort } = event.kind === 'connection' ? event : NO_PEER
+  const isSame =
+    isOne(socket.localPort, event.localPort) &&
+    isOne(socket.netNs, event.netNs) &&
+    isOne(socket.remotePort, remotePort) &&
+    isOne(socket.remoteIp, remoteIp)
+  return isSame ? socket : undefined
+}
+
+const NO_PEER = { remoteIp: undefined, remotePort: undefined }
+
+/** What is not known of one of them does not tell them apart. */
+export function isOne<T>(former: T | undefined, now: T | undefined): boolean {
+  return former === undefined || now === undefined || former === now
 }
 
 function socketOf(event: Made<ConnectionEvent> | Made<ListenerEvent>, before: Socket | undefined): Socket {

@@ -6,6 +6,7 @@ import { encodeRecord, type RecordLayout } from 'quark-ebpf/probe'
 import { eventsOf, record, testPipeline } from '../../testing/process-records.js'
 import { createText } from '../../outputs.js'
 import { noAggregation } from '../index.js'
+import { socketTable } from './apply-found.js'
 import type {
   ConnectionEvent,
   ConnectionFailedEvent,
@@ -25,6 +26,7 @@ import {
   connectFailedLayout,
   connectLayout,
   FLOW_CLOSED,
+  FLOW_OPEN,
   flowLayout,
   listenLayout,
   listenPortLayout,
@@ -180,6 +182,27 @@ test('a connection belongs to the process that accepted it, else to the first on
   assert.deepEqual([events[0]?.queuedNs, events[1]?.durationNs], [10n, 150n])
 })
 
+test('a socket that gets the number of a former one does not get its process', () => {
+  const apart = { aggregation: noAggregation() }
+  const refused = { phase: PHASE_REFUSED, sinceNs: 500n, remotePort: 0xbc01 }
+  const before = [client(1, 7), client(2, 8), socket(connectLayout, 100, connected)]
+  const end = socket(closeLayout, 300, { ...connected, ...closed })
+  // The former one has ended, or its end was lost.
+  for (const records of [[...before, end], before]) {
+    const last = eventsWith([...records, socket(closeLayout, 900, refused)], apart).at(-1)
+    assert.ok(last?.kind === 'connection')
+    assert.deepEqual(last.actions, ['close'])
+    assert.equal(last.pid, undefined)
+    assert.equal(last.process, undefined)
+  }
+  // One with the same ends that has ended is not there any more, either.
+  const again = socket(closeLayout, 900, { phase: PHASE_REFUSED, sinceNs: 500n })
+  assert.equal(eventsWith([...before, end, again], apart).at(-1)?.pid, undefined)
+  // This one is the same.
+  const unknown = socket(closeLayout, 900, { phase: PHASE_UNKNOWN })
+  assert.equal(eventsWith([...before, unknown], apart).at(-1)?.pid, 7)
+})
+
 test('failed connections say why, or that they were given up, or nothing', () => {
   const tried = { pid: 7, phase: PHASE_TRIED, sinceNs: 50n }
   const events = eventsWith([
@@ -329,6 +352,16 @@ test('datagrams of a flow, and who opened, used and closed its socket', () => {
     openerPid: 6,
     closerPid: 8,
   })
+})
+
+test('a socket of UDP that gets the number of a former one is noted as itself', () => {
+  const pipeline = testPipeline()
+  const end = socket(closeLayout, 300, { ...connected, ...closed })
+  const flow = socket(flowLayout, 5000, { openerPid: 6, localPort: 0x3500, lastNs: 400n, ended: FLOW_OPEN })
+  eventsOf(pipeline, [client(1, 7), socket(connectLayout, 100, connected), end, flow])
+  const noted = socketTable(pipeline.tables)?.get(77n)
+  assert.deepEqual([noted?.transport, noted?.state, noted?.localPort, noted?.pid], ['udp', 'open', 53, 6])
+  assert.equal(noted?.openedNs, undefined)
 })
 
 test('a raw socket that is closed soon after is one event; of packets it has the protocol of Ethernet', () => {
