@@ -28,7 +28,7 @@ const FOREIGN_OPTIONS = new Set(
   (
     '--ignore-scripts --global --prefix --build-arg --tag --privileged --cap-add --security-opt --pid --cgroupns --net ' +
     '--volume --rm --no-guests --quick --test --test-skip-pattern --unix-socket ' +
-    '--btf_encode_detached --refresh --ci --run --vmlinuz --add ' +
+    '--btf_encode_detached --refresh --ci --icount --run --vmlinuz --add ' +
     '--password --db-password --token-file --password-stdin --no-password'
   ).split(' '),
 )

@@ -66,6 +66,10 @@ export function lossText(
       stats.untracked,
       "processes of followed or excluded trees found no room in the kernel's set: their events are filtered wrongly",
     ],
+    [
+      stats.undecided,
+      'events were left out that filters might have let pass: secrets of their paths are replaced in the recording',
+    ],
     [stats.lostRejected, 'records could not be decoded: please report it, with a file made by --record'],
     [stats.lostRecursion, 'records lost because a program interrupted itself: nothing can be done'],
     [stats.lostUnseen, 'connections that the kernel counted were not seen: nothing can be done'],

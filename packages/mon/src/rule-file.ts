@@ -57,16 +57,20 @@ export interface RuleFindings {
   readonly hasFailed: boolean
 }
 
-/** Sentences about the rules that are to warn or fail and have matched. */
+/** Sentences about the rules that are to warn or fail and have matched, and about those that could not be decided. */
 export function findingsOf(counters: readonly RuleCounter[], path: string): RuleFindings {
   const found = counters.filter(({ text, hits }) => hits > 0 && /^(?:warn|fail) /.test(text))
+  const lineOf = ({ text, line }: RuleCounter, what: string): string =>
+    `quark-mon: ${sanitise(path)}:${line}: ${sanitise(text)}: ${what}\n`
   return {
-    text: found
-      .map(
-        ({ text, line, hits }) =>
-          `quark-mon: ${sanitise(path)}:${line}: ${sanitise(text)}: ${timesText(hits)}\n`,
-      )
-      .join(''),
+    text: [
+      ...found.map((rule) => lineOf(rule, timesText(rule.hits))),
+      ...counters
+        .filter(({ undecided }) => undecided > 0)
+        .map((rule) =>
+          lineOf(rule, `not decided ${timesText(rule.undecided)}, as secrets are replaced in the recording`),
+        ),
+    ].join(''),
     hasFailed: found.some(({ text }) => text.startsWith('fail ')),
   }
 }

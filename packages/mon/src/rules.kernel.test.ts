@@ -147,6 +147,24 @@ test('a run is decided by rules; what is to fail does', () => {
   assert.ok(!run.out.includes('"comm":"true"'))
 })
 
+test('what a recording cannot answer, as its secrets are replaced, is said', () => {
+  const recording = join(directory, 'secrets.quark')
+  const secret = `ghp_${'aB3dE5gH7j'.repeat(4).slice(0, 36)}`
+  const file = join(directory, secret)
+  const script = `/bin/echo --password=${secret}; : > ${file}`
+  const files = `--file=${directory}`
+  const made = quarkMon(['-q', files, '--record', recording, '--', '/bin/sh', '-c', script])
+  assert.equal(made.status, 0, made.err)
+  const rules = rulesFile(`fail on process.arg --password=${secret}\n`)
+  const run = quarkMon(['--json', '-r', rules, '--path', file, '--replay', recording])
+  assert.match(
+    run.err,
+    /test\.rules:1: fail on process\.arg .*: not decided (once|\d+ times), as secrets are replaced/,
+  )
+  assert.match(run.err, /\d+ events were left out that filters might have let pass: secrets of their paths/)
+  assert.equal(run.status, 0)
+})
+
 /** Runs a program with a marker until events of it are in a file; false if that does not come. */
 async function isShown(path: string, marker: string): Promise<boolean> {
   // Opening takes half a minute in a guest.

@@ -29,12 +29,14 @@ export interface Filters {
  * The filters of a queue; undefined if everything is delivered.
  *
  * @param clock of this machine, if events come from it: what it cannot have is an error then
+ * @param isRedacted they come from a recording in which secrets are replaced
  * @throws {OptionError} for users that there are not, and for kinds of events that the options leave out
  */
 export function filtersOf(
   catalogue: Catalogue,
   settings: object,
   clock?: Pick<SourceClock, 'bootNowNs'>,
+  isRedacted = false,
 ): Filters | undefined {
   const { events } = catalogue
   const isLive = clock !== undefined
@@ -57,9 +59,10 @@ export function filtersOf(
     userId: (name) => users.userId(name),
     userNames: () => users.users(),
     tracking,
+    isRedacted,
   })
   if (rules === undefined) return { filter, tracking }
-  const engine = new RuleEngine(rules)
+  const engine = new RuleEngine(rules, isRedacted)
   if (mayLeaveOut) engine.leaving = (process) => tracking?.leaveOut(process)
   if (clock === undefined || unruled !== undefined)
     return {

@@ -329,7 +329,7 @@ export async function replayParts(
       id: reader.header.bootId,
       hasExactStarts: hasExactStarts(reader.header),
     })
-    const filters = filtersOf(catalogue, settings)
+    const filters = filtersOf(catalogue, settings, undefined, reader.header.isRedacted === true)
     const tables = worldOf(catalogue.kinds, {
       settings,
       timeBase,

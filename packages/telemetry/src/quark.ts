@@ -445,6 +445,7 @@ export class Quark implements AsyncIterable<QuarkEvent>, AsyncDisposable {
       buffered: insertions - removals,
       matched: this.#filters?.filter.passed ?? 0,
       filtered: this.#filters?.filter.refused ?? 0,
+      undecided: this.#filters?.filter.undecided ?? 0,
       untracked: this.#filters?.tracking?.untracked ?? 0,
       aggregations: counters.aggregations,
       nonAggregations: counters.nonAggregations,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { QuarkEvent, QuarkOptions, ReplayOptions } from './kinds/index.js'
+import { rulesOf } from './rule-sets.js'
 import { createEcs, dumpOf, jsonOf, textOf } from './outputs.js'
 import type { Process } from './process/process.js'
 import { Quark } from './quark.js'
@@ -112,6 +113,47 @@ test('without redaction everything is as it is, and what is replayed of it is re
     real,
   )
   for (const event of ours(await replayed(path))) assert.equal(leaked(jsonOf(event)), undefined)
+})
+
+test('filters and rules ask about the real values, and say what a recording cannot answer', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'quark-redaction-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  const secret = `ghp_${'aB3dE5gH7j'.repeat(4).slice(0, 36)}`
+  const file = join(directory, secret)
+  const rulesText = `pass on event.kind file\npass on process.arg --password=${secret}\ndrop on any`
+  const options = { files: [directory], where: { path: file } } as const
+  async function run(redact: boolean): Promise<void> {
+    const path = join(directory, `recording-${redact}`)
+    const byPath = await liveEvents({ ...options, redact, record: path })
+    assert.ok(byPath.some(({ kind }) => kind === 'file'))
+    const rules = rulesOf(rulesText)
+    const byRule = await liveEvents({ redact, rules })
+    const ofOurs = byRule.filter(({ process }) => process?.exe?.endsWith('/true') === true)
+    assert.equal(ofOurs.length, 1)
+    assert.equal(rules.counters()[1]?.undecided, 0)
+    // What was recorded is asked once more.
+    const again = rulesOf(rulesText)
+    const quark = await Quark.replay(path, { rules: again, where: { path: file }, redact: false })
+    const passed = (await eventsOf(quark)).filter(({ kind }) => kind === 'file')
+    const { undecided, filtered } = quark.stats()
+    await quark.close()
+    assert.equal(passed.length > 0, !redact)
+    assert.equal(undecided > 0, redact, `${undecided} of ${filtered}`)
+    assert.equal((again.counters()[1]?.undecided ?? 0) > 0, redact)
+  }
+  async function liveEvents(more: QuarkOptions): Promise<QuarkEvent[]> {
+    const ending = new AbortController()
+    const quark = await Quark.open({ ...more, signal: ending.signal })
+    // What this process writes itself is not watched.
+    spawnSync('/bin/sh', ['-c', ': > "$1"', 'sh', file])
+    spawnSync('/bin/true', [`--password=${secret}`])
+    setTimeout(() => ending.abort(), 200)
+    const events = await eventsOf(quark)
+    await quark.close()
+    return events
+  }
+  await run(true)
+  await run(false)
 })
 
 test('raw records have no secrets either', async () => {

@@ -23,6 +23,10 @@ export class RuledFilter implements EventFilter {
     return this.#filter.refused + this.#dropped
   }
 
+  get undecided(): number {
+    return this.#filter.undecided
+  }
+
   /** Events that passed, those not counted that always do. */
   get passed(): number {
     return this.#filter.passed

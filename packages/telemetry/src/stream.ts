@@ -98,6 +98,10 @@ const statsObject: ObjectSpec<QuarkStats> = {
       ...count,
       doc: 'events that the filters left out; what the kernel leaves out is not among them',
     },
+    undecided: {
+      ...count,
+      doc: 'of these, that might have passed: a secret is gone from the recording about which a filter asks',
+    },
     untracked: {
       ...count,
       doc: 'processes of followed or excluded trees that found no room in the set of the kernel',

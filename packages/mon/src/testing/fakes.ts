@@ -20,6 +20,7 @@ export function statsOf(counted: Partial<QuarkStats> = {}): QuarkStats {
     buffered: 0,
     matched: 0,
     filtered: 0,
+    undecided: 0,
     untracked: 0,
     aggregations: 0,
     nonAggregations: 0,

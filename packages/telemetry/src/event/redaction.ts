@@ -21,6 +21,37 @@ export function shownText(text: string | undefined, redaction: Redaction | undef
   return text === undefined || redaction === undefined ? text : redaction.text(text)
 }
 
+/** What stands in the place of a secret begins so. */
+export const REDACTION_MARK = '[REDACTED'
+
+/** Texts of events from which something was taken, as they were: there are few. */
+const realTexts = new WeakMap<object, Record<string, string>>()
+
+/** Takes the secrets out of texts of an event, which is returned. Filters and rules still see the real ones. */
+export function withoutSecrets<E extends object>(
+  event: E,
+  names: readonly (keyof E & string)[],
+  redaction: Redaction | undefined,
+): E {
+  if (redaction === undefined) return event
+  for (const name of names) {
+    const real = event[name]
+    if (typeof real !== 'string') continue
+    const shown = redaction.text(real)
+    if (shown === real) continue
+    const known = realTexts.get(event)
+    if (known === undefined) realTexts.set(event, { [name]: real })
+    else known[name] = real
+    event[name] = shown as (E & object)[keyof E & string]
+  }
+  return event
+}
+
+/** A member of an event as it was before secrets were taken out. */
+export function realMember(event: object, name: string): unknown {
+  return realTexts.get(event)?.[name] ?? (event as Readonly<Record<string, unknown>>)[name]
+}
+
 /** How the secrets of a tail of a record are looked for. */
 export type TailSecrets = 'argv' | 'env' | 'text' | 'terminal'
 

@@ -15,6 +15,8 @@ export interface QuarkStats {
    * reaches quark.
    */
   readonly filtered: number
+  /** Of these, that might have passed: a secret is gone from the recording about which a filter asks. */
+  readonly undecided: number
   /** Processes of followed or excluded trees that found no room in the kernel's set: it takes 16,384. */
   readonly untracked: number
   /** Events made of several records, and of one. */

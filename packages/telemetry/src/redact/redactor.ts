@@ -1,13 +1,13 @@
 import { findInArguments, findInTerminal } from './arguments.js'
 import { PROGRAMS } from './habits.js'
 import { isNoSecret, isSecretName } from './names.js'
-import type { Redaction } from '../event/redaction.js'
+import { REDACTION_MARK, type Redaction } from '../event/redaction.js'
 import type { PatternFinder } from './patterns.js'
 import { findInText, type Found } from './text.js'
 import { TOKEN_PREFIXES } from './tokens.js'
 
 /** What a replaced secret begins with. */
-export const MARK = '[REDACTED'
+export const MARK = REDACTION_MARK
 const KEY_BYTES = 32
 /** Digits of the hash: enough to join equal secrets, too few to find one by trying. */
 const HASH_DIGITS = 12

@@ -2,7 +2,7 @@
 
 import type { ProcessRecord } from '../process/entry.js'
 import type { ProcessTable } from '../process/table.js'
-import type { RuleFieldOf, Subject } from './fields.js'
+import type { Gone, RuleFieldOf, Subject } from './fields.js'
 import type { CertainDrop, EndDrops, RuleSet, RuleVerdict } from './rule-set.js'
 
 /** An event, or an object with those of its members that rules read. */
@@ -29,6 +29,7 @@ const MAX_ANCESTORS = 64
 /** Decides which events are delivered, by rules. */
 export class RuleEngine {
   readonly #rules: RuleSet
+  readonly #gone: Gone | undefined
   readonly #asksAncestors: boolean
   readonly #poisons: boolean
   readonly #tagged = new Map<number, Tagged>()
@@ -41,8 +42,10 @@ export class RuleEngine {
   /** What was decided last. */
   verdict: RuleVerdict = { action: 'pass' }
 
-  constructor(rules: RuleSet) {
+  /** @param isRedacted events come from a recording in which secrets are replaced */
+  constructor(rules: RuleSet, isRedacted = false) {
     this.#rules = rules
+    this.#gone = isRedacted ? { isAsked: false } : undefined
     this.#asksAncestors = rules.asksAncestors
     this.#poisons = rules.poisons
     this.#closed = rules.closedTags()
@@ -94,7 +97,14 @@ export class RuleEngine {
     const process = event.process as ProcessRecord | undefined
     const tag = process === undefined ? 0n : this.#tagOf(process)
     const verdict = this.#rules.match(
-      new Asked(event, process, tag, this.#asksAncestors ? this.#processes : undefined),
+      new Asked(
+        event,
+        process,
+        tag,
+        this.#asksAncestors ? this.#processes : undefined,
+        undefined,
+        this.#gone,
+      ),
     )
     if (process !== undefined && verdict.tag !== undefined && verdict.tag !== tag)
       this.#tag(process, verdict.tag)
@@ -165,6 +175,7 @@ class Asked implements Subject {
   readonly process: ProcessRecord | undefined
   readonly tag: bigint
   readonly open?: ReadonlySet<RuleFieldOf>
+  readonly gone?: Gone
   readonly #processes: ProcessTable | undefined
   #ancestors: readonly ProcessRecord[] | undefined
 
@@ -174,8 +185,10 @@ class Asked implements Subject {
     tag: bigint,
     processes: ProcessTable | undefined,
     open?: ReadonlySet<RuleFieldOf>,
+    gone?: Gone,
   ) {
     if (open !== undefined) this.open = open
+    if (gone !== undefined) this.gone = gone
     this.event = event
     this.process = process
     this.tag = tag
@@ -189,7 +202,7 @@ class Asked implements Subject {
 
   /** The same process, with another tag. */
   withTag(tag: bigint): Subject {
-    const asked = new Asked(this.event, this.process, tag, this.#processes, this.open)
+    const asked = new Asked(this.event, this.process, tag, this.#processes, this.open, this.gone)
     asked.#ancestors = this.#ancestors
     return asked
   }

@@ -1,5 +1,6 @@
 /** What rules can ask: each field is declared once. Parser, matcher, docs and suggestions follow from here. */
 
+import { realMember } from '../event/redaction.js'
 import { type EventSpec, type FieldRole, fieldsOf } from '../event/spec.js'
 import { hasRole } from '../where/options.js'
 import type { ProcessRecord } from '../process/entry.js'
@@ -30,8 +31,15 @@ export interface Subject {
   readonly ends?: ReadonlyMap<string, 'yes' | 'no'>
   /** Values that are stated, of which all others are not known, in place of those of an event. */
   readonly stated?: ReadonlyMap<string, string | number | bigint>
+  /** Of a recording in which secrets are replaced: whether one that is gone was asked about. */
+  readonly gone?: Gone
   /** The same, after a rule gave the process a tag. */
   withTag(tag: bigint): Subject
+}
+
+/** Set by tests that ask about a secret that is gone. */
+export interface Gone {
+  isAsked: boolean
 }
 
 /** A value. Undefined when it is not known: then nothing matches. */
@@ -113,7 +121,7 @@ const FIELDS: readonly RuleField[] = [
     doc: 'path of the program',
     read: ofProcess((p) => p.exe),
   },
-  { name: 'file.path', of: 'event', type: 'pattern', isInC: true, doc: 'path of the file that the event is about', read: byMember('path') }, // prettier-ignore
+  { name: 'file.path', of: 'event', type: 'pattern', isInC: true, doc: 'path of the file that the event is about', mayHoldSecrets: true, read: byMember('path') }, // prettier-ignore
   { name: 'poison', of: 'tag', type: 'tag', isInC: true, isNever0: true, doc: 'tag that a rule gave to the process or one that it descends from', read: ({ tag }) => tag }, // prettier-ignore
   {
     name: 'process.euid',
@@ -254,7 +262,7 @@ const BY_ROLE: readonly (Omit<RuleField, 'read'> & { readonly role: FieldRole })
 
 /** A member of the event, whatever its kind, if it has one of that name. */
 function byMember(name: string): RuleField['read'] {
-  return ({ event }) => (event as unknown as Readonly<Record<string, string | undefined>>)[name]
+  return ({ event }) => realMember(event, name) as string | undefined
 }
 
 function actionsOf(event: object): Value | readonly Value[] {

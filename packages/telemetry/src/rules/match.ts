@@ -1,5 +1,6 @@
 /** Makes functions of conditions. */
 
+import { REDACTION_MARK } from '../event/redaction.js'
 import { addressOf, isIn, networkOf } from '../where/address.js'
 import { questionKey } from './ends.js'
 import type { RuleField, Subject } from './fields.js'
@@ -59,18 +60,17 @@ export function fieldsIn(condition: Condition): Set<RuleField> {
   }
 }
 
-/** What stands in the place of a secret (redact/). */
-const REDACTED = '[REDACTED'
-
 function fieldTest(field: RuleField, values: readonly RuleValue[]): Test {
   const { name, type, of, kinds, mayHoldSecrets } = field
   const question = questionKey(field, values)
   const asksAddresses = type === 'network' && values.every(isNetwork)
   const read = (asksAddresses ? field.readAddresses : undefined) ?? field.read
   const passes = valueTest(type, values)
-  const truthOf = (value: string): Truth => {
+  const truthOf = (value: string, { gone }: Subject): Truth => {
     if (passes(value)) return 'yes'
-    return mayHoldSecrets === true && value.includes(REDACTED) ? 'unknown' : 'no'
+    if (gone === undefined || mayHoldSecrets !== true || !value.includes(REDACTION_MARK)) return 'no'
+    gone.isAsked = true
+    return 'unknown'
   }
   return (subject) => {
     const { open, ends } = subject
@@ -79,10 +79,10 @@ function fieldTest(field: RuleField, values: readonly RuleValue[]): Test {
     if (open?.has(of) === true)
       return kinds === undefined || open.has('kind') || kinds.has(subject.event.kind) ? 'open' : 'unknown'
     const value = subject.stated === undefined ? read(subject) : subject.stated.get(name)
-    if (!Array.isArray(value)) return value === undefined ? 'unknown' : truthOf(value as string)
+    if (!Array.isArray(value)) return value === undefined ? 'unknown' : truthOf(value as string, subject)
     let truth: Truth = value.length === 0 ? 'unknown' : 'no'
     for (const one of value as readonly (string | undefined)[]) {
-      const truthOfOne = one === undefined ? 'unknown' : truthOf(one)
+      const truthOfOne = one === undefined ? 'unknown' : truthOf(one, subject)
       if (truthOfOne === 'yes') return truthOfOne
       if (truthOfOne === 'unknown') truth = truthOfOne
     }

@@ -141,10 +141,40 @@ test('what is not known does not match, neither behind "not"', () => {
 })
 
 test('an argument of a recording whose secret is gone cannot be decided', () => {
-  const redacted = subjectOf({ realArgv: ['tool', '--password=[REDACTED:0123456789ab]'] })
+  const known = subjectOf({ realArgv: ['tool', '--password=[REDACTED:0123456789ab]'] })
+  const redacted: Subject = { ...known, gone: { isAsked: false } }
   assert.equal(decide('drop on process.arg --password=x', redacted), 'pass')
   assert.equal(decide('drop on not process.arg --password=x', redacted), 'pass')
   assert.equal(decide('drop on process.arg tool', redacted), 'drop')
+  const path = { kind: 'file', path: '/tmp/[REDACTED:0123456789ab]' }
+  const file: Subject = { ...subjectOf(undefined, path), gone: { isAsked: false } }
+  assert.equal(decide('drop on not file.path /tmp/x', file), 'pass')
+  // Live, such an argument is what somebody has written.
+  assert.equal(decide('drop on not process.arg --password=x', known), 'drop')
+})
+
+test('how often a rule could not be decided is counted, apart from what is not known for other reasons', () => {
+  const rules = parse(
+    'drop on not process.arg x\npass on process.exe /x\ndrop on process.arg x and process.pid 8\ndrop on any',
+  )
+  const gone = { isAsked: false }
+  const secret: Subject = { ...subjectOf({ pid: 7, realArgv: ['[REDACTED]'] }), gone }
+  const plain: Subject = { ...subjectOf({ pid: 8, realArgv: ['y', 'x'] }), gone }
+  for (const subject of [secret, secret, plain]) rules.match(subject)
+  assert.deepEqual(
+    rules.counters().map(({ evals, hits, undecided }) => [evals, hits, undecided]),
+    [
+      [3, 0, 2],
+      [3, 0, 0],
+      // The pid says no.
+      [3, 1, 0],
+      [2, 2, 0],
+    ],
+  )
+  rules.decide(secret)
+  assert.equal(rules.counters()[0]?.undecided, 2)
+  rules.resetCounters()
+  assert.equal(rules.counters()[0]?.undecided, 0)
 })
 
 test('every problem of a text is found at its place', () => {

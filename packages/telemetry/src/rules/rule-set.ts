@@ -47,6 +47,8 @@ export interface RuleCounter {
   readonly hits: number
   /** Those of `hits` of which the kernel wrote no record. */
   readonly leftOut: number
+  /** How often it was not known whether it matches: a secret is gone from the recording about which it asks. */
+  readonly undecided: number
 }
 
 /** A rule that is not parsed: the fields must all have their values. */
@@ -61,6 +63,7 @@ interface Compiled extends Rule {
   evals: number
   hits: number
   leftOut: number
+  undecided: number
 }
 
 /** How rules drop every event of an open subject. */
@@ -295,7 +298,10 @@ export class RuleSet {
     for (let i = 0; i < this.#rules.length; i++) {
       const rule = this.#rules[i] as Compiled
       rule.evals += count
-      if (rule.test(asked) !== 'yes') continue
+      if (subject.gone !== undefined) subject.gone.isAsked = false
+      const truth = rule.test(asked)
+      if (truth === 'unknown' && subject.gone?.isAsked === true) rule.undecided += count
+      if (truth !== 'yes') continue
       rule.hits += count
       const { action } = rule
       if (action.name !== 'poison') {
@@ -310,19 +316,20 @@ export class RuleSet {
 
   /** The rules in their order, with how often they were asked and matched. */
   counters(): RuleCounter[] {
-    return this.#rules.map(({ text, at, evals, hits, leftOut }) => ({
+    return this.#rules.map(({ text, at, evals, hits, leftOut, undecided }) => ({
       text,
       line: at.line,
       evals,
       hits,
       leftOut,
+      undecided,
     }))
   }
 
   /** Begins to count again, except how often processes got tags. */
   resetCounters(): void {
     for (const rule of this.#rules)
-      if (rule.action.name !== 'poison') rule.evals = rule.hits = rule.leftOut = 0
+      if (rule.action.name !== 'poison') rule.evals = rule.hits = rule.leftOut = rule.undecided = 0
   }
 
   /** Where each rule is decided, and why. */
@@ -349,7 +356,7 @@ const OPEN_BUT_KIND = new Set<RuleFieldOf>(['process', 'tag', 'event', 'ancestor
 const NO_TAG = -1n
 
 function compiled(rule: Rule): Compiled {
-  return { ...rule, test: compileCondition(rule.condition), evals: 0, hits: 0, leftOut: 0 }
+  return { ...rule, test: compileCondition(rule.condition), evals: 0, hits: 0, leftOut: 0, undecided: 0 }
 }
 
 function textOf(given: NonNullable<RuleParts['fields']>[string]): string {

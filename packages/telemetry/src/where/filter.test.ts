@@ -177,20 +177,44 @@ interface NamedEvent extends BaseEvent {
   readonly file: string | undefined
 }
 
+const NAMED: EventSpec<NamedEvent> = {
+  kind: 'named',
+  doc: 'Something with a name',
+  subject: () => 0,
+  fields: {
+    name: { type: 'string', doc: 'it', roles: ['dnsName', 'host'] },
+    answers: { type: 'strings', doc: 'its addresses', roles: ['host'] },
+    file: { type: 'string', doc: 'where it is', roles: ['path'] },
+  },
+}
+
+test('a path of which a secret is gone does not pass, and is counted', () => {
+  const filterOf = (isRedacted: boolean): Filter =>
+    new Filter(
+      { path: '/tmp/*.key' },
+      {
+        events: [NAMED as EventSpec],
+        userId: () => undefined,
+        userNames: () => [],
+        tracking: undefined,
+        isRedacted,
+      },
+    )
+  const asked = (file: string): Asked => ({ kind: 'named', file }) as unknown as Asked
+  const redacted = filterOf(true)
+  assert.equal(redacted.wants(asked('/tmp/[REDACTED:0123456789ab]')), false)
+  assert.equal(redacted.wants(asked('/tmp/[REDACTED:0123456789ab].key')), true)
+  assert.equal(redacted.wants(asked('/tmp/x')), false)
+  assert.deepEqual([redacted.refused, redacted.undecided, redacted.passed], [2, 1, 1])
+  const live = filterOf(false)
+  assert.equal(live.wants(asked('/tmp/[REDACTED:0123456789ab]')), false)
+  assert.deepEqual([live.refused, live.undecided], [1, 0])
+})
+
 test('names of hosts and of DNS are those of the fields that are declared to be some', () => {
-  const named: EventSpec<NamedEvent> = {
-    kind: 'named',
-    doc: 'Something with a name',
-    subject: () => 0,
-    fields: {
-      name: { type: 'string', doc: 'it', roles: ['dnsName', 'host'] },
-      answers: { type: 'strings', doc: 'its addresses', roles: ['host'] },
-      file: { type: 'string', doc: 'where it is', roles: ['path'] },
-    },
-  }
   const filter = (where: Where): Filter =>
     new Filter(where, {
-      events: [named as EventSpec],
+      events: [NAMED as EventSpec],
       userId: () => undefined,
       userNames: () => [],
       tracking: undefined,

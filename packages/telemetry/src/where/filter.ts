@@ -33,6 +33,8 @@ export interface FilterContext {
   /** Names of users, for suggestions. */
   readonly userNames: () => readonly string[]
   readonly tracking: Tracking | undefined
+  /** Events come from a recording in which secrets are replaced. */
+  readonly isRedacted?: boolean
 }
 
 /** The filters of a queue: what passes all of them is delivered. */
@@ -41,6 +43,9 @@ export class Filter {
   refused = 0
   /** Events that passed, those not counted that always do. */
   passed = 0
+  /** Those of `refused` that might have passed: a secret is gone about which a filter asks. */
+  undecided = 0
+  #isUndecided = false
   readonly #tracking: Tracking | undefined
   readonly #tests: readonly Test[]
   readonly #lineage = new Lineage()
@@ -51,12 +56,16 @@ export class Filter {
     // What costs least comes first.
     this.#tests = [
       ...kindTests(where),
-      ...roleTests(where, context.events),
+      ...roleTests(where, context.events, context.isRedacted === true ? () => this.#noteGone() : undefined),
       ...trackedTests(context),
       ...processTests(where, context),
       ...joinedTests(where, context),
       ...ancestorTests(where, this.#lineage),
     ]
+  }
+
+  #noteGone(): void {
+    this.#isUndecided = true
   }
 
   begin({ processes }: { readonly processes: ProcessTable }): void {
@@ -67,8 +76,10 @@ export class Filter {
   wants(event: Candidate): boolean {
     if (PASSING.has(event.kind)) return true
     for (const test of this.#tests) {
+      this.#isUndecided = false
       if (test(event)) continue
       this.refused += 1
+      if (this.#isUndecided) this.undecided += 1
       return false
     }
     this.passed += 1

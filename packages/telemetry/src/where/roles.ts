@@ -1,5 +1,6 @@
 /** Filters that read whatever fields events declare to be a port, a host, a name or a path. */
 
+import { realMember, REDACTION_MARK } from '../event/redaction.js'
 import { type EventSpec, type FieldRole, fieldsOf } from '../event/spec.js'
 import { type Address, addressOf, isIn, type Network, networkOf } from './address.js'
 import { compileGlob, type Matcher } from './glob.js'
@@ -15,8 +16,16 @@ interface Candidate {
 type Test = (event: Candidate) => boolean
 type Read = (event: Candidate) => unknown
 
-/** Tests for the filters of roles. What has no field of the role, or does not know it, does not pass. */
-export function roleTests({ port, host, dnsName, path }: Where, events: readonly EventSpec[]): Test[] {
+/**
+ * Tests for the filters of roles. What has no field of the role, or does not know it, does not pass.
+ *
+ * @param noteGone called for a text that does not pass and of which a part is gone; absent where all texts are whole
+ */
+export function roleTests(
+  { port, host, dnsName, path }: Where,
+  events: readonly EventSpec[],
+  noteGone?: () => void,
+): Test[] {
   const tests: Test[] = []
   if (port !== undefined) tests.push(roleTest('port', events, portTest(valuesOf(port))))
   if (dnsName !== undefined) {
@@ -25,7 +34,13 @@ export function roleTests({ port, host, dnsName, path }: Where, events: readonly
   }
   if (path !== undefined) {
     const matchers = valuesOf(path).map((pattern) => compileGlob(pattern, true))
-    tests.push(roleTest('path', events, (text) => typeof text === 'string' && isMatched(text, matchers)))
+    const passes = (text: unknown): boolean => {
+      if (typeof text !== 'string') return false
+      if (isMatched(text, matchers)) return true
+      if (noteGone !== undefined && text.includes(REDACTION_MARK)) noteGone()
+      return false
+    }
+    tests.push(roleTest('path', events, passes))
   }
   if (host !== undefined) tests.push(roleTest('host', events, hostTest(valuesOf(host))))
   return tests
@@ -46,10 +61,7 @@ function roleTest(role: FieldRole, events: readonly EventSpec[], passes: (value:
 function readers(spec: EventSpec, role: FieldRole): Read[] {
   return fieldsOf(spec).flatMap(([name, { roles = [], read }]) => {
     if (!roles.includes(role)) return []
-    return [
-      (read as Read | undefined) ??
-        ((event) => (event as unknown as Readonly<Record<string, unknown>>)[name]),
-    ]
+    return [(read as Read | undefined) ?? ((event) => realMember(event, name))]
   })
 }
 

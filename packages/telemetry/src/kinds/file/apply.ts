@@ -42,7 +42,7 @@ import {
   seenLayout,
 } from './records.js'
 import { isCut } from '../../files/paths.js'
-import { shownText } from '../../event/redaction.js'
+import { withoutSecrets } from '../../event/redaction.js'
 import { isPseudoPath } from '../../files/pseudo.js'
 import type { FileTable } from './table.js'
 
@@ -97,13 +97,13 @@ interface Circumstances {
 
 function eventOf(facts: FileFacts, of: Circumstances, tables: Tables): Made<FileEvent> {
   const { attributes } = facts
-  return {
+  const event: Made<FileEvent> = {
     kind: 'file',
     actions: actionsOf(of.what),
     timeNs: of.bootNs + tables.timeBase.bootEpochNs,
-    path: shownText(wholePath(facts.path, facts.isNameOnly), tables.redaction),
-    oldPath: shownText(wholePath(facts.oldPath, facts.isNameOnly), tables.redaction),
-    target: shownText(of.target, tables.redaction),
+    path: wholePath(facts.path, facts.isNameOnly),
+    oldPath: wholePath(facts.oldPath, facts.isNameOnly),
+    target: of.target,
     deleted: facts.isDeleted,
     unverified: of.isUnverified ?? false,
     inexact: of.isInexact ?? false,
@@ -123,7 +123,10 @@ function eventOf(facts: FileFacts, of: Circumstances, tables: Tables): Made<File
     pid: of.pid,
     process: of.process,
   }
+  return withoutSecrets(event, SECRETS, tables.redaction)
 }
+
+const SECRETS = ['path', 'oldPath', 'target'] as const
 
 /** A name whose directory is not known is no path. */
 function wholePath(path: string | undefined, isName: boolean): string | undefined {

@@ -3,7 +3,7 @@
 import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { s32At, TailReader, u32At, u64At } from '../../event/record-fields.js'
-import { shownText } from '../../event/redaction.js'
+import { withoutSecrets } from '../../event/redaction.js'
 import { joinedPath } from '../../files/paths.js'
 import { deviceText } from '../../files/mounts.js'
 import { actorOf } from '../../process/actor.js'
@@ -25,11 +25,11 @@ export function applyOpened(group: RecordGroup, tables: Tables): Made<FileAccess
   const { at } = openedLayout
   const path = new TailReader(group, openedLayout).path(at.path)
   if (path === undefined || !tableIn(tables).places.wants(path)) return undefined
-  return {
+  const event: Made<FileAccessEvent> = {
     kind: 'fileAccess',
     action: 'open',
     ...actorOf(group, at, tables),
-    path: shownText(path, tables.redaction),
+    path,
     access: BY_MODE[u32At(group, at.mode) & 3] as (typeof ACCESS_MODES)[number],
     errno: undefined,
     unverified: false,
@@ -37,7 +37,10 @@ export function applyOpened(group: RecordGroup, tables: Tables): Made<FileAccess
     device: deviceText(u32At(group, at.device)),
     inode: u64At(group, at.inode),
   }
+  return withoutSecrets(event, SECRETS, tables.redaction)
 }
+
+const SECRETS = ['path'] as const
 
 /** By `O_ACCMODE`. */
 const BY_FLAGS = ['read', 'write', 'readWrite', 'readWrite'] as const
@@ -53,11 +56,11 @@ export function applyDenied(group: RecordGroup, tables: Tables): Made<FileAccess
   if (path === undefined || !table.places.wants(path)) return undefined
   const actor = actorOf(group, at, tables)
   if (!table.noteDenied(actor.pid, u64At(group, at.startBootNs), path)) return undefined
-  return {
+  const event: Made<FileAccessEvent> = {
     kind: 'fileAccess',
     action: 'denied',
     ...actor,
-    path: shownText(path, tables.redaction),
+    path,
     access: BY_FLAGS[u32At(group, at.access) & 3] as (typeof ACCESS_MODES)[number],
     errno: -s32At(group, at.result),
     unverified: true,
@@ -65,4 +68,5 @@ export function applyDenied(group: RecordGroup, tables: Tables): Made<FileAccess
     device: undefined,
     inode: undefined,
   }
+  return withoutSecrets(event, SECRETS, tables.redaction)
 }
