@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -16,6 +27,12 @@ function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'quark-executables-'))
   t.after(() => rmSync(folder, { recursive: true }))
   return folder
+}
+
+/** A file of its own that does what sleep(1) does: where that is busybox, it goes by its name. */
+function sleeperIn(folder: string): string {
+  copyFileSync('/bin/sleep', join(folder, 'sleep'))
+  return join(folder, 'sleep')
 }
 
 function digestOf(path: string): string {
@@ -101,8 +118,7 @@ test(
   LIMIT,
   async (t) => {
     const folder = folderOf(t)
-    const large = join(folder, 'large')
-    copyFileSync('/bin/sleep', large)
+    const large = sleeperIn(folder)
     // Some seconds at the slowest rate; what follows the program in its file is none of it.
     spawnSync('truncate', ['-s', '5M', large])
     await using quark = await openQuark({ holdMs: 0, hashBytesPerSecond: 2 ** 20, maxHashBytes: 6 * 2 ** 20 })
@@ -137,23 +153,38 @@ test(
 )
 
 const HOSTILE = String.raw`
-cp /bin/sleep removed; ./removed 33.01 & sleep 0.02; rm removed
-cp /bin/sleep replaced; exec 7< replaced; rm replaced; cp /bin/true replaced; /proc/self/fd/7 33.02 &
+mkdir removed; cp /bin/sleep removed/; ./removed/sleep 33.01 & sleep 0.02; rm removed/sleep
 printf '#!/bin/sh\nexit 0\n' > script; chmod +x script; ./script relative
 "$PWD/script" absolute
-cp /bin/sleep huge; truncate -s 10G huge; ./huge 33.03 &
-mkdir jail; cp /bin/busybox jail/busybox 2> /dev/null && chroot jail /busybox sleep 33.04 &
+mkdir huge; cp /bin/sleep huge/; truncate -s 10G huge/sleep; ./huge/sleep 33.03 &
+chroot jail /busybox sleep 33.04 &
 wait
 `
 
 test('files that are deleted, replaced, of 10 GB, in another root, and scripts', LIMIT, async (t) => {
   const folder = folderOf(t)
+  const jail = join(folder, 'jail')
+  mkdirSync(jail)
+  const busybox = '/bin/busybox'
+  const hasBusybox = existsSync(busybox)
+  if (hasBusybox) copyFileSync(busybox, join(jail, 'busybox'))
+  // One that needs libraries finds none there.
+  const isJailed = hasBusybox && spawnSync('chroot', [jail, '/busybox', 'true']).status === 0
+  if (!isJailed) t.diagnostic('no busybox without libraries: another root is not tested')
   await using quark = await openQuark()
-  const child = spawn('/bin/bash', ['-c', HOSTILE], { cwd: folder, stdio: 'ignore', detached: true })
+  const child = spawn('/bin/sh', ['-c', HOSTILE], { cwd: folder, stdio: 'ignore', detached: true })
+  const replacedBy = sleeperIn(folder)
+  const fd = openSync(replacedBy, 'r')
+  rmSync(replacedBy)
+  copyFileSync('/bin/true', replacedBy)
+  const ofReplaced = spawn('/proc/self/fd/3', ['33.02'], {
+    argv0: 'sleep',
+    stdio: ['ignore', 'ignore', 'ignore', fd],
+  })
+  closeSync(fd)
+  t.after(() => void ofReplaced.kill('SIGKILL'))
   const names = ['33.01', '33.02', '33.03', 'relative', 'absolute']
-  const hasBusybox = spawnSync('test', ['-x', '/bin/busybox']).status === 0
-  if (!hasBusybox) t.diagnostic('no busybox: another root is not tested')
-  const found = await executablesOf(quark, hasBusybox ? [...names, '33.04'] : names)
+  const found = await executablesOf(quark, isJailed ? [...names, '33.04'] : names)
   process.kill(-(child.pid as number), 'SIGKILL')
   const fileOf = (name: string): Executable | undefined => {
     const { exec, later } = found.get(name) ?? {}
@@ -170,7 +201,7 @@ test('files that are deleted, replaced, of 10 GB, in another root, and scripts',
   const shell = digestOf('/bin/sh')
   assert.deepEqual([fileOf('relative')?.script, fileOf('relative')?.sha256], ['./script', shell])
   assert.deepEqual([fileOf('absolute')?.script, fileOf('absolute')?.sha256], [join(folder, 'script'), shell])
-  if (hasBusybox) assert.equal(fileOf('33.04')?.sha256, digestOf('/bin/busybox'))
+  if (isJailed) assert.equal(fileOf('33.04')?.sha256, digestOf(busybox))
 })
 
 test(
@@ -325,8 +356,7 @@ for (const snapshot of [true, false]) {
   const whose = snapshot ? 'that is reported' : 'that is not reported'
   test(`a process ${whose} as it was there before has its file as after an exec`, LIMIT, async (t) => {
     const folder = folderOf(t)
-    const program = join(folder, 'older')
-    copyFileSync('/bin/sleep', program)
+    const program = sleeperIn(folder)
     const child = spawn(program, ['77.08'], { stdio: 'ignore' })
     t.after(() => void child.kill('SIGKILL'))
     await sleep(100)
