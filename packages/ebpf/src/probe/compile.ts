@@ -71,13 +71,17 @@ export function standInOf({ hook }: Probe, { btf, preemptible }: Target): StandI
 }
 
 /**
- * What the dispatcher of a hook needs to have a stand-in: what interrupts it would lose all that its probes want. Where
- * programs are preempted there are no dispatchers.
+ * What the dispatcher of a hook needs to have a stand-in: what interrupts it, or runs while its task is preempted, would lose all
+ * that its probes want.
  */
-export function dispatcherStandInOf(hook: Hook, { btf, flavor }: Target): StandInTypes | undefined {
+export function dispatcherStandInOf(
+  hook: Hook,
+  { btf, flavor, preemptible }: Target,
+): StandInTypes | undefined {
   const { levels, preemption } = hookType(hook)
-  const mayNest = preemption === 'recent' && (hook.levels ?? levels).length > 1
-  return mayNest && flavor === 'direct' ? standInTypes(btf) : undefined
+  if (preemption !== 'recent') return undefined
+  const mayNest = (hook.levels ?? levels).length > 1 && flavor === 'direct'
+  return mayNest || preemptible ? standInTypes(btf) : undefined
 }
 
 /** The kfuncs that keep a program from being preempted, where that can happen to it. */
@@ -221,7 +225,8 @@ class Compiler implements LoadFrame {
     if (isNeededLater) asm.store(8, R10, this.#contextSlot, R6)
     // First: until preemption is disabled, the kernel skips runs of this program by other tasks on this CPU.
     if (this.#preemption !== undefined) asm.callKfunc('bpf_preempt_disable', this.#preemption.disable)
-    this.#emitPart(assignment, standInOf(this.#probe, this.#target))
+    // Behind a dispatcher it is that which has a stand-in.
+    if (assignment.next === undefined) this.#emitPart(assignment, standInOf(this.#probe, this.#target))
     this.#emitFilter(assignment.next !== undefined)
     this.#emitCondition(this.#probe.given, 'end')
     this.#emitCondition(this.#probe.when, 'out')

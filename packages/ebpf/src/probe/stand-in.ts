@@ -4,7 +4,7 @@
  * disabled preemption happens as soon as it enables it again, when the program is still running. The kernel also skips
  * runs in interrupts that hit the task in the middle of the program.
  *
- * So each tracepoint has the same program twice. The first notes where it runs: its task, and the address of its
+ * So each tracepoint has the same program twice, be it that of a probe, or one that goes on to those of several. The first notes where it runs: its task, and the address of its
  * arguments, which says on which stack and how deep. The second, which the kernel calls next in the same place, works
  * only if the first was skipped, and that is when the note shows
  *
@@ -75,7 +75,10 @@ export interface Part {
   readonly scratch: ScratchLayout
 }
 
-/** Notes where it runs, or goes to `end` unless the first program was skipped. Preemption must be off, R6 the context. */
+/**
+ * Notes where it runs, or goes to `end` unless the first program was skipped. R6 is the context. While the first program of a pair
+ * runs on a CPU, no other does: nobody else writes the note, whether preemption is disabled or not.
+ */
 export function emitPart(asm: Assembler, part: Part): void {
   const { role, note, cpus, scratch } = part
   asm.call(BPF_FUNC_get_smp_processor_id).jumpIfImm('>=', R0, cpus, 'end')

@@ -11,7 +11,9 @@
  *                └──────────┘     └──────────────┘     └──────────┘
  * ```
  *
- * A dispatcher that can be interrupted by itself has a stand-in (probe/stand-in.ts), which goes on through the same maps.
+ * A dispatcher that can be interrupted by itself, or whose task can be preempted, has a stand-in (probe/stand-in.ts), which goes on through
+ * the same maps. No tail call is allowed while preemption is disabled: each program disables it for itself, and what runs
+ * on the CPU between two of them goes through the stand-in.
  */
 
 import { type AssembledCode } from '../asm/index.js'
@@ -20,6 +22,7 @@ import { BpfMap } from '../map/map.js'
 import { compileDispatcher, dispatcherStandInOf, wantedNumbers } from '../probe/compile.js'
 import { type Assignment, type Hook, type Target } from '../probe/index.js'
 import { runFilter } from '../probe/hooks/index.js'
+import { standInTypes } from '../probe/stand-in.js'
 import type { Program } from '../program/program.js'
 import { kernelAtLeast } from '../sys/platform.js'
 import { attachProgram, type ProbeLink, type Where } from './hooks.js'
@@ -98,12 +101,11 @@ function setProgram(table: BpfMap, number: number, { fd }: Program): void {
 
 /**
  * Whether probes of a hook can share a program. Tail calls beside the callbacks of walks need Linux 5.10, on arm64 6.0.
- * Where a tracepoint's program can be preempted, each has its own, with a stand-in.
+ * Where a tracepoint's program can be preempted, the one that they share needs a stand-in.
  */
-export function canShare(hook: Hook, { preemptible, architecture }: Target): boolean {
-  return (
-    runFilter(hook) !== undefined && !preemptible && kernelAtLeast(architecture === 'arm64' ? '6.0' : '5.10')
-  )
+export function canShare(hook: Hook, { preemptible, architecture, btf }: Target): boolean {
+  if (runFilter(hook) === undefined || (preemptible && standInTypes(btf) === undefined)) return false
+  return kernelAtLeast(architecture === 'arm64' ? '6.0' : '5.10')
 }
 
 /** The kernel ends a chain of more tail calls (MAX_TAIL_CALL_CNT is 33, in old kernels 32). */

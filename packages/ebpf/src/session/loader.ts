@@ -74,12 +74,15 @@ export class SessionLoader {
       this.#options.shareCalls !== false && !this.calls.isFull && canShare(probe.hook, this.#target('direct'))
     const shared = mayShare ? flavors.map((flavor) => ({ flavor, shares: true })) : []
     let assignment: Assignment | undefined
+    let note: number | undefined
     let refusal: VerifierError | undefined
     for (const { flavor, shares } of [...shared, ...flavors.map((flavor) => ({ flavor, shares: false }))]) {
       try {
         const target = this.#target(flavor)
-        assignment ??= this.#assign(probe, target)
-        return this.#loadIn(probe, target, assignment, shares)
+        assignment ??= this.#assign(probe)
+        if (shares) return this.#loadShared(probe, target, assignment)
+        if (standInOf(probe, target) !== undefined) note ??= this.#takeNote(probe)
+        return this.#loadAlone(probe, target, { ...assignment, note: note ?? 0 })
       } catch (error) {
         // Only the verifier's verdict depends on how memory is read.
         if (!(error instanceof VerifierError)) throw error
@@ -89,33 +92,34 @@ export class SessionLoader {
     throw refusal ?? new BuildError(`Cannot load probe "${probe.name}": no flavour to try`)
   }
 
-  #loadIn(probe: Probe, target: Target, assignment: Assignment, shares: boolean): LoadedPrograms {
+  /** Behind the dispatcher of its hook, which has a stand-in where one is needed. */
+  #loadShared(probe: Probe, target: Target, assignment: Assignment): LoadedPrograms {
     const { flavor } = target
     const { hook } = probe
-    const reservation = shares
-      ? this.calls.reserve(
-          hook,
-          target,
-          (code) => this.#loadCode(hook.target, hook, code, flavor),
-          () => this.#takeNote(probe),
-        )
-      : undefined
-    const compiled = compileProbe(probe, target, { ...assignment, next: reservation?.next.spec.name })
-    const program = this.#load(compiled, flavor)
-    const standIn = this.#loadStandIn(probe, flavor, assignment)
-    return { compiled, flavor, program, standIn, reservation }
+    const reservation = this.calls.reserve(
+      hook,
+      target,
+      (code) => this.#loadCode(hook.target, hook, code, flavor),
+      () => this.#takeNote(probe),
+    )
+    const compiled = compileProbe(probe, target, { ...assignment, next: reservation.next.spec.name })
+    return { compiled, flavor, program: this.#load(compiled, flavor), standIn: undefined, reservation }
   }
 
-  #loadStandIn(probe: Probe, flavor: Flavor, assignment: Assignment): Program | undefined {
-    const target = this.#target(flavor)
-    if (standInOf(probe, target) === undefined) return undefined
-    return this.#load(compileProbe(probe, target, { ...assignment, role: 'standIn' }), flavor)
+  #loadAlone(probe: Probe, target: Target, assignment: Assignment): LoadedPrograms {
+    const { flavor } = target
+    const compiled = compileProbe(probe, target, assignment)
+    const program = this.#load(compiled, flavor)
+    const standIn =
+      standInOf(probe, target) === undefined
+        ? undefined
+        : this.#load(compileProbe(probe, target, { ...assignment, role: 'standIn' }), flavor)
+    return { compiled, flavor, program, standIn, reservation: undefined }
   }
 
   /** Assigns a probe its parts of the scratch. */
-  #assign(probe: Probe, target: Target): Assignment {
-    const hasStandIn = standInOf(probe, target) !== undefined
-    const note = hasStandIn ? this.#takeNote(probe) : 0
+  #assign(probe: Probe): Assignment {
+    const note = 0
     const { record } = probe
     if (record === undefined) return { role: 'first', counter: 0, share: undefined, note, next: undefined }
     const counter = this.counters.get(record.type) ?? this.counters.size
