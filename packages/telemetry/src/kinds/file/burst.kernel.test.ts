@@ -61,8 +61,10 @@ test(
     const missing = 2 * FILES - told.size
     // Each change is a record, and each record is an event, or declared.
     const { fileDone = 0, fileNamed = 0 } = stats.produced
-    assert.equal(fileDone + fileNamed, 2 * FILES)
-    const lostCalls = (stats.lostRingFull['fileDone'] ?? 0) + (stats.lostRingFull['fileNamed'] ?? 0)
+    const made = fileDone + fileNamed
+    assert.ok(made <= 2 * FILES && made + stats.lostRecursion >= 2 * FILES, `${made} records`)
+    const lostCalls =
+      (stats.lostRingFull['fileDone'] ?? 0) + (stats.lostRingFull['fileNamed'] ?? 0) + stats.lostRecursion
     assert.ok(
       told.size >= 2 * FILES - lostCalls,
       `${told.size} changes were told, and ${lostCalls} records of calls were lost`,
@@ -107,7 +109,8 @@ test(
       for (let quiet = 0; quiet < 30; quiet += 1) {
         const got = quark.poll()
         events.push(...got)
-        if (got.length > 0) quiet = 0
+        // Others on the machine may go on for ever.
+        if (got.some(isFile)) quiet = 0
         await sleep(10)
       }
     }
