@@ -59,3 +59,18 @@ test('another redaction looks for itself', () => {
   assert.equal(imageOf(argv, [], second).argv?.length, 2)
   assert.deepEqual([first.looks, second.looks], [1, 1])
 })
+
+test('many strings that processes have in common are in memory once, as arguments or as an environment', () => {
+  const many = ['program', ...new Array<string>(10_000).fill('')]
+  const images = [1, 2, 3].map((pid) => imageOf(many, [`PID=${pid}`], new CountingRedaction()))
+  const [first, second, third] = images.map(({ realArgv }) => realArgv)
+  assert.deepEqual(first, many)
+  assert.ok(first === second && second === third)
+  const other = imageOf(['program'], many, new CountingRedaction())
+  assert.deepEqual(other.realEnv, many)
+  assert.notEqual(other.realEnv, first)
+  // One that is cut is another list.
+  const text = many.map((one) => `${one}\0`).join('')
+  const cut = new Image(text, 0, 0, text.length - 10, 0, text.length, 0, undefined)
+  assert.equal(cut.realArgv?.length, many.length - 10)
+})

@@ -11,8 +11,9 @@ const OBJECT_BYTES = 512
 
 /** Strings that are not kept with their image. */
 interface LastRead {
-  readonly text: string
-  readonly start: number
+  /** Arguments, or an environment. */
+  readonly isArgv: boolean
+  readonly tail: string
   readonly strings: readonly string[]
   /** Whose work `shown` is. */
   redaction: Redaction | undefined
@@ -22,13 +23,14 @@ interface LastRead {
 
 /**
  * The strings that were read last of those that are not kept: a loop over them, or events of some processes in turns, do not
- * cut them out, nor look for secrets in them, each time.
+ * cut them out, nor look for secrets in them, each time. Many processes that were given the same have it once: a list of many
+ * strings takes up to 8 bytes for each byte of a record.
  */
-const lastRead: LastRead[] = Array.from({ length: 4 }, () => lastReadOf('', 0, []))
+const lastRead: LastRead[] = Array.from({ length: 4 }, () => lastReadOf(true, '', []))
 let oldest = 0
 
-function lastReadOf(text: string, start: number, strings: readonly string[]): LastRead {
-  return { text, start, strings, redaction: undefined, shown: undefined }
+function lastReadOf(isArgv: boolean, tail: string, strings: readonly string[]): LastRead {
+  return { isArgv, tail, strings, redaction: undefined, shown: undefined }
 }
 
 /**
@@ -267,13 +269,15 @@ export class Image {
   /** The strings of a tail, which are kept if they are few. */
   #read(start: number, descriptor: number, isArgv: boolean): readonly string[] {
     const text = this.#text
+    const sizeBytes = descriptor & TAIL_LENGTH_MASK
+    const tail = tailAt(text, start, descriptor)
     for (const last of lastRead) {
-      if (last.start === start && last.text === text) return last.strings
+      if (last.isArgv === isArgv && last.tail === tail) return last.strings
     }
     const strings = stringsAt(text, start, descriptor)
-    const isSmall = strings.length <= MAX_KEPT_STRINGS && (descriptor & TAIL_LENGTH_MASK) <= MAX_KEPT_BYTES
+    const isSmall = strings.length <= MAX_KEPT_STRINGS && sizeBytes <= MAX_KEPT_BYTES
     if (!isSmall) {
-      lastRead[oldest] = lastReadOf(text, start, strings)
+      lastRead[oldest] = lastReadOf(isArgv, tail, strings)
       oldest = (oldest + 1) % lastRead.length
     } else if (isArgv) {
       this.#argvStrings = strings
