@@ -24,6 +24,7 @@ import { type Assignment, type Hook, type Target } from '../probe/index.js'
 import { runFilter } from '../probe/hooks/index.js'
 import { standInTypes } from '../probe/stand-in.js'
 import type { Program } from '../program/program.js'
+import { KernelError } from '../sys/errors.js'
 import { kernelAtLeast } from '../sys/platform.js'
 import { attachProgram, type ProbeLink, type Where } from './hooks.js'
 import type { SessionMaps } from './maps.js'
@@ -79,6 +80,23 @@ export class CallChains {
     this.#removeFrom(station, station.numbers)
   }
 
+  /**
+   * Removes all stations, of which none is called any more. Before Linux 5.19 a process that has given up all rights cannot change maps:
+   * then what is in them stays.
+   */
+  clear(): void {
+    for (const [number, chain] of this.#chains) {
+      for (const table of [this.#first, ...chain.slice(0, -1).map(({ next }) => next)]) {
+        try {
+          table.delete(number)
+        } catch (error) {
+          if (!(error instanceof KernelError)) throw error
+        }
+      }
+    }
+    this.#chains.clear()
+  }
+
   #removeFrom(station: Station, numbers: readonly number[]): void {
     for (const number of numbers) {
       const chain = this.#chains.get(number) ?? []
@@ -131,6 +149,11 @@ function attachDispatcher(hook: Hook, dispatcher: Dispatcher, where: Where): voi
   for (const program of [dispatcher.program, dispatcher.standIn]) {
     if (program !== undefined) dispatcher.links = [...dispatcher.links, attachProgram(hook, program, where)]
   }
+}
+
+function closeDispatcher(dispatcher: Dispatcher): void {
+  for (const link of dispatcher.links.toReversed()) link.close()
+  dispatcher.links = []
 }
 
 /** The dispatchers of a session: one for each tracepoint and flavour. */
@@ -195,8 +218,7 @@ export class SessionCalls {
     const detach = (): void => {
       chains.remove(station)
       if (!chains.isEmpty) return
-      for (const link of dispatcher.links.toReversed()) link.close()
-      dispatcher.links = []
+      closeDispatcher(dispatcher)
     }
     chains.add(station)
     try {
@@ -206,6 +228,14 @@ export class SessionCalls {
       throw error
     }
     return new Link('tracing', hook.target, detach)
+  }
+
+  /** Detaches all dispatchers: closing a link needs no rights. */
+  detach(): void {
+    for (const dispatcher of this.#dispatchers.values()) {
+      closeDispatcher(dispatcher)
+      dispatcher.chains.clear()
+    }
   }
 
   /** Runs of dispatchers that the kernel skipped. */

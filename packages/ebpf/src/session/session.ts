@@ -368,6 +368,7 @@ export class ProbeSession implements Disposable {
 
   /** Detaches all probes: no more records are made. What is in the ring can still be drained. */
   detach(): void {
+    this.#loader.calls.detach()
     for (const running of this.#running) closeLinks(running)
   }
 
@@ -399,6 +400,7 @@ export class ProbeSession implements Disposable {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#loader.calls.detach()
     for (const running of this.#running) closeLinks(running)
     this.#loader.close()
     this.#sleep.close()

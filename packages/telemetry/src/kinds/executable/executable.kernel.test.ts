@@ -123,9 +123,9 @@ test(
     spawnSync('truncate', ['-s', '5M', large])
     await using quark = await openQuark({ holdMs: 0, hashBytesPerSecond: 2 ** 20, maxHashBytes: 6 * 2 ** 20 })
     const begin = performance.now()
-    const child = spawn(large, ['8'], { stdio: 'ignore' })
+    const child = spawn(large, ['88'], { stdio: 'ignore' })
     t.after(() => void child.kill('SIGKILL'))
-    const { exec, later, events } = (await executablesOf(quark, ['8'])).get('8') ?? {}
+    const { exec, later, events } = (await executablesOf(quark, ['88'])).get('88') ?? {}
     const tookMs = performance.now() - begin
     assert.ok(tookMs > 2000, `5 MiB at 1 MiB a second in ${tookMs} ms`)
     assert.equal(exec?.sha256, undefined)
