@@ -72,6 +72,7 @@ const FUNCTIONS_MISS: Readonly<Record<Group, readonly Lack[]>> = {
       reason:
         'what io_uring writes to file systems that set the times of files by themselves (btrfs, network file systems), and what is written to mapped memory of files on overlayfs, is not seen',
     },
+    { what: 'fileContent.descriptors', reason: REUSED },
   ],
   attributes: [],
 }

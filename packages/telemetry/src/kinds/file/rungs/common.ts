@@ -24,6 +24,7 @@ import type { FileTask, Inode, OpenFile, SuperBlock } from '../kernel-types.js'
 /** Results from here on are errors. */
 const FIRST_ERROR = 2n ** 63n
 export const FMODE_CREATED = 0x10_0000
+export const FMODE_WRITE = 0x2
 export const S_IFMT = 0o170000
 export const S_IFREG = 0o100000
 export const HALF = 0xffff_ffff
