@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { BackendError } from '../errors.js'
 import { Quark } from '../quark.js'
 
@@ -8,10 +8,10 @@ import { Quark } from '../quark.js'
  * A test of the kprobe backend. On a kernel that offers no kprobe events, because they are not compiled in or
  * lockdown forbids them, only the refusal is tested, and the test is skipped.
  */
-export function kprobeTest(name: string, body: () => Promise<void>): void {
+export function kprobeTest(name: string, body: (t: TestContext) => Promise<void> | void): void {
   test(name, async (t) => {
     if (existsSync('/sys/kernel/tracing/kprobe_events')) {
-      await body()
+      await body(t)
       return
     }
     await assert.rejects(
