@@ -66,13 +66,14 @@ export function compileProbe(
 }
 
 /** What the program of a probe needs to have a stand-in (stand-in.ts); `undefined` when it has none. */
-export function standInOf({ hook }: Probe, { btf, preemptible }: Target): StandInTypes | undefined {
-  return preemptible && hookType(hook).preemption === 'recent' ? standInTypes(btf) : undefined
+export function standInOf({ hook }: Probe, target: Target): StandInTypes | undefined {
+  const type = hookType(hook)
+  return type.runsFirst !== undefined && isPreempted(type, target) ? standInTypes(target.btf) : undefined
 }
 
 /**
- * What the dispatcher of a hook needs to have a stand-in: what interrupts it, or runs while its task is preempted, would lose all
- * that its probes want.
+ * What the dispatcher of a hook needs to have a stand-in: what interrupts it, or runs while its task is preempted, would
+ * lose all that its probes want.
  */
 export function dispatcherStandInOf(
   hook: Hook,
@@ -84,11 +85,14 @@ export function dispatcherStandInOf(
   return mayNest || preemptible ? standInTypes(btf) : undefined
 }
 
+/** Whether a task can be preempted while such a program runs for it. */
+function isPreempted({ preemption }: HookType, target: Target): boolean {
+  return preemption === 'always' ? target.kernelPreempts : preemption === 'recent' && target.preemptible
+}
+
 /** The kfuncs that keep a program from being preempted, where that can happen to it. */
 function preemptionOf(type: HookType, target: Target): Preemption | undefined {
-  const isPreemptible =
-    type.preemption === 'always' ? target.kernelPreempts : type.preemption === 'recent' && target.preemptible
-  if (!isPreemptible) return undefined
+  if (!isPreempted(type, target)) return undefined
   const disable = target.btf.findFunction('bpf_preempt_disable')
   const enable = target.btf.findFunction('bpf_preempt_enable')
   if (disable !== undefined && enable !== undefined) return { disable: disable.id, enable: enable.id }

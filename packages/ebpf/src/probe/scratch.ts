@@ -43,7 +43,7 @@ export const COUNTERS = 64
 /** Kinds whose share of a ring one session can bound. */
 export const MAX_SHARES = 32
 /** Probes of one session that can have a stand-in. */
-export const MAX_NOTES = 42
+export const MAX_NOTES = 128
 
 /** u32: whether the reader of this lane sleeps, for the programs that write to it. */
 export const SLOT_WAKE = 0

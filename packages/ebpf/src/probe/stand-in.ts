@@ -1,12 +1,12 @@
 /**
- * Since Linux 6.19 a task may be preempted inside a tracing program, and the kernel skips the runs of other tasks that
- * reach the program on that CPU meanwhile. A program cannot avoid that: a preemption that was deferred while it
+ * A task may be preempted inside a tracing program, at a function on kernels that preempt tasks at all, at a tracepoint since
+ * Linux 6.19; and the kernel skips the runs of other tasks that reach the program on that CPU meanwhile. A program cannot avoid that: a preemption that was deferred while it
  * disabled preemption happens as soon as it enables it again, when the program is still running. The kernel also skips
  * runs in interrupts that hit the task in the middle of the program.
  *
- * So each tracepoint has the same program twice, be it that of a probe, or one that goes on to those of several. The first notes where it runs: its task, and the address of its
- * arguments, which says on which stack and how deep. The second, which the kernel calls next in the same place, works
- * only if the first was skipped, and that is when the note shows
+ * So each such hook has the same program twice, be it that of a probe, or one that goes on to those of several. The first
+ * notes where it runs: its task, and the address of its arguments, which says on which stack and how deep. The second, which
+ * the kernel calls next in the same place, works only if the first was skipped, and that is when the note shows
  *
  * - another task, which is still bound to the CPU, as tasks inside of programs are;
  * - the same task, but what this run has interrupted: farther up the same stack, or on the task's own stack while this
@@ -34,7 +34,7 @@ import {
 import type { Btf } from '../btf/index.js'
 import { levelOffset, SCRATCH_MAP, type ScratchLayout, SLOT_STOOD_IN } from './scratch.js'
 
-/** Which of the two programs of a tracepoint that may be preempted: the second works where the first was skipped. */
+/** Which of the two programs of a hook that may be preempted: the second works where the first was skipped. */
 export type Role = 'first' | 'standIn'
 
 /** Bytes of a stack of the kernel; those of kernels with 64 KiB pages or memory checkers are larger. */
@@ -76,8 +76,8 @@ export interface Part {
 }
 
 /**
- * Notes where it runs, or goes to `end` unless the first program was skipped. R6 is the context. While the first program of a pair
- * runs on a CPU, no other does: nobody else writes the note, whether preemption is disabled or not.
+ * Notes where it runs, or goes to `end` unless the first program was skipped. R6 is the context. While the first program
+ * of a pair runs on a CPU, no other does: nobody else writes the note, whether preemption is disabled or not.
  */
 export function emitPart(asm: Assembler, part: Part): void {
   const { role, note, cpus, scratch } = part

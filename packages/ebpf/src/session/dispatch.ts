@@ -11,11 +11,12 @@
  *                └──────────┘     └──────────────┘     └──────────┘
  * ```
  *
- * A dispatcher that can be interrupted by itself, or whose task can be preempted, has a stand-in (probe/stand-in.ts), which goes on through
- * the same maps. No tail call is allowed while preemption is disabled: each program disables it for itself, and what runs
- * on the CPU between two of them goes through the stand-in.
+ * A dispatcher that can be interrupted by itself, or whose task can be preempted, has a stand-in (probe/stand-in.ts),
+ * which goes on through the same maps. No tail call is allowed while preemption is disabled: each program disables it for
+ * itself, and what runs on the CPU between two of them goes through the stand-in.
  */
 
+import { constants } from 'node:os'
 import { type AssembledCode } from '../asm/index.js'
 import { Link } from '../attach/index.js'
 import { BpfMap } from '../map/map.js'
@@ -81,8 +82,8 @@ export class CallChains {
   }
 
   /**
-   * Removes all stations, of which none is called any more. Before Linux 5.19 a process that has given up all rights cannot change maps:
-   * then what is in them stays.
+   * Removes all stations, of which none is called any more. Before Linux 5.19 a process that has given up all rights
+   * cannot change maps: then what is in them stays.
    */
   clear(): void {
     for (const [number, chain] of this.#chains) {
@@ -90,7 +91,7 @@ export class CallChains {
         try {
           table.delete(number)
         } catch (error) {
-          if (!(error instanceof KernelError)) throw error
+          if (!(error instanceof KernelError && error.errno === constants.errno.EPERM)) throw error
         }
       }
     }

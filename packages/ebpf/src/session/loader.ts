@@ -117,11 +117,10 @@ export class SessionLoader {
     return { compiled, flavor, program, standIn, reservation: undefined }
   }
 
-  /** Assigns a probe its parts of the scratch. */
+  /** Assigns a probe its parts of the scratch, but for a note: what that is for is known when its programs are loaded. */
   #assign(probe: Probe): Assignment {
-    const note = 0
     const { record } = probe
-    if (record === undefined) return { role: 'first', counter: 0, share: undefined, note, next: undefined }
+    if (record === undefined) return { role: 'first', counter: 0, share: undefined, note: 0, next: undefined }
     const counter = this.counters.get(record.type) ?? this.counters.size
     if (counter >= COUNTERS) {
       throw new BuildError(
@@ -133,7 +132,7 @@ export class SessionLoader {
       role: 'first',
       counter,
       share: this.#resources.shares?.shareOf(record.type),
-      note,
+      note: 0,
       next: undefined,
     }
   }

@@ -3,9 +3,10 @@
 import { IteratorLink } from '../attach/index.js'
 import { ClosedError } from '../errors.js'
 import { BpfMap, possibleCpuCount } from '../map/map.js'
-import type { Flavor, MapParts, MissingField, Probe, TypedMap } from '../probe/index.js'
+import type { Flavor, Hook, MapParts, MissingField, Probe, TypedMap } from '../probe/index.js'
+import { hookType } from '../probe/hooks/index.js'
 import { RING_MAP, scratchLayout } from '../probe/scratch.js'
-import type { ProgramInfo } from '../program/program.js'
+import type { Program, ProgramInfo } from '../program/program.js'
 import type { RecordSink } from '../ring/cursor.js'
 import { RingReader } from '../ring/ringbuf.js'
 import { splitFrames } from './frames.js'
@@ -183,14 +184,11 @@ export class ProbeSession implements Disposable {
     const { program, standIn, reservation } = programs
     const { hook } = probe
     const where = { flavor, cgroup: this.#cgroup }
-    const links: ProbeLink[] = [
-      reservation === undefined
-        ? attachProgram(hook, program, where)
-        : this.#loader.calls.attach(hook, program, reservation, where),
-    ]
+    const links: ProbeLink[] = []
     try {
-      // The kernel calls programs of a tracepoint in the order in which they were attached.
-      if (standIn !== undefined) links.push(attachProgram(hook, standIn, where))
+      if (reservation !== undefined) links.push(this.#loader.calls.attach(hook, program, reservation, where))
+      // The stand-in runs second.
+      else for (const one of inRunOrder(hook, program, standIn)) links.push(attachProgram(hook, one, where))
     } catch (error) {
       closeLinks({ links })
       throw error
@@ -429,6 +427,12 @@ interface Resources {
   readonly reader: RingReader
   readonly cpuRings: SessionRings | undefined
   readonly sleep: SessionSleep
+}
+
+/** In the order in which they are to be attached. */
+function inRunOrder(hook: Hook, program: Program, standIn: Program | undefined): Program[] {
+  if (standIn === undefined) return [program]
+  return hookType(hook).runsFirst === 'newest' ? [standIn, program] : [program, standIn]
 }
 
 function closeLinks({ links }: Pick<Running, 'links'>): void {

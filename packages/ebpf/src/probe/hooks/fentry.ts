@@ -31,6 +31,8 @@ export const fentryType = {
   },
   levels: ['task', 'softirq', 'hardirq'],
   preemption: 'always',
+  // kernel/bpf/trampoline.c: links are added at the head of the list.
+  runsFirst: 'newest',
   exitValue: 0,
   arguments: 'words',
   output: 'ring',

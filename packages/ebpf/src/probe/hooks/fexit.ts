@@ -42,6 +42,8 @@ export const fexitType = {
   },
   levels: ['task', 'softirq', 'hardirq'],
   preemption: 'always',
+  // kernel/bpf/trampoline.c: links are added at the head of the list.
+  runsFirst: 'newest',
   exitValue: 0,
   arguments: 'words',
   output: 'ring',

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { disassemble } from '../../asm/index.js'
 import { BuildError, NotSupportedError, PrototypeError } from '../../errors.js'
 import * as types from '../../program/types.js'
-import { compileProbe } from '../compile.js'
+import { compileProbe, standInOf } from '../compile.js'
 import { gt, ne } from '../arithmetic.js'
 import { currentTask, resolves, type Scalar } from '../expr.js'
 import { map, store } from '../maps.js'
@@ -201,6 +201,25 @@ test('what trampolines run is guarded from preemption only where the kernel pree
     () => calls({ kernelPreempts: true, btf: old }),
     (error) => error instanceof NotSupportedError && error.minKernel === '6.10',
   )
+})
+
+test('another program stands in where the kernel skips runs for a task that was preempted', () => {
+  const having = (given: Parameters<typeof target>[0]): string[] =>
+    Object.values(HOOKS)
+      .filter(
+        (hook) =>
+          standInOf(
+            probe({ name: 'skipped', hook }, () => ({})),
+            target(given),
+          ) !== undefined,
+      )
+      .map(({ kind }) => kind)
+      .toSorted()
+  const atTracepoints = ['sysEnter', 'sysExit', 'tracepoint']
+  assert.deepEqual(having({ preemptible: true, kernelPreempts: true }), ['fentry', 'fexit', ...atTracepoints])
+  assert.deepEqual(having({ preemptible: true, kernelPreempts: false }), atTracepoints)
+  assert.deepEqual(having({ preemptible: false, kernelPreempts: true }), ['fentry', 'fexit'])
+  assert.deepEqual(having({ preemptible: false, kernelPreempts: false }), [])
 })
 
 test('the number of a system call is tested before anything else is loaded', () => {

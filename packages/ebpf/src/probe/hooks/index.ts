@@ -38,6 +38,7 @@ export type {
   MinKernel,
   Place,
   Preemption,
+  RunOrder,
   ProgramShape,
 } from './type.js'
 export { cgroupSkb, type CgroupSkbPlace, type SkbContext } from './cgroup-skb.js'

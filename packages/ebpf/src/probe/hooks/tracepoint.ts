@@ -27,6 +27,7 @@ export const tracepointType = {
   },
   levels: ['task', 'softirq', 'hardirq'],
   preemption: 'recent',
+  runsFirst: 'oldest',
   exitValue: 0,
   arguments: 'words',
   output: 'ring',

@@ -28,10 +28,16 @@ export type ArgumentPlace =
 /** Whether a task may be preempted while a program runs for it, so that another task runs the program on that CPU. */
 export type Preemption =
   | 'never'
-  /** Since Linux 6.19: stand-in.ts. */
+  /** Since Linux 6.19. */
   | 'recent'
   /** Ever: such programs are only kept on their CPU (migrate_disable). */
   | 'always'
+
+/**
+ * Which program of a place the kernel runs first, the one that was attached first or the one that was attached last, where it
+ * skips runs of a program that runs on that CPU already: there a second one stands in (stand-in.ts).
+ */
+export type RunOrder = 'oldest' | 'newest'
 
 /** A release that brought a hook to each architecture. */
 export interface MinKernel {
@@ -68,6 +74,8 @@ export interface HookType {
   readonly places?: Readonly<Record<string, Place>>
   readonly levels: readonly ContextLevel[]
   readonly preemption: Preemption
+  /** Absent where the kernel skips no runs, or none that a task could cause. */
+  readonly runsFirst?: RunOrder
   /** What the program returns on every path. */
   readonly exitValue: 0 | 1
   readonly arguments: ArgumentPlace

@@ -21,7 +21,8 @@ import type { Executable } from '../../process/executable.js'
 import { Quark } from '../../quark.js'
 import type { QuarkEvent, QuarkOptions } from '../index.js'
 
-const LIMIT = { timeout: 120_000 }
+const SLOW = Number(process.env['TEST_SLOW'] ?? 1)
+const LIMIT = { timeout: 120_000 * SLOW }
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'quark-executables-'))
@@ -53,7 +54,7 @@ async function openQuark(options: QuarkOptions = {}): Promise<Quark> {
 async function executablesOf(
   quark: Quark,
   names: readonly string[],
-  limitMs = 50_000,
+  limitMs = 50_000 * SLOW,
   isEnough: (name: string, file: Executable) => boolean = () => true,
 ): Promise<
   Map<string, { exec: Executable | undefined; later: Executable | undefined; events: QuarkEvent[] }>

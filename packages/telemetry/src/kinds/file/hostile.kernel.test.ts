@@ -10,7 +10,10 @@ import { isCut } from '../../files/paths.js'
 import { hasPython } from './testing/situations.js'
 import { runWatched } from './testing/watched.js'
 
-const LIMIT = { timeout: 60_000, skip: !hasPython && 'there is no Python' }
+const LIMIT = {
+  timeout: 60_000 * Number(process.env['TEST_SLOW'] ?? 1),
+  skip: !hasPython && 'there is no Python',
+}
 
 function directory(t: TestContext): string {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'quark-hostile-')))

@@ -24,14 +24,14 @@ import { hasPython } from './testing/situations.js'
 import { isFile } from './testing/watch.js'
 import { runWatched, type Watched } from './testing/watched.js'
 
-const LIMIT = { timeout: 60_000 }
+const LIMIT = { timeout: 60_000 * Number(process.env['TEST_SLOW'] ?? 1) }
 /** That come and go. */
 const MOUNTS = 15
 
 function directory(t: TestContext): string {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'quark-places-')))
   t.after(() => {
-    spawnSync('umount', ['-R', join(root, 'm')], { stdio: 'ignore' })
+    spawnSync('umount', ['-l', join(root, 'm')], { stdio: 'ignore' })
     rmSync(root, { recursive: true, force: true })
   })
   mkdirSync(join(root, 'm'))
@@ -88,11 +88,17 @@ test('a file system can be unmounted at any time, however busy it is', LIMIT, as
       umount m
     done`,
   )
-  assert.equal(quark.stats().lost, 0)
+  const { lost } = quark.stats()
+  // Where programs can be preempted the kernel may skip some, which is reported.
+  if (!kernelAtLeast('6.19')) assert.equal(lost, 0)
   const created = events.filter(({ path }) => /\/m\/d\d+\/f$/.test(path ?? ''))
-  const count = (action: string) =>
-    created.filter(({ actions }) => actions.includes(action as 'create')).length
-  assert.deepEqual([count('create'), count('remove')], [60 * MOUNTS, 60 * MOUNTS])
+  for (const action of ['create', 'remove'] as const) {
+    const count = created.filter(({ actions }) => actions.includes(action)).length
+    assert.ok(
+      count <= 60 * MOUNTS && count + lost >= 60 * MOUNTS,
+      `${action}: ${count}, and ${lost} are lost`,
+    )
+  }
 })
 
 /** What groups of fanotify of this process watch, by the kernel's word. */

@@ -4,10 +4,11 @@ import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { processAt } from '../../process/at.js'
 import type { Tables } from '../kind.js'
-import { isOne, socketTable } from './apply-found.js'
+import { socketTable } from './apply-found.js'
 import { bytesAt, directionOf, known, nsBetween, phaseOf, PID, endsAt, SINCE, START, u64 } from './decode.js'
 import type { UdpFlowEvent } from './events.js'
 import { FLOW_CLOSED, FLOW_IDLE, flowLayout } from './records.js'
+import { mayBeEqual } from './socket.js'
 import { remoteNameOf } from './remote-name.js'
 
 const { at } = flowLayout
@@ -62,7 +63,7 @@ function noteFlow(event: Made<UdpFlowEvent>, tables: Tables): void {
   const table = socketTable(tables)
   const former = table?.get(socketId)
   // Where numbers are addresses, the former socket may be another one.
-  const before = former?.transport === 'udp' && isOne(former.localPort, localPort) ? former : undefined
+  const before = former?.transport === 'udp' && mayBeEqual(former.localPort, localPort) ? former : undefined
   if (table === undefined || (before !== undefined && event.ended !== 'closed')) return
   const isClosed = event.ended === 'closed'
   const socket = {

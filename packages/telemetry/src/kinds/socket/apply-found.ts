@@ -8,7 +8,7 @@ import { bytesAt, known, remoteAt, socketAt } from './decode.js'
 import { Connection } from './connection.js'
 import type { ConnectionEvent, ListenerEvent, SocketSnapshotEvent } from './events.js'
 import { foundLayout, IPPROTO_MPTCP, IPPROTO_UDP } from './records.js'
-import type { Socket, SocketState, Transport } from './socket.js'
+import { mayBeEqual, type Socket, type SocketState, type Transport } from './socket.js'
 import { SocketTable } from './table.js'
 
 const { at } = foundLayout
@@ -115,19 +115,14 @@ function sameSocket(
   if (socket === undefined || socket.closedNs !== undefined) return undefined
   const { remoteIp, remotePort } = event.kind === 'connection' ? event : NO_PEER
   const isSame =
-    isOne(socket.localPort, event.localPort) &&
-    isOne(socket.netNs, event.netNs) &&
-    isOne(socket.remotePort, remotePort) &&
-    isOne(socket.remoteIp, remoteIp)
+    mayBeEqual(socket.localPort, event.localPort) &&
+    mayBeEqual(socket.netNs, event.netNs) &&
+    mayBeEqual(socket.remotePort, remotePort) &&
+    mayBeEqual(socket.remoteIp, remoteIp)
   return isSame ? socket : undefined
 }
 
 const NO_PEER = { remoteIp: undefined, remotePort: undefined }
-
-/** What is not known of one of them does not tell them apart. */
-export function isOne<T>(former: T | undefined, now: T | undefined): boolean {
-  return former === undefined || now === undefined || former === now
-}
 
 function socketOf(event: Made<ConnectionEvent> | Made<ListenerEvent>, before: Socket | undefined): Socket {
   const { socketId, family, localIp, localPort, netNs, pid, closerPid, transport } = event

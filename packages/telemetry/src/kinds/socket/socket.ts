@@ -49,3 +49,8 @@ export interface SocketEnds {
   /** Inode number of the network namespace; any when left out. */
   readonly netNs?: number
 }
+
+/** Whether two sockets may have the same value of a member: what is not known of one of them does not tell them apart. */
+export function mayBeEqual<T>(one: T | undefined, other: T | undefined): boolean {
+  return one === undefined || other === undefined || one === other
+}

@@ -8,6 +8,7 @@ import {
   and,
   callArgument,
   type CallRegisters,
+  constant,
   eq,
   firstNonZero,
   has,
@@ -44,7 +45,17 @@ import {
   movedLayout,
   namedLayout,
 } from '../records.js'
-import { current, doneFill, fileOf, FMODE_CREATED, HALF, isDone, isRegular, type Watched } from './common.js'
+import {
+  current,
+  doneFill,
+  fileOf,
+  FMODE_CREATED,
+  HALF,
+  isDone,
+  isRegular,
+  isWritable,
+  type Watched,
+} from './common.js'
 import { noteWritten, type WrittenKey, type WrittenMap, writeProbes, writtenMap } from './writes.js'
 
 const O_CREAT = 0o100
@@ -152,6 +163,9 @@ const CHANGES = {
   quark_ffxattr: { fsetxattr: DID_XATTR, fremovexattr: DID_XATTR },
 } as const
 
+/** Of those, what is done to descriptors that are open for writing alone. */
+const WRITING: readonly (keyof typeof CHANGES)[] = ['quark_fsize', 'quark_fspace']
+
 type ChangeCall = 'ftruncate' | 'fallocate' | 'fchmod' | 'fchown' | 'fsetxattr' | 'fremovexattr'
 
 /** The size or the space of a file is set, or its attributes, by descriptor. */
@@ -162,7 +176,13 @@ function changeProbe(name: keyof typeof CHANGES, watched: Watched): Probe {
     const file = fileOf(callArgument(call, 0))
     const bits = entries.map(([of, bit]) => ifCall(call, of, bit))
     return {
-      when: and(eq(result, 0), ne(file.f_inode.i_ino, 0), watched.process(), watched.file(file)),
+      when: and(
+        eq(result, 0),
+        ne(file.f_inode.i_ino, 0),
+        watched.process(),
+        WRITING.includes(name) ? isWritable(file) : constant(1),
+        watched.file(file),
+      ),
       fill: doneFill(
         file,
         bits.reduce((all, bit) => or(all, bit)),

@@ -24,7 +24,7 @@ import type { FileTask, Inode, OpenFile, SuperBlock } from '../kernel-types.js'
 /** Results from here on are errors. */
 const FIRST_ERROR = 2n ** 63n
 export const FMODE_CREATED = 0x10_0000
-export const FMODE_WRITE = 0x2
+const FMODE_WRITE = 0x2
 export const S_IFMT = 0o170000
 export const S_IFREG = 0o100000
 export const HALF = 0xffff_ffff
@@ -32,6 +32,12 @@ export const HALF = 0xffff_ffff
 export const current = (): FileTask => currentTask<FileTask>()
 export const isDone = (result: Scalar): Scalar => lt(result, FIRST_ERROR)
 export const isRegular = (inode: Inode): Scalar => eq(and(inode.i_mode, S_IFMT), S_IFREG)
+
+/**
+ * What a call wrote to was open for that. Which file it was is read when it returns, and another thread may have given the
+ * descriptor to another one meanwhile: at least not to one that is only read.
+ */
+export const isWritable = ({ f_mode }: OpenFile): Scalar => ne(and(f_mode, FMODE_WRITE), 0)
 
 /** A pointer to a structure is a number, too. */
 export function addressOf(value: object): Scalar {

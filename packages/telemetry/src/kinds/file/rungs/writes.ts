@@ -27,7 +27,7 @@ import {
 } from 'quark-ebpf/probe'
 import type { Inode, OpenFile } from '../kernel-types.js'
 import { DID_MODIFY, doneLayout } from '../records.js'
-import { current, doneFill, fileOf, FMODE_WRITE, HALF, isDone, isRegular, type Watched } from './common.js'
+import { current, doneFill, fileOf, HALF, isDone, isRegular, isWritable, type Watched } from './common.js'
 
 /** Files that are written to at the same time. */
 export const MAX_WRITTEN = 16_384
@@ -128,14 +128,7 @@ export function writeProbes(
       const key = { at: keyOf(file, descriptor), pid: current().tgid }
       isWatched = watched.file(file)
       return {
-        when: and(
-          isDone(result),
-          ne(result, 0),
-          watched.process(),
-          // Another thread may have given the descriptor to another file meanwhile: not to one that is only read.
-          ne(and(file.f_mode, FMODE_WRITE), 0),
-          isRegular(inode),
-        ),
+        when: and(isDone(result), ne(result, 0), watched.process(), isWritable(file), isRegular(inode)),
         effects: [
           countIf(map, key, { mark: markOf(inode) }, { bytes: result }),
           noteWritten(map, key, inode, result, not(isWatched)),
