@@ -115,7 +115,7 @@ const LEAST_WORK_BYTES = 1024
 export const COPY_STEP_BYTES = 32
 
 /** What one stand-in notes (stand-in.ts); all notes of a CPU are at the end of its first level's slot. */
-export const NOTE_BYTES = 24
+export const NOTE_BYTES = 24 + 8 * 8
 const NOTES_BYTES = MAX_NOTES * NOTE_BYTES
 
 /** What decides the size of slots and of rings. */

@@ -1,12 +1,14 @@
 /**
- * A task may be preempted inside a tracing program, at a function on kernels that preempt tasks at all, at a tracepoint since
- * Linux 6.19; and the kernel skips the runs of other tasks that reach the program on that CPU meanwhile. A program cannot avoid that: a preemption that was deferred while it
- * disabled preemption happens as soon as it enables it again, when the program is still running. The kernel also skips
- * runs in interrupts that hit the task in the middle of the program.
+ * A task may be preempted inside a tracing program, at a function on kernels that preempt tasks at all, at a tracepoint
+ * since Linux 6.19; and the kernel skips the runs of other tasks that reach the program on that CPU meanwhile. A program
+ * cannot avoid that: a preemption that was deferred while it disabled preemption happens as soon as it enables it again,
+ * when the program is still running. The kernel also skips runs in interrupts that hit the task in the middle of the
+ * program.
  *
  * So each such hook has the same program twice, be it that of a probe, or one that goes on to those of several. The first
- * notes where it runs: its task, and the address of its arguments, which says on which stack and how deep. The second, which
- * the kernel calls next in the same place, works only if the first was skipped, and that is when the note shows
+ * notes where it runs: its task, and the address of its arguments, which says on which stack and how deep. It notes the
+ * address again among a few that are kept by task, and the second, which the kernel calls next in the same place, takes
+ * it from there: then the first has run. Else the second works if the first was skipped, and that is when the note shows
  *
  * - another task, which is still bound to the CPU, as tasks inside of programs are;
  * - the same task, but what this run has interrupted: farther up the same stack, or on the task's own stack while this
@@ -14,8 +16,9 @@
  *   task's, and is over.
  *
  * What is left: a run is lost, and counted, when it comes in before the first instruction of the other, when it finds
- * the note of an earlier run at its own place, or when its task moves to another CPU before the second program; and it
- * is recorded twice when its task is preempted between the two and the next one inside the first, or inside another
+ * the note of an earlier run at its own place, or when its task moves to another CPU before the second program. And it is
+ * recorded twice, and hides one that was lost, when its task is preempted between the two and the next one inside the
+ * first, and the task has moved to another CPU or both are kept in the same place; or when that was inside another
  * program that was interrupted by the first.
  */
 
@@ -32,17 +35,24 @@ import {
   R8,
 } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
-import { levelOffset, SCRATCH_MAP, type ScratchLayout, SLOT_STOOD_IN } from './scratch.js'
+import { levelOffset, NOTE_BYTES, SCRATCH_MAP, type ScratchLayout, SLOT_STOOD_IN } from './scratch.js'
 
 /** Which of the two programs of a hook that may be preempted: the second works where the first was skipped. */
 export type Role = 'first' | 'standIn'
 
 /** Bytes of a stack of the kernel; those of kernels with 64 KiB pages or memory checkers are larger. */
 const STACK_BYTES = 16 << 10
-/** A note: the task, and the address of the arguments; and the note's own address, which is always the same. */
+/**
+ * A note: the task, and the address of the arguments; the note's own address, which is always the same; and the addresses
+ * of runs whose second program is still to come, by task.
+ */
 const NOTE_TASK = 0
 const NOTE_PLACE = 8
 const NOTE_ADDRESS = 16
+const NOTE_RUNS = 24
+const RUNS = (NOTE_BYTES - NOTE_RUNS) / 8
+/** 2 ** 64 divided by the golden ratio: the upper bits of the product of a task's address are its place among the runs. */
+const HASH_FACTOR = 0x9e37_79b9_7f4a_7c15n
 
 /** What a stand-in needs of a kernel. */
 export interface StandInTypes {
@@ -84,11 +94,23 @@ export function emitPart(asm: Assembler, part: Part): void {
   asm.call(BPF_FUNC_get_smp_processor_id).jumpIfImm('>=', R0, cpus, 'end')
   asm.aluImm('mul', R0, scratch.cpuBytes).loadMapValue(R8, SCRATCH_MAP, note).alu('add', R8, R0)
   asm.call(BPF_FUNC_get_current_task)
-  if (role === 'first') asm.store(8, R8, NOTE_TASK, R0).store(8, R8, NOTE_PLACE, R6)
-  else emitUnlessSkipped(asm, part)
+  asm
+    .movImm64(R1, HASH_FACTOR)
+    .alu('mul', R1, R0)
+    .aluImm('rsh', R1, 64 - Math.log2(RUNS))
+  asm.aluImm('lsh', R1, 3).alu('add', R1, R8)
+  if (role === 'first') {
+    asm.store(8, R8, NOTE_TASK, R0).store(8, R8, NOTE_PLACE, R6).store(8, R1, NOTE_RUNS, R6)
+    return
+  }
+  const unknown = asm.uniqueLabel('unknown')
+  asm.load(8, R2, R1, NOTE_RUNS).jumpIf('!=', R2, R6, unknown)
+  asm.storeImm(8, R1, NOTE_RUNS, 0).jump('end')
+  asm.label(unknown)
+  emitUnlessSkipped(asm, part)
 }
 
-/** Goes to `end` unless the first program was skipped; R8 = the note, R0 = the task. */
+/** Goes to `end` unless the note shows that the first program was skipped; R8 = the note, R0 = the task. */
 function emitUnlessSkipped(asm: Assembler, { types, cpus, scratch }: Part): void {
   const { castId, task, boundOffset, stackOffset } = types
   const sameTask = asm.uniqueLabel('same_task')
