@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { deviceNumber, deviceText, fileSystemsOf, numberOfDev } from './mounts.js'
+import { deviceNumber, deviceText, fileSystemsOf, mountsBelow, numberOfDev } from './mounts.js'
 import { joinedPath } from './paths.js'
 import { isPseudoPath } from './pseudo.js'
 import { Selection } from './selection.js'
@@ -14,10 +14,44 @@ garbage
 25 23 0:6 /x /y rw - btrfs /dev/sdb rw
 `
   assert.deepEqual(fileSystemsOf(table), [
-    { device: deviceNumber(8, 1), type: 'ext4', place: '/', isWhole: true },
-    { device: 5, type: 'tmpfs', place: '/a b', isWhole: true },
-    { device: 6, type: 'btrfs', place: '/y', isWhole: false },
+    { device: deviceNumber(8, 1), type: 'ext4', place: '/', isWhole: true, isHidden: false },
+    { device: 5, type: 'tmpfs', place: '/a b', isWhole: true, isHidden: false },
+    { device: 6, type: 'btrfs', place: '/y', isWhole: false, isHidden: false },
   ])
+})
+
+test('fileSystemsOf() knows to which of them no path leads', () => {
+  const table = `
+1 1 0:1 / / rw - rootfs none rw
+2 1 0:2 / / rw - ext4 /dev/sda rw
+3 2 0:3 / /shm rw - tmpfs none rw
+4 3 0:4 / /shm rw - tmpfs none rw
+5 2 0:5 / /a/b rw - tmpfs none rw
+6 5 0:6 / /a/b/c rw - tmpfs none rw
+7 2 0:7 / /a rw - tmpfs none rw
+8 7 0:5 /x /a/d rw - tmpfs none rw
+9 2 0:8 / /aa rw - tmpfs none rw
+10 4 0:3 /y /shm/y rw - tmpfs none rw
+`
+  const found = fileSystemsOf(table)
+  const namesOf = (hidden: boolean) =>
+    found.filter(({ isHidden }) => isHidden === hidden).map(({ device, place }) => `${device} ${place}`)
+  // Of a file system with a hidden place and another one, the other one is taken, though not all of it is seen there.
+  assert.deepEqual(namesOf(false), ['2 /', '3 /shm/y', '4 /shm', '5 /a/d', '7 /a', '8 /aa'])
+  assert.deepEqual(namesOf(true), ['1 /', '6 /a/b/c'])
+  assert.deepEqual(
+    mountsBelow(table, ['/shm', '/a']).map(({ place, isHidden }) => [place, isHidden]),
+    [
+      ['/a/b', true],
+      ['/a/b/c', true],
+      ['/a/d', false],
+      ['/shm/y', false],
+    ],
+  )
+  assert.deepEqual(
+    new Selection(['/a/b/z']).fileSystems(table).map(({ device }) => device),
+    [7],
+  )
 })
 
 test('numbers of devices are those of the kernel', () => {

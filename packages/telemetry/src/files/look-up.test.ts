@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isServedType, lookUp, lookUpLink } from './look-up.js'
-import { typeOfMount } from './mounts.js'
+import { findMount } from './mounts.js'
 
 test('isServedType() knows file systems whose answers come from elsewhere', () => {
   for (const type of ['fuse', 'fuse.sshfs', 'fuseblk', 'nfs4', 'cifs', '9p', 'autofs'])
@@ -13,7 +13,7 @@ test('isServedType() knows file systems whose answers come from elsewhere', () =
     assert.ok(!isServedType(type), type)
 })
 
-test('typeOfMount() finds a mount by its id', () => {
+test('findMount() finds a mount by its id', () => {
   const table = [
     '1 1 0:20 / / rw - ext4 /dev/vda rw',
     '21 1 0:22 / /home/a/b\\040c rw shared:5 - fuse.sshfs a@b rw',
@@ -21,7 +21,7 @@ test('typeOfMount() finds a mount by its id', () => {
     '',
   ].join('\n')
   assert.deepEqual(
-    [1, 21, 2, 3].map((id) => typeOfMount(table, id)),
+    [1, 21, 2, 3].map((id) => findMount(table, id)?.type),
     ['ext4', 'fuse.sshfs', 'xfs', undefined],
   )
 })

@@ -15,7 +15,7 @@ import {
   readlinkSync,
 } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
-import { readMountTable, typeOfMount } from './mounts.js'
+import { findMount, numberOfDev, readMountTable } from './mounts.js'
 
 /** Not in Node's list. */
 const O_PATH = 0o10000000
@@ -84,9 +84,22 @@ class Mounts {
   #isOwnType(id: number): boolean {
     if (id === rootMountId()) return true
     const type =
-      typeOfMount(readMountTable(this.#directory, MAX_TABLE_BYTES), id) ?? typeOfMount(readMountTable(), id)
+      findMount(readMountTable(this.#directory, MAX_TABLE_BYTES), id)?.type ??
+      findMount(readMountTable(), id)?.type
     return type !== undefined && !isServedType(type)
   }
+}
+
+/**
+ * The kernel's number of the file system that a file is on. That of stat(2) is another one on file systems with
+ * subvolumes (btrfs), and for files of some overlays.
+ *
+ * @param table as `readMountTable` gives it
+ */
+export function deviceOf({ fd, stat }: FoundFile, table: string): number {
+  const id = mountIdOf(fd)
+  const mount = id === undefined ? undefined : findMount(table, id)
+  return mount?.device ?? numberOfDev(stat.dev)
 }
 
 /** How much of the table of another process is looked at. */

@@ -1,13 +1,13 @@
 /** Which files are wanted: below paths, and with names that match a glob. */
 
-import { lookUp } from './look-up.js'
-import { isPseudoPath } from './pseudo.js'
+import { deviceOf, lookUp } from './look-up.js'
+import { isPseudoPath, PSEUDO_TYPES } from './pseudo.js'
 import {
   devicesBelow,
   fileSystemsOf,
   isAtOrBelow,
   type MountedFileSystem,
-  numberOfDev,
+  mountsBelow,
   readMountTable,
 } from './mounts.js'
 
@@ -15,6 +15,8 @@ import {
 const FUSE_ROOT = 1n
 /** Places that are compared in the kernel; with more of them everything is, in user space. */
 const MAX_ROOTS = 32
+/** Mounts that are looked at for them. */
+const MAX_MOUNTS = 256
 
 /** A file or directory by what the kernel has of it. */
 export interface Root {
@@ -81,45 +83,56 @@ export class Selection {
   fileSystems(table: string): MountedFileSystem[] {
     const all = fileSystemsOf(table)
     if (this.#places.some(({ directory }) => directory === '')) return all
-    const asked = this.#places.map(({ directory }) => Buffer.from(directory).toString('latin1'))
+    const asked = this.#places.map(({ directory }) => bytesOf(directory))
     const devices = devicesBelow(table, asked)
     return all.filter(({ device }) => devices.has(device))
   }
 
   /**
-   * What programs compare. Undefined where they are not to: if all is wanted, if a directory does not exist yet, or if
-   * there are too many.
+   * What programs compare. Undefined where they are not to: if all is wanted, if a directory does not exist yet, if no
+   * path leads to what is mounted below one, or if there are too many.
    */
   kernel(): KernelSelection | undefined {
     if (this.#places.some(({ directory }) => directory === '')) return undefined
-    const directories = this.#places.map(({ directory }) => directory)
-    const mounts = fileSystemsOf(readMountTable())
-    const below = mounts.filter(({ place }) =>
-      directories.some((directory) => textOf(place).startsWith(`${directory}/`)),
-    )
-    if (directories.length + below.length > MAX_ROOTS) return undefined
-    const roots = [
-      ...[...new Set(directories)].map((path) => rootAt(path)),
-      ...below.map((mount) => rootOf(mount)),
-    ]
-    if (!roots.every((root) => root !== undefined)) return undefined
-    return { roots, devices: mounts.map(({ device }) => device) }
+    const directories = new Set(this.#places.map(({ directory }) => bytesOf(directory)))
+    const table = readMountTable()
+    const below = mountsBelow(table, [...directories]).filter(({ type }) => !PSEUDO_TYPES.has(type))
+    if (directories.size + below.length > MAX_MOUNTS) return undefined
+    const roots = new Map<string, Root>()
+    for (const root of [
+      ...[...directories].map((directory) => rootAt(directory, table)),
+      ...below.map((mount) => rootOf(mount, table)),
+    ]) {
+      if (root === undefined) return undefined
+      roots.set(`${root.device}:${root.inode}`, root)
+    }
+    if (roots.size > MAX_ROOTS) return undefined
+    return { roots: [...roots.values()], devices: fileSystemsOf(table).map(({ device }) => device) }
   }
 }
 
-/** A path of a table of mounts, as options have it. */
-function textOf(place: string): string {
-  return Buffer.from(place, 'latin1').toString()
+/** A path of options, as a table of mounts has it. */
+export function bytesOf(path: string): string {
+  return Buffer.from(path).toString('latin1')
 }
 
-function rootAt(path: string): Root | undefined {
-  using found = lookUp(Buffer.from(path).toString('latin1'))
-  return found && { device: numberOfDev(found.stat.dev), inode: found.stat.ino }
+/**
+ * Undefined if there is none.
+ *
+ * @param path with one character a byte
+ */
+export function rootAt(path: string, table: string): Root | undefined {
+  using found = lookUp(path)
+  return found && { device: deviceOf(found, table), inode: found.stat.ino }
 }
 
-/** FUSE is not asked for its root: it has the same number on all of them. */
-function rootOf({ device, type, place, isWhole }: MountedFileSystem): Root | undefined {
-  return isWhole && type.startsWith('fuse') ? { device, inode: FUSE_ROOT } : rootAt(textOf(place))
+/** FUSE is not asked for its root: it has the same number on all of them. Undefined if no path leads there. */
+function rootOf(
+  { device, type, place, isWhole, isHidden }: MountedFileSystem,
+  table: string,
+): Root | undefined {
+  if (isHidden) return undefined
+  return isWhole && type.startsWith('fuse') ? { device, inode: FUSE_ROOT } : rootAt(place, table)
 }
 
 function placeOf(path: string): Place {

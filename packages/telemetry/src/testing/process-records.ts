@@ -82,6 +82,7 @@ export interface TestPipelineOptions {
   readonly bootEpochNs?: bigint
   readonly filter?: EventFilter
   readonly processSockets?: number
+  readonly files?: readonly string[]
 }
 
 /** A pipeline with the defaults of a queue. */
@@ -100,6 +101,7 @@ export function testPipeline(options: TestPipelineOptions = {}): Pipeline {
     maxSocketBytes: 32 << 20,
     socketGraceMs: 4000,
     processSockets: options.processSockets ?? 0,
+    files: options.files ?? false,
   } as unknown as TableContext['settings']
   return new Pipeline(
     {

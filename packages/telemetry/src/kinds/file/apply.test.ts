@@ -59,8 +59,9 @@ function seen(
   ]
 }
 
-function told(records: readonly Uint8Array[]): string[] {
-  const events = eventsOf(testPipeline({}), [shell, ...records]) as { kind: string }[]
+function told(records: readonly Uint8Array[], files?: readonly string[]): string[] {
+  const options = files === undefined ? {} : { files }
+  const events = eventsOf(testPipeline(options), [shell, ...records]) as { kind: string }[]
   return (events.filter(({ kind }) => kind === 'file') as unknown as FileEvent[]).map(
     ({ actions, path, inode, unverified, inexact, writtenBytes }) =>
       [
@@ -94,6 +95,27 @@ test('what only one of them says is an event', () => {
   assert.deepEqual(told(seen(1, [100, 300], DID_CREATE | DID_MODIFY, '/tmp/f')), [
     'create+modify /tmp/f 11 inexact',
   ])
+})
+
+test('a call in a directory that is not asked for takes no report of one that is', () => {
+  const [report, end] = seen(1, [100, 300], DID_REMOVE, '/in/f') as [Uint8Array, Uint8Array]
+  const records = [report, removed(150, '/out/f'), removed(200, '/in/f'), removed(250, '/out/f'), end]
+  assert.deepEqual(told(records, ['/in']), ['remove /in/f 11'])
+  // Nor one that comes later.
+  assert.deepEqual(told([removed(150, '/out/f'), removed(200, '/in/f'), report, end], ['/in']), [
+    'remove /in/f 11',
+  ])
+  // It may be the same through another mount.
+  assert.deepEqual(told([report, removed(150, '/out/f'), end], ['/in']), ['remove /in/f 11 inexact'])
+})
+
+test('what is opened through a mount that is not asked for is where fanotify reports it', () => {
+  const what = DID_CREATE | DID_MODIFY
+  const [report, end] = seen(1, [100, 300], what, '/in/f') as [Uint8Array, Uint8Array]
+  assert.deepEqual(told([report, done(200, what, '/out/f'), end], ['/in']), ['create+modify /in/f 11'])
+  assert.deepEqual(told([done(200, what, '/out/f')], ['/in']), [])
+  // Seen later than the call, it is an event by itself.
+  assert.deepEqual(told([done(90, what, '/out/f'), report, end], ['/in']), ['create+modify /in/f 11 inexact'])
 })
 
 test('a report that comes late is not told once more', () => {

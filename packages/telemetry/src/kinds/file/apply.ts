@@ -21,6 +21,7 @@ import {
   stringIn,
   typeOf,
   walkedPath,
+  wholePath,
 } from './facts-of.js'
 import {
   closedLayout,
@@ -41,10 +42,9 @@ import {
   seenEndLayout,
   seenLayout,
 } from './records.js'
-import { isCut } from '../../files/paths.js'
 import { withoutSecrets } from '../../event/redaction.js'
 import { isPseudoPath } from '../../files/pseudo.js'
-import type { FileTable } from './table.js'
+import type { FileOfProcess, FileTable } from './table.js'
 
 /** Words of the header in which the time of a record is. */
 const TIME_LO = 2
@@ -128,11 +128,6 @@ function eventOf(facts: FileFacts, of: Circumstances, tables: Tables): Made<File
 
 const SECRETS = ['path', 'oldPath', 'target'] as const
 
-/** A name whose directory is not known is no path. */
-function wholePath(path: string | undefined, isName: boolean): string | undefined {
-  return isName ? undefined : path
-}
-
 const NOTHING_KNOWN: FileFacts = {
   path: undefined,
   oldPath: undefined,
@@ -173,20 +168,21 @@ class Change {
     const table = tableIn(tables)
     if (record.type === RECORD_DONE) {
       const what = u32At(record, doneLayout.at.what)
-      const facts = doneFacts(record)
       const file = fileIn(record, doneLayout.at)
-      this.what |= what & ~table.done(file, facts.path, what, timeOf(record))
+      const facts = inPlace(doneFacts(record), file, tables)
+      this.what |= what
+      if (isWanted(facts, tables)) this.what &= ~table.done(file, facts.path, what, timeOf(record))
       this.#facts = facts
       if ((what & DID_MODIFY) !== 0) table.written(file, facts)
       else if ((what & DID_CREATE) !== 0) table.created(file, facts)
     } else if (record.type === RECORD_CLOSED) {
       const file = fileIn(record, closedLayout.at)
-      const facts = table.closed(file)
+      const facts = table.closed(file) ?? closedFacts(record)
       const what = u32At(record, closedLayout.at.what)
-      table.done(file, undefined, what, timeOf(record))
+      if (isWanted(facts, tables)) table.done(file, undefined, what, timeOf(record))
       this.what |= what
       this.writtenBytes = safeNumber(u64At(record, closedLayout.at.writtenBytes))
-      this.#facts ??= facts ?? closedFacts(record)
+      this.#facts ??= facts
     } else {
       const report = table.end(u32At(record, seenEndLayout.at.id), this.#isBegun)
       if (report !== undefined) {
@@ -207,20 +203,21 @@ class Change {
   }
 }
 
+/** What was opened through a mount that is not asked for is where fanotify reports it, if that is. */
+function inPlace(facts: FileFacts, file: FileOfProcess, tables: Tables): FileFacts {
+  if (isWanted(facts, tables)) return facts
+  const path = tableIn(tables).reportedPath(file)
+  return path === undefined ? facts : { ...facts, path, isNameOnly: false }
+}
+
 function isWanted(facts: FileFacts, tables: Tables): boolean {
-  const path = wholePath(facts.path, facts.isNameOnly)
-  const oldPath = wholePath(facts.oldPath, facts.isNameOnly)
-  const { selection } = tableIn(tables)
-  if (path === undefined) return selection.isAll
-  // Programs have looked at the directories above it, and paths cannot say where it is.
-  if (isCut(path)) return true
-  return selection.wants(path) || (oldPath !== undefined && selection.wants(oldPath))
+  return tableIn(tables).isWanted(facts)
 }
 
 function fileIn(
   record: RecordPlace,
   at: Pick<typeof doneLayout.at, 'pid' | 'device' | 'inode' | 'generation'>,
-) {
+): FileOfProcess {
   return {
     pid: u32At(record, at.pid),
     device: u32At(record, at.device),

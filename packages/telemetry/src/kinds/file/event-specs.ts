@@ -71,7 +71,7 @@ const path: FieldSpec<FileEvent> = {
 
 const device: FieldSpec<FileEvent> = {
   type: 'string',
-  doc: 'the device with the file system, major and minor: `8:1`',
+  doc: 'the device with the file system, major and minor, as mountinfo has it: `8:1`. On btrfs stat(2) has another one for each subvolume, whose files may have the same `inode`',
   dump: 'FILE.more device',
   ecs: 'file.device',
 }

@@ -22,6 +22,11 @@ export interface FileFacts {
   readonly attributes: FileAttributes | undefined
 }
 
+/** A name whose directory is not known is no path. */
+export function wholePath(path: string | undefined, isName: boolean): string | undefined {
+  return isName ? undefined : path
+}
+
 /** Attributes of a file; times are epoch ns. */
 export interface FileAttributes {
   readonly mode: number

@@ -48,6 +48,18 @@ const CALLS_MISS: Readonly<Record<Group, readonly Lack[]>> = {
   attributes: [{ what: 'fileAttributes.other calls', reason: OTHER_CALLS }],
 }
 
+/** What programs do not find that compare directories by their inodes: nothing, if all is wanted. */
+function mountsMiss({ selection }: Choice, group: Group): readonly Lack[] {
+  if (selection.isAll) return []
+  return [
+    {
+      what: `${FACTS[group]}.mounts`,
+      reason:
+        'what is done in a directory that is mounted (mount --bind) below a watched one after the start is not seen',
+    },
+  ]
+}
+
 /** What functions of the kernel do not say. */
 const FUNCTIONS_MISS: Readonly<Record<Group, readonly Lack[]>> = {
   names: [
@@ -95,7 +107,7 @@ const NOTICES_MISS: readonly Lack[] = [
   {
     what: 'fileNotices.fileSystems',
     reason:
-      'file systems without handles (overlayfs, FUSE, most network file systems) and mounts of other namespaces are not watched: of them only system calls are known',
+      'file systems without handles (overlayfs, FUSE, most network file systems), subvolumes of btrfs, mounts of other namespaces and those that others hide are not watched: of them only system calls are known',
   },
 ]
 
@@ -114,7 +126,9 @@ export function fileFacts({ settings }: Surroundings<FileSettings>): Fact[] {
   const calls = callProbes(watched, choice)
   const functions = functionRungs(watched, choice)
   const facts = wanted.map((group): Fact => {
-    const rung: EbpfRung = { by: 'ebpf', probes: calls[group], lacks: CALLS_MISS[group] }
+    // Calls that give names are compared by them.
+    const lacks = group === 'names' ? [] : mountsMiss(choice, group)
+    const rung: EbpfRung = { by: 'ebpf', probes: calls[group], lacks: [...CALLS_MISS[group], ...lacks] }
     return { name: FACTS[group], required: false, rungs: [...functions[group], rung] }
   })
   const notices: Fact = {
@@ -126,10 +140,7 @@ export function fileFacts({ settings }: Surroundings<FileSettings>): Fact[] {
   return [...facts, notices]
 }
 
-function functionRungs(
-  watched: Watched,
-  { hasContent }: Choice,
-): Readonly<Record<Group, readonly EbpfRung[]>> {
+function functionRungs(watched: Watched, choice: Choice): Readonly<Record<Group, readonly EbpfRung[]>> {
   const mounts = mountMap()
   const maps = { written: writtenMap('open file'), writers: writersMap() }
   // The best set of probes first. One that a kernel does not have leaves its maps to the next, which is why they share.
@@ -138,12 +149,16 @@ function functionRungs(
       setsOf(by).map((probes) => ({
         by: 'ebpf',
         probes: [...mountProbes(by, mounts), ...probes],
-        lacks: by === 'fentry' ? FUNCTIONS_MISS[group] : [...FUNCTIONS_MISS[group], ...KPROBES_MISS[group]],
+        lacks: [
+          ...FUNCTIONS_MISS[group],
+          ...mountsMiss(choice, group),
+          ...(by === 'fentry' ? [] : KPROBES_MISS[group]),
+        ],
         isWhole: true,
       })),
     )
   return {
-    names: rungs('names', (by) => [nameFunctions(by, mounts, hasContent ? maps : undefined, watched)]),
+    names: rungs('names', (by) => [nameFunctions(by, mounts, choice.hasContent ? maps : undefined, watched)]),
     content: rungs('content', (by) => {
       const truncate = truncateFunctions(by, mounts, watched)
       const sets: ChangeFunction[][] = [

@@ -17,7 +17,8 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { kernelAtLeast } from 'quark-ebpf'
-import { numberOfDev } from '../../files/mounts.js'
+import { deviceText, numberOfDev } from '../../files/mounts.js'
+import { Quark } from '../../quark.js'
 import type { FileEvent } from './events.js'
 import { openWith } from './testing/rungs.js'
 import { hasPython } from './testing/situations.js'
@@ -31,7 +32,9 @@ const MOUNTS = 15
 function directory(t: TestContext): string {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'quark-places-')))
   t.after(() => {
-    spawnSync('umount', ['-l', join(root, 'm')], { stdio: 'ignore' })
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n')
+    const places = mounts.map((line) => line.split(' ')[4] ?? '').filter((place) => place.startsWith(root))
+    for (const place of places.toReversed()) spawnSync('umount', ['-l', place], { stdio: 'ignore' })
     rmSync(root, { recursive: true, force: true })
   })
   mkdirSync(join(root, 'm'))
@@ -131,6 +134,100 @@ test('only file systems on which something is asked for are watched', LIMIT, asy
     await quark.close()
     assert.deepEqual(found.toSorted(), [...watched].toSorted())
   }
+})
+
+test('what lies over another file system is told once, with its own device', LIMIT, async (t) => {
+  if (!canMount('tmpfs', t)) return t.skip('tmpfs cannot be mounted here')
+  const root = directory(t)
+  const place = join(root, 'm')
+  for (let i = 0; i < 2; i += 1) execFileSync('mount', ['-t', 'tmpfs', 'none', place])
+  const device = deviceText(numberOfDev(statSync(place, { bigint: true }).dev))
+  const { events } = await runWatched('/', `cd ${place}; echo x > f; mkdir d; mv f d/g; rm d/g; rmdir d`)
+  assert.deepEqual(told(events, place), [
+    'create+modify+close f',
+    'mkdir d',
+    'move d/g',
+    'remove d/g',
+    'rmdir d',
+  ])
+  assert.deepEqual([...new Set(events.map((event) => event.device))], [device])
+})
+
+for (const [what, asked, work] of [
+  ['a directory that is mounted below what is watched', 'in', 'in/m'],
+  ['another mount of a directory that is watched', 'out', 'in/m'],
+] as const) {
+  test(what, LIMIT, async (t) => {
+    const root = directory(t)
+    for (const name of ['in', 'in/m', 'out']) mkdirSync(join(root, name))
+    const { status, stderr } = spawnSync('mount', ['--bind', 'out', 'in/m'], { cwd: root, encoding: 'utf8' })
+    if (status !== 0) return t.skip(`directories cannot be mounted here: ${stderr}`)
+    const { events, quark } = await runWatched(
+      join(root, asked),
+      `cd ${root}/${work}; echo x > f; mv f g; chmod 600 g; rm g`,
+    )
+    const isReported = quark.capabilities.attached.some(({ fact }) => fact === 'fileNotices')
+    const all = told(events, root).map((line) => line.replace(' unverified', ''))
+    const place = asked === 'in' ? 'in/m' : 'out'
+    // What a call did through the other mount, fanotify alone says.
+    const chmod = asked === 'in' ? 'chmod' : 'attributes'
+    assert.deepEqual(
+      all.toSorted(),
+      asked === 'out' && !isReported
+        ? []
+        : [`${chmod} ${place}/g`, `create+modify+close ${place}/f`, `move ${place}/g`, `remove ${place}/g`],
+    )
+  })
+}
+
+test('the same name in a directory that is not watched is no event', LIMIT, async (t) => {
+  const root = directory(t)
+  const { events } = await runWatched(
+    join(root, 'in'),
+    `cd ${root}; mkdir in out; for f in in/f out/f in/g out/g; do : > $f; done; rm out/f in/f; rm in/g out/g; mkdir out/d in/d`,
+  )
+  assert.deepEqual(told(events, root), [
+    'mkdir in',
+    'create in/f',
+    'create in/g',
+    'remove in/f',
+    'remove in/g',
+    'mkdir in/d',
+  ])
+})
+
+test('subvolumes of btrfs, whose device is not that of their files', LIMIT, async (t) => {
+  const root = directory(t)
+  const image = join(root, 'image')
+  const place = join(root, 'm')
+  const run = (...command: readonly string[]) => {
+    const { status, stderr, error } = spawnSync(command[0] as string, command.slice(1), { encoding: 'utf8' })
+    return status === 0 ? undefined : String(error ?? stderr)
+  }
+  const refusal =
+    run('truncate', '-s', '128M', image) ??
+    run('mkfs.btrfs', '-q', image) ??
+    run('mount', '-o', 'loop', image, place) ??
+    run('btrfs', 'subvolume', 'create', join(place, 'home'))
+  if (refusal !== undefined) return t.skip(`there is no btrfs here: ${refusal}`)
+  mkdirSync(join(place, 'home', 'in'))
+  const asked = join(place, 'home', 'in')
+  const { events } = await runWatched(asked, `cd ${place}/home; echo x > in/f; echo x > f; rm in/f f`)
+  assert.deepEqual(
+    told(events, asked).map((line) => line.replace(' unverified', '')),
+    ['create+modify+close f', 'remove f'],
+  )
+  const quark = await Quark.open({ fileAccess: [asked], where: { treeOf: process.pid }, holdMs: 10 })
+  writeFileSync(join(asked, 'secret'), 'x')
+  spawnSync('cat', [join(asked, 'secret')])
+  const all: { readonly kind: string }[] = []
+  for (let i = 0; i < 20; i += 1) {
+    all.push(...quark.poll())
+    await sleep(10)
+  }
+  all.push(...quark.finish())
+  await quark.close()
+  assert.ok(all.some(({ kind }) => kind === 'fileAccess'))
 })
 
 test('what is moved from elsewhere into what is watched is seen from then on', LIMIT, async (t) => {

@@ -5,7 +5,8 @@
 
 import type { KindTable } from '../../event/table.js'
 import { Selection } from '../../files/selection.js'
-import type { FileFacts } from './facts-of.js'
+import { isCut } from '../../files/paths.js'
+import { type FileFacts, wholePath } from './facts-of.js'
 import {
   DID_ATTRIBUTES,
   DID_CHMOD,
@@ -149,6 +150,17 @@ export class FileTable implements KindTable {
     return this.#waiting.size + this.#writing.size + this.#created.size + this.#moving.size
   }
 
+  /** Whether a file is asked for. */
+  isWanted(facts: Pick<FileFacts, 'path' | 'oldPath' | 'isNameOnly'>): boolean {
+    const path = wholePath(facts.path, facts.isNameOnly)
+    const oldPath = wholePath(facts.oldPath, facts.isNameOnly)
+    const { selection } = this
+    if (path === undefined) return selection.isAll
+    // Programs have looked at the directories above it, and paths cannot say where it is.
+    if (isCut(path)) return true
+    return selection.wants(path) || (oldPath !== undefined && selection.wants(oldPath))
+  }
+
   /** fanotify reported something. */
   report(report: Report): void {
     this.#forgetSaid(report)
@@ -177,7 +189,8 @@ export class FileTable implements KindTable {
     } = report
     const key = fileOf(report)
     if (key !== undefined) {
-      if (this.#writing.has(key)) report.left &= ~CONTENT
+      const open = this.#writing.get(key)
+      if (open !== undefined && this.isWanted(open)) report.left &= ~CONTENT
       const said = this.#recent.get(key)
       if (said !== undefined && said.timeNs >= sinceNs) report.left &= ~said.bits
     }
@@ -262,6 +275,16 @@ export class FileTable implements KindTable {
     return 0
   }
 
+  /** Where fanotify reports something of a file, if that is asked for. */
+  reportedPath(file: FileOfProcess): string | undefined {
+    for (const {
+      facts: { path, isNameOnly },
+    } of this.#byInode.of(inodeKey(file))) {
+      if (path !== undefined && !isNameOnly && this.selection.wants(path)) return path
+    }
+    return undefined
+  }
+
   /** A file is written to until it is closed. */
   written(file: FileOfProcess, facts: FileFacts): void {
     keepLast(this.#writing, inodeKey(file), facts, MAX_WRITING)
@@ -310,7 +333,8 @@ export class FileTable implements KindTable {
    * Something was done with a name: the report of the same, if there is one. `told` if an event has it already: its
    * record comes after the time of the report was over.
    *
-   * @param isWanted there is an event of it, if there is no report
+   * @param isWanted the path is asked for. Where it is not, a report may be about the same name in a directory that is, or of
+   *   the same through another mount: it is an event by itself.
    */
   reported(
     pid: number,
@@ -319,6 +343,7 @@ export class FileTable implements KindTable {
     timeNs: bigint,
     isWanted: boolean,
   ): FileFacts | 'told' | undefined {
+    if (!isWanted) return undefined
     const bits = reportedAs(what)
     const key = nameKey(pid, path)
     const found = this.#reportOf(key, what, path)
@@ -328,7 +353,6 @@ export class FileTable implements KindTable {
     }
     for (const report of this.#byName.of(key)) if (takeTold(report, what, timeNs) !== 0) return 'told'
     if (found !== undefined) return found.facts
-    if (!isWanted) return undefined
     this.#remember(key, bits, timeNs)
     return undefined
   }

@@ -2,8 +2,8 @@
 
 import { readdirSync } from 'node:fs'
 import { lookUp } from '../../files/look-up.js'
-import { numberOfDev } from '../../files/mounts.js'
-import type { Root } from '../../files/selection.js'
+import { readMountTable } from '../../files/mounts.js'
+import { bytesOf, type Root, rootAt } from '../../files/selection.js'
 
 /** Credentials, and what shows or changes the memory of processes. */
 export const SENSITIVE: readonly string[] = [
@@ -79,8 +79,9 @@ export class AccessPlaces {
     const found: Found = { below: [], parents: [], names: new Set(), procNames: [] }
     const absent: string[] = []
     const left: string[] = []
+    const table = readMountTable()
     for (const path of this.#paths) {
-      const outcome = take(path, found)
+      const outcome = take(path, found, table)
       if (outcome === 'absent') absent.push(path)
       if (outcome === 'left') left.push(path)
     }
@@ -99,7 +100,7 @@ interface Found {
 type Outcome = 'taken' | 'absent' | 'left'
 
 /** Adds what there is of a path. */
-function take(path: string, found: Found): Outcome {
+function take(path: string, found: Found, table: string): Outcome {
   const proc = PROC.exec(path)
   if (proc !== null) {
     found.procNames.push(proc[1] as string)
@@ -109,10 +110,10 @@ function take(path: string, found: Found): Outcome {
   const last = path.slice(slash + 1)
   const directories = expanded(path.slice(0, slash))
   const outcomes = directories.slice(0, MAX_CANDIDATES).map((directory): Outcome => {
-    if (GLOB.test(last)) return add(found.below, directory || '/')
-    if (isDirectory(`${directory}/${last}`)) return add(found.below, `${directory}/${last}`)
+    if (GLOB.test(last)) return add(found.below, directory || '/', table)
+    if (isDirectory(`${directory}/${last}`)) return add(found.below, `${directory}/${last}`, table)
     if (!found.names.has(last) && found.names.size >= MAX_NAMES) return 'left'
-    const outcome = add(found.parents, directory || '/')
+    const outcome = add(found.parents, directory || '/', table)
     if (outcome === 'taken') found.names.add(last)
     return outcome
   })
@@ -120,21 +121,16 @@ function take(path: string, found: Found): Outcome {
   return outcomes.includes('taken') ? 'taken' : 'absent'
 }
 
-/** One character a byte. */
-function bytesOf(text: string): string {
-  return Buffer.from(text).toString('latin1')
-}
-
 function isDirectory(path: string): boolean {
   using found = lookUp(bytesOf(path))
   return found?.stat.isDirectory() === true
 }
 
-function add(roots: Root[], path: string): Outcome {
-  using found = lookUp(bytesOf(path))
-  if (found === undefined) return 'absent'
+function add(roots: Root[], path: string, table: string): Outcome {
+  const root = rootAt(bytesOf(path), table)
+  if (root === undefined) return 'absent'
   if (roots.length >= MAX_DIRECTORIES) return 'left'
-  roots.push({ device: numberOfDev(found.stat.dev), inode: found.stat.ino })
+  roots.push(root)
   return 'taken'
 }
 

@@ -38,7 +38,7 @@ import {
   seenLayout,
 } from '../records.js'
 import { type MountedFileSystem, readMountTable } from '../../../files/mounts.js'
-import { lookUp } from '../../../files/look-up.js'
+import { deviceOf, lookUp } from '../../../files/look-up.js'
 import { shortPath } from '../../../files/paths.js'
 import { DirectoryNames } from './names.js'
 import { UnwantedDirectories } from './unwanted.js'
@@ -154,9 +154,9 @@ export class FileWatch implements Source {
     const present = new Set<bigint>()
     let refusal: EbpfError | undefined
     for (const mount of this.#choice.selection.fileSystems(table)) {
-      if (PSEUDO_TYPES.has(mount.type)) continue
+      if (PSEUDO_TYPES.has(mount.type) || mount.isHidden) continue
       try {
-        const id = this.#mark(mount)
+        const id = this.#mark(mount, table)
         if (id !== undefined) present.add(id)
       } catch (error) {
         if (!(error instanceof EbpfError)) throw error
@@ -168,10 +168,10 @@ export class FileWatch implements Source {
   }
 
   /** Undefined if that cannot be. If another file system has the id, events could be of either. */
-  #mark({ device, place }: MountedFileSystem): bigint | undefined {
-    // What others serve has no handles, and may never answer; it may also lie above this one now.
+  #mark({ device, place }: MountedFileSystem, table: string): bigint | undefined {
+    // What others serve has no handles, and may never answer. Something else may be mounted there meanwhile.
     using mount = lookUp(place)
-    if (mount === undefined) return undefined
+    if (mount === undefined || deviceOf(mount, table) !== device) return undefined
     const id = fileSystemId(mount.reference)
     if (id === undefined) return undefined
     const known = this.#watched.get(id)
