@@ -86,9 +86,14 @@ export interface Parts {
  * @throws as `Quark.open`
  */
 export async function openParts(catalogue: Catalogue, options: object): Promise<Parts> {
-  const settings = checkOptions(catalogue.options, withAllKinds(catalogue.options, options))
-  const { signal } = settings
+  const given = checkOptions(catalogue.options, withAllKinds(catalogue.options, options))
+  const { signal } = given
   signal?.throwIfAborted()
+  const settings = Object.assign(
+    {},
+    given,
+    ...catalogue.kinds.map((kind) => kind.resolve?.(given)),
+  ) as typeof given
   if (settings.btf !== undefined) checkBtf(settings.btf, options)
   for (const kind of catalogue.kinds) kind.prepare?.(settings)
   const unreadBefore = unreadFiles()

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { isServedType, lookUp, lookUpLink } from './look-up.js'
+import { withoutLinks, withRealPaths } from './links.js'
 import { findMount } from './mounts.js'
 
 test('isServedType() knows file systems whose answers come from elsewhere', () => {
@@ -48,6 +49,32 @@ test('lookUp() follows links as the kernel does', (t) => {
   }
   using root = lookUp('/')
   assert.deepEqual([root?.path, root?.stat.ino], ['/', statSync('/', { bigint: true }).ino])
+})
+
+test('withoutLinks() is what the kernel calls a path, as far as there is one', (t) => {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'quark-links-')))
+  t.after(() => rmSync(folder, { recursive: true }))
+  mkdirSync(join(folder, 'a/b'), { recursive: true })
+  symlinkSync('a', join(folder, 'link'))
+  symlinkSync('nowhere', join(folder, 'dangling'))
+  for (const [path, real] of [
+    ['a/b', 'a/b'],
+    ['link/b', 'a/b'],
+    ['link/', 'a'],
+    ['link/later/still', 'a/later/still'],
+    ['dangling/x', 'dangling/x'],
+  ] as const)
+    assert.equal(withoutLinks(join(folder, path)), join(folder, real), path)
+  assert.equal(withoutLinks('/'), '/')
+  assert.deepEqual(
+    withRealPaths(['/x', '/y'], (path) => [path, `${path}/1`, `${path}/2`], 3),
+    ['/x', '/y', '/x/1', '/x/2', '/y/1'],
+  )
+  const same = ['/x']
+  assert.equal(
+    withRealPaths(same, (path) => [path], 1),
+    same,
+  )
 })
 
 test('lookUpLink() has the file of a link, and nothing of the mounts of the kernel', () => {

@@ -91,15 +91,18 @@ class Mounts {
 }
 
 /**
- * The kernel's number of the file system that a file is on. That of stat(2) is another one on file systems with
- * subvolumes (btrfs), and for files of some overlays.
+ * The kernel's number of the file system that a file is on, and its type. The number that stat(2) has is another one on file
+ * systems with subvolumes (btrfs), and for files of some overlays.
  *
  * @param table as `readMountTable` gives it
  */
-export function deviceOf({ fd, stat }: FoundFile, table: string): number {
+export function fileSystemOf(
+  { fd, stat }: FoundFile,
+  table: string,
+): { readonly device: number; readonly type: string | undefined } {
   const id = mountIdOf(fd)
   const mount = id === undefined ? undefined : findMount(table, id)
-  return mount?.device ?? numberOfDev(stat.dev)
+  return { device: mount?.device ?? numberOfDev(stat.dev), type: mount?.type }
 }
 
 /** How much of the table of another process is looked at. */

@@ -1,6 +1,7 @@
 /** Which files are wanted: below paths, and with names that match a glob. */
 
-import { deviceOf, lookUp } from './look-up.js'
+import { withoutLinks, withRealPaths } from './links.js'
+import { fileSystemOf, lookUp } from './look-up.js'
 import { isPseudoPath, PSEUDO_TYPES } from './pseudo.js'
 import {
   devicesBelow,
@@ -22,7 +23,12 @@ const MAX_MOUNTS = 256
 export interface Root {
   readonly device: number
   readonly inode: bigint
+  /** No other file of the file system has the same inode: there are no subvolumes. */
+  readonly isOnly: boolean
 }
+
+/** File systems with subvolumes, each of which has inodes of its own. */
+const WITH_SUBVOLUMES: ReadonlySet<string | undefined> = new Set(['btrfs', 'bcachefs'])
 
 /** What programs compare. */
 export interface KernelSelection {
@@ -30,6 +36,8 @@ export interface KernelSelection {
   readonly roots: readonly Root[]
   /** File systems that are mounted now. What is on another one is compared by its path. */
   readonly devices: readonly number[]
+  /** Those of them on which what lies below a root is certain to: also by another path than that of the root. */
+  readonly certain: readonly number[]
 }
 
 /** One of the paths that were asked for. */
@@ -40,6 +48,21 @@ interface Place {
 }
 
 const GLOB = /[*?[]/
+/** Paths that are looked for beside those that were asked for. */
+const MAX_REAL_PATHS = 256
+
+/** Paths of an option, and what the kernel calls those of them that lead through symbolic links. */
+export function resolvedFiles(files: boolean | readonly string[]): boolean | readonly string[] {
+  if (typeof files === 'boolean') return files
+  return withRealPaths(
+    files,
+    (path) => {
+      const { directory, name } = placeOf(path)
+      return [withoutLinks(directory) + (name === undefined ? '' : path.slice(path.lastIndexOf('/')))]
+    },
+    MAX_REAL_PATHS,
+  )
+}
 
 /** What was asked for. */
 export class Selection {
@@ -56,14 +79,12 @@ export class Selection {
   /** Whether a path is wanted. Text of any form: bytes as characters, or decoded. */
   wants(path: string): boolean {
     if (isPseudoPath(path)) return false
-    for (const { directory, name } of this.#places) {
-      if (
-        isAtOrBelow(path, directory) &&
-        (name === undefined || name.test(path.slice(path.lastIndexOf('/') + 1)))
-      )
-        return true
-    }
-    return false
+    return this.#places.some((place) => isAtOrBelow(path, place.directory) && hasName(place, path))
+  }
+
+  /** The same of a path that lies below one of the directories, however it begins. */
+  wantsBelow(path: string): boolean {
+    return this.#places.some((place) => hasName(place, path))
   }
 
   /** Whether something directly in a directory may be wanted. */
@@ -88,6 +109,15 @@ export class Selection {
     return all.filter(({ device }) => devices.has(device))
   }
 
+  /** Directories that are not there, or that others serve. */
+  absent(): string[] {
+    const directories = new Set(this.#places.map(({ directory }) => directory || '/'))
+    return [...directories].filter((directory) => {
+      using found = lookUp(bytesOf(directory))
+      return found === undefined
+    })
+  }
+
   /**
    * What programs compare. Undefined where they are not to: if all is wanted, if a directory does not exist yet, if no
    * path leads to what is mounted below one, or if there are too many.
@@ -107,7 +137,12 @@ export class Selection {
       roots.set(`${root.device}:${root.inode}`, root)
     }
     if (roots.size > MAX_ROOTS) return undefined
-    return { roots: [...roots.values()], devices: fileSystemsOf(table).map(({ device }) => device) }
+    const mounted = fileSystemsOf(table)
+    return {
+      roots: [...roots.values()],
+      devices: mounted.map(({ device }) => device),
+      certain: mounted.filter(({ type }) => !WITH_SUBVOLUMES.has(type)).map(({ device }) => device),
+    }
   }
 }
 
@@ -123,7 +158,9 @@ export function bytesOf(path: string): string {
  */
 export function rootAt(path: string, table: string): Root | undefined {
   using found = lookUp(path)
-  return found && { device: deviceOf(found, table), inode: found.stat.ino }
+  if (found === undefined) return undefined
+  const { device, type } = fileSystemOf(found, table)
+  return { device, inode: found.stat.ino, isOnly: !WITH_SUBVOLUMES.has(type) }
 }
 
 /** FUSE is not asked for its root: it has the same number on all of them. Undefined if no path leads there. */
@@ -132,7 +169,13 @@ function rootOf(
   table: string,
 ): Root | undefined {
   if (isHidden) return undefined
-  return isWhole && type.startsWith('fuse') ? { device, inode: FUSE_ROOT } : rootAt(place, table)
+  return isWhole && type.startsWith('fuse')
+    ? { device, inode: FUSE_ROOT, isOnly: true }
+    : rootAt(place, table)
+}
+
+function hasName({ name }: Place, path: string): boolean {
+  return name === undefined || name.test(path.slice(path.lastIndexOf('/') + 1))
 }
 
 function placeOf(path: string): Place {

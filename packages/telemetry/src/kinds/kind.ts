@@ -159,6 +159,11 @@ export interface Kind<
   readonly ringShare?: number
   /** Its options; may be empty. */
   readonly options: S
+  /**
+   * What its options mean on this machine: called when a queue is opened, before all else. What it returns replaces them, also
+   * in the recording.
+   */
+  resolve?(settings: T): Partial<T>
   /** Loads what only its events need, before a queue is opened, so that none waits for it. */
   prepare?(settings: T): void
   /** The facts to learn, in the order in which they are to be attached. */

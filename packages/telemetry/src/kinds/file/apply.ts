@@ -21,6 +21,8 @@ import {
   stringIn,
   typeOf,
   walkedPath,
+  isBelow,
+  whatAt,
   wholePath,
 } from './facts-of.js'
 import {
@@ -133,6 +135,7 @@ const NOTHING_KNOWN: FileFacts = {
   oldPath: undefined,
   isNameOnly: false,
   isDeleted: false,
+  isBelow: false,
   device: undefined,
   inode: undefined,
   generation: undefined,
@@ -167,7 +170,7 @@ class Change {
   take(record: RecordPlace, tables: Tables): void {
     const table = tableIn(tables)
     if (record.type === RECORD_DONE) {
-      const what = u32At(record, doneLayout.at.what)
+      const what = whatAt(record, doneLayout.at.what)
       const file = fileIn(record, doneLayout.at)
       const facts = inPlace(doneFacts(record), file, tables)
       this.what |= what
@@ -178,7 +181,7 @@ class Change {
     } else if (record.type === RECORD_CLOSED) {
       const file = fileIn(record, closedLayout.at)
       const facts = table.closed(file) ?? closedFacts(record)
-      const what = u32At(record, closedLayout.at.what)
+      const what = whatAt(record, closedLayout.at.what)
       if (isWanted(facts, tables)) table.done(file, undefined, what, timeOf(record))
       this.what |= what
       this.writtenBytes = safeNumber(u64At(record, closedLayout.at.writtenBytes))
@@ -205,7 +208,7 @@ class Change {
 
 /** What was opened through a mount that is not asked for is where fanotify reports it, if that is. */
 function inPlace(facts: FileFacts, file: FileOfProcess, tables: Tables): FileFacts {
-  if (isWanted(facts, tables)) return facts
+  if (isWanted({ ...facts, isBelow: false }, tables)) return facts
   const path = tableIn(tables).reportedPath(file)
   return path === undefined ? facts : { ...facts, path, isNameOnly: false }
 }
@@ -240,7 +243,7 @@ function closedFacts(record: RecordPlace): FileFacts {
 export function applySeen(group: RecordGroup, tables: Tables): undefined {
   if (!group.next()) return
   const { at } = seenLayout
-  const what = u32At(group, at.what)
+  const what = whatAt(group, at.what)
   tableIn(tables).report({
     id: u32At(group, at.id),
     pid: u32At(group, at.pid),
@@ -263,7 +266,7 @@ export function applyNamed(group: RecordGroup, tables: Tables): Made<FileEvent> 
   if (name === undefined && exact === undefined) return undefined
   const path =
     name === undefined ? walkedPath(text, fixedSizeBytes, base) : givenPath(text, fixedSizeBytes, base, name)
-  const call = { pid: u32At(group, at.pid), what: u32At(group, at.what), path, exact }
+  const call = { pid: u32At(group, at.pid), what: whatAt(group, at.what), path, exact }
   return named(group, { ...call, isInPlace: isPlain(name ?? '', base) }, tables)
 }
 
@@ -272,7 +275,8 @@ export function applyMoving(group: RecordGroup, tables: Tables): undefined {
   if (!group.next()) return
   const { at, fixedSizeBytes } = movingLayout
   const path = walkedPath(textOf(group), fixedSizeBytes, u32At(group, at.path))
-  if (path !== undefined) tableIn(tables).moving(fileIn(group, at), path)
+  if (path === undefined) return
+  tableIn(tables).moving(fileIn(group, at), { path, isBelow: isBelow(u32At(group, at.what)) })
 }
 
 /** The same where there are two names. */
@@ -286,7 +290,7 @@ export function applyMoved(group: RecordGroup, tables: Tables): Made<FileEvent> 
   const nameStart = toBaseStart + (toBase & TAIL_LENGTH_MASK)
   const name = stringIn(text, nameStart, first)
   const toName = stringIn(text, nameStart + (first & TAIL_LENGTH_MASK), second)
-  const what = u32At(group, at.what)
+  const what = whatAt(group, at.what)
   const exact = exactFacts(group, at)
   if (toName === undefined) {
     if (exact === undefined) return undefined
@@ -320,16 +324,21 @@ function exactlyMoved(
   tables: Tables,
 ): Made<FileEvent> | undefined {
   const { at, fixedSizeBytes } = movedLayout
-  const { what, exact } = call
+  const { what } = call
+  let { exact } = call
   const text = textOf(group)
   const base = u32At(group, at.base)
   const path = walkedPath(text, fixedSizeBytes + (base & TAIL_LENGTH_MASK), u32At(group, at.toBase))
   let oldPath: string | undefined
-  if ((what & (DID_MOVE | DID_EXCHANGE)) !== 0) oldPath = tableIn(tables).moved(fileIn(group, at))
+  if ((what & (DID_MOVE | DID_EXCHANGE)) !== 0) {
+    const before = tableIn(tables).moved(fileIn(group, at))
+    oldPath = before?.path
+    if (before?.isBelow === true) exact = { ...exact, isBelow: true }
+  }
   // A file without a name gets one.
   else if ((what & DID_LINK) !== 0 && exact.attributes?.links !== 1)
     oldPath = walkedPath(text, fixedSizeBytes, base)
-  return named(group, { ...call, path, oldPath, isInPlace: true }, tables)
+  return named(group, { ...call, exact, path, oldPath, isInPlace: true }, tables)
 }
 
 interface NamedCall {
@@ -374,7 +383,7 @@ function exactlyNamed(
   if (path === undefined) return undefined
   const table = tableIn(tables)
   // Where fanotify reports the same.
-  const isAsked = isWanted({ ...NOTHING_KNOWN, path, oldPath }, tables)
+  const isAsked = isWanted({ ...NOTHING_KNOWN, path, oldPath, isBelow: exact.isBelow }, tables)
   if (table.reported(pid, what, path, bootNs, isAsked) === 'told') return undefined
   if ((what & DID_EXCHANGE) !== 0 && oldPath !== undefined)
     table.reported(pid, what, oldPath, bootNs, isAsked)

@@ -7,7 +7,7 @@ import { textOf } from '../../event/record-text.js'
 import { isCut, joinedPath } from '../../files/paths.js'
 import { cstringAt, pathAt, rootAt } from '../../memory/text.js'
 import type { FileType } from './events.js'
-import { doneLayout, type movedLayout, type namedLayout, seenLayout } from './records.js'
+import { doneLayout, IS_BELOW, type movedLayout, type namedLayout, seenLayout } from './records.js'
 
 /** What is known of a file. */
 export interface FileFacts {
@@ -16,6 +16,8 @@ export interface FileFacts {
   /** The directory is not known: `path` and `oldPath` are names alone. */
   readonly isNameOnly: boolean
   readonly isDeleted: boolean
+  /** It lies below what is asked for, though its path may be another one, through another mount. */
+  readonly isBelow: boolean
   readonly device: number | undefined
   readonly inode: bigint | undefined
   readonly generation: number | undefined
@@ -64,6 +66,7 @@ const NO_FILE: ExactFacts = {
   inode: undefined,
   generation: undefined,
   attributes: undefined,
+  isBelow: false,
 }
 
 type AttributeOffsets =
@@ -102,6 +105,15 @@ export function givenPath(text: string, start: number, descriptor: number, name:
   return root === undefined || root === '/' ? path : `${root}${path}`
 }
 
+/** What happened, without the mark. */
+export function whatAt(record: RecordPlace, offset: number): number {
+  return u32At(record, offset) & ~IS_BELOW
+}
+
+export function isBelow(what: number): boolean {
+  return (what & IS_BELOW) !== 0
+}
+
 /** Of a record about an open file. */
 export function doneFacts(record: RecordPlace): FileFacts {
   const { at, fixedSizeBytes } = doneLayout
@@ -111,6 +123,7 @@ export function doneFacts(record: RecordPlace): FileFacts {
     oldPath: undefined,
     isNameOnly: false,
     isDeleted: (descriptor & TAIL_DELETED) !== 0 || (descriptor & TAIL_PSEUDO) !== 0,
+    isBelow: isBelow(u32At(record, at.what)),
     device: u32At(record, at.device),
     inode: u64At(record, at.inode),
     generation: u32At(record, at.generation),
@@ -119,7 +132,7 @@ export function doneFacts(record: RecordPlace): FileFacts {
 }
 
 /** What the kernel says of a file whose name it has. */
-export type ExactFacts = Pick<FileFacts, 'device' | 'inode' | 'generation' | 'attributes'>
+export type ExactFacts = Pick<FileFacts, 'device' | 'inode' | 'generation' | 'attributes' | 'isBelow'>
 
 /** Of a record about a name: what the kernel says of the file; undefined where a process has said it. */
 export function exactFacts(
@@ -128,8 +141,10 @@ export function exactFacts(
 ): ExactFacts | undefined {
   if (u32At(record, at.isExact) === 0) return undefined
   // Some file systems look up what they have made when it is asked for.
-  if (u64At(record, at.inode) === 0n) return NO_FILE
+  const of = { isBelow: isBelow(u32At(record, at.what)) }
+  if (u64At(record, at.inode) === 0n) return { ...NO_FILE, ...of }
   return {
+    ...of,
     device: u32At(record, at.device),
     inode: u64At(record, at.inode),
     generation: u32At(record, at.generation),
@@ -151,6 +166,7 @@ export function seenFacts(record: RecordPlace): FileFacts {
     isNameOnly: known !== undefined && !known.startsWith('/') && !isCut(known),
     oldPath: stringIn(text, oldStart, oldPath),
     isDeleted: false,
+    isBelow: false,
     device: u32At(record, at.device) || undefined,
     inode: hasInode === 0 ? undefined : u64At(record, at.inode),
     generation: hasInode < 2 ? undefined : u32At(record, at.generation),

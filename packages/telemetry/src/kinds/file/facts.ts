@@ -48,6 +48,18 @@ const CALLS_MISS: Readonly<Record<Group, readonly Lack[]>> = {
   attributes: [{ what: 'fileAttributes.other calls', reason: OTHER_CALLS }],
 }
 
+/** What is not there cannot be compared by its inode. */
+function absentMiss({ selection }: Choice, group: Group): readonly Lack[] {
+  const absent = selection.isAll ? [] : selection.absent()
+  if (absent.length === 0) return []
+  return [
+    {
+      what: `${FACTS[group]}.absent`,
+      reason: `of ${absent.join(', ')} nothing is there, or another machine or a program serves it: programs leave nothing out, and paths are compared afterwards`,
+    },
+  ]
+}
+
 /** What programs do not find that compare directories by their inodes: nothing, if all is wanted. */
 function mountsMiss({ selection }: Choice, group: Group): readonly Lack[] {
   if (selection.isAll) return []
@@ -128,7 +140,11 @@ export function fileFacts({ settings }: Surroundings<FileSettings>): Fact[] {
   const facts = wanted.map((group): Fact => {
     // Calls that give names are compared by them.
     const lacks = group === 'names' ? [] : mountsMiss(choice, group)
-    const rung: EbpfRung = { by: 'ebpf', probes: calls[group], lacks: [...CALLS_MISS[group], ...lacks] }
+    const rung: EbpfRung = {
+      by: 'ebpf',
+      probes: calls[group],
+      lacks: [...CALLS_MISS[group], ...lacks, ...absentMiss(choice, group)],
+    }
     return { name: FACTS[group], required: false, rungs: [...functions[group], rung] }
   })
   const notices: Fact = {
@@ -152,6 +168,7 @@ function functionRungs(watched: Watched, choice: Choice): Readonly<Record<Group,
         lacks: [
           ...FUNCTIONS_MISS[group],
           ...mountsMiss(choice, group),
+          ...absentMiss(choice, group),
           ...(by === 'fentry' ? [] : KPROBES_MISS[group]),
         ],
         isWhole: true,

@@ -16,6 +16,7 @@ import {
   seenEndLayout,
   seenLayout,
 } from './records.js'
+import { resolvedFiles } from '../../files/selection.js'
 import { FileTable } from './table.js'
 
 const NS_PER_US = 1000
@@ -113,6 +114,7 @@ export const fileKind: Kind<typeof fileOptions, typeof fileEvents> = {
   number: FILE_KIND,
   ringShare: 0.25,
   options: fileOptions,
+  resolve: ({ files }) => ({ files: resolvedFiles(files) }),
   facts: fileFacts,
   table: ({ settings }) => new FileTable(settings.files),
   records,

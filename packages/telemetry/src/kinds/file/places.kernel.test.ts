@@ -10,6 +10,7 @@ import {
   realpathSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -179,6 +180,50 @@ for (const [what, asked, work] of [
     )
   })
 }
+
+test('a symbolic link to a directory, and one that is not there yet', LIMIT, async (t) => {
+  const root = directory(t)
+  mkdirSync(join(root, 'real'))
+  symlinkSync('real', join(root, 'link'))
+  for (const [asked, expected] of [
+    [
+      'link',
+      [
+        'create real/f',
+        'remove real/f',
+        'mkdir real/d',
+        'create real/d/g',
+        'remove real/d/g',
+        'rmdir real/d',
+      ],
+    ],
+    ['link/d', ['mkdir real/d', 'create real/d/g', 'remove real/d/g', 'rmdir real/d']],
+    [
+      'link/*',
+      [
+        'create real/f',
+        'remove real/f',
+        'mkdir real/d',
+        'create real/d/g',
+        'remove real/d/g',
+        'rmdir real/d',
+      ],
+    ],
+    ['link/g*', ['create real/d/g', 'remove real/d/g']],
+  ] as const) {
+    const { events, quark } = await runWatched(
+      join(root, asked),
+      `cd ${root}/link; : > f; rm f; mkdir d; : > d/g; rm d/g; rmdir d`,
+    )
+    assert.deepEqual(
+      told(events, root).map((line) => line.replace(' unverified', '')),
+      expected,
+      asked,
+    )
+    const absent = quark.capabilities.missing.filter(({ fact }) => fact.endsWith('.absent'))
+    assert.equal(absent.length > 0, asked === 'link/d', JSON.stringify(absent))
+  }
+})
 
 test('the same name in a directory that is not watched is no event', LIMIT, async (t) => {
   const root = directory(t)

@@ -40,6 +40,12 @@ export const DID_RMDIR = 1 << 15
 /** Written to and closed. */
 export const DID_CLOSE = 1 << 16
 
+/**
+ * Beside the bits of what happened: a program has found that the file lies below what is watched, by the inodes of
+ * directories. Its path may be another one, through another mount.
+ */
+export const IS_BELOW = 1 << 30
+
 /** What happened to a name of a file, and not to what is in it. Creating by opening it is both. */
 export const IS_BY_NAME =
   DID_MKDIR | DID_MKNOD | DID_SYMLINK | DID_LINK | DID_MOVE | DID_EXCHANGE | DID_REMOVE | DID_RMDIR

@@ -105,6 +105,9 @@ export interface FileOfProcess {
   readonly generation: number
 }
 
+/** Where a file was before it was moved. */
+type Former = Pick<FileFacts, 'isBelow'> & { readonly path: string }
+
 interface Recent {
   bits: number
   count: number
@@ -138,7 +141,7 @@ export class FileTable implements KindTable {
   /** What was made, and perhaps is written to. */
   readonly #created = new Map<string, FileFacts>()
   /** Where files are that the kernel has begun to move. */
-  readonly #moving = new Map<string, string>()
+  readonly #moving = new Map<string, Former>()
   /** Calls whose reports may come late. */
   readonly #recent = new Map<string, Recent>()
 
@@ -151,14 +154,18 @@ export class FileTable implements KindTable {
   }
 
   /** Whether a file is asked for. */
-  isWanted(facts: Pick<FileFacts, 'path' | 'oldPath' | 'isNameOnly'>): boolean {
+  isWanted(facts: Pick<FileFacts, 'path' | 'oldPath' | 'isNameOnly' | 'isBelow'>): boolean {
     const path = wholePath(facts.path, facts.isNameOnly)
     const oldPath = wholePath(facts.oldPath, facts.isNameOnly)
     const { selection } = this
     if (path === undefined) return selection.isAll
     // Programs have looked at the directories above it, and paths cannot say where it is.
     if (isCut(path)) return true
-    return selection.wants(path) || (oldPath !== undefined && selection.wants(oldPath))
+    for (const one of [path, oldPath]) {
+      if (one === undefined) continue
+      if (selection.wants(one) || (facts.isBelow && selection.wantsBelow(one))) return true
+    }
+    return false
   }
 
   /** fanotify reported something. */
@@ -304,16 +311,16 @@ export class FileTable implements KindTable {
   }
 
   /** The kernel begins to move a file. */
-  moving(file: FileOfProcess, path: string): void {
-    keepLast(this.#moving, inodeKey(file), path, MAX_MOVING)
+  moving(file: FileOfProcess, place: Former): void {
+    keepLast(this.#moving, inodeKey(file), place, MAX_MOVING)
   }
 
   /** A file was moved: where it was. */
-  moved(file: FileOfProcess): string | undefined {
+  moved(file: FileOfProcess): Former | undefined {
     const key = inodeKey(file)
-    const path = this.#moving.get(key)
+    const place = this.#moving.get(key)
     this.#moving.delete(key)
-    return path
+    return place
   }
 
   /** A call did something with a name: as `reported`; where nothing is reported, the name is all that is known. */

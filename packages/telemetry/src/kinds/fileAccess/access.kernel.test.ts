@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -65,3 +74,44 @@ test(
     )
   },
 )
+
+test('what was asked for, reached through another mount and through symbolic links', async (t) => {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'quark-access-')))
+  t.after(() => {
+    spawnSync('umount', ['-l', join(root, 'host')])
+    rmSync(root, { recursive: true })
+  })
+  for (const name of ['host', 'etc', 'etc/keys', 'etc/below', 'homes', 'homes/a', 'homes/a/.aws'])
+    mkdirSync(join(root, name))
+  for (const name of [
+    'etc/secret',
+    'etc/other',
+    'etc/keys/a.key',
+    'etc/keys/a.txt',
+    'etc/below/f',
+    'homes/a/.aws/c',
+  ])
+    writeFileSync(join(root, name), 'x')
+  symlinkSync('homes', join(root, 'home'))
+  symlinkSync('etc/secret', join(root, 'link'))
+  const { status, stderr } = spawnSync('mount', ['--bind', root, join(root, 'host')], { encoding: 'utf8' })
+  if (status !== 0) return t.skip(`directories cannot be mounted here: ${stderr}`)
+  const names = ['link', 'etc/keys/*.key', 'etc/below', 'home/*/.aws']
+  const fileAccess = names.map((name) => join(root, name))
+  const quark = await Quark.open({ fileAccess, backends: ['ebpf'], where: { treeOf: process.pid } })
+  const { pid } = spawnSync(
+    'sh',
+    [
+      '-c',
+      `cd host; for f in etc/*; do [ -d $f ] || read a < $f; done
+      for f in etc/keys/a.key etc/keys/a.txt etc/below/f home/a/.aws/c; do read a < $f; done`,
+    ],
+    { cwd: root, stdio: 'ignore' },
+  )
+  const events = quark.finish().filter(isAccess)
+  await quark.close()
+  assert.deepEqual(
+    events.filter((event) => event.pid === pid).map(({ path }) => path.replace(`${root}/`, '')),
+    ['host/etc/secret', 'host/etc/keys/a.key', 'host/etc/below/f', 'host/homes/a/.aws/c'],
+  )
+})

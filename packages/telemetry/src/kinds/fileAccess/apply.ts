@@ -10,7 +10,7 @@ import { actorOf } from '../../process/actor.js'
 import { targetOf } from '../../process/target.js'
 import type { Tables } from '../kind.js'
 import type { ACCESS_MODES, FileAccessEvent } from './events.js'
-import { deniedLayout, openedLayout } from './records.js'
+import { deniedLayout, IS_BELOW_GLOB, IS_PLACED, openedLayout } from './records.js'
 import type { AccessTable } from './table.js'
 
 function tableIn(tables: Tables): AccessTable {
@@ -24,13 +24,14 @@ export function applyOpened(group: RecordGroup, tables: Tables): Made<FileAccess
   if (!group.next()) return undefined
   const { at } = openedLayout
   const path = new TailReader(group, openedLayout).path(at.path)
-  if (path === undefined || !tableIn(tables).places.wants(path)) return undefined
+  const mode = u32At(group, at.mode)
+  if (path === undefined || !isAskedFor(path, mode, tables)) return undefined
   const event: Made<FileAccessEvent> = {
     kind: 'fileAccess',
     action: 'open',
     ...actorOf(group, at, tables),
     path,
-    access: BY_MODE[u32At(group, at.mode) & 3] as (typeof ACCESS_MODES)[number],
+    access: BY_MODE[mode & 3] as (typeof ACCESS_MODES)[number],
     errno: undefined,
     unverified: false,
     target: u32At(group, at.targetPid) === 0 ? undefined : targetOf(group, at, tables),
@@ -38,6 +39,12 @@ export function applyOpened(group: RecordGroup, tables: Tables): Made<FileAccess
     inode: u64At(group, at.inode),
   }
   return withoutSecrets(event, SECRETS, tables.redaction)
+}
+
+function isAskedFor(path: string, mode: number, tables: Tables): boolean {
+  const { places } = tableIn(tables)
+  if ((mode & IS_PLACED) !== 0 || places.wants(path)) return true
+  return (mode & IS_BELOW_GLOB) !== 0 && places.mayBeNamed(path)
 }
 
 const SECRETS = ['path'] as const

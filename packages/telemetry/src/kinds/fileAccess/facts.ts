@@ -4,13 +4,14 @@ import type { Fact } from '../../facts/fact.js'
 import type { Surroundings } from '../kind.js'
 import { accessProbes } from './kernel.js'
 import type { FileAccessSettings } from './options.js'
-import { AccessPlaces, MAX_DIRECTORIES, MAX_NAMES } from './places.js'
+import { AccessPlaces, MAX_DIRECTORIES, MAX_NAMES, SENSITIVE } from './places.js'
 
 export function fileAccessFacts({ settings: { fileAccess } }: Surroundings<FileAccessSettings>): Fact[] {
   if (fileAccess === false) return []
   const places = new AccessPlaces(fileAccess).kernel()
   // Of what is watched by default, few machines have all.
-  const absent = fileAccess === true ? [] : places.absent
+  const isDefault = fileAccess === true || SENSITIVE.every((path) => fileAccess.includes(path))
+  const absent = isDefault ? [] : places.absent
   return [
     {
       name: 'fileAccess',

@@ -4,6 +4,7 @@ import { fileAccessEvents } from './event-specs.js'
 import { fileAccessFacts } from './facts.js'
 import { fileAccessOptions } from './options.js'
 import { deniedLayout, FILE_ACCESS_KIND, openedLayout } from './records.js'
+import { resolvedPlaces } from './places.js'
 import { AccessTable } from './table.js'
 
 const records = [
@@ -17,6 +18,7 @@ export const fileAccessKind: Kind<typeof fileAccessOptions, typeof fileAccessEve
   number: FILE_ACCESS_KIND,
   ringShare: 0.25,
   options: fileAccessOptions,
+  resolve: ({ fileAccess }) => ({ fileAccess: resolvedPlaces(fileAccess) }),
   facts: fileAccessFacts,
   table: ({ settings }) => new AccessTable(settings.fileAccess === false ? true : settings.fileAccess),
   records,

@@ -6,6 +6,7 @@ import {
   callArgument,
   type CallRegisters,
   claim,
+  constant,
   containerOf,
   currentTask,
   eq,
@@ -34,7 +35,7 @@ import { currentActor } from '../../process/actor.js'
 import { fileOf, isNamed, isSuccess, type OpenFile, pathOf } from '../../process/kernel-files.js'
 import { isBelow } from '../../process/kernel-places.js'
 import type { KernelPlaces } from './places.js'
-import { deniedLayout, openedLayout } from './records.js'
+import { deniedLayout, IS_BELOW_GLOB, IS_PLACED, openedLayout } from './records.js'
 
 const CALLS = ['open', 'openat', 'openat2', 'creat'] as const
 const PROC_SUPER_MAGIC = 0x9fa0
@@ -88,32 +89,60 @@ function isIn({ i_sb }: Inode, parent: Scalar, roots: readonly Root[]): Scalar {
     .reduce((all, one) => or(all, one))
 }
 
+/** Whether a file is of the process of another one, below its directory in /proc. */
+function isOfProc(inode: Inode, { f_inode, f_path }: Opened, procNames: readonly string[]): Scalar {
+  if (procNames.length === 0) return constant(0)
+  const pid = procPid(f_inode)
+  return and(
+    eq(inode.i_sb.s_magic, PROC_SUPER_MAGIC),
+    isAnyNamed(f_path.dentry, procNames),
+    ne(pid, 0),
+    // Many look at themselves.
+    ne(pid, currentTask<Task>().tgid),
+  )
+}
+
+/** Whether a file is asked for by itself, or by a directory above it; of those that are `which`. */
+function isPlaced(
+  inode: Inode,
+  dentry: NamedDentry,
+  { below, named }: Pick<KernelPlaces, 'below' | 'named'>,
+  which: (root: Root) => boolean = () => true,
+): Scalar {
+  const ways = named.flatMap(({ names, parents }) => {
+    const some = parents.filter(which)
+    return some.length === 0
+      ? []
+      : [and(isIn(inode, dentry.d_parent.d_inode.i_ino, some), isAnyNamed(dentry, names))]
+  })
+  const directories = below.filter(which)
+  if (directories.length > 0) ways.push(isBelow(inode.i_sb.s_dev, dentry, directories))
+  return ways.reduce((all, one) => or(all, one), constant(0))
+}
+
 /** Whether a file is one of those that were asked for; some are compared once more in user space. */
-function isWanted(file: Opened, { below, parents, names, procNames }: KernelPlaces): Scalar {
+function isWanted(file: Opened, places: KernelPlaces): Scalar {
   const inode = file.f_inode as unknown as Inode
   const { dentry } = file.f_path
-  const ways: Scalar[] = []
-  if (procNames.length > 0) {
-    const pid = procPid(file.f_inode)
-    ways.push(
-      and(
-        eq(inode.i_sb.s_magic, PROC_SUPER_MAGIC),
-        isAnyNamed(dentry, procNames),
-        ne(pid, 0),
-        // Many look at themselves.
-        ne(pid, currentTask<Task>().tgid),
-      ),
-    )
-  }
-  if (names.length > 0 && parents.length > 0)
-    ways.push(and(isIn(inode, dentry.d_parent.d_inode.i_ino, parents), isAnyNamed(dentry, names)))
-  if (below.length > 0) ways.push(isBelow(inode.i_sb.s_dev, dentry, below))
-  return ways.reduce((all, one) => or(all, one))
+  const { below, globs, named, procNames } = places
+  return or(isOfProc(inode, file, procNames), isPlaced(inode, dentry, { below: [...below, ...globs], named }))
+}
+
+/** The bits beside those of `f_mode` that say what is certain whatever the path is. */
+function marksOf(file: Opened, { below, globs, named }: KernelPlaces): Scalar {
+  const inode = file.f_inode as unknown as Inode
+  const { dentry } = file.f_path
+  const isOnly = (root: Root): boolean => root.isOnly
+  return or(
+    ifThen(isPlaced(inode, dentry, { below, named }, isOnly), IS_PLACED),
+    ifThen(isPlaced(inode, dentry, { below: globs, named: [] }, isOnly), IS_BELOW_GLOB),
+  )
 }
 
 /** A file was opened; each process and file are reported once. */
 function openedProbe(places: KernelPlaces): Probe[] {
-  if (places.below.length + places.parents.length + places.procNames.length === 0) return []
+  const { below, globs, named, procNames } = places
+  if (below.length + globs.length + named.length + procNames.length === 0) return []
   const reported = map({
     name: 'quark_accessed',
     type: 'lruHash',
@@ -141,7 +170,7 @@ function openedProbe(places: KernelPlaces): Probe[] {
         fill: {
           ...actor,
           ...identity,
-          mode: and(file.f_mode, FMODE_READ_WRITE),
+          mode: or(and(file.f_mode, FMODE_READ_WRITE), marksOf(file, places)),
           targetPid: ifThen(isProc, procPid(file.f_inode)),
           path: pathOf(file),
         },

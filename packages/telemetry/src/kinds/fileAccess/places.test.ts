@@ -17,10 +17,15 @@ test('what was asked for is found, or said not to be there, or to have no room',
     '/nowhere/x',
     '/proc/*/mem',
   ])
-  const { below, parents, names, procNames, absent, left } = some.kernel()
+  const { below, globs, named, procNames, absent, left } = some.kernel()
+  assert.deepEqual([below, procNames, absent, left], [[], ['mem'], ['/nowhere/x'], []])
   assert.deepEqual(
-    [below.map(({ inode }) => inode), parents.map(({ inode }) => inode), names, procNames, absent, left],
-    [[ino], [ino, ino], ['file', 'later'], ['mem'], ['/nowhere/x'], []],
+    globs.map(({ inode }) => inode),
+    [ino],
+  )
+  assert.deepEqual(
+    named.map(({ names, parents }) => [names, parents.map(({ inode }) => inode)]),
+    [[['file', 'later'], [ino]]],
   )
 
   for (let at = 0; at <= MAX_DIRECTORIES; at++) mkdirSync(join(folder, `home${at}/.ssh`), { recursive: true })
@@ -32,6 +37,35 @@ test('what was asked for is found, or said not to be there, or to have no room',
 })
 
 test('places of which nothing is there are no error', () => {
-  const { below, parents, procNames, absent } = new AccessPlaces(['/nowhere/*/x', '/nowhere/y']).kernel()
-  assert.deepEqual([below, parents, procNames, absent], [[], [], [], ['/nowhere/*/x', '/nowhere/y']])
+  const { below, named, procNames, absent } = new AccessPlaces(['/nowhere/*/x', '/nowhere/y']).kernel()
+  assert.deepEqual([below, named, procNames, absent], [[], [], [], ['/nowhere/*/x', '/nowhere/y']])
+})
+
+test('names are looked for in their own directories alone', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'quark-places-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  for (const name of ['a', 'b']) mkdirSync(join(folder, name))
+  const inodes = ['a', 'b'].map((name) => statSync(join(folder, name), { bigint: true }).ino)
+  const files = ['a/shadow', 'a/gshadow', 'a/.netrc', 'b/.netrc', 'b/../b/.netrc'].map((name) =>
+    join(folder, name),
+  )
+  const { named } = new AccessPlaces(files).kernel()
+  assert.deepEqual(
+    named.map(({ names, parents }) => [names, parents.map(({ inode }) => inode)]),
+    [
+      [['shadow', 'gshadow'], [inodes[0]]],
+      [['.netrc'], inodes],
+    ],
+  )
+})
+
+test('of a file below the directory of a glob the name counts, however it is reached', () => {
+  const places = new AccessPlaces(['/etc/ssh/ssh_host_*_key', '/root/.ssh'])
+  for (const [path, may] of [
+    ['/host/etc/ssh/ssh_host_rsa_key', true],
+    ['/x/ssh_host_rsa_key', true],
+    ['/x/ssh_host_keys/a', false],
+    ['/host/root/.ssh/id', false],
+  ] as const)
+    assert.equal(places.mayBeNamed(path), may, path)
 })

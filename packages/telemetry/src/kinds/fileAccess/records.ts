@@ -10,6 +10,13 @@ export const FILE_ACCESS_KIND = 8
 /** What names of files may have: PATH_MAX. */
 const MAX_NAME_BYTES = 4096
 
+/**
+ * Beside the bits of `f_mode`: by its inode, or by that of a directory above it, the file is one that is asked for, or lies
+ * below a directory of a glob. Its path may be another one, through another mount.
+ */
+export const IS_PLACED = 1 << 2
+export const IS_BELOW_GLOB = 1 << 3
+
 /** A process has opened a file, the first time. */
 export const openedLayout = record((FILE_ACCESS_KIND << 8) | 1, 'fileOpened', {
   ...actorFields,
@@ -17,7 +24,7 @@ export const openedLayout = record((FILE_ACCESS_KIND << 8) | 1, 'fileOpened', {
   device: u32,
   generation: u32,
   inode: u64,
-  /** `f_mode`: bit 0 is reading, bit 1 writing. */
+  /** `f_mode`: bit 0 is reading, bit 1 writing; and what is certain of its place. */
   mode: u32,
   path: pathTail,
 })

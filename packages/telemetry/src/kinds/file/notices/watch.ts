@@ -38,7 +38,7 @@ import {
   seenLayout,
 } from '../records.js'
 import { type MountedFileSystem, readMountTable } from '../../../files/mounts.js'
-import { deviceOf, lookUp } from '../../../files/look-up.js'
+import { fileSystemOf, lookUp } from '../../../files/look-up.js'
 import { shortPath } from '../../../files/paths.js'
 import { DirectoryNames } from './names.js'
 import { UnwantedDirectories } from './unwanted.js'
@@ -171,7 +171,7 @@ export class FileWatch implements Source {
   #mark({ device, place }: MountedFileSystem, table: string): bigint | undefined {
     // What others serve has no handles, and may never answer. Something else may be mounted there meanwhile.
     using mount = lookUp(place)
-    if (mount === undefined || deviceOf(mount, table) !== device) return undefined
+    if (mount === undefined || fileSystemOf(mount, table).device !== device) return undefined
     const id = fileSystemId(mount.reference)
     if (id === undefined) return undefined
     const known = this.#watched.get(id)

@@ -111,7 +111,7 @@ function createProbe(map: WrittenMap | undefined, watched: Watched): Probe {
         map === undefined
           ? []
           : [noteWritten(map, { at: and(result, HALF), pid: current().tgid }, file.f_inode, 0)],
-      fill: doneFill(file, DID_CREATE),
+      fill: doneFill(file, DID_CREATE, watched),
     }
   })
 }
@@ -129,7 +129,7 @@ function cutProbe(watched: Watched): Probe {
         watched.process(),
         watched.file(file),
       ),
-      fill: doneFill(file, DID_TRUNCATE),
+      fill: doneFill(file, DID_TRUNCATE, watched),
     }
   })
 }
@@ -186,6 +186,7 @@ function changeProbe(name: keyof typeof CHANGES, watched: Watched): Probe {
       fill: doneFill(
         file,
         bits.reduce((all, bit) => or(all, bit)),
+        watched,
       ),
     }
   })
@@ -267,7 +268,7 @@ function timesProbe(watched: Watched): Probe {
           watched.process(),
           watched.file(file),
         ),
-        fill: doneFill(file, DID_UTIMES),
+        fill: doneFill(file, DID_UTIMES, watched),
       }
     },
   )

@@ -6,6 +6,7 @@ import {
   constant,
   currentTask,
   eq,
+  ifThen,
   lt,
   ne,
   not,
@@ -20,6 +21,7 @@ import type { KernelSelection } from '../../../files/selection.js'
 import { isBelow } from '../../../process/kernel-places.js'
 import type { Choice } from '../choice.js'
 import type { FileTask, Inode, OpenFile, SuperBlock } from '../kernel-types.js'
+import { IS_BELOW } from '../records.js'
 
 /** Results from here on are errors. */
 const FIRST_ERROR = 2n ** 63n
@@ -80,6 +82,19 @@ export class Watched {
     const { roots, devices } = this.#selection
     return or(not(oneOf(device, devices)), isBelow(device, dentry, roots))
   }
+
+  /** What happened to something that is below: with a mark if that is certain whatever its path is. */
+  marked(what: Scalar | number, { s_dev: device }: SuperBlock): Scalar | number {
+    const { certain = [] } = this.#selection ?? {}
+    return certain.length === 0 ? what : or(what, ifThen(oneOf(device, certain), IS_BELOW))
+  }
+
+  /** What happened to something that may be below: with the mark if it is. */
+  markedIfBelow(what: Scalar | number, { s_dev: device }: SuperBlock, dentry: Scalar): Scalar | number {
+    const { certain = [], roots = [] } = this.#selection ?? {}
+    if (certain.length === 0) return what
+    return or(what, ifThen(and(oneOf(device, certain), isBelow(device, dentry, roots)), IS_BELOW))
+  }
 }
 
 /** The open file of a descriptor; all members are 0 when there is none. */
@@ -111,10 +126,10 @@ export function identityOf(inode: Inode) {
   }
 }
 
-export function doneFill({ f_inode: inode, f_path }: PlacedFile, what: Scalar | number) {
+export function doneFill({ f_inode: inode, f_path }: PlacedFile, what: Scalar | number, watched: Watched) {
   return {
     ...identityOf(inode),
-    what,
+    what: watched.marked(what, inode.i_sb),
     ...attributesOf(inode),
     path: path(f_path, current().fs.root),
   }

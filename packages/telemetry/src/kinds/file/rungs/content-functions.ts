@@ -80,7 +80,7 @@ export function createdProbe(by: FunctionHook, maps: ContentMaps | undefined, wa
       maps === undefined
         ? []
         : [noteWritten(maps.written, keyOf(file), file.f_inode, 0), noteWriter(maps, file)],
-    fill: doneFill(file, DID_CREATE),
+    fill: doneFill(file, DID_CREATE, watched),
   }))
 }
 
@@ -135,7 +135,7 @@ function otherProbes(by: FunctionHook, target: ChangeFunction, maps: ContentMaps
         ne(containerOf<Mount>('mount', 'mnt', f_path.mnt).mnt_ns, INTERNAL),
       ),
       effects: [noteWritten(written, key, inode, 0, not(isWatched), 1), noteWriter(maps, file)],
-      fill: doneFill(file, DID_MODIFY),
+      fill: doneFill(file, DID_MODIFY, watched),
     }
   })
   return [again, narrowed(first, () => isWatched)]

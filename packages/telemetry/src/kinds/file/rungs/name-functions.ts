@@ -75,7 +75,7 @@ const CODE = int('result', 4)
 const dentryArgument = (...names: readonly [string, ...string[]]): ArgumentType<Dentry> =>
   named(struct<Dentry>('dentry', names[0]), ...names.slice(1))
 
-/** A file, and its attributes, where the kernel has them. */
+/** A file, and its attributes, where the kernel has them. `what` has the mark of what lies below. */
 function exactFill(what: Scalar | number, { d_sb }: Dentry, inode: Inode) {
   return {
     pid: current().tgid,
@@ -137,7 +137,11 @@ function makingPair(by: FunctionHook, { name, target, what }: Making, mounts: Mo
       const at = dentryAt(place)
       return {
         when: firstOf(eq(code, 0), and(ne(addressOf(made), 0), lt(addressOf(made), FIRST_ERROR))),
-        fill: { ...exactFill(what, at, at.d_inode), base: placeOf(mnt, place), name: NO_NAME },
+        fill: {
+          ...exactFill(watched.marked(what, at.d_sb), at, at.d_inode),
+          base: placeOf(mnt, place),
+          name: NO_NAME,
+        },
       }
     },
   )
@@ -155,17 +159,20 @@ function removingPair(by: FunctionHook, { name, target, what }: Making, mounts: 
       maxEntries: MAX_CALLS,
     },
     (dentry) => begun(dentry, mounts, watched),
-    ({ dentry, mnt, inode, number, generation }, code) => ({
-      when: eq(code, 0),
-      fill: {
-        // It is still in memory: what holds it lets go after this.
-        ...exactFill(what, dentryAt(dentry), cast<Inode>('inode', inode)),
-        inode: number,
-        generation,
-        base: placeOf(mnt, dentry),
-        name: NO_NAME,
-      },
-    }),
+    ({ dentry, mnt, inode, number, generation }, code) => {
+      const at = dentryAt(dentry)
+      return {
+        when: eq(code, 0),
+        fill: {
+          // It is still in memory: what holds it lets go after this.
+          ...exactFill(watched.marked(what, at.d_sb), at, cast<Inode>('inode', inode)),
+          inode: number,
+          generation,
+          base: placeOf(mnt, dentry),
+          name: NO_NAME,
+        },
+      }
+    },
   )
 }
 
@@ -188,7 +195,7 @@ function linkPair(by: FunctionHook, mounts: MountMap, watched: Watched) {
     ({ dentry, mnt, old }, code) => ({
       when: eq(code, 0),
       fill: {
-        ...exactFill(DID_LINK, dentryAt(old), dentryAt(old).d_inode),
+        ...exactFill(watched.marked(DID_LINK, dentryAt(old).d_sb), dentryAt(old), dentryAt(old).d_inode),
         base: placeOf(mnt, old),
         toBase: placeOf(mnt, dentry),
         name: NO_NAME,
@@ -216,7 +223,11 @@ function symlinkPair(by: FunctionHook, mounts: MountMap, watched: Watched) {
     ({ dentry, mnt, old }, code) => ({
       when: eq(code, 0),
       fill: {
-        ...exactFill(DID_SYMLINK, dentryAt(dentry), dentryAt(dentry).d_inode),
+        ...exactFill(
+          watched.marked(DID_SYMLINK, dentryAt(dentry).d_sb),
+          dentryAt(dentry),
+          dentryAt(dentry).d_inode,
+        ),
         base: placeOf(constant(0), constant(0)),
         toBase: placeOf(mnt, dentry),
         name: kernelString(old),
@@ -256,7 +267,7 @@ function renameProbes(by: FunctionHook, mounts: MountMap, watched: Watched): Pro
           device: d_sb.s_dev,
           inode: inode.i_ino,
           generation: inode.i_generation,
-          what: DID_MOVE,
+          what: watched.markedIfBelow(DID_MOVE, d_sb, addressOf(dentry)),
           path: placeOf(mnt, addressOf(dentry)),
         },
       }
@@ -273,7 +284,7 @@ function renameProbes(by: FunctionHook, mounts: MountMap, watched: Watched): Pro
         finally: [remove(calls, thread)],
         when: eq(code, 0),
         fill: {
-          ...exactFill(what, at, at.d_inode),
+          ...exactFill(watched.markedIfBelow(what, at.d_sb, dentry), at, at.d_inode),
           base: placeOf(constant(0), constant(0)),
           toBase: placeOf(mnt, dentry),
           name: NO_NAME,

@@ -134,7 +134,7 @@ export function writeProbes(
           noteWritten(map, key, inode, result, not(isWatched)),
           ...also(file),
         ],
-        fill: doneFill(file, DID_MODIFY),
+        fill: doneFill(file, DID_MODIFY, watched),
       }
     },
   )
