@@ -53,20 +53,18 @@ export class TailReader {
 
   /** A text; undefined if it could not be read. */
   string(offset: number): string | undefined {
-    return this.#next(offset, stringTail)
+    return this.take(offset, stringTail)
   }
 
   /** A path; undefined if it could not be read. */
   path(offset: number): string | undefined {
-    return this.#next(offset, (text, start, descriptor) =>
+    return this.take(offset, (text, start, descriptor) =>
       (descriptor & TAIL_FAILED) === 0 ? pathAt(text, start, descriptor) : undefined,
     )
   }
 
-  #next(
-    offset: number,
-    read: (text: string, start: number, descriptor: number) => string | undefined,
-  ): string | undefined {
+  /** Whatever can be read of a tail. */
+  take<T>(offset: number, read: (text: string, start: number, descriptor: number) => T): T {
     const descriptor = u32At(this.#place, offset)
     const start = this.#start
     this.#start += descriptor & TAIL_LENGTH_MASK

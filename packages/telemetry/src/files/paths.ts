@@ -1,7 +1,7 @@
 /** Paths of files as text. */
 
 import type { EcsForm } from '../event/spec.js'
-import { CUT_MARK } from '../memory/text.js'
+import { CUT_MARK, rootAt, wholePathAt } from '../memory/text.js'
 
 /** PATH_MAX. */
 const MAX_PATH_BYTES = 4096
@@ -48,6 +48,14 @@ export function joinedPath(base: string | undefined, name: string): string | und
     else if (part !== '' && part !== '.') parts.push(part)
   }
   return `/${parts.join('/')}`
+}
+
+/** A name as a process gave it: below its root directory, or relative to the directory of a tail. */
+export function givenPath(text: string, start: number, descriptor: number, name: string): string | undefined {
+  if (!name.startsWith('/')) return joinedPath(wholePathAt(text, start, descriptor), name)
+  const root = rootAt(text, start, descriptor)
+  const path = joinedPath(undefined, name)
+  return root === undefined || root === '/' ? path : `${root}${path}`
 }
 
 /** Whether the upper part of a path is not known. */

@@ -4,7 +4,7 @@
  * its start and its descriptor, which has its length and flags.
  */
 
-import { TAIL_LENGTH_MASK, TAIL_PSEUDO, TAIL_TRUNCATED } from 'quark-ebpf/probe'
+import { TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_PSEUDO, TAIL_TRUNCATED } from 'quark-ebpf/probe'
 
 // oxlint-disable-next-line no-control-regex -- ASCII is just what needs no decoding
 const ASCII = /^[\0-\x7f]*$/
@@ -126,10 +126,23 @@ export function isCutPath(text: string, start: number, descriptor: number): bool
 
 /** The process's root directory, if the walk of a path passed it and went on to the end. */
 export function rootAt(text: string, start: number, descriptor: number): string | undefined {
-  if ((descriptor & (TAIL_PSEUDO | TAIL_TRUNCATED)) !== 0) return undefined
+  if ((descriptor & (TAIL_FAILED | TAIL_PSEUDO | TAIL_TRUNCATED)) !== 0) return undefined
   const components = tailAt(text, start, descriptor)
   const mark = markOf(components)
   return mark === -1 ? undefined : pathOf(components.slice(mark + 1))
+}
+
+/**
+ * A path of a tail as a process sees it, from the root of its mount namespace: also what has another root directory.
+ *
+ * @param start where the tail begins
+ */
+export function wholePathAt(text: string, start: number, descriptor: number): string | undefined {
+  if ((descriptor & TAIL_FAILED) !== 0) return undefined
+  const path = pathAt(text, start, descriptor)
+  const root = rootAt(text, start, descriptor)
+  if (path === undefined || root === undefined || root === '/') return path
+  return path === '/' ? root : root + path
 }
 
 /** NUL-terminated strings, the last of which may have been cut. */

@@ -15,12 +15,10 @@ import {
   exactFacts,
   type ExactFacts,
   type FileFacts,
-  givenPath,
   safeNumber,
   seenFacts,
   stringIn,
   typeOf,
-  walkedPath,
   isBelow,
   whatAt,
   wholePath,
@@ -45,6 +43,8 @@ import {
   seenLayout,
 } from './records.js'
 import { withoutSecrets } from '../../event/redaction.js'
+import { givenPath } from '../../files/paths.js'
+import { wholePathAt } from '../../memory/text.js'
 import { isPseudoPath } from '../../files/pseudo.js'
 import type { FileOfProcess, FileTable } from './table.js'
 
@@ -265,7 +265,7 @@ export function applyNamed(group: RecordGroup, tables: Tables): Made<FileEvent> 
   const exact = exactFacts(group, at)
   if (name === undefined && exact === undefined) return undefined
   const path =
-    name === undefined ? walkedPath(text, fixedSizeBytes, base) : givenPath(text, fixedSizeBytes, base, name)
+    name === undefined ? wholePathAt(text, fixedSizeBytes, base) : givenPath(text, fixedSizeBytes, base, name)
   const call = { pid: u32At(group, at.pid), what: whatAt(group, at.what), path, exact }
   return named(group, { ...call, isInPlace: isPlain(name ?? '', base) }, tables)
 }
@@ -274,7 +274,7 @@ export function applyNamed(group: RecordGroup, tables: Tables): Made<FileEvent> 
 export function applyMoving(group: RecordGroup, tables: Tables): undefined {
   if (!group.next()) return
   const { at, fixedSizeBytes } = movingLayout
-  const path = walkedPath(textOf(group), fixedSizeBytes, u32At(group, at.path))
+  const path = wholePathAt(textOf(group), fixedSizeBytes, u32At(group, at.path))
   if (path === undefined) return
   tableIn(tables).moving(fileIn(group, at), { path, isBelow: isBelow(u32At(group, at.what)) })
 }
@@ -328,7 +328,7 @@ function exactlyMoved(
   let { exact } = call
   const text = textOf(group)
   const base = u32At(group, at.base)
-  const path = walkedPath(text, fixedSizeBytes + (base & TAIL_LENGTH_MASK), u32At(group, at.toBase))
+  const path = wholePathAt(text, fixedSizeBytes + (base & TAIL_LENGTH_MASK), u32At(group, at.toBase))
   let oldPath: string | undefined
   if ((what & (DID_MOVE | DID_EXCHANGE)) !== 0) {
     const before = tableIn(tables).moved(fileIn(group, at))
@@ -337,7 +337,7 @@ function exactlyMoved(
   }
   // A file without a name gets one.
   else if ((what & DID_LINK) !== 0 && exact.attributes?.links !== 1)
-    oldPath = walkedPath(text, fixedSizeBytes, base)
+    oldPath = wholePathAt(text, fixedSizeBytes, base)
   return named(group, { ...call, exact, path, oldPath, isInPlace: true }, tables)
 }
 

@@ -4,8 +4,8 @@ import { TAIL_DELETED, TAIL_FAILED, TAIL_LENGTH_MASK, TAIL_PSEUDO } from 'quark-
 import type { RecordPlace } from '../../event/raw.js'
 import { u32At, u64At } from '../../event/record-fields.js'
 import { textOf } from '../../event/record-text.js'
-import { isCut, joinedPath } from '../../files/paths.js'
-import { cstringAt, pathAt, rootAt } from '../../memory/text.js'
+import { isCut } from '../../files/paths.js'
+import { cstringAt, wholePathAt } from '../../memory/text.js'
 import type { FileType } from './events.js'
 import { doneLayout, IS_BELOW, type movedLayout, type namedLayout, seenLayout } from './records.js'
 
@@ -88,23 +88,6 @@ function attributesIn(record: RecordPlace, at: AttributeOffsets): FileAttributes
   }
 }
 
-/** A path that a process sees, from the root of its mount namespace. */
-export function walkedPath(text: string, start: number, descriptor: number): string | undefined {
-  if ((descriptor & TAIL_FAILED) !== 0) return undefined
-  const path = pathAt(text, start, descriptor)
-  const root = rootAt(text, start, descriptor)
-  if (path === undefined || root === undefined || root === '/') return path
-  return path === '/' ? root : root + path
-}
-
-/** A name as a process gave it: below its root directory, or relative to the directory of a tail. */
-export function givenPath(text: string, start: number, descriptor: number, name: string): string | undefined {
-  if (!name.startsWith('/')) return joinedPath(walkedPath(text, start, descriptor), name)
-  const root = (descriptor & TAIL_FAILED) === 0 ? rootAt(text, start, descriptor) : undefined
-  const path = joinedPath(undefined, name)
-  return root === undefined || root === '/' ? path : `${root}${path}`
-}
-
 /** What happened, without the mark. */
 export function whatAt(record: RecordPlace, offset: number): number {
   return u32At(record, offset) & ~IS_BELOW
@@ -119,7 +102,7 @@ export function doneFacts(record: RecordPlace): FileFacts {
   const { at, fixedSizeBytes } = doneLayout
   const descriptor = u32At(record, at.path)
   return {
-    path: walkedPath(textOf(record), fixedSizeBytes, descriptor),
+    path: wholePathAt(textOf(record), fixedSizeBytes, descriptor),
     oldPath: undefined,
     isNameOnly: false,
     isDeleted: (descriptor & TAIL_DELETED) !== 0 || (descriptor & TAIL_PSEUDO) !== 0,

@@ -115,3 +115,28 @@ test('what was asked for, reached through another mount and through symbolic lin
     ['host/etc/secret', 'host/etc/keys/a.key', 'host/etc/below/f', 'host/homes/a/.aws/c'],
   )
 })
+
+test('a process with another root directory', async (t) => {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'quark-access-')))
+  t.after(() => rmSync(root, { recursive: true }))
+  chmodSync(root, 0o755)
+  mkdirSync(join(root, 'etc'))
+  for (const name of ['etc/shadow', 'etc/hosts'])
+    writeFileSync(join(root, name), 'x', { mode: name === 'etc/hosts' ? 0o600 : 0o644 })
+  const fileAccess = [join(root, 'etc/shadow'), join(root, 'etc/hosts'), '/etc/hosts']
+  const quark = await Quark.open({ fileAccess, backends: ['ebpf'], where: { treeOf: process.pid } })
+  const { pid, status } = spawnSync('python3', [
+    '-c',
+    `import os\nos.chroot(${JSON.stringify(root)}); os.chdir('/'); open('/etc/shadow').close(); open('etc/../etc/shadow')
+os.setuid(65534)\ntry: open('/etc/hosts')\nexcept PermissionError: pass`,
+  ])
+  const events = quark.finish().filter(isAccess)
+  await quark.close()
+  if (status !== 0) return t.skip('there is no Python')
+  assert.deepEqual(
+    events
+      .filter((event) => event.pid === pid)
+      .map(({ action, path }) => `${action} ${path.replace(`${root}/`, '')}`),
+    ['open etc/shadow', 'denied etc/hosts'],
+  )
+})

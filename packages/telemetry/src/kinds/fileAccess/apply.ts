@@ -4,7 +4,8 @@ import type { Made } from '../../event/forms.js'
 import type { RecordGroup } from '../../event/raw.js'
 import { s32At, TailReader, u32At, u64At } from '../../event/record-fields.js'
 import { withoutSecrets } from '../../event/redaction.js'
-import { joinedPath } from '../../files/paths.js'
+import { givenPath } from '../../files/paths.js'
+import { wholePathAt } from '../../memory/text.js'
 import { deviceText } from '../../files/mounts.js'
 import { actorOf } from '../../process/actor.js'
 import { targetOf } from '../../process/target.js'
@@ -23,7 +24,7 @@ const BY_MODE = ['path', 'read', 'write', 'readWrite'] as const
 export function applyOpened(group: RecordGroup, tables: Tables): Made<FileAccessEvent> | undefined {
   if (!group.next()) return undefined
   const { at } = openedLayout
-  const path = new TailReader(group, openedLayout).path(at.path)
+  const path = new TailReader(group, openedLayout).take(at.path, wholePathAt)
   const mode = u32At(group, at.mode)
   if (path === undefined || !isAskedFor(path, mode, tables)) return undefined
   const event: Made<FileAccessEvent> = {
@@ -56,9 +57,9 @@ export function applyDenied(group: RecordGroup, tables: Tables): Made<FileAccess
   if (!group.next()) return undefined
   const { at } = deniedLayout
   const tails = new TailReader(group, deniedLayout)
-  const base = tails.path(at.base)
+  const from = tails.take(at.base, (...base) => base)
   const name = tails.string(at.name)
-  const path = name === undefined ? undefined : joinedPath(base, name)
+  const path = name === undefined ? undefined : givenPath(...from, name)
   const table = tableIn(tables)
   if (path === undefined || !table.places.wants(path)) return undefined
   const actor = actorOf(group, at, tables)

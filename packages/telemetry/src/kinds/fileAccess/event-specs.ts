@@ -65,7 +65,7 @@ const fileAccessSpec: EventSpec<FileAccessEvent> = {
     },
     path: {
       type: 'string',
-      doc: 'path of the file, as the process sees it; of what was denied, as the process gave it',
+      doc: 'path of the file, as the process sees it, below the root directory of the process if that is another one; of what was denied, as the process gave it',
       isAlwaysKnown: true,
       roles: ['path'],
       dump: 'FILE.path path',
