@@ -34,7 +34,7 @@ const WITH_SUBVOLUMES: ReadonlySet<string | undefined> = new Set(['btrfs', 'bcac
 export interface KernelSelection {
   /** The directories below which all that is wanted lies, and those where file systems are mounted below them. */
   readonly roots: readonly Root[]
-  /** File systems that are mounted now. What is on another one is compared by its path. */
+  /** File systems that are mounted now, but for overlays. What is on another one is compared by its path. */
   readonly devices: readonly number[]
   /** Those of them on which what lies below a root is certain to: also by another path than that of the root. */
   readonly certain: readonly number[]
@@ -137,7 +137,11 @@ export class Selection {
       roots.set(`${root.device}:${root.inode}`, root)
     }
     if (roots.size > MAX_ROOTS) return undefined
-    const mounted = fileSystemsOf(table)
+    // What another mount namespace has as its root is below nothing here; its paths may be those that are asked for.
+    const own = new Set([...roots.values()].map(({ device }) => device))
+    const mounted = fileSystemsOf(table).filter(
+      ({ type, place, device }) => type !== 'overlay' || place === '/' || own.has(device),
+    )
     return {
       roots: [...roots.values()],
       devices: mounted.map(({ device }) => device),

@@ -65,7 +65,7 @@ test('a file system that is mounted later is watched, and can be unmounted at on
   if (!canMount('tmpfs', t)) return t.skip('tmpfs cannot be mounted here')
   const root = directory(t)
   const command = `
-    cd ${root}; mount -t tmpfs none m; : > wake; sleep 0.5; : > wake2; sleep 0.3
+    cd ${root}; mount -t tmpfs none m; : > wake; sleep 1.5; : > wake2; sleep 0.5
     echo x > m/f; mkdir m/d; mv m/f m/d/g; rm m/d/g; sleep 0.5; umount m; rm wake wake2`
   const { events } = await runWatched(root, command)
   assert.deepEqual(told(events, root), [
@@ -337,6 +337,25 @@ test(
     assert.deepEqual(told(events, root), ['create+modify+close m/f', `move m/g${mark}`, `remove m/g${mark}`])
   },
 )
+
+test('a container from before the start has paths of its own', LIMIT, async (t) => {
+  if (spawnSync('unshare', ['-m', 'true']).status !== 0) return t.skip('unshare(1) does not work here')
+  const root = directory(t)
+  for (const name of ['lower', 'upper', 'work', 'in']) mkdirSync(join(root, name))
+  const options = `lowerdir=${root}/lower,upperdir=${root}/upper,workdir=${root}/work`
+  const { status, stderr } = spawnSync('mount', ['-t', 'overlay', 'o', '-o', options, join(root, 'm')], {
+    encoding: 'utf8',
+  })
+  if (status !== 0) return t.skip(`overlayfs cannot be mounted here: ${stderr}`)
+  const inside = join(root, 'm', root, 'in')
+  mkdirSync(inside, { recursive: true })
+  mkdirSync(join(root, 'm', 'old'))
+  const { events } = await runWatched(
+    join(root, 'in'),
+    `cd ${root}/m; unshare -m sh -c 'mount --make-rprivate /; mount --rbind . . ; cd ${root}/m; pivot_root . old; : > ${root}/in/f'`,
+  )
+  assert.deepEqual(told(events, root), ['create in/f'])
+})
 
 test('overlayfs: what is edited and removed below a merged directory', LIMIT, async (t) => {
   const root = directory(t)
