@@ -4,7 +4,8 @@ import type { OptionSpecs, SettingsOf } from '../../options/spec.js'
 export const fileOptions = {
   /**
    * Also changes of files: everywhere, or below these paths. The last part of a path may be a glob, such as
-   * `/etc/*.conf`, for the names of files below `/etc`. Default false.
+   * `/etc/*.conf`, for the names of files below `/etc`. Symbolic links in paths are followed when the queue is opened.
+   * Default false.
    */
   files: {
     type: 'places',

@@ -4,7 +4,8 @@ import type { OptionSpecs, SettingsOf } from '../../options/spec.js'
 export const fileAccessOptions = {
   /**
    * Also who opens sensitive files, or is denied to: credentials, and the memory and environment of other processes in
-   * /proc; or the files of these paths and below. Names may be globs. Default false.
+   * /proc; or the files of these paths and below. Names may be globs. Symbolic links in
+   * paths are followed when the queue is opened. Default false.
    */
   fileAccess: {
     type: 'places',
