@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { deviceNumber, deviceText, fileSystemsOf, mountsBelow, numberOfDev } from './mounts.js'
+import { deviceNumber, deviceText, fileSystemsOf, mountsIn, numberOfDev } from './mounts.js'
 import { joinedPath } from './paths.js'
 import { isPseudoPath } from './pseudo.js'
 import { Selection } from './selection.js'
@@ -40,10 +43,13 @@ test('fileSystemsOf() knows to which of them no path leads', () => {
   assert.deepEqual(namesOf(false), ['2 /', '3 /shm/y', '4 /shm', '5 /a/d', '7 /a', '8 /aa'])
   assert.deepEqual(namesOf(true), ['1 /', '6 /a/b/c'])
   assert.deepEqual(
-    mountsBelow(table, ['/shm', '/a']).map(({ place, isHidden }) => [place, isHidden]),
+    mountsIn(table, ['/shm', '/a']).map(({ place, isHidden }) => [place, isHidden]),
     [
+      ['/shm', true],
+      ['/shm', false],
       ['/a/b', true],
       ['/a/b/c', true],
+      ['/a', false],
       ['/a/d', false],
       ['/shm/y', false],
     ],
@@ -89,10 +95,32 @@ test('Selection has what lies below paths, and names that match', () => {
   assert.ok(all.isAll && all.wants('/x'))
   assert.equal(all.wants('/proc/self/comm'), false)
   assert.equal(all.kernel(), undefined)
-  assert.equal(new Selection(['/does-not-exist']).kernel(), undefined)
   assert.equal(new Selection(['/']).kernel(), undefined)
   assert.ok((new Selection(['/usr']).kernel()?.devices.length ?? 0) > 0)
   assert.ok(isPseudoPath('/sys/fs/cgroup/x'))
+})
+
+test('of what is no directory, or not there, programs compare the nearest one above', (t) => {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'quark-files-')))
+  t.after(() => rmSync(folder, { recursive: true }))
+  mkdirSync(join(folder, 'a'))
+  writeFileSync(join(folder, 'f'), '')
+  const inode = (path: string) => statSync(path, { bigint: true }).ino
+  const [top, a] = [inode(folder), inode(join(folder, 'a'))]
+  for (const [paths, roots, certain] of [
+    [['a'], [a], [a]],
+    [['f'], [top], []],
+    [['later/still'], [top], []],
+    [['f', 'a'], [top, a], [a]],
+    [['a/*.x'], [a], [a]],
+    [['a', 'a/later'], [a], [a]],
+  ] as const) {
+    const kernel = new Selection(paths.map((path) => join(folder, path))).kernel()
+    const inodesOf = (some: readonly { readonly inode: bigint }[] = []) => some.map((one) => one.inode)
+    assert.deepEqual(inodesOf(kernel?.roots), roots, String(paths))
+    assert.deepEqual(inodesOf(kernel?.certain), certain, String(paths))
+  }
+  assert.deepEqual(new Selection([join(folder, 'a'), join(folder, 'x/y')]).absent(), [join(folder, 'x/y')])
 })
 
 const TABLE = `

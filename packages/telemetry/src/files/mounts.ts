@@ -124,11 +124,9 @@ export function isAtOrBelow(path: string, directory: string): boolean {
   return path === directory || path.startsWith(`${directory}/`)
 }
 
-/** What is mounted below directories, not at them: each mount, hidden ones too. Paths have one character a byte. */
-export function mountsBelow(table: string, directories: readonly string[]): MountedFileSystem[] {
-  return mountsOf(table).filter(({ place }) =>
-    directories.some((directory) => place !== directory && isAtOrBelow(place, directory)),
-  )
+/** What is mounted at directories and below: each mount, hidden ones too. Paths have one character a byte. */
+export function mountsIn(table: string, directories: readonly string[]): MountedFileSystem[] {
+  return mountsOf(table).filter(({ place }) => directories.some((directory) => isAtOrBelow(place, directory)))
 }
 
 /** The devices on which what lies below directories is kept: that of each directory, and what is mounted below. */

@@ -8,7 +8,7 @@ import {
   fileSystemsOf,
   isAtOrBelow,
   type MountedFileSystem,
-  mountsBelow,
+  mountsIn,
   readMountTable,
 } from './mounts.js'
 
@@ -23,8 +23,13 @@ const MAX_MOUNTS = 256
 export interface Root {
   readonly device: number
   readonly inode: bigint
-  /** No other file of the file system has the same inode: there are no subvolumes. */
+  /** Nothing else is below it: no other directory of the file system has the same inode, as in other subvolumes. */
   readonly isOnly: boolean
+}
+
+/** One below which all is asked for, or only some of it. */
+interface AskedRoot extends Root {
+  readonly isWhole: boolean
 }
 
 /** File systems with subvolumes, each of which has inodes of its own. */
@@ -34,10 +39,10 @@ const WITH_SUBVOLUMES: ReadonlySet<string | undefined> = new Set(['btrfs', 'bcac
 export interface KernelSelection {
   /** The directories below which all that is wanted lies, and those where file systems are mounted below them. */
   readonly roots: readonly Root[]
+  /** Those of them below which all is asked for, and nothing else is. */
+  readonly certain: readonly Root[]
   /** File systems that are mounted now, but for overlays. What is on another one is compared by its path. */
   readonly devices: readonly number[]
-  /** Those of them on which what lies below a root is certain to: also by another path than that of the root. */
-  readonly certain: readonly number[]
 }
 
 /** One of the paths that were asked for. */
@@ -109,7 +114,7 @@ export class Selection {
     return all.filter(({ device }) => devices.has(device))
   }
 
-  /** Directories that are not there, or that others serve. */
+  /** What is not there, or is served by others. */
   absent(): string[] {
     const directories = new Set(this.#places.map(({ directory }) => directory || '/'))
     return [...directories].filter((directory) => {
@@ -118,34 +123,39 @@ export class Selection {
     })
   }
 
-  /**
-   * What programs compare. Undefined where they are not to: if all is wanted, if a directory does not exist yet, if no
-   * path leads to what is mounted below one, or if there are too many.
-   */
+  /** What programs compare. Undefined where they are not to: if all is wanted, or if there are too many directories. */
   kernel(): KernelSelection | undefined {
     if (this.#places.some(({ directory }) => directory === '')) return undefined
     const directories = new Set(this.#places.map(({ directory }) => bytesOf(directory)))
     const table = readMountTable()
-    const below = mountsBelow(table, [...directories]).filter(({ type }) => !PSEUDO_TYPES.has(type))
-    if (directories.size + below.length > MAX_MOUNTS) return undefined
-    const roots = new Map<string, Root>()
-    for (const root of [
-      ...[...directories].map((directory) => rootAt(directory, table)),
-      ...below.map((mount) => rootOf(mount, table)),
-    ]) {
-      if (root === undefined) return undefined
-      roots.set(`${root.device}:${root.inode}`, root)
+    const mounts = mountsIn(table, [...directories]).filter(({ type }) => !PSEUDO_TYPES.has(type))
+    if (directories.size + mounts.length > MAX_MOUNTS) return undefined
+    const roots = new Map<string, AskedRoot>()
+    const add = (root: AskedRoot): void => {
+      const key = `${root.device}:${root.inode}`
+      if (roots.get(key)?.isWhole !== true) roots.set(key, root)
+    }
+    for (const directory of directories) add(nearestRoot(directory, table))
+    /** File systems of which some root is not known. */
+    const others = new Set<number>()
+    for (const mount of mounts) {
+      const root = rootOf(mount, table)
+      if (root === undefined) others.add(mount.device)
+      else add({ ...root, isWhole: true })
     }
     if (roots.size > MAX_ROOTS) return undefined
+    const all = [...roots.values()]
     // What another mount namespace has as its root is below nothing here; its paths may be those that are asked for.
-    const own = new Set([...roots.values()].map(({ device }) => device))
-    const mounted = fileSystemsOf(table).filter(
-      ({ type, place, device }) => type !== 'overlay' || place === '/' || own.has(device),
-    )
+    for (const { type, place, device } of fileSystemsOf(table)) {
+      if (type === 'overlay' && place !== '/' && !all.some((root) => root.device === device))
+        others.add(device)
+    }
     return {
-      roots: [...roots.values()],
-      devices: mounted.map(({ device }) => device),
-      certain: mounted.filter(({ type }) => !WITH_SUBVOLUMES.has(type)).map(({ device }) => device),
+      roots: all,
+      certain: all.filter(({ isOnly, isWhole }) => isOnly && isWhole),
+      devices: fileSystemsOf(table)
+        .map(({ device }) => device)
+        .filter((device) => !others.has(device)),
     }
   }
 }
@@ -165,6 +175,22 @@ export function rootAt(path: string, table: string): Root | undefined {
   if (found === undefined) return undefined
   const { device, type } = fileSystemOf(found, table)
   return { device, inode: found.stat.ino, isOnly: !WITH_SUBVOLUMES.has(type) }
+}
+
+/**
+ * Of a directory. Of what is none, such as a file that may be replaced, or is not there yet, it is the nearest directory above:
+ * what is below that is compared by its path.
+ */
+function nearestRoot(directory: string, table: string): AskedRoot {
+  for (let at = directory, isWhole = true; ; at = at.slice(0, at.lastIndexOf('/')), isWhole = false) {
+    using found = lookUp(at || '/')
+    if (found?.stat.isDirectory() === true || at === '') {
+      const root = rootAt(at || '/', table)
+      if (root !== undefined) return { ...root, isWhole }
+    }
+    // Without a root directory nothing has a path.
+    if (at === '') return { device: 0, inode: 0n, isOnly: false, isWhole: false }
+  }
 }
 
 /** FUSE is not asked for its root: it has the same number on all of them. Undefined if no path leads there. */

@@ -208,8 +208,8 @@ class Change {
 
 /** What was opened through a mount that is not asked for is where fanotify reports it, if that is. */
 function inPlace(facts: FileFacts, file: FileOfProcess, tables: Tables): FileFacts {
-  if (isWanted({ ...facts, isBelow: false }, tables)) return facts
-  const path = tableIn(tables).reportedPath(file)
+  if (facts.path === undefined || isWanted({ ...facts, isBelow: false }, tables)) return facts
+  const path = tableIn(tables).reportedPath(file, facts.path)
   return path === undefined ? facts : { ...facts, path, isNameOnly: false }
 }
 

@@ -55,7 +55,7 @@ function absentMiss({ selection }: Choice, group: Group): readonly Lack[] {
   return [
     {
       what: `${FACTS[group]}.absent`,
-      reason: `of ${absent.join(', ')} nothing is there, or another machine or a program serves it: programs leave nothing out, and paths are compared afterwards`,
+      reason: `of ${absent.join(', ')} nothing is there, or another machine or a program serves it: paths are compared, once something is made there`,
     },
   ]
 }

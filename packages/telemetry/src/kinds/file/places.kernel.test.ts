@@ -181,6 +181,19 @@ for (const [what, asked, work] of [
   })
 }
 
+test('a file that is replaced, and then written to', LIMIT, async (t) => {
+  const root = directory(t)
+  writeFileSync(join(root, 'passwd'), 'x')
+  const { events } = await runWatched(
+    join(root, 'passwd'),
+    `cd ${root}; echo y >> passwd; echo z > new; mv new passwd; echo y >> passwd; echo y >> other; rm passwd`,
+  )
+  assert.deepEqual(
+    told(events, root).map((line) => line.replace(' unverified', '')),
+    ['modify+close passwd', 'move passwd', 'modify+close passwd', 'remove passwd'],
+  )
+})
+
 test('a symbolic link to a directory, and one that is not there yet', LIMIT, async (t) => {
   const root = directory(t)
   mkdirSync(join(root, 'real'))

@@ -282,12 +282,13 @@ export class FileTable implements KindTable {
     return 0
   }
 
-  /** Where fanotify reports something of a file, if that is asked for. */
-  reportedPath(file: FileOfProcess): string | undefined {
-    for (const {
-      facts: { path, isNameOnly },
-    } of this.#byInode.of(inodeKey(file))) {
-      if (path !== undefined && !isNameOnly && this.selection.wants(path)) return path
+  /** Where fanotify reports a file by the name that a path ends with, if that is asked for. */
+  reportedPath(file: FileOfProcess, path: string): string | undefined {
+    const key = nameKey(file.pid, path)
+    for (const { facts } of this.#byInode.of(inodeKey(file))) {
+      // Before or afterwards it may have had another name.
+      if (facts.path === undefined || facts.isNameOnly || nameKey(file.pid, facts.path) !== key) continue
+      if (this.selection.wants(facts.path)) return facts.path
     }
     return undefined
   }

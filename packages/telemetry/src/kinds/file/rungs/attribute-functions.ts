@@ -58,7 +58,11 @@ function begun(dentry: Dentry, mnt: Scalar, what: Scalar | number, watched: Watc
       watched.kept(dentry.d_sb),
       watched.below(dentry.d_sb, addressOf(dentry)),
     ),
-    keep: { dentry: addressOf(dentry), mnt, what: watched.marked(what, dentry.d_sb) as Scalar },
+    keep: {
+      dentry: addressOf(dentry),
+      mnt,
+      what: watched.marked(what, dentry.d_sb, addressOf(dentry)) as Scalar,
+    },
   }
 }
 

@@ -84,16 +84,18 @@ export class Watched {
   }
 
   /** What happened to something that is below: with a mark if that is certain whatever its path is. */
-  marked(what: Scalar | number, { s_dev: device }: SuperBlock): Scalar | number {
-    const { certain = [] } = this.#selection ?? {}
-    return certain.length === 0 ? what : or(what, ifThen(oneOf(device, certain), IS_BELOW))
+  marked(what: Scalar | number, { s_dev: device }: SuperBlock, dentry: Scalar): Scalar | number {
+    const { certain = [], roots = [], devices = [] } = this.#selection ?? {}
+    if (certain.length === 0) return what
+    const isCertain =
+      certain.length === roots.length ? oneOf(device, devices) : isBelow(device, dentry, certain)
+    return or(what, ifThen(isCertain, IS_BELOW))
   }
 
   /** What happened to something that may be below: with the mark if it is. */
   markedIfBelow(what: Scalar | number, { s_dev: device }: SuperBlock, dentry: Scalar): Scalar | number {
-    const { certain = [], roots = [] } = this.#selection ?? {}
-    if (certain.length === 0) return what
-    return or(what, ifThen(and(oneOf(device, certain), isBelow(device, dentry, roots)), IS_BELOW))
+    const { certain = [] } = this.#selection ?? {}
+    return certain.length === 0 ? what : or(what, ifThen(isBelow(device, dentry, certain), IS_BELOW))
   }
 }
 
@@ -129,7 +131,7 @@ export function identityOf(inode: Inode) {
 export function doneFill({ f_inode: inode, f_path }: PlacedFile, what: Scalar | number, watched: Watched) {
   return {
     ...identityOf(inode),
-    what: watched.marked(what, inode.i_sb),
+    what: watched.marked(what, inode.i_sb, f_path.dentry),
     ...attributesOf(inode),
     path: path(f_path, current().fs.root),
   }

@@ -138,7 +138,7 @@ function makingPair(by: FunctionHook, { name, target, what }: Making, mounts: Mo
       return {
         when: firstOf(eq(code, 0), and(ne(addressOf(made), 0), lt(addressOf(made), FIRST_ERROR))),
         fill: {
-          ...exactFill(watched.marked(what, at.d_sb), at, at.d_inode),
+          ...exactFill(watched.marked(what, at.d_sb, place), at, at.d_inode),
           base: placeOf(mnt, place),
           name: NO_NAME,
         },
@@ -165,7 +165,7 @@ function removingPair(by: FunctionHook, { name, target, what }: Making, mounts: 
         when: eq(code, 0),
         fill: {
           // It is still in memory: what holds it lets go after this.
-          ...exactFill(watched.marked(what, at.d_sb), at, cast<Inode>('inode', inode)),
+          ...exactFill(watched.marked(what, at.d_sb, dentry), at, cast<Inode>('inode', inode)),
           inode: number,
           generation,
           base: placeOf(mnt, dentry),
@@ -195,7 +195,11 @@ function linkPair(by: FunctionHook, mounts: MountMap, watched: Watched) {
     ({ dentry, mnt, old }, code) => ({
       when: eq(code, 0),
       fill: {
-        ...exactFill(watched.marked(DID_LINK, dentryAt(old).d_sb), dentryAt(old), dentryAt(old).d_inode),
+        ...exactFill(
+          watched.marked(DID_LINK, dentryAt(old).d_sb, dentry),
+          dentryAt(old),
+          dentryAt(old).d_inode,
+        ),
         base: placeOf(mnt, old),
         toBase: placeOf(mnt, dentry),
         name: NO_NAME,
@@ -224,7 +228,7 @@ function symlinkPair(by: FunctionHook, mounts: MountMap, watched: Watched) {
       when: eq(code, 0),
       fill: {
         ...exactFill(
-          watched.marked(DID_SYMLINK, dentryAt(dentry).d_sb),
+          watched.marked(DID_SYMLINK, dentryAt(dentry).d_sb, dentry),
           dentryAt(dentry),
           dentryAt(dentry).d_inode,
         ),
