@@ -50,7 +50,9 @@ test(
     writeFileSync(join(root, 'new'), 'y')
     renameSync(join(root, 'new'), secret)
     const again = shell('read a < secret')
-    const prober = shell(`read a < /proc/${target.pid}/environ; read a < /proc/self/environ`)
+    const prober = shell(
+      `read a < /proc/${target.pid}/environ; read a < /proc/${target.pid}/task/${target.pid}/environ; read a < /proc/self/environ`,
+    )
     const events = quark.finish().filter(isAccess)
     await quark.close()
     const of = (pid: number) =>
@@ -65,7 +67,12 @@ test(
     assert.deepEqual(of(writer), ['open keys/a.key write'])
     assert.deepEqual(of(denied), ['denied secret read 13'])
     assert.deepEqual(of(again), ['open secret read'])
-    assert.deepEqual(of(prober), [`open /proc/${target.pid}/environ read ${target.pid}`])
+    assert.deepEqual(
+      of(prober),
+      ['', `/task/${target.pid}`].map(
+        (thread) => `open /proc/${target.pid}${thread}/environ read ${target.pid}`,
+      ),
+    )
     assert.equal(events.find(({ pid }) => pid === prober)?.target?.comm, 'sleep')
     // Those of cat, which the shell began.
     assert.deepEqual(

@@ -89,7 +89,7 @@ function isIn({ i_sb }: Inode, parent: Scalar, roots: readonly Root[]): Scalar {
     .reduce((all, one) => or(all, one))
 }
 
-/** Whether a file is of the process of another one, below its directory in /proc. */
+/** Whether a file is in the directory of another process in /proc, or of a thread of it, wherever that is mounted. */
 function isOfProc(inode: Inode, { f_inode, f_path }: Opened, procNames: readonly string[]): Scalar {
   if (procNames.length === 0) return constant(0)
   const pid = procPid(f_inode)
@@ -129,12 +129,15 @@ function isWanted(file: Opened, places: KernelPlaces): Scalar {
 }
 
 /** The bits beside those of `f_mode` that say what is certain whatever the path is. */
-function marksOf(file: Opened, { below, globs, named }: KernelPlaces): Scalar {
+function marksOf(file: Opened, { below, globs, named, procNames }: KernelPlaces): Scalar {
   const inode = file.f_inode as unknown as Inode
   const { dentry } = file.f_path
   const isOnly = (root: Root): boolean => root.isOnly
   return or(
-    ifThen(isPlaced(inode, dentry, { below, named }, isOnly), IS_PLACED),
+    ifThen(
+      or(isOfProc(inode, file, procNames), isPlaced(inode, dentry, { below, named }, isOnly)),
+      IS_PLACED,
+    ),
     ifThen(isPlaced(inode, dentry, { below: globs, named: [] }, isOnly), IS_BELOW_GLOB),
   )
 }
