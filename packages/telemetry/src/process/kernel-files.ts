@@ -79,8 +79,16 @@ interface Mount {
   readonly mnt_parent: Mount
 }
 
+/** Mounts at one place, each on the one before. */
+const MAX_STACKED = 4
+
 /** 1 if the mount of a file is mounted at a directory of that name, or on another mount that is. */
 export function isMountedAt({ f_path: { mnt } }: OpenFile, name: string): Scalar {
-  const mount = containerOf<Mount>('mount', 'mnt', mnt)
-  return or(isNamed(mount.mnt_mountpoint, name), isNamed(mount.mnt_parent.mnt_mountpoint, name))
+  let mount = containerOf<Mount>('mount', 'mnt', mnt)
+  let isThere = isNamed(mount.mnt_mountpoint, name)
+  for (let below = 1; below < MAX_STACKED; below += 1) {
+    mount = mount.mnt_parent
+    isThere = or(isThere, isNamed(mount.mnt_mountpoint, name))
+  }
+  return isThere
 }
