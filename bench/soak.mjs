@@ -1,7 +1,7 @@
 // A long run: does quark stay as it is, in memory, descriptors and mappings?
 //   node bench/soak.mjs [minutes, 60] [--agent-options='…'] [--note='…']
 // Watches quark-mon, and a program that uses the library, under processes of everyday kind, 50 and 400 a second in turns,
-// with a flood by an ordinary user between. Writes samples and a plot to bench/soak/<date>-<minutes>min, prints whether they are
+// with a flood by an ordinary user between. Each flood comes four times, the first time while tables and caches fill up. Writes samples and a plot to bench/soak/<date>-<minutes>min, prints whether they are
 // flat, and ends with 1 if not. Between floods the load is about one CPU. What else the machine did meanwhile belongs in a note.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -25,9 +25,10 @@ const SOAK_FLOODS = FLOODS.filter(({ copies }) => copies !== 0)
 const SAMPLE_MS = 10_000
 const START_MS = 5000
 const END_LIMIT_MS = 60_000
-/** A step is one everyday load of each rate and one flood; each flood comes at least once. */
-const LONGEST_STEP_MS = 130_000
-const FLOOD_SHARE = 1 / 13
+/** A step is one everyday load of each rate and one flood. */
+const FLOOD_SHARE = 1 / 5
+/** Rounds of all floods: the first is what does not count. Else the fitted line would be that of their order. */
+const ROUNDS = 1 / WARM_UP_SHARE
 const RATES = [50, 400]
 /** Of the processes, those that are single programs; the others are pipes of a shell, three processes each. */
 const SINGLE_SHARE = 0.6
@@ -66,7 +67,7 @@ const bands = []
 const startedMs = performance.now()
 const secondsNow = () => (performance.now() - startedMs) / 1000
 const endMs = startedMs + minutes * 60_000
-const stepMs = Math.min(LONGEST_STEP_MS, (minutes * 60_000) / SOAK_FLOODS.length)
+const stepMs = (minutes * 60_000) / SOAK_FLOODS.length / ROUNDS
 const floodMs = stepMs * FLOOD_SHARE
 const everydayMs = (stepMs - floodMs) / loads.length
 let phase = 'start'
