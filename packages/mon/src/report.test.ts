@@ -50,7 +50,7 @@ test('lossText() has a line for each kind of loss that occurred, and what to do'
     'quark-mon: lost 12 exec records to a full ring: raise --ring-size (now 64K)\n' +
       'quark-mon: lost 1 exit records to a full ring: raise --ring-size (now 64K)\n' +
       'quark-mon: 2 records could not be decoded: please report it, with a file made by --record\n' +
-      'quark-mon: 3 records lost because a program interrupted itself: nothing can be done\n' +
+      'quark-mon: 3 records lost because the kernel skipped a program while one was running on that CPU: nothing can be done\n' +
       'quark-mon: 9 connections that the kernel counted were not seen: nothing can be done\n' +
       'quark-mon: 4 processes were forgotten too early: raise --max-processes\n' +
       'quark-mon: 3 of the processes that were forgotten too early made room for others: raise --max-table-bytes\n' +

@@ -71,7 +71,10 @@ export function lossText(
       'events were left out that filters might have let pass: secrets of their paths are replaced in the recording',
     ],
     [stats.lostRejected, 'records could not be decoded: please report it, with a file made by --record'],
-    [stats.lostRecursion, 'records lost because a program interrupted itself: nothing can be done'],
+    [
+      stats.lostRecursion,
+      'records lost because the kernel skipped a program while one was running on that CPU: nothing can be done',
+    ],
     [stats.lostUnseen, 'connections that the kernel counted were not seen: nothing can be done'],
     ...limits.map((limit): [number, string] => [
       countOf(stats, limit),

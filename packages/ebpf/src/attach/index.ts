@@ -2,7 +2,7 @@ export { attachCgroup } from './cgroup.js'
 export { openCgroupRoot } from './cgroup-root.js'
 export { IteratorLink } from './iterator.js'
 export { Link, type LinkKind } from './link.js'
-export { attachKprobe, attachTracepoint } from './perf-event.js'
+export { attachKprobe, attachTracepoint, KprobeLink } from './perf-event.js'
 export {
   openProcConnector,
   PROC_EVENT_COMM,

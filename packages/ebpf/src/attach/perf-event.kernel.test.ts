@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
 import { EbpfError } from '../errors.js'
 import { KernelError } from '../sys/errors.js'
 import { probeFeature } from '../kernel/features.js'
@@ -73,4 +75,20 @@ kernelTest('a tracepoint that tracefs lacks is an error that names the searched 
       error.code === 'ERR_EBPF_NOT_SUPPORTED' &&
       /tracepoint "sched\/no_such_event".*events\/sched\/no_such_event\/id/.test(error.message),
   )
+})
+
+kernelTest('what a kretprobe missed is counted, also after its end', '6.7', async (t) => {
+  const result = probeFeature('kretprobe')
+  if (!result.supported) return t.skip(result.reason)
+  using counter = new Counter({ type: BPF_PROG_TYPE_KPROBE })
+  const link = attachKprobe(counter.program, 'hrtimer_nanosleep', { retprobe: true })
+  assert.equal(link.missedRuns(), 0)
+  // More tasks are in the function than the kernel reserves for.
+  const SLEEPERS = 4 * availableParallelism() + 20
+  const sleepers = Array.from({ length: SLEEPERS }, () => spawn('sleep', ['1'], { stdio: 'ignore' }))
+  await Promise.all(sleepers.map((child) => once(child, 'exit')))
+  const missed = link.missedRuns()
+  assert.ok(missed > 0 && missed <= SLEEPERS, `${missed} of ${SLEEPERS}`)
+  link.close()
+  assert.ok(link.missedRuns() >= missed)
 })

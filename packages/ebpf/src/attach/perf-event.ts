@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { EbpfError } from '../errors.js'
 import type { Program } from '../program/program.js'
-import { cString } from '../sys/bpf.js'
+import { BPF_PERF_EVENT } from '../program/types.js'
+import { bpf, BPF_LINK_CREATE, BPF_OBJ_GET_INFO_BY_FD, BpfAttr, cString } from '../sys/bpf.js'
 import { Fd } from '../sys/fd.js'
 import { addressOf, ioctl, perfEventOpen } from '../sys/libc.js'
 import { checked } from '../sys/permission.js'
+import { kernelAtLeast } from '../sys/platform.js'
 import { Link } from './link.js'
 
 const PERF_TYPE_TRACEPOINT = 2
@@ -14,6 +16,9 @@ const PERF_EVENT_IOC_ENABLE = 0x2400
 const PERF_EVENT_IOC_SET_BPF = 0x4004_2408
 /** `struct perf_event_attr` up to sample_max_stack, which every kernel with BPF on perf events takes. */
 const PERF_ATTR_SIZE_BYTES = 112
+/** `struct bpf_link_info` up to what a link to a kprobe was missed by; and where that is. */
+const LINK_INFO_SIZE_BYTES = 64
+const LINK_INFO_MISSED = 48
 const EVENT_SOURCES = '/sys/bus/event_source/devices'
 const TRACING_FOLDERS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing']
 
@@ -29,7 +34,7 @@ export function attachKprobe(
   program: Program,
   symbol: string,
   options: { readonly retprobe?: boolean; readonly offsetBytes?: number } = {},
-): Link {
+): KprobeLink {
   const { retprobe = false, offsetBytes = 0 } = options
   const kind = retprobe ? 'kretprobe' : 'kprobe'
   const type = readNumber(`${EVENT_SOURCES}/kprobe/type`)
@@ -47,7 +52,7 @@ export function attachKprobe(
     .u64(8, retprobe ? 1n : 0n)
     .u64(56, addressOf(name))
     .u64(64, BigInt(offsetBytes))
-  return attachPerf(program, kind, symbol, attr, name)
+  return attachPerf(program, kind, symbol, attr, name) as KprobeLink
 }
 
 /**
@@ -90,6 +95,42 @@ class PerfAttr {
   }
 }
 
+/** A program at the entry or the return of a kernel function. */
+export class KprobeLink extends Link {
+  readonly #fd: Fd | undefined
+  #missed = 0
+
+  /** @param fd the link's own descriptor, where there is one */
+  constructor(kind: 'kprobe' | 'kretprobe', target: string, fd: Fd | undefined, detach: () => void) {
+    super(kind, target, detach)
+    this.#fd = fd
+  }
+
+  /**
+   * Calls of the function that the kernel let pass: since another probe was being handled on that CPU, or, for a kretprobe, as
+   * more tasks were in the function than it reserves for. 0 before Linux 6.7, which does not say; of a closed link as many
+   * as until then.
+   *
+   * @throws {KernelError}
+   */
+  missedRuns(): number {
+    if (this.#fd === undefined || this.closed) return this.#missed
+    const bytes = new Uint8Array(LINK_INFO_SIZE_BYTES)
+    const attr = new BpfAttr().u32(0, this.#fd.number).u32(4, bytes.byteLength).pointer(8, bytes)
+    const action = `Cannot inspect the link to ${this.kind} "${this.target}"`
+    checked(action, 'bpf(BPF_OBJ_GET_INFO_BY_FD)', bpf(BPF_OBJ_GET_INFO_BY_FD, attr))
+    return Number(new DataView(bytes.buffer).getBigUint64(LINK_INFO_MISSED, true))
+  }
+
+  override close(): void {
+    try {
+      this.#missed = this.missedRuns()
+    } finally {
+      super.close()
+    }
+  }
+}
+
 /** `pinned` is what `attr` points to, kept alive until the call is over. */
 function attachPerf(
   program: Program,
@@ -106,18 +147,27 @@ function attachPerf(
       ? 'this kernel has no such function'
       : undefined
   const fd = new Fd(checked(action, 'perf_event_open', opened, advice), `link to ${kind} "${target}"`)
+  let link: Fd | undefined
+  const close = (): void => {
+    link?.close()
+    fd.close()
+  }
   try {
-    checked(
-      action,
-      'ioctl(PERF_EVENT_IOC_SET_BPF)',
-      ioctl(fd.number, PERF_EVENT_IOC_SET_BPF, program.fd.number),
-    )
+    // Of a link the kernel says what it missed.
+    if (kind !== 'tracepoint' && kernelAtLeast('6.7')) {
+      const create = new BpfAttr().u32(0, program.fd.number).u32(4, fd.number).u32(8, BPF_PERF_EVENT)
+      const created = checked(action, 'bpf(BPF_LINK_CREATE)', bpf(BPF_LINK_CREATE, create))
+      link = new Fd(created, `link of program "${program.name}"`)
+    } else {
+      const set = ioctl(fd.number, PERF_EVENT_IOC_SET_BPF, program.fd.number)
+      checked(action, 'ioctl(PERF_EVENT_IOC_SET_BPF)', set)
+    }
     checked(action, 'ioctl(PERF_EVENT_IOC_ENABLE)', ioctl(fd.number, PERF_EVENT_IOC_ENABLE, 0))
   } catch (error) {
-    fd.close()
+    close()
     throw error
   }
-  return new Link(kind, target, () => fd.close())
+  return kind === 'tracepoint' ? new Link(kind, target, close) : new KprobeLink(kind, target, link, close)
 }
 
 function readNumber(path: string): number | undefined {

@@ -49,6 +49,7 @@ export const BPF_TRACE_FEXIT = 25
 export const BPF_MODIFY_RETURN = 26
 export const BPF_LSM_MAC = 27
 export const BPF_TRACE_ITER = 28
+export const BPF_PERF_EVENT = 41
 export const BPF_CGROUP_INET4_GETPEERNAME = 29
 export const BPF_CGROUP_INET6_GETPEERNAME = 30
 export const BPF_CGROUP_INET4_GETSOCKNAME = 31

@@ -10,6 +10,7 @@ import type { Program, ProgramInfo } from '../program/program.js'
 import type { RecordSink } from '../ring/cursor.js'
 import { RingReader } from '../ring/ringbuf.js'
 import { splitFrames } from './frames.js'
+import { KprobeLink } from '../attach/index.js'
 import { attachProgram, hookName, type ProbeLink } from './hooks.js'
 import { SessionLanes } from './lanes.js'
 import { SessionLosses, type TakenLosses } from './losses.js'
@@ -372,12 +373,15 @@ export class ProbeSession implements Disposable {
 
   /**
    * Runs that the kernel skipped because the program was already running on that CPU, without those that a stand-in
-   * made up for. Needs Linux 5.12.
+   * made up for: Linux 5.12. And those that probes at functions missed (`KprobeLink.missedRuns`): Linux 6.7.
    */
   recursionMisses(): number {
     this.#check()
-    const programs = this.#running.reduce((sum, { program }) => sum + program.info().recursionMisses, 0)
-    const skipped = programs + this.#loader.calls.recursionMisses()
+    let skipped = this.#loader.calls.recursionMisses()
+    for (const { program, links } of this.#running) {
+      skipped += program.info().recursionMisses
+      for (const link of links) if (link instanceof KprobeLink) skipped += link.missedRuns()
+    }
     // Read second: a run that is made up for is skipped first.
     const { stoodIn } = this.#lanes
     return Math.max(0, skipped - stoodIn)

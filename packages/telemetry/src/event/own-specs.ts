@@ -7,7 +7,7 @@ import type { EventSpec } from './spec.js'
 const CAUSES: Readonly<Record<LostCause, string>> = {
   ringFull: 'the ring or another queue was full',
   rejected: 'they are broken',
-  recursion: 'a program interrupted itself',
+  recursion: 'the kernel skipped a program while one was running on that CPU',
   evicted: 'the table was full',
   unseen: 'the kernel counted them, and no program saw them',
 }
