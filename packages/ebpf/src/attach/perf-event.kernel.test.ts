@@ -79,7 +79,7 @@ kernelTest('a tracepoint that tracefs lacks is an error that names the searched 
 
 kernelTest('what a kretprobe missed is counted, also after its end', '6.7', async (t) => {
   const result = probeFeature('kretprobe')
-  if (!result.supported) return t.skip(result.reason)
+  if (!result.supported) return t.skip(String(result.reason))
   using counter = new Counter({ type: BPF_PROG_TYPE_KPROBE })
   const link = attachKprobe(counter.program, 'hrtimer_nanosleep', { retprobe: true })
   assert.equal(link.missedRuns(), 0)
