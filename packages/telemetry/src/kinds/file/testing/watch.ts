@@ -12,6 +12,8 @@ export interface Seen {
   readonly name: string
   /** What the machine does not have: nothing was to be seen then. */
   readonly absent: string | undefined
+  /** Its process has events; what is not followed has none. */
+  readonly isFollowed: boolean
   readonly sentences: readonly string[]
   readonly expected: readonly string[] | undefined
   readonly events: readonly FileEvent[]
@@ -64,6 +66,7 @@ export async function watchAll(rung: RungName, root: string): Promise<Run> {
   events.push(...(quark.finish() as readonly QuarkEvent[]))
   await quark.close()
   const files = events.filter(isFile)
+  const followed = new Set(events.map((event) => (event.kind === 'process' ? event.process.pid : 0)))
   const seen = places.map(({ name, directory, situation }, index): Seen => {
     const { pid, absent } = ran[index] ?? { pid: 0, absent: 'it was not run' }
     const ours = files.filter(
@@ -74,6 +77,7 @@ export async function watchAll(rung: RungName, root: string): Promise<Run> {
     return {
       name,
       absent,
+      isFollowed: followed.has(pid),
       sentences: situation.isAnyOrder === true ? all.toSorted() : all,
       expected: expectedOf(situation, rung),
       events: ours,
