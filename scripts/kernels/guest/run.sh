@@ -12,7 +12,7 @@ fi
 grep -Ev "${LEAVE_OUT:-^$}" files > wanted
 while read -r file; do
   echo "== $file"
-  KERNEL_TEST_FILE=$file timeout 400 node --test-reporter=/app/reporter.mjs "$file" 2>&1
+  KERNEL_TEST_FILE=$file timeout 700 node --test-reporter=/app/reporter.mjs "$file" 2>&1
   echo "@@end $? $file"
 done < wanted
 node support.mjs
