@@ -14,6 +14,14 @@ export function inTask<H extends Hook>(hook: H): H & { readonly levels: readonly
   return { ...hook, levels: ['task'] }
 }
 
+/**
+ * Declares that calls from a function's own source file matter. Compilers build parts of functions into their callers there,
+ * which then pass the function by: where `/proc/kallsyms` has such a part (`vfs_rmdir.part.0`), a session refuses the probe.
+ */
+export function uncut<H extends Hook>(hook: H): H & { readonly isUncut: true } {
+  return { ...hook, isUncut: true }
+}
+
 /** Whether a hook is only reached in a task, and its programs may ask which one that is. */
 export function runsInTask(hook: Hook): boolean {
   const type = hookType(hook)

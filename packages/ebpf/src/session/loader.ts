@@ -2,9 +2,10 @@
 
 import { type AssembledCode, resolveMaps } from '../asm/index.js'
 import type { Btf } from '../btf/index.js'
-import { BuildError } from '../errors.js'
+import { BuildError, NotSupportedError } from '../errors.js'
 import { probeFeature } from '../kernel/features.js'
 import { kernelPreempts } from '../kernel/preemption.js'
+import { isCutFunction } from '../kernel/symbols.js'
 import { standInOf } from '../probe/compile.js'
 import {
   type Assignment,
@@ -69,6 +70,12 @@ export class SessionLoader {
 
   /** See `ProbeSession.load`. */
   load(probe: Probe): LoadedPrograms {
+    const { isUncut, kind, target: name } = probe.hook
+    if (isUncut === true && isCutFunction(name)) {
+      throw new NotSupportedError(
+        `the ${kind} ${name}: a part of it is built into its callers, which pass it by (/proc/kallsyms has ${name}.part)`,
+      )
+    }
     const flavors = flavorsOf(probe.hook, this.#options.flavors ?? FLAVORS)
     const mayShare =
       this.#options.shareCalls !== false && !this.calls.isFull && canShare(probe.hook, this.#target('direct'))

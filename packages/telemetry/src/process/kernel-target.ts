@@ -26,6 +26,7 @@ import {
   struct,
   u32,
   u64,
+  uncut,
 } from 'quark-ebpf/probe'
 import type { Task } from './kernel-types.js'
 
@@ -76,8 +77,10 @@ export function targetProbes(name: string, targets: Targets): { fexit: Probe; kr
     ],
   })
   return {
-    fexit: probe({ name, hook: inTask(fexit(FINDER, [int('nr', 4)], task)) }, (_nr, found) => note(found)),
-    kretprobe: probe({ name, hook: inTask(kretprobe(FINDER, task)) }, (found) => note(found)),
+    fexit: probe({ name, hook: uncut(inTask(fexit(FINDER, [int('nr', 4)], task))) }, (_nr, found) =>
+      note(found),
+    ),
+    kretprobe: probe({ name, hook: uncut(inTask(kretprobe(FINDER, task))) }, (found) => note(found)),
   }
 }
 
