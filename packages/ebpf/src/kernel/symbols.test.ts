@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { cutFunctionsOf, isCutFunction } from './symbols.js'
+import { partlyInlined, isPartlyInlined } from './symbols.js'
 
 test('functions of which a part has a symbol of its own', () => {
   const symbols = `ffffffffb8cd5950 t vfs_rmdir.part.0
@@ -10,6 +10,6 @@ ffffffffb9291481 t vfs_get_tree.cold
 ffffffffb9291490 t tcp_close.constprop.0
 ffffffffc0001000 t of_module.part.12	[some]
 `
-  assert.deepEqual([...cutFunctionsOf(symbols)], ['vfs_rmdir', 'vfs_statfs', 'of_module'])
-  assert.equal(isCutFunction('no_such_function'), false)
+  assert.deepEqual([...partlyInlined(symbols)], ['vfs_rmdir', 'vfs_statfs', 'of_module'])
+  assert.equal(isPartlyInlined('no_such_function'), false)
 })

@@ -6,14 +6,14 @@ const PART = /^\S+ \w ([\w$]+)\.part\.\d+/gm
 
 let cut: ReadonlySet<string> | undefined
 
-/** Whether the compiler has built the beginning of a function into callers in the same source file. */
-export function isCutFunction(name: string): boolean {
-  cut ??= cutFunctionsOf(readSymbols())
+/** Whether the compiler has inlined the beginning of a function into callers in the same source file (partial inlining). */
+export function isPartlyInlined(name: string): boolean {
+  cut ??= partlyInlined(readSymbols())
   return cut.has(name)
 }
 
 /** The functions of which a part has a symbol of its own. */
-export function cutFunctionsOf(symbols: string): ReadonlySet<string> {
+export function partlyInlined(symbols: string): ReadonlySet<string> {
   return new Set(Array.from(symbols.matchAll(PART), ([, name]) => name as string))
 }
 

@@ -15,11 +15,11 @@ export function inTask<H extends Hook>(hook: H): H & { readonly levels: readonly
 }
 
 /**
- * Declares that calls from a function's own source file matter. Compilers build parts of functions into their callers there,
+ * Declares that calls from a function's own source file matter. Compilers inline the beginnings of functions into their callers there,
  * which then pass the function by: where `/proc/kallsyms` has such a part (`vfs_rmdir.part.0`), a session refuses the probe.
  */
-export function uncut<H extends Hook>(hook: H): H & { readonly isUncut: true } {
-  return { ...hook, isUncut: true }
+export function notPartlyInlined<H extends Hook>(hook: H): H & { readonly rulesOutInlining: true } {
+  return { ...hook, rulesOutInlining: true }
 }
 
 /** Whether a hook is only reached in a task, and its programs may ask which one that is. */

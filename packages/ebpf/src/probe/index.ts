@@ -197,7 +197,7 @@ export { decodeRecord, type EncodableFieldsOf, encodeRecord, type RecordHeader }
 export { type EntryBody, pair, type Pair, type PairOptions } from './pair.js'
 export { type CompiledProbe, compileProbe } from './compile.js'
 export type { Assignment, MissingField, Target } from './target.js'
-export { inTask, uncut } from './contexts.js'
+export { inTask, notPartlyInlined } from './contexts.js'
 export { type LevelSizes, MAX_LEVELS, type ScratchLayout, scratchLayout } from './scratch.js'
 export type { Role } from './stand-in.js'
 export type { Flavor } from './load-tree.js'

@@ -5,7 +5,7 @@ import type { Btf } from '../btf/index.js'
 import { BuildError, NotSupportedError } from '../errors.js'
 import { probeFeature } from '../kernel/features.js'
 import { kernelPreempts } from '../kernel/preemption.js'
-import { isCutFunction } from '../kernel/symbols.js'
+import { isPartlyInlined } from '../kernel/symbols.js'
 import { standInOf } from '../probe/compile.js'
 import {
   type Assignment,
@@ -70,10 +70,10 @@ export class SessionLoader {
 
   /** See `ProbeSession.load`. */
   load(probe: Probe): LoadedPrograms {
-    const { isUncut, kind, target: name } = probe.hook
-    if (isUncut === true && isCutFunction(name)) {
+    const { rulesOutInlining, kind, target: name } = probe.hook
+    if (rulesOutInlining === true && isPartlyInlined(name)) {
       throw new NotSupportedError(
-        `the ${kind} ${name}: a part of it is built into its callers, which pass it by (/proc/kallsyms has ${name}.part)`,
+        `the ${kind} ${name}: the compiler has inlined the beginning of it into its callers, which pass it by (/proc/kallsyms has ${name}.part)`,
       )
     }
     const flavors = flavorsOf(probe.hook, this.#options.flavors ?? FLAVORS)

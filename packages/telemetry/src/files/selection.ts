@@ -146,16 +146,15 @@ export class Selection {
     if (roots.size > MAX_ROOTS) return undefined
     const all = [...roots.values()]
     // What another mount namespace has as its root is below nothing here; its paths may be those that are asked for.
-    for (const { type, place, device } of fileSystemsOf(table)) {
+    const mounted = fileSystemsOf(table)
+    for (const { type, place, device } of mounted) {
       if (type === 'overlay' && place !== '/' && !all.some((root) => root.device === device))
         others.add(device)
     }
     return {
       roots: all,
       certain: all.filter(({ isOnly, isWhole }) => isOnly && isWhole),
-      devices: fileSystemsOf(table)
-        .map(({ device }) => device)
-        .filter((device) => !others.has(device)),
+      devices: mounted.map(({ device }) => device).filter((device) => !others.has(device)),
     }
   }
 }

@@ -26,7 +26,7 @@ import {
   struct,
   u32,
   u64,
-  uncut,
+  notPartlyInlined,
 } from 'quark-ebpf/probe'
 import type { Task } from './kernel-types.js'
 
@@ -77,10 +77,13 @@ export function targetProbes(name: string, targets: Targets): { fexit: Probe; kr
     ],
   })
   return {
-    fexit: probe({ name, hook: uncut(inTask(fexit(FINDER, [int('nr', 4)], task))) }, (_nr, found) =>
+    fexit: probe(
+      { name, hook: notPartlyInlined(inTask(fexit(FINDER, [int('nr', 4)], task))) },
+      (_nr, found) => note(found),
+    ),
+    kretprobe: probe({ name, hook: notPartlyInlined(inTask(kretprobe(FINDER, task))) }, (found) =>
       note(found),
     ),
-    kretprobe: probe({ name, hook: uncut(inTask(kretprobe(FINDER, task))) }, (found) => note(found)),
   }
 }
 

@@ -105,8 +105,8 @@ export interface Hook<A extends readonly ArgumentType<Value>[] = readonly Argume
   readonly events?: number
   /** What its programs can interrupt, where that is less than for others of its kind (contexts.ts). */
   readonly levels?: readonly ContextLevel[]
-  /** See `uncut`. */
-  readonly isUncut?: boolean
+  /** See `notPartlyInlined`. */
+  readonly rulesOutInlining?: boolean
 }
 
 /** Values of an argument are below: each is a slot in a map of programs. */

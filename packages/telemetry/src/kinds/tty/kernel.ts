@@ -44,7 +44,7 @@ import {
   userIovec,
   userValue,
   type Value,
-  uncut,
+  notPartlyInlined,
 } from 'quark-ebpf/probe'
 import type { Dentry, File, IovIter, Kiocb, Tty, TtyFile, TtyTask } from './kernel-types.js'
 import { ORIGIN_TYPED, ttyLayout } from './records.js'
@@ -139,7 +139,7 @@ export type FunctionHook = 'fentry' | 'kprobe'
 const FUNCTION = 'tty_write'
 
 function entryHook<const A extends readonly ArgumentType<Value>[]>(by: FunctionHook, args: A): Hook<A> {
-  return uncut(inTask(by === 'fentry' ? fentry(FUNCTION, args) : kprobe(FUNCTION, args)))
+  return notPartlyInlined(inTask(by === 'fentry' ? fentry(FUNCTION, args) : kprobe(FUNCTION, args)))
 }
 
 /** What the entry of the function keeps for its return. */
@@ -153,7 +153,7 @@ function pairOf<const A extends readonly ArgumentType<Value>[]>(
   keep: (...args: ArgumentsOf<A>) => MapOperands<typeof kept> & { readonly tty: Scalar },
 ): Probe[] {
   const result = int('result', 8)
-  const exit = uncut(
+  const exit = notPartlyInlined(
     inTask(by === 'fentry' ? fexit(FUNCTION, [], result) : kretprobe(FUNCTION, result)),
   ) as Hook<readonly [typeof result]>
   const probes = pair(

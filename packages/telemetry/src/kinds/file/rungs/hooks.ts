@@ -10,7 +10,7 @@ import {
   fexit,
   type Hook,
   inTask,
-  uncut,
+  notPartlyInlined,
   kprobe,
   kretprobe,
   lookup,
@@ -51,7 +51,7 @@ export function entryOf<const A extends readonly ArgumentType<Value>[]>(
   target: string,
   args: A,
 ): Hook<A> {
-  return uncut(inTask(by === 'fentry' ? fentry(target, args) : kprobe(target, args)))
+  return notPartlyInlined(inTask(by === 'fentry' ? fentry(target, args) : kprobe(target, args)))
 }
 
 export function exitOf<const R extends readonly ArgumentType<Value>[]>(
@@ -60,7 +60,7 @@ export function exitOf<const R extends readonly ArgumentType<Value>[]>(
   ...returns: R
 ): Hook<R> {
   const hook = by === 'fentry' ? fexit(target, [], ...returns) : kretprobe(target, ...returns)
-  return uncut(inTask(hook as unknown as Hook<R>))
+  return notPartlyInlined(inTask(hook as unknown as Hook<R>))
 }
 
 /** What functions get that change names is a place in a file system, and not where that is mounted: this is kept by thread. */

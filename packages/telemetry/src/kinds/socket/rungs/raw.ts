@@ -28,7 +28,7 @@ import {
   store,
   struct,
   sysExit,
-  uncut,
+  notPartlyInlined,
 } from 'quark-ebpf/probe'
 import { current, currentProcess, isUserTask } from './common.js'
 import type { PacketSock, Sock, SocketOfFile } from '../kernel-types.js'
@@ -143,7 +143,7 @@ function rawReleaseProbe(maps: SocketMaps, entry: typeof fentry) {
 
 /** A socket of packets gets a file. */
 function packetFileProbe({ openers, keys }: SocketMaps) {
-  const hook = uncut(inTask(kprobe('sock_alloc_file', [SOCKET])))
+  const hook = notPartlyInlined(inTask(kprobe('sock_alloc_file', [SOCKET])))
   return probe({ name: 'quark_packet', hook, record: rawLayout }, ({ sk }) => {
     const cookie = keys.ofUser(sk)
     return {
