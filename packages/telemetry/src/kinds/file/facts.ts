@@ -175,7 +175,7 @@ function functionRungs(watched: Watched, choice: Choice): Readonly<Record<Group,
       })),
     )
   return {
-    names: rungs('names', (by) => [nameFunctions(by, mounts, choice.hasContent ? maps : undefined, watched)]),
+    names: rungs('names', (by) => nameFunctions(by, mounts, choice.hasContent ? maps : undefined, watched)),
     content: rungs('content', (by) => {
       const truncate = truncateFunctions(by, mounts, watched)
       const sets: ChangeFunction[][] = [

@@ -2,12 +2,15 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, realpathSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { kernelAtLeast } from 'quark-ebpf'
 import { isCut } from '../../files/paths.js'
+import { openWith } from './testing/rungs.js'
 import { hasPython } from './testing/situations.js'
+import { isFile } from './testing/watch.js'
 import { runWatched } from './testing/watched.js'
 
 const LIMIT = {
@@ -82,3 +85,53 @@ stop = True; t.join()
     assert.ok(isDeclared || invented.length === 0)
   },
 )
+
+for (const rung of ['calls', 'both'] as const) {
+  test(`a descriptor that is used again before close(2) returns is of two files, by ${rung}`, LIMIT, async (t) => {
+    const root = directory(t)
+    // What is gone with its last descriptor is freed in close(2), after the descriptor is (since Linux 6.6).
+    const program = `
+import os, sys, threading
+hits = 0
+for n in range(15):
+    old = os.open(f'old{n}', os.O_CREAT | os.O_WRONLY)
+    os.write(old, bytes(1 << 25))
+    os.unlink(f'old{n}')
+    is_closed = False
+    def close():
+        global is_closed
+        os.close(old)
+        is_closed = True
+    thread = threading.Thread(target=close)
+    thread.start()
+    i = 0
+    while not is_closed and i < 50:
+        fd = os.open(f'new{n}-{i}', os.O_CREAT | os.O_WRONLY)
+        os.write(fd, b'x')
+        hits += fd == old and not is_closed
+        os.close(fd)
+        i += 1
+        if fd == old: break
+    thread.join()
+open('hits', 'w').write(str(hits))
+`
+    writeFileSync(join(root, 'again.py'), program)
+    const quark = await openWith(rung, { files: [root], where: { treeOf: process.pid }, holdMs: 2000 })
+    if (typeof quark === 'string') return t.skip(quark)
+    const made = spawnSync('python3', ['again.py'], { cwd: root, stdio: 'inherit' })
+    assert.equal(made.status, 0)
+    const events = quark.finish().filter(isFile)
+    await quark.close()
+    const { lost } = quark.stats()
+    t.diagnostic(`${readFileSync(join(root, 'hits'), 'utf8')} times, ${lost} lost`)
+    if (lost > 0 && kernelAtLeast('6.19')) return t.skip(`${lost} records are declared as lost`)
+    assert.equal(lost, 0)
+    const wrote = new Map<string, number>()
+    for (const { path = '', writtenBytes = 0 } of events) {
+      const name = basename(path)
+      if (/^(new|old)/.test(name)) wrote.set(name, (wrote.get(name) ?? 0) + writtenBytes)
+    }
+    assert.equal([...wrote.keys()].filter((name) => name.startsWith('old')).length, 15)
+    for (const [name, bytes] of wrote) assert.equal(bytes, name.startsWith('old') ? 2 ** 25 : 1, name)
+  })
+}

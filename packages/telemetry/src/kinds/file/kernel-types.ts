@@ -12,6 +12,7 @@ export interface Inode extends InodeTimes {
   readonly i_ino: Scalar
   readonly i_generation: Scalar
   readonly i_mode: Scalar
+  readonly i_flags: Scalar
   readonly i_uid: { readonly val: Scalar }
   readonly i_gid: { readonly val: Scalar }
   readonly i_nlink: Scalar
@@ -29,6 +30,7 @@ export interface OpenFile {
 export interface FileTask {
   readonly tgid: Scalar
   readonly flags: Scalar
+  readonly signal: { readonly nr_threads: Scalar }
   readonly cred: { readonly uid: { readonly val: Scalar } }
   readonly fs: { readonly pwd: PathStruct; readonly root: PathStruct }
   readonly files: { readonly fdt: { readonly fd: Elements<OpenFile>; readonly max_fds: Scalar } }

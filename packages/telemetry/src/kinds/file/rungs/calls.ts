@@ -56,7 +56,7 @@ import {
   isWritable,
   type Watched,
 } from './common.js'
-import { noteWritten, type WrittenKey, type WrittenMap, writeProbes, writtenMap } from './writes.js'
+import { markOf, noteWritten, type WrittenKey, type WrittenMap, writeProbes, writtenMap } from './writes.js'
 
 const O_CREAT = 0o100
 const O_TRUNC = 0o1000
@@ -136,22 +136,43 @@ function cutProbe(watched: Watched): Probe {
 
 const byDescriptor: WrittenKey = (_file, descriptor) => descriptor
 
-/** A descriptor by which a file was written to is closed, or becomes another one. */
+/**
+ * What was written by a descriptor that is no longer of that file. While it is, the file is not closed: another thread
+ * has opened it again by the same number.
+ */
+function leftAs(map: WrittenMap, descriptor: Scalar) {
+  const key = { at: and(descriptor, HALF), pid: current().tgid }
+  const { mark, inode, device, generation, bytes, isIgnored } = lookup(map, key)
+  return {
+    given: and(has(map, key), ne(mark, markOf(fileOf(descriptor).f_inode))),
+    finally: [remove(map, key)],
+    when: and(ne(bytes, 0), eq(isIgnored, 0)),
+    fill: { pid: current().tgid, device, inode, generation, what: DID_WRITE, writtenBytes: bytes },
+  }
+}
+
+/** A descriptor by which a file was written to is closed, also where that reports an error, or becomes another one. */
 function closeProbe(map: WrittenMap): Probe {
   const calls = process.arch === 'x64' ? (['close', 'dup2', 'dup3'] as const) : (['close', 'dup3'] as const)
-  return probe({ name: 'quark_fclose', record: closedLayout, hook: sysExit(calls) }, (call, result) => {
-    const descriptor = firstNonZero(
-      ifCall(call, 'close', add(callArgument(call, 0), 1)),
-      add(callArgument(call, 1), 1),
-    )
-    const key = { at: and(sub(descriptor, 1), HALF), pid: current().tgid }
-    const { inode, device, generation, bytes, isIgnored } = lookup(map, key)
-    return {
-      given: and(isDone(result), has(map, key)),
-      finally: [remove(map, key)],
-      when: and(ne(bytes, 0), eq(isIgnored, 0)),
-      fill: { pid: current().tgid, device, inode, generation, what: DID_WRITE, writtenBytes: bytes },
-    }
+  return probe({ name: 'quark_fclose', record: closedLayout, hook: sysExit(calls) }, (call) =>
+    leftAs(
+      map,
+      sub(
+        firstNonZero(ifCall(call, 'close', add(callArgument(call, 0), 1)), add(callArgument(call, 1), 1)),
+        1,
+      ),
+    ),
+  )
+}
+
+/**
+ * The kernel gives a descriptor away again before the call that closed it returns. What another thread opens by it in
+ * that time must not be taken for the file that was written to.
+ */
+function reusedProbe(map: WrittenMap): Probe {
+  return probe({ name: 'quark_freuse', record: closedLayout, hook: sysExit(OPENS) }, (_call, result) => {
+    const { given, ...rest } = leftAs(map, result)
+    return { ...rest, given: and(isDone(result), ne(current().signal.nr_threads, 1), given) }
   })
 }
 
@@ -300,6 +321,8 @@ export function callProbes(watched: Watched, { hasContent }: Choice) {
   const map = writtenMap('descriptor')
   return {
     names: [
+      // What a descriptor was of is looked for before it is noted as that of another file.
+      ...(hasContent ? [reusedProbe(map)] : []),
       createProbe(hasContent ? map : undefined, watched),
       ...namedProbes('names', watched),
       ...MOVED_CALLS.filter(isHere).map((call) => movedProbe(call, watched)),

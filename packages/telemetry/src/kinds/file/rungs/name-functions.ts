@@ -48,7 +48,7 @@ import {
   movingLayout,
   namedLayout,
 } from '../records.js'
-import { addressOf, attributesOf, current, type Watched } from './common.js'
+import { addressOf, attributesOf, current, S_IFMT, type Watched } from './common.js'
 import {
   dentryAt,
   entryOf,
@@ -64,6 +64,9 @@ import {
 import { type ContentMaps, createdProbe } from './content-functions.js'
 
 const RENAME_EXCHANGE = 2
+/** Of an inode: its directory has been removed. */
+const S_DEAD = 0x10
+const S_IFDIR = 0o040000
 const PF_KTHREAD = 0x20_0000
 /** Addresses from here on are errors. */
 const FIRST_ERROR = 2n ** 64n - 4095n
@@ -174,6 +177,34 @@ function removingPair(by: FunctionHook, { name, target, what }: Making, mounts: 
       }
     },
   )
+}
+
+/**
+ * The kernel forgets the name of a directory that has been removed: where nothing can be hooked at which removing ends, as
+ * compilers have built half of it into its callers.
+ */
+function deadProbe(by: FunctionHook, mounts: MountMap, watched: Watched): Probe {
+  const hook = entryOf(by, 'd_delete', [dentryArgument('dentry')])
+  return probe({ name: `${pairName(by, 'dd')}_in`, hook, record: namedLayout }, (dentry) => {
+    const mnt = mountOf(mounts)
+    const { d_inode: inode, d_sb } = dentry
+    const place = addressOf(dentry)
+    return {
+      when: and(
+        ne(and(inode.i_flags, S_DEAD), 0),
+        eq(and(inode.i_mode, S_IFMT), S_IFDIR),
+        watched.process(),
+        isMountOf(mnt, dentry),
+        watched.kept(d_sb),
+        watched.below(d_sb, place),
+      ),
+      fill: {
+        ...exactFill(watched.marked(DID_RMDIR, d_sb, place), dentry, inode),
+        base: placeOf(mnt, place),
+        name: NO_NAME,
+      },
+    }
+  })
 }
 
 /** A file gets another name. */
@@ -301,7 +332,8 @@ function renameProbes(by: FunctionHook, mounts: MountMap, watched: Watched): Pro
 }
 
 /**
- * The probes of names; the ends of calls first, so that nothing begins that is not seen to end.
+ * The sets of probes of names, the best one first; in each the ends of calls first, so that nothing begins that is not
+ * seen to end.
  *
  * @param maps undefined if nothing is to be said of what is written
  */
@@ -310,7 +342,7 @@ export function nameFunctions(
   mounts: MountMap,
   maps: ContentMaps | undefined,
   watched: Watched,
-): Probe[] {
+): Probe[][] {
   // What servers in the kernel make is made as by open(2); else it was mknod(2).
   const byMknod = firstNonZero(
     ifThen(ne(and(current().flags, PF_KTHREAD), 0), DID_CREATE),
@@ -321,13 +353,17 @@ export function nameFunctions(
     makingPair(by, { name: 'mn', target: 'vfs_mknod', what: DID_MKNOD }, mounts, watched),
     makingPair(by, { name: 'md', target: 'vfs_mkdir', what: DID_MKDIR }, mounts, watched),
     removingPair(by, { name: 'ul', target: 'vfs_unlink', what: DID_REMOVE }, mounts, watched),
-    removingPair(by, { name: 'rd', target: 'vfs_rmdir', what: DID_RMDIR }, mounts, watched),
     linkPair(by, mounts, watched),
     symlinkPair(by, mounts, watched),
   ]
-  return [
+  const removed = removingPair(by, { name: 'rd', target: 'vfs_rmdir', what: DID_RMDIR }, mounts, watched)
+  const others = [
     ...pairs.flatMap(({ exit, entry }): Probe[] => [exit, entry]),
     ...renameProbes(by, mounts, watched),
     createdProbe(by, maps, watched),
+  ]
+  return [
+    [removed.exit, removed.entry, ...others],
+    [deadProbe(by, mounts, watched), ...others],
   ]
 }
