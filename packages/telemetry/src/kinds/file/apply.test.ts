@@ -118,6 +118,22 @@ test('what is opened through a mount that is not asked for is where fanotify rep
   assert.deepEqual(told([done(90, what, '/out/f'), report, end], ['/in']), ['create+modify /in/f 11 inexact'])
 })
 
+test('what is written for long to a file that was made is told at its beginning, and when it is closed', () => {
+  const writes = [1000, 2000, 3000].flatMap((timeUs) =>
+    seen(timeUs, [timeUs, timeUs + 100], DID_MODIFY, '/tmp/f'),
+  )
+  const closed = encodeRecord(closedLayout, header(5000), {
+    ...FILE,
+    what: DID_MODIFY | DID_CLOSE,
+    writtenBytes: 30n,
+  })
+  const records = [done(100, DID_CREATE), ...writes, closed]
+  assert.deepEqual(toldSlowly(records), ['create', 'modify', 'modify+close'])
+  // Whoever opens it again begins anew.
+  const again = seen(4, [6000, 6100], DID_MODIFY, '/tmp/f')
+  assert.deepEqual(toldSlowly([...records, ...again]), ['create', 'modify', 'modify+close', 'modify'])
+})
+
 test('a report that comes late is not told once more', () => {
   const [report, end] = seen(1, [150, 300], DID_REMOVE, '/tmp/f') as [Uint8Array, Uint8Array]
   const pipeline = testPipeline({})

@@ -87,10 +87,13 @@ stop = True; t.join()
 )
 
 for (const rung of ['calls', 'both'] as const) {
-  test(`a descriptor that is used again before close(2) returns is of two files, by ${rung}`, LIMIT, async (t) => {
-    const root = directory(t)
-    // What is gone with its last descriptor is freed in close(2), after the descriptor is (since Linux 6.6).
-    const program = `
+  test(
+    `a descriptor that is used again before close(2) returns is of two files, by ${rung}`,
+    LIMIT,
+    async (t) => {
+      const root = directory(t)
+      // What is gone with its last descriptor is freed in close(2), after the descriptor is (since Linux 6.6).
+      const program = `
 import os, sys, threading
 hits = 0
 for n in range(15):
@@ -115,23 +118,24 @@ for n in range(15):
     thread.join()
 open('hits', 'w').write(str(hits))
 `
-    writeFileSync(join(root, 'again.py'), program)
-    const quark = await openWith(rung, { files: [root], where: { treeOf: process.pid }, holdMs: 2000 })
-    if (typeof quark === 'string') return t.skip(quark)
-    const made = spawnSync('python3', ['again.py'], { cwd: root, stdio: 'inherit' })
-    assert.equal(made.status, 0)
-    const events = quark.finish().filter(isFile)
-    await quark.close()
-    const { lost } = quark.stats()
-    t.diagnostic(`${readFileSync(join(root, 'hits'), 'utf8')} times, ${lost} lost`)
-    if (lost > 0 && kernelAtLeast('6.19')) return t.skip(`${lost} records are declared as lost`)
-    assert.equal(lost, 0)
-    const wrote = new Map<string, number>()
-    for (const { path = '', writtenBytes = 0 } of events) {
-      const name = basename(path)
-      if (/^(new|old)/.test(name)) wrote.set(name, (wrote.get(name) ?? 0) + writtenBytes)
-    }
-    assert.equal([...wrote.keys()].filter((name) => name.startsWith('old')).length, 15)
-    for (const [name, bytes] of wrote) assert.equal(bytes, name.startsWith('old') ? 2 ** 25 : 1, name)
-  })
+      writeFileSync(join(root, 'again.py'), program)
+      const quark = await openWith(rung, { files: [root], where: { treeOf: process.pid }, holdMs: 2000 })
+      if (typeof quark === 'string') return t.skip(quark)
+      const made = spawnSync('python3', ['again.py'], { cwd: root, stdio: 'inherit' })
+      assert.equal(made.status, 0)
+      const events = quark.finish().filter(isFile)
+      await quark.close()
+      const { lost } = quark.stats()
+      t.diagnostic(`${readFileSync(join(root, 'hits'), 'utf8')} times, ${lost} lost`)
+      if (lost > 0 && kernelAtLeast('6.19')) return t.skip(`${lost} records are declared as lost`)
+      assert.equal(lost, 0)
+      const wrote = new Map<string, number>()
+      for (const { path = '', writtenBytes = 0 } of events) {
+        const name = basename(path)
+        if (/^(new|old)/.test(name)) wrote.set(name, (wrote.get(name) ?? 0) + writtenBytes)
+      }
+      assert.equal([...wrote.keys()].filter((name) => name.startsWith('old')).length, 15)
+      for (const [name, bytes] of wrote) assert.equal(bytes, name.startsWith('old') ? 2 ** 25 : 1, name)
+    },
+  )
 }

@@ -241,6 +241,7 @@ export class FileTable implements KindTable {
     report.isTold = true
     report.told = left
     if (!isEarly && left === 0) this.#drop(id, report)
+    if ((left & CONTENT) !== 0) this.#isWritten(report)
     return left === 0 ? undefined : { left, facts, untilNs }
   }
 
@@ -301,6 +302,15 @@ export class FileTable implements KindTable {
   /** Of a file that is made nothing says that it is written to, before it is closed. */
   created(file: FileOfProcess, facts: FileFacts): void {
     keepLast(this.#created, inodeKey(file), facts, MAX_WRITING)
+  }
+
+  /** It was reported that a file that was made is written to: more of that says nothing new, until it is closed. */
+  #isWritten(report: Report): void {
+    const key = fileOf(report)
+    const made = key === undefined ? undefined : this.#created.get(key)
+    if (key === undefined || made === undefined) return
+    this.#created.delete(key)
+    keepLast(this.#writing, key, made, MAX_WRITING)
   }
 
   closed(file: FileOfProcess): FileFacts | undefined {
