@@ -8,7 +8,7 @@ import { programMember } from './summary.js'
 
 /** Who wrote a file before it was executed, and when. */
 export interface ExecChange {
-  /** The program itself, or the script that it interprets. */
+  /** The program itself, or the script that it interprets: what was executed, or the first argument of an interpreter. */
   readonly file: 'program' | 'script'
   /** Name of the script as it was executed or opened; undefined of programs, which are the process's `exe`. */
   readonly script: string | undefined

@@ -8,8 +8,10 @@ import { charsAt, TailReader, timeNsAt, u32At, u64At } from '../../event/record-
 import { actorOf } from '../../process/actor.js'
 import { processAt } from '../../process/at.js'
 import type { ExecChange } from '../../process/exec-change.js'
+import type { Process } from '../../process/process.js'
 import type { Tables } from '../kind.js'
 import type { ExecChangeEvent } from './events.js'
+import { baseName, scriptArgument } from './interpreters.js'
 import { COMM_BYTES, execChangeLayout, FILE_SCRIPT, scriptOpenLayout } from './records.js'
 import { relationOf } from './relation.js'
 
@@ -51,30 +53,30 @@ function executedOf(place: RecordPlace, tables: Tables): ExecChange | undefined 
 /** The script is the file whose name is one of the first arguments: those behind are what it is given. */
 const FIRST_ARGUMENTS = 4
 
-function openedOf(
-  place: RecordPlace,
-  argv: readonly string[] | undefined,
-  tables: Tables,
-): ExecChange | undefined {
-  const path = new TailReader(place, scriptOpenLayout).path(scriptOpenLayout.at.path)
-  if (path === undefined || argv === undefined) return undefined
-  const name = baseName(path)
-  if (!argv.slice(1, FIRST_ARGUMENTS).some((argument) => baseName(argument) === name)) return undefined
-  return changeOf(place, scriptOpenLayout, { file: 'script', script: path }, tables)
+type Executed = Pick<Process, 'exe' | 'argv'>
+
+/** Whether what was opened has the name of the script. */
+function isScript(name: string, isArgument: boolean, executed: Executed): boolean {
+  if (isArgument) return baseName(scriptArgument(executed) ?? '') === name
+  return executed.argv?.slice(1, FIRST_ARGUMENTS).some((argument) => baseName(argument) === name) ?? false
 }
 
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1)
+function openedOf(
+  place: RecordPlace,
+  executed: Executed | undefined,
+  tables: Tables,
+): ExecChange | undefined {
+  const { at } = scriptOpenLayout
+  const path = new TailReader(place, scriptOpenLayout).path(at.path)
+  if (path === undefined || executed === undefined) return undefined
+  if (!isScript(baseName(path), u32At(place, at.isArgument) !== 0, executed)) return undefined
+  return changeOf(place, scriptOpenLayout, { file: 'script', script: path }, tables)
 }
 
 /** An event to which it can be added: that of an exec. */
 interface ExecEvent {
-  readonly process?: { readonly argv: readonly string[] | undefined } | undefined
+  readonly process?: Executed | undefined
   execChange?: ExecChange | undefined
-}
-
-function argvOf(event: BaseEvent): readonly string[] | undefined {
-  return (event as ExecEvent).process?.argv
 }
 
 /** What somebody wrote is executed: the event of the exec has it. */
@@ -84,7 +86,7 @@ export function joinExecuted(place: RecordPlace, event: BaseEvent | undefined, t
 
 /** A script is opened by what interprets it: the event of the exec has it. */
 export function joinOpened(place: RecordPlace, event: BaseEvent | undefined, tables: Tables): void {
-  if (event !== undefined) addTo(event, openedOf(place, argvOf(event), tables))
+  if (event !== undefined) addTo(event, openedOf(place, (event as ExecEvent).process, tables))
 }
 
 /** A program that is known stays, if its script is known, too. */
@@ -103,7 +105,7 @@ export function applyExecuted(group: RecordGroup, tables: Tables): Made<ExecChan
 export function applyOpened(group: RecordGroup, tables: Tables): Made<ExecChangeEvent> | undefined {
   if (!group.next()) return undefined
   const { process } = actorOf(group, scriptOpenLayout.at, tables)
-  return eventOf(group, scriptOpenLayout, openedOf(group, process?.argv, tables), tables)
+  return eventOf(group, scriptOpenLayout, openedOf(group, process, tables), tables)
 }
 
 function eventOf(

@@ -6,6 +6,7 @@ import {
   bootNs,
   chars,
   currentTask,
+  type Elements,
   enumValue,
   eq,
   fentry,
@@ -20,9 +21,13 @@ import {
   map,
   type MapEffect,
   ne,
+  oneOf,
+  or,
   type Probe,
   probe,
+  remove,
   type Scalar,
+  shiftLeft,
   store,
   struct,
   sysExit,
@@ -33,6 +38,7 @@ import {
 import { currentActor } from '../../process/actor.js'
 import { fileOf, FMODE_WRITE, isSuccess, type OpenFile, pathOf } from '../../process/kernel-files.js'
 import type { Task } from '../../process/kernel-types.js'
+import { PREFIXES } from './interpreters.js'
 import { COMM_BYTES, execChangeLayout, FILE_PROGRAM, FILE_SCRIPT, scriptOpenLayout } from './records.js'
 
 /** `struct inode`, and who it is. */
@@ -55,9 +61,14 @@ interface Bprm {
   readonly interp: Scalar
 }
 
+/** The name as characters. */
+interface NamedTask {
+  readonly comm: Elements<Scalar>
+}
+
 const S_IFMT = 0o170000
 const S_IFREG = 0o100000
-/** Of one process that executed a script so many files may be looked at. */
+/** Of one process that interprets a script so many files may be looked at. */
 const MOST_OPENED = 16
 const MAX_SCRIPTS = 4096
 
@@ -84,8 +95,14 @@ export function execChangeMaps(maxFiles: number) {
     }),
     /** The first file of an exec that is under way, by the process. */
     begun: map({ name: 'quark_begun', type: 'lruHash', key: u32, value: writer, maxEntries: MAX_SCRIPTS }),
-    /** Processes that executed a script, and how many files that somebody wrote they have opened. */
-    scripts: map({ name: 'quark_scripts', type: 'lruHash', key: u32, value: u32, maxEntries: MAX_SCRIPTS }),
+    /** Processes that interpret a script, and how many files that somebody wrote they have opened. */
+    scripts: map({
+      name: 'quark_scripts',
+      type: 'lruHash',
+      key: u32,
+      value: { opened: u32, isArgument: u32 },
+      maxEntries: MAX_SCRIPTS,
+    }),
   }
 }
 
@@ -125,10 +142,13 @@ function isWritten(file: File): Scalar {
 export type FunctionHook = 'fentry' | 'kprobe'
 
 /** A file is opened, whoever asked for that. */
+function openHook<F extends object>(by: FunctionHook) {
+  const args = [struct<F>('file', 'file')] as const
+  return inTask(by === 'fentry' ? fentry('security_file_open', args) : kprobe('security_file_open', args))
+}
+
 function openedProbe(maps: Maps, by: FunctionHook): Probe {
-  const args = [struct<File>('file', 'file')] as const
-  const hook = by === 'fentry' ? fentry('security_file_open', args) : kprobe('security_file_open', args)
-  return probe({ name: 'quark_wrote', hook: inTask(hook) }, (file) => ({
+  return probe({ name: 'quark_wrote', hook: openHook<File>(by) }, (file) => ({
     when: isWritten(file),
     effects: [noteWriter(maps, file, 0)],
   }))
@@ -204,38 +224,70 @@ function scriptProbe(maps: Maps): Probe {
   })
 }
 
-/** A script is executed: what interprets it will open it. */
-function interpreterProbe({ scripts }: Maps): Probe {
-  return probe({ name: 'quark_interp', hook: execHook }, (task, _old, bprm) => ({
-    when: ne(bprm.interp, bprm.filename),
-    effects: [store(scripts, task.tgid, 0)],
+/** Whether the name of a task may be that of an interpreter: user space looks at all of it. */
+function isInterpreter(task: NamedTask): Scalar {
+  const [first, second, third] = [0, 1, 2].map((index) => at(task.comm, index)) as [Scalar, Scalar, Scalar]
+  return oneOf(or(first, shiftLeft(second, 8), shiftLeft(third, 16)), PREFIXES)
+}
+
+/** Whatever a process executed before, it interprets nothing any more, unless a later probe of the same exec says so. */
+function executedProbe({ scripts }: Maps): Probe {
+  return probe({ name: 'quark_notint', hook: execHook }, (task) => ({
+    when: has(scripts, task.tgid),
+    effects: [remove(scripts, task.tgid)],
   }))
 }
 
-/** What interprets a script opens a file that somebody wrote. */
-function scriptOpenProbe(maps: Maps): Probe {
+/** An interpreter is executed, with a script as its argument: it will open it. */
+function interpreterProbe({ scripts }: Maps): Probe {
+  return probe({ name: 'quark_interp', hook: execHook }, (task, _old, bprm) => ({
+    when: and(eq(bprm.interp, bprm.filename), isInterpreter(task as unknown as NamedTask)),
+    effects: [store(scripts, task.tgid, { opened: 0, isArgument: 1 })],
+  }))
+}
+
+/** A script is executed: what interprets it will open it. */
+function interpretedProbe({ scripts }: Maps): Probe {
+  return probe({ name: 'quark_interpd', hook: execHook }, (task, _old, bprm) => ({
+    when: ne(bprm.interp, bprm.filename),
+    effects: [store(scripts, task.tgid, { opened: 0, isArgument: 0 })],
+  }))
+}
+
+/** What a process that interprets a script opens to read it, if somebody wrote that. */
+function scriptOpened(maps: Maps, opened: OpenFile) {
+  const file = opened as unknown as File
+  const task = currentTask<Task>()
+  const { opened: count, isArgument } = lookup(maps.scripts, task.tgid)
+  return {
+    when: and(
+      has(maps.scripts, task.tgid),
+      lt(count, MOST_OPENED),
+      eq(and(file.f_mode, FMODE_WRITE), 0),
+      isRegular(file.f_inode),
+      has(maps.written, keyOf(file.f_inode)),
+    ),
+    effects: [increase(maps.scripts, task.tgid, { opened: 1 })],
+    fill: {
+      ...currentActor(),
+      sid: sidOf(task),
+      ...lookupWriter(maps, file),
+      isArgument,
+      path: pathOf(opened),
+    },
+  }
+}
+
+/** The same by the function that opens, and by system calls. */
+function scriptOpenProbe(maps: Maps, by: FunctionHook | 'call'): Probe {
+  const declared = { name: 'quark_wropen', record: scriptOpenLayout } as const
+  if (by !== 'call') {
+    return probe({ ...declared, hook: openHook<OpenFile>(by) }, (file) => scriptOpened(maps, file))
+  }
   const hook = sysExit(['open', 'openat', 'openat2'])
-  return probe({ name: 'quark_wropen', hook, record: scriptOpenLayout }, (_call, result) => {
-    const opened = fileOf(result)
-    const file = opened as unknown as File
-    const task = currentTask<Task>()
-    return {
-      when: and(
-        isSuccess(result),
-        has(maps.scripts, task.tgid),
-        lt(lookup(maps.scripts, task.tgid), MOST_OPENED),
-        eq(and(file.f_mode, FMODE_WRITE), 0),
-        isRegular(file.f_inode),
-        has(maps.written, keyOf(file.f_inode)),
-      ),
-      effects: [increase(maps.scripts, task.tgid, 1)],
-      fill: {
-        ...currentActor(),
-        sid: sidOf(task),
-        ...lookupWriter(maps, file),
-        path: pathOf(opened satisfies OpenFile),
-      },
-    }
+  return probe({ ...declared, hook }, (_call, result) => {
+    const { when, ...rest } = scriptOpened(maps, fileOf(result))
+    return { ...rest, when: and(isSuccess(result), when) }
   })
 }
 
@@ -247,6 +299,9 @@ export function functionProbes(by: FunctionHook, maps: Maps): Probe[] {
     checkedProbe(maps, by),
     programProbe(maps),
     scriptProbe(maps),
+    executedProbe(maps),
+    interpreterProbe(maps),
+    scriptOpenProbe(maps, by),
   ]
 }
 
@@ -256,7 +311,9 @@ export function callProbes(maps: Maps): Probe[] {
     openCallProbe(maps),
     memfdProbe(maps),
     programProbe(maps),
+    executedProbe(maps),
     interpreterProbe(maps),
-    scriptOpenProbe(maps),
+    interpretedProbe(maps),
+    scriptOpenProbe(maps, 'call'),
   ]
 }

@@ -39,5 +39,7 @@ export const scriptOpenLayout = record((EXEC_CHANGE_KIND << 8) | 2, 'scriptOpen'
   ...actorFields,
   sid: u32,
   ...writerFields,
+  /** 1 if the script was not what was executed, but an argument. */
+  isArgument: u32,
   path: pathTail,
 })

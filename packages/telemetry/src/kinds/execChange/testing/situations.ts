@@ -17,8 +17,10 @@ mv copied moved; ./moved moved-1
 ln moved linked; ./linked linked-1
 tar cf a.tar moved; rm moved linked; tar xf a.tar; ./moved unpacked-1
 printf '#!/bin/sh\nexit 0\n' > script; chmod +x script; ./script script-1
+/bin/sh ./script given-1; /bin/sh -c '. ./script' code-1
 /bin/true nothing-1
-printf 'data' > data; /bin/sh -c 'cat data; exit 0' data-1
+printf 'data' > data; cat data shown-1; /bin/sh -c 'cat data; exit 0' data-1
+printf '#!/bin/sh\nexec cat data chain-1' > chain; chmod +x chain; ./chain chain-0
 setsid cp -L /bin/true elsewhere; sleep 0.3; ./elsewhere tree-1
 `
 /** The parent of what executes it has ended: it descends from nobody that is known, and leads a session. */
@@ -35,8 +37,13 @@ const CASES = {
   'linked-1': ['it has another link', 'program by cp, session'],
   'unpacked-1': ['a program that tar(1) unpacked', 'program by tar, session'],
   'script-1': ['a script', 'script by sh, session'],
+  'given-1': ['a script as an argument', 'script by sh, session'],
+  'code-1': ['a script that code reads', undefined],
   'nothing-1': ['a program of the system', undefined],
   'data-1': ['a shell, and data that was written', undefined],
+  'shown-1': ['data that was written, and a program that reads it', undefined],
+  'chain-0': ['a script that is gone once it executes a program', 'script by sh, session'],
+  'chain-1': ['what that reads', undefined],
   'tree-1': ['a program by a descendant in another session', 'program by cp, tree'],
 } as const
 
