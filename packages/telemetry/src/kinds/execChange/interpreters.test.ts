@@ -47,3 +47,12 @@ test('the kernel knows them by their first characters', () => {
   for (const name of ['sh\0', 'bas', 'pyt', 'nod', 'php']) assert.ok(PREFIXES.includes(prefix(name)), name)
   assert.ok(!PREFIXES.includes(prefix('sho')))
 })
+
+test('a name of any length costs no more than to look at it once', { timeout: 10_000 }, () => {
+  const long = '1'.repeat(1 << 20)
+  for (const name of [`sh${long}x`, `${long}x`, `${long}/sh`])
+    assert.equal(
+      scriptArgument({ exe: undefined, argv: [name, 'x'] }),
+      name.endsWith('/sh') ? 'x' : undefined,
+    )
+})

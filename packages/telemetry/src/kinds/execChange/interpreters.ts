@@ -26,8 +26,13 @@ export const PREFIXES: readonly number[] = [
   ...new Set([...CODE_OF.keys()].map((name) => Buffer.from(`${name}\0`).readUIntLE(0, PREFIX_BYTES))),
 ]
 
-function familyOf(path: string | undefined): string | undefined {
-  return path === undefined ? undefined : CODE_OF.get(baseName(path).replace(/[\d.]+$/, ''))
+/** A name and its version. From its beginning: names are as long as whoever executes something wants. */
+const VERSIONED = /^([a-z]+)[\d.]*$/
+
+/** What takes code, of an interpreter. */
+function codeOptionsOf(path: string | undefined): string | undefined {
+  const [, name] = path === undefined ? [] : (VERSIONED.exec(baseName(path)) ?? [])
+  return name === undefined ? undefined : CODE_OF.get(name)
 }
 
 /**
@@ -36,7 +41,7 @@ function familyOf(path: string | undefined): string | undefined {
  */
 export function scriptArgument({ exe, argv = [] }: Pick<Process, 'exe' | 'argv'>): string | undefined {
   // What has many names, such as busybox, is one of them by that which it was called.
-  const code = familyOf(exe) ?? familyOf(argv[0])
+  const code = codeOptionsOf(exe) ?? codeOptionsOf(argv[0])
   if (code === undefined) return undefined
   for (const argument of argv.slice(1)) {
     if (!/^[-+]./.test(argument)) return argument

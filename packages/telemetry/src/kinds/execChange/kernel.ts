@@ -38,7 +38,7 @@ import {
 import { currentActor } from '../../process/actor.js'
 import { fileOf, FMODE_WRITE, isSuccess, type OpenFile, pathOf } from '../../process/kernel-files.js'
 import type { Task } from '../../process/kernel-types.js'
-import { PREFIXES } from './interpreters.js'
+import { PREFIX_BYTES, PREFIXES } from './interpreters.js'
 import { COMM_BYTES, execChangeLayout, FILE_PROGRAM, FILE_SCRIPT, scriptOpenLayout } from './records.js'
 
 /** `struct inode`, and who it is. */
@@ -226,8 +226,11 @@ function scriptProbe(maps: Maps): Probe {
 
 /** Whether the name of a task may be that of an interpreter: user space looks at all of it. */
 function isInterpreter(task: NamedTask): Scalar {
-  const [first, second, third] = [0, 1, 2].map((index) => at(task.comm, index)) as [Scalar, Scalar, Scalar]
-  return oneOf(or(first, shiftLeft(second, 8), shiftLeft(third, 16)), PREFIXES)
+  const bytes = Array.from({ length: PREFIX_BYTES }, (_, index) => shiftLeft(at(task.comm, index), 8 * index))
+  return oneOf(
+    bytes.reduce((low, byte) => or(low, byte)),
+    PREFIXES,
+  )
 }
 
 /** Whatever a process executed before, it interprets nothing any more, unless a later probe of the same exec says so. */
