@@ -11,9 +11,14 @@ export interface KindTable {
    * losses do not explain.
    */
   readonly unseen?: number
-  /** Removes entries that have expired at `nowNs` of CLOCK_BOOTTIME, which does not fall from call to call. */
-  collect(nowNs: number): void
-  /** ns from `nowNs` until `collect` is worth a call; Infinity if it is not. */
+  /**
+   * Removes entries that have expired.
+   *
+   * @param nowNs of CLOCK_BOOTTIME; does not fall from call to call
+   * @param settledNs at most `nowNs`: records that are held are of this time or later, and may be about what ended after it
+   */
+  collect(nowNs: number, settledNs: number): void
+  /** ns from `nowNs` until `collect` is worth a call while no record is held; Infinity if it is not. */
   collectInNs(nowNs: number): number
   /** Totals by name, for statistics. */
   stats(): Readonly<Record<string, number>>

@@ -106,6 +106,23 @@ test('ended processes are forgotten also when no record comes any more', () => {
   assert.equal(pipeline.dueInNs(9 * S), Number.POSITIVE_INFINITY)
 })
 
+test('what a held record may be about is not forgotten, however late it is read', () => {
+  const pipeline = testPipeline({ graceMs: 2000 })
+  const { processes } = pipeline.tables
+  insert(pipeline, record('fork', 5 * S, who(42)))
+  insert(pipeline, record('exit', 5 * S + 2, who(42)))
+  insert(pipeline, record('fork', 5 * S + 1, who(43)))
+  // The first one is complete, and delivered early.
+  assert.equal(pumped(pipeline, 5 * S + 25e6).length, 1)
+  assert.equal(pipeline.dueInNs(5 * S + 25e6), S + 1 - 25e6)
+  // Nobody has read for a minute.
+  assert.equal(pumped(pipeline, 65 * S).length, 1)
+  assert.ok(processes.lookup(42) !== undefined)
+  pumped(pipeline, 65 * S + 1)
+  assert.equal(processes.lookup(42), undefined)
+  assert.ok(processes.lookup(43) !== undefined)
+})
+
 test('only the oldest record must be old: others join it however young', () => {
   const pipeline = testPipeline()
   insert(pipeline, record('fork', 5 * S, who(42)))

@@ -299,7 +299,8 @@ export class Pipeline {
     this.#losses.reportOwn()
     this.#losses.latestLo = nowBootNs % 2 ** 32
     this.#losses.latestHi = Math.floor(nowBootNs / 2 ** 32)
-    for (const table of this.#all) table.collect(nowBootNs)
+    const settledNs = this.#settledNs(nowBootNs)
+    for (const table of this.#all) table.collect(nowBootNs, settledNs)
     return this.pumpMore(nowBootNs, out, limit)
   }
 
@@ -333,6 +334,17 @@ export class Pipeline {
     return out.length - before
   }
 
+  /**
+   * Up to when all records have been applied. Whoever reads late finds records that are older than the grace time: what
+   * they are about must not be forgotten before.
+   */
+  #settledNs(nowBootNs: number): number {
+    const oldest = this.#buffer.oldest()
+    if (oldest === -1) return nowBootNs
+    const ageNs = this.#buffer.relative(nowBootNs) - this.#buffer.timeOf(oldest)
+    return nowBootNs - Math.max(0, ageNs)
+  }
+
   /** How much may be left in the buffer when a batch ends; one without a limit does not end early. */
   #leastBytes(limit: number): number {
     return limit === Number.POSITIVE_INFINITY ? limit * -1 : this.#buffer.sizeBytes - MAX_BATCH_BYTES
@@ -352,7 +364,10 @@ export class Pipeline {
     let dueInNs = Number.POSITIVE_INFINITY
     if (this.#unfinished !== undefined || this.#isFoundNext(oldest)) return 0
     if (oldest !== -1) {
-      dueInNs = Math.max(0, this.#release.dueNs(oldest) - this.#buffer.relative(nowBootNs))
+      const nowNs = this.#buffer.relative(nowBootNs)
+      dueInNs = Math.max(0, this.#release.dueNs(oldest) - nowNs)
+      // Nothing is forgotten before.
+      if (this.#buffer.timeOf(oldest) <= nowNs) return dueInNs
     }
     for (const table of this.#all) dueInNs = Math.min(dueInNs, table.collectInNs(nowBootNs))
     return dueInNs

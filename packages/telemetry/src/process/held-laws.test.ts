@@ -179,7 +179,7 @@ test('a table never counts more bytes than its limit, and counts what it holds; 
       }
       cut += processes.cutProcesses
       // Everything that was counted is taken back.
-      processes.collect(1e15)
+      processes.collect(1e15, 1e15)
       assert.equal(countedAgain(processes), processes.sizeBytes)
     }),
     { numRuns: 15 },

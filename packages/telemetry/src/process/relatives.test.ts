@@ -105,7 +105,7 @@ test('shared relatives are those that a look-up at that moment finds', () => {
       const table = new ProcessTable({ graceMs: 3, maxProcesses: 6, maxPackedBytes: 0 }, new TimeBase(0n))
       const finder = new RelativesFinder(table)
       for (const [at, { pid, startMs, end, ...facts }] of steps.entries()) {
-        table.collect(at * MS)
+        table.collect(at * MS, at * MS)
         const process = note(table, pid, startMs * MS, { ...facts, pgid: facts.pgid ?? 0 })
         const found = finder.find(process, -1, -1)
         const expected = findRelatives(process, table)

@@ -31,7 +31,7 @@ function found(pid: number, start: number, facts: Partial<ProcessRecord> = {}): 
 }
 
 function end(table: ProcessTable, process: ProcessRecord, nowNs: number): void {
-  table.collect(nowNs)
+  table.collect(nowNs, nowNs)
   table.markEnded(process)
 }
 
@@ -53,7 +53,7 @@ test('a pid that is used again is another process, within the grace time too', (
   assert.notEqual(first, second)
   assert.equal(table.peek(1)?.hasExited, false)
   // The grace time of the first one ends, and the second one stays.
-  table.collect(9e9)
+  table.collect(9e9, 9e9)
   assert.equal(table.peek(1), second)
   assert.equal(table.collected, 0)
 })
@@ -71,14 +71,14 @@ test('ended processes go after the grace time, in the order of their ends', () =
   for (const pid of [1, 2, 3]) enter(table, pid, pid)
   end(table, enter(table, 2, 2), 10e6)
   end(table, enter(table, 1, 1), 50e6)
-  table.collect(109e6)
+  table.collect(109e6, 109e6)
   assert.equal(table.size, 3)
-  table.collect(110e6)
+  table.collect(110e6, 110e6)
   assert.deepEqual(
     [...table.all()].map(({ pid }) => pid),
     [1, 3],
   )
-  table.collect(1e12)
+  table.collect(1e12, 1e12)
   assert.deepEqual(
     [...table.all()].map(({ pid }) => pid),
     [3],
@@ -90,9 +90,9 @@ test('the grace time of a process is not cut by an older one of its pid', () => 
   const table = tableOf({ graceMs: 100 })
   end(table, enter(table, 1, 5), 0)
   end(table, enter(table, 1, 6), 60e6)
-  table.collect(159e6)
+  table.collect(159e6, 159e6)
   assert.equal(table.size, 1)
-  table.collect(160e6)
+  table.collect(160e6, 160e6)
   assert.equal(table.size, 0)
 })
 
@@ -100,7 +100,7 @@ test('an end that is reported twice counts once', () => {
   const table = tableOf({ graceMs: 100 })
   end(table, enter(table, 1, 1), 0)
   end(table, enter(table, 1, 1), 90e6)
-  table.collect(100e6)
+  table.collect(100e6, 100e6)
   assert.equal(table.size, 0)
 })
 
@@ -125,7 +125,7 @@ test('the table is bounded: ended processes make way first, then the oldest', ()
 test('ten thousand short lives leave nothing behind', () => {
   const table = tableOf({ graceMs: 1, maxProcesses: 65_536 })
   for (let i = 0; i < 10_000; i++) end(table, enter(table, 1 + (i % 5000), i + 1), i * 1e5)
-  table.collect(1e15)
+  table.collect(1e15, 1e15)
   assert.equal(table.size, 0)
 })
 

@@ -365,11 +365,11 @@ export class ProcessTable implements KindTable {
     return target
   }
 
-  /** Removes the processes whose grace time is over at `nowNs`, which must not fall. */
-  collect(nowNs: number): void {
+  /** Removes the processes whose grace time is over at `settledNs`; `nowNs` must not fall. */
+  collect(nowNs: number, settledNs: number): void {
     this.#nowNs = nowNs
     const graceNs = this.#options.graceMs * 1e6
-    while (this.#ended.count > 0 && nowNs - this.#ended.first.timeNs >= graceNs) {
+    while (this.#ended.count > 0 && settledNs - this.#ended.first.timeNs >= graceNs) {
       if (this.#removeFirstEnded()) this.collected += 1
     }
   }

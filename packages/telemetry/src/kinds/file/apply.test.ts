@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { encodeRecord } from 'quark-ebpf/probe'
-import { eventsOf, record, testPipeline } from '../../testing/process-records.js'
+import type { BaseEvent } from '../../event/event.js'
+import { eventsOf, insert, record, testPipeline } from '../../testing/process-records.js'
 import type { FileEvent } from './events.js'
 import {
   closedLayout,
@@ -132,6 +133,22 @@ test('what is written for long to a file that was made is told at its beginning,
   // Whoever opens it again begins anew.
   const again = seen(4, [6000, 6100], DID_MODIFY, '/tmp/f')
   assert.deepEqual(toldSlowly([...records, ...again]), ['create', 'modify', 'modify+close', 'modify'])
+})
+
+test('a file has its process also where that has ended, and nobody has read for long', () => {
+  const pipeline = testPipeline({ graceMs: 1000 })
+  const who = { pid: 7, tid: 7, startBootNs: 1n }
+  for (const bytes of [record('fork', 1000, who), done(2, DID_CREATE), record('exit', 3000, who)])
+    insert(pipeline, bytes)
+  const events: BaseEvent[] = []
+  pipeline.pump(100e6, events)
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ['process'],
+  )
+  pipeline.pump(60e9, events)
+  const file = events.find(({ kind }) => kind === 'file') as FileEvent | undefined
+  assert.equal(file?.process?.pid, 7)
 })
 
 test('a report that comes late is not told once more', () => {

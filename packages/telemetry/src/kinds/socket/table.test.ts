@@ -49,10 +49,10 @@ test('sockets are found by number, process and ends, and closed ones for their g
       [1n, 'closed'],
     ],
   )
-  all.collect(13 * SECOND)
+  all.collect(13 * SECOND, 13 * SECOND)
   assert.equal(all.size, 2)
   assert.equal(all.collectInNs(13 * SECOND), SECOND)
-  all.collect(14 * SECOND)
+  all.collect(14 * SECOND, 14 * SECOND)
   assert.deepEqual([all.size, all.get(1n), all.collectInNs(14 * SECOND)], [1, undefined, Infinity])
 })
 
@@ -102,7 +102,7 @@ test('whatever happens, the table is within its limits, and forgets what it forg
         const one = socket(id, { pid, localPort: port, localIp })
         if (isEnd) all.end({ ...one, closedNs: BigInt(now) }, now)
         else all.put(one)
-        all.collect(now)
+        all.collect(now, now)
         assert.ok(all.size <= 8 && (all.sizeBytes <= 3000 || all.size === 1))
         const listed = [...all.all()].map(({ socketId }) => socketId).sort()
         assert.equal(new Set(listed).size, listed.length)
@@ -116,10 +116,10 @@ test('whatever happens, the table is within its limits, and forgets what it forg
           )
         }
       }
-      all.collect(now + 100 * SECOND)
+      all.collect(now + 100 * SECOND, now + 100 * SECOND)
       const left = [...all.all()]
       for (const { socketId } of left) all.end({ ...socket(Number(socketId)), closedNs: 1n }, now)
-      all.collect(now + 1000 * SECOND)
+      all.collect(now + 1000 * SECOND, now + 1000 * SECOND)
       assert.deepEqual([all.size, all.sizeBytes], [0, 0])
     }),
   )

@@ -113,9 +113,9 @@ export class SocketTable implements KindTable {
     return found.find(({ closedNs }) => closedNs === undefined) ?? found.at(-1)
   }
 
-  collect(nowNs: number): void {
+  collect(_nowNs: number, settledNs: number): void {
     for (const [id, { endNs }] of this.#ended) {
-      if (endNs + this.#graceNs > nowNs) return
+      if (endNs + this.#graceNs > settledNs) return
       this.#forget(id)
       this.#collected += 1
     }
