@@ -22,6 +22,7 @@ async function rowsOf(rung: RungName): Promise<(Row | Absent)[]> {
       const run = await watchAll(rung, root)
       if ('absent' in run) return [{ rung, absent: run.absent }]
       if (run.lost > 0 && tries < MAX_TRIES) continue
+      if (run.lost > 0) console.error(`${rung}: ${run.lost} records are lost in each of ${MAX_TRIES} runs`)
       return run.seen.flatMap(({ name, absent, sentences, expected }): (Row | Absent)[] => {
         if (absent !== undefined) {
           console.error(`${name}: this kernel has no ${absent}`)
