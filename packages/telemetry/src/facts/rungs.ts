@@ -248,8 +248,8 @@ export interface SourceClock {
 export interface Source {
   /** Readable when there is something to read. They stay the source's, which closes them. */
   readonly fds?: readonly Fd[]
-  /** How often to read without being woken, in ms; default: whenever records are taken. */
-  readonly pollMs?: number
+  /** How often to read without being woken, in ms, now; default: whenever records are taken. */
+  readonly pollMs?: number | undefined
   /** For how long after it found something its descriptors wake nobody, in ms: many things at once are read together. */
   readonly restMs?: number
   /** Makes records of what there is; never blocks, and takes no more than some ms. */

@@ -26,14 +26,16 @@ const OPEN_MS = 500
 /** Directories below each other of which each is known by its parent. */
 const MAX_DEPTH = 256
 
-/** Where a directory is: below another one, or at a path that was looked up. */
+/** Where a directory is: below another one, or at a path that was looked up, which is so until a directory moves. */
 type Known =
-  | { readonly parent: FileHandle; readonly name: string }
+  | { readonly parent: FileHandle; readonly name: string; readonly age?: number }
   | { readonly path: string; readonly age: number }
 
 /** One character a byte, all of them. */
 export class DirectoryNames {
   readonly #known = new Map<string, Known>()
+  /** Directories that were looked up after the events that are about to be taken. */
+  readonly #lookedUp = new Set<string>()
   /** Paths that were looked up before a directory moved may be wrong. */
   #age = 0
   /** Copies of mounts that are open for a while, by file system; undefined where that failed. */
@@ -57,6 +59,44 @@ export class DirectoryNames {
       const before =
         (mask & FAN_RENAME) !== 0 ? from : (mask & (FAN_DELETE | FAN_CREATE)) === 0 ? undefined : at
       if (before?.name !== undefined) this.#set(file.key, { parent: before.directory, name: before.name })
+    }
+  }
+
+  /** Looks up the directories of events that were read, before any of them is `take`n. */
+  lookUp(events: readonly FanotifyEvent[]): void {
+    this.#lookedUp.clear()
+    const made = new Set<string>()
+    for (const { mask, file, at, from } of events) {
+      if ((mask & FAN_ONDIR) !== 0 && (mask & FAN_CREATE) !== 0 && file !== undefined) made.add(file.key)
+      for (const entry of [at, from])
+        if (entry !== undefined && !made.has(entry.directory.key)) this.#directory(entry.directory, 0)
+    }
+  }
+
+  /**
+   * Called after `lookUp` with the events that were read next, before any of those before is `take`n: a directory was looked
+   * up when some of these had happened, so that it was gone, or was where it is since.
+   */
+  correct(next: readonly FanotifyEvent[]): void {
+    for (const { mask, file, from } of next) {
+      if ((mask & FAN_ONDIR) === 0 || (mask & FAN_RENAME) === 0 || file === undefined) continue
+      if (from?.name === undefined || this.#lookedUp.size === 0) continue
+      this.#correctBelow(file)
+      if (this.#lookedUp.delete(file.key)) this.#set(file.key, { parent: from.directory, name: from.name })
+    }
+    this.#lookedUp.clear()
+    this.prepare(next)
+  }
+
+  /** What was looked up below a directory that moved is below it, wherever that was. */
+  #correctBelow(moved: FileHandle): void {
+    const place = this.#mountOf(moved.fileSystemId)?.pathOf(moved)?.toString('latin1')
+    if (place === undefined) return
+    for (const key of this.#lookedUp) {
+      const known = this.#known.get(key)
+      if (known === undefined || !('path' in known) || !known.path.startsWith(`${place}/`)) continue
+      this.#lookedUp.delete(key)
+      this.#set(key, { parent: moved, name: known.path.slice(place.length + 1), age: known.age })
     }
   }
 
@@ -91,14 +131,16 @@ export class DirectoryNames {
 
   #directory(directory: FileHandle, depth: number): string | undefined {
     const known = this.#known.get(directory.key)
-    if (known !== undefined && 'parent' in known) {
+    if (known !== undefined && 'parent' in known && (known.age ?? this.#age) === this.#age) {
       if (depth >= MAX_DEPTH) return undefined
       const parent = this.#directory(known.parent, depth + 1)
       return parent === undefined ? undefined : parent === '/' ? `/${known.name}` : `${parent}/${known.name}`
     }
-    if (known?.age === this.#age) return known.path
+    if (known !== undefined && 'path' in known && known.age === this.#age) return known.path
     const path = this.#mountOf(directory.fileSystemId)?.pathOf(directory)?.toString('latin1')
-    if (path !== undefined) this.#set(directory.key, { path, age: this.#age })
+    if (path === undefined) return undefined
+    this.#set(directory.key, { path, age: this.#age })
+    this.#lookedUp.add(directory.key)
     return path
   }
 

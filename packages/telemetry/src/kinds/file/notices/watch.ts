@@ -45,7 +45,7 @@ import { UnwantedDirectories } from './unwanted.js'
 
 /** What may be merged with it. */
 const ALL_BUT_DELETE = FAN_CREATE | FAN_RENAME | FAN_MODIFY | FAN_ATTRIB
-/** After so many it is not read again: there is room for the records of these, and of one more read. */
+/** After so many no more are noted: there is room for the records of these, and of one more read. */
 const MAX_EVENTS = 256
 /** The same of reads whose events are skipped. */
 const MAX_READS = 16
@@ -115,6 +115,8 @@ export class FileWatch implements Source {
   /** All that happened before this is read: CLOCK_BOOTTIME. */
   #emptyNs: number
   #nextId = 1
+  /** Events that were read and are not noted yet. */
+  #ahead: FanotifyEvent[] | undefined
   #isStopped = false
 
   /** @throws {KernelError} if fanotify does not work here */
@@ -191,23 +193,40 @@ export class FileWatch implements Source {
     }
   }
 
+  /** Not woken for what was read ahead. */
+  get pollMs(): number | undefined {
+    return this.#ahead === undefined ? undefined : 1
+  }
+
+  get hasMore(): boolean {
+    return this.#ahead !== undefined
+  }
+
   read(): void {
     if (this.#isStopped && this.#group.fd.closed) return
     const { clock } = this.#context
     const beforeNs = clock.bootNowNs()
     this.#lookAtMounts(beforeNs)
-    let events = this.#readEvents()
-    let count = 0
     let askedNs = beforeNs
+    let events = this.#ahead ?? this.#readEvents()
+    this.#ahead = undefined
+    let count = 0
     try {
-      for (let reads = 0; !this.#group.isEmpty; reads += 1) {
+      for (let reads = 0; events !== undefined; reads += 1) {
+        if (count >= MAX_EVENTS || reads >= MAX_READS) {
+          this.#ahead = events
+          return
+        }
+        // Where a directory is may be wanted, and is another one, from the next event on.
+        if (events.some(isMoveOfDirectory)) this.#unwanted.clear()
         this.#names.prepare(events)
-        const untilNs = clock.bootNowNs()
-        for (const event of ordered(events)) this.#note(event, untilNs)
-        count += events.length
-        if (count >= MAX_EVENTS || reads >= MAX_READS) return
+        this.#names.lookUp(events)
         askedNs = clock.bootNowNs()
-        events = this.#readEvents()
+        const next = this.#readEvents()
+        if (next !== undefined) this.#names.correct(next)
+        for (const event of ordered(events)) this.#note(event, askedNs)
+        count += events.length
+        events = next
       }
       this.#emptyNs = askedNs
     } finally {
@@ -216,12 +235,14 @@ export class FileWatch implements Source {
     }
   }
 
-  #readEvents(): FanotifyEvent[] {
+  /** Undefined if there are none. */
+  #readEvents(): FanotifyEvent[] | undefined {
     try {
-      return this.#group.read(this.#skip)
+      const events = this.#group.read(this.#skip)
+      return this.#group.isEmpty ? undefined : events
     } catch {
       this.#context.noteLost(1, seenLayout)
-      return []
+      return undefined
     }
   }
 
@@ -254,7 +275,7 @@ export class FileWatch implements Source {
     }
     this.#names.take(event)
     // What is below it may be wanted from now on.
-    if ((mask & FAN_RENAME) !== 0 && (mask & FAN_ONDIR) !== 0) this.#unwanted.clear()
+    if (isMoveOfDirectory(event)) this.#unwanted.clear()
     const seen = whatOf(mask, at?.name !== undefined)
     if (pid === process.pid || seen === 0) return
     const path = this.#pathOf(at)
@@ -343,6 +364,10 @@ function ordered(events: readonly FanotifyEvent[]): readonly FanotifyEvent[] {
     return { ...event, mask: mask & ~FAN_DELETE }
   })
   return removals.length === 0 ? events : [...others, ...removals]
+}
+
+function isMoveOfDirectory({ mask }: FanotifyEvent): boolean {
+  return (mask & FAN_RENAME) !== 0 && (mask & FAN_ONDIR) !== 0
 }
 
 /** Names are needed to follow directories, also where only content is wanted. */
