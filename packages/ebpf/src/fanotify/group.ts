@@ -13,8 +13,9 @@ import {
 import { constants as systemConstants } from 'node:os'
 import { NotSupportedError } from '../errors.js'
 import { Fd } from '../sys/fd.js'
-import { cloneMount, fanotifyInit, fanotifyMark, openByHandle, statFileSystem } from '../sys/libc.js'
+import { fanotifyInit, fanotifyMark, openByHandle, statFileSystem, terminated } from '../sys/libc.js'
 import { checked } from '../sys/permission.js'
+import type { MountCopy } from './mount-copy.js'
 import { type FanotifyEvent, type FanotifySkip, type FileHandle, parseFanotify } from './parse.js'
 
 const FAN_CLOEXEC = 0x1
@@ -142,10 +143,6 @@ export class FanotifyGroup implements Disposable {
   }
 }
 
-function terminated(path: string | Uint8Array): Buffer {
-  return Buffer.concat([Buffer.from(path as string), Buffer.alloc(1)])
-}
-
 /** The id of the file system that has `path`, as events have it; undefined if it cannot be read. */
 export function fileSystemId(path: string | Uint8Array): bigint | undefined {
   const statfs = Buffer.alloc(STATFS_BYTES)
@@ -157,28 +154,23 @@ export function fileSystemId(path: string | Uint8Array): bigint | undefined {
  * file system stays as long: close it soon.
  */
 export class HandlePaths implements Disposable {
-  readonly #mount: Fd
+  readonly #mount: MountCopy
   readonly #directory: number
   /** Without a slash at its end. */
   readonly #place: Buffer
 
   /**
-   * @param mountPoint where the file system is mounted
-   * @param place where paths begin
-   * @throws {KernelError} when it cannot be copied: without CAP_SYS_ADMIN with EPERM
+   * @param mount is closed with it, also if this throws
+   * @param place where it is mounted: paths begin with it
    * @throws {Error} what `fs.openSync` throws
    */
-  constructor(mountPoint: string | Uint8Array, place = Buffer.from(mountPoint as string)) {
-    const mount = cloneMount(terminated(mountPoint))
-    this.#mount = new Fd(checked('Cannot copy a mount', 'open_tree', mount), 'copy of a mount')
+  constructor(mount: MountCopy, place: Buffer) {
+    this.#mount = mount
     this.#place = place.at(-1) === SLASH ? place.subarray(0, -1) : place
     try {
-      this.#directory = openSync(
-        `/proc/self/fd/${this.#mount.number}`,
-        constants.O_RDONLY | constants.O_NONBLOCK,
-      )
+      this.#directory = openSync(mount.reference, constants.O_RDONLY | constants.O_NONBLOCK)
     } catch (error) {
-      this.#mount.close()
+      mount[Symbol.dispose]()
       throw error
     }
   }
@@ -247,7 +239,7 @@ export class HandlePaths implements Disposable {
 
   [Symbol.dispose](): void {
     closeSync(this.#directory)
-    this.#mount.close()
+    this.#mount[Symbol.dispose]()
   }
 }
 

@@ -1,5 +1,6 @@
 export { FanotifyGroup, fileSystemId, HandlePaths } from './group.js'
 export { MountChanges } from './mount-changes.js'
+export { type MountAt, mountAt, MountCopy } from './mount-copy.js'
 export {
   FAN_ACCESS,
   FAN_ATTRIB,

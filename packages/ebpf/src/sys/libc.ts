@@ -364,18 +364,44 @@ export function fanotifyMark(fd: number, flags: number, mask: number, path: Uint
 
 const AT_FDCWD = -100
 
+/** A path as system calls take it. */
+export function terminated(path: string | Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(path as string), Buffer.alloc(1)])
+}
+
 /** open_by_handle_at(2). `handle` is a `struct file_handle`. */
 export function openByHandle(mountFd: number, handle: Uint8Array, flags: number): Result {
   return callInt('open_by_handle_at', ['int', 'void *', 'int'], mountFd, handle, flags)
 }
 
 const OPEN_TREE_CLONE = 1
+const AT_SYMLINK_NOFOLLOW = 0x100
+const AT_NO_AUTOMOUNT = 0x800
+const AT_EMPTY_PATH = 0x1000
+const AT_STATX_DONT_SYNC = 0x4000
 const O_CLOEXEC = 0o2000000
 
-/** open_tree(2) of a copy of the mount that has a NUL-terminated path; the copy is mounted nowhere. */
+/**
+ * open_tree(2) of a copy of the mount that has a NUL-terminated path, whose last part is followed neither if it is a symbolic
+ * link nor to what is mounted automatically; the copy is mounted nowhere.
+ */
 export function cloneMount(path: Uint8Array): Result {
-  const parameters = ['long', 'int', 'void *', 'uint']
-  return call('syscall', parameters, syscallNumbers().openTree, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC)
+  const flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT
+  return call('syscall', ['long', 'int', 'void *', 'uint'], syscallNumbers().openTree, AT_FDCWD, path, flags)
+}
+
+/**
+ * statx(2) of what the kernel knows without asking who serves the file. `into` has 256 bytes.
+ *
+ * @param at a NUL-terminated path, or a descriptor
+ */
+export function statMount(at: Uint8Array | number, mask: number, into: Uint8Array): Result {
+  const parameters = ['long', 'int', 'void *', 'uint', 'uint', 'void *']
+  const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC
+  const { statx } = syscallNumbers()
+  return typeof at === 'number'
+    ? call('syscall', parameters, statx, at, terminated(''), flags | AT_EMPTY_PATH, mask, into)
+    : call('syscall', parameters, statx, AT_FDCWD, at, flags, mask, into)
 }
 
 /** statfs(2) of a NUL-terminated path. `into` is a `struct statfs` of 120 bytes. */

@@ -1,7 +1,7 @@
 import { arch, platform, release } from 'node:os'
 import { PlatformError } from '../errors.js'
 
-/** Numbers of the system calls that libc has no function for; they differ between architectures. */
+/** Numbers of the system calls that libc has no function for, or some have not; they differ between architectures. */
 export interface SyscallNumbers {
   readonly bpf: number
   readonly perfEventOpen: number
@@ -9,14 +9,15 @@ export interface SyscallNumbers {
   readonly fsconfig: number
   readonly fsmount: number
   readonly openTree: number
+  readonly statx: number
 }
 
 /** Calls that came with Linux 5.2 or later have one number everywhere. */
 const SAME_EVERYWHERE = { openTree: 428, fsopen: 430, fsconfig: 431, fsmount: 432 } as const
 
 const SYSCALL_NUMBERS: ReadonlyMap<string, SyscallNumbers> = new Map([
-  ['x64', { bpf: 321, perfEventOpen: 298, ...SAME_EVERYWHERE }],
-  ['arm64', { bpf: 280, perfEventOpen: 241, ...SAME_EVERYWHERE }],
+  ['x64', { bpf: 321, perfEventOpen: 298, statx: 332, ...SAME_EVERYWHERE }],
+  ['arm64', { bpf: 280, perfEventOpen: 241, statx: 291, ...SAME_EVERYWHERE }],
 ])
 
 /**

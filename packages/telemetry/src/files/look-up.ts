@@ -58,12 +58,17 @@ export class FoundFile implements Disposable {
 /** Which mounts are of this machine, as its tables of mounts show. */
 class Mounts {
   readonly #directory: string
+  readonly #table: string
   /** By the id. */
   readonly #isOwn = new Map<number, boolean>()
 
-  /** @param directory of the process in /proc whose mounts they are */
-  constructor(directory: string) {
+  /**
+   * @param directory of the process in /proc whose mounts they are
+   * @param table of its mounts, that was read already; another one is read for what it lacks
+   */
+  constructor(directory: string, table = '') {
     this.#directory = directory
+    this.#table = table
   }
 
   isOwn(fd: number): boolean {
@@ -84,6 +89,7 @@ class Mounts {
   #isOwnType(id: number): boolean {
     if (id === rootMountId()) return true
     const type =
+      findMount(this.#table, id)?.type ??
       findMount(readMountTable(this.#directory, MAX_TABLE_BYTES), id)?.type ??
       findMount(readMountTable(), id)?.type
     return type !== undefined && !isServedType(type)
@@ -138,9 +144,10 @@ export function lookUpLink(directory: string, name: string): FoundFile | undefin
  *
  * @param path absolute
  * @param directory of the process in /proc as which the path is followed
+ * @param table of its mounts, if it was read already: what is open meanwhile cannot be unmounted
  */
-export function lookUp(path: string, directory = '/proc/self'): FoundFile | undefined {
-  const mounts = new Mounts(directory)
+export function lookUp(path: string, directory = '/proc/self', table = ''): FoundFile | undefined {
+  const mounts = new Mounts(directory, table)
   let at = open(`${directory}/root`, 0, mounts, '/')
   let links = 0
   const rest = path.split('/').toReversed()

@@ -111,6 +111,19 @@ test('a file system can be unmounted at any time, however busy it is', LIMIT, as
   }
 })
 
+test('whoever mounts and unmounts is never kept from it', LIMIT, async (t) => {
+  if (!canMount('tmpfs', t)) return t.skip('tmpfs cannot be mounted here')
+  const root = directory(t)
+  // What is mounted is looked at when it is: the more of them, the sooner one is unmounted right then.
+  const { events } = await runWatched(
+    root,
+    `cd ${root}; for i in $(seq ${MOUNTS * 4}); do
+      mount -t tmpfs none m; : > m/f; for j in $(seq $((i % 7 * 3))); do : > m/x$j; done; umount m
+    done`,
+  )
+  assert.ok(events.length > 0)
+})
+
 /** What groups of fanotify of this process watch, by the kernel's word. */
 function marks(pattern: RegExp): string[] {
   return readdirSync('/proc/self/fdinfo').flatMap((fd) => {

@@ -105,10 +105,10 @@ async function compare(t: TestContext, root: string, command: string): Promise<v
   const wronglyGone = [...removed].filter((path) => after.has(path))
   const wronglyThere = [...touched].filter((path) => !removed.has(path) && !after.has(path))
   t.diagnostic(`${events.length} events, ${changed.size} paths changed, ${after.size} there`)
-  const unverified = events.filter((event) => event.unverified).length
+  const unverified = events.flatMap((event) => (event.unverified ? `${event.actions} ${event.path}` : []))
   assert.deepEqual(
     { missed, wronglyGone, wronglyThere, unverified },
-    { missed: [], wronglyGone: [], wronglyThere: [], unverified: 0 },
+    { missed: [], wronglyGone: [], wronglyThere: [], unverified: [] },
   )
 }
 

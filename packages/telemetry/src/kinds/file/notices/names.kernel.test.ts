@@ -1,12 +1,20 @@
 /** Directories that are removed and moved after events were read, and before their paths are looked up. */
 
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, realpathSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { FAN_CREATE, FAN_DELETE, FAN_ONDIR, FAN_RENAME, FanotifyGroup, NotSupportedError } from 'quark-ebpf'
+import {
+  FAN_CREATE,
+  FAN_DELETE,
+  FAN_ONDIR,
+  FAN_RENAME,
+  FanotifyGroup,
+  mountAt,
+  NotSupportedError,
+} from 'quark-ebpf'
+import { findMount, readMountTable } from '../../../files/mounts.js'
 import { DirectoryNames } from './names.js'
 
 const MASK = FAN_CREATE | FAN_DELETE | FAN_RENAME | FAN_ONDIR
@@ -35,8 +43,8 @@ function watch(t: TestContext, directories: readonly string[]): Watch | undefine
   }
   t.after(() => group.close())
   group.markFileSystem(root, MASK)
-  const place = execFileSync('df', ['--output=target', root], { encoding: 'utf8' }).split('\n')[1] as string
-  const names = new DirectoryNames(() => place)
+  const mount = findMount(readMountTable(), mountAt(root)?.id ?? -1)
+  const names = new DirectoryNames(() => mount)
   t.after(() => names.release())
   /** Others use the file system, too. */
   const below = (path: string | undefined): string[] =>

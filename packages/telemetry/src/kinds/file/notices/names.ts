@@ -4,7 +4,7 @@
  */
 
 import type { BigIntStats } from 'node:fs'
-import { lookUp } from '../../../files/look-up.js'
+import { readMountTable } from '../../../files/mounts.js'
 import {
   type FanotifyEvent,
   type FileHandle,
@@ -15,6 +15,7 @@ import {
   HandlePaths,
   type NamedEntry,
 } from 'quark-ebpf'
+import { copyMount, type MountPlace } from './mounts.js'
 
 /** Directories of which it is known where they are; the one that was used longest ago goes. */
 const MAX_KNOWN = 32_768
@@ -40,11 +41,11 @@ export class DirectoryNames {
   #age = 0
   /** Copies of mounts that are open for a while, by file system; undefined where that failed. */
   readonly #mounts = new Map<bigint, HandlePaths | undefined>()
-  readonly #placeOf: (fileSystemId: bigint) => string | undefined
+  readonly #placeOf: (fileSystemId: bigint) => MountPlace | undefined
   #timer: NodeJS.Timeout | undefined
 
-  /** @param placeOf where a file system is mounted, one character a byte */
-  constructor(placeOf: (fileSystemId: bigint) => string | undefined) {
+  /** @param placeOf where a file system is mounted */
+  constructor(placeOf: (fileSystemId: bigint) => MountPlace | undefined) {
     this.#placeOf = placeOf
   }
 
@@ -150,16 +151,16 @@ export class DirectoryNames {
   }
 
   #openMount(fileSystemId: bigint): HandlePaths | undefined {
-    const place = this.#placeOf(fileSystemId)
-    if (place === undefined) return undefined
+    const mounted = this.#placeOf(fileSystemId)
+    if (mounted === undefined) return undefined
     try {
-      using mount = lookUp(place)
+      const mount = copyMount(mounted, readMountTable())
       if (mount === undefined) return undefined
-      const paths = new HandlePaths(mount.reference, Buffer.from(place, 'latin1'))
+      const paths = new HandlePaths(mount, Buffer.from(mounted.place, 'latin1'))
       if (paths.fileSystemId === fileSystemId) return paths
       paths[Symbol.dispose]()
     } catch {
-      // Nothing is mounted there.
+      // Nothing is mounted there, or it cannot be copied.
     }
     return undefined
   }

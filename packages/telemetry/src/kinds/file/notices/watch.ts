@@ -38,8 +38,8 @@ import {
   seenLayout,
 } from '../records.js'
 import { type MountedFileSystem, readMountTable } from '../../../files/mounts.js'
-import { fileSystemOf, lookUp } from '../../../files/look-up.js'
 import { shortPath } from '../../../files/paths.js'
+import { mountedAt, type MountPlace } from './mounts.js'
 import { DirectoryNames } from './names.js'
 import { UnwantedDirectories } from './unwanted.js'
 
@@ -66,9 +66,7 @@ const S_IFMT = 0o170000
 const S_IFLNK = 0o120000
 const S_IFREG = 0o100000
 
-interface Watched {
-  readonly device: number
-  readonly place: string
+interface Watched extends MountPlace {
   /** Since when it is not mounted there any more: what happened before may wait to be read. */
   goneNs: number | undefined
 }
@@ -106,7 +104,7 @@ export class FileWatch implements Source {
   readonly #group: FanotifyGroup
   readonly #mounts: MountChanges
   readonly #watched = new Map<bigint, Watched>()
-  readonly #names = new DirectoryNames((id) => this.#watched.get(id)?.place)
+  readonly #names = new DirectoryNames((id) => this.#watched.get(id))
   readonly #unwanted: UnwantedDirectories
   readonly #skip = (pid: number, directory: string): boolean =>
     pid === process.pid || this.#unwanted.skips(directory)
@@ -172,8 +170,8 @@ export class FileWatch implements Source {
   /** Undefined if that cannot be. If another file system has the id, events could be of either. */
   #mark({ device, place }: MountedFileSystem, table: string): bigint | undefined {
     // What others serve has no handles, and may never answer. Something else may be mounted there meanwhile.
-    using mount = lookUp(place)
-    if (mount === undefined || fileSystemOf(mount, table).device !== device) return undefined
+    using mount = mountedAt({ place, device }, table)
+    if (mount === undefined) return undefined
     const id = fileSystemId(mount.reference)
     if (id === undefined) return undefined
     const known = this.#watched.get(id)
