@@ -19,9 +19,9 @@ const CACHE = '.cache/kernels'
  * What lockdown does not affect: another guest of CI tests these backends, and levels and rings, which are on the host, too.
  */
 const NOT_OF_LOCKDOWN = /\/(audit\/audit|proc-connector\/proc-connector|session\/(levels|rings))\.kernel/
-/** The same of the architecture; fetch arguments of kprobes differ in the names of registers only. */
+/** The same of the architecture: what differs is the programs; of kprobes, the names of registers only. */
 const NOT_OF_ARCHITECTURE =
-  /\/(audit\/audit|proc-connector\/proc-connector|kprobe\/scenario|session\/levels)\.kernel/
+  /\/(audit\/audit|proc-connector\/proc-connector|kprobe\/scenario|doctor|backend\/facts|session\/(levels|rings|cgroup|iterator|results))\.kernel/
 /**
  * Kernels that are run when none is named: version, architecture, lockdown. With `--ci` those that every change is
  * tested on; `ciWithout` is what is left out then.
