@@ -49,6 +49,7 @@ function mountOf(at: Uint8Array | number): MountAt | undefined {
  * ```
  */
 export class MountCopy implements Disposable {
+  /** Closed with it. */
   readonly fd: Fd
 
   private constructor(fd: Fd) {
@@ -56,6 +57,8 @@ export class MountCopy implements Disposable {
   }
 
   /**
+   * Copies what is mounted at a path.
+   *
    * @param path where it is mounted; a symbolic link at the end is not followed
    * @throws {KernelError} when the kernel refuses: without CAP_SYS_ADMIN with EPERM, of unbindable mounts with EINVAL
    */

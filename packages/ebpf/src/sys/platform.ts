@@ -1,7 +1,7 @@
 import { arch, platform, release } from 'node:os'
 import { PlatformError } from '../errors.js'
 
-/** Numbers of the system calls that libc has no function for, or some have not; they differ between architectures. */
+/** Numbers of the system calls that not every libc has a function for; they differ between architectures. */
 export interface SyscallNumbers {
   readonly bpf: number
   readonly perfEventOpen: number

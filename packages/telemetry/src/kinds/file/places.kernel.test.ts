@@ -114,7 +114,7 @@ test('a file system can be unmounted at any time, however busy it is', LIMIT, as
 test('whoever mounts and unmounts is never kept from it', LIMIT, async (t) => {
   if (!canMount('tmpfs', t)) return t.skip('tmpfs cannot be mounted here')
   const root = directory(t)
-  // What is mounted is looked at when it is: the more of them, the sooner one is unmounted right then.
+  // What is mounted is looked at when it is: of many, one is unmounted right then. A failing umount fails the command.
   const { events } = await runWatched(
     root,
     `cd ${root}; for i in $(seq ${MOUNTS * 4}); do

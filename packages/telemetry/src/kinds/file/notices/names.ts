@@ -66,6 +66,7 @@ export class DirectoryNames {
   /** Looks up the directories of events that were read, before any of them is `take`n. */
   lookUp(events: readonly FanotifyEvent[]): void {
     this.#lookedUp.clear()
+    /** Where these are, their events say. */
     const made = new Set<string>()
     for (const { mask, file, at, from } of events) {
       if ((mask & FAN_ONDIR) !== 0 && (mask & FAN_CREATE) !== 0 && file !== undefined) made.add(file.key)
@@ -79,25 +80,35 @@ export class DirectoryNames {
    * up when some of these had happened, so that it was gone, or was where it is since.
    */
   correct(next: readonly FanotifyEvent[]): void {
-    for (const { mask, file, from } of next) {
-      if ((mask & FAN_ONDIR) === 0 || (mask & FAN_RENAME) === 0 || file === undefined) continue
-      if (from?.name === undefined || this.#lookedUp.size === 0) continue
-      this.#correctBelow(file)
-      if (this.#lookedUp.delete(file.key)) this.#set(file.key, { parent: from.directory, name: from.name })
-    }
+    if (this.#lookedUp.size > 0) this.#correctMoved(next)
     this.#lookedUp.clear()
     this.prepare(next)
   }
 
+  #correctMoved(next: readonly FanotifyEvent[]): void {
+    /** Directories that moved, by where they are now. */
+    const moved = new Map<string, FileHandle>()
+    for (const { mask, file, from } of next) {
+      if ((mask & FAN_ONDIR) === 0 || (mask & FAN_RENAME) === 0 || file === undefined) continue
+      if (from?.name === undefined) continue
+      const place = this.#mountOf(file.fileSystemId)?.pathOf(file)?.toString('latin1')
+      if (place !== undefined) moved.set(place, file)
+      // The first of its moves says where it was.
+      if (this.#lookedUp.delete(file.key)) this.#set(file.key, { parent: from.directory, name: from.name })
+    }
+    if (moved.size > 0) for (const key of this.#lookedUp) this.#correctBelow(key, moved)
+  }
+
   /** What was looked up below a directory that moved is below it, wherever that was. */
-  #correctBelow(moved: FileHandle): void {
-    const place = this.#mountOf(moved.fileSystemId)?.pathOf(moved)?.toString('latin1')
-    if (place === undefined) return
-    for (const key of this.#lookedUp) {
-      const known = this.#known.get(key)
-      if (known === undefined || !('path' in known) || !known.path.startsWith(`${place}/`)) continue
-      this.#lookedUp.delete(key)
-      this.#set(key, { parent: moved, name: known.path.slice(place.length + 1), age: known.age })
+  #correctBelow(key: string, moved: ReadonlyMap<string, FileHandle>): void {
+    const known = this.#known.get(key)
+    if (known === undefined || !('path' in known)) return
+    const { path, age } = known
+    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const parent = moved.get(path.slice(0, end))
+      if (parent === undefined) continue
+      this.#set(key, { parent, name: path.slice(end + 1), age })
+      return
     }
   }
 

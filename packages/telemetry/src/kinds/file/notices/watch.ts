@@ -215,7 +215,7 @@ export class FileWatch implements Source {
           this.#ahead = events
           return
         }
-        // Where a directory is may be wanted, and is another one, from the next event on.
+        // What is read next may be below a directory that was moved into what is wanted.
         if (events.some(isMoveOfDirectory)) this.#unwanted.clear()
         this.#names.prepare(events)
         this.#names.lookUp(events)
@@ -272,7 +272,7 @@ export class FileWatch implements Source {
       return
     }
     this.#names.take(event)
-    // What is below it may be wanted from now on.
+    // Events before may have said that what is below it is not wanted.
     if (isMoveOfDirectory(event)) this.#unwanted.clear()
     const seen = whatOf(mask, at?.name !== undefined)
     if (pid === process.pid || seen === 0) return
